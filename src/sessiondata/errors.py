@@ -36,7 +36,7 @@ class BarError(SessionDataError, ValueError):
     row : int or None
         Position of the first bad bar in the batch; None for a single bar.
     value : object
-        The offending value.
+        The offending value; a text shows it by name, such as ``"high=1.0, low=2.0"``.
     rule : str
         The rule that it breaks, as a sentence.
     code : str
@@ -54,7 +54,7 @@ class BarError(SessionDataError, ValueError):
     ) -> None:
         self.rule, self.symbol, self.row, self.value, self.code = rule, symbol, row, value, code
         where = [f"row={row}"] if row is not None else []
-        where.append(f"value={value!r}" if not isinstance(value, str) else f"value={value}")
+        where.append(value if isinstance(value, str) else f"value={value!r}")
         if symbol is not None:
             where.append(f"symbol={symbol!r}")
         super().__init__(f"{rule}: {' '.join(where)} ({code})")

@@ -1,0 +1,109 @@
+# One level of derived bars: fold parent rows into slots, in time order.
+
+from libc.stdint cimport int32_t, int64_t
+
+from sessiondata._gaps cimport Gaps, gaps_mark_present
+from sessiondata._grid cimport GridData, Region, SlotTable, ordinal_in, slot_start_in, slot_stop_in
+from sessiondata._ring cimport Bar, Ring, ring_push, ring_replace
+
+
+cdef enum:
+    INTRADAY = 0          # slots of step_ns in every region
+    DAY = 1               # one slot: all regular rows of the session
+    EXTENDED = 2          # one slot: all rows outside its segments; no tracker
+
+
+cdef struct Level:
+    Bar bar               # newest row, as it stands in the ring
+    int64_t slot_stop     # ns, end of the newest row's slot; INT64_MIN while there is no row
+    double closed_volume  # sum of the parent rows in the newest slot but the last of them
+    int32_t closed_base   # n_base of the same
+    int32_t opened        # 1 if the newest step began a new row
+    int32_t kind          # INTRADAY, DAY, EXTENDED
+    int32_t parent        # index of the parent level; -1: base rows
+    int64_t step_ns       # 0 for DAY and EXTENDED
+    int64_t base_ns       # base interval
+    Ring ring
+    Gaps gaps
+
+
+cdef inline void level_open(Level* level, const GridData* grid, const Region* region, const Bar* row) noexcept nogil:
+    """Begin a new slot with its first parent row."""
+    cdef int64_t start
+    if level.kind == INTRADAY:
+        # Mostly the next slot of the same region; no division then.
+        start = level.slot_stop
+        if region.start <= start <= row.ts and row.ts - start < level.step_ns:
+            level.slot_stop = start + level.step_ns if start + level.step_ns < region.stop else region.stop
+        else:
+            start = slot_start_in(region, level.step_ns, row.ts)
+            level.slot_stop = slot_stop_in(region, level.step_ns, row.ts)
+    elif level.kind == DAY:
+        start, level.slot_stop = grid.open_ns, grid.close_ns
+    else:
+        start, level.slot_stop = row.ts, grid.span_stop
+    level.bar = row[0]
+    level.bar.ts = start
+    level.closed_volume, level.closed_base = 0.0, 0
+    level.opened = 1
+    ring_push(&level.ring, &level.bar)
+    if region.regular:
+        gaps_mark_present(&level.gaps, ordinal_in(level.gaps.table, region, start))
+
+
+cdef inline void level_merge(Level* level, const Bar* row, bint is_new) noexcept nogil:
+    """Fold one more parent row into the newest slot, or (not `is_new`) the last one again after it grew."""
+    cdef Bar* bar = &level.bar
+    if is_new:
+        level.closed_volume, level.closed_base = bar.volume, bar.n_base
+    bar.high = row.high if row.high > bar.high else bar.high
+    bar.low = row.low if row.low < bar.low else bar.low
+    bar.close = row.close
+    bar.volume = level.closed_volume + row.volume
+    bar.n_base = level.closed_base + row.n_base
+    level.opened = 0
+
+
+cdef inline void level_publish(Level* level) noexcept nogil:
+    """Write the newest bar to its row."""
+    cdef Ring* ring = &level.ring
+    cdef int64_t at = ring.next_seq - 1 - ring.origin
+    ring.high[at] = level.bar.high
+    ring.low[at] = level.bar.low
+    ring.close[at] = level.bar.close
+    ring.volume[at] = level.bar.volume
+    ring.n_base[at] = level.bar.n_base
+
+
+cdef inline void level_step(Level* level, const GridData* grid, const Region* region, const Bar* row,
+                            bint is_new) noexcept nogil:
+    """Take the newest parent row: the scalar step of in-order arrival."""
+    if row.ts < level.slot_stop:
+        level_merge(level, row, is_new)
+        level_publish(level)
+    else:
+        level_open(level, grid, region, row)
+
+
+cdef inline int32_t is_aligned(const Region* region, int64_t base_ns, int64_t ts) noexcept nogil:
+    """1 if a base bar sits on a base slot of its region."""
+    return (ts - region.anchor) % base_ns == 0
+
+
+cdef struct Columns:
+    # Parent rows: a stretch of a ring, or arrays that were handed in.
+    const int64_t* ts
+    const double* open
+    const double* high
+    const double* low
+    const double* close
+    const double* volume
+    const int32_t* n_base  # NULL for base rows
+
+
+cdef void level_init(Level* level, int32_t kind, int32_t parent, int64_t step_ns, int64_t base_ns) noexcept nogil
+cdef bint level_extend(Level* level, const GridData* grid, const Region* region, const Columns* rows, int64_t n,
+                       bint first_is_new, bint all_aligned) noexcept nogil
+cdef void level_rebuild(Level* level, const GridData* grid, const Region* region, int64_t ts,
+                        const Ring* parent) noexcept nogil
+cdef Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil

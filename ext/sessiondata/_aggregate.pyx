@@ -1,0 +1,201 @@
+"""Derived bars: parent rows folded into slots.
+
+    base 1m   | | | | |  | | | | |  | | | | |        parent -1
+    5m        [   A   ]  [   B   ]  [ C ..           parent: base
+    15m       [            A + B + C ..              parent: 5m, volume = closed_volume (A + B) + C
+
+A level keeps its newest bar beside the ring, together with the sum of the parent rows that will not change any more
+(`closed_volume`). So when the parent's newest row grows, the level's volume is one addition and is, to the last
+bit, the left-to-right sum of the parent's rows: the order of summation that law 1 asks for, whether bars came
+one by one (`level_step`), in blocks (`level_extend`) or late (`level_rebuild`, which folds one slot anew).
+
+Invariants: the ring's last row equals `bar`; a level's slot lies in one region (DAY and EXTENDED: in the session).
+"""
+
+from libc.stdint cimport INT64_MIN, uint8_t
+from libc.string cimport memset
+
+import numpy as np
+
+from sessiondata._gaps cimport gaps_init, gaps_max_ranges
+from sessiondata._grid cimport Grid, find_region
+from sessiondata._ring cimport ring_bytes, ring_find, ring_init, ring_insert, ring_read
+from sessiondata._status cimport ERR_NAT, ERR_TS_REPEATED, Offence, raise_status
+from sessiondata._time cimport NAT
+
+
+cdef void level_init(Level* level, int32_t kind, int32_t parent, int64_t step_ns, int64_t base_ns) noexcept nogil:
+    """An empty level; its ring and tracker are laid over memory by the caller."""
+    memset(level, 0, sizeof(Level))
+    level.kind, level.parent, level.step_ns, level.base_ns = kind, parent, step_ns, base_ns
+    level.slot_stop = INT64_MIN
+
+
+cdef Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil:
+    """Columns of a ring from live row `seq` on."""
+    cdef int64_t at = seq - ring.origin
+    cdef const int32_t* n_base = NULL
+    if ring.n_base != NULL:
+        n_base = ring.n_base + at
+    return Columns(ring.ts + at, ring.open + at, ring.high + at, ring.low + at, ring.close + at, ring.volume + at, n_base)
+
+
+cdef inline int32_t _n_base(const Columns* rows, int64_t i, const Region* region, int64_t base_ns,
+                            bint all_aligned) noexcept nogil:
+    if rows.n_base != NULL:
+        return rows.n_base[i]
+    return 1 if all_aligned else is_aligned(region, base_ns, rows.ts[i])
+
+
+cdef bint level_extend(Level* level, const GridData* grid, const Region* region, const Columns* rows, int64_t n,
+                       bint first_is_new, bint all_aligned) noexcept nogil:
+    """Take `n` newest parent rows, all in `region`, in time order.
+
+    `first_is_new` is False if rows[0] was folded before and has grown since. `all_aligned` says of base rows that each sits on
+    its slot. Returns True if the first row of this level that changed is a new one (else it was there before)."""
+    cdef int64_t i = 0, stop
+    cdef double high, low, volume, closed_volume
+    cdef int32_t n_base, closed_base
+    cdef bint first_opened = rows.ts[0] >= level.slot_stop
+    cdef Bar row
+    while i < n:
+        if rows.ts[i] >= level.slot_stop:
+            row = Bar(rows.ts[i], rows.open[i], rows.high[i], rows.low[i], rows.close[i], rows.volume[i],
+                      _n_base(rows, i, region, level.base_ns, all_aligned))
+            level_open(level, grid, region, &row)
+            i += 1
+            if i == n:
+                break
+        stop = level.slot_stop
+        high, low, volume, n_base = level.bar.high, level.bar.low, level.bar.volume, level.bar.n_base
+        closed_volume, closed_base = level.closed_volume, level.closed_base
+        if i == 0 and not first_is_new:
+            volume, n_base = closed_volume, closed_base
+        while i < n and rows.ts[i] < stop:
+            high = rows.high[i] if rows.high[i] > high else high
+            low = rows.low[i] if rows.low[i] < low else low
+            closed_volume, closed_base = volume, n_base
+            volume += rows.volume[i]
+            n_base += _n_base(rows, i, region, level.base_ns, all_aligned)
+            i += 1
+        level.bar.high, level.bar.low, level.bar.close = high, low, rows.close[i - 1]
+        level.bar.volume, level.bar.n_base = volume, n_base
+        level.closed_volume, level.closed_base = closed_volume, closed_base
+        level_publish(level)
+    return first_opened
+
+
+cdef inline bint _fold(const Level* level, const GridData* grid, const Region* region, const Ring* parent,
+                       int64_t start, int64_t stop, Bar* out_bar, double* out_closed_volume,
+                       int32_t* out_closed_base) noexcept nogil:
+    """Fold the parent's rows in [start, stop) that belong to this level; False if there are none."""
+    cdef int64_t seq = ring_find(parent, start)
+    cdef bint empty = True
+    cdef const Region* home = region
+    cdef Bar row
+    while seq < parent.next_seq:
+        ring_read(parent, seq, &row)
+        seq += 1
+        if row.ts >= stop:
+            break
+        if level.kind != INTRADAY:
+            home = find_region(grid, row.ts)
+            if home.regular != (level.kind == DAY):
+                continue
+        if parent.n_base == NULL:
+            row.n_base = is_aligned(home, level.base_ns, row.ts)
+        if empty:
+            out_bar[0] = row
+            out_closed_volume[0], out_closed_base[0] = 0.0, 0
+            empty = False
+        else:
+            out_closed_volume[0], out_closed_base[0] = out_bar.volume, out_bar.n_base
+            out_bar.high = row.high if row.high > out_bar.high else out_bar.high
+            out_bar.low = row.low if row.low < out_bar.low else out_bar.low
+            out_bar.close = row.close
+            out_bar.volume += row.volume
+            out_bar.n_base += row.n_base
+    return not empty
+
+
+cdef void level_rebuild(Level* level, const GridData* grid, const Region* region, int64_t ts,
+                        const Ring* parent) noexcept nogil:
+    """Fold the slot of `ts` again after a late or corrected bar, and replace or insert its row.
+
+    O(log rows + rows of the slot), and a memmove of later rows where the slot had none."""
+    cdef int64_t start, stop, seq
+    cdef Bar bar
+    cdef double closed_volume
+    cdef int32_t closed_base
+    if level.kind == INTRADAY:
+        start = slot_start_in(region, level.step_ns, ts)
+        stop = slot_stop_in(region, level.step_ns, ts)
+    elif level.kind == DAY:
+        start, stop = grid.open_ns, grid.close_ns
+    else:
+        start, stop = grid.span_start, grid.span_stop
+    if not _fold(level, grid, region, parent, start, stop, &bar, &closed_volume, &closed_base):
+        return
+    if level.kind != EXTENDED:
+        bar.ts = start
+    seq = ring_find(&level.ring, start)
+    if seq < level.ring.next_seq and level.ring.ts[seq - level.ring.origin] < stop:
+        ring_replace(&level.ring, seq, &bar)
+    else:
+        ring_insert(&level.ring, seq, &bar)
+        if region.regular:
+            gaps_mark_present(&level.gaps, ordinal_in(level.gaps.table, region, start))
+    if seq == level.ring.next_seq - 1:
+        level.bar, level.slot_stop = bar, stop
+        level.closed_volume, level.closed_base = closed_volume, closed_base
+
+
+# --- batch kernel ---------------------------------------------------------------------------------------------------
+
+def aggregate_columns(const int64_t[::1] ts_ns, const double[::1] open, const double[::1] high,
+                      const double[::1] low, const double[::1] close, const double[::1] volume,
+                      Grid grid, int64_t from_ns, int64_t to_ns):
+    """Columns of derived bars (ts, open, high, low, close, volume, n_base); see `sessiondata.aggregate`.
+
+    Lengths are equal and timestamps checked here; to_ns 0 is the whole session."""
+    cdef int64_t n = ts_ns.shape[0], i, j, capacity
+    cdef const GridData* data = &grid.data
+    cdef const Region* region
+    cdef SlotTable* table = grid.table(to_ns)
+    cdef Level level
+    cdef Columns rows
+    for i in range(n):
+        if ts_ns[i] == NAT or (i > 0 and ts_ns[i] <= ts_ns[i - 1]):
+            raise_status(Offence(ERR_NAT if ts_ns[i] == NAT else ERR_TS_REPEATED, row=i, ts_ns=ts_ns[i]))
+    capacity = max(1, min(n, <int64_t>grid.possible_slots(to_ns)))
+    cdef uint8_t[::1] memory = np.empty(ring_bytes(capacity, False, True), np.uint8)
+    cdef int32_t[::1] ranges = np.empty(2 * gaps_max_ranges(table), np.int32)
+    level_init(&level, INTRADAY if to_ns else DAY, -1, to_ns, from_ns)
+    ring_init(&level.ring, &memory[0], capacity, False, True)
+    gaps_init(&level.gaps, table, &ranges[0])
+    with nogil:
+        i = 0
+        while i < n and ts_ns[i] < data.span_start:
+            i += 1
+        while i < n and ts_ns[i] < data.span_stop:
+            region = find_region(data, ts_ns[i])
+            j = i
+            while j < n and ts_ns[j] < region.stop:
+                j += 1
+            if to_ns != 0 or region.regular:
+                rows = Columns(&ts_ns[i], &open[i], &high[i], &low[i], &close[i], &volume[i], NULL)
+                level_extend(&level, data, region, &rows, j - i, True, False)
+            i = j
+    return _copy_rows(&level.ring)
+
+
+cdef tuple _copy_rows(const Ring* ring):
+    """The rows of a ring that never wrapped, as new arrays."""
+    cdef int64_t n = ring.next_seq
+    if n == 0:
+        return (np.empty(0, np.int64), *(np.empty(0) for _ in range(5)), np.empty(0, np.int32))
+    return (
+        np.array(<int64_t[:n]>ring.ts), np.array(<double[:n]>ring.open), np.array(<double[:n]>ring.high),
+        np.array(<double[:n]>ring.low), np.array(<double[:n]>ring.close), np.array(<double[:n]>ring.volume),
+        np.array(<int32_t[:n]>ring.n_base),
+    )

@@ -1,0 +1,95 @@
+# Columns of bars in handed-over memory: push, insert, replace, find.
+
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.string cimport memcpy
+
+
+cdef struct Bar:
+    int64_t ts            # ns, open time
+    double open
+    double high
+    double low
+    double close
+    double volume
+    int32_t n_base        # base bars on their slot behind a derived bar; unused in base rows
+
+
+cdef struct Ring:
+    # Columns; room for 2 * capacity rows if `laps`, else for capacity. Memory belongs to whoever called ring_init.
+    int64_t* ts           # ns, strictly increasing over the live rows
+    double* open
+    double* high
+    double* low
+    double* close
+    double* volume
+    int32_t* n_base       # NULL in base rings
+    int64_t capacity      # rows
+    int64_t next_seq      # sequence of the next row; only grows
+    int64_t origin        # physical row of sequence s is s - origin
+    int64_t n_moves       # late inserts so far: rows behind them changed places
+    int64_t evicted_ts    # ns, newest overwritten row; INT64_MIN while there is none
+    int32_t laps          # 1: may wrap, has an upper half
+
+
+cdef inline int64_t ring_oldest(const Ring* ring) noexcept nogil:
+    """Sequence of the oldest live row; live rows are [oldest, next_seq)."""
+    return ring.next_seq - ring.capacity if ring.next_seq > ring.capacity else 0
+
+
+cdef inline int64_t ring_claim(Ring* ring) noexcept nogil:
+    """Physical row for the next sequence; starts a new lap where one is due. The caller fills it, then publishes."""
+    cdef int64_t at = ring.next_seq - ring.origin
+    if at == 2 * ring.capacity:
+        ring.origin += ring.capacity
+        at = ring.capacity
+    return at
+
+
+cdef inline void ring_write(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
+    """Write one physical row."""
+    ring.ts[at] = bar.ts
+    ring.open[at] = bar.open
+    ring.high[at] = bar.high
+    ring.low[at] = bar.low
+    ring.close[at] = bar.close
+    ring.volume[at] = bar.volume
+    if ring.n_base != NULL:
+        ring.n_base[at] = bar.n_base
+
+
+cdef inline void ring_push(Ring* ring, const Bar* bar) noexcept nogil:
+    """Add the newest row; overwrites the oldest one of a full ring."""
+    cdef int64_t at = ring_claim(ring)
+    ring_write(ring, at, bar)
+    if at >= ring.capacity:
+        ring.evicted_ts = ring.ts[at - ring.capacity]
+        ring_write(ring, at - ring.capacity, bar)
+    ring.next_seq += 1
+
+
+cdef inline void ring_replace(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil:
+    """Write a live row again, in place."""
+    cdef int64_t at = seq - ring.origin
+    ring_write(ring, at, bar)
+    if at >= ring.capacity:
+        ring_write(ring, at - ring.capacity, bar)
+
+
+cdef inline void ring_read(const Ring* ring, int64_t seq, Bar* out_bar) noexcept nogil:
+    cdef int64_t at = seq - ring.origin
+    out_bar.ts = ring.ts[at]
+    out_bar.open = ring.open[at]
+    out_bar.high = ring.high[at]
+    out_bar.low = ring.low[at]
+    out_bar.close = ring.close[at]
+    out_bar.volume = ring.volume[at]
+    out_bar.n_base = ring.n_base[at] if ring.n_base != NULL else 0
+
+
+cdef int64_t ring_bytes(int64_t capacity, bint laps, bint derived) noexcept nogil
+cdef void ring_init(Ring* ring, uint8_t* memory, int64_t capacity, bint laps, bint derived) noexcept nogil
+cdef int64_t ring_find(const Ring* ring, int64_t ts) noexcept nogil
+cdef void ring_insert(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil
+cdef void ring_extend(Ring* ring, const int64_t* ts, const double* open, const double* high, const double* low,
+                      const double* close, const double* volume, int64_t n) noexcept nogil
+cdef bint ring_check(const Ring* ring) noexcept nogil

@@ -1,0 +1,143 @@
+"""A ring of bars whose live rows are always one contiguous stretch of each column.
+
+    first lap      [ r0 r1 r2 .. .. .. | .. .. .. .. .. .. ]      rows are written once; the upper half is untouched memory
+    second lap     [ r6 r7 r2 r3 r4 r5 | r6 r7 .. .. .. .. ]      each row twice, at p and at p - capacity
+                           ^-- live: r2 .. r7 --^
+    third lap      origin moves on by capacity: the live rows are read from the lower half again
+
+Invariants (`ring_check`, called by the tests after every action):
+    0 <= next_seq; live sequences are [max(0, next_seq - capacity), next_seq); row of a sequence = sequence - origin;
+    0 <= next_seq - origin <= 2 * capacity; timestamps strictly increase over the live rows;
+    in the upper half, row p equals row p - capacity.
+
+Writes come from one thread. A ring does not own its memory: NumPy's today, shared or mapped memory tomorrow.
+The design note (section 6) says what was rejected.
+"""
+
+from libc.stdint cimport INT64_MIN
+from libc.string cimport memmove
+
+
+cdef int64_t _ALIGN = 64  # bytes: columns start on a cache line, so a vector load never straddles two of them at the start
+
+
+cdef int64_t _column_bytes(int64_t rows, int64_t item) noexcept nogil:
+    return (rows * item + _ALIGN - 1) // _ALIGN * _ALIGN
+
+
+cdef int64_t ring_bytes(int64_t capacity, bint laps, bint derived) noexcept nogil:
+    """Bytes of memory that `ring_init` wants for such a ring."""
+    cdef int64_t rows = 2 * capacity if laps else capacity
+    return 6 * _column_bytes(rows, 8) + (_column_bytes(rows, 4) if derived else 0)
+
+
+cdef void ring_init(Ring* ring, uint8_t* memory, int64_t capacity, bint laps, bint derived) noexcept nogil:
+    """Lay the columns over `memory` (64-byte aligned, `ring_bytes` long, left as it is)."""
+    cdef int64_t rows = 2 * capacity if laps else capacity
+    cdef int64_t stride = _column_bytes(rows, 8)
+    ring.ts = <int64_t*>memory
+    ring.open = <double*>(memory + stride)
+    ring.high = <double*>(memory + 2 * stride)
+    ring.low = <double*>(memory + 3 * stride)
+    ring.close = <double*>(memory + 4 * stride)
+    ring.volume = <double*>(memory + 5 * stride)
+    ring.n_base = <int32_t*>(memory + 6 * stride) if derived else NULL
+    ring.capacity, ring.laps = capacity, laps
+    ring.next_seq = ring.origin = ring.n_moves = 0
+    ring.evicted_ts = INT64_MIN
+
+
+cdef int64_t ring_find(const Ring* ring, int64_t ts) noexcept nogil:
+    """Sequence of the first live row at or after `ts` (next_seq if there is none). O(log rows)."""
+    cdef int64_t low = ring_oldest(ring), high = ring.next_seq, middle
+    while low < high:
+        middle = low + ((high - low) >> 1)
+        if ring.ts[middle - ring.origin] < ts:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+cdef inline void _shift(char* column, int64_t item, int64_t at, int64_t stop, int64_t capacity) noexcept nogil:
+    """Move physical rows [at, stop) up by one, and what is now in the upper half into the lower one as well."""
+    cdef int64_t mirrored = at + 1 if at + 1 > capacity else capacity
+    memmove(column + (at + 1) * item, column + at * item, (stop - at) * item)
+    if stop + 1 > mirrored:
+        memcpy(column + (mirrored - capacity) * item, column + mirrored * item, (stop + 1 - mirrored) * item)
+
+
+cdef void ring_insert(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil:
+    """Put a row before the live row `seq` (next_seq: as the newest). A full ring loses its oldest row, never the new one:
+    `seq` must be above the oldest sequence then. The inserted row gets sequence `seq` and those behind it move up by one."""
+    cdef int64_t stop, at
+    if seq == ring.next_seq:
+        ring_push(ring, bar)
+        return
+    stop = ring_claim(ring)  # may begin a new lap, so the row's place is looked up after it
+    at = seq - ring.origin
+    if stop >= ring.capacity:
+        ring.evicted_ts = ring.ts[stop - ring.capacity]
+    _shift(<char*>ring.ts, 8, at, stop, ring.capacity)
+    _shift(<char*>ring.open, 8, at, stop, ring.capacity)
+    _shift(<char*>ring.high, 8, at, stop, ring.capacity)
+    _shift(<char*>ring.low, 8, at, stop, ring.capacity)
+    _shift(<char*>ring.close, 8, at, stop, ring.capacity)
+    _shift(<char*>ring.volume, 8, at, stop, ring.capacity)
+    if ring.n_base != NULL:
+        _shift(<char*>ring.n_base, 4, at, stop, ring.capacity)
+    ring.next_seq += 1
+    ring.n_moves += 1
+    ring_replace(ring, seq, bar)
+
+
+cdef inline void _copy(char* column, const char* source, int64_t item, int64_t at, int64_t n,
+                       int64_t capacity) noexcept nogil:
+    memcpy(column + at * item, source, n * item)
+    if at >= capacity:
+        memcpy(column + (at - capacity) * item, source, n * item)
+
+
+cdef void ring_extend(Ring* ring, const int64_t* ts, const double* open, const double* high, const double* low,
+                      const double* close, const double* volume, int64_t n) noexcept nogil:
+    """Push `n` rows at once. Base rings only (n_base is not written)."""
+    cdef int64_t done = 0, at, piece
+    while done < n:
+        at = ring_claim(ring)
+        piece = (ring.capacity if at < ring.capacity else 2 * ring.capacity) - at
+        if piece > n - done:
+            piece = n - done
+        if at >= ring.capacity:
+            ring.evicted_ts = ring.ts[at - ring.capacity + piece - 1]
+        _copy(<char*>ring.ts, <const char*>(ts + done), 8, at, piece, ring.capacity)
+        _copy(<char*>ring.open, <const char*>(open + done), 8, at, piece, ring.capacity)
+        _copy(<char*>ring.high, <const char*>(high + done), 8, at, piece, ring.capacity)
+        _copy(<char*>ring.low, <const char*>(low + done), 8, at, piece, ring.capacity)
+        _copy(<char*>ring.close, <const char*>(close + done), 8, at, piece, ring.capacity)
+        _copy(<char*>ring.volume, <const char*>(volume + done), 8, at, piece, ring.capacity)
+        ring.next_seq += piece
+        done += piece
+
+
+cdef bint ring_check(const Ring* ring) noexcept nogil:
+    """True if the invariants of the module's note hold."""
+    cdef int64_t seq, at
+    cdef int64_t oldest = ring_oldest(ring)
+    if ring.next_seq < 0 or not 0 <= ring.next_seq - ring.origin <= 2 * ring.capacity:
+        return False
+    if not ring.laps and ring.next_seq > ring.capacity:
+        return False
+    for seq in range(oldest, ring.next_seq):
+        at = seq - ring.origin
+        if at < 0 or (seq > oldest and ring.ts[at - 1] >= ring.ts[at]):
+            return False
+        if at >= ring.capacity and not (
+            ring.ts[at] == ring.ts[at - ring.capacity]
+            and ring.open[at] == ring.open[at - ring.capacity]
+            and ring.high[at] == ring.high[at - ring.capacity]
+            and ring.low[at] == ring.low[at - ring.capacity]
+            and ring.close[at] == ring.close[at - ring.capacity]
+            and ring.volume[at] == ring.volume[at - ring.capacity]
+        ):
+            return False
+    return True

@@ -1,0 +1,57 @@
+"""Status codes of nogil code; the one place where they become exceptions.
+
+A kernel that may not touch the interpreter returns an int: zero or positive tells what became of a bar, negative
+(`ERR_*`) which rule it broke, in groups (-1xx a value, -2xx order and state). `raise_status` looks the
+code up in one table, so every message has the same form: rule, row, value, symbol, code.
+"""
+
+from sessiondata.errors import BarError, SessionStateError
+
+REASONS = ("ERR_NOT_FINITE", "ERR_HIGH_LOW", "ERR_VOLUME", "ERR_NAT", "ERR_TS_RANGE", "ERR_LATER_SESSION")
+
+# status -> (code, rule, the values that the message shows)
+_RULES = {
+    ERR_NOT_FINITE: (
+        "ERR_NOT_FINITE",
+        "open, high, low, close and volume must be finite",
+        ("open", "high", "low", "close", "volume"),
+    ),
+    ERR_HIGH_LOW: ("ERR_HIGH_LOW", "high must not be below low", ("high", "low")),
+    ERR_VOLUME: ("ERR_VOLUME", "volume must not be negative", ("volume",)),
+    ERR_NAT: ("ERR_NAT", "timestamp must not be NaT", ("ts_ns",)),
+    ERR_TS_RANGE: ("ERR_TS_RANGE", "timestamp plus interval must fit in int64 nanoseconds", ("ts_ns",)),
+    ERR_LATER_SESSION: (
+        "ERR_LATER_SESSION",
+        "timestamp belongs to a later trade date than the session; start a store (or roll) for that date first",
+        ("ts_ns",),
+    ),
+    ERR_NO_SESSION: ("ERR_NO_SESSION", "no session has been started", ("ts_ns",)),
+    ERR_TS_ORDER: ("ERR_TS_ORDER", "timestamps must not decrease", ("ts_ns",)),
+    ERR_TS_REPEATED: ("ERR_TS_REPEATED", "timestamps must strictly increase", ("ts_ns",)),
+}
+
+
+cdef class Offence:
+    """A broken rule with the row that broke it; everything `raise_status` needs for the message."""
+
+    def __init__(self, int status, symbol=None, row=None, ts_ns=None, open=None, high=None, low=None, close=None,
+                 volume=None):
+        self.status = status
+        self.symbol, self.row, self.ts_ns = symbol, row, ts_ns
+        self.open, self.high, self.low, self.close, self.volume = open, high, low, close, volume
+
+
+cdef int raise_status(Offence offence) except -1:
+    """Raise the exception that belongs to a negative status."""
+    code, rule, names = _RULES[offence.status]
+    values = {name: getattr(offence, name) for name in names}
+    if offence.status == ERR_NOT_FINITE:  # show the culprit only
+        values = {name: x for name, x in values.items() if not (x - x == 0.0)}
+    value = ", ".join(f"{name}={x!r}" for name, x in values.items())
+    if offence.status in (ERR_LATER_SESSION, ERR_NO_SESSION):
+        raise SessionStateError(f"{rule}: " + _place(offence) + f"{value} symbol={offence.symbol!r} ({code})")
+    raise BarError(rule, symbol=offence.symbol, row=offence.row, value=value, code=code)
+
+
+cdef str _place(Offence offence):
+    return "" if offence.row is None else f"row={offence.row} "

@@ -1,0 +1,37 @@
+# The objects that own native state: the clock of a store, and a symbol with its memory.
+
+from libc.stdint cimport int64_t, uint8_t
+
+from sessiondata._gaps cimport Gaps
+from sessiondata._grid cimport Grid
+from sessiondata._ring cimport Bar, Ring
+from sessiondata._symbol cimport Clock, Symbol
+
+
+cdef class StoreClock:
+    cdef Clock data
+
+
+cdef class SymbolCore:
+    cdef Symbol symbol
+    cdef readonly str name
+    cdef readonly tuple intervals       # names of the series, base first
+    cdef readonly tuple steps_ns        # their lengths, 0 for "1d"
+    cdef readonly int64_t session_id    # grows with each start; windows of another session are invalid
+    cdef readonly Grid grid             # None before a session
+    cdef readonly StoreClock clock
+    cdef readonly bint close_label      # appended timestamps are the ends of bars
+    cdef int64_t _capacity              # rows asked for; 0: one session
+    cdef object _need_session           # called with ts_ns by the first bar of a store without a session
+    cdef uint8_t[::1] _memory           # everything `symbol` points to but the grid
+    cdef list _columns                  # per series: read-only arrays over the whole ring, made when asked for
+    cdef Ring* ring(self, Py_ssize_t k) noexcept nogil
+    cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil
+    cdef bint is_forming(self, Py_ssize_t k) noexcept nogil
+    cdef object _append_first(self, const Bar* bar)
+    cdef int64_t[::1] _open_labels(self, const int64_t[::1] ts)
+    cdef int64_t _extend_good(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
+                              const double[::1] low, const double[::1] close, const double[::1] volume) except -1
+    cdef int64_t _extend_unordered(self, ts, open, high, low, close, volume) except -1
+    cdef void _open_label(self, int64_t* ts) noexcept nogil
+    cdef int _refuse(self, int status, row, ts, open, high, low, close, volume) except -1

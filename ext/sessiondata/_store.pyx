@@ -1,0 +1,540 @@
+"""Owners of native state, and the `def` wrappers around it.
+
+A SymbolCore owns one block of memory (a NumPy array) and lays the base ring, the levels and the trackers over it:
+
+    [ base columns | base ranges | level 0 columns | level 0 ranges | level 1 ... | Level structs ]
+
+Series are numbered: 0 is the base, 1 .. the derived intervals shown, in the order of `intervals`. The session bar is
+always maintained; it is a numbered series only where "1d" was asked for.
+
+The memory of a session is never reused: starting another one allocates anew, so a window on the old one keeps its
+block alive and says that it is no longer valid.
+"""
+
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_AsDouble, PyFloat_CheckExact
+from cpython.long cimport PyLong_AsLongLong, PyLong_CheckExact
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t
+from libc.string cimport memset
+
+import numpy as np
+
+from sessiondata.errors import BarTypeError, SessionStateError
+from sessiondata.times import to_ns
+
+from sessiondata._aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_init
+from sessiondata._gaps cimport gaps_count, gaps_init, gaps_list, gaps_max_ranges, gaps_present
+from sessiondata._grid cimport (
+    GridData, Region, SlotTable, expected_at, find_region, ordinal_start, slot_start_in, slot_stop_in,
+)
+from sessiondata._ring cimport Bar, ring_bytes, ring_find, ring_init, ring_oldest, ring_read
+from sessiondata._status cimport (
+    CORRECTED, ERR_NAT, ERR_NO_SESSION, ERR_TS_RANGE, N_REASONS, STORED, Offence, raise_status, reason_index,
+)
+from sessiondata._symbol cimport (
+    MAX_LEVELS, check_bar, check_rows, check_values, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_start,
+)
+from sessiondata._time cimport NAT
+
+from sessiondata._status import REASONS
+
+
+cdef class StoreClock:
+    """Clock and change sequence of a store; every symbol of the store points into it."""
+
+    def __cinit__(self):
+        self.data.as_of, self.data.sequence = INT64_MIN, 0
+
+    @property
+    def as_of(self):
+        """Latest time given to `advance`, int ns; None before."""
+        return None if self.data.as_of == INT64_MIN else self.data.as_of
+
+    @property
+    def sequence(self):
+        return self.data.sequence
+
+    def advance(self, int64_t ts_ns):
+        """Move the clock forwards; False (and no change) if it stands there already or further."""
+        if ts_ns <= self.data.as_of:
+            return False
+        self.data.as_of = ts_ns
+        self.data.sequence += 1
+        return True
+
+    def touch(self):
+        """Count a change that no bar made."""
+        self.data.sequence += 1
+
+    def reset(self):
+        """Forget the time (a new session); the sequence goes on."""
+        self.data.as_of = INT64_MIN
+        self.data.sequence += 1
+
+
+cdef inline double _number(object x, str column, SymbolCore core) except? -1.0:
+    """A Python number as a double; anything that is not a real number is a typed error."""
+    if PyFloat_CheckExact(x):
+        return PyFloat_AS_DOUBLE(x)
+    try:
+        return PyFloat_AsDouble(x)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BarTypeError(f"{column} must be a real number", symbol=core.name, value=f"{column}={x!r}",
+                           code="ERR_TYPE") from error
+
+
+cdef inline int64_t _time(object x, SymbolCore core) except? -1:
+    if PyLong_CheckExact(x):
+        try:
+            return PyLong_AsLongLong(x)
+        except OverflowError:
+            raise_status(Offence(ERR_TS_RANGE, symbol=core.name, ts_ns=x))
+    return to_ns(x)
+
+
+cdef class SymbolCore:
+    """Native state of one symbol.
+
+    Parameters
+    ----------
+    name : str
+    clock : StoreClock
+    intervals : tuple of str
+        Names of the series, base first, "1d" last if it is shown.
+    steps_ns : tuple of int
+        Their lengths in ns; 0 for "1d".
+    capacity : int
+        Rows of the base ring; 0 for one whole session.
+    close_label : bool
+        Appended timestamps are the ends of bars, not their starts.
+    need_session : callable
+        Called with ts_ns when a bar arrives before any session has been started: it starts one or raises. Called with None
+        when that bar was then refused, to undo it.
+    """
+
+    def __cinit__(self, str name, StoreClock clock not None, tuple intervals, tuple steps_ns, int64_t capacity,
+                  bint close_label, need_session):
+        self.name, self.clock, self.intervals, self.steps_ns = name, clock, intervals, steps_ns
+        self._capacity, self.close_label, self._need_session = capacity, close_label, need_session
+        self.symbol.clock, self.symbol.step_ns = &clock.data, steps_ns[0]
+        self.symbol.grid = NULL
+        self.symbol.newest_stop = INT64_MIN
+
+    # --- memory ---
+
+    def start(self, Grid grid not None):
+        """Allocate everything for a session and begin it empty."""
+        cdef list steps = [step for step in self.steps_ns[1:] if step]
+        cdef list tables = [self.steps_ns[0], *steps, 0]  # trackers: base, intraday levels, session bar
+        cdef list capacities = [self._capacity or grid.possible_slots(self.steps_ns[0])]
+        cdef Py_ssize_t n_levels = len(steps) + 2, i, at, size
+        if n_levels > MAX_LEVELS:
+            raise ValueError(f"at most {MAX_LEVELS - 2} derived intervals")
+        capacities += [grid.possible_slots(step) for step in steps] + [1, 1]
+        size = 64 + _round_up(n_levels * <Py_ssize_t>sizeof(Level))
+        size += sum([ring_bytes(capacity, i == 0, i > 0) for i, capacity in enumerate(capacities)])
+        size += sum([_range_bytes(grid.table(step)) for step in tables])
+        cdef uint8_t[::1] memory = np.empty(size, np.uint8)
+        cdef uint8_t* base = &memory[0]
+        base += _round_up(<Py_ssize_t>base) - <Py_ssize_t>base
+        self.symbol.levels, self.symbol.n_levels = <Level*>base, <int32_t>n_levels
+        at = _round_up(n_levels * <Py_ssize_t>sizeof(Level))
+        for i in range(n_levels):
+            _init_level(&self.symbol, i, steps)
+        for i in range(n_levels + 1):
+            ring_init(_ring(&self.symbol, i), base + at, capacities[i], i == 0, i > 0)
+            at += ring_bytes(capacities[i], i == 0, i > 0)
+        for i in range(len(tables)):
+            gaps_init(_gaps(&self.symbol, i), grid.table(tables[i]), <int32_t*>(base + at))
+            at += _range_bytes(grid.table(tables[i]))
+        self.grid, self._memory, self._columns = grid, memory, [None] * len(self.intervals)
+        self.session_id += 1
+        symbol_start(&self.symbol, &grid.data)
+
+    def stop(self):
+        """Forget the session: no rows, and windows on it are no longer valid."""
+        self.symbol.grid = NULL
+        self.grid, self._memory, self._columns = None, None, []
+        self.symbol.newest_stop = INT64_MIN
+        self.symbol.bars_updated = 0
+        memset(&self.symbol.counters, 0, sizeof(self.symbol.counters))
+        self.session_id += 1
+
+    def detach(self):
+        """Take no more bars: the symbol has left its store."""
+        self.stop()
+        self._need_session = self._refuse_removed
+
+    def _refuse_removed(self, ts_ns):
+        if ts_ns is not None:
+            raise SessionStateError(f"symbol {self.name!r} was removed from its store and takes no bars")
+
+    cdef Ring* ring(self, Py_ssize_t k) noexcept nogil:
+        return _ring(&self.symbol, k)
+
+    cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil:
+        return _gaps(&self.symbol, k)
+
+    def columns(self, Py_ssize_t k):
+        """Arrays (ts, open, high, low, close, volume, n_base or None) over the whole ring of series `k`.
+
+        Read-only, and no user can make them writable: they are made from a read-only memoryview. Rows `rows(k)` are live."""
+        cdef Ring* ring = _ring(&self.symbol, k)
+        cdef Py_ssize_t length, start = <Py_ssize_t>ring.ts - <Py_ssize_t>&self._memory[0]
+        cdef Py_ssize_t stride = <Py_ssize_t>ring.open - <Py_ssize_t>ring.ts
+        if self._columns[k] is None:
+            memory = memoryview(self._memory).toreadonly()
+            length = ring.capacity * (2 if ring.laps else 1)
+            dtypes = ("int64", "float64", "float64", "float64", "float64", "float64", "int32")
+            made = [np.frombuffer(memory, dtype, length, start + i * stride) for i, dtype in enumerate(dtypes[:6])]
+            made.append(None if ring.n_base == NULL else np.frombuffer(memory, "int32", length, start + 6 * stride))
+            self._columns[k] = tuple(made)
+        return self._columns[k]
+
+    def memory_usage(self):
+        """(bytes reserved, bytes of the live rows)."""
+        cdef Py_ssize_t k
+        cdef int64_t rows = 0
+        if self.symbol.grid == NULL:
+            return 0, 0
+        for k in range(self.symbol.n_levels + 1):
+            ring = _ring(&self.symbol, k)
+            rows += (ring.next_seq - ring_oldest(ring)) * (48 if k == 0 else 52)
+        return self._memory.shape[0], rows
+
+    # --- writing ---
+
+    def append(self, ts_ns, open, high, low, close, volume, /):
+        """append(ts_ns, open, high, low, close, volume, /)
+
+        Store one bar and everything it causes.
+
+        Parameters
+        ----------
+        ts_ns : int, datetime64 or aware datetime
+            Open time of the bar (its close where the symbol has ``label="close"``); an int is ns since 1970 UTC.
+        open, high, low, close, volume : float
+
+        Returns
+        -------
+        bool
+            True if the store changed. False for a repeat of what is there, and for a bar that is refused without being wrong
+            (older than the ring keeps, or of an earlier trade date): see ``counters``.
+
+        Raises
+        ------
+        BarError
+            The bar breaks a rule; the store is as it was.
+        SessionStateError
+            The bar belongs to a later trade date.
+
+        Notes
+        -----
+        O(derived intervals) for the newest bar, nothing is allocated; O(log rows) and one slot of each interval for others.
+        One writer per symbol.
+        """
+        cdef Bar bar
+        cdef int status
+        cdef int64_t given_ts
+        bar.ts = given_ts = _time(ts_ns, self)
+        bar.open = _number(open, "open", self)
+        bar.high = _number(high, "high", self)
+        bar.low = _number(low, "low", self)
+        bar.close = _number(close, "close", self)
+        bar.volume = _number(volume, "volume", self)
+        if self.symbol.grid == NULL:
+            return self._append_first(&bar)
+        if self.close_label:
+            self._open_label(&bar.ts)
+        status = symbol_append(&self.symbol, &bar)
+        if status < 0:
+            self._refuse(status, None, given_ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
+        return STORED <= status <= CORRECTED
+
+    cdef object _append_first(self, const Bar* bar):
+        """Start the session that a bar belongs to, then append it; a bar that is refused starts none."""
+        cdef int status = check_values(bar)
+        if status == 0 and bar.ts == NAT:
+            status = ERR_NAT
+        if status:
+            self._refuse(status, None, bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
+        self._need_session(bar.ts - self.close_label)
+        try:
+            return self.append(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
+        except BaseException:
+            self._need_session(None)
+            raise
+
+    def extend(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
+               const double[::1] low, const double[::1] close, const double[::1] volume, bint skip, bint close_label):
+        """Store arrays of equal length, all or nothing; returns rows added or corrected. See the facade's `extend`."""
+        cdef int64_t n = given_ts.shape[0], row
+        cdef int status
+        cdef bint in_order
+        cdef const int64_t[::1] ts = given_ts
+        if n == 0:
+            return 0
+        if self.symbol.grid == NULL:
+            self._refuse(ERR_NO_SESSION, 0, given_ts[0], open[0], high[0], low[0], close[0], volume[0])
+        if close_label:
+            ts = self._open_labels(given_ts)
+        row = check_rows(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n, &status,
+                         &in_order)
+        if row >= 0:
+            if skip:
+                return self._extend_good(ts, open, high, low, close, volume)
+            self._refuse(status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row])
+        if in_order:
+            return symbol_extend(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
+        return self._extend_unordered(ts, open, high, low, close, volume)
+
+    cdef int64_t[::1] _open_labels(self, const int64_t[::1] ts):
+        cdef int64_t[::1] shifted = np.array(ts)
+        cdef Py_ssize_t i
+        for i in range(shifted.shape[0]):
+            self._open_label(&shifted[i])
+        return shifted
+
+    cdef int64_t _extend_good(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
+                              const double[::1] low, const double[::1] close, const double[::1] volume) except -1:
+        """Count the bad rows per reason, then extend by the others."""
+        good = np.ones(ts.shape[0], bool)
+        cdef Py_ssize_t i
+        cdef int status
+        cdef Bar bar
+        for i in range(ts.shape[0]):
+            bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
+            status = check_bar(&self.symbol, &bar)
+            if status:
+                self.symbol.counters.skipped[reason_index(status)] += 1
+                good[i] = False
+        return self.extend(np.asarray(ts)[good], np.asarray(open)[good], np.asarray(high)[good], np.asarray(low)[good],
+                           np.asarray(close)[good], np.asarray(volume)[good], False, False)
+
+    cdef int64_t _extend_unordered(self, ts, open, high, low, close, volume) except -1:
+        """Take checked rows in time order (stable: of equal timestamps the later row comes later): runs of newer rows as
+        blocks, late rows and repeats one by one."""
+        order = np.argsort(ts, kind="stable")
+        cdef const int64_t[::1] t = np.asarray(ts)[order]
+        cdef const double[::1] o = np.asarray(open)[order], h = np.asarray(high)[order], l = np.asarray(low)[order]
+        cdef const double[::1] c = np.asarray(close)[order], v = np.asarray(volume)[order]
+        cdef int64_t i = 0, stop, n = t.shape[0], changed = 0
+        cdef int status
+        cdef Bar bar
+        while i < n:
+            stop = i + 1
+            if t[i] <= self.symbol.last_ts:
+                bar = Bar(t[i], o[i], h[i], l[i], c[i], v[i], 0)
+                status = symbol_append(&self.symbol, &bar)
+                changed += STORED <= status <= CORRECTED
+            else:
+                while stop < n and t[stop] > t[stop - 1]:
+                    stop += 1
+                changed += symbol_extend(&self.symbol, &t[i], &o[i], &h[i], &l[i], &c[i], &v[i], stop - i)
+            i = stop
+        return changed
+
+    cdef void _open_label(self, int64_t* ts) noexcept nogil:
+        """Turn the end of a bar into its start. The end of a segment may close a slot shorter than the interval."""
+        cdef const Region* region
+        cdef const GridData* grid = self.symbol.grid
+        cdef int64_t end = ts[0], step = self.symbol.step_ns
+        if end == NAT:
+            return
+        if end < INT64_MIN + step:
+            ts[0] = INT64_MAX  # breaks ERR_TS_RANGE, as it should
+            return
+        ts[0] = end - step
+        if grid.span_start < end <= grid.span_stop:
+            region = find_region(grid, end - 1)
+            if region.regular and end == region.stop:
+                ts[0] = slot_start_in(region, step, end - 1)
+
+    cdef int _refuse(self, int status, row, ts, open, high, low, close, volume) except -1:
+        raise_status(Offence(status, self.name, row, ts, open, high, low, close, volume))
+
+    # --- answers ---
+
+    def rows(self, Py_ssize_t k):
+        """(first, stop, sequence of the first) of the live rows of series `k`: positions in `columns(k)`."""
+        cdef Ring* ring = _ring(&self.symbol, k)
+        if self.symbol.grid == NULL:
+            return 0, 0, 0
+        cdef int64_t oldest = ring_oldest(ring)
+        return oldest - ring.origin, ring.next_seq - ring.origin, oldest
+
+    def count(self, Py_ssize_t k):
+        """Live rows of series `k`."""
+        cdef Ring* ring = _ring(&self.symbol, k)
+        return 0 if self.symbol.grid == NULL else ring.next_seq - ring_oldest(ring)
+
+    def total_count(self, Py_ssize_t k):
+        """Rows ever added to series `k` in this session."""
+        return 0 if self.symbol.grid == NULL else _ring(&self.symbol, k).next_seq
+
+    def find(self, Py_ssize_t k, int64_t ts_ns):
+        """Position among the live rows of the first one at or after `ts_ns`."""
+        cdef Ring* ring = _ring(&self.symbol, k)
+        return 0 if self.symbol.grid == NULL else ring_find(ring, ts_ns) - ring_oldest(ring)
+
+    def moves(self, Py_ssize_t k):
+        """How often rows of series `k` changed places because of a late one."""
+        return 0 if self.symbol.grid == NULL else _ring(&self.symbol, k).n_moves
+
+    def bar(self, Py_ssize_t k, Py_ssize_t i):
+        """Row `i` of the live rows (0 the oldest; must exist) as (ts, open, high, low, close, volume, n_base)."""
+        cdef Ring* ring = _ring(&self.symbol, k)
+        cdef Bar row
+        ring_read(ring, ring_oldest(ring) + i, &row)
+        return row.ts, row.open, row.high, row.low, row.close, row.volume, row.n_base
+
+    cdef bint is_forming(self, Py_ssize_t k) noexcept nogil:
+        return k > 0 and self.symbol.grid != NULL and _ring(&self.symbol, k).next_seq > 0 and (
+            symbol_as_of(&self.symbol) < self.symbol.levels[k - 1].slot_stop)
+
+    def forming(self, Py_ssize_t k):
+        """Whether the newest row of series `k` is a bar still in progress."""
+        return self.is_forming(k)
+
+    def tally(self, Py_ssize_t k):
+        """(present, expected) slots of series `k` that are over."""
+        if self.symbol.grid == NULL:
+            return 0, 0
+        cdef Gaps* gaps = _gaps(&self.symbol, k)
+        cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&self.symbol))
+        return gaps_present(gaps, expected), expected
+
+    def gap_count(self, Py_ssize_t k):
+        if self.symbol.grid == NULL:
+            return 0
+        cdef Gaps* gaps = _gaps(&self.symbol, k)
+        return gaps_count(gaps, expected_at(gaps.table, symbol_as_of(&self.symbol)))
+
+    def gaps(self, Py_ssize_t k):
+        """List of (start_ns, end_ns, bar_count), ascending; both ends are starts of missing slots."""
+        if self.symbol.grid == NULL:
+            return []
+        cdef Gaps* gaps = _gaps(&self.symbol, k)
+        cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&self.symbol))
+        cdef int32_t n = gaps_count(gaps, expected), i
+        if n == 0:
+            return []
+        cdef int32_t[:, ::1] ranges = np.empty((2, n), np.int32)
+        gaps_list(gaps, expected, &ranges[0, 0], &ranges[1, 0])
+        return [
+            (ordinal_start(gaps.table, ranges[0, i]), ordinal_start(gaps.table, ranges[1, i] - 1),
+             ranges[1, i] - ranges[0, i])
+            for i in range(n)
+        ]
+
+    def slot(self, Py_ssize_t k, int64_t ts_ns):
+        """(regular, expected base slots) of the slot of series `k` that holds `ts_ns`, which lies in the span."""
+        cdef const Region* region = find_region(self.symbol.grid, ts_ns)
+        cdef int64_t step = self.steps_ns[k], base = self.symbol.step_ns, start
+        if not region.regular:
+            return False, 0
+        if step == 0:
+            return True, self.grid.table(base).n_slots
+        start = slot_start_in(region, step, ts_ns)
+        return True, (slot_stop_in(region, step, ts_ns) - start + base - 1) // base
+
+    @property
+    def as_of(self):
+        """Up to when the symbol is judged, int ns; None before the first bar and the first advance of the clock."""
+        cdef int64_t as_of = symbol_as_of(&self.symbol)
+        return None if as_of == INT64_MIN else as_of
+
+    @property
+    def bars_updated(self):
+        return bool(self.symbol.bars_updated)
+
+    @bars_updated.setter
+    def bars_updated(self, bint value):
+        self.symbol.bars_updated = value
+
+    def session_bar(self, bint extended):
+        """The session's bar (regular rows) or that of the extended ones: (volume, high, low, open, close), None without rows."""
+        if self.symbol.grid == NULL:
+            return None
+        cdef Level* level = &self.symbol.levels[self.symbol.n_levels - (1 if extended else 2)]
+        if level.ring.next_seq == 0:
+            return None
+        return level.bar.volume, level.bar.high, level.bar.low, level.bar.open, level.bar.close
+
+    def newest_ts(self, bint extended):
+        """Time of the newest regular (or extended) row, int ns; None if there is none."""
+        if self.symbol.grid == NULL or self.symbol.newest_ts[not extended] == INT64_MIN:
+            return None
+        return self.symbol.newest_ts[not extended]
+
+    def counters(self):
+        """Dict of what became of all bars of the session."""
+        cdef int i
+        counters = dict(self.symbol.counters)
+        counters["skipped"] = {REASONS[i]: self.symbol.counters.skipped[i] for i in range(N_REASONS)
+                               if self.symbol.counters.skipped[i]}
+        counters["overwritten"] = 0 if self.symbol.grid == NULL else ring_oldest(&self.symbol.base)
+        return counters
+
+    def check_invariants(self):
+        """Raise AssertionError unless all native invariants hold. O(rows); for tests."""
+        if self.symbol.grid != NULL and not symbol_check(&self.symbol):
+            raise AssertionError(f"invariants of {self.name!r} do not hold")
+
+
+def append_slice(list cores, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
+                 const double[::1] low, const double[::1] close, const double[::1] volume):
+    """One bar of each of many symbols, all or nothing; returns how many changed something.
+
+    `ts` has one element for all bars or one for each. The symbols have a session and one label."""
+    cdef Py_ssize_t i, n = len(cores), step = 0 if ts.shape[0] == 1 else 1
+    cdef SymbolCore core
+    cdef Bar bar
+    cdef int status
+    cdef int64_t changed = 0
+    for i in range(n):
+        core = <SymbolCore?>cores[i]
+        bar = Bar(ts[i * step], open[i], high[i], low[i], close[i], volume[i], 0)
+        if core.symbol.grid == NULL:
+            status = ERR_NO_SESSION
+        else:
+            if core.close_label:
+                core._open_label(&bar.ts)
+            status = check_bar(&core.symbol, &bar)
+        if status:
+            core._refuse(status, i, ts[i * step], open[i], high[i], low[i], close[i], volume[i])
+    for i in range(n):
+        core = <SymbolCore>cores[i]
+        bar = Bar(ts[i * step], open[i], high[i], low[i], close[i], volume[i], 0)
+        if core.close_label:
+            core._open_label(&bar.ts)
+        status = symbol_append(&core.symbol, &bar)
+        changed += STORED <= status <= CORRECTED
+    return changed
+
+
+cdef inline Ring* _ring(Symbol* symbol, Py_ssize_t k) noexcept nogil:
+    return &symbol.base if k == 0 else &symbol.levels[k - 1].ring
+
+
+cdef inline Gaps* _gaps(Symbol* symbol, Py_ssize_t k) noexcept nogil:
+    return &symbol.gaps if k == 0 else &symbol.levels[k - 1].gaps
+
+
+cdef inline Py_ssize_t _round_up(Py_ssize_t size) noexcept nogil:
+    return (size + 63) // 64 * 64
+
+
+cdef Py_ssize_t _range_bytes(const SlotTable* table) noexcept nogil:
+    return _round_up(2 * gaps_max_ranges(table) * <Py_ssize_t>sizeof(int32_t))
+
+
+cdef int _init_level(Symbol* symbol, Py_ssize_t i, list steps) except -1:
+    """Kind and parent of level `i`: intraday intervals in ascending order, then the session bar, then the extended one."""
+    cdef Py_ssize_t parent = len(steps) - 1 if i >= len(steps) else i - 1
+    cdef int64_t step = steps[i] if i < len(steps) else 0
+    if step:
+        while parent >= 0 and step % <int64_t>steps[parent]:
+            parent -= 1
+    kind = INTRADAY if step else DAY if i == len(steps) else EXTENDED
+    level_init(&symbol.levels[i], kind, <int32_t>parent, step, symbol.step_ns)
+    return 0

@@ -1,0 +1,118 @@
+# One symbol as a C struct: base ring, levels, trackers, counters; append and extend without the interpreter.
+
+from libc.stdint cimport int32_t, int64_t
+
+from sessiondata._aggregate cimport EXTENDED, DAY, Level, is_aligned, level_step
+from sessiondata._gaps cimport Gaps, gaps_mark_present
+from sessiondata._grid cimport GridData, Region, ordinal_in
+from sessiondata._ring cimport Bar, Ring, ring_push
+from sessiondata._status cimport (
+    ERR_HIGH_LOW, ERR_NOT_FINITE, ERR_VOLUME, N_REASONS, STORED,
+)
+
+
+cdef enum:
+    MAX_LEVELS = 18       # 16 derived intervals, the session bar, the extended one
+
+
+cdef struct Clock:
+    int64_t as_of         # ns; moved by advance_to only, INT64_MIN before; shared by the symbols of a store
+    int64_t sequence      # changes of the store so far
+
+
+cdef struct Counters:
+    int64_t stored
+    int64_t late
+    int64_t corrected
+    int64_t repeated
+    int64_t too_old
+    int64_t other_session
+    int64_t off_grid
+    int64_t extended
+    int64_t skipped[N_REASONS]
+
+
+cdef struct Symbol:
+    const GridData* grid  # NULL before a session; memory of the Grid object that SymbolCore keeps alive
+    const Region* region  # region of the newest row
+    int64_t last_ts       # ns, newest row; span_start - 1 while there is none
+    int64_t next_slot_ts  # ns, start of the next slot of `region`, if the newest on-slot row is in it; else INT64_MIN
+    int64_t newest_stop   # ns, end of the newest row; INT64_MIN while there is none
+    int64_t newest_ts[2]  # ns, newest extended [0] and regular [1] row; INT64_MIN while there is none
+    int64_t step_ns       # base interval
+    Clock* clock          # the store's
+    int32_t bars_updated  # set on change, cleared by the reader
+    int32_t n_levels
+    Level* levels         # parents before children; the last two are the session bar and the extended one
+    Ring base
+    Gaps gaps
+    Counters counters
+
+
+cdef inline int check_values(const Bar* bar) noexcept nogil:
+    """0, or the status of the first rule about values that the bar breaks."""
+    # x - x is 0 for finite x and NaN for infinities and NaN.
+    if not ((bar.open - bar.open) + (bar.high - bar.high) + (bar.low - bar.low) + (bar.close - bar.close)
+            + (bar.volume - bar.volume) == 0.0):
+        return ERR_NOT_FINITE
+    if bar.high < bar.low:
+        return ERR_HIGH_LOW
+    if bar.volume < 0.0:
+        return ERR_VOLUME
+    return 0
+
+
+cdef inline int symbol_append(Symbol* symbol, Bar* bar) noexcept nogil:
+    """Check and store one bar and everything it causes; returns a status. A session must have been started.
+
+    `bar.n_base` is scratch. O(levels) for the newest bar."""
+    cdef int status = check_values(bar)
+    cdef Level* level
+    cdef Level* parent
+    cdef int32_t i
+    cdef const Region* region
+    if status:
+        return status
+    if bar.ts <= symbol.last_ts or bar.ts >= symbol.grid.span_stop:
+        return symbol_append_out_of_turn(symbol, bar)
+    if bar.ts == symbol.next_slot_ts and bar.ts < symbol.region.stop:
+        symbol.gaps.frontier += 1
+        symbol.gaps.n_present += 1
+        symbol.next_slot_ts += symbol.step_ns
+        bar.n_base = 1
+    else:
+        symbol_place_newest(symbol, bar)
+    region = symbol.region
+    ring_push(&symbol.base, bar)
+    symbol.last_ts = symbol.newest_ts[region.regular] = bar.ts
+    symbol.newest_stop = bar.ts + symbol.step_ns if bar.ts + symbol.step_ns < region.stop else region.stop
+    for i in range(symbol.n_levels):
+        level = &symbol.levels[i]
+        if level.kind >= DAY and (level.kind == DAY) != region.regular:
+            continue
+        if level.parent < 0:
+            level_step(level, symbol.grid, region, bar, True)
+        else:
+            parent = &symbol.levels[level.parent]
+            level_step(level, symbol.grid, region, &parent.bar, parent.opened)
+    symbol.counters.stored += 1
+    symbol.clock.sequence += 1
+    symbol.bars_updated = 1
+    return STORED
+
+
+cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:
+    """Up to when the symbol is judged: the store's clock or the end of its newest row, in ns; INT64_MIN if neither."""
+    return symbol.clock.as_of if symbol.clock.as_of > symbol.newest_stop else symbol.newest_stop
+
+
+cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
+cdef void symbol_place_newest(Symbol* symbol, Bar* bar) noexcept nogil
+cdef int symbol_append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil
+cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil
+cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* open, const double* high,
+                        const double* low, const double* close, const double* volume, int64_t n,
+                        int* out_status, bint* out_in_order) noexcept nogil
+cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open, const double* high,
+                           const double* low, const double* close, const double* volume, int64_t n) noexcept nogil
+cdef bint symbol_check(const Symbol* symbol) noexcept nogil

@@ -1,0 +1,298 @@
+"""One symbol: what a bar does, natively and completely, before the call returns.
+
+    bar -> check -> newest?  yes: push, then level by level from parent to child (symbol_append, inline in the .pxd)
+                             no:  find its place; equal: nothing; else replace or insert, then rebuild the one
+                                  slot of each level that holds it (symbol_append_out_of_turn)
+    arrays -> check all -> in order: copy columns, then per region and level by runs (symbol_extend)
+
+Nothing here allocates, calls the interpreter or knows a calendar. Functions return a status (see `_status`); a bar that is refused
+has changed a counter at most, a bar that breaks a rule nothing at all.
+
+Invariants (`symbol_check`): those of the ring, the trackers and the levels; last_ts is the newest row's time;
+next_slot_ts, where set, is the slot after the newest on-slot row and gaps.frontier its ordinal.
+"""
+
+from libc.stdint cimport INT64_MAX, INT64_MIN
+
+from sessiondata._aggregate cimport INTRADAY, Columns, level_extend, level_rebuild, ring_columns
+from sessiondata._gaps cimport gaps_check, gaps_mark_run, run_length
+from sessiondata._grid cimport find_region, slot_start_in
+from sessiondata._ring cimport (
+    ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_read, ring_replace,
+)
+from sessiondata._status cimport (
+    CORRECTED, ERR_LATER_SESSION, ERR_NAT, ERR_TS_RANGE, LATE, OTHER_SESSION, REPEATED, TOO_OLD,
+)
+from sessiondata._time cimport NAT
+
+
+cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
+    """Begin a session with no rows. Ring, levels and trackers have been laid out already."""
+    symbol.grid, symbol.region = grid, &grid.regions[0]
+    symbol.last_ts = grid.span_start - 1
+    symbol.next_slot_ts = symbol.newest_stop = INT64_MIN
+    symbol.newest_ts[0] = symbol.newest_ts[1] = INT64_MIN
+    symbol.bars_updated = 0
+
+
+cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil:
+    """0, or the status of the first rule that the bar breaks."""
+    cdef int status = check_values(bar)
+    if status:
+        return status
+    if bar.ts == NAT:
+        return ERR_NAT
+    if bar.ts > INT64_MAX - symbol.step_ns:
+        return ERR_TS_RANGE
+    return ERR_LATER_SESSION if bar.ts >= symbol.grid.span_stop else 0
+
+
+cdef void symbol_place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
+    """Region and slot of the newest bar where it is not simply the next slot; tells the tracker; sets bar.n_base."""
+    cdef const Region* region = symbol.region
+    while bar.ts >= region.stop:
+        region += 1
+    symbol.region = region
+    bar.n_base = is_aligned(region, symbol.step_ns, bar.ts)
+    if not region.regular:
+        symbol.counters.extended += 1
+        symbol.next_slot_ts = INT64_MIN
+    elif bar.n_base:
+        gaps_mark_present(&symbol.gaps, ordinal_in(symbol.gaps.table, region, bar.ts))
+        symbol.next_slot_ts = bar.ts + symbol.step_ns
+    else:
+        symbol.counters.off_grid += 1
+
+
+cdef bint _is_too_old(const Symbol* symbol, const Region* region, int64_t ts, int64_t evicted_ts) noexcept nogil:
+    """Whether a slot that `ts` touches has lost base rows, so that it could not be folded again."""
+    cdef const Level* level
+    cdef int32_t i
+    if evicted_ts == INT64_MIN:
+        return False
+    if ts <= evicted_ts:
+        return True
+    for i in range(symbol.n_levels):
+        level = &symbol.levels[i]
+        if level.parent >= 0:
+            continue
+        if level.kind == INTRADAY:
+            if slot_start_in(region, level.step_ns, ts) <= evicted_ts:
+                return True
+        elif level.kind == DAY:
+            if region.regular and symbol.grid.open_ns <= evicted_ts:
+                return True
+        elif not region.regular:
+            return True
+    return False
+
+
+cdef int symbol_append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
+    """A bar (values checked) that is not the newest, or lies outside the span. O(log rows), plus one slot per level."""
+    cdef int status = check_bar(symbol, bar)
+    cdef const Region* region
+    cdef Ring* base = &symbol.base
+    cdef Level* level
+    cdef int64_t seq, evicted_ts
+    cdef Bar row
+    cdef bint exists
+    cdef int32_t i
+    if status:
+        return status
+    if bar.ts < symbol.grid.span_start:
+        symbol.counters.other_session += 1
+        return OTHER_SESSION
+    seq = ring_find(base, bar.ts)
+    ring_read(base, seq, &row)  # last_ts >= bar.ts, so there is a row at seq
+    exists = row.ts == bar.ts
+    if exists and (row.open == bar.open and row.high == bar.high and row.low == bar.low and row.close == bar.close
+                   and row.volume == bar.volume):
+        symbol.counters.repeated += 1
+        return REPEATED
+    region = find_region(symbol.grid, bar.ts)
+    evicted_ts = base.evicted_ts
+    if not exists and base.next_seq >= base.capacity:  # inserting would push the oldest row out
+        evicted_ts = base.ts[ring_oldest(base) - base.origin]
+    if _is_too_old(symbol, region, bar.ts, evicted_ts):
+        symbol.counters.too_old += 1
+        return TOO_OLD
+    if exists:
+        ring_replace(base, seq, bar)
+        symbol.counters.corrected += 1
+    else:
+        _insert(symbol, region, seq, bar)
+    for i in range(symbol.n_levels):
+        level = &symbol.levels[i]
+        if level.kind >= DAY and (level.kind == DAY) != region.regular:
+            continue
+        level_rebuild(level, symbol.grid, region, bar.ts,
+                      base if level.parent < 0 else &symbol.levels[level.parent].ring)
+    symbol.clock.sequence += 1
+    symbol.bars_updated = 1
+    return CORRECTED if exists else LATE
+
+
+cdef void _insert(Symbol* symbol, const Region* region, int64_t seq, const Bar* bar) noexcept nogil:
+    """Base row, tracker and counters of a late bar."""
+    ring_insert(&symbol.base, seq, bar)
+    symbol.counters.stored += 1
+    symbol.counters.late += 1
+    if bar.ts > symbol.newest_ts[region.regular]:
+        symbol.newest_ts[region.regular] = bar.ts
+    if not region.regular:
+        symbol.counters.extended += 1
+    elif is_aligned(region, symbol.step_ns, bar.ts):
+        gaps_mark_present(&symbol.gaps, ordinal_in(symbol.gaps.table, region, bar.ts))
+    else:
+        symbol.counters.off_grid += 1
+
+
+cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* open, const double* high,
+                        const double* low, const double* close, const double* volume, int64_t n,
+                        int* out_status, bint* out_in_order) noexcept nogil:
+    """First row that breaks a rule (out_status says which), or -1; and whether the rows are newer than all and ascending."""
+    cdef int64_t i = 0, j, stop
+    cdef int64_t span_stop = symbol.grid.span_stop, last = symbol.last_ts
+    cdef double sum_
+    cdef int bad, disorder = 0
+    cdef Bar bar
+    out_status[0] = 0
+    while i < n:
+        stop = i + 256 if i + 256 < n else n
+        # Whole blocks without a branch, so that the compiler may use vectors; a bad block is then looked at row by row.
+        bad = 0
+        for j in range(i, stop):
+            sum_ = ((open[j] - open[j]) + (high[j] - high[j]) + (low[j] - low[j]) + (close[j] - close[j])
+                    + (volume[j] - volume[j]))
+            bad |= (not sum_ == 0.0) | (high[j] < low[j]) | (volume[j] < 0.0)
+        for j in range(i, stop):
+            bad |= (ts[j] >= span_stop) | (ts[j] == NAT)
+        disorder |= ts[i] <= last
+        for j in range(i + 1, stop):
+            disorder |= ts[j] <= ts[j - 1]
+        last = ts[stop - 1]
+        if bad:
+            for j in range(i, stop):
+                bar = Bar(ts[j], open[j], high[j], low[j], close[j], volume[j], 0)
+                out_status[0] = check_bar(symbol, &bar)
+                if out_status[0]:
+                    return j
+        i = stop
+    out_in_order[0] = not disorder
+    return -1
+
+
+cdef int64_t _first_at_or_after(const int64_t* ts, int64_t n, int64_t bound) noexcept nogil:
+    cdef int64_t low = 0, high = n, middle
+    if n > 0 and ts[n - 1] < bound:
+        return n
+    while low < high:
+        middle = (low + high) >> 1
+        if ts[middle] < bound:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+cdef bint _mark_rows(Symbol* symbol, const Region* region, const int64_t* ts, int64_t n) noexcept nogil:
+    """Tell the base tracker of ascending newest rows in one region; True if each of them sits on its slot."""
+    cdef int64_t i = 0, run
+    cdef bint all_aligned = True
+    if not region.regular:
+        symbol.counters.extended += n
+        symbol.next_slot_ts = INT64_MIN
+        return False
+    while i < n:
+        if ts[i] == symbol.next_slot_ts or is_aligned(region, symbol.step_ns, ts[i]):
+            run = run_length(ts + i, n - i, symbol.step_ns)
+            gaps_mark_run(&symbol.gaps, ordinal_in(symbol.gaps.table, region, ts[i]), <int32_t>run)
+            i += run
+            symbol.next_slot_ts = ts[i - 1] + symbol.step_ns
+        else:
+            symbol.counters.off_grid += 1
+            all_aligned = False
+            i += 1
+    return all_aligned
+
+
+cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open, const double* high,
+                           const double* low, const double* close, const double* volume, int64_t n) noexcept nogil:
+    """Store checked rows that ascend and are newer than all there are. Returns how many were stored: those before the span are
+    counted as of another session."""
+    cdef int64_t i, count, before
+    cdef int64_t skipped = _first_at_or_after(ts, n, symbol.grid.span_start)
+    cdef const Region* region
+    symbol.counters.other_session += skipped
+    i = skipped
+    while i < n:
+        region = symbol.region
+        while ts[i] >= region.stop:
+            region += 1
+        if region != symbol.region:
+            symbol.region, symbol.next_slot_ts = region, INT64_MIN
+        count = _first_at_or_after(ts + i, n - i, region.stop)
+        _extend_region(symbol, region, ts + i, open + i, high + i, low + i, close + i, volume + i, count)
+        i += count
+        symbol.newest_ts[region.regular] = ts[i - 1]
+    if n > skipped:
+        ring_extend(&symbol.base, ts + skipped, open + skipped, high + skipped, low + skipped, close + skipped,
+                    volume + skipped, n - skipped)
+        symbol.last_ts = ts[n - 1]
+        before = symbol.last_ts + symbol.step_ns
+        symbol.newest_stop = before if before < symbol.region.stop else symbol.region.stop
+        symbol.counters.stored += n - skipped
+        symbol.clock.sequence += n - skipped
+        symbol.bars_updated = 1
+    return n - skipped
+
+
+cdef void _extend_region(Symbol* symbol, const Region* region, const int64_t* ts, const double* open,
+                         const double* high, const double* low, const double* close, const double* volume,
+                         int64_t n) noexcept nogil:
+    """Tracker and levels for newest rows in one region: each level reads what its parent has just changed."""
+    cdef int64_t changed[MAX_LEVELS]  # sequence of the first row of a level that changed
+    cdef bint is_new[MAX_LEVELS]      # whether it is a new row
+    cdef bint all_aligned = _mark_rows(symbol, region, ts, n)
+    cdef Columns rows
+    cdef Level* level
+    cdef Ring* parent
+    cdef int64_t before, count
+    cdef int32_t i
+    cdef bint first_is_new
+    for i in range(symbol.n_levels):
+        level = &symbol.levels[i]
+        if level.kind >= DAY and (level.kind == DAY) != region.regular:
+            continue
+        if level.parent < 0:
+            rows = Columns(ts, open, high, low, close, volume, NULL)
+            count, first_is_new = n, True
+        else:
+            parent = &symbol.levels[level.parent].ring
+            rows = ring_columns(parent, changed[level.parent])
+            count, first_is_new = parent.next_seq - changed[level.parent], is_new[level.parent]
+        before = level.ring.next_seq
+        is_new[i] = level_extend(level, symbol.grid, region, &rows, count, first_is_new, all_aligned)
+        changed[i] = before if is_new[i] else before - 1
+
+
+cdef bint symbol_check(const Symbol* symbol) noexcept nogil:
+    """True if all invariants hold; O(rows), for tests."""
+    cdef int32_t i
+    cdef const Level* level
+    cdef Bar row
+    if not ring_check(&symbol.base) or not gaps_check(&symbol.gaps):
+        return False
+    if symbol.base.next_seq > 0 and symbol.base.ts[symbol.base.next_seq - 1 - symbol.base.origin] != symbol.last_ts:
+        return False
+    for i in range(symbol.n_levels):
+        level = &symbol.levels[i]
+        if not ring_check(&level.ring) or (level.kind != EXTENDED and not gaps_check(&level.gaps)):
+            return False
+        if level.ring.next_seq > 0:
+            ring_read(&level.ring, level.ring.next_seq - 1, &row)
+            if not (row.ts == level.bar.ts and row.high == level.bar.high and row.low == level.bar.low
+                    and row.close == level.bar.close and row.volume == level.bar.volume
+                    and row.n_base == level.bar.n_base):
+                return False
+    return True

@@ -1,0 +1,243 @@
+# Bytes as orjson writes them: a growing buffer, and writers of numbers, strings and times. Design note in _text.pyx.
+#
+# Every writer takes the place to write to and returns the place behind its text. It checks nothing: the caller has
+# reserved the writer's *_BYTES, of which it may also scribble over those behind its text.
+
+from libc.math cimport fabs, signbit
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from sessiondata._time cimport floor_div, floor_mod
+
+
+cdef extern from *:
+    """
+    #ifndef SESSIONDATA_TEXT_TABLES
+    #define SESSIONDATA_TEXT_TABLES
+    #include <cstdint>
+    #include <cstring>
+
+    /* An entry is text in its low three bytes, first character lowest, and a length in its high byte. */
+    struct sd_text_tables {
+        std::uint32_t plain[1000];   /* "7", "42", "815": as it is written alone; its length */
+        std::uint32_t padded[1000];  /* "007", "042", "815": inside a number; its length without trailing zeros */
+        std::uint32_t cents[100];    /* ".07", ".42", ".5": a fraction; its length without trailing zeros, but ".0" */
+    };
+
+    constexpr sd_text_tables sd_make_text_tables() {
+        sd_text_tables t{};
+        for (std::uint32_t i = 0; i < 1000; ++i) {
+            std::uint32_t digits = 0x303030u + i / 100 + (i / 10 % 10 << 8) + (i % 10 << 16);
+            std::uint32_t length = i < 10 ? 1 : i < 100 ? 2 : 3;
+            std::uint32_t kept = i == 0 ? 0 : i % 100 == 0 ? 1 : i % 10 == 0 ? 2 : 3;
+            t.plain[i] = digits >> 8 * (3 - length) | length << 24;
+            t.padded[i] = digits | kept << 24;
+        }
+        for (std::uint32_t i = 0; i < 100; ++i)
+            t.cents[i] = 0x30302eu + (i / 10 << 8) + (i % 10 << 16) + ((i % 10 == 0 ? 2u : 3u) << 24);
+        return t;
+    }
+    static constexpr sd_text_tables SD_TEXT = sd_make_text_tables();
+
+    /* Stores of a word, lowest byte first. */
+    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    static inline void sd_store4(char* out, std::uint32_t w) { for (int i = 0; i < 4; ++i) out[i] = char(w >> 8 * i); }
+    static inline void sd_store8(char* out, std::uint64_t w) { for (int i = 0; i < 8; ++i) out[i] = char(w >> 8 * i); }
+    #else
+    static inline void sd_store4(char* out, std::uint32_t w) { std::memcpy(out, &w, 4); }
+    static inline void sd_store8(char* out, std::uint64_t w) { std::memcpy(out, &w, 8); }
+    #endif
+    #endif
+    """
+    const uint32_t* PLAIN "SD_TEXT.plain"
+    const uint32_t* PADDED "SD_TEXT.padded"
+    const uint32_t* CENTS "SD_TEXT.cents"
+    void store4 "sd_store4"(char* out, uint32_t w) noexcept nogil
+    void store8 "sd_store8"(char* out, uint64_t w) noexcept nogil
+
+
+cdef enum:                   # bytes to reserve for one ...
+    F64_BYTES = 40           # write_f64, write_volume (the longest text has 24)
+    I64_BYTES = 24           # write_i64, write_u64 (20)
+    TIME_BYTES = 24          # write_time_of_day (18)
+    DATE_BYTES = 12          # write_date (10)
+    ISO_BYTES = 48           # write_iso (38)
+    STRING_BYTES = 2         # write_string, and 6 for each byte of the text
+    STRING_FACTOR = 6
+
+
+# ---- the buffer
+
+cdef struct TextBuffer:
+    char* data               # malloc'd block, owned by whoever called init_text; NULL until the first reserve
+    size_t size              # bytes written
+    size_t capacity          # bytes allocated
+
+
+cdef void init_text(TextBuffer* buffer) noexcept nogil
+cdef void free_text(TextBuffer* buffer) noexcept nogil     # empty afterwards, and fit for use again
+cdef int grow_text(TextBuffer* buffer, size_t extra) noexcept nogil
+
+
+cdef inline int reserve(TextBuffer* buffer, size_t extra) noexcept nogil:
+    """Make room for `extra` bytes behind `size`. 0, or -1 without memory (the buffer is as it was)."""
+    if buffer.capacity - buffer.size >= extra:
+        return 0
+    return grow_text(buffer, extra)
+
+
+# ---- integers
+
+cdef char* write_long_u64(char* out, uint64_t x) noexcept nogil
+
+
+cdef inline char* write_u64(char* out, uint64_t x) noexcept nogil:
+    """Decimal digits of `x`, in groups of three: a load, a store and no leading zero to look for."""
+    cdef uint32_t low, middle, high, word
+    if x < 1000:
+        word = PLAIN[x]
+        store4(out, word)
+        return out + (word >> 24)
+    if x < 1000000:
+        low = <uint32_t> x
+        high = low / 1000
+        word = PLAIN[high]
+        store4(out, word)
+        out += word >> 24
+        store4(out, PADDED[low - high * 1000])
+        return out + 3
+    if x < 1000000000:
+        low = <uint32_t> x
+        middle = low / 1000
+        high = middle / 1000
+        word = PLAIN[high]
+        store4(out, word)
+        out += word >> 24
+        store4(out, PADDED[middle - high * 1000])
+        store4(out + 3, PADDED[low - middle * 1000])
+        return out + 6
+    return write_long_u64(out, x)
+
+
+cdef inline char* write_i64(char* out, int64_t x) noexcept nogil:
+    if x >= 0:
+        return write_u64(out, <uint64_t> x)
+    out[0] = c"-"
+    return write_u64(out + 1, 0 - <uint64_t> x)  # unsigned: INT64_MIN has no positive twin
+
+
+# ---- floats
+
+cdef char* write_any_f64(char* out, double x) noexcept nogil
+cdef char* write_wide_f64(char* out, double x, int* hint) noexcept nogil
+
+
+cdef inline char* write_f64(char* out, double x, int* hint) noexcept nogil:
+    """Shortest text that reads back as `x`; null for NaN and the infinities.
+
+    `hint` is the number of decimals that goes with the column: 2, 6 or 9. It starts at 2 and is raised where a
+    value needs more. It never changes the text, only how fast it is found.
+    """
+    cdef int m
+    cdef uint32_t whole, word
+    if hint[0] == 2 and 0.0 < x < 1e7:
+        m = <int> (x * 100.0 + 0.5)
+        if <double> m / 100.0 == x:
+            whole = <uint32_t> m / 100
+            word = CENTS[<uint32_t> m - whole * 100]
+            out = write_u64(out, whole)
+            store4(out, word)
+            return out + (word >> 24)
+    return write_wide_f64(out, x, hint)
+
+
+cdef inline char* write_volume(char* out, double x, int* hint) noexcept nogil:
+    """An integral volume of at most 2^53 as an integer, anything else as a float (`hint` as in write_f64)."""
+    cdef int64_t whole
+    if fabs(x) <= 9007199254740992.0:
+        whole = <int64_t> x
+        if <double> whole == x:
+            return write_i64(out, whole)
+    return write_f64(out, x, hint)
+
+
+# ---- strings
+
+cdef char* write_string(char* out, const char* text, size_t n_bytes) noexcept nogil
+
+
+# ---- times (bare: without quotes)
+
+cdef inline uint64_t two_digits(uint32_t x) noexcept nogil:
+    """Two characters as a word, for x < 100."""
+    return PADDED[x] >> 8 & 0xFFFF
+
+
+cdef inline char* write_fraction(char* out, uint32_t ns) noexcept nogil:
+    """`.` and 3, 6 or 9 digits of the nanoseconds in a second; nothing for 0."""
+    cdef uint32_t micros = ns / 1000, millis = micros / 1000
+    if ns == 0:
+        return out
+    out[0] = c"."
+    store4(out + 1, PADDED[millis])
+    store4(out + 4, PADDED[micros - millis * 1000])
+    store4(out + 7, PADDED[ns - micros * 1000])
+    return out + (10 if ns != micros * 1000 else 7 if micros != millis * 1000 else 4)
+
+
+cdef inline char* write_clock(char* out, uint32_t seconds) noexcept nogil:
+    """HH:MM:SS of the seconds in a day: just the eight bytes of one word."""
+    cdef uint32_t minutes = seconds / 60, hours = minutes / 60
+    store8(out, two_digits(hours) | two_digits(minutes - hours * 60) << 24 | two_digits(seconds - minutes * 60) << 48
+           | <uint64_t> c":" << 16 | <uint64_t> c":" << 40)
+    return out + 8
+
+
+cdef inline char* write_time_of_day(char* out, int64_t ns_of_day) noexcept nogil:
+    """HH:MM:SS and its fraction if there is one, for 0 <= ns_of_day < 24 h."""
+    cdef uint64_t ns = <uint64_t> ns_of_day
+    cdef uint64_t seconds = ns / 1000000000
+    return write_fraction(write_clock(out, <uint32_t> seconds), <uint32_t> (ns - seconds * 1000000000))
+
+
+cdef inline char* write_date(char* out, int64_t days) noexcept nogil:
+    """YYYY-MM-DD of the days since 1970-01-01, for the years 1 to 9999.
+
+    Calendar arithmetic in years that begin on 1 March (the method of Richards' and Hinnant's civil_from_days): the
+    leap day is then the last one of its year, of its century, and of the 400 years after which everything repeats,
+    so that quarter days (4n + 3) divide evenly into centuries and years, and (5d + 2) / 153 gives the month.
+    """
+    cdef uint32_t quarters = 4 * <uint32_t> (days + 719468) + 3      # since 0000-03-01
+    cdef uint32_t century = quarters / 146097
+    cdef uint32_t quarters_of_century = quarters % 146097 | 3
+    cdef uint32_t year = quarters_of_century / 1461
+    cdef uint32_t day_of_year = quarters_of_century % 1461 / 4
+    cdef uint32_t month = (5 * day_of_year + 2) / 153                # 0 is March
+    cdef uint32_t day = day_of_year - (153 * month + 2) / 5 + 1
+    if month < 10:
+        month += 3
+    else:
+        month -= 9
+        year += 1
+        if year == 100:
+            year = 0
+            century += 1
+    store4(out, <uint32_t> (two_digits(century) | two_digits(year) << 16))
+    store8(out + 4, two_digits(month) << 8 | two_digits(day) << 32 | c"-" | <uint64_t> c"-" << 24)
+    return out + 10
+
+
+cdef inline char* write_iso(char* out, int64_t ts_ns, int64_t utc_offset_ns) noexcept nogil:
+    """ISO 8601 of a UTC time in the zone of `utc_offset_ns` (whole seconds, less than a day either way)."""
+    # Seconds before the offset is added: ts_ns + utc_offset_ns may not fit.
+    cdef int64_t seconds = floor_div(ts_ns, 1000000000)
+    cdef int64_t offset = utc_offset_ns / 1000000000
+    cdef uint32_t fraction = <uint32_t> (ts_ns - seconds * 1000000000)
+    cdef int64_t local = seconds + offset
+    cdef uint32_t away = <uint32_t> (offset if offset >= 0 else -offset)
+    out = write_date(out, floor_div(local, 86400))
+    out[0] = c"T"
+    out = write_fraction(write_clock(out + 1, <uint32_t> floor_mod(local, 86400)), fraction)
+    out[0] = c"+" if offset >= 0 else c"-"
+    write_clock(out + 1, away)
+    return out + (9 if away % 60 else 6)

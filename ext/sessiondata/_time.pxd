@@ -1,0 +1,20 @@
+# int64 time arithmetic that C division gets wrong for negative times.
+
+cimport cython
+from libc.stdint cimport int64_t
+
+cdef extern from "<stdint.h>" nogil:
+    const int64_t NAT "INT64_MIN"  # NumPy's "not a time"
+
+
+@cython.cdivision(True)  # also where a caller of ours compiles without it
+cdef inline int64_t floor_div(int64_t a, int64_t b) noexcept nogil:
+    """Floor of a / b for b > 0. C truncates: -1 ns would fall into slot 0 instead of slot -1."""
+    return a // b - (a % b < 0)
+
+
+@cython.cdivision(True)
+cdef inline int64_t floor_mod(int64_t a, int64_t b) noexcept nogil:
+    """a - b * floor(a / b), in [0, b) for b > 0."""
+    cdef int64_t r = a % b
+    return r + b if r < 0 else r

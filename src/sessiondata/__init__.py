@@ -1,0 +1,54 @@
+"""In-memory store of intraday market sessions.
+
+Bars of many symbols go into preallocated ring buffers; derived bars, gaps and quality are kept current with every bar;
+queries are views, exports are bytes. Start with `SessionData`.
+"""
+
+from __future__ import annotations
+
+from sessiondata.calendars import SessionCalendar, SessionGrid, calendar
+from sessiondata.errors import (
+    BarError,
+    BarTypeError,
+    CalendarError,
+    DateOutOfRangeError,
+    InputError,
+    IntervalError,
+    SessionDataError,
+    SessionStateError,
+    TimeError,
+    UnknownNameError,
+)
+from sessiondata.gaps import BarArrays, GapArrays, GapInfo, aggregate, find_gaps, quality
+from sessiondata.series import Bar, BarSeries, BarWindow
+from sessiondata.session import SessionData
+from sessiondata.symbol import SymbolSessionData
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Bar",
+    "BarArrays",
+    "BarError",
+    "BarSeries",
+    "BarTypeError",
+    "BarWindow",
+    "CalendarError",
+    "DateOutOfRangeError",
+    "GapArrays",
+    "GapInfo",
+    "InputError",
+    "IntervalError",
+    "SessionCalendar",
+    "SessionData",
+    "SessionDataError",
+    "SessionGrid",
+    "SessionStateError",
+    "SymbolSessionData",
+    "TimeError",
+    "UnknownNameError",
+    "aggregate",
+    "calendar",
+    "find_gaps",
+    "quality",
+]

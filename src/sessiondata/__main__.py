@@ -1,0 +1,8 @@
+"""``python -m sessiondata`` is the command line."""
+
+import sys
+
+from sessiondata.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""Columns of bars handed in by users, as the kernels want them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sessiondata.errors import BarError, BarTypeError, TimeError
+from sessiondata.times import to_ns_array
+
+__all__ = ["bar_columns"]
+
+_NAMES = ("open", "high", "low", "close", "volume")
+
+
+def bar_columns(
+    ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = None
+) -> tuple[npt.NDArray[Any], ...]:
+    """Time and value columns as contiguous native int64 and float64 arrays of one length.
+
+    Parameters
+    ----------
+    ts_ns : array of times
+        See `sessiondata.times.to_ns_array`.
+    *values : arrays of numbers
+        open, high, low, close, volume: any integer or float dtype, byte order and stride. Nulls become NaN.
+    symbol : str, optional
+        For messages.
+    tz : str or tzinfo, optional
+        Zone of naive times.
+
+    Returns
+    -------
+    tuple of ndarray
+        May be the very arrays that were handed in; they are only read.
+
+    Raises
+    ------
+    BarTypeError
+        A column is not one-dimensional or not of numbers.
+    BarError
+        The columns are not of one length.
+    """
+    if len(values) != len(_NAMES):
+        raise BarTypeError(
+            "bars are six columns: time, open, high, low, close, volume",
+            symbol=symbol, value=f"{1 + len(values)} columns", code="ERR_COLUMNS",
+        )  # fmt: skip
+    try:
+        times = to_ns_array(ts_ns, tz)
+    except TimeError as error:
+        raise TimeError(f"{error} (symbol={symbol!r})" if symbol else str(error)) from error
+    columns = [_floats(column, name, symbol) for column, name in zip(values, _NAMES, strict=True)]
+    for column, name in zip(columns, _NAMES, strict=True):
+        if len(column) != len(times):
+            raise BarError(
+                "all columns must have the length of the time column",
+                symbol=symbol, value=f"{name}: {len(column)}, time: {len(times)}", code="ERR_LENGTH",
+            )  # fmt: skip
+    return (times, *columns)
+
+
+def _floats(column: Any, name: str, symbol: str | None) -> npt.NDArray[np.float64]:
+    if isinstance(column, np.ma.MaskedArray):
+        column = column.astype(np.float64).filled(np.nan)  # a masked value is not a number; the check names its row
+    elif hasattr(column, "to_numpy"):
+        column = _to_numpy(column)
+    array = np.asarray(column)
+    if array.dtype.kind == "O" and array.size == 0 or array.ndim == 1 and array.size == 0:
+        return np.empty(0)
+    if array.ndim != 1 or array.dtype.kind not in "iuf":
+        raise BarTypeError(
+            f"{name} must be a one-dimensional array of numbers",
+            symbol=symbol, value=f"dtype {array.dtype}, shape {array.shape}", code="ERR_DTYPE",
+        )  # fmt: skip
+    return np.ascontiguousarray(array, np.float64)
+
+
+def _to_numpy(column: Any) -> Any:
+    """A pandas, polars or Arrow column as an array, nulls as NaN."""
+    library = type(column).__module__.split(".")[0]
+    if library == "pandas" and column.dtype.kind in "iuf":
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if library == "pyarrow":
+        return column.to_numpy(zero_copy_only=False) if hasattr(column, "offset") else column.to_numpy()
+    return column.to_numpy()

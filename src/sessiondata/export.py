@@ -1,0 +1,175 @@
+"""The exported document: as a dict here, as bytes in `_json`; both say the same (law 6)."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sessiondata.times import from_ns, to_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sessiondata.session import SessionData
+    from sessiondata.symbol import SymbolSessionData
+
+__all__ = ["TIMESTAMPS", "document", "document_bytes", "shown_quality"]
+
+#: Ways to write a time.
+TIMESTAMPS = ("time", "iso", "epoch_ms", "epoch_ns")
+
+_COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
+_SECOND_NS = 1_000_000_000
+_EXACT = 2**53  # beyond it a float64 no longer tells neighbouring integers apart
+
+
+def document(data: SessionData, timestamps: str) -> dict[str, Any]:
+    """The complete document as plain Python objects, in the order of its keys."""
+    show = _shower(data, _resolve(data, timestamps))
+    return {
+        "meta": _meta(data, timestamps),
+        "symbols": {name: _symbol(symbol, show) for name, symbol in data.symbols.items()},
+    }
+
+
+def document_bytes(data: SessionData, timestamps: str) -> bytes:
+    """The complete document as JSON, written natively."""
+    from sessiondata import _json  # not needed to store bars
+
+    kind = _resolve(data, timestamps)
+    grid = data.grid
+    if grid is None:  # no rows then, so any offset will do
+        from_, offset = np.zeros(1, np.int64), np.zeros(1, np.int64)
+    else:
+        from_, offset = grid.offsets()
+    midnight = _midnight_ns(data) if kind == "time" else 0
+    meta = json.dumps(_meta(data, timestamps), separators=(",", ":"), ensure_ascii=False).encode()
+    symbols = [(symbol._core, symbol._pinned_gaps, symbol._pinned_quality) for symbol in data.symbols.values()]
+    return _json.write_document(meta, symbols, _json.Style(kind, midnight, from_, offset))
+
+
+def shown_quality(quality: float) -> float:
+    """A percentage rounded down to two decimals, as exported: 100.0 means nothing is missing.
+
+    From the nearest hundredth, because 100 * 98.29 is a little less than 9829 in double arithmetic."""
+    hundredths = round(quality * 100)
+    return hundredths / 100 if hundredths / 100 <= quality else (hundredths - 1) / 100
+
+
+def shown_volume(volume: float) -> int | float:
+    """An integral volume as an int (while a float64 can count), any other as it is."""
+    return int(volume) if volume.is_integer() and abs(volume) <= _EXACT else volume
+
+
+def _resolve(data: SessionData, timestamps: str) -> str:
+    """The form of times: "time" becomes "iso" where a time of day would be ambiguous."""
+    if timestamps not in TIMESTAMPS:
+        raise ValueError(f"timestamps is one of {', '.join(TIMESTAMPS)}: {timestamps!r}")
+    return "iso" if timestamps == "time" and (data.grid is None or data.grid.needs_dates) else timestamps
+
+
+def _midnight_ns(data: SessionData) -> int:
+    assert data.grid is not None
+    start = from_ns(data.grid.span_start, data.calendar.zone)
+    return to_ns(start.replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+def _meta(data: SessionData, timestamps: str) -> dict[str, Any]:
+    as_of = data._as_of_ns()
+    show = _shower(data, "iso" if timestamps == "time" else timestamps)
+    return {
+        "schema": 1,
+        "complete": True,
+        "session_date": None if data.session_date is None else data.session_date.isoformat(),
+        "timezone": data.calendar.tz,
+        "as_of": None if as_of is None else show(as_of),
+        "sequence": data.sequence,
+    }
+
+
+def _shower(data: SessionData, kind: str) -> Callable[[int], str | int]:
+    """A function that writes a time in a resolved form."""
+    zone = data.calendar.zone
+    if kind == "epoch_ns":
+        return int
+    if kind == "epoch_ms":
+        return lambda ts_ns: ts_ns // 1_000_000
+    if kind == "time":
+        return lambda ts_ns: _split(ts_ns, zone)[0][11:] + _fraction(ts_ns)
+    return lambda ts_ns: _fraction(ts_ns).join(_split(ts_ns, zone))
+
+
+def _split(ts_ns: int, zone: Any) -> tuple[str, str]:
+    """Local date and time to the second, and the UTC offset."""
+    local = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=ts_ns // _SECOND_NS)
+    text = local.astimezone(zone).isoformat()
+    return text[:19], text[19:]
+
+
+def _fraction(ts_ns: int) -> str:
+    """Fraction of a second with 3, 6 or 9 digits, as few as it takes."""
+    ns = ts_ns % _SECOND_NS
+    if ns == 0:
+        return ""
+    digits = f"{ns:09d}"
+    return "." + (digits[:3] if ns % 1_000_000 == 0 else digits[:6] if ns % 1_000 == 0 else digits)
+
+
+def _number(x: float | None) -> float | None:
+    return None if x is None or not math.isfinite(x) else x
+
+
+def _symbol(symbol: SymbolSessionData, show: Callable[[int], str | int]) -> dict[str, Any]:
+    return {
+        "session": {
+            "volume": shown_volume(symbol.session_volume),
+            "high": _number(symbol.session_high),
+            "low": _number(symbol.session_low),
+            "data": {interval: _series(symbol, interval, show) for interval in symbol.intervals},
+        },
+        "historical": {"loaded": False},
+    }
+
+
+def _series(symbol: SymbolSessionData, interval: str, show: Callable[[int], str | int]) -> dict[str, Any]:
+    series = symbol.bars(interval)
+    gaps = series.gaps
+    part: dict[str, Any] = {
+        "count": len(series),
+        "total_count": series.total_count,
+        "generated": series.is_derived,
+    }
+    if series.forming:
+        part["forming"] = True
+    part["quality"] = _quality(symbol, interval)
+    if gaps:
+        part["gaps"] = {
+            "gap_count": len(gaps),
+            "missing_bars": sum(gap.bar_count for gap in gaps),
+            "ranges": [_gap(gap, show) for gap in gaps],
+        }
+    part["columns"] = list(_COLUMNS)
+    columns = (series.open, series.high, series.low, series.close)
+    rows = zip(series.timestamp.tolist(), *(column.tolist() for column in columns), series.volume.tolist(), strict=True)
+    part["data"] = [[show(ts), *prices, shown_volume(volume)] for ts, *prices, volume in rows]
+    return part
+
+
+def _quality(symbol: SymbolSessionData, interval: str) -> float:
+    series = symbol.bars(interval)
+    if series.is_quality_pinned:
+        return shown_quality(series.quality)
+    present, expected = series.present, series.expected
+    return 10_000 * present // expected / 100.0 if expected else 100.0
+
+
+def _gap(gap: Any, show: Callable[[int], str | int]) -> dict[str, Any]:
+    shown = {"start_time": show(gap.start_ns), "end_time": show(gap.end_ns), "bar_count": gap.bar_count}
+    if gap.retry_count:
+        shown["retry_count"] = gap.retry_count
+        shown["last_retry"] = None if gap.last_retry is None else show(to_ns(gap.last_retry))
+    return shown

@@ -1,0 +1,132 @@
+"""Intervals: the lengths of bars, how they are written, and which may be derived from which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sessiondata.errors import IntervalError
+
+__all__ = ["MAX_DERIVED", "Interval", "check_intervals", "parse_interval"]
+
+#: Most derived intervals that one symbol may have.
+MAX_DERIVED = 16
+
+_SECOND_NS = 1_000_000_000
+_DAY_NS = 86_400 * _SECOND_NS
+_UNITS = (("h", 3_600 * _SECOND_NS), ("m", 60 * _SECOND_NS), ("s", _SECOND_NS))  # largest first
+_UNIT_NS = dict(_UNITS)
+
+# Five digits are enough for the 86,399 seconds below a day, and keep int() away from absurd input.
+_TEXT = re.compile(r"([1-9][0-9]{0,4})([smh])", re.ASCII)
+_RULE = 'an interval is "<n>s", "<n>m" or "<n>h" with a whole n >= 1, shorter than 24 hours, or "1d"'
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Length of a bar. Made by `parse_interval`, which checks it; immutable and hashable.
+
+    Attributes
+    ----------
+    name : str
+        The interval in its largest unit: ``"5m"``, ``"90m"``, ``"1d"``.
+    step_ns : int
+        Length of a slot in nanoseconds; 0 for ``"1d"``, which is the whole session however long that is.
+    """
+
+    name: str
+    step_ns: int
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def parse_interval(text: str | Interval) -> Interval:
+    """Read an interval.
+
+    Parameters
+    ----------
+    text : str or Interval
+        ``"<n>s"``, ``"<n>m"``, ``"<n>h"`` with a whole n >= 1, shorter than 24 hours, or ``"1d"``. Lower case, no
+        spaces, no leading zeros. An `Interval` is returned as it is.
+
+    Returns
+    -------
+    Interval
+        In its largest unit (``"60s"`` becomes ``"1m"``, ``"90m"`` stays), so that equal lengths have equal names.
+        The same object each time: results are cached.
+
+    Raises
+    ------
+    IntervalError
+        If `text` is anything else. Names the value and the rule.
+    """
+    if isinstance(text, Interval):
+        return text
+    if not isinstance(text, str):
+        raise IntervalError(f"{_RULE}: got {text!r} of type {type(text).__name__}")
+    return _parse(text)
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str) -> Interval:
+    if text == "1d":
+        return Interval("1d", 0)
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        raise IntervalError(f"{_RULE}: got {text!r}")
+    step_ns = int(match[1]) * _UNIT_NS[match[2]]
+    if step_ns >= _DAY_NS:
+        raise IntervalError(f'{_RULE}: got {text!r} (a whole session is "1d")')
+    unit, unit_ns = next((unit, unit_ns) for unit, unit_ns in _UNITS if step_ns % unit_ns == 0)
+    return Interval(f"{step_ns // unit_ns}{unit}", step_ns)
+
+
+def check_intervals(
+    base: str | Interval, derived: Iterable[str | Interval] = ()
+) -> tuple[Interval, tuple[Interval, ...]]:
+    """Check which intervals a symbol streams and derives.
+
+    Parameters
+    ----------
+    base : str or Interval
+        The interval that is streamed; never ``"1d"``.
+    derived : iterable of str or Interval, optional
+        Intervals to aggregate from it: each a multiple of the base and longer than it. ``"1d"`` always is. They need
+        not divide one another, a segment or a session.
+
+    Returns
+    -------
+    base : Interval
+    derived : tuple of Interval
+        Without duplicates (``"60m"`` and ``"1h"`` are one), shortest first, ``"1d"`` last.
+
+    Raises
+    ------
+    IntervalError
+        If one is not an interval, the base is ``"1d"``, a derived one is not a longer multiple of the base, or there
+        are more than `MAX_DERIVED` of them.
+    """
+    base = parse_interval(base)
+    if base.step_ns == 0:
+        raise IntervalError("the base interval must be shorter than a session: got '1d'")
+    if isinstance(derived, (str, Interval)):
+        # A str is an iterable of its letters: without this, derived_intervals="5m" would complain about "5".
+        raise IntervalError(f"derived intervals are a sequence such as ('5m', '1h'): got {str(derived)!r}")
+    levels = {parse_interval(text) for text in derived}
+    for level in sorted(levels, key=_length):
+        if level.step_ns and (level.step_ns <= base.step_ns or level.step_ns % base.step_ns):
+            raise IntervalError(
+                "a derived interval is a multiple of the base and longer than it:"
+                f" got {level.name!r} from {base.name!r}"
+            )
+    if len(levels) > MAX_DERIVED:
+        raise IntervalError(f"at most {MAX_DERIVED} derived intervals: got {len(levels)}")
+    return base, tuple(sorted(levels, key=_length))
+
+
+def _length(interval: Interval) -> int:
+    """Sort key: `1d` is longer than every interval that is shorter than a day."""
+    return interval.step_ns or _DAY_NS

@@ -1,0 +1,809 @@
+"""Files of bars, read into arrays: LEAN zips, CSV and Parquet.
+
+Whatever a file leaves open is asked for, never guessed: the unit of whole-number times (`unit`), the zone of times
+without an offset (`tz`), the factor of scaled prices (`price_scale`). Three things are known by name: LEAN's folders
+say type, market and resolution; a column `window_start` (Polygon) or `ts_event` (Databento) of whole numbers counts
+nanoseconds.
+
+All formats meet in `_Block`: times, five value columns and the row numbers they came from. The checks of a bar run
+on blocks, so a bad one is reported the same way for each format: path, row, value and rule. Text is converted by
+`int` and `float`, which round correctly; no time ever passes through a float.
+
+NumPy is enough for LEAN and CSV. pyarrow is imported when a Parquet file is read.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
+from itertools import compress, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessiondata.errors import InputError, TimeError
+from sessiondata.times import to_zone, wall_to_ns
+
+__all__ = ["BarTable", "InputFile", "NotBarsError", "ReadOptions", "find_inputs", "read_bars"]
+
+Note = Callable[[str], None]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+UNIT_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+
+_INT64_MAX = 2**63 - 1
+_BLOCK_ROWS = 1 << 16  # bounds the memory that rows take as Python strings (about 50 MB)
+
+_VALUE_NAMES = ("open", "high", "low", "close", "volume")
+_ALIASES = {
+    "open": ("open", "o"),
+    "high": ("high", "h"),
+    "low": ("low", "l"),
+    "close": ("close", "c"),
+    "volume": ("volume", "vol", "v"),
+    "symbol": ("symbol", "ticker", "sym"),
+    # From the name that can only be a time to the one that may be half of it.
+    "time": ("ts_event", "window_start", "timestamp", "datetime", "t", "time", "date"),
+}
+_NANOSECOND_COLUMNS = ("ts_event", "window_start")
+
+# Limits on zip input. LEAN's own files stay far below: one member to a few dozen, some MB, a ratio of 5 to 20.
+_ZIP_MAX_MEMBERS = 10_000
+_ZIP_MAX_BYTES = 1 << 30
+_ZIP_MAX_RATIO = 200
+_ZIP_FREE_BYTES = 1 << 20  # the ratio of a small file is not worth a refusal
+
+
+class NotBarsError(InputError):
+    """A file that is not meant to hold intraday bars. An error when it was named, passed over in a folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class BarTable:
+    """Bars of one symbol from one file, in the order of the file.
+
+    Attributes
+    ----------
+    symbol : str
+    ts_ns : ndarray of int64
+        Label of each bar in nanoseconds since 1970-01-01 UTC.
+    open, high, low, close, volume : ndarray of float64
+        As long as `ts_ns`. All values are finite, high >= low and volume >= 0.
+    source : str
+        Path of the file; for a zip with the member: ``path!member``.
+    interval_ns : int or None
+        Length of a bar where the file says it (LEAN's folder), else None.
+    calendar : str or None
+        Calendar that fits the market where the file says which it is, else None.
+    """
+
+    symbol: str
+    ts_ns: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    source: str
+    interval_ns: int | None = None
+    calendar: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.ts_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What a CSV or Parquet file cannot say itself. LEAN files need none of it.
+
+    Attributes
+    ----------
+    tz : str or None
+        Zone of times that carry no offset.
+    unit : {"s", "ms", "us", "ns"} or None
+        Unit of times that are whole numbers. Such times count from 1970-01-01 UTC.
+    price_scale : float
+        The number by which the file's prices were multiplied; they are divided by it. 1e9 for Databento's integers.
+    on_bad : {"raise", "skip"}
+        A bad row makes the whole file an error, or is left out and counted.
+    """
+
+    tz: str | None = None
+    unit: str | None = None
+    price_scale: float = 1.0
+    on_bad: str = "raise"
+
+    def __post_init__(self) -> None:
+        if self.tz is not None:
+            to_zone(self.tz)  # raises TimeError, which is a ValueError
+        if self.unit is not None and self.unit not in UNIT_NS:
+            raise ValueError(f"unit must be one of {', '.join(UNIT_NS)}: {self.unit!r}")
+        if not 1.0 <= self.price_scale < float("inf"):
+            raise ValueError(f"price_scale is a divisor of at least 1, such as 10000 or 1e9: {self.price_scale!r}")
+        if self.on_bad not in ("raise", "skip"):
+            raise ValueError(f"on_bad must be 'raise' or 'skip': {self.on_bad!r}")
+
+
+class InputFile(NamedTuple):
+    """A file to read, and whether the user named it (or it was found in a folder)."""
+
+    path: Path
+    named: bool
+
+
+def find_inputs(inputs: Iterable[str | Path]) -> list[InputFile]:
+    """List the files behind `inputs`, folders walked in sorted order.
+
+    Parameters
+    ----------
+    inputs : iterable of path
+        Files are taken as they are, whether they exist or not (reading them will tell). Of a folder, all files below
+        it that end in .zip, .csv, .csv.gz or .parquet, without hidden ones; the folder itself if there is none.
+
+    Returns
+    -------
+    list of InputFile
+    """
+    files: list[InputFile] = []
+    for path in map(Path, inputs):
+        found = sorted(p for p in path.rglob("*") if _is_known(p, path)) if path.is_dir() else []
+        files += [InputFile(p, named=False) for p in found] or [InputFile(path, named=True)]
+    return files
+
+
+def _is_known(path: Path, folder: Path) -> bool:
+    is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not is_hidden and _format(path) is not None and path.is_file()
+
+
+def _format(path: Path) -> str | None:
+    name = path.name.lower()
+    return next((suffix for suffix in (".zip", ".csv", ".csv.gz", ".parquet") if name.endswith(suffix)), None)
+
+
+def read_bars(path: str | Path, options: ReadOptions | None = None, note: Note | None = None) -> list[BarTable]:
+    """Read all bars of one file.
+
+    Parameters
+    ----------
+    path : path
+        A LEAN zip in LEAN's folders (``<type>/<market>/<resolution>/<ticker>/<yyyymmdd>_<trade|quote>.zip``), a CSV
+        file with a header (``.csv``, ``.csv.gz``) or a Parquet file.
+    options : ReadOptions, optional
+    note : callable, optional
+        Called with a sentence about rows that were left out (``on_bad="skip"``).
+
+    Returns
+    -------
+    list of BarTable
+        One per symbol, in order of first appearance. Rows keep the order of the file. Never empty.
+
+    Raises
+    ------
+    InputError
+        Naming path and row (for a zip ``path!member:row``), value and rule. Rows of text are 1-based lines, those of
+        Parquet are counted from 0.
+    NotBarsError
+        The kind of InputError that says that the file holds something else: ticks, days, other columns.
+
+    Notes
+    -----
+    LEAN quote bars (forex) become bars of the middle between bid and ask, with volume 0.
+    A CSV or Parquet file without a symbol column holds the symbol of its name: ``spy.csv.gz`` is SPY.
+    """
+    path = Path(path)
+    options = options or ReadOptions()
+    with _file_errors(path):
+        path.stat()  # that a file is not there says more than that its name is not of a known form
+        if path.is_dir():
+            raise NotBarsError("no file of bars is below this folder", path=str(path))
+        read = _READERS.get(_format(path) or "")
+        if read is None:
+            raise NotBarsError("not a .zip, .csv, .csv.gz or .parquet file", path=str(path))
+        return read(path, options, note or _silent)
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+@contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
+    """Turn what the layers below say about an unreadable file into an InputError."""
+    try:
+        yield
+    except EOFError as error:
+        raise InputError("the file is cut off", path=str(path)) from error
+    except (gzip.BadGzipFile, zlib.error, zipfile.BadZipFile) as error:
+        raise InputError(f"the compressed data is damaged ({error})", path=str(path)) from error
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror or error})", path=str(path)) from error
+
+
+# --- blocks: where all formats meet -----------------------------------------------------------------------------------
+
+
+class _Block(NamedTuple):
+    """Some consecutive rows of a file."""
+
+    rows: Ints  # number of each row in its file, for messages
+    ts_ns: Ints
+    values: tuple[Floats, ...]  # open, high, low, close, volume
+    symbols: Sequence[str] | None  # None: the whole file is one symbol
+
+
+class _Faults:
+    """The bad rows of one file: an error at once, or left out and counted."""
+
+    def __init__(self, source: str, on_bad: str) -> None:
+        self.source, self._skip = source, on_bad == "skip"
+        self._rules: dict[int, str] = {}
+
+    def add(self, row: int | np.integer, rule: str, value: Any = None) -> None:
+        if not self._skip:
+            raise InputError(rule, path=self.source, row=int(row), value=value)
+        self._rules.setdefault(int(row), rule)
+
+    def keep(self, rows: Ints) -> NDArray[np.bool_]:
+        return ~np.isin(rows, list(self._rules))
+
+    def report(self, note: Note) -> None:
+        if self._rules:
+            reasons = ", ".join(f"{count} x {rule}" for rule, count in Counter(self._rules.values()).most_common())
+            first = min(self._rules)
+            note(f"{self.source}: bad rows left out: {len(self._rules)} ({reasons}); the first is row {first}")
+
+
+def _check(block: _Block, faults: _Faults) -> _Block:
+    """Apply the rules of a bar, so that a bad one is named by its file and row and not by its place in the store."""
+    _, highs, lows, _, volumes = block.values
+    for name, column in zip(_VALUE_NAMES, block.values, strict=True):
+        for i in np.flatnonzero(~np.isfinite(column)):
+            faults.add(block.rows[i], f"{name} must be finite", float(column[i]))
+    for i in np.flatnonzero(highs < lows):
+        faults.add(block.rows[i], "high must not be below low", (float(highs[i]), float(lows[i])))
+    for i in np.flatnonzero(volumes < 0):
+        faults.add(block.rows[i], "volume must not be negative", float(volumes[i]))
+    symbols = block.symbols or ()
+    unfit = {symbol for symbol in set(symbols) if not symbol or not symbol.isprintable()}
+    for k in [k for k, symbol in enumerate(symbols) if symbol in unfit] if unfit else ():
+        faults.add(block.rows[k], "symbol must be printable text", symbols[k])
+    return _select(block, faults.keep(block.rows))
+
+
+def _select(block: _Block, keep: NDArray[np.bool_]) -> _Block:
+    if keep.all():
+        return block
+    symbols = None if block.symbols is None else list(compress(block.symbols, keep))
+    return _Block(block.rows[keep], block.ts_ns[keep], tuple(column[keep] for column in block.values), symbols)
+
+
+def _tables(blocks: Iterable[_Block], symbol: str, faults: _Faults, note: Note, **known: Any) -> list[BarTable]:
+    """Join the blocks of a file and part them by symbol. `symbol` is the one of a file without such a column."""
+    codes: dict[str, int] = {}
+    parts: list[tuple[Ints, Ints, Floats]] = []
+    for block in blocks:
+        block = _check(block, faults)
+        names = [symbol] * len(block.rows) if block.symbols is None else block.symbols
+        code = np.array([codes.setdefault(name, len(codes)) for name in names], dtype=np.int64)
+        parts.append((code, block.ts_ns, np.stack(block.values)))
+    faults.report(note)
+    if not codes:
+        raise InputError("holds no rows", path=faults.source)
+    code, ts_ns, values = (np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True))
+    order = np.argsort(code, kind="stable")
+    bounds = np.searchsorted(code[order], np.arange(len(codes) + 1))
+    tables = []
+    for name, start, stop in zip(codes, bounds[:-1], bounds[1:], strict=True):
+        mine = order[start:stop]
+        opens, highs, lows, closes, volumes = (column[mine] for column in values)
+        tables.append(BarTable(name, ts_ns[mine], opens, highs, lows, closes, volumes, faults.source, **known))
+    return tables
+
+
+# --- times ------------------------------------------------------------------------------------------------------------
+
+_TIME_TEXT = re.compile(
+    r"\s*(\d{4}-?\d\d-?\d\d)[Tt ](\d\d:?\d\d(?::?\d\d)?)(?:[.,](\d{1,9})0*)? ?([Zz]|[+-]\d\d(?::?\d\d)?)?\s*",
+    re.ASCII,
+)
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_EPOCH = date(1970, 1, 1)
+_TIME_RULE = "not a time: ISO 8601 text (2024-03-12T09:30:00-04:00) or a whole number is needed"
+_RANGE_RULE = "time is beyond what int64 nanoseconds can hold (1677 to 2262)"
+
+# Text of a time -> nanoseconds, and whether they are UTC (else they are what a clock on the wall shows).
+_Convert = Callable[[str], tuple[int, bool]]
+
+
+def _iso_ns(text: str) -> tuple[int, bool]:
+    match = _TIME_TEXT.fullmatch(text)
+    if match is None:
+        raise ValueError(_TIME_RULE)
+    day, clock, fraction, offset = match.groups()
+    try:
+        seconds = _day_seconds(day) + _clock_seconds(clock) - (_offset_seconds(offset) if offset else 0)
+    except ValueError:  # a month 13, an hour 25
+        raise ValueError(_TIME_RULE) from None
+    return seconds * UNIT_NS["s"] + (int(fraction.ljust(9, "0")) if fraction else 0), offset is not None
+
+
+# Few texts of each kind occur in a file, so most rows cost three look-ups: 86,400 times of day at most.
+
+
+@lru_cache(maxsize=1 << 14)
+def _day_seconds(text: str) -> int:
+    return (date.fromisoformat(text) - _EPOCH).days * 86_400
+
+
+@lru_cache(maxsize=1 << 17)
+def _clock_seconds(text: str) -> int:
+    clock = time.fromisoformat(text)
+    return (clock.hour * 60 + clock.minute) * 60 + clock.second
+
+
+@lru_cache(maxsize=256)
+def _offset_seconds(text: str) -> int:
+    offset = time.fromisoformat("00:00" + text.upper()).utcoffset()
+    return 0 if offset is None else offset // timedelta(seconds=1)
+
+
+def _whole_ns(unit_ns: int) -> _Convert:
+    def convert(text: str) -> tuple[int, bool]:
+        if _WHOLE.fullmatch(text.strip()) is None:
+            raise ValueError("time is not a whole number, as others of this file are")
+        return int(text) * unit_ns, True
+
+    return convert
+
+
+def _unit_ns(column: str, source: str, options: ReadOptions, **where: Any) -> int:
+    if options.unit is not None:
+        return UNIT_NS[options.unit]
+    if column.strip().lower() in _NANOSECOND_COLUMNS:
+        return 1
+    rule = f"the unit of the whole numbers in column {column!r} is not known: pass --unit s, ms, us or ns"
+    raise InputError(rule, path=source, **where)
+
+
+class _TextTimes:
+    """Converts the time column of one file, block by block."""
+
+    def __init__(self, column: str, options: ReadOptions, faults: _Faults, convert: _Convert | None = None) -> None:
+        self._column, self._options, self._faults, self._convert = column, options, faults, convert
+
+    def __call__(self, texts: Sequence[str], rows: Ints) -> Ints:
+        self._convert = self._convert or self._choose(texts, rows)
+        known = self._convert_each(self._convert, texts, rows)
+        # What is not known was a fault: its row is left out whatever stands here.
+        pairs = [known.get(text, (0, True)) for text in texts]
+        ts_ns = np.fromiter((ns for ns, _ in pairs), np.int64, len(pairs))
+        wall = np.flatnonzero(~np.fromiter((is_utc for _, is_utc in pairs), np.bool_, len(pairs)))
+        if len(wall):
+            ts_ns[wall] = _from_wall(ts_ns[wall], rows[wall], self._options.tz, self._faults)
+        return ts_ns
+
+    def _choose(self, texts: Sequence[str], rows: Ints) -> _Convert:
+        """Whole numbers or ISO text: as the first row that is either."""
+        for text, row in zip(texts, rows, strict=True):
+            if _WHOLE.fullmatch(text.strip()):
+                unit_ns = _unit_ns(self._column, self._faults.source, self._options, row=int(row), value=text)
+                return _whole_ns(unit_ns)
+            if _TIME_TEXT.fullmatch(text):
+                break
+        return _iso_ns
+
+    def _convert_each(self, convert: _Convert, texts: Sequence[str], rows: Ints) -> dict[str, tuple[int, bool]]:
+        """Convert each text once: the symbols of a file share their timestamps."""
+        known: dict[str, tuple[int, bool]] = {}
+        for text, row in zip(texts, rows, strict=True):
+            if text in known:
+                continue
+            try:
+                ns, is_utc = convert(text)
+                if not -_INT64_MAX <= ns <= _INT64_MAX:
+                    raise ValueError(_RANGE_RULE)
+                known[text] = ns, is_utc
+            except ValueError as error:
+                self._faults.add(row, str(error), text)
+        return known
+
+
+def _from_wall(wall_ns: Ints, rows: Ints, tz: str | None, faults: _Faults) -> Ints:
+    """UTC of what the clocks of zone `tz` showed. A time that they skipped or showed twice is a fault."""
+    if tz is None:
+        rule = "time without a zone: pass --tz, such as --tz America/New_York"
+        raise InputError(rule, path=faults.source, row=int(rows[0]), value=_clock(wall_ns[0]))
+    zone = to_zone(tz)
+    first = wall_to_ns(wall_ns, zone, skipped="shift")
+    for i in np.flatnonzero(wall_to_ns(wall_ns, zone, fold=1, skipped="shift") != first):
+        # Of two equal rows the second would pass for a correction of the first, and an hour would be lost.
+        faults.add(rows[i], f"the clocks in {tz} showed this time twice; write it with its offset", _clock(wall_ns[i]))
+    try:
+        wall_to_ns(wall_ns, zone)
+    except TimeError:
+        for row, wall in zip(rows, wall_ns, strict=True):
+            _check_shown(wall, zone, int(row), faults)
+    return first
+
+
+def _check_shown(wall_ns: np.int64, zone: tzinfo, row: int, faults: _Faults) -> None:
+    try:
+        wall_to_ns(np.array([wall_ns]), zone)
+    except TimeError:
+        faults.add(row, f"the clocks in {zone} never showed this time", _clock(wall_ns))
+
+
+def _clock(wall_ns: np.int64) -> str:
+    return str(wall_ns.view("datetime64[ns]"))
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+def _text(raw: Any) -> io.TextIOWrapper:
+    # utf-8-sig: spreadsheets put a byte order mark first. surrogateescape: a decoder works ahead of the lines, so its
+    # own error could not tell the row; as it is, the field with the foreign byte is the one that is refused.
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+class _Layout(NamedTuple):
+    """Which columns of a text file to read, by position."""
+
+    width: int
+    time: tuple[int, ...]  # more than one: date and time of day, joined
+    values: tuple[tuple[int, ...], ...]  # of open .. volume; the mean of several columns, 0 of none
+    symbol: int | None = None
+
+
+def _text_blocks(
+    reader: Any, layout: _Layout, times: _TextTimes, faults: _Faults, price_scale: float
+) -> Iterator[_Block]:
+    """Convert the rows of a csv reader block by block."""
+    while True:
+        numbers, fields = _take_rows(reader, layout.width, faults)
+        if not numbers:
+            return
+        rows = np.array(numbers, dtype=np.int64)
+        columns = list(zip(*fields, strict=True))
+        parsed = {k: _floats(columns[k], rows, faults) for ks in layout.values for k in ks}
+        values = [_mean([parsed[k] for k in ks], len(rows)) for ks in layout.values]
+        texts = [" ".join(parts) for parts in zip(*(columns[k] for k in layout.time), strict=True)]
+        symbols = None if layout.symbol is None else [text.strip() for text in columns[layout.symbol]]
+        yield _Block(rows, times(texts, rows), _unscaled(values, price_scale), symbols)
+
+
+def _take_rows(reader: Any, width: int, faults: _Faults) -> tuple[list[int], list[list[str]]]:
+    """Take the next rows, with their line numbers. Empty lines are passed over."""
+    numbers: list[int] = []
+    fields: list[list[str]] = []
+    try:
+        for row in islice(reader, _BLOCK_ROWS):
+            if len(row) == width:
+                numbers.append(reader.line_num)
+                fields.append(row)
+            elif row:
+                faults.add(reader.line_num, f"the line has {len(row)} fields, {width} are expected", ",".join(row))
+    except csv.Error as error:  # a quote that never ends, a NUL
+        raise InputError(f"not readable as CSV ({error})", path=faults.source, row=reader.line_num) from error
+    return numbers, fields
+
+
+def _floats(texts: Sequence[str], rows: Ints, faults: _Faults) -> Floats:
+    try:
+        return np.fromiter(map(float, texts), np.float64, len(texts))
+    except ValueError:
+        return np.array([_float(text, row, faults) for text, row in zip(texts, rows, strict=True)])
+
+
+def _float(text: str, row: int, faults: _Faults) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        faults.add(row, "not a number", text)
+        return float("nan")
+
+
+def _mean(columns: Sequence[Floats], n_rows: int) -> Floats:
+    return np.sum(columns, axis=0) / len(columns) if columns else np.zeros(n_rows)
+
+
+def _unscaled(values: Sequence[Floats], price_scale: float) -> tuple[Floats, ...]:
+    if price_scale == 1.0:
+        return tuple(values)
+    # Databento writes "no price" as the largest int64. Division, as 1e9 is exact and 1e-9 is not.
+    prices = [np.where(column == 2.0**63, np.nan, column) / price_scale for column in values[:4]]
+    return *prices, values[4]
+
+
+# --- LEAN -------------------------------------------------------------------------------------------------------------
+
+
+class _LeanKind(NamedTuple):
+    """What LEAN's files of one type hold."""
+
+    word: str  # the files with bars: trade or quote
+    layout: _Layout
+    price_scale: float = 1.0
+
+
+_TRADE = _Layout(width=6, time=(0,), values=((1,), (2,), (3,), (4,), (5,)))
+_QUOTE = _Layout(width=11, time=(0,), values=((1, 6), (2, 7), (3, 8), (4, 9), ()))
+_LEAN_KINDS = {
+    "equity": _LeanKind("trade", _TRADE, price_scale=10_000.0),
+    "crypto": _LeanKind("trade", _TRADE),
+    "future": _LeanKind("trade", _TRADE),
+    "forex": _LeanKind("quote", _QUOTE),
+}
+_LEAN_ZONES = {("equity", "usa"): "America/New_York", ("equity", "india"): "Asia/Kolkata"}
+_LEAN_CALENDARS = {("equity", "usa"): "XNYS", ("equity", "india"): "XBOM", ("future", "cme"): "CMES"}
+_LEAN_STEPS = {"minute": 60 * UNIT_NS["s"], "second": UNIT_NS["s"]}
+_LEAN_RESOLUTIONS = ("tick", *_LEAN_STEPS)
+_LEAN_LAYOUT = "<type>/<market>/<minute|second>/<ticker>/<yyyymmdd>_<trade|quote>.zip"
+
+
+class _LeanPath(NamedTuple):
+    """What the path of a LEAN file says."""
+
+    kind: str
+    market: str
+    resolution: str
+    ticker: str
+    day: date
+
+
+def _lean_path(path: Path) -> _LeanPath:
+    parts = [part.lower() for part in path.absolute().with_suffix("").parts[-5:]]
+    if parts[-2] in ("hour", "daily"):  # one file for all days, one folder higher than the others
+        raise NotBarsError(f"LEAN's {parts[-2]} files hold no intraday bars of one date", path=str(path))
+    name = re.fullmatch(r"(\d{8})_([a-z]+)", parts[-1])
+    if len(parts) < 5 or parts[2] not in _LEAN_RESOLUTIONS or name is None:
+        raise NotBarsError(f"a zip is read in LEAN's folders only: {_LEAN_LAYOUT}", path=str(path))
+    kind, market, resolution, ticker, _ = parts
+    if kind not in _LEAN_KINDS:
+        raise NotBarsError(f"LEAN's type must be one of {', '.join(_LEAN_KINDS)}", path=str(path), value=kind)
+    if resolution not in _LEAN_STEPS:
+        raise NotBarsError(f"LEAN's {resolution} files hold no intraday bars", path=str(path))
+    if name[2] != _LEAN_KINDS[kind].word:
+        raise NotBarsError(
+            f"of LEAN's type {kind} the {_LEAN_KINDS[kind].word} files are read", path=str(path), value=name[2]
+        )
+    if kind == "equity" and (kind, market) not in _LEAN_ZONES:
+        raise NotBarsError("the zone of this LEAN market is not known", path=str(path), value=market)
+    try:
+        return _LeanPath(kind, market, resolution, ticker.upper(), datetime.strptime(name[1], "%Y%m%d").date())
+    except ValueError:
+        raise NotBarsError("the file name begins with no date", path=str(path), value=name[1]) from None
+
+
+def _read_lean(path: Path, options: ReadOptions, note: Note) -> list[BarTable]:
+    where = _lean_path(path)
+    tables: list[BarTable] = []
+    with zipfile.ZipFile(path) as archive:
+        members = _zip_members(archive, path)
+        if len(members) != 1 and where.kind != "future":
+            raise InputError("one CSV file is expected in the zip", path=str(path), value=[m.filename for m in members])
+        for member in members:
+            # One member per contract: 20131007_es_minute_trade_201312.csv is ES_201312.
+            expiry = member.filename.removesuffix(".csv").rpartition("_")[2]
+            symbol = f"{where.ticker}_{expiry}" if where.kind == "future" else where.ticker
+            tables += _read_lean_member(archive, member, symbol, where, options.on_bad, note)
+    return tables
+
+
+def _read_lean_member(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, symbol: str, where: _LeanPath, on_bad: str, note: Note
+) -> list[BarTable]:
+    kind = _LEAN_KINDS[where.kind]
+    faults = _Faults(f"{archive.filename}!{member.filename}", on_bad)
+    tz = _LEAN_ZONES.get((where.kind, where.market), "UTC")
+    midnight_ns = (where.day - _EPOCH).days * 86_400 * UNIT_NS["s"]
+
+    def since_midnight(text: str) -> tuple[int, bool]:
+        if not text.isdecimal() or int(text) >= 86_400_000:
+            raise ValueError("not the milliseconds since midnight")
+        return midnight_ns + int(text) * UNIT_NS["ms"], tz == "UTC"
+
+    times = _TextTimes("time", ReadOptions(tz=tz), faults, since_midnight)
+    with _member_errors(faults.source), archive.open(member) as raw:
+        reader = csv.reader(_text(raw), strict=True)
+        blocks = _text_blocks(reader, kind.layout, times, faults, kind.price_scale)
+        step_ns, calendar = _LEAN_STEPS[where.resolution], _lean_calendar(where)
+        return _tables(blocks, symbol, faults, note, interval_ns=step_ns, calendar=calendar)
+
+
+def _lean_calendar(where: _LeanPath) -> str | None:
+    always = {"crypto": "24/7", "forex": "forex"}
+    return always.get(where.kind) or _LEAN_CALENDARS.get((where.kind, where.market))
+
+
+@contextmanager
+def _member_errors(source: str) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"the member is damaged ({error})", path=source) from error
+    except (NotImplementedError, RuntimeError) as error:  # an unknown compression, an encrypted member
+        raise InputError(f"the member cannot be unpacked ({error})", path=source) from error
+
+
+def _zip_members(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
+    """The CSV members, after a look at what the archive declares. zipfile never unpacks more than that."""
+    members = archive.infolist()
+    size, packed = sum(m.file_size for m in members), sum(m.compress_size for m in members)
+    if len(members) > _ZIP_MAX_MEMBERS:
+        raise InputError(f"more than {_ZIP_MAX_MEMBERS} members in the zip", path=str(path), value=len(members))
+    if size > _ZIP_MAX_BYTES:
+        raise InputError(f"the zip unpacks to more than {_ZIP_MAX_BYTES} bytes", path=str(path), value=size)
+    if size > _ZIP_FREE_BYTES and size > _ZIP_MAX_RATIO * packed:
+        raise InputError(
+            f"the zip is packed by more than {_ZIP_MAX_RATIO} to 1", path=str(path), value=f"{size} bytes in {packed}"
+        )
+    return [m for m in members if m.filename.lower().endswith(".csv")]
+
+
+# --- columns by name: CSV and Parquet ---------------------------------------------------------------------------------
+
+
+class _Names(NamedTuple):
+    """The names that a file gives to what a bar needs."""
+
+    time: tuple[str, ...]
+    values: tuple[str, ...]
+    symbol: str | None
+
+
+def _find_names(found: Sequence[str], source: str) -> _Names:
+    """Match the columns of a file with the usual names, ignoring case and surrounding blanks."""
+    by_alias: dict[str, str] = {}
+    for name in found:
+        if by_alias.setdefault(name.strip().lower(), name) is not name:
+            raise InputError("a column name stands twice", path=source, value=name)
+    chosen = {role: [by_alias[alias] for alias in names if alias in by_alias] for role, names in _ALIASES.items()}
+    missing = [role for role in ("time", *_VALUE_NAMES) if not chosen[role]]
+    if missing:
+        needed = "; ".join(f"{role} ({', '.join(_ALIASES[role])})" for role in missing)
+        raise NotBarsError(f"columns are missing: {needed}. The file has", path=source, value=list(found))
+    time, values = chosen["time"], tuple(chosen[name][0] for name in _VALUE_NAMES)
+    is_split = len(time) == 2 and {name.strip().lower() for name in time} == {"date", "time"}
+    return _Names((time[1], time[0]) if is_split else (time[0],), values, next(iter(chosen["symbol"]), None))
+
+
+def _stem(path: Path) -> str:
+    return path.name[: -len(_format(path) or "")].upper()
+
+
+# --- CSV --------------------------------------------------------------------------------------------------------------
+
+
+def _read_csv(path: Path, options: ReadOptions, note: Note) -> list[BarTable]:
+    faults = _Faults(str(path), options.on_bad)
+    opened = gzip.open if path.name.lower().endswith(".gz") else open
+    with opened(path, "rb") as raw:
+        reader = csv.reader(_text(raw), strict=True)
+        layout, time_column = _csv_layout(reader, faults.source)
+        times = _TextTimes(time_column, options, faults)
+        blocks = _text_blocks(reader, layout, times, faults, options.price_scale)
+        return _tables(blocks, _stem(path), faults, note)
+
+
+def _csv_layout(reader: Any, source: str) -> tuple[_Layout, str]:
+    try:
+        header = next((row for row in reader if row), None)
+    except csv.Error as error:
+        raise InputError(f"not readable as CSV ({error})", path=source, row=reader.line_num) from error
+    if header is None:
+        raise InputError("the file is empty", path=source)
+    names = _find_names(header, source)
+    symbol = None if names.symbol is None else header.index(names.symbol)
+    time, values = (tuple(map(header.index, columns)) for columns in (names.time, names.values))
+    return _Layout(len(header), time, tuple((k,) for k in values), symbol), names.time[0]
+
+
+# --- Parquet ----------------------------------------------------------------------------------------------------------
+
+
+def _read_parquet(path: Path, options: ReadOptions, note: Note) -> list[BarTable]:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError:
+        raise InputError("Parquet needs pyarrow: pip install 'sessiondata[parquet]'", path=str(path)) from None
+    if path.stat().st_size == 0:
+        raise InputError("the file is empty", path=str(path))
+    faults = _Faults(str(path), options.on_bad)
+    try:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            names = _find_names(file.schema_arrow.names, faults.source)
+            _check_types(file.schema_arrow, names, faults.source)
+            times = _TextTimes(names.time[0], options, faults)
+            return _tables(_parquet_blocks(file, names, options, times, faults), _stem(path), faults, note)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"not readable as Parquet ({error})", path=str(path)) from error
+
+
+def _check_types(schema: Any, names: _Names, source: str) -> None:
+    from pyarrow import types
+
+    if len(names.time) > 1:
+        raise InputError("date and time stand in two columns; one is needed", path=source, value=list(names.time))
+    for name in names.values:
+        kind = schema.field(name).type
+        if not (types.is_floating(kind) or types.is_integer(kind) or types.is_decimal(kind)):
+            raise InputError(f"column {name!r} must hold numbers", path=source, value=str(kind))
+    kind = schema.field(names.time[0]).type
+    if not (types.is_timestamp(kind) or types.is_integer(kind) or _is_text(kind)):
+        raise InputError(
+            f"column {names.time[0]!r} must hold times, text or whole numbers", path=source, value=str(kind)
+        )
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def _parquet_blocks(
+    file: Any, names: _Names, options: ReadOptions, text_times: _TextTimes, faults: _Faults
+) -> Iterator[_Block]:
+    columns = [*names.time, *names.values, *([names.symbol] if names.symbol else [])]
+    start = 0
+    for batch in file.iter_batches(batch_size=_BLOCK_ROWS, columns=columns):
+        rows = np.arange(start, start + batch.num_rows, dtype=np.int64)
+        start += batch.num_rows
+        time = batch.column(names.time[0])
+        for i in np.flatnonzero(time.is_null().to_numpy(zero_copy_only=False)):
+            faults.add(rows[i], "time must not be null")
+        if _is_text(time.type):
+            ts_ns = text_times(time.fill_null("").to_pylist(), rows)
+        else:
+            ts_ns = _parquet_times(time, names.time[0], rows, options, faults)
+        values = [_parquet_floats(batch.column(name)) for name in names.values]
+        symbols = None if names.symbol is None else [str(x or "") for x in batch.column(names.symbol).to_pylist()]
+        yield _Block(rows, ts_ns, _unscaled(values, options.price_scale), symbols)
+
+
+def _parquet_floats(column: Any) -> Floats:
+    from pyarrow import types
+
+    if types.is_decimal(column.type):  # by way of Python, where the conversion rounds correctly
+        return np.array([float("nan") if x is None else float(x) for x in column.to_pylist()], dtype=np.float64)
+    # A null becomes NaN, which the check of the block reports.
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _parquet_times(column: Any, name: str, rows: Ints, options: ReadOptions, faults: _Faults) -> Ints:
+    import pyarrow as pa
+    from pyarrow import types
+
+    is_timestamp = types.is_timestamp(column.type)
+    unit_ns = UNIT_NS[column.type.unit] if is_timestamp else _unit_ns(name, faults.source, options)
+    whole = column.view(pa.int64()) if is_timestamp else column.cast(pa.int64())
+    numbers = whole.fill_null(0).to_numpy(zero_copy_only=False)
+    limit = _INT64_MAX // unit_ns
+    for i in np.flatnonzero((numbers > limit) | (numbers < -limit)):
+        faults.add(rows[i], _RANGE_RULE, int(numbers[i]))
+    ts_ns: Ints = numbers * unit_ns
+    return _from_wall(ts_ns, rows, options.tz, faults) if is_timestamp and column.type.tz is None else ts_ns
+
+
+_READERS: dict[str, Callable[[Path, ReadOptions, Note], list[BarTable]]] = {
+    ".zip": _read_lean,
+    ".csv": _read_csv,
+    ".csv.gz": _read_csv,
+    ".parquet": _read_parquet,
+}

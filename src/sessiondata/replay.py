@@ -1,0 +1,379 @@
+"""Bars of many symbols, fed to one store per trade date.
+
+A store holds one session, so the bars are first parted by (trade date, calendar, base interval), then each part is
+played on its own and handed out; only one store is alive at a time unless the caller keeps them.
+
+Within a session bars go in the way a day runs: hour by hour, and in each hour symbol by symbol as arrays. Bars of one
+symbol are sorted by time first; of equal times the later row of the input stands, as a correction. At the end the clock
+is moved to the newest end of any bar in the session, so a symbol that fell silent early shows what it misses; nothing
+after that is expected of anyone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessiondata.calendars import SessionCalendar, SessionGrid
+from sessiondata.calendars import calendar as named_calendar
+from sessiondata.errors import CalendarError, DateOutOfRangeError, InputError, IntervalError
+from sessiondata.intervals import check_intervals, parse_interval
+from sessiondata.readers import BarTable
+from sessiondata.session import SessionData
+
+__all__ = ["DERIVED", "ReplaySession", "replay"]
+
+DERIVED = ("5m", "15m", "1h", "1d")
+
+_SECOND_NS = 1_000_000_000
+_DAY_NS = 86_400 * _SECOND_NS
+_SLICE_NS = 3_600 * _SECOND_NS
+_INT64_MAX = 2**63 - 1
+
+Progress = Callable[[int, int, str], None]  # done, total, what
+Note = Callable[[str], None]
+OnError = Callable[[InputError], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySession:
+    """One session after its bars have been played.
+
+    Attributes
+    ----------
+    date : datetime.date
+        Trade date.
+    calendar : str
+        Name of the calendar.
+    interval : str
+        Base interval.
+    data : SessionData
+        The store, its clock at the newest end of any bar.
+    """
+
+    date: dt.date
+    calendar: str
+    interval: str
+    data: SessionData
+
+
+class _Key(NamedTuple):
+    """What makes a session of its own; also the order in which sessions are played."""
+
+    date: dt.date
+    calendar: str
+    step_ns: int
+
+
+class _Part(NamedTuple):
+    """The bars of one table that belong to one session, in time order."""
+
+    grid: SessionGrid
+    table: BarTable
+
+
+def replay(
+    tables: Iterable[BarTable],
+    *,
+    calendar: str | SessionCalendar | None = None,
+    derive: Sequence[str] | None = None,
+    interval: str | None = None,
+    label: str = "open",
+    date: dt.date | None = None,
+    progress: Progress | None = None,
+    note: Note | None = None,
+    on_error: OnError | None = None,
+) -> Iterator[ReplaySession]:
+    """Play bars into stores, session by session.
+
+    Parameters
+    ----------
+    tables : iterable of BarTable
+        All are held in memory until the last session has been played.
+    calendar : str or SessionCalendar, optional
+        For all tables. By default what each table suggests, and 24/7 for one that suggests none.
+    derive : sequence of str, optional
+        Derived intervals. By default those of 5m, 15m, 1h and 1d that a base interval divides.
+    interval : str, optional
+        Base interval of tables that do not know theirs. By default the largest step of whole seconds that fits between
+        all bars of all these tables together.
+    label : {"open", "close"}
+        Which end of its interval a timestamp names in tables that do not know their interval. LEAN's name the open.
+    date : datetime.date, optional
+        Play this trade date only.
+    progress : callable, optional
+        Called as ``progress(rows done, rows in all, what)``.
+    note : callable, optional
+        Called with a sentence for the user: an interval that was worked out, rows outside every trade date.
+    on_error : callable, optional
+        Called with the InputError of a table that cannot be played; the others are. By default it is raised.
+
+    Returns
+    -------
+    iterator of ReplaySession
+        By trade date, then calendar, then base interval. What can be wrong with the arguments is raised by the call,
+        before the first session is played.
+
+    Raises
+    ------
+    InputError
+        A table without a usable interval, or with a date that its calendar knows nothing about.
+    CalendarError, IntervalError
+        Arguments that make no sense.
+    """
+    note = note or (lambda _: None)
+    on_error = on_error or _raise
+    if label not in ("open", "close"):
+        raise ValueError(f"label must be 'open' or 'close': {label!r}")
+    calendars = _Calendars(calendar, note)
+    outside = _Outside()
+    failed: set[str] = set()
+    sessions: dict[_Key, list[_Part]] = {}
+    for table, step_ns in _with_intervals(tables, interval, note, on_error):
+        if table.source in failed:  # one message is enough, however many symbols the file holds
+            continue
+        try:
+            where = calendars.of(table)
+            by_close = label == "close" and table.interval_ns is None
+            parts = list(_part_by_date(table, where, step_ns if by_close else 0, outside))
+        except CalendarError as error:
+            failed.add(table.source)
+            on_error(InputError(str(error), path=table.source))
+            continue
+        for part in parts:
+            if date is None or part.grid.date == date:
+                sessions.setdefault(_Key(part.grid.date, where.name, step_ns), []).append(part)
+    outside.report(note)
+    derived = _derived_by_base({key.step_ns for key in sessions}, derive, note)
+    return _play_all(sessions, calendars.by_name, derived, progress or (lambda *_: None))
+
+
+def _raise(error: InputError) -> None:
+    raise error
+
+
+# --- intervals --------------------------------------------------------------------------------------------------------
+
+
+def _with_intervals(
+    tables: Iterable[BarTable], interval: str | None, note: Note, on_error: OnError
+) -> list[tuple[BarTable, int]]:
+    """Find the interval of each table."""
+    given_ns = 0 if interval is None else check_intervals(interval)[0].step_ns
+    known = [(table, table.interval_ns) for table in tables if table.interval_ns is not None]
+    unknown = [table for table in tables if table.interval_ns is None]
+    if not unknown:
+        return known
+    try:
+        step_ns = given_ns or _common_step(unknown, note)
+    except InputError as error:
+        on_error(error)
+        return known
+    return known + [(table, step_ns) for table in unknown]
+
+
+def _common_step(tables: Sequence[BarTable], note: Note) -> int:
+    """The largest step of which every distance between bars of one table is a multiple.
+
+    One step for all tables: alone, a thin symbol with a bar every other minute would pass for one of complete 2m bars.
+    """
+    step_ns = 0
+    for table in tables:
+        own_ns = int(np.gcd.reduce(np.diff(np.unique(table.ts_ns)), initial=0))
+        if own_ns and own_ns % _DAY_NS == 0:
+            raise InputError("these are bars of whole days, not intraday bars", path=table.source)
+        step_ns = math.gcd(step_ns, own_ns)
+    if step_ns == 0 or step_ns % _SECOND_NS:
+        rule = "the interval of the bars does not show from their times: pass --interval"
+        raise InputError(rule, path=tables[0].source, value=f"common step {step_ns} ns")
+    name = check_intervals(f"{step_ns // _SECOND_NS}s")[0].name
+    note(f"bars of {name}, by the steps between their times; --interval says otherwise")
+    return step_ns
+
+
+def _name(step_ns: int) -> str:
+    return parse_interval(f"{step_ns // _SECOND_NS}s").name
+
+
+def _derived_by_base(bases: set[int], derive: Sequence[str] | None, note: Note) -> dict[int, tuple[str, ...]]:
+    """Which of the wanted intervals can be derived from which base."""
+    wanted = [parse_interval(text) for text in (DERIVED if derive is None else derive)]
+    chosen: dict[int, tuple[str, ...]] = {}
+    for base in sorted(bases):
+        chosen[base] = tuple(w.name for w in wanted if w.step_ns % base == 0 and w.step_ns != base)
+        unfit = [w.name for w in wanted if w.name not in chosen[base]]
+        if derive is None or not unfit:
+            continue
+        rule = f"not derived from bars of {_name(base)}, which do not divide them: {', '.join(unfit)}"
+        if len(bases) == 1:
+            raise IntervalError(rule)
+        note(rule)
+    return chosen
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+class _Calendars:
+    """The calendar of each table, and all that were used by name."""
+
+    def __init__(self, given: str | SessionCalendar | None, note: Note) -> None:
+        self.by_name: dict[str, SessionCalendar] = {}
+        self._note, self._has_noted = note, False
+        self._given = None if given is None else self._find(given)
+
+    def of(self, table: BarTable) -> SessionCalendar:
+        if self._given is None and table.calendar is None and not self._has_noted:
+            self._has_noted = True
+            self._note(f"{table.source} names no market: 24/7 is used for such files; --calendar says otherwise")
+        calendar = self._given or self._find(table.calendar)
+        return self.by_name.setdefault(calendar.name, calendar)
+
+    @staticmethod
+    def _find(name: str | SessionCalendar | None) -> SessionCalendar:
+        return _forex() if name == "forex" else named_calendar(name)
+
+
+@lru_cache(maxsize=1)
+def _forex() -> SessionCalendar:
+    """The week of the currency market: from Sunday to Friday, each trade date from 17:00 to 17:00 in New York."""
+    return SessionCalendar.from_hours("17:00", "17:00", "America/New_York", name="forex")
+
+
+class _Outside:
+    """Counts the bars that belong to no trade date, by file and calendar."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def add(self, table: BarTable, calendar: SessionCalendar, start: int, stop: int) -> None:
+        count, first_ns = self._found.get((table.source, calendar.name), (0, _INT64_MAX))
+        first_ns = min(first_ns, int(table.ts_ns[start]))
+        self._found[table.source, calendar.name] = count + stop - start, first_ns
+
+    def report(self, note: Note) -> None:
+        for (source, calendar), (count, first_ns) in self._found.items():
+            first = np.datetime_as_string(np.datetime64(first_ns, "ns"), "s")
+            note(
+                f"{source}: bars left out that belong to no trade date of {calendar}: {count},"
+                f" the first of them at {first} UTC"
+            )
+
+
+def _part_by_date(
+    table: BarTable, calendar: SessionCalendar, close_step_ns: int, outside: _Outside
+) -> Iterator[_Part]:
+    """Cut a table at the spans of its sessions. With `close_step_ns` its times name the close of bars of that length."""
+    table = _in_time_order(table)
+    # A moment within each bar: the close of the last one may be the start of the next trade date.
+    inside_ns = table.ts_ns - 1 if close_step_ns else table.ts_ns
+    start = 0
+    while start < len(table):
+        ts_ns = int(inside_ns[start])
+        grid = _session_at(calendar, ts_ns)
+        stop = int(np.searchsorted(inside_ns, grid.span_stop if grid else _next_span_start(calendar, ts_ns)))
+        if grid:
+            part = _rows(table, slice(start, stop))
+            yield _Part(grid, _with_open_labels(part, grid, close_step_ns) if close_step_ns else part)
+        else:
+            outside.add(table, calendar, start, stop)
+        start = stop
+
+
+def _with_open_labels(table: BarTable, grid: SessionGrid, step_ns: int) -> BarTable:
+    ts_ns = table.ts_ns - step_ns
+    for start_ns, stop_ns in grid.segments:  # the last bar of a segment may be shorter than the others
+        ts_ns[table.ts_ns == stop_ns] = stop_ns - 1 - (stop_ns - 1 - start_ns) % step_ns
+    return replace(table, ts_ns=ts_ns)
+
+
+def _session_at(calendar: SessionCalendar, ts_ns: int) -> SessionGrid | None:
+    try:
+        return calendar.session_at(ts_ns)
+    except DateOutOfRangeError:
+        raise
+    except CalendarError:  # a Saturday
+        return None
+
+
+def _next_span_start(calendar: SessionCalendar, ts_ns: int) -> int:
+    """Where the first trade date after a time outside all of them begins; a day on if that is not known."""
+    day = dt.date(1970, 1, 1) + dt.timedelta(days=ts_ns // _DAY_NS)
+    for n in range(-1, 31):  # the local date may be the day before
+        try:
+            start_ns = calendar.session(day + dt.timedelta(days=n)).span_start
+        except CalendarError:
+            continue
+        if start_ns > ts_ns:
+            return start_ns
+    return ts_ns + _DAY_NS
+
+
+def _in_time_order(table: BarTable) -> BarTable:
+    if bool((table.ts_ns[1:] >= table.ts_ns[:-1]).all()):
+        return table
+    return _rows(table, np.argsort(table.ts_ns, kind="stable"))
+
+
+def _rows(table: BarTable, rows: slice | NDArray[np.int64]) -> BarTable:
+    names = ("ts_ns", "open", "high", "low", "close", "volume")
+    return replace(table, **{name: getattr(table, name)[rows] for name in names})
+
+
+# --- play -------------------------------------------------------------------------------------------------------------
+
+
+def _play_all(
+    sessions: dict[_Key, list[_Part]],
+    calendars: dict[str, SessionCalendar],
+    derived: dict[int, tuple[str, ...]],
+    progress: Progress,
+) -> Iterator[ReplaySession]:
+    total = sum(len(part.table) for parts in sessions.values() for part in parts)
+    done = 0
+    for (date, name, step_ns), parts in sorted(sessions.items(), key=lambda item: item[0]):
+        data = SessionData(calendar=calendars[name], base_interval=_name(step_ns), derived_intervals=derived[step_ns])
+        data.start_session(date)
+        for n_rows in _play(data, _by_symbol(parts), parts[0].grid, step_ns):
+            done += n_rows
+            progress(done, total, f"playing {date}")
+        yield ReplaySession(date, name, _name(step_ns), data)
+
+
+def _by_symbol(parts: Sequence[_Part]) -> list[BarTable]:
+    """Join the parts of each symbol. Symbols are sorted by name, so the order of the files does not show."""
+    tables: dict[str, list[BarTable]] = {}
+    for part in parts:
+        tables.setdefault(part.table.symbol, []).append(part.table)
+    return [_joined(tables[symbol]) for symbol in sorted(tables)]
+
+
+def _joined(tables: list[BarTable]) -> BarTable:
+    if len(tables) == 1:
+        return tables[0]
+    names = ("ts_ns", "open", "high", "low", "close", "volume")
+    columns: dict[str, Any] = {name: np.concatenate([getattr(table, name) for table in tables]) for name in names}
+    return _in_time_order(replace(tables[0], **columns))
+
+
+def _play(data: SessionData, tables: Sequence[BarTable], grid: SessionGrid, step_ns: int) -> Iterator[int]:
+    """Feed one session; yields the number of rows after each extend."""
+    for table in tables:
+        data.register_symbol(table.symbol)
+    newest_ns = max(int(table.ts_ns[-1]) for table in tables)
+    for stop_ns in range(grid.span_start + _SLICE_NS, newest_ns + _SLICE_NS + 1, _SLICE_NS):
+        for table in tables:
+            low, high = np.searchsorted(table.ts_ns, (stop_ns - _SLICE_NS, stop_ns))
+            if low == high:
+                continue
+            t = _rows(table, slice(low, high))
+            data.extend(t.symbol, t.ts_ns, t.open, t.high, t.low, t.close, t.volume)
+            yield len(t)
+    data.advance_to(min(newest_ns + step_ns, grid.span_stop))

@@ -1,0 +1,361 @@
+"""Bars as arrays: a live series, and windows on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from sessiondata.times import from_ns, to_ns
+
+if TYPE_CHECKING:
+    from datetime import datetime, tzinfo
+    from typing import Any
+
+    from sessiondata._store import SymbolCore
+    from sessiondata.gaps import GapInfo
+    from sessiondata.symbol import SymbolSessionData
+
+__all__ = ["Bar", "BarSeries", "BarWindow"]
+
+Int64Array = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+_NAMES = ("timestamp", "open", "high", "low", "close", "volume")
+
+
+class Bar(NamedTuple):
+    """One bar.
+
+    Attributes
+    ----------
+    timestamp : int
+        Open time, ns since 1970 UTC; of a derived bar the start of its slot.
+    open, high, low, close, volume : float
+    forming : bool
+        The bar's slot is not over; its values may still grow.
+    extended : bool
+        The bar lies outside the session's segments.
+    n_base, n_expected : int
+        Coverage: base bars on their slot behind this bar, of how many expected (0 for extended bars).
+    """
+
+    timestamp: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    forming: bool = False
+    extended: bool = False
+    n_base: int = 1
+    n_expected: int = 1
+
+    def datetime(self, zone: tzinfo) -> datetime:
+        """Open time in `zone`, rounded down to a microsecond."""
+        return from_ns(self.timestamp, zone)
+
+
+class _Columns:
+    """Column access shared by live series and windows: six arrays over `[start, stop)` of the ring."""
+
+    __slots__ = ()
+
+    def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
+        raise NotImplementedError
+
+    def _column(self, i: int) -> npt.NDArray[Any]:
+        columns, start, stop = self._bounds()
+        return columns[i][start:stop]
+
+    @property
+    def timestamp(self) -> Int64Array:
+        """Open times, int64 ns since 1970 UTC, strictly increasing. Read-only view, no copy (a window made by `copy` owns
+        its arrays)."""
+        return self._column(0)
+
+    @property
+    def datetime(self) -> npt.NDArray[np.datetime64]:
+        """`timestamp` as datetime64[ns] in UTC. Read-only view, no copy."""
+        return self._column(0).view("datetime64[ns]")
+
+    @property
+    def open(self) -> FloatArray:
+        """First prices, float64. Read-only view, no copy."""
+        return self._column(1)
+
+    @property
+    def high(self) -> FloatArray:
+        """Highest prices, float64. Read-only view, no copy."""
+        return self._column(2)
+
+    @property
+    def low(self) -> FloatArray:
+        """Lowest prices, float64. Read-only view, no copy."""
+        return self._column(3)
+
+    @property
+    def close(self) -> FloatArray:
+        """Last prices, float64. Read-only view, no copy."""
+        return self._column(4)
+
+    @property
+    def volume(self) -> FloatArray:
+        """Volumes, float64. Read-only view, no copy."""
+        return self._column(5)
+
+
+class BarWindow(_Columns):
+    """A fixed range of rows of a series, oldest first.
+
+    Windows of a live series are views: they cost no copy, and values that are replaced in place (a correction, the forming
+    bar) show through. `is_valid` tells when the ring has since overwritten or moved a row.
+    """
+
+    __slots__ = ("_arrays", "_moves", "_seq", "_series", "_session_id", "_start", "_stop")
+
+    def __init__(
+        self,
+        arrays: tuple[npt.NDArray[Any], ...],
+        start: int,
+        stop: int,
+        series: BarSeries,
+        seq: int | None,
+    ) -> None:
+        self._arrays, self._start, self._stop, self._series, self._seq = arrays, start, stop, series, seq
+        self._moves = series._core.moves(series._k)
+        self._session_id = series._core.session_id
+
+    def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
+        return self._arrays, self._start, self._stop
+
+    @property
+    def symbol(self) -> str:
+        return self._series.symbol
+
+    @property
+    def interval(self) -> str:
+        return self._series.interval
+
+    def is_valid(self) -> bool:
+        """Whether the window still shows the rows it was taken for.
+
+        False once the ring has overwritten one of them, a late bar has moved rows, or the session is gone. Always True for a
+        window made by `copy`. O(1).
+        """
+        if self._seq is None or self._stop == self._start:
+            return True
+        core, k = self._series._core, self._series._k
+        return (
+            self._session_id == core.session_id and self._moves == core.moves(k) and core.rows(k)[2] <= self._seq
+        )
+
+    def copy(self) -> BarWindow:
+        """Independent window on copied arrays; it stays what it is whatever the ring does."""
+        arrays = tuple(array[self._start : self._stop].copy() for array in self._arrays)
+        return BarWindow(arrays, 0, len(self), self._series, None)
+
+    def __len__(self) -> int:
+        return self._stop - self._start
+
+    @overload
+    def __getitem__(self, key: int) -> Bar: ...
+    @overload
+    def __getitem__(self, key: slice) -> BarWindow: ...
+    def __getitem__(self, key: int | slice) -> Bar | BarWindow:
+        if isinstance(key, slice):
+            return self._slice(key)
+        i = range(len(self))[key]  # negative indices and IndexError as for any sequence
+        ts, open_, high, low, close, volume, n_base = (array[self._start + i].item() for array in self._arrays)
+        return self._series._make_bar(ts, open_, high, low, close, volume, n_base)
+
+    def _slice(self, key: slice) -> BarWindow:
+        start, stop, step = key.indices(len(self))
+        if step != 1:  # a strided window cannot be contiguous, so it is a copy
+            arrays = tuple(array[self._start : self._stop][key].copy() for array in self._arrays)
+            return BarWindow(arrays, 0, len(arrays[0]), self._series, None)
+        stop = max(start, stop)
+        seq = None if self._seq is None else self._seq + start
+        window = BarWindow(self._arrays, self._start + start, self._start + stop, self._series, seq)
+        window._moves, window._session_id = self._moves, self._session_id
+        return window
+
+    def __iter__(self) -> Iterator[Bar]:
+        for i in range(len(self)):
+            yield self[i]
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return f"<BarWindow {self.symbol} {self.interval}: empty>"
+        zone = self._series._zone
+        first, last = (from_ns(int(self.timestamp[i]), zone).isoformat(sep=" ") for i in (0, -1))
+        return f"<BarWindow {self.symbol} {self.interval}: {len(self)} bars, {first} .. {last}>"
+
+
+class BarSeries(_Columns):
+    """The bars of one interval of one symbol in the current session, oldest first; always current.
+
+    Rows include extended ones (before the open, in breaks, after the close); gaps, quality and expected counts are of the
+    session's segments only. Reading is O(1) unless said otherwise; nothing is computed from the rows to answer.
+    """
+
+    __slots__ = ("_core", "_k", "_owner")
+
+    def __init__(self, owner: SymbolSessionData, core: SymbolCore, k: int) -> None:
+        self._owner, self._core, self._k = owner, core, k
+
+    # --- what it is ---
+
+    @property
+    def symbol(self) -> str:
+        return self._core.name
+
+    @property
+    def interval(self) -> str:
+        return self._core.intervals[self._k]
+
+    @property
+    def is_derived(self) -> bool:
+        """True if the bars are aggregated from the base interval."""
+        return self._k > 0
+
+    @property
+    def total_count(self) -> int:
+        """Rows ever added in this session, those since overwritten included."""
+        return self._core.total_count(self._k)
+
+    @property
+    def is_quality_pinned(self) -> bool:
+        """Whether `quality` is what `set_quality` pinned."""
+        return self._k in self._owner._pinned_quality
+
+    @property
+    def _zone(self) -> tzinfo:
+        return self._owner._zone
+
+    # --- rows ---
+
+    def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
+        start, stop, _ = self._core.rows(self._k)
+        return (self._core.columns(self._k) if stop else _EMPTY), start, stop
+
+    @property
+    def n_base(self) -> npt.NDArray[np.int32]:
+        """Base bars on their slot behind each bar, int32. A view for derived series, new ones for the base."""
+        columns, start, stop = self._bounds()
+        return np.ones(stop - start, np.int32) if columns[6] is None else columns[6][start:stop]
+
+    @property
+    def coverage(self) -> tuple[int, int]:
+        """(base bars, expected base bars) behind the newest bar; (0, 0) for an empty series."""
+        if not len(self):
+            return 0, 0
+        newest = self[-1]
+        return newest.n_base, newest.n_expected
+
+    @property
+    def forming(self) -> bool:
+        """Whether the newest bar is still in progress. Always False for the base."""
+        return self._core.forming(self._k)
+
+    def __len__(self) -> int:
+        return self._core.count(self._k)
+
+    @overload
+    def __getitem__(self, key: int) -> Bar: ...
+    @overload
+    def __getitem__(self, key: slice) -> BarWindow: ...
+    def __getitem__(self, key: int | slice) -> Bar | BarWindow:
+        """A `Bar` for an int, a `BarWindow` for a slice (a view if its step is 1, else a copy)."""
+        if isinstance(key, slice):
+            return self.window(0, len(self))[key]
+        i = range(len(self))[key]
+        return self._make_bar(*self._core.bar(self._k, i))
+
+    def _make_bar(
+        self, ts: int, open_: float, high: float, low: float, close: float, volume: float, n_base: int
+    ) -> Bar:
+        regular, n_expected = self._core.slot(self._k, ts)
+        forming = self._core.forming(self._k) and ts >= self._core.bar(self._k, len(self) - 1)[0]
+        if self._k == 0:
+            n_base = 1
+        return Bar(ts, open_, high, low, close, volume, forming, not regular, n_base, n_expected)
+
+    def __iter__(self) -> Iterator[Bar]:
+        return iter(self.window(0, len(self)))
+
+    def last(self, n: int) -> BarWindow:
+        """Newest `n` bars (all, if there are fewer). A view, also after the ring has wrapped."""
+        if n < 0:
+            raise ValueError(f"n must not be negative: {n}")
+        count = len(self)
+        return self.window(max(0, count - n), count)
+
+    def since(self, ts_ns: Any) -> BarWindow:
+        """Bars at or after a time (int ns, datetime64, aware datetime). A view; O(log rows)."""
+        return self.window(self._core.find(self._k, to_ns(ts_ns)), len(self))
+
+    def window(self, i: int, j: int) -> BarWindow:
+        """Bars `[i, j)`, counted from the oldest live one; negative positions count from the end. A view."""
+        i, j, _ = slice(i, j).indices(len(self))
+        columns, start, _ = self._bounds()
+        seq = self._core.rows(self._k)[2]
+        return BarWindow(columns, start + i, start + max(i, j), self, seq + i)
+
+    # --- what is missing ---
+
+    @property
+    def expected(self) -> int:
+        """Slots of the session that are over."""
+        return self._core.tally(self._k)[1]
+
+    @property
+    def present(self) -> int:
+        """Slots among the expected with a bar on them."""
+        return self._core.tally(self._k)[0]
+
+    @property
+    def missing(self) -> int:
+        """Slots among the expected without a bar."""
+        present, expected = self._core.tally(self._k)
+        return expected - present
+
+    @property
+    def gap_count(self) -> int:
+        """Number of gaps. O(segments)."""
+        return len(self.gaps) if self._k in self._owner._pinned_gaps else self._core.gap_count(self._k)
+
+    @property
+    def gaps(self) -> list[GapInfo]:
+        """Gaps in time order, or what `set_gaps` pinned. O(gaps)."""
+        return self._owner._gaps(self._k)
+
+    @property
+    def quality(self) -> float:
+        """100 * present / expected, or what `set_quality` pinned; 100.0 where nothing is expected yet."""
+        pinned = self._owner._pinned_quality.get(self._k)
+        return self.completeness if pinned is None else pinned
+
+    @property
+    def completeness(self) -> float:
+        """100 * explained / expected: present slots, and those known to be without trade or halted."""
+        present, expected = self._core.tally(self._k)
+        return 100.0 * present / expected if expected else 100.0
+
+    def __repr__(self) -> str:
+        newest = ""
+        if len(self):
+            bar = self[-1]
+            newest = f", newest {bar.datetime(self._zone).isoformat(sep=' ')} close={bar.close:g}"
+            newest += " forming" if bar.forming else ""
+        return (
+            f"<BarSeries {self.symbol} {self.interval}: {len(self)} bars, {self.missing} of {self.expected} missing,"
+            f" quality {self.quality:.2f}{newest}>"
+        )
+
+
+_EMPTY: tuple[npt.NDArray[Any], ...] = (np.empty(0, np.int64), *(np.empty(0) for _ in range(5)), np.empty(0, np.int32))
+for _array in _EMPTY:
+    _array.flags.writeable = False

@@ -1,0 +1,397 @@
+"""The store: sessions of many symbols."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from sessiondata import _store
+from sessiondata.calendars import SessionCalendar, SessionGrid
+from sessiondata.calendars import calendar as find_calendar
+from sessiondata.columns import bar_columns
+from sessiondata.errors import BarError, IntervalError, SessionStateError, UnknownNameError
+from sessiondata.export import document, document_bytes
+from sessiondata.gaps import GapInfo
+from sessiondata.intervals import Interval, check_intervals, parse_interval
+from sessiondata.series import Bar, BarWindow
+from sessiondata.symbol import SymbolSessionData, check_label
+from sessiondata.times import NAT, from_ns, to_ns
+
+__all__ = ["SessionData"]
+
+
+class SessionData:
+    """In-memory store of one intraday market session of many symbols.
+
+    Parameters
+    ----------
+    calendar : str, SessionCalendar or None
+        Whose sessions these are: a name such as ``"XNYS"`` (exchange_calendars; ``"CMES"`` corrected), a calendar, or None for
+        always open (24x7, the session is the UTC day).
+    base_interval : str
+        Interval that is streamed; `register_symbol` may override it.
+    derived_intervals : iterable of str
+        Intervals grown from it, each a longer multiple of the base, or ``"1d"`` (the whole session).
+    trailing_days : int
+        Days of history to keep once sessions are rolled.
+    capacity : int, optional
+        Rows of each base ring. By default a whole session, so that no bar is ever overwritten.
+    label : {"open", "close"}
+        Which end of its interval an incoming timestamp names. Stored bars are labelled by their open.
+
+    Notes
+    -----
+    A session is started by `start_session`, or by the first bar. One thread may write to a symbol. No call allocates per bar.
+    """
+
+    def __init__(
+        self,
+        calendar: str | SessionCalendar | None = None,
+        base_interval: str = "1m",
+        derived_intervals: Iterable[str] = ("5m", "15m", "1h", "1d"),
+        trailing_days: int = 5,
+        *,
+        capacity: int | None = None,
+        label: str = "open",
+    ) -> None:
+        self._calendar = find_calendar(calendar)
+        self._zone = self._calendar.zone
+        self._base, self._derived = check_intervals(base_interval, derived_intervals)
+        if capacity is not None and capacity < 1:
+            raise ValueError(f"capacity is at least one row: {capacity}")
+        if trailing_days < 0:
+            raise ValueError(f"trailing_days must not be negative: {trailing_days}")
+        self.trailing_days = trailing_days
+        self._capacity = capacity or 0
+        self._close_label = check_label(label)
+        self._clock = _store.StoreClock()
+        self._grid: SessionGrid | None = None
+        self._symbols: dict[str, SymbolSessionData] = {}
+
+    # --- session ---
+
+    @property
+    def calendar(self) -> SessionCalendar:
+        return self._calendar
+
+    @property
+    def grid(self) -> SessionGrid | None:
+        """Segments of the current session; None before one is started."""
+        return self._grid
+
+    @property
+    def session_date(self) -> dt.date | None:
+        """Trade date of the current session; None before one is started."""
+        return None if self._grid is None else self._grid.date
+
+    @property
+    def sequence(self) -> int:
+        """Number of changes so far; never goes back."""
+        return self._clock.sequence
+
+    @property
+    def as_of(self) -> dt.datetime | None:
+        """The latest time known: of `advance_to`, or the end of the newest bar of any symbol. None before either."""
+        as_of = self._as_of_ns()
+        return None if as_of is None else from_ns(as_of, self._zone)
+
+    def _as_of_ns(self) -> int | None:
+        times = [self._clock.as_of, *(symbol._core.as_of for symbol in self._symbols.values())]
+        return max((time for time in times if time is not None), default=None)
+
+    def start_session(self, date: Any) -> SessionGrid:
+        """Start the session of a trade date; nothing happens if that session is the current one.
+
+        Parameters
+        ----------
+        date : str ("YYYY-MM-DD"), date or datetime64[D]
+
+        Returns
+        -------
+        SessionGrid
+
+        Raises
+        ------
+        CalendarError, DateOutOfRangeError
+            There is no such session.
+        SessionStateError
+            Another session is under way.
+        """
+        grid = self._calendar.session(date)
+        if self._grid is not None:
+            if self._grid.date != grid.date:
+                raise SessionStateError(f"the session of {self._grid.date} is under way; clear() it before {grid.date}")
+            return self._grid
+        self._start(grid)
+        return grid
+
+    def _start(self, grid: SessionGrid) -> None:
+        for symbol in self._symbols.values():
+            symbol._core.start(grid.compiled)
+        self._grid = grid
+        self._clock.touch()
+
+    def _need_session(self, ts_ns: int | None) -> None:
+        """A first bar: start the session of its trade date. None: that bar was refused, so undo it."""
+        if ts_ns is None:
+            for symbol in self._symbols.values():
+                symbol._core.stop()
+            self._grid = None
+        else:
+            self._start(self._calendar.session_at(ts_ns))
+
+    def _start_by_first_bar(self, ts_ns: Any, close_label: bool, symbol: str | None) -> None:
+        known = ts_ns[ts_ns != NAT]
+        if not len(known):
+            raise BarError("timestamp must not be NaT", symbol=symbol, row=0, value="ts_ns=NaT", code="ERR_NAT")
+        self._need_session(int(known.min()) - close_label)
+
+    def advance_to(self, ts_ns: Any) -> None:
+        """Move the clock forwards: slots that are over by then are expected, also of symbols that are silent.
+
+        Parameters
+        ----------
+        ts_ns : int, datetime64 or aware datetime
+            A time before the clock's has no effect.
+        """
+        self._clock.advance(to_ns(ts_ns))
+
+    # --- symbols ---
+
+    @property
+    def symbols(self) -> Mapping[str, SymbolSessionData]:
+        """Symbols by name, in the order they were registered. Read-only."""
+        return MappingProxyType(self._symbols)
+
+    def register_symbol(
+        self, symbol: str, base_interval: str | None = None, derived_intervals: Iterable[str] | None = None
+    ) -> SymbolSessionData:
+        """Add a symbol, or return the one that is there.
+
+        Parameters
+        ----------
+        symbol : str
+            Not empty, and encodable as UTF-8.
+        base_interval, derived_intervals : optional
+            In place of the store's. With another base, the store's derived intervals that it divides are kept.
+
+        Raises
+        ------
+        IntervalError
+            The intervals do not fit each other, or the symbol is there with others.
+        """
+        intervals = self._intervals(base_interval, derived_intervals)
+        held = self._symbols.get(symbol)
+        if held is not None:
+            asked = base_interval is not None or derived_intervals is not None
+            if asked and held.intervals != tuple(interval.name for interval in intervals):
+                raise IntervalError(
+                    f"{symbol!r} is registered with {', '.join(held.intervals)}; a symbol cannot change its intervals during"
+                    " a session"
+                )
+            return held
+        _check_name(symbol)
+        core = _store.SymbolCore(
+            symbol, self._clock, tuple(i.name for i in intervals), tuple(i.step_ns for i in intervals),
+            self._capacity, self._close_label, self._need_session,
+        )  # fmt: skip
+        if self._grid is not None:
+            core.start(self._grid.compiled)
+        self._symbols[symbol] = SymbolSessionData(self, core)
+        self._clock.touch()
+        return self._symbols[symbol]
+
+    def _intervals(self, base: str | None, derived: Iterable[str] | None) -> tuple[Interval, ...]:
+        if base is None and derived is None:
+            return (self._base, *self._derived)
+        base_interval = self._base if base is None else parse_interval(base)
+        if derived is None:
+            step = base_interval.step_ns or 1  # check_intervals refuses a base of 1d
+            fits = [d for d in self._derived if d.step_ns == 0 or (d.step_ns > step and d.step_ns % step == 0)]
+            base_interval, checked = check_intervals(base_interval, fits)
+        else:
+            base_interval, checked = check_intervals(base_interval, derived)
+        return (base_interval, *checked)
+
+    def get_symbol_data(self, symbol: str) -> SymbolSessionData:
+        """The symbol's data.
+
+        Raises
+        ------
+        UnknownNameError
+            A KeyError that names the symbol.
+        """
+        try:
+            return self._symbols[symbol]
+        except (KeyError, TypeError) as error:
+            raise UnknownNameError(f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first") from error
+
+    def remove_symbol(self, symbol: str) -> None:
+        """Forget a symbol. What still refers to it shows no rows and takes none."""
+        self.get_symbol_data(symbol)._core.detach()
+        del self._symbols[symbol]
+        self._clock.touch()
+
+    def clear(self) -> None:
+        """Forget all symbols, the session and the clock. The sequence goes on."""
+        for symbol in self._symbols.values():
+            symbol._core.detach()
+        self._symbols.clear()
+        self._grid = None
+        self._clock.reset()
+
+    # --- writing ---
+
+    def append(self, symbol: str, ts_ns: Any, open: float, high: float, low: float, close: float, volume: float) -> bool:  # noqa: A002
+        """`SymbolSessionData.append` by name. Keep the symbol's own `append` at hand where speed counts."""
+        return self.get_symbol_data(symbol).append(ts_ns, open, high, low, close, volume)
+
+    def extend(
+        self,
+        symbol: str,
+        ts_ns: Any,
+        open: Any,  # noqa: A002
+        high: Any,
+        low: Any,
+        close: Any,
+        volume: Any,
+        **options: Any,
+    ) -> int:
+        """`SymbolSessionData.extend` by name."""
+        return self.get_symbol_data(symbol).extend(ts_ns, open, high, low, close, volume, **options)
+
+    def append_slice(
+        self,
+        symbols: Iterable[str],
+        ts_ns: Any,
+        open: Any,  # noqa: A002
+        high: Any,
+        low: Any,
+        close: Any,
+        volume: Any,
+    ) -> int:
+        """One bar of each of many symbols, all or nothing.
+
+        Parameters
+        ----------
+        symbols : iterable of str, length n
+        ts_ns : time, or array of times of shape (n,)
+            One time for all, or one each.
+        open, high, low, close, volume : arrays of numbers, shape (n,)
+
+        Returns
+        -------
+        int
+            Bars that changed something.
+
+        Raises
+        ------
+        UnknownNameError, BarError, BarTypeError, TimeError, SessionStateError
+            Names symbol, row, value and rule; no symbol has changed.
+        """
+        cores = [self.get_symbol_data(symbol)._core for symbol in symbols]
+        times = ts_ns if np.ndim(ts_ns) else np.full(len(cores), to_ns(ts_ns), np.int64)
+        columns = bar_columns(times, open, high, low, close, volume)
+        if len(cores) != len(columns[0]):
+            raise BarError("a slice has one bar for each symbol", value=f"{len(cores)} symbols, {len(columns[0])} bars")
+        if not cores:
+            return 0
+        starts = self._grid is None
+        if starts:
+            self._start_by_first_bar(columns[0], self._close_label, None)
+        try:
+            return _store.append_slice(cores, *columns)
+        except BaseException:
+            if starts:
+                self._need_session(None)
+            raise
+
+    # --- questions ---
+
+    def get_latest_bar(self, symbol: str, interval: str | None = None) -> Bar | None:
+        """Newest bar by time (forming, if it is); None if there is no bar."""
+        series = self.get_symbol_data(symbol).bars(interval)
+        return series[-1] if len(series) else None
+
+    def get_last_n_bars(self, symbol: str, n: int, interval: str | None = None) -> BarWindow:
+        """Newest `n` bars, oldest first, as a view."""
+        return self.get_symbol_data(symbol).bars(interval).last(n)
+
+    def get_bars_since(self, symbol: str, ts: Any, interval: str | None = None) -> BarWindow:
+        """Bars at or after a time, as a view."""
+        return self.get_symbol_data(symbol).bars(interval).since(ts)
+
+    def get_bar_count(self, symbol: str, interval: str | None = None) -> int:
+        """Live bars, extended and forming ones included."""
+        return len(self.get_symbol_data(symbol).bars(interval))
+
+    def get_session_metrics(self, symbol: str) -> dict[str, Any]:
+        """Volume, high, low, last_update and bar_count of the regular session, and under ``"extended"`` of what lies outside."""
+        return self.get_symbol_data(symbol).metrics()
+
+    def get_gaps(self, symbol: str, interval: str | None = None) -> list[GapInfo]:
+        """Gaps of an interval, or what `set_gaps` pinned."""
+        return self.get_symbol_data(symbol).bars(interval).gaps
+
+    def set_gaps(self, symbol: str, interval: str, gaps: Iterable[GapInfo] | None) -> None:
+        """Report these gaps in place of the computed ones, until called with None."""
+        self.get_symbol_data(symbol).set_gaps(interval, gaps)
+
+    def get_quality(self, symbol: str, interval: str | None = None) -> float:
+        """Quality of an interval in percent, or what `set_quality` pinned."""
+        return self.get_symbol_data(symbol).bars(interval).quality
+
+    def set_quality(self, symbol: str, interval: str, quality: float | None) -> None:
+        """Report this quality in place of the computed one, until called with None."""
+        self.get_symbol_data(symbol).set_quality(interval, quality)
+
+    def memory_usage(self) -> dict[str, int]:
+        """Bytes: ``"reserved"`` by all rings and trackers, and ``"rows"``, those of the live rows of all series (48 a base row,
+        52 a derived one). Memory that has never been written to is reserved but not resident."""
+        usage = [symbol._core.memory_usage() for symbol in self._symbols.values()]
+        return {"reserved": sum(reserved for reserved, _ in usage), "rows": sum(rows for _, rows in usage)}
+
+    # --- export ---
+
+    def to_dict(self, complete: bool = True, *, timestamps: str = "time") -> dict[str, Any]:
+        """The document as plain Python objects.
+
+        Parameters
+        ----------
+        complete : bool
+            Everything the store holds. (Deltas are not part of this version.)
+        timestamps : {"time", "iso", "epoch_ms", "epoch_ns"}
+            How times are written: the exchange's local time of day (ISO 8601 where that would be ambiguous), ISO 8601 with
+            offset, or integers. JavaScript cannot hold epoch_ns.
+        """
+        _check_complete(complete)
+        return document(self, timestamps)
+
+    def to_json(self, complete: bool = True, *, timestamps: str = "time") -> bytes:
+        """The document as UTF-8 JSON: byte for byte ``orjson.dumps(data.to_dict(...))``, written natively. Parameters are
+        those of `to_dict`."""
+        _check_complete(complete)
+        return document_bytes(self, timestamps)
+
+    def __repr__(self) -> str:
+        date = "no session" if self._grid is None else str(self._grid.date)
+        intervals = ", ".join(interval.name for interval in (self._base, *self._derived))
+        return f"<SessionData {self._calendar.name} {date}: {len(self._symbols)} symbols, {intervals}, as of {self.as_of}>"
+
+
+def _check_complete(complete: bool) -> None:
+    if not complete:
+        raise NotImplementedError("deltas are not part of this version; export the complete document")
+
+
+def _check_name(symbol: str) -> None:
+    if not isinstance(symbol, str) or not symbol:
+        raise UnknownNameError(f"a symbol is a text that is not empty: {symbol!r}")
+    try:
+        symbol.encode()
+    except UnicodeEncodeError as error:
+        raise UnknownNameError(f"a symbol must be encodable as UTF-8: {symbol!r}") from error

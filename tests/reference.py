@@ -1,0 +1,1135 @@
+"""The slow reference model: what every answer of the library has to be, written to be obviously right.
+
+It is the oracle of all property tests. It shares no code with the library, imports nothing but the standard
+library and remembers as little as it can: a symbol keeps its bars, its counters and the newest evicted timestamp.
+Derived bars, gaps, quality, metrics and documents are computed again from the bars each time they are asked for.
+
+Conventions: every time is an int of nanoseconds since 1970-01-01 UTC; every stretch of time is half-open
+``[start, stop)``; an interval is its name (``"5m"``, ``"1d"``); a row is ``(ts, open, high, low, close, volume)``.
+Nothing here is a view, nothing is thread-safe, and the cost of a question grows with the number of bars.
+
+Where the specification (``docs/design.md``, cited as §) leaves room, this model reads it so:
+
+1.  *Local dates of a segment* (§7): a segment ends one nanosecond before its stop, so one that closes at midnight
+    sharp touches one local date.
+2.  *Equal values* (§3): ``==``. A repeat that differs only in the sign of a zero is a repeat and changes nothing.
+3.  *Equal lows*: of equal lows (0.0 and -0.0) the first stands, as of equal highs.
+4.  *A slot cut by the span*: the first slot of the pre-open region, counted backwards from the open, begins no earlier
+    than the span does.
+5.  *present* (§5) counts slots that are over only, so that ``present + missing == expected``: a forming bar is not
+    present yet.
+6.  *Presence of a derived slot*: any derived bar does, also one made of off-grid base bars alone.
+7.  *Counters*: ``stored`` includes ``late``; ``late``, ``off_grid`` and ``extended`` count added rows only, never
+    corrections; an extended bar is never ``off_grid``.
+8.  *Default capacity* (§6): the base slots of all regions, an incomplete first or last one counted as one. Off-grid
+    bars can fill it before the session is over.
+9.  *1d and too_old* (§3): where 1d is folded straight from base rows, a regular bar's slot begins at the first open,
+    and an extended one's (the extended level) where the span begins, that is: it is too old once anything has been
+    evicted.
+10. *sequence*: one step for each bar stored or corrected, one for each ``advance_to`` that moves the clock. Law 1
+    leaves it open, so ``document`` takes another value for it.
+11. *last_update*: the open time of the newest regular bar (extended: of the newest extended bar).
+12. *A series without rows* is shown in a document, with a count of 0 and no rows.
+13. *Volume -0.0* is integral, so a document shows the integer 0.
+14. *Rows outside the span* given to the batch kernels lie in no slot: they are left out without an error.
+15. *as_of* is None until there is a bar or a clock; nothing is expected then and nothing is forming.
+16. ``no_trade`` and ``halted`` marks are not specified yet: ``completeness`` equals ``quality``.
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import itertools
+import math
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+INT64_MIN = -(2**63)
+INT64_MAX = 2**63 - 1
+NAT = INT64_MIN
+
+REASONS = ("ERR_NOT_FINITE", "ERR_HIGH_LOW", "ERR_VOLUME", "ERR_NAT", "ERR_TS_RANGE", "ERR_LATER_SESSION")
+COUNTERS = (
+    "stored",
+    "late",
+    "corrected",
+    "repeated",
+    "too_old",
+    "other_session",
+    "off_grid",
+    "extended",
+    "overwritten",
+)
+Values = tuple[float, float, float, float, float]
+"""open, high, low, close, volume"""
+Row = tuple[int, float, float, float, float, float]
+"""ts, open, high, low, close, volume"""
+
+COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Intervals
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def step_of(interval: str) -> int | None:
+    """Length of an interval.
+
+    Parameters
+    ----------
+    interval : str
+        ``"<n>s"``, ``"<n>m"`` or ``"<n>h"``, n >= 1 and shorter than 24 hours, or ``"1d"``.
+
+    Returns
+    -------
+    int or None
+        Nanoseconds; None for ``"1d"``, whose length is that of the session.
+
+    Raises
+    ------
+    ValueError
+        If it is not an interval.
+    """
+    if interval == "1d":
+        return None
+    match = re.fullmatch(r"([1-9][0-9]*)([smh])", interval)
+    if match is None:
+        raise ValueError(f"not an interval: {interval!r}")
+    step_ns = int(match[1]) * {"s": SECOND, "m": MINUTE, "h": HOUR}[match[2]]
+    if step_ns >= DAY:
+        raise ValueError(f"an intraday interval is shorter than 24 hours: {interval!r}")
+    return step_ns
+
+
+def canonical(interval: str) -> str:
+    """Name of an interval in its largest unit: ``"60s"`` is ``"1m"``, ``"90m"`` stays.
+
+    Parameters
+    ----------
+    interval : str
+        An interval as for :func:`step_of`, which also says what raises.
+
+    Returns
+    -------
+    str
+    """
+    step_ns = step_of(interval)
+    if step_ns is None:
+        return "1d"
+    for unit_ns, letter in ((HOUR, "h"), (MINUTE, "m")):
+        if step_ns % unit_ns == 0:
+            return f"{step_ns // unit_ns}{letter}"
+    return f"{step_ns // SECOND}s"
+
+
+def by_length(interval: str) -> int:
+    """Sort key of intervals: their length, with ``"1d"`` after all others."""
+    step_ns = step_of(interval)
+    return DAY if step_ns is None else step_ns
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Sessions
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class Region(NamedTuple):
+    """A stretch of the span that slots never leave; they are counted from its anchor."""
+
+    start: int
+    stop: int
+    anchor: int
+    regular: bool
+
+
+class Slot(NamedTuple):
+    """One slot of one interval."""
+
+    start: int
+    stop: int
+    regular: bool
+
+
+class RefSession:
+    """One trade date: its segments, and the span of the timestamps that belong to it.
+
+    Parameters
+    ----------
+    date : str
+        Trade date, ``"YYYY-MM-DD"``.
+    tz : str
+        IANA name of the exchange's zone.
+    segments : list of (int, int)
+        Stretches ``[start, stop)`` in which the market is open, sorted. Empty ones are dropped, touching ones kept
+        apart.
+    span : (int, int)
+        ``[start, stop)`` of the timestamps of this trade date. Holds all segments.
+
+    Raises
+    ------
+    ValueError
+        If no segment is left, if they overlap or are not sorted, or if the span does not hold them.
+    """
+
+    def __init__(self, date: str, tz: str, segments: list[tuple[int, int]], span: tuple[int, int]) -> None:
+        self.date = date
+        self.tz = tz
+        self.zone = ZoneInfo(tz)
+        self.segments = [(start, stop) for start, stop in segments if start != stop]
+        self.span_start, self.span_stop = span
+        self._regular_slots: dict[str, list[tuple[int, int, int]]] = {}  # a session never changes: walk through it once
+        if not self.segments:
+            raise ValueError("a session needs a segment")
+        edges = [self.span_start, *(edge for segment in self.segments for edge in segment), self.span_stop]
+        if edges != sorted(edges):
+            raise ValueError("segments must be sorted, must not overlap and must lie in the span")
+
+    @property
+    def open(self) -> int:
+        """Start of the first segment."""
+        return self.segments[0][0]
+
+    @property
+    def close(self) -> int:
+        """Stop of the last segment."""
+        return self.segments[-1][1]
+
+    @functools.cached_property
+    def regions(self) -> list[Region]:
+        """Regions that the span is cut into.
+
+        Returns
+        -------
+        list of Region
+            In time order, without empty ones; together they cover the span.
+        """
+        found = [Region(self.span_start, self.open, anchor=self.open, regular=False)]  # counted backwards from the open
+        previous_stop = None
+        for start, stop in self.segments:
+            if previous_stop is not None:
+                found.append(Region(previous_stop, start, anchor=previous_stop, regular=False))
+            found.append(Region(start, stop, anchor=start, regular=True))
+            previous_stop = stop
+        found.append(Region(self.close, self.span_stop, anchor=self.close, regular=False))
+        return [region for region in found if region.start < region.stop]
+
+    def region_of(self, ts: int) -> Region | None:
+        """Region that holds a timestamp, or None outside the span."""
+        for region in self.regions:
+            if region.start <= ts < region.stop:
+                return region
+        return None
+
+    def is_regular(self, ts: int) -> bool:
+        """Whether the market is open at a timestamp."""
+        return any(start <= ts < stop for start, stop in self.segments)
+
+    def slot_in(self, region: Region, ts: int, interval: str) -> Slot:
+        """Slot that a timestamp falls in when it is counted from the anchor of a given region.
+
+        Parameters
+        ----------
+        region : Region
+            One of this session's.
+        ts : int
+            Inside the region, or the start of a slot of it (which can lie before the region, see the module's point 4).
+        interval : str
+            Slots of ``"1d"`` are the session from its open to its close for regular regions, and the
+            span for the others.
+
+        Returns
+        -------
+        Slot
+        """
+        step_ns = step_of(interval)
+        if step_ns is None:
+            if region.regular:
+                return Slot(self.open, self.close, regular=True)
+            return Slot(self.span_start, self.span_stop, regular=False)
+        k = (ts - region.anchor) // step_ns  # rounds down, also below zero
+        start = region.anchor + k * step_ns
+        return Slot(max(start, region.start), min(start + step_ns, region.stop), region.regular)
+
+    def slot_of(self, ts: int, interval: str) -> Slot | None:
+        """Slot that a timestamp falls in, or None outside the span; see :meth:`slot_in`."""
+        region = self.region_of(ts)
+        return None if region is None else self.slot_in(region, ts, interval)
+
+    def is_on_slot(self, ts: int, interval: str) -> bool:
+        """Whether a timestamp is the start of a slot, regular or not."""
+        slot = self.slot_of(ts, interval)
+        return slot is not None and slot.start == ts
+
+    def bar_end(self, ts: int, interval: str) -> int:
+        """End of a bar that opens at a timestamp of the span: no bar reaches beyond its region."""
+        region = self.region_of(ts)
+        step_ns = step_of(interval)
+        assert region is not None
+        assert step_ns is not None
+        return min(ts + step_ns, region.stop)
+
+    def regular_slots(self, interval: str) -> list[tuple[int, int, int]]:
+        """List the slots in which a bar is expected, by walking through the session.
+
+        Parameters
+        ----------
+        interval : str
+            Any interval; ``"1d"`` has one slot, from the open to the close.
+
+        Returns
+        -------
+        list of (int, int, int)
+            (start, stop, index of the segment), in time order; the position in the list is the slot ordinal.
+        """
+        if interval not in self._regular_slots:
+            self._regular_slots[interval] = self._walk_regular_slots(interval)
+        return list(self._regular_slots[interval])
+
+    def _walk_regular_slots(self, interval: str) -> list[tuple[int, int, int]]:
+        step_ns = step_of(interval)
+        if step_ns is None:
+            return [(self.open, self.close, 0)]
+        slots = []
+        for index, (start, stop) in enumerate(self.segments):
+            ts = start
+            while ts < stop:
+                slots.append((ts, min(ts + step_ns, stop), index))
+                ts += step_ns
+        return slots
+
+    def count_slots(self, interval: str) -> int:
+        """Count the slots of all regions of an intraday interval, incomplete ones too: the default capacity."""
+        step_ns = step_of(interval)
+        assert step_ns is not None
+        return sum(divide_up(region.stop - region.start, step_ns) for region in self.regions)
+
+    def count_base_slots(self, slot: Slot, interval: str, base: str) -> int:
+        """Count the base slots of one slot: how many bars are expected behind a derived bar.
+
+        Parameters
+        ----------
+        slot : Slot
+            Slot of `interval`. Nobody expects bars in one that is not regular: 0.
+        interval, base : str
+            The derived interval and the base one.
+
+        Returns
+        -------
+        int
+        """
+        step_ns = step_of(base)
+        assert step_ns is not None
+        if not slot.regular:
+            return 0
+        if interval == "1d":
+            return len(self.regular_slots(base))
+        return divide_up(slot.stop - slot.start, step_ns)
+
+    @functools.cached_property
+    def writes_iso(self) -> bool:
+        """Whether a time of day alone would be ambiguous, so that exported times carry date and offset.
+
+        Returns
+        -------
+        bool
+            True when the segments touch two local dates, or when the UTC offset changes within the span.
+        """
+        dates = set()
+        for start, stop in self.segments:
+            dates.add(local_time(start, self.zone).date())
+            dates.add(local_time(stop - 1, self.zone).date())
+        looks = [*range(self.span_start, self.span_stop, 15 * MINUTE), self.span_stop - 1]
+        offsets = {local_time(ts, self.zone).utcoffset() for ts in looks}
+        return dates != {date.fromisoformat(self.date)} or len(offsets) > 1
+
+
+def divide_up(length: int, step_ns: int) -> int:
+    """Count the steps needed to cover a length; the last one may be shorter."""
+    return (length + step_ns - 1) // step_ns
+
+
+def session_span(
+    day: str,
+    tz: str,
+    segments: list[tuple[int, int]],
+    previous_close: int | None = None,
+    next_session: tuple[str, int] | None = None,
+) -> tuple[int, int]:
+    """Span of a trade date, from its local day, its own hours and its neighbours (§2).
+
+    Parameters
+    ----------
+    day : str
+        Trade date, ``"YYYY-MM-DD"``.
+    tz : str
+        IANA name of the exchange's zone.
+    segments : list of (int, int)
+        The session's hours, sorted.
+    previous_close : int, optional
+        Last close of the previous session.
+    next_session : (str, int), optional
+        Date and first open of the next session.
+
+    Returns
+    -------
+    (int, int)
+        ``[span_start, span_stop)``
+    """
+    first_open, last_close = segments[0][0], segments[-1][1]
+    span_start = min(local_midnight(day, tz), first_open)
+    if previous_close is not None:
+        span_start = max(span_start, previous_close)
+    next_day = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+    span_stop = max(local_midnight(next_day, tz), last_close)
+    if next_session is not None:
+        next_span_start = max(min(local_midnight(next_session[0], tz), next_session[1]), last_close)
+        span_stop = min(span_stop, next_span_start)
+    return span_start, span_stop
+
+
+def local_midnight(day: str, tz: str) -> int:
+    """Nanoseconds of 00:00 local time of a date."""
+    midnight = datetime.combine(date.fromisoformat(day), time(0), tzinfo=ZoneInfo(tz))
+    return round(midnight.timestamp()) * SECOND  # midnights are whole seconds
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Bars
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class BadBarError(ValueError):
+    """A bar breaks a rule; nothing of the call was stored.
+
+    Attributes
+    ----------
+    code : str
+        One of `REASONS`.
+    row : int
+        Position of the first bad bar in the batch.
+    """
+
+    def __init__(self, code: str, row: int) -> None:
+        super().__init__(f"{code} at row {row}")
+        self.code = code
+        self.row = row
+
+
+def check_bar(session: RefSession, base: str, ts: int, o: float, h: float, lo: float, c: float, v: float) -> str | None:
+    """Name the first rule that a bar breaks.
+
+    Parameters
+    ----------
+    session : RefSession
+        The session it is meant for.
+    base : str
+        Interval of the bar.
+    ts : int
+        Open time.
+    o, h, lo, c, v : float
+        Open, high, low, close, volume. Open and close may lie outside [low, high]; prices may be negative.
+
+    Returns
+    -------
+    str or None
+        One of `REASONS`, or None. A bar before the span breaks no rule.
+    """
+    step_ns = step_of(base)
+    assert step_ns is not None
+    if not all(math.isfinite(x) for x in (o, h, lo, c, v)):
+        return "ERR_NOT_FINITE"
+    if not h >= lo:
+        return "ERR_HIGH_LOW"
+    if not v >= 0:
+        return "ERR_VOLUME"
+    if ts == NAT:
+        return "ERR_NAT"
+    if ts + step_ns > INT64_MAX:
+        return "ERR_TS_RANGE"
+    if ts >= session.span_stop:
+        return "ERR_LATER_SESSION"
+    return None
+
+
+class Bar(NamedTuple):
+    """A bar of any interval."""
+
+    ts: int
+    """Open time: of a base bar as it came, of a derived one the start of its slot."""
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    stop: int
+    """End: of a base bar its own, of a derived one that of its slot."""
+    region: Region
+    """Region of the base bars behind it (1d: of the first)."""
+    n_base: int
+    """Base bars on their base slot behind it."""
+    n_expected: int
+    """Base slots of its slot; 0 if it is not regular."""
+
+    @property
+    def regular(self) -> bool:
+        """Whether the market was open."""
+        return self.region.regular
+
+    @property
+    def row(self) -> Row:
+        """(ts, open, high, low, close, volume)"""
+        return self[:6]
+
+
+def fold(rows: list[Values]) -> Values:
+    """Aggregate (open, high, low, close, volume) tuples in time order; at least one.
+
+    Returns
+    -------
+    tuple of five float
+        Open of the first, highest high, lowest low, close of the last, volumes summed from the left. Of equal highs, or
+        lows, the first stands.
+    """
+    o, h, lo, c, v = rows[0]
+    for _, row_high, row_low, row_close, row_volume in rows[1:]:
+        if row_high > h:
+            h = row_high
+        if row_low < lo:
+            lo = row_low
+        c = row_close
+        v = v + row_volume
+    return o, h, lo, c, v
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Batch kernels
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def slots_over(session: RefSession, interval: str, as_of: int | None) -> list[tuple[int, int, int]]:
+    """List the regular slots that end at or before `as_of`; all of them where it is None."""
+    return [slot for slot in session.regular_slots(interval) if as_of is None or slot[1] <= as_of]
+
+
+def count_present(ts_ns: list[int], session: RefSession, interval: str, as_of: int | None = None) -> tuple[int, int]:
+    """Count the slots that are over: (those with a timestamp at their start, all).
+
+    Parameters are those of :func:`find_gaps`.
+    """
+    seen = set(ts_ns)
+    over = slots_over(session, interval, as_of)
+    return sum(start in seen for start, _, _ in over), len(over)
+
+
+def find_gaps(
+    ts_ns: list[int], session: RefSession, interval: str, as_of: int | None = None
+) -> list[tuple[int, int, int]]:
+    """Find the maximal runs of missing slots, none of which leaves its segment.
+
+    Parameters
+    ----------
+    ts_ns : list of int
+        Timestamps of bars; in any order, repeated, off-grid or out of session as they may be.
+    session : RefSession
+        What is expected.
+    interval : str
+        Interval of the bars.
+    as_of : int, optional
+        Only slots that end at or before it are expected. All of them by default.
+
+    Returns
+    -------
+    list of (int, int, int)
+        (start of the first missing slot, start of the last missing slot, number of slots)
+    """
+    seen = set(ts_ns)
+    gaps = []
+    run: list[int] = []  # starts of the missing slots of the gap at hand
+    run_segment = None
+    for start, _, segment in slots_over(session, interval, as_of):
+        if run and (start in seen or segment != run_segment):
+            gaps.append((run[0], run[-1], len(run)))
+            run = []
+        if start not in seen:
+            run.append(start)
+            run_segment = segment
+    if run:
+        gaps.append((run[0], run[-1], len(run)))
+    return gaps
+
+
+def quality(ts_ns: list[int], session: RefSession, interval: str, as_of: int | None = None) -> float:
+    """Percentage of the slots that are over and have a bar; 100.0 where nothing is expected.
+
+    Parameters are those of :func:`find_gaps`. Bars that are repeated, off-grid or out of session never raise it.
+    """
+    present, expected = count_present(ts_ns, session, interval, as_of)
+    return percentage(present, expected)
+
+
+def percentage(present: int, expected: int) -> float:
+    """``100 * present / expected``, the nearest float; 100.0 where nothing is expected."""
+    return 100 * present / expected if expected else 100.0
+
+
+def percentage_shown(present: int, expected: int) -> float:
+    """The percentage rounded down to two decimals, so that 100.0 means that nothing is missing."""
+    return (10000 * present // expected) / 100 if expected else 100.0
+
+
+def aggregate(
+    rows: list[Row], session: RefSession, from_interval: str, to_interval: str
+) -> list[tuple[int, float, float, float, float, float, int]]:
+    """Derived bars straight from the given rows.
+
+    Parameters
+    ----------
+    rows : list of (ts, open, high, low, close, volume)
+        In time order, one per timestamp. Those outside the span are left out.
+    session : RefSession
+        Its regions, which no derived bar leaves. ``"1d"`` takes regular rows only.
+    from_interval, to_interval : str
+        Interval of the rows, and of the result: a longer multiple, or ``"1d"``.
+
+    Returns
+    -------
+    list of (slot start, open, high, low, close, volume, n_base)
+        `n_base` counts the rows that are on a slot of `from_interval`.
+
+    Raises
+    ------
+    ValueError
+        If the timestamps do not increase, or the interval is not a longer multiple.
+    """
+    check_derived(from_interval, to_interval)
+    if any(earlier[0] >= later[0] for earlier, later in itertools.pairwise(rows)):
+        raise ValueError("timestamps must be strictly increasing")
+    groups: dict[Slot, list[Row]] = {}
+    for row in rows:
+        slot = session.slot_of(row[0], to_interval)
+        if slot is None or (to_interval == "1d" and not slot.regular):
+            continue
+        groups.setdefault(slot, []).append(row)
+    return [
+        (
+            slot.start,
+            *fold([row[1:] for row in members]),
+            sum(session.is_on_slot(row[0], from_interval) for row in members),
+        )
+        for slot, members in groups.items()
+    ]
+
+
+def check_derived(base: str, derived: str) -> None:
+    """Raise ValueError unless an interval can be derived from a base: a longer multiple of it, or ``"1d"``."""
+    base_ns, derived_ns = step_of(base), step_of(derived)
+    if base_ns is None:
+        raise ValueError("a base interval is never 1d")
+    if derived_ns is not None and (derived_ns <= base_ns or derived_ns % base_ns != 0):
+        raise ValueError(f"{derived!r} is not a longer multiple of {base!r}")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The store
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class RefSymbol:
+    """One symbol of a store; made by :meth:`RefStore.register`.
+
+    Attributes
+    ----------
+    history : dict
+        ts -> (open, high, low, close, volume) of every bar ever accepted, with its last values. Derived
+        bars, gaps and quality come from here: evicting a row takes nothing away from them.
+    retained : list of int
+        Timestamps of the rows the ring still holds, sorted.
+    newest_evicted : int or None
+        Newest timestamp that the ring has let go of.
+    counters, skipped : dict of int
+        What became of the bars (`COUNTERS`), and of bad ones by reason (`REASONS`).
+    """
+
+    def __init__(self, store: RefStore, name: str, base: str, derived: list[str], capacity: int) -> None:
+        for interval in derived:
+            check_derived(base, interval)
+        assert capacity >= 1
+        self.store = store
+        self.session = store.session
+        self.name = name
+        self.base = canonical(base)
+        self.derived = sorted({canonical(interval) for interval in derived}, key=by_length)
+        self.capacity = capacity
+        self.history: dict[int, Values] = {}
+        self.retained: list[int] = []
+        self.newest_evicted: int | None = None
+        self.counters = dict.fromkeys(COUNTERS, 0)
+        self.skipped = dict.fromkeys(REASONS, 0)
+
+    # -- writing
+
+    def append(self, ts: int, o: float, h: float, lo: float, c: float, v: float) -> bool:
+        """Offer one bar.
+
+        Returns
+        -------
+        bool
+            Whether the store changed.
+
+        Raises
+        ------
+        BadBarError
+            With row 0, if the bar breaks a rule.
+        """
+        return self.extend([(ts, o, h, lo, c, v)]) == 1
+
+    def extend(self, rows: list[Row], on_bad: str = "raise") -> int:
+        """Offer bars, all or nothing.
+
+        Parameters
+        ----------
+        rows : list of (ts, open, high, low, close, volume)
+            In any order.
+        on_bad : {"raise", "skip"}
+            Whether a bar that breaks a rule fails the call, or is counted in `skipped` and left out.
+
+        Returns
+        -------
+        int
+            Bars added or corrected.
+
+        Raises
+        ------
+        BadBarError
+            For the first bad bar; nothing has changed then.
+        """
+        assert on_bad in ("raise", "skip")
+        rows = [(int(ts), float(o), float(h), float(lo), float(c), float(v)) for ts, o, h, lo, c, v in rows]
+        codes = [check_bar(self.session, self.base, *row) for row in rows]
+        if on_bad == "raise":
+            for position, code in enumerate(codes):
+                if code is not None:
+                    raise BadBarError(code, position)
+        n_changed = 0
+        for row, code in zip(rows, codes, strict=True):
+            if code is None:
+                outcome = self._take(row[0], row[1:])
+                n_changed += outcome in ("stored", "late", "corrected")
+            else:
+                self.skipped[code] += 1
+        return n_changed
+
+    def _take(self, ts: int, values: Values) -> str:
+        """Take one good bar and say what became of it."""
+        outcome = self._outcome(ts, values)
+        self.counters[outcome] += 1
+        if outcome in ("stored", "late"):
+            self._add_row(ts)
+        if outcome == "late":
+            self.counters["stored"] += 1
+        if outcome in ("stored", "late", "corrected"):
+            self.history[ts] = values
+            self.store.sequence += 1
+        return outcome
+
+    def _outcome(self, ts: int, values: Values) -> str:
+        if ts < self.session.span_start:
+            return "other_session"
+        if not self.retained or ts > self.retained[-1]:
+            return "stored"
+        if ts in self.history and ts in self.retained:
+            if values == self.history[ts]:
+                return "repeated"
+            return "too_old" if self._is_too_old(ts, self.newest_evicted) else "corrected"
+        would_be_evicted = self.newest_evicted
+        if len(self.retained) == self.capacity:  # a full ring lets go of its oldest row to take this one
+            would_be_evicted = self.retained[0]
+        return "too_old" if self._is_too_old(ts, would_be_evicted) else "late"
+
+    def _is_too_old(self, ts: int, evicted: int | None) -> bool:
+        """Whether `ts`, or a slot that holds it and is folded from base rows, begins at or before an evicted one."""
+        if evicted is None:
+            return False
+        starts = [ts]
+        for interval in self.levels():
+            if self.parent(interval) == self.base:
+                slot = self.session.slot_of(ts, interval)
+                assert slot is not None
+                starts.append(slot.start)
+        return min(starts) <= evicted
+
+    def _add_row(self, ts: int) -> None:
+        bisect.insort(self.retained, ts)
+        if not self.session.is_regular(ts):
+            self.counters["extended"] += 1
+        elif not self.session.is_on_slot(ts, self.base):
+            self.counters["off_grid"] += 1
+        if len(self.retained) > self.capacity:
+            self.newest_evicted = self.retained.pop(0)
+            self.counters["overwritten"] += 1
+
+    # -- intervals
+
+    def intervals(self) -> list[str]:
+        """Intervals shown: the base, then the derived ones ascending."""
+        return [self.base, *self.derived]
+
+    def levels(self) -> list[str]:
+        """Derived intervals maintained, ascending: those shown, and always 1d."""
+        return sorted({*self.derived, "1d"}, key=by_length)
+
+    def parent(self, interval: str) -> str:
+        """Interval whose bars an interval is folded from: the longest shorter one that divides it, else the base."""
+        shorter = [name for name in [self.base, *self.levels()] if by_length(name) < by_length(interval)]
+        if interval == "1d":
+            return shorter[-1]
+        return [name for name in shorter if by_length(interval) % by_length(name) == 0][-1]  # the base always does
+
+    # -- reading
+
+    def as_of(self) -> int | None:
+        """Return the later of the store's clock and the end of the newest row; None before both."""
+        times = [] if self.store.clock is None else [self.store.clock]
+        if self.retained:
+            times.append(self.session.bar_end(self.retained[-1], self.base))
+        return max(times, default=None)
+
+    def bars(self, interval: str) -> list[Bar]:
+        """List the rows of a series: the retained base bars, or all derived bars.
+
+        Parameters
+        ----------
+        interval : str
+            The base, a derived interval, or ``"1d"``.
+
+        Returns
+        -------
+        list of Bar
+            In time order, regular and extended ones (``"1d"``: regular only).
+        """
+        every = self._all_bars(interval)
+        if interval == self.base:
+            retained = set(self.retained)
+            return [bar for bar in every if bar.ts in retained]
+        return every
+
+    def _all_bars(self, interval: str) -> list[Bar]:
+        if interval == self.base:
+            return [self._base_bar(ts) for ts in sorted(self.history)]
+        bars = self._all_bars(self.parent(interval))
+        if interval == "1d":
+            bars = [bar for bar in bars if bar.regular]
+        groups: dict[Slot, list[Bar]] = {}
+        for bar in bars:
+            groups.setdefault(self.session.slot_in(bar.region, bar.ts, interval), []).append(bar)
+        return [self._derived_bar(slot, members, interval) for slot, members in groups.items()]
+
+    def _base_bar(self, ts: int) -> Bar:
+        region = self.session.region_of(ts)
+        assert region is not None
+        slot = self.session.slot_in(region, ts, self.base)
+        return Bar(
+            ts,
+            *self.history[ts],
+            stop=self.session.bar_end(ts, self.base),
+            region=region,
+            n_base=int(slot.start == ts),
+            n_expected=int(region.regular),
+        )
+
+    def _derived_bar(self, slot: Slot, members: list[Bar], interval: str) -> Bar:
+        return Bar(
+            slot.start,
+            *fold([bar.row[1:] for bar in members]),
+            stop=slot.stop,
+            region=members[0].region,
+            n_base=sum(bar.n_base for bar in members),
+            n_expected=self.session.count_base_slots(slot, interval, self.base),
+        )
+
+    def total_count(self, interval: str) -> int:
+        """Count the rows ever added to a series. Derived ones are never evicted."""
+        return len(self._all_bars(interval))
+
+    def coverage(self, interval: str) -> list[tuple[int, int]]:
+        """(n_base, n_expected) of each derived bar."""
+        return [(bar.n_base, bar.n_expected) for bar in self.bars(interval)]
+
+    def forming(self, interval: str) -> bool:
+        """Whether the newest bar of a derived series is still in progress; never for the base."""
+        bars, as_of = self.bars(interval), self.as_of()
+        return interval != self.base and bool(bars) and as_of is not None and as_of < bars[-1].stop
+
+    def _timestamps(self, interval: str) -> list[int]:
+        """Timestamps that make slots present: of all bars ever, evicted or not."""
+        return [bar.ts for bar in self._all_bars(interval) if bar.regular]
+
+    def _present_expected(self, interval: str) -> tuple[int, int]:
+        as_of = self.as_of()
+        if as_of is None:
+            return 0, 0
+        return count_present(self._timestamps(interval), self.session, interval, as_of)
+
+    def expected(self, interval: str) -> int:
+        """Count the regular slots that are over."""
+        return self._present_expected(interval)[1]
+
+    def present(self, interval: str) -> int:
+        """Count the regular slots that are over and have a bar."""
+        return self._present_expected(interval)[0]
+
+    def missing(self, interval: str) -> int:
+        """Count the regular slots that are over and have no bar."""
+        return self.expected(interval) - self.present(interval)
+
+    def quality(self, interval: str) -> float:
+        """``100 * present / expected``; 100.0 where nothing is expected."""
+        return percentage(*self._present_expected(interval))
+
+    def completeness(self, interval: str) -> float:
+        """Share of the expected slots that is explained; the quality, as long as nothing can be marked."""
+        return self.quality(interval)
+
+    def gaps(self, interval: str) -> list[tuple[int, int, int]]:
+        """List the gaps as of now; see :func:`find_gaps`."""
+        as_of = self.as_of()
+        if as_of is None:
+            return []
+        return find_gaps(self._timestamps(interval), self.session, interval, as_of)
+
+    def metrics(self) -> dict[str, Any]:
+        """Session metrics of the regular bars, which the 1d bar holds, and of the extended ones apart.
+
+        Returns
+        -------
+        dict
+            volume (float, 0.0 before the first bar), high, low (float or None), last_update (ts of the newest base
+            bar or None) and extended: the same of extended bars, with count, the number of them.
+        """
+        day = self._all_bars("1d")
+        extended = [bar for bar in self._all_bars(self.parent("1d")) if not bar.regular]
+        regular_ts = [ts for ts in sorted(self.history) if self.session.is_regular(ts)]
+        extended_ts = [ts for ts in sorted(self.history) if not self.session.is_regular(ts)]
+        return {
+            **self._summary([bar.row[1:] for bar in day]),
+            "last_update": max(regular_ts, default=None),
+            "extended": {
+                **self._summary([bar.row[1:] for bar in extended]),
+                "count": len(extended_ts),
+                "last_update": max(extended_ts, default=None),
+            },
+        }
+
+    @staticmethod
+    def _summary(rows: list[Values]) -> dict[str, Any]:
+        if not rows:
+            return {"volume": 0.0, "high": None, "low": None}
+        _, high, low, _, volume = fold(rows)
+        return {"volume": volume, "high": high, "low": low}
+
+
+class RefStore:
+    """One session of many symbols.
+
+    Parameters
+    ----------
+    session : RefSession
+        The trade date.
+    base : str
+        Interval that is streamed, unless a symbol has its own.
+    derived : list of str
+        Intervals that are aggregated and shown, in any order; ``"1d"`` is maintained in any case.
+    capacity : int, optional
+        Rows each base ring holds, exactly. By default the base slots of all regions of the session.
+
+    Attributes
+    ----------
+    symbols : dict of RefSymbol
+        In the order of their registration.
+    clock : int or None
+        Where :meth:`advance_to` has moved it.
+    sequence : int
+        Grows with each change.
+    """
+
+    def __init__(
+        self, session: RefSession, base: str = "1m", derived: list[str] | None = None, capacity: int | None = None
+    ) -> None:
+        self.session = session
+        self.base = base
+        self.derived = [] if derived is None else list(derived)
+        self.capacity = capacity
+        self.symbols: dict[str, RefSymbol] = {}
+        self.clock: int | None = None
+        self.sequence = 0
+
+    def register(
+        self, name: str, base: str | None = None, derived: list[str] | None = None, capacity: int | None = None
+    ) -> RefSymbol:
+        """Add a symbol, or return the one of that name as it is; what is not given is the store's."""
+        if name not in self.symbols:
+            base = self.base if base is None else base
+            derived = self.derived if derived is None else derived
+            capacity = self.capacity if capacity is None else capacity
+            capacity = self.session.count_slots(base) if capacity is None else capacity
+            self.symbols[name] = RefSymbol(self, name, base, derived, capacity)
+        return self.symbols[name]
+
+    def append(self, name: str, ts: int, o: float, h: float, lo: float, c: float, v: float) -> bool:
+        """Offer one bar of a registered symbol; see :meth:`RefSymbol.append`."""
+        return self.symbols[name].append(ts, o, h, lo, c, v)
+
+    def extend(self, name: str, rows: list[Row], on_bad: str = "raise") -> int:
+        """Offer bars of a registered symbol; see :meth:`RefSymbol.extend`."""
+        return self.symbols[name].extend(rows, on_bad)
+
+    def advance_to(self, ts: int) -> None:
+        """Move the clock, which never goes back."""
+        if self.clock is None or ts > self.clock:
+            self.clock = ts
+            self.sequence += 1
+
+    def as_of(self) -> int | None:
+        """Latest `as_of` of all symbols, and the clock; None before any bar and any clock."""
+        times = [symbol.as_of() for symbol in self.symbols.values()]
+        return max((ts for ts in [self.clock, *times] if ts is not None), default=None)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The exported document
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def document(store: RefStore, timestamps: str = "time", sequence: int | None = None) -> dict[str, Any]:
+    """Build the complete export as plain values, its keys in the order they are exported in.
+
+    Parameters
+    ----------
+    store : RefStore
+        Is only read.
+    timestamps : {"time", "iso", "epoch_ms", "epoch_ns"}
+        Form of all times. ``"time"`` is the local time of day, or ISO where that would be
+        ambiguous; `as_of` is ISO then.
+    sequence : int, optional
+        Value of ``meta.sequence``; the model's own by default.
+
+    Returns
+    -------
+    dict
+    """
+    session = store.session
+    as_of = store.as_of()
+    return {
+        "meta": {
+            "schema": 1,
+            "complete": True,
+            "session_date": session.date,
+            "timezone": session.tz,
+            "as_of": None
+            if as_of is None
+            else time_shown(as_of, session, "iso" if timestamps == "time" else timestamps),
+            "sequence": store.sequence if sequence is None else sequence,
+        },
+        "symbols": {name: symbol_document(symbol, timestamps) for name, symbol in store.symbols.items()},
+    }
+
+
+def symbol_document(symbol: RefSymbol, timestamps: str) -> dict[str, Any]:
+    """Part of one symbol in the document; parameters as for :func:`document`."""
+    metrics = symbol.metrics()
+    return {
+        "session": {
+            "volume": volume_shown(metrics["volume"]),
+            "high": metrics["high"],
+            "low": metrics["low"],
+            "data": {interval: series_document(symbol, interval, timestamps) for interval in symbol.intervals()},
+        },
+        "historical": {"loaded": False},
+    }
+
+
+def series_document(symbol: RefSymbol, interval: str, timestamps: str) -> dict[str, Any]:
+    """Part of one series in the document; parameters as for :func:`document`."""
+
+    def show(ts: int) -> str | int:
+        return time_shown(ts, symbol.session, timestamps)
+
+    bars = symbol.bars(interval)
+    gaps = symbol.gaps(interval)
+    part: dict[str, Any] = {
+        "count": len(bars),
+        "total_count": symbol.total_count(interval),
+        "generated": interval != symbol.base,
+    }
+    if symbol.forming(interval):
+        part["forming"] = True
+    part["quality"] = percentage_shown(symbol.present(interval), symbol.expected(interval))
+    if gaps:
+        part["gaps"] = {
+            "gap_count": len(gaps),
+            "missing_bars": sum(n for _, _, n in gaps),
+            "ranges": [{"start_time": show(first), "end_time": show(last), "bar_count": n} for first, last, n in gaps],
+        }
+    part["columns"] = list(COLUMNS)
+    part["data"] = [[show(bar.ts), bar.open, bar.high, bar.low, bar.close, volume_shown(bar.volume)] for bar in bars]
+    return part
+
+
+def volume_shown(volume: float) -> int | float:
+    """Show a volume as an integer where it is one of at most 2**53 in magnitude, else as the float it is."""
+    if math.isfinite(volume) and volume == math.floor(volume) and abs(volume) <= 2**53:
+        return int(volume)
+    return volume
+
+
+def time_shown(ts: int, session: RefSession, timestamps: str) -> str | int:
+    """Write a time as it stands in a document.
+
+    Parameters
+    ----------
+    ts : int
+        Nanoseconds.
+    session : RefSession
+        Gives the zone, and says whether a time of day is enough.
+    timestamps : {"time", "iso", "epoch_ms", "epoch_ns"}
+        The form; ``"time"`` falls back to ``"iso"``. Milliseconds are rounded down.
+
+    Returns
+    -------
+    str or int
+    """
+    if timestamps == "epoch_ns":
+        return ts
+    if timestamps == "epoch_ms":
+        return ts // 1_000_000
+    if timestamps == "time" and not session.writes_iso:
+        return local_time(ts, session.zone).strftime("%H:%M:%S") + fraction_text(ts)
+    assert timestamps in ("time", "iso")
+    text = local_time(ts, session.zone).isoformat()  # YYYY-MM-DDTHH:MM:SS, 19 characters, then the offset
+    return text[:19] + fraction_text(ts) + text[19:]
+
+
+def local_time(ts: int, zone: ZoneInfo) -> datetime:
+    """Local date and time of day, rounded down to the second."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=ts // SECOND)).astimezone(zone)
+
+
+def fraction_text(ts: int) -> str:
+    """Fraction of a second with 3, 6 or 9 digits, as few as it takes; empty where it is zero."""
+    nanoseconds = ts % SECOND
+    if nanoseconds == 0:
+        return ""
+    if nanoseconds % 1_000_000 == 0:
+        return f".{nanoseconds // 1_000_000:03d}"
+    if nanoseconds % 1_000 == 0:
+        return f".{nanoseconds // 1_000:06d}"
+    return f".{nanoseconds:09d}"
