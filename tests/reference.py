@@ -698,7 +698,7 @@ class RefSymbol:
         Parameters
         ----------
         rows : list of (ts, open, high, low, close, volume)
-            In any order.
+            In any order; a batch is taken in time order, of equal timestamps the later row is the correction.
         on_bad : {"raise", "skip"}
             Whether a bar that breaks a rule fails the call, or is counted in `skipped` and left out.
 
@@ -719,14 +719,13 @@ class RefSymbol:
             for position, code in enumerate(codes):
                 if code is not None:
                     raise BadBarError(code, position)
-        n_changed = 0
-        for row, code in zip(rows, codes, strict=True):
-            if code is None:
-                outcome = self._take(row[0], row[1:])
-                n_changed += outcome in ("stored", "late", "corrected")
-            else:
+        for code in codes:
+            if code is not None:
                 self.skipped[code] += 1
-        return n_changed
+        good = [row for row, code in zip(rows, codes, strict=True) if code is None]
+        good.sort(key=lambda row: row[0])  # stable: of equal timestamps the later row comes later
+        outcomes = [self._take(row[0], row[1:]) for row in good]
+        return sum(outcome in ("stored", "late", "corrected") for outcome in outcomes)
 
     def _take(self, ts: int, values: Values) -> str:
         """Take one good bar and say what became of it."""

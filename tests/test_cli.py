@@ -389,6 +389,8 @@ def test_all_of_lean(run: Run) -> None:
     # Sunday evening belongs to Monday: 2013-10-06 17:00 in Chicago to the last bar.
     assert ("2013-10-06", "ES_201312", "1m") not in rows
     assert ("2013-10-07", "ES_201312", "1m") in rows
+    assert ("2014-05-04", "EURUSD", "1m") not in rows
+    assert int(rows["2014-05-05", "EURUSD", "1m"][0]) > 157
     # Seconds and minutes of one day are two sessions.
     assert ("2013-10-07", "SPY", "1s") in rows
     assert rows["2013-10-07", "SPY", "1m"] == ["828", "390", "0", "0", "100.00"]

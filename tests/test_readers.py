@@ -235,6 +235,17 @@ def test_csv_of_many_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     fails(write(path, "t,sym,o,h,l,c,v\n" + "".join(rows)), "not a number", row=10, unit="s")
 
 
+def test_a_block_without_good_rows_is_not_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "_BLOCK_ROWS", 3)
+    path = write(tmp_path / "x.csv", HEADER + ROW + "\n" * 7 + "x\n" * 7 + ROW.replace("10.5", "?") * 7 + ROW)
+    assert len(read_one(path, on_bad="skip")) == 2
+
+
+def test_file_name_that_is_no_symbol(tmp_path: Path) -> None:
+    fails(write(tmp_path / ".csv", HEADER + ROW), "not usable as a symbol")
+    assert read_one(write(tmp_path / ".csv", "symbol," + HEADER + "A," + ROW)).symbol == "A"
+
+
 @pytest.mark.parametrize(("unit", "number"), [("s", 1_710_244_800), ("ms", 1_710_244_800_001), ("us", 7), ("ns", -5)])
 def test_csv_whole_times_are_exact(tmp_path: Path, unit: str, number: int) -> None:
     table = read_one(write(tmp_path / "x.csv", f"{HEADER}{number},1,1,1,1,1\n"), unit=unit)

@@ -19,6 +19,8 @@ from libc.stdlib cimport free, malloc
 
 import numpy as np
 
+from sessiondata._time cimport ceil_div
+
 from sessiondata.errors import CalendarError
 
 cdef int64_t _DAY_NS = 86_400_000_000_000
@@ -95,7 +97,7 @@ cdef class Grid:
         for i in range(self.data.n_regions):
             if self.data.regions[i].regular and step_ns > 0:
                 table.data.cuts[segment] = <int32_t>total
-                total += -(-(self.data.regions[i].stop - self.data.regions[i].start) // step_ns)
+                total += ceil_div(self.data.regions[i].stop - self.data.regions[i].start, step_ns)
                 if total > 0x7FFFFFF0:
                     raise CalendarError(f"a session has too many slots of {step_ns} ns")
                 segment += 1
@@ -114,7 +116,7 @@ cdef class Grid:
         if step_ns == 0:
             return 1
         for i in range(self.data.n_regions):
-            total += -(-(self.data.regions[i].stop - self.data.regions[i].start) // step_ns)
+            total += ceil_div(self.data.regions[i].stop - self.data.regions[i].start, step_ns)
         return total
 
     def expected(self, int64_t step_ns, as_of=None):

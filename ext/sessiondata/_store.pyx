@@ -33,7 +33,7 @@ from sessiondata._status cimport (
 from sessiondata._symbol cimport (
     MAX_LEVELS, check_bar, check_rows, check_values, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_start,
 )
-from sessiondata._time cimport NAT
+from sessiondata._time cimport NAT, ceil_div
 
 from sessiondata._status import REASONS
 
@@ -435,7 +435,7 @@ cdef class SymbolCore:
         if step == 0:
             return True, self.grid.table(base).n_slots
         start = slot_start_in(region, step, ts_ns)
-        return True, (slot_stop_in(region, step, ts_ns) - start + base - 1) // base
+        return True, ceil_div(slot_stop_in(region, step, ts_ns) - start, base)
 
     @property
     def as_of(self):

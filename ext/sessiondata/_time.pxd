@@ -18,3 +18,9 @@ cdef inline int64_t floor_mod(int64_t a, int64_t b) noexcept nogil:
     """a - b * floor(a / b), in [0, b) for b > 0."""
     cdef int64_t r = a % b
     return r + b if r < 0 else r
+
+
+@cython.cdivision(True)
+cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
+    """a / b rounded up, for a >= 0 and b > 0."""
+    return a // b + (a % b > 0)

@@ -932,5 +932,6 @@ def _canonical(name: str) -> str:
     names = exchange_calendars.get_calendar_names()
     if name not in names:
         near = difflib.get_close_matches(name.upper(), names, n=4, cutoff=0.5)
-        raise CalendarError(f"no calendar {name!r}; " + (f"did you mean {', '.join(near)}?" if near else "exchange_calendars.get_calendar_names() lists them"))
+        hint = f"did you mean {', '.join(near)}?" if near else "exchange_calendars.get_calendar_names() lists them all"
+        raise CalendarError(f"no calendar {name!r}; {hint}")
     return str(exchange_calendars.resolve_alias(name))

@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
-from itertools import compress, islice
+from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -303,6 +303,8 @@ def _tables(blocks: Iterable[_Block], symbol: str, faults: _Faults, note: Note, 
     faults.report(note)
     if not codes:
         raise InputError("holds no rows", path=faults.source)
+    if not all(name and name.isprintable() for name in codes):  # those of a column have been checked
+        raise InputError("the name of the file is not usable as a symbol", path=faults.source, value=symbol)
     code, ts_ns, values = (np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True))
     order = np.argsort(code, kind="stable")
     bounds = np.searchsorted(code[order], np.arange(len(codes) + 1))
@@ -487,14 +489,16 @@ def _text_blocks(
 
 
 def _take_rows(reader: Any, width: int, faults: _Faults) -> tuple[list[int], list[list[str]]]:
-    """Take the next rows, with their line numbers. Empty lines are passed over."""
+    """Take the next rows, with their line numbers; none at the end only. Empty lines are passed over."""
     numbers: list[int] = []
     fields: list[list[str]] = []
     try:
-        for row in islice(reader, _BLOCK_ROWS):
+        for row in reader:
             if len(row) == width:
                 numbers.append(reader.line_num)
                 fields.append(row)
+                if len(fields) == _BLOCK_ROWS:
+                    break
             elif row:
                 faults.add(reader.line_num, f"the line has {len(row)} fields, {width} are expected", ",".join(row))
     except csv.Error as error:  # a quote that never ends, a NUL

@@ -165,18 +165,17 @@ def _raise(error: InputError) -> None:
 def _with_intervals(
     tables: Iterable[BarTable], interval: str | None, note: Note, on_error: OnError
 ) -> list[tuple[BarTable, int]]:
-    """Find the interval of each table."""
-    given_ns = 0 if interval is None else check_intervals(interval)[0].step_ns
-    known = [(table, table.interval_ns) for table in tables if table.interval_ns is not None]
+    """Find the interval of each table; those that have none are an error, and left out."""
+    step_ns = 0 if interval is None else check_intervals(interval)[0].step_ns
+    tables = list(tables)
     unknown = [table for table in tables if table.interval_ns is None]
-    if not unknown:
-        return known
-    try:
-        step_ns = given_ns or _common_step(unknown, note)
-    except InputError as error:
-        on_error(error)
-        return known
-    return known + [(table, step_ns) for table in unknown]
+    if unknown and not step_ns:
+        try:
+            step_ns = _common_step(unknown, note)
+        except InputError as error:
+            on_error(error)
+    steps = ((table, table.interval_ns or step_ns) for table in tables)
+    return [(table, step_ns) for table, step_ns in steps if step_ns]
 
 
 def _common_step(tables: Sequence[BarTable], note: Note) -> int:
@@ -211,7 +210,8 @@ def _derived_by_base(bases: set[int], derive: Sequence[str] | None, note: Note) 
         unfit = [w.name for w in wanted if w.name not in chosen[base]]
         if derive is None or not unfit:
             continue
-        rule = f"not derived from bars of {_name(base)}, which do not divide them: {', '.join(unfit)}"
+        names = ", ".join(unfit)
+        rule = f"a derived interval is a multiple of the bars' {_name(base)} and longer; these are not: {names}"
         if len(bases) == 1:
             raise IntervalError(rule)
         note(rule)
@@ -267,10 +267,8 @@ class _Outside:
             )
 
 
-def _part_by_date(
-    table: BarTable, calendar: SessionCalendar, close_step_ns: int, outside: _Outside
-) -> Iterator[_Part]:
-    """Cut a table at the spans of its sessions. With `close_step_ns` its times name the close of bars of that length."""
+def _part_by_date(table: BarTable, calendar: SessionCalendar, close_step_ns: int, outside: _Outside) -> Iterator[_Part]:
+    """Cut a table at the spans of its sessions. With `close_step_ns` its times name the close, of bars that long."""
     table = _in_time_order(table)
     # A moment within each bar: the close of the last one may be the start of the next trade date.
     inside_ns = table.ts_ns - 1 if close_step_ns else table.ts_ns

@@ -154,8 +154,11 @@ class BarWindow(_Columns):
 
     def copy(self) -> BarWindow:
         """Independent window on copied arrays; it stays what it is whatever the ring does."""
-        arrays = tuple(array[self._start : self._stop].copy() for array in self._arrays)
-        return BarWindow(arrays, 0, len(self), self._series, None)
+        return self._copied(slice(None))
+
+    def _copied(self, rows: slice) -> BarWindow:
+        arrays = tuple(None if a is None else a[self._start : self._stop][rows].copy() for a in self._arrays)
+        return BarWindow(arrays, 0, len(arrays[0]), self._series, None)
 
     def __len__(self) -> int:
         return self._stop - self._start
@@ -168,14 +171,13 @@ class BarWindow(_Columns):
         if isinstance(key, slice):
             return self._slice(key)
         i = range(len(self))[key]  # negative indices and IndexError as for any sequence
-        ts, open_, high, low, close, volume, n_base = (array[self._start + i].item() for array in self._arrays)
-        return self._series._make_bar(ts, open_, high, low, close, volume, n_base)
+        *values, n_base = (1 if array is None else array[self._start + i].item() for array in self._arrays)
+        return self._series._make_bar(*values, n_base)
 
     def _slice(self, key: slice) -> BarWindow:
         start, stop, step = key.indices(len(self))
         if step != 1:  # a strided window cannot be contiguous, so it is a copy
-            arrays = tuple(array[self._start : self._stop][key].copy() for array in self._arrays)
-            return BarWindow(arrays, 0, len(arrays[0]), self._series, None)
+            return self._copied(key)
         stop = max(start, stop)
         seq = None if self._seq is None else self._seq + start
         window = BarWindow(self._arrays, self._start + start, self._start + stop, self._series, seq)

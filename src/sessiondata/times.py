@@ -324,19 +324,30 @@ def _datetime_to_ns(value: datetime, tz: str | tzinfo | None) -> int:
 
 def _datetime64_to_ns(value: Any, tz: str | tzinfo | None) -> int:
     """A datetime64, or a Timestamp or NaT of pandas, which know their datetime64 (in UTC, if they have a zone)."""
-    if isinstance(value, np.datetime64):
-        return _one(_datetime64s_to_ns(np.array([value]), tz), value)
-    if type(value).__name__ not in ("Timestamp", "NaTType"):
-        raise TimeError(f"not a point in time: {value!r} of type {type(value).__name__}; {_hint(value)}")
-    instant = value.to_datetime64()
-    if np.isnat(instant):
-        raise TimeError(f"NaT is not a point in time: {value!r}")
-    if value.tzinfo is not None:
-        return _one(_datetime64s_to_ns(np.array([instant]), None), value)
-    if tz is None:
-        raise TimeError(f"naive Timestamp {value!r}: {_PASS_TZ}")
-    wall = _datetime64s_to_ns(np.array([instant]), None)
-    return int(wall_to_ns(wall, to_zone(tz), fold=value.fold)[0])
+    fold, instant = 0, value
+    if not isinstance(value, np.datetime64):
+        if type(value).__name__ not in ("Timestamp", "NaTType"):
+            raise TimeError(f"not a point in time: {value!r} of type {type(value).__name__}; {_hint(value)}")
+        instant = value.to_datetime64()
+        if not np.isnat(instant):
+            if value.tzinfo is not None:
+                tz = None
+            elif tz is None:
+                raise TimeError(f"naive Timestamp {value!r}: {_PASS_TZ}")
+            fold = value.fold
+    ns = _check_range(_datetime64_ticks(instant), value)
+    return ns if tz is None else int(wall_to_ns(np.array([ns], np.int64), to_zone(tz), fold=fold)[0])
+
+
+def _datetime64_ticks(value: np.datetime64) -> int:
+    """Nanoseconds of a datetime64, which may not fit in int64."""
+    # Python's integers: ten times faster than an array of one.
+    unit, count = np.datetime_data(value.dtype)
+    ticks = int(value.view(np.int64))
+    if ticks == NAT or unit not in _UNIT_RATIOS:
+        return int(_datetime64s_to_ns(np.array([value]), None)[0])
+    multiply, divide = _UNIT_RATIOS[unit]
+    return ticks * count * multiply // divide
 
 
 def _one(array: Int64Array, value: Any) -> int:

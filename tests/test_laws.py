@@ -1,0 +1,172 @@
+"""The laws of the design as properties: random life of a store beside the reference model, compared after every step."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from worlds import SHAPES, World, bad_values, configurations, exact, step_of, timestamps, values
+
+import sessiondata as sd
+
+NAMES = ("AAA", 'q"\\\n', "ünï")
+
+
+class StoreLife(RuleBasedStateMachine):
+    """Laws 1 to 6: append, extend, late, correct, repeat, refuse, advance; every answer compared after each."""
+
+    world: World
+
+    @initialize(configuration=configurations())
+    def start(self, configuration: Any) -> None:
+        note(repr(configuration))
+        self.shape = configuration[0]
+        self.world = World(*configuration)
+        self.world.register(NAMES[0])
+        self.next_ts = SHAPES[self.shape][2][0][0]
+        self.taken: list[tuple[str, int, tuple[float, ...]]] = []
+
+    def name(self, i: int) -> str:
+        return self.world.names[i % len(self.world.names)]
+
+    def keep(self, name: str, ts: int, bar: tuple[float, ...]) -> None:
+        self.taken.append((name, ts, bar))
+        self.next_ts = max(self.next_ts, ts + step_of(self.shape))
+
+    @rule(i=st.integers(0, 2), bar=values())
+    def append_next(self, i: int, bar: tuple[float, ...]) -> None:
+        """The next bar in order: the hot path."""
+        ts = self.next_ts
+        self.world.append(self.name(i), ts, bar)
+        self.keep(self.name(i), ts, bar)
+        self.world.same()
+
+    @rule(i=st.integers(0, 2), data=st.data(), bar=values())
+    def append_anywhere(self, i: int, data: st.DataObject, bar: tuple[float, ...]) -> None:
+        ts = data.draw(timestamps(self.shape))
+        self.world.append(self.name(i), ts, bar)
+        self.keep(self.name(i), ts, bar)
+        self.world.same()
+
+    @rule(i=st.integers(0, 2), data=st.data(), bar=bad_values())
+    def append_bad(self, i: int, data: st.DataObject, bar: tuple[float, ...]) -> None:
+        before = exact(self.world.data.to_dict())
+        self.world.append(self.name(i), data.draw(timestamps(self.shape)), bar)
+        assert exact(self.world.data.to_dict()) == before
+
+    @rule(i=st.integers(0, 2), bar=values(), ts=st.sampled_from([-(2**63), 2**63 - 1, 2**63 - 10**12, 0, 4 * 10**18]))
+    def append_far_away(self, i: int, ts: int, bar: tuple[float, ...]) -> None:
+        self.world.append(self.name(i), ts, bar)
+        self.world.same()
+
+    @precondition(lambda self: self.taken)
+    @rule(data=st.data(), bar=st.one_of(st.none(), values()))
+    def append_again(self, data: st.DataObject, bar: tuple[float, ...] | None) -> None:
+        """A repeat, or with other values a correction."""
+        name, ts, old = data.draw(st.sampled_from(self.taken))
+        self.world.append(name, ts, bar or old)
+        self.world.same()
+
+    @rule(i=st.integers(0, 2), n=st.integers(1, 60), bars=st.lists(values(), min_size=1, max_size=7), stride=st.integers(1, 3))
+    def extend_next(self, i: int, n: int, bars: list[tuple[float, ...]], stride: int) -> None:
+        """A block in order: the other hot path."""
+        name, step = self.name(i), step_of(self.shape)
+        rows = [(self.next_ts + k * stride * step, *bars[k % len(bars)]) for k in range(n)]
+        stop = self.world.grid.span_stop
+        rows = [row for row in rows if row[0] < stop]
+        self.world.extend(name, rows)
+        for ts, *bar in rows:
+            self.keep(name, ts, tuple(bar))
+        self.world.same()
+
+    @rule(i=st.integers(0, 2), data=st.data(), on_bad=st.sampled_from(["raise", "skip"]), bad=st.lists(bad_values(), max_size=2))
+    def extend_anything(self, i: int, data: st.DataObject, on_bad: str, bad: list[tuple[float, ...]]) -> None:
+        name = self.name(i)
+        rows = data.draw(st.lists(st.tuples(timestamps(self.shape), values()), max_size=25))
+        rows += [(data.draw(timestamps(self.shape)), bar) for bar in bad]
+        rows = data.draw(st.permutations(rows))
+        before = exact(self.world.data.to_dict())
+        self.world.extend(name, [(ts, *bar) for ts, bar in rows], on_bad)
+        if bad and on_bad == "raise":
+            assert exact(self.world.data.to_dict()) == before
+        self.world.same()
+
+    @rule(data=st.data())
+    def advance(self, data: st.DataObject) -> None:
+        self.world.advance_to(data.draw(timestamps(self.shape)))
+        self.world.same()
+
+    @precondition(lambda self: len(self.world.names) < len(NAMES))
+    @rule()
+    def register(self) -> None:
+        self.world.register(NAMES[len(self.world.names)])
+        self.world.same()
+
+
+StoreLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
+TestStoreLife = StoreLife.TestCase
+
+
+@given(configuration=configurations(), data=st.data(), seed=st.integers(0, 2**32))
+def test_law_1_arrival_order_does_not_matter(configuration: Any, data: st.DataObject, seed: int) -> None:
+    shape, base, derived, _ = configuration
+    rows = data.draw(st.lists(st.tuples(timestamps(shape), values()), unique_by=lambda row: row[0], max_size=60))
+    now = data.draw(timestamps(shape))
+    rng = random.Random(seed)
+    documents = set()
+    for way in range(5):
+        world = World(shape, base, derived, None)
+        spy = world.data.register_symbol("SPY")
+        arrival = sorted(rows) if way == 0 else rng.sample(rows, len(rows))
+        early = rng.random() < 0.5
+        if early:
+            world.data.advance_to(now)
+        while arrival:
+            n = 1 if way == 0 else rng.randint(1, len(arrival))
+            piece, arrival = arrival[:n], arrival[n:]
+            if n == 1 and rng.random() < 0.5:
+                spy.append(piece[0][0], *piece[0][1])
+            else:
+                ts = np.array([row[0] for row in piece], np.int64)
+                spy.extend(ts, *np.array([row[1] for row in piece]).T)
+        if not early:
+            world.data.advance_to(now)
+        document = world.data.to_dict(timestamps="epoch_ns")
+        del document["meta"]["sequence"]
+        metrics = spy.metrics()
+        documents.add(repr((exact(document), exact(metrics), [s.n_base.tolist() for s in spy.bars_derived.values()])))
+    assert len(documents) == 1
+
+
+@given(configuration=configurations(), data=st.data())
+def test_law_5_windows_are_views_and_know_when_they_are_overwritten(configuration: Any, data: st.DataObject) -> None:
+    shape, base, derived, capacity = configuration
+    world = World(shape, base, derived, capacity)
+    spy = world.data.register_symbol("SPY")
+    windows: list[tuple[sd.BarWindow, list[tuple[Any, ...]]]] = []
+    for ts, bar in data.draw(st.lists(st.tuples(timestamps(shape), values()), max_size=40)):
+        spy.append(ts, *bar)
+        for series in (spy.bars_base, *spy.bars_derived.values()):
+            count = len(series)
+            n = data.draw(st.integers(0, count + 1))
+            window = series.last(n)
+            assert len(window) == min(n, count)
+            for column in (window.timestamp, window.open, window.high, window.low, window.close, window.volume):
+                assert column.flags.c_contiguous
+                assert not column.flags.writeable
+                assert column.size == 0 or np.shares_memory(column, series._core.columns(series._k)[0].base)
+            if len(window):
+                windows.append((window, window.timestamp.tolist()))
+    for window, times in windows:
+        # Valid windows still show the rows they were taken for; the others say so.
+        if window.is_valid():
+            assert window.timestamp.tolist() == times
+        else:
+            series = spy.bars(window.interval)
+            moved = series._core.moves(series._k) > 0
+            overwritten = series.total_count > len(series)
+            assert moved or overwritten

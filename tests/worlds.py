@@ -1,0 +1,224 @@
+"""Small sessions of every shape, and the library beside the reference model, for the property tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import reference as ref
+from hypothesis import strategies as st
+
+import sessiondata as sd
+from sessiondata.times import from_ns
+
+MINUTE = 60_000_000_000
+SECOND = 1_000_000_000
+HOUR = 60 * MINUTE
+
+
+def utc(text: str) -> int:
+    """ns of an ISO time with offset."""
+    import datetime as dt
+
+    return int(dt.datetime.fromisoformat(text).timestamp()) * SECOND
+
+
+def _segments(start: str, *minutes: tuple[int, int]) -> list[tuple[int, int]]:
+    base = utc(start)
+    return [(base + a * MINUTE, base + b * MINUTE) for a, b in minutes]
+
+
+# date, zone, segments: short, so that the reference model stays quick, and awkward on purpose.
+SHAPES: dict[str, tuple[str, str, list[tuple[int, int]]]] = {
+    "plain": ("2024-03-12", "America/New_York", _segments("2024-03-12T09:30:00-04:00", (0, 47))),
+    "lunch": ("2024-03-12", "Asia/Hong_Kong", _segments("2024-03-12T09:30:00+08:00", (0, 23), (31, 58))),
+    "reopening": ("2024-03-12", "UTC", _segments("2024-03-12T14:00:00+00:00", (0, 13), (13, 20), (24, 25))),
+    "overnight": ("2024-03-11", "America/Chicago", _segments("2024-03-10T23:40:00-05:00", (0, 45))),
+    "before 1970": ("1965-02-03", "America/New_York", _segments("1965-02-03T10:00:00-05:00", (0, 37))),
+    "across the epoch": ("1970-01-01", "Europe/London", _segments("1969-12-31T23:45:00+00:00", (0, 40))),
+    "clocks change": ("2024-03-31", "Europe/Berlin", _segments("2024-03-31T00:45:00+01:00", (0, 20), (60, 85))),
+    "seconds": ("2024-03-12", "UTC", [(utc("2024-03-12T12:00:00+00:00"), utc("2024-03-12T12:00:47+00:00"))]),
+    "whole day": ("2024-03-12", "UTC", [(utc("2024-03-12T00:00:00+00:00"), utc("2024-03-13T00:00:00+00:00"))]),
+}
+
+# base and derived intervals: chains, a tree, none at all, and lengths that divide nothing
+INTERVALS: dict[str, list[tuple[str, tuple[str, ...]]]] = {
+    "1m": [
+        ("1m", ("5m", "15m", "1h", "1d")),
+        ("1m", ("4m", "6m", "12m", "1d")),
+        ("1m", ("7m",)),
+        ("2m", ("10m", "1h")),
+        ("1m", ()),
+        ("1m", ("1d",)),
+    ],
+    "1s": [("1s", ("5s", "15s", "1m", "1d")), ("1s", ("7s",)), ("2s", ("4s", "6s"))],
+}
+
+
+def step_of(shape: str) -> int:
+    return SECOND if shape == "seconds" else MINUTE
+
+
+def configurations() -> st.SearchStrategy[tuple[str, str, tuple[str, ...], int | None]]:
+    """(shape, base, derived, capacity)"""
+
+    def of(shape: str) -> st.SearchStrategy[tuple[str, str, tuple[str, ...], int | None]]:
+        intervals = INTERVALS["1s" if shape == "seconds" else "1m"]
+        capacities = st.one_of(st.none(), st.integers(1, 12), st.integers(13, 40))
+        return st.tuples(st.just(shape), st.sampled_from(intervals), capacities).map(lambda t: (t[0], *t[1], t[2]))
+
+    return st.sampled_from(sorted(SHAPES)).flatmap(of)
+
+
+# Prices on two grids and a few awkward doubles; volumes integral, fractional, huge and nothing.
+PRICES = st.one_of(
+    st.integers(-300, 30_000).map(lambda cents: cents / 100),
+    st.sampled_from([0.1, 0.2, 0.3, 1e-7, -0.0, 0.0, 1e16, 123456.789012345, 5e-324]),
+)
+VOLUMES = st.one_of(
+    st.integers(0, 5000).map(float),
+    st.sampled_from([0.1, 0.2, 0.3, 0.7, 1e-9, 1 / 3, 2.0**53, 1e15, 1e300]),
+)
+
+
+@st.composite
+def values(draw: Any) -> tuple[float, float, float, float, float]:
+    """open, high, low, close, volume of a good bar; open and close may lie outside high and low."""
+    a, b, c, d = (draw(PRICES) for _ in range(4))
+    return (c, max(a, b), min(a, b), d, draw(VOLUMES))
+
+
+@st.composite
+def bad_values(draw: Any) -> tuple[float, float, float, float, float]:
+    bar = list(draw(values()))
+    kind = draw(st.sampled_from(["nan", "inf", "order", "volume"]))
+    if kind == "order":
+        bar[1], bar[2] = 1.0, 2.0
+    elif kind == "volume":
+        bar[4] = -1.0
+    else:
+        bar[draw(st.integers(0, 4))] = draw(st.sampled_from([float("nan")] if kind == "nan" else [float("inf"), -float("inf")]))
+    return tuple(bar)  # type: ignore[return-value]
+
+
+def timestamps(shape: str) -> st.SearchStrategy[int]:
+    """Mostly slots in and around the segments; now and then off the grid or far away."""
+    _, _, segments = SHAPES[shape]
+    step, start = step_of(shape), segments[0][0]
+    n = min(70, (segments[-1][1] - start) // step + 12)
+    on_grid = st.integers(-12, n).map(lambda i: start + i * step)
+    off_grid = st.tuples(on_grid, st.sampled_from([1, step // 2, step - 1, 1_000_000, 1_500])).map(sum)
+    return st.one_of(on_grid, on_grid, on_grid, on_grid, off_grid)
+
+
+class World:
+    """One store and its model; `same()` compares every answer they have."""
+
+    def __init__(self, shape: str, base: str, derived: tuple[str, ...], capacity: int | None) -> None:
+        date, tz, segments = SHAPES[shape]
+        self.calendar = sd.SessionCalendar.from_schedule({date: segments}, tz)
+        self.grid = self.calendar.session(date)
+        self.data = sd.SessionData(self.calendar, base, derived, capacity=capacity)
+        self.data.start_session(date)
+        span = (self.grid.span_start, self.grid.span_stop)
+        self.session = ref.RefSession(date, tz, segments, span)
+        self.model = ref.RefStore(self.session, base, list(derived), capacity)
+        self.names: list[str] = []
+
+    def register(self, name: str) -> None:
+        self.data.register_symbol(name)
+        self.model.register(name)
+        self.names.append(name)
+
+    def append(self, name: str, ts: int, bar: tuple[float, ...]) -> None:
+        """Append to both; they agree on what became of it, errors included."""
+        try:
+            expected: Any = self.model.append(name, ts, *bar)
+        except ref.BadBarError as error:
+            expected = error.code
+        assert outcome(lambda: self.data.append(name, ts, *bar)) == expected
+
+    def extend(self, name: str, rows: list[tuple[Any, ...]], on_bad: str = "raise") -> None:
+        import numpy as np
+
+        try:
+            expected: Any = self.model.extend(name, rows, on_bad)
+        except ref.BadBarError as error:
+            expected = (error.code, error.row)
+        columns = list(zip(*rows, strict=True)) if rows else [()] * 6
+        arrays = [np.array(columns[0], np.int64), *(np.array(column, float) for column in columns[1:])]
+        got = outcome(lambda: self.data.extend(name, *arrays, on_bad=on_bad), with_row=True)
+        assert got == expected
+
+    def advance_to(self, ts: int) -> None:
+        self.data.advance_to(ts)
+        self.model.advance_to(ts)
+
+    def same(self) -> None:
+        for name in self.names:
+            self.data.symbols[name]._core.check_invariants()
+            same_symbol(self.data.symbols[name], self.model.symbols[name])
+        for timestamps_ in ("time", "iso", "epoch_ms", "epoch_ns"):
+            expected = ref.document(self.model, timestamps_, sequence=self.data.sequence)
+            assert exact(self.data.to_dict(timestamps=timestamps_)) == exact(expected)
+            assert self.data.to_json(timestamps=timestamps_) == orjson.dumps(expected)
+
+
+def outcome(call: Any, *, with_row: bool = False) -> Any:
+    """What a call returned, or the code of the error it raised."""
+    try:
+        return call()
+    except sd.BarError as error:
+        return (error.code, error.row) if with_row else error.code
+    except sd.SessionStateError as error:
+        code = str(error).rsplit("(", 1)[1].rstrip(")")
+        row = int(str(error).split("row=")[1].split()[0]) if "row=" in str(error) else None
+        return (code, row) if with_row else code
+
+
+def exact(value: Any) -> Any:
+    """Nested values in a form whose == tells 0.0 from -0.0 and 1 from 1.0, and dicts by the order of their keys."""
+    if isinstance(value, dict):
+        return [(key, exact(item)) for key, item in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [exact(item) for item in value]
+    return repr(value)
+
+
+def same_symbol(symbol: sd.SymbolSessionData, model: ref.RefSymbol) -> None:
+    for interval in model.intervals():
+        series, bars = symbol.bars(interval), model.bars(interval)
+        rows = [tuple(bar)[:6] for bar in series]
+        assert exact(rows) == exact([bar.row for bar in bars])
+        columns = [series.timestamp, series.open, series.high, series.low, series.close, series.volume]
+        assert exact(list(zip(*(column.tolist() for column in columns), strict=True))) == exact(rows)
+        assert [bar.extended for bar in series] == [not bar.regular for bar in bars]
+        if interval != model.base:
+            assert [(bar.n_base, bar.n_expected) for bar in series] == model.coverage(interval)
+        assert series.forming == model.forming(interval)
+        assert (series.expected, series.present, series.missing) == (
+            model.expected(interval), model.present(interval), model.missing(interval),
+        )  # fmt: skip
+        assert (series.quality, series.completeness) == (model.quality(interval), model.completeness(interval))
+        gaps = [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in series.gaps]
+        assert gaps == model.gaps(interval)
+        assert series.gap_count == len(gaps)
+        assert series.total_count == model.total_count(interval)
+    same_metrics(symbol, model.metrics())
+    counters = dict(symbol.counters)
+    assert counters.pop("skipped") == {code: n for code, n in model.skipped.items() if n}
+    assert counters == model.counters
+
+
+def same_metrics(symbol: sd.SymbolSessionData, expected: dict[str, Any]) -> None:
+    got = symbol.metrics()
+    for one, other in ((got, expected), (got["extended"], expected["extended"])):
+        assert exact([one[key] for key in ("volume", "high", "low")]) == exact(
+            [other[key] for key in ("volume", "high", "low")]
+        )
+        newest = None if other["last_update"] is None else from_ns(other["last_update"], symbol._zone)
+        assert one["last_update"] == newest
+    assert got["extended"]["bar_count"] == expected["extended"]["count"]
+    assert (symbol.session_volume, symbol.session_high, symbol.session_low, symbol.last_update) == (
+        got["volume"], got["high"], got["low"], got["last_update"],
+    )  # fmt: skip
