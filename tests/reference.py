@@ -81,6 +81,7 @@ COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+@functools.cache
 def step_of(interval: str) -> int | None:
     """Length of an interval.
 
@@ -670,6 +671,7 @@ class RefSymbol:
         self.derived = sorted({canonical(interval) for interval in derived}, key=by_length)
         self.capacity = capacity
         self.history: dict[int, Values] = {}
+        self._bars: dict[str, list[Bar]] = {}
         self.retained: list[int] = []
         self.newest_evicted: int | None = None
         self.counters = dict.fromkeys(COUNTERS, 0)
@@ -729,6 +731,7 @@ class RefSymbol:
 
     def _take(self, ts: int, values: Values) -> str:
         """Take one good bar and say what became of it."""
+        self._bars.clear()
         outcome = self._outcome(ts, values)
         self.counters[outcome] += 1
         if outcome in ("stored", "late"):
@@ -822,6 +825,12 @@ class RefSymbol:
         return every
 
     def _all_bars(self, interval: str) -> list[Bar]:
+        # Kept until the next bar is taken: a comparison asks for the same bars dozens of times.
+        if interval not in self._bars:
+            self._bars[interval] = self._compute_bars(interval)
+        return self._bars[interval]
+
+    def _compute_bars(self, interval: str) -> list[Bar]:
         if interval == self.base:
             return [self._base_bar(ts) for ts in sorted(self.history)]
         bars = self._all_bars(self.parent(interval))

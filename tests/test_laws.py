@@ -1,4 +1,4 @@
-"""The laws of the design as properties: random life of a store beside the reference model, compared after every step."""
+"""The laws of the design as properties: a random life beside the reference model, compared after every step."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from worlds import SHAPES, World, bad_values, configurations, exact, step_of, timestamps, values
 
 import sessiondata as sd
+from worlds import SHAPES, World, bad_values, configurations, exact, step_of, timestamps, values
 
 NAMES = ("AAA", 'q"\\\n', "ünï")
 
@@ -29,6 +29,10 @@ class StoreLife(RuleBasedStateMachine):
         self.world.register(NAMES[0])
         self.next_ts = SHAPES[self.shape][2][0][0]
         self.taken: list[tuple[str, int, tuple[float, ...]]] = []
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.world.same(styles=("time", "iso", "epoch_ms", "epoch_ns"))
 
     def name(self, i: int) -> str:
         return self.world.names[i % len(self.world.names)]
@@ -71,7 +75,12 @@ class StoreLife(RuleBasedStateMachine):
         self.world.append(name, ts, bar or old)
         self.world.same()
 
-    @rule(i=st.integers(0, 2), n=st.integers(1, 60), bars=st.lists(values(), min_size=1, max_size=7), stride=st.integers(1, 3))
+    @rule(
+        i=st.integers(0, 2),
+        n=st.integers(1, 60),
+        bars=st.lists(values(), min_size=1, max_size=7),
+        stride=st.integers(1, 3),
+    )
     def extend_next(self, i: int, n: int, bars: list[tuple[float, ...]], stride: int) -> None:
         """A block in order: the other hot path."""
         name, step = self.name(i), step_of(self.shape)
@@ -83,7 +92,12 @@ class StoreLife(RuleBasedStateMachine):
             self.keep(name, ts, tuple(bar))
         self.world.same()
 
-    @rule(i=st.integers(0, 2), data=st.data(), on_bad=st.sampled_from(["raise", "skip"]), bad=st.lists(bad_values(), max_size=2))
+    @rule(
+        i=st.integers(0, 2),
+        data=st.data(),
+        on_bad=st.sampled_from(["raise", "skip"]),
+        bad=st.lists(bad_values(), max_size=2),
+    )
     def extend_anything(self, i: int, data: st.DataObject, on_bad: str, bad: list[tuple[float, ...]]) -> None:
         name = self.name(i)
         rows = data.draw(st.lists(st.tuples(timestamps(self.shape), values()), max_size=25))

@@ -36,8 +36,8 @@ def symbol_of(session: RefSession, derived: list[str], capacity: int | None = No
 
 
 def feed(symbol: RefSymbol, *clocks: str, volume: float = 1.0) -> int:
-    """Offer one flat bar per time."""
-    return symbol.extend([(at(clock), 1.0, 1.0, 1.0, 1.0, volume) for clock in clocks])
+    """Offer one flat bar per time, one after the other."""
+    return sum(symbol.append(at(clock), 1.0, 1.0, 1.0, 1.0, volume) for clock in clocks)
 
 
 def correct(symbol: RefSymbol, clock: str) -> bool:
@@ -228,15 +228,15 @@ def test_pre_market_slots_count_backwards_and_post_market_slots_forwards() -> No
     assert session.slot_of(at("09:00"), "1d") == (at("00:00"), at("24:00"), False)
 
 
-def test_first_pre_market_slot_may_begin_before_the_span_and_still_folds_up_the_chain() -> None:
+def test_first_pre_market_slot_is_cut_by_the_span_and_still_folds_up_the_chain() -> None:
     # 600 minutes before the open are 85 slots of 7 minutes and 5 minutes more
     symbol = symbol_of(toy(), ["7m", "14m"])
     feed(symbol, "00:00", "00:05")
     assert [(bar.ts, bar.stop) for bar in symbol.bars("7m")] == [
-        (at("-1:58"), at("00:05")),
+        (at("00:00"), at("00:05")),
         (at("00:05"), at("00:12")),
     ]
-    assert [(bar.ts, bar.stop, bar.volume) for bar in symbol.bars("14m")] == [(at("-1:58"), at("00:12"), 2.0)]
+    assert [(bar.ts, bar.stop, bar.volume) for bar in symbol.bars("14m")] == [(at("00:00"), at("00:12"), 2.0)]
     assert symbol.coverage("14m") == [(2, 0)]
 
 
@@ -668,6 +668,14 @@ def test_capacity_of_one() -> None:
     assert [bar.ts for bar in symbol.bars("1m")] == [at("10:07")]
     assert symbol.counters["too_old"] == 1
     assert [bar.ts for bar in symbol.bars("5m")] == [at("10:00"), at("10:05")]
+
+
+def test_batch_is_taken_in_time_order() -> None:
+    symbol = symbol_of(toy(), ["5m"])
+    prices = (("10:07", 1.0), ("10:06", 2.0), ("10:07", 3.0))
+    assert symbol.extend([(at(clock), price, price, price, price, 1.0) for clock, price in prices]) == 3
+    assert [(bar.ts, bar.close) for bar in symbol.bars("1m")] == [(at("10:06"), 2.0), (at("10:07"), 3.0)]
+    assert (symbol.counters["late"], symbol.counters["corrected"]) == (0, 1)  # the later row corrects
 
 
 # -- batch kernels

@@ -86,8 +86,8 @@ cdef inline void level_step(Level* level, const GridData* grid, const Region* re
 
 
 cdef inline int32_t is_aligned(const Region* region, int64_t base_ns, int64_t ts) noexcept nogil:
-    """1 if a base bar sits on a base slot of its region."""
-    return (ts - region.anchor) % base_ns == 0
+    """1 if a base bar sits on a base slot of its region (the first one before the open may be cut by the span)."""
+    return (ts - region.anchor) % base_ns == 0 or ts == region.start
 
 
 cdef struct Columns:

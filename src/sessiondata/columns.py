@@ -15,9 +15,7 @@ __all__ = ["bar_columns"]
 _NAMES = ("open", "high", "low", "close", "volume")
 
 
-def bar_columns(
-    ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = None
-) -> tuple[npt.NDArray[Any], ...]:
+def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = None) -> tuple[npt.NDArray[Any], ...]:
     """Time and value columns as contiguous native int64 and float64 arrays of one length.
 
     Parameters
@@ -68,7 +66,7 @@ def _floats(column: Any, name: str, symbol: str | None) -> npt.NDArray[np.float6
     elif hasattr(column, "to_numpy"):
         column = _to_numpy(column)
     array = np.asarray(column)
-    if array.dtype.kind == "O" and array.size == 0 or array.ndim == 1 and array.size == 0:
+    if array.shape == (0,):  # an empty list has no telling dtype
         return np.empty(0)
     if array.ndim != 1 or array.dtype.kind not in "iuf":
         raise BarTypeError(

@@ -158,8 +158,8 @@ def aggregate(bars: Any, grid: SessionGrid, from_interval: str, to_interval: str
     Returns
     -------
     BarArrays
-        New arrays: a bar for each slot with a row in it, extended ones included (``"1d"``: the regular session's bar only).
-        Volumes are summed in time order.
+        New arrays: a bar for each slot with a row in it, extended ones included (``"1d"``: the regular session's bar
+        only). Volumes are summed in time order.
 
     Raises
     ------

@@ -72,8 +72,8 @@ class _Columns:
 
     @property
     def timestamp(self) -> Int64Array:
-        """Open times, int64 ns since 1970 UTC, strictly increasing. Read-only view, no copy (a window made by `copy` owns
-        its arrays)."""
+        """Open times, int64 ns since 1970 UTC, strictly increasing. Read-only view, no copy (a window
+        made by `copy` owns its arrays)."""
         return self._column(0)
 
     @property
@@ -110,8 +110,8 @@ class _Columns:
 class BarWindow(_Columns):
     """A fixed range of rows of a series, oldest first.
 
-    Windows of a live series are views: they cost no copy, and values that are replaced in place (a correction, the forming
-    bar) show through. `is_valid` tells when the ring has since overwritten or moved a row.
+    Windows of a live series are views: they cost no copy, and values that are replaced in place (a correction, the
+    forming bar) show through. `is_valid` tells when the ring has since overwritten or moved a row.
     """
 
     __slots__ = ("_arrays", "_moves", "_seq", "_series", "_session_id", "_start", "_stop")
@@ -142,15 +142,13 @@ class BarWindow(_Columns):
     def is_valid(self) -> bool:
         """Whether the window still shows the rows it was taken for.
 
-        False once the ring has overwritten one of them, a late bar has moved rows, or the session is gone. Always True for a
-        window made by `copy`. O(1).
+        False once the ring has overwritten one of them, a late bar has moved rows, or the session is gone. Always
+        True for a window made by `copy`. O(1).
         """
         if self._seq is None or self._stop == self._start:
             return True
         core, k = self._series._core, self._series._k
-        return (
-            self._session_id == core.session_id and self._moves == core.moves(k) and core.rows(k)[2] <= self._seq
-        )
+        return self._session_id == core.session_id and self._moves == core.moves(k) and core.rows(k)[2] <= self._seq
 
     def copy(self) -> BarWindow:
         """Independent window on copied arrays; it stays what it is whatever the ring does."""
@@ -199,8 +197,8 @@ class BarWindow(_Columns):
 class BarSeries(_Columns):
     """The bars of one interval of one symbol in the current session, oldest first; always current.
 
-    Rows include extended ones (before the open, in breaks, after the close); gaps, quality and expected counts are of the
-    session's segments only. Reading is O(1) unless said otherwise; nothing is computed from the rows to answer.
+    Rows include extended ones (before the open, in breaks, after the close); gaps, quality and expected counts are of
+    the session's segments only. Reading is O(1) unless said otherwise; nothing is computed from the rows to answer.
     """
 
     __slots__ = ("_core", "_k", "_owner")

@@ -30,8 +30,8 @@ class SessionData:
     Parameters
     ----------
     calendar : str, SessionCalendar or None
-        Whose sessions these are: a name such as ``"XNYS"`` (exchange_calendars; ``"CMES"`` corrected), a calendar, or None for
-        always open (24x7, the session is the UTC day).
+        Whose sessions these are: a name such as ``"XNYS"`` (exchange_calendars; ``"CMES"`` corrected), a calendar, or
+        None for always open (24x7, the session is the UTC day).
     base_interval : str
         Interval that is streamed; `register_symbol` may override it.
     derived_intervals : iterable of str
@@ -45,7 +45,8 @@ class SessionData:
 
     Notes
     -----
-    A session is started by `start_session`, or by the first bar. One thread may write to a symbol. No call allocates per bar.
+    A session is started by `start_session`, or by the first bar. One thread may write to a symbol. Nothing allocates per
+    bar.
     """
 
     def __init__(
@@ -190,8 +191,8 @@ class SessionData:
             asked = base_interval is not None or derived_intervals is not None
             if asked and held.intervals != tuple(interval.name for interval in intervals):
                 raise IntervalError(
-                    f"{symbol!r} is registered with {', '.join(held.intervals)}; a symbol cannot change its intervals during"
-                    " a session"
+                    f"{symbol!r} is registered with {', '.join(held.intervals)}; a symbol cannot change its intervals"
+                    " during a session"
                 )
             return held
         _check_name(symbol)
@@ -246,7 +247,9 @@ class SessionData:
 
     # --- writing ---
 
-    def append(self, symbol: str, ts_ns: Any, open: float, high: float, low: float, close: float, volume: float) -> bool:  # noqa: A002
+    def append(
+        self, symbol: str, ts_ns: Any, open: float, high: float, low: float, close: float, volume: float
+    ) -> bool:
         """`SymbolSessionData.append` by name. Keep the symbol's own `append` at hand where speed counts."""
         return self.get_symbol_data(symbol).append(ts_ns, open, high, low, close, volume)
 
@@ -330,7 +333,8 @@ class SessionData:
         return len(self.get_symbol_data(symbol).bars(interval))
 
     def get_session_metrics(self, symbol: str) -> dict[str, Any]:
-        """Volume, high, low, last_update and bar_count of the regular session, and under ``"extended"`` of what lies outside."""
+        """Volume, high, low, last_update and bar_count of the regular session, and of the others under
+        ``"extended"``."""
         return self.get_symbol_data(symbol).metrics()
 
     def get_gaps(self, symbol: str, interval: str | None = None) -> list[GapInfo]:
@@ -350,8 +354,8 @@ class SessionData:
         self.get_symbol_data(symbol).set_quality(interval, quality)
 
     def memory_usage(self) -> dict[str, int]:
-        """Bytes: ``"reserved"`` by all rings and trackers, and ``"rows"``, those of the live rows of all series (48 a base row,
-        52 a derived one). Memory that has never been written to is reserved but not resident."""
+        """Bytes: ``"reserved"`` by all rings and trackers, and ``"rows"``, those of the live rows of all series (48 a
+        base row, 52 a derived one). Memory that has never been written to is reserved but not resident."""
         usage = [symbol._core.memory_usage() for symbol in self._symbols.values()]
         return {"reserved": sum(reserved for reserved, _ in usage), "rows": sum(rows for _, rows in usage)}
 
@@ -365,22 +369,23 @@ class SessionData:
         complete : bool
             Everything the store holds. (Deltas are not part of this version.)
         timestamps : {"time", "iso", "epoch_ms", "epoch_ns"}
-            How times are written: the exchange's local time of day (ISO 8601 where that would be ambiguous), ISO 8601 with
-            offset, or integers. JavaScript cannot hold epoch_ns.
+            How times are written: the exchange's local time of day (ISO 8601 where that would be ambiguous), ISO 8601
+            with offset, or integers. JavaScript cannot hold epoch_ns.
         """
         _check_complete(complete)
         return document(self, timestamps)
 
     def to_json(self, complete: bool = True, *, timestamps: str = "time") -> bytes:
-        """The document as UTF-8 JSON: byte for byte ``orjson.dumps(data.to_dict(...))``, written natively. Parameters are
-        those of `to_dict`."""
+        """The document as UTF-8 JSON: byte for byte ``orjson.dumps(data.to_dict(...))``, written natively. Parameters
+        are those of `to_dict`."""
         _check_complete(complete)
         return document_bytes(self, timestamps)
 
     def __repr__(self) -> str:
         date = "no session" if self._grid is None else str(self._grid.date)
         intervals = ", ".join(interval.name for interval in (self._base, *self._derived))
-        return f"<SessionData {self._calendar.name} {date}: {len(self._symbols)} symbols, {intervals}, as of {self.as_of}>"
+        n = len(self._symbols)
+        return f"<SessionData {self._calendar.name} {date}: {n} symbols, {intervals}, as of {self.as_of}>"
 
 
 def _check_complete(complete: bool) -> None:

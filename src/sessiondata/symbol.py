@@ -33,8 +33,8 @@ open, high, low, close, volume : float
 Returns
 -------
 bool
-    True if the store changed. False for a repeat of what is there, and for a bar that is refused without being wrong (older than the
-    ring keeps, or of an earlier trade date): see `counters`.
+    True if the store changed. False for a repeat of what is there, and for a bar that is refused without being wrong (older
+    than the ring keeps, or of an earlier trade date): see `counters`.
 
 Raises
 ------
@@ -45,8 +45,8 @@ SessionStateError
 
 Notes
 -----
-O(derived intervals) for the newest bar, without allocating; O(log rows) and one slot of each interval for another. One writer
-per symbol.
+O(derived intervals) for the newest bar, without allocating; O(log rows) and one slot of each interval for another.
+One writer per symbol.
 """
 
 
@@ -58,13 +58,13 @@ class SymbolSessionData:
 
     # `append` is the native method itself, held in a slot: a Python method around it would double its cost.
     __slots__ = {
-        "append": _APPEND,
+        "__weakref__": "",
         "_core": "native state",
         "_data": "the store",
         "_pinned_gaps": "series number -> list of GapInfo",
         "_pinned_quality": "series number -> float",
         "_series": "name -> BarSeries",
-        "__weakref__": "",
+        "append": _APPEND,
     }
 
     def __init__(self, data: SessionData, core: SymbolCore) -> None:
@@ -201,7 +201,7 @@ class SymbolSessionData:
         if pinned is not None:
             return list(pinned)
         name, interval, zone = self.symbol, self._core.intervals[k], self._zone
-        return [GapInfo(name, interval, *gap, zone=zone) for gap in self._core.gaps(k)]
+        return [GapInfo(name, interval, start, end, n, zone=zone) for start, end, n in self._core.gaps(k)]
 
     def set_gaps(self, interval: str, gaps: Iterable[GapInfo] | None) -> None:
         """Report these gaps for an interval in place of the computed ones, until called with None."""
