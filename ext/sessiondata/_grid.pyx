@@ -133,6 +133,18 @@ cdef class Grid:
         region = find_region(&self.data, ts_ns)
         return ordinal_in(table, region, ts_ns) if region.regular else -1
 
+    def base_slots(self, int64_t ts_ns, int64_t step_ns, int64_t base_ns):
+        """Slots of length `base_ns` in the slot of length `step_ns` that holds `ts_ns`; 0 outside segments."""
+        cdef const Region* region
+        if not self.data.span_start <= ts_ns < self.data.span_stop:
+            return 0
+        region = find_region(&self.data, ts_ns)
+        if not region.regular:
+            return 0
+        if step_ns == 0:
+            return self.table(base_ns).n_slots
+        return ceil_div(slot_stop_in(region, step_ns, ts_ns) - slot_start_in(region, step_ns, ts_ns), base_ns)
+
     def slot_starts(self, int64_t step_ns):
         """Starts of all regular slots; new int64 array of shape (expected(step_ns),), ascending."""
         cdef SlotTable* table = self.table(step_ns)

@@ -24,7 +24,7 @@ from sessiondata.times import to_ns
 from sessiondata._aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_init
 from sessiondata._gaps cimport gaps_count, gaps_init, gaps_list, gaps_max_ranges, gaps_present
 from sessiondata._grid cimport (
-    GridData, Region, SlotTable, expected_at, find_region, ordinal_start, slot_start_in, slot_stop_in,
+    GridData, Region, SlotTable, expected_at, find_region, ordinal_start, slot_start_in,
 )
 from sessiondata._ring cimport Bar, ring_bytes, ring_find, ring_init, ring_oldest, ring_read
 from sessiondata._status cimport (
@@ -33,7 +33,7 @@ from sessiondata._status cimport (
 from sessiondata._symbol cimport (
     MAX_LEVELS, check_bar, check_rows, check_values, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_start,
 )
-from sessiondata._time cimport NAT, ceil_div
+from sessiondata._time cimport NAT
 
 from sessiondata._status import REASONS
 
@@ -430,17 +430,6 @@ cdef class SymbolCore:
              ranges[1, i] - ranges[0, i])
             for i in range(n)
         ]
-
-    def slot(self, Py_ssize_t k, int64_t ts_ns):
-        """(regular, expected base slots) of the slot of series `k` that holds `ts_ns`, which lies in the span."""
-        cdef const Region* region = find_region(self.symbol.grid, ts_ns)
-        cdef int64_t step = self.steps_ns[k], base = self.symbol.step_ns, start
-        if not region.regular:
-            return False, 0
-        if step == 0:
-            return True, self.grid.table(base).n_slots
-        start = slot_start_in(region, step, ts_ns)
-        return True, ceil_div(slot_stop_in(region, step, ts_ns) - start, base)
 
     @property
     def as_of(self):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime, tzinfo
     from typing import Any
 
+    from sessiondata._grid import Grid
     from sessiondata._store import SymbolCore
     from sessiondata.gaps import GapInfo
     from sessiondata.symbol import SymbolSessionData
@@ -114,7 +115,7 @@ class BarWindow(_Columns):
     forming bar) show through. `is_valid` tells when the ring has since overwritten or moved a row.
     """
 
-    __slots__ = ("_arrays", "_moves", "_seq", "_series", "_session_id", "_start", "_stop")
+    __slots__ = ("_arrays", "_grid", "_moves", "_seq", "_series", "_session_id", "_start", "_stop")
 
     def __init__(
         self,
@@ -127,6 +128,7 @@ class BarWindow(_Columns):
         self._arrays, self._start, self._stop, self._series, self._seq = arrays, start, stop, series, seq
         self._moves = series._core.moves(series._k)
         self._session_id = series._core.session_id
+        self._grid = series._core.grid  # a window outlives its session
 
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
         return self._arrays, self._start, self._stop
@@ -156,7 +158,9 @@ class BarWindow(_Columns):
 
     def _copied(self, rows: slice) -> BarWindow:
         arrays = tuple(None if a is None else a[self._start : self._stop][rows].copy() for a in self._arrays)
-        return BarWindow(arrays, 0, len(arrays[0]), self._series, None)
+        window = BarWindow(arrays, 0, len(arrays[0]), self._series, None)
+        window._grid = self._grid
+        return window
 
     def __len__(self) -> int:
         return self._stop - self._start
@@ -170,7 +174,7 @@ class BarWindow(_Columns):
             return self._slice(key)
         i = range(len(self))[key]  # negative indices and IndexError as for any sequence
         *values, n_base = (1 if array is None else array[self._start + i].item() for array in self._arrays)
-        return self._series._make_bar(*values, n_base)
+        return self._series._make_bar(self._grid, tuple(values), n_base)
 
     def _slice(self, key: slice) -> BarWindow:
         start, stop, step = key.indices(len(self))
@@ -179,12 +183,13 @@ class BarWindow(_Columns):
         stop = max(start, stop)
         seq = None if self._seq is None else self._seq + start
         window = BarWindow(self._arrays, self._start + start, self._start + stop, self._series, seq)
-        window._moves, window._session_id = self._moves, self._session_id
+        window._moves, window._session_id, window._grid = self._moves, self._session_id, self._grid
         return window
 
     def __iter__(self) -> Iterator[Bar]:
-        for i in range(len(self)):
-            yield self[i]
+        *columns, n_base = (None if a is None else a[self._start : self._stop].tolist() for a in self._arrays)
+        for i, values in enumerate(zip(*columns, strict=True)):
+            yield self._series._make_bar(self._grid, values, n_base[i] if n_base else 1)
 
     def __repr__(self) -> str:
         if not len(self):
@@ -272,16 +277,13 @@ class BarSeries(_Columns):
         if isinstance(key, slice):
             return self.window(0, len(self))[key]
         i = range(len(self))[key]
-        return self._make_bar(*self._core.bar(self._k, i))
+        *values, n_base = self._core.bar(self._k, i)
+        return self._make_bar(self._core.grid, tuple(values), n_base if self._k else 1)
 
-    def _make_bar(
-        self, ts: int, open_: float, high: float, low: float, close: float, volume: float, n_base: int
-    ) -> Bar:
-        regular, n_expected = self._core.slot(self._k, ts)
-        forming = self._core.forming(self._k) and ts >= self._core.bar(self._k, len(self) - 1)[0]
-        if self._k == 0:
-            n_base = 1
-        return Bar(ts, open_, high, low, close, volume, forming, not regular, n_base, n_expected)
+    def _make_bar(self, grid: Grid, values: tuple[Any, ...], n_base: int) -> Bar:
+        n_expected = grid.base_slots(values[0], self._core.steps_ns[self._k], self._core.steps_ns[0])
+        forming = self.forming and values[0] >= self._core.bar(self._k, len(self) - 1)[0]
+        return Bar(*values, forming, n_expected == 0, n_base, n_expected)
 
     def __iter__(self) -> Iterator[Bar]:
         return iter(self.window(0, len(self)))
