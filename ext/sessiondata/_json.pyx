@@ -1,19 +1,19 @@
-"""The exported document as bytes, in one pass over native state into one buffer.
+"""The exported document as bytes, in one pass over native state into one writer.
 
     document -> symbol -> series -> rows           each level reserves what it may need, then writes without checks
 
 The layout is that of `sessiondata.export.document`, key for key; the text of numbers, strings and times is `_text`'s.
-A failure frees the buffer before it is raised: no partial document escapes.
+The bytes object is the writer's until it is complete: no partial document escapes.
 
 Row text is bounded (a time, four prices, a volume), so room is reserved for a block of rows at once.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.math cimport isfinite
 from libc.stdint cimport int32_t, int64_t
-from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, strlen
+
+import numpy as np
 
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_list, gaps_missing, gaps_present
 from sessiondata._grid cimport expected_at, ordinal_start
@@ -21,8 +21,8 @@ from sessiondata._ring cimport Ring, ring_oldest
 from sessiondata._store cimport SymbolCore
 from sessiondata._symbol cimport symbol_as_of
 from sessiondata._text cimport (
-    F64_BYTES, I64_BYTES, ISO_BYTES, STRING_BYTES, STRING_FACTOR, TextBuffer, free_text, init_text, reserve, write_f64,
-    write_i64, write_iso, write_string, write_time_of_day, write_volume,
+    F64_BYTES, I64_BYTES, ISO_BYTES, STRING_BYTES, STRING_FACTOR, ByteWriter, reserve, write_f64, write_i64, write_iso,
+    write_string, write_time_of_day, write_volume,
 )
 from sessiondata._time cimport floor_div
 
@@ -37,6 +37,7 @@ cdef enum:
     EPOCH_NS = 3
     ROW_BLOCK = 64                                   # rows that are reserved for at once
     ROW_BYTES = ISO_BYTES + 5 * F64_BYTES + 16
+    GAP_BYTES = 3 * ISO_BYTES + 2 * I64_BYTES + 112  # with retry_count and last_retry
     FIXED_BYTES = 512                                # literals and numbers of one piece of the document
 
 
@@ -97,62 +98,68 @@ cdef inline char* _write_literal(char* out, const char* text) noexcept nogil:
     return out + n
 
 
-cdef int _rows(TextBuffer* buffer, const Ring* ring, const TimeStyle* style) noexcept nogil:
-    """All live rows, each `[time,open,high,low,close,volume]`, with commas between; -1 without memory."""
+cdef inline char* _write_row(char* out, const Ring* ring, int64_t at, const TimeStyle* style, int* price_hint,
+                             int* volume_hint) noexcept nogil:
+    """`[time,open,high,low,close,volume],` of one physical row; ROW_BYTES at most."""
+    out[0] = c"["
+    out = _write_time(out + 1, ring.ts[at], style)
+    out[0] = c","
+    out = write_f64(out + 1, ring.open[at], price_hint)
+    out[0] = c","
+    out = write_f64(out + 1, ring.high[at], price_hint)
+    out[0] = c","
+    out = write_f64(out + 1, ring.low[at], price_hint)
+    out[0] = c","
+    out = write_f64(out + 1, ring.close[at], price_hint)
+    out[0] = c","
+    out = write_volume(out + 1, ring.volume[at], volume_hint)
+    out[0], out[1] = c"]", c","
+    return out + 2
+
+
+cdef int _rows(ByteWriter writer, const Ring* ring, const TimeStyle* style) except -1:
+    """All live rows, with commas between."""
     cdef int64_t at = ring_oldest(ring) - ring.origin, stop = ring.next_seq - ring.origin, block
     cdef int price_hint = 2, volume_hint = 2
     cdef char* out
+    if at == stop:
+        return 0
     while at < stop:
         block = at + ROW_BLOCK if at + ROW_BLOCK < stop else stop
-        if reserve(buffer, ROW_BLOCK * ROW_BYTES):
-            return -1
-        out = buffer.data + buffer.size
+        reserve(writer, ROW_BLOCK * ROW_BYTES)
+        out = writer.data + writer.size
         while at < block:
-            out[0] = c"["
-            out = _write_time(out + 1, ring.ts[at], style)
-            out[0] = c","
-            out = write_f64(out + 1, ring.open[at], &price_hint)
-            out[0] = c","
-            out = write_f64(out + 1, ring.high[at], &price_hint)
-            out[0] = c","
-            out = write_f64(out + 1, ring.low[at], &price_hint)
-            out[0] = c","
-            out = write_f64(out + 1, ring.close[at], &price_hint)
-            out[0] = c","
-            out = write_volume(out + 1, ring.volume[at], &volume_hint)
-            out[0], out[1] = c"]", c","
-            out += 2
+            out = _write_row(out, ring, at, style, &price_hint, &volume_hint)
             at += 1
-        buffer.size = out - buffer.data
-    if buffer.size and buffer.data[buffer.size - 1] == c",":
-        buffer.size -= 1  # the comma behind the last row
+        writer.size = out - writer.data
+    writer.size -= 1  # the comma behind the last row
     return 0
 
 
-cdef int _tracked_gaps(TextBuffer* buffer, const Gaps* gaps, int32_t expected, const TimeStyle* style) noexcept nogil:
-    """`"gaps":{...},` of a tracker, nothing where there is no gap; -1 without memory."""
+cdef int _tracked_gaps(ByteWriter writer, const Gaps* gaps, int32_t expected, const TimeStyle* style) except -1:
+    """`"gaps":{...},` of a tracker, nothing where there is no gap."""
     cdef int32_t n = gaps_count(gaps, expected), i
-    cdef int32_t* ranges
+    cdef int32_t[:, ::1] ranges
     cdef char* out
     if n == 0:
         return 0
-    ranges = <int32_t*>malloc(2 * n * sizeof(int32_t))
-    if ranges == NULL or reserve(buffer, FIXED_BYTES + <size_t>n * (2 * ISO_BYTES + 80)):
-        free(ranges)
-        return -1
-    gaps_list(gaps, expected, ranges, ranges + n)
-    out = _gaps_head(buffer.data + buffer.size, n, gaps_missing(gaps, expected))
+    ranges = np.empty((2, n), np.int32)
+    gaps_list(gaps, expected, &ranges[0, 0], &ranges[1, 0])
+    reserve(writer, FIXED_BYTES + n * GAP_BYTES)
+    out = _gaps_head(writer.data + writer.size, n, gaps_missing(gaps, expected))
     for i in range(n):
-        out = _write_literal(out, b'{"start_time":')
-        out = _write_time(out, ordinal_start(gaps.table, ranges[i]), style)
-        out = _write_literal(out, b',"end_time":')
-        out = _write_time(out, ordinal_start(gaps.table, ranges[n + i] - 1), style)
-        out = _write_literal(out, b',"bar_count":')
-        out = write_i64(out, ranges[n + i] - ranges[i])
+        out = _write_range(out, ordinal_start(gaps.table, ranges[0, i]), ordinal_start(gaps.table, ranges[1, i] - 1),
+                           ranges[1, i] - ranges[0, i], style)
         out = _write_literal(out, b"},")
-    free(ranges)
-    buffer.size = _write_literal(out - 1, b"]},") - buffer.data
+    writer.size = _write_literal(out - 1, b"]},") - writer.data
     return 0
+
+
+cdef char* _write_range(char* out, int64_t start_ns, int64_t end_ns, int64_t count, const TimeStyle* style) noexcept:
+    """A gap, but for its closing brace."""
+    out = _write_time(_write_literal(out, b'{"start_time":'), start_ns, style)
+    out = _write_time(_write_literal(out, b',"end_time":'), end_ns, style)
+    return write_i64(_write_literal(out, b',"bar_count":'), count)
 
 
 cdef char* _gaps_head(char* out, int64_t count, int64_t missing) noexcept nogil:
@@ -161,17 +168,15 @@ cdef char* _gaps_head(char* out, int64_t count, int64_t missing) noexcept nogil:
     return _write_literal(out, b',"ranges":[')
 
 
-cdef int _pinned_gaps(TextBuffer* buffer, list pinned, const TimeStyle* style) except -1:
+cdef int _pinned_gaps(ByteWriter writer, list pinned, const TimeStyle* style) except -1:
     """The same of gaps that the user set."""
     cdef char* out
     if not pinned:
         return 0
-    _reserve(buffer, FIXED_BYTES + len(pinned) * (3 * ISO_BYTES + 160))
-    out = _gaps_head(buffer.data + buffer.size, len(pinned), sum([gap.bar_count for gap in pinned]))
+    reserve(writer, FIXED_BYTES + len(pinned) * GAP_BYTES)
+    out = _gaps_head(writer.data + writer.size, len(pinned), sum([gap.bar_count for gap in pinned]))
     for gap in pinned:
-        out = _write_time(_write_literal(out, b'{"start_time":'), gap.start_ns, style)
-        out = _write_time(_write_literal(out, b',"end_time":'), gap.end_ns, style)
-        out = write_i64(_write_literal(out, b',"bar_count":'), gap.bar_count)
+        out = _write_range(out, gap.start_ns, gap.end_ns, gap.bar_count, style)
         if gap.retry_count:
             out = write_i64(_write_literal(out, b',"retry_count":'), gap.retry_count)
             out = _write_literal(out, b',"last_retry":')
@@ -180,38 +185,32 @@ cdef int _pinned_gaps(TextBuffer* buffer, list pinned, const TimeStyle* style) e
             else:
                 out = _write_time(out, to_ns(gap.last_retry), style)
         out = _write_literal(out, b"},")
-    buffer.size = _write_literal(out - 1, b"]},") - buffer.data
+    writer.size = _write_literal(out - 1, b"]},") - writer.data
     return 0
 
 
-cdef int _reserve(TextBuffer* buffer, size_t extra) except -1:
-    if reserve(buffer, extra):
-        raise MemoryError("no memory for the document")
+cdef int _literal(ByteWriter writer, const char* text) except -1:
+    reserve(writer, strlen(text))
+    writer.size = _write_literal(writer.data + writer.size, text) - writer.data
     return 0
 
 
-cdef int _literal(TextBuffer* buffer, const char* text) except -1:
-    _reserve(buffer, strlen(text))
-    buffer.size = _write_literal(buffer.data + buffer.size, text) - buffer.data
-    return 0
-
-
-cdef int _string(TextBuffer* buffer, str text) except -1:
+cdef int _string(ByteWriter writer, str text) except -1:
     cdef Py_ssize_t n
     cdef const char* utf8 = PyUnicode_AsUTF8AndSize(text, &n)
-    _reserve(buffer, STRING_BYTES + STRING_FACTOR * n)
-    buffer.size = write_string(buffer.data + buffer.size, utf8, n) - buffer.data
+    reserve(writer, STRING_BYTES + STRING_FACTOR * n)
+    writer.size = write_string(writer.data + writer.size, utf8, n) - writer.data
     return 0
 
 
-cdef int _float(TextBuffer* buffer, double x) except -1:
+cdef int _float(ByteWriter writer, double x) except -1:
     cdef int hint = 2
-    _reserve(buffer, F64_BYTES)
-    buffer.size = write_f64(buffer.data + buffer.size, x, &hint) - buffer.data
+    reserve(writer, F64_BYTES)
+    writer.size = write_f64(writer.data + writer.size, x, &hint) - writer.data
     return 0
 
 
-cdef int _series(TextBuffer* buffer, SymbolCore core, Py_ssize_t k, dict pinned_gaps, dict pinned_quality,
+cdef int _series(ByteWriter writer, SymbolCore core, Py_ssize_t k, dict pinned_gaps, dict pinned_quality,
                  const TimeStyle* style) except -1:
     """`{"count":...,"data":[...]}` of one series."""
     cdef Gaps* gaps = core.tracker(k)
@@ -220,54 +219,54 @@ cdef int _series(TextBuffer* buffer, SymbolCore core, Py_ssize_t k, dict pinned_
     cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&core.symbol)) if started else 0
     cdef int64_t present = gaps_present(gaps, expected) if started else 0
     cdef char* out
-    _reserve(buffer, FIXED_BYTES)
-    out = buffer.data + buffer.size
+    reserve(writer, FIXED_BYTES)
+    out = writer.data + writer.size
     out = write_i64(_write_literal(out, b'{"count":'), ring.next_seq - ring_oldest(ring) if started else 0)
     out = write_i64(_write_literal(out, b',"total_count":'), ring.next_seq if started else 0)
     out = _write_literal(out, b',"generated":true' if k else b',"generated":false')
     if core.is_forming(k):
         out = _write_literal(out, b',"forming":true')
-    buffer.size = _write_literal(out, b',"quality":') - buffer.data
+    writer.size = _write_literal(out, b',"quality":') - writer.data
     if k in pinned_quality:
-        _float(buffer, shown_quality(pinned_quality[k]))
+        _float(writer, shown_quality(pinned_quality[k]))
     else:
-        _float(buffer, 10_000 * present // expected / 100.0 if expected else 100.0)
-    _literal(buffer, b",")
+        _float(writer, 10_000 * present // expected / 100.0 if expected else 100.0)
+    _literal(writer, b",")
     if k in pinned_gaps:
-        _pinned_gaps(buffer, pinned_gaps[k], style)
-    elif started and _tracked_gaps(buffer, gaps, expected, style):
-        raise MemoryError("no memory for the document")
-    _literal(buffer, b'"columns":["timestamp","open","high","low","close","volume"],"data":[')
-    if started and _rows(buffer, ring, style):
-        raise MemoryError("no memory for the document")
-    _literal(buffer, b"]}")
+        _pinned_gaps(writer, pinned_gaps[k], style)
+    elif started:
+        _tracked_gaps(writer, gaps, expected, style)
+    _literal(writer, b'"columns":["timestamp","open","high","low","close","volume"],"data":[')
+    if started:
+        _rows(writer, ring, style)
+    _literal(writer, b"]}")
     return 0
 
 
-cdef int _symbol(TextBuffer* buffer, SymbolCore core, dict pinned_gaps, dict pinned_quality,
+cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinned_quality,
                  const TimeStyle* style) except -1:
     """`"NAME":{"session":{...},"historical":{...}}` of one symbol."""
     cdef Py_ssize_t k
     cdef int hint = 2
     cdef double volume = 0.0
     bar = core.session_bar(False)
-    _string(buffer, core.name)
-    _literal(buffer, b':{"session":{"volume":')
+    _string(writer, core.name)
+    _literal(writer, b':{"session":{"volume":')
     if bar is not None:
         volume = bar[0]
-    _reserve(buffer, F64_BYTES)
-    buffer.size = write_volume(buffer.data + buffer.size, volume, &hint) - buffer.data
-    _literal(buffer, b',"high":')
-    _literal(buffer, b"null") if bar is None else _float(buffer, bar[1])
-    _literal(buffer, b',"low":')
-    _literal(buffer, b"null") if bar is None else _float(buffer, bar[2])
-    _literal(buffer, b',"data":{')
+    reserve(writer, F64_BYTES)
+    writer.size = write_volume(writer.data + writer.size, volume, &hint) - writer.data
+    _literal(writer, b',"high":')
+    _literal(writer, b"null") if bar is None else _float(writer, bar[1])
+    _literal(writer, b',"low":')
+    _literal(writer, b"null") if bar is None else _float(writer, bar[2])
+    _literal(writer, b',"data":{')
     for k in range(len(core.intervals)):
-        _literal(buffer, b',"' if k else b'"')
-        _literal(buffer, core.intervals[k].encode())
-        _literal(buffer, b'":')
-        _series(buffer, core, k, pinned_gaps, pinned_quality, style)
-    _literal(buffer, b'}},"historical":{"loaded":false}}')
+        _literal(writer, b',"' if k else b'"')
+        _literal(writer, core.intervals[k].encode())
+        _literal(writer, b'":')
+        _series(writer, core, k, pinned_gaps, pinned_quality, style)
+    _literal(writer, b'}},"historical":{"loaded":false}}')
     return 0
 
 
@@ -285,22 +284,18 @@ def write_document(bytes meta, list symbols, Style style not None):
     -------
     bytes
     """
-    cdef TextBuffer buffer
+    cdef ByteWriter writer = ByteWriter()
     cdef SymbolCore core
     cdef bint first = True
-    init_text(&buffer)
-    try:
-        _literal(&buffer, b'{"meta":')
-        _reserve(&buffer, PyBytes_GET_SIZE(meta))
-        memcpy(buffer.data + buffer.size, PyBytes_AS_STRING(meta), PyBytes_GET_SIZE(meta))
-        buffer.size += PyBytes_GET_SIZE(meta)
-        _literal(&buffer, b',"symbols":{')
-        for core, pinned_gaps, pinned_quality in symbols:
-            if not first:
-                _literal(&buffer, b",")
-            first = False
-            _symbol(&buffer, core, pinned_gaps, pinned_quality, &style.data)
-        _literal(&buffer, b"}}")
-        return PyBytes_FromStringAndSize(buffer.data, buffer.size)
-    finally:
-        free_text(&buffer)
+    _literal(writer, b'{"meta":')
+    reserve(writer, len(meta))
+    memcpy(writer.data + writer.size, PyBytes_AS_STRING(meta), len(meta))
+    writer.size += len(meta)
+    _literal(writer, b',"symbols":{')
+    for core, pinned_gaps, pinned_quality in symbols:
+        if not first:
+            _literal(writer, b",")
+        first = False
+        _symbol(writer, core, pinned_gaps, pinned_quality, &style.data)
+    _literal(writer, b"}}")
+    return writer.take()

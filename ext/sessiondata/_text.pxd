@@ -1,8 +1,9 @@
-# Bytes as orjson writes them: a growing buffer, and writers of numbers, strings and times. Design note in _text.pyx.
+# Bytes as orjson writes them: a growing bytes object, and writers of numbers, strings and times. Design note in _text.pyx.
 #
 # Every writer takes the place to write to and returns the place behind its text. It checks nothing: the caller has
 # reserved the writer's *_BYTES, of which it may also scribble over those behind its text.
 
+from cpython.object cimport PyObject
 from libc.math cimport fabs, signbit
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
@@ -66,24 +67,22 @@ cdef enum:                   # bytes to reserve for one ...
     STRING_FACTOR = 6
 
 
-# ---- the buffer
+# ---- the writer
 
-cdef struct TextBuffer:
-    char* data               # malloc'd block, owned by whoever called init_text; NULL until the first reserve
-    size_t size              # bytes written
-    size_t capacity          # bytes allocated
-
-
-cdef void init_text(TextBuffer* buffer) noexcept nogil
-cdef void free_text(TextBuffer* buffer) noexcept nogil     # empty afterwards, and fit for use again
-cdef int grow_text(TextBuffer* buffer, size_t extra) noexcept nogil
+cdef class ByteWriter:
+    cdef PyObject* _bytes    # object under construction, nobody else refers to it; NULL until the first reserve
+    cdef char* data          # its bytes
+    cdef Py_ssize_t size     # bytes written
+    cdef Py_ssize_t capacity
+    cdef int grow(self, Py_ssize_t extra) except -1
+    cdef bytes take(self)
 
 
-cdef inline int reserve(TextBuffer* buffer, size_t extra) noexcept nogil:
-    """Make room for `extra` bytes behind `size`. 0, or -1 without memory (the buffer is as it was)."""
-    if buffer.capacity - buffer.size >= extra:
+cdef inline int reserve(ByteWriter writer, Py_ssize_t extra) except -1:
+    """Make room for `extra` bytes behind `size`; MemoryError leaves nothing behind."""
+    if writer.capacity - writer.size >= extra:
         return 0
-    return grow_text(buffer, extra)
+    return writer.grow(extra)
 
 
 # ---- integers

@@ -1,4 +1,4 @@
-"""Bytes exactly as orjson >= 3.11.7 writes them: a growing buffer; numbers, strings and times.
+"""Bytes exactly as orjson >= 3.11.7 writes them: a growing bytes object; numbers, strings and times.
 
     reserve (once per row, for the worst case) -> writers (no checks, no calls on the usual path) -> size
 
@@ -32,8 +32,13 @@ Rejected, measured on positive prices of two decimals (3.9 ns each as it is, in 
   second form of the same rule.
 """
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdlib cimport free, realloc
+from cpython.bytes cimport PyBytes_AS_STRING, _PyBytes_Resize
+from cpython.ref cimport Py_XDECREF
+
+
+cdef extern from "Python.h":
+    const Py_ssize_t PY_SSIZE_T_MAX
+    PyObject* PyBytes_FromStringAndSize(const char* text, Py_ssize_t size) except NULL
 
 
 cdef extern from "<charconv>" namespace "std" nogil:
@@ -44,36 +49,40 @@ cdef extern from "<charconv>" namespace "std" nogil:
     to_chars_result to_chars(char* first, char* last, double value, chars_format layout) noexcept
 
 
-# ---- the buffer
+# ---- the writer
 
-cdef void init_text(TextBuffer* buffer) noexcept nogil:
-    buffer.data = NULL
-    buffer.size = buffer.capacity = 0
+cdef class ByteWriter:
+    """A growing bytes object. Written in place and handed out without a copy: a large document is touched once."""
 
+    def __dealloc__(self):
+        Py_XDECREF(self._bytes)
 
-cdef void free_text(TextBuffer* buffer) noexcept nogil:
-    free(buffer.data)
-    init_text(buffer)
+    cdef int grow(self, Py_ssize_t extra) except -1:
+        """The cold half of `reserve`: at least twice the block, so that growing costs O(1) per byte."""
+        cdef Py_ssize_t wanted = self.size + extra
+        if extra > PY_SSIZE_T_MAX // 2 - self.size:
+            raise MemoryError("the document is too large")
+        wanted = max(wanted, 2 * self.capacity, 256)
+        self.capacity = 0  # until the object is there: a failure leaves it NULL
+        if self._bytes == NULL:
+            self._bytes = PyBytes_FromStringAndSize(NULL, wanted)
+        else:
+            _PyBytes_Resize(&self._bytes, wanted)
+        self.data = PyBytes_AS_STRING(<object>self._bytes)
+        self.capacity = wanted
+        return 0
 
-
-cdef int grow_text(TextBuffer* buffer, size_t extra) noexcept nogil:
-    """The cold half of `reserve`: at least twice the block, so that growing costs O(1) per byte."""
-    cdef size_t limit = (<size_t> -1) >> 1
-    cdef size_t wanted
-    cdef char* data
-    if extra > limit - buffer.size:
-        return -1
-    wanted = buffer.size + extra
-    if wanted < buffer.capacity * 2:
-        wanted = buffer.capacity * 2
-    if wanted < 256:
-        wanted = 256
-    data = <char*> realloc(buffer.data, wanted)
-    if data == NULL:
-        return -1
-    buffer.data = data
-    buffer.capacity = wanted
-    return 0
+    cdef bytes take(self):
+        """The bytes written so far; the writer is empty afterwards."""
+        cdef bytes taken
+        reserve(self, 1)
+        _PyBytes_Resize(&self._bytes, self.size)
+        taken = <bytes>self._bytes
+        Py_XDECREF(self._bytes)
+        self._bytes = NULL
+        self.data = NULL
+        self.size = self.capacity = 0
+        return taken
 
 
 # ---- numbers
@@ -305,39 +314,26 @@ cdef char* write_string(char* out, const char* text, size_t n_bytes) noexcept no
 
 # ---- wrappers for the tests
 
-cdef bytes take(TextBuffer* buffer, char* end):
-    return PyBytes_FromStringAndSize(buffer.data, end - buffer.data)
-
-
-cdef int reserve_or_raise(TextBuffer* buffer, size_t extra) except -1:
-    if reserve(buffer, extra):
-        raise MemoryError
-    return 0
-
-
 cdef bytes dumps_array(const double[::1] values, int hint, bint volumes):
-    cdef TextBuffer buffer
+    cdef ByteWriter writer = ByteWriter()
     cdef char* out
     cdef Py_ssize_t i
-    init_text(&buffer)
-    try:
-        reserve_or_raise(&buffer, values.shape[0] * (F64_BYTES + 1) + 2)
-        out = buffer.data
-        out[0] = c"["
+    reserve(writer, values.shape[0] * (F64_BYTES + 1) + 2)
+    out = writer.data
+    out[0] = c"["
+    out += 1
+    for i in range(values.shape[0]):
+        if volumes:
+            out = write_volume(out, values[i], &hint)
+        else:
+            out = write_f64(out, values[i], &hint)
+        out[0] = c","
         out += 1
-        for i in range(values.shape[0]):
-            if volumes:
-                out = write_volume(out, values[i], &hint)
-            else:
-                out = write_f64(out, values[i], &hint)
-            out[0] = c","
-            out += 1
-        if values.shape[0]:
-            out -= 1
-        out[0] = c"]"
-        return take(&buffer, out + 1)
-    finally:
-        free_text(&buffer)
+    if values.shape[0]:
+        out -= 1
+    out[0] = c"]"
+    writer.size = out + 1 - writer.data
+    return writer.take()
 
 
 def dumps_f64_array(const double[::1] values, int hint=2):
@@ -362,14 +358,11 @@ def dumps_u64(uint64_t x):
 
 def dumps_str(str text):
     """A JSON string; UnicodeEncodeError for a lone surrogate."""
-    cdef TextBuffer buffer
+    cdef ByteWriter writer = ByteWriter()
     cdef bytes utf8 = text.encode()
-    init_text(&buffer)
-    try:
-        reserve_or_raise(&buffer, STRING_BYTES + STRING_FACTOR * <size_t> len(utf8))
-        return take(&buffer, write_string(buffer.data, utf8, len(utf8)))
-    finally:
-        free_text(&buffer)
+    reserve(writer, STRING_BYTES + STRING_FACTOR * len(utf8))
+    writer.size = write_string(writer.data, utf8, len(utf8)) - writer.data
+    return writer.take()
 
 
 def format_iso(int64_t ts_ns, int64_t utc_offset_ns):
