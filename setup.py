@@ -14,7 +14,7 @@ import sys
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-MODULES = ["_status", "_grid", "_ring", "_gaps", "_aggregate", "_symbol", "_store", "_text", "_json"]
+MODULES = ["_status", "_grid", "_ring", "_gaps", "_aggregate", "_symbol", "_layout", "_store", "_text", "_json"]
 
 
 def switch(name: str) -> bool:

@@ -1,9 +1,5 @@
 """Owners of native state, and the `def` wrappers around it.
 
-A SymbolCore owns one block of memory (a NumPy array) and lays the base ring, the levels and the trackers over it:
-
-    [ base columns | base ranges | level 0 columns | level 0 ranges | level 1 ... | Level structs ]
-
 Series are numbered: 0 is the base, 1 .. the derived intervals shown, in the order of `intervals`. The session bar is
 always maintained; it is a numbered series only where "1d" was asked for.
 
@@ -21,17 +17,18 @@ import numpy as np
 from sessiondata.errors import BarTypeError, SessionStateError
 from sessiondata.times import to_ns
 
-from sessiondata._aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_init
-from sessiondata._gaps cimport gaps_count, gaps_init, gaps_list, gaps_max_ranges, gaps_present
+from sessiondata._aggregate cimport Level
+from sessiondata._gaps cimport gaps_count, gaps_list, gaps_present
 from sessiondata._grid cimport (
-    GridData, Region, SlotTable, expected_at, find_region, ordinal_start, slot_start_in,
+    GridData, Region, expected_at, find_region, ordinal_start, slot_start_in,
 )
-from sessiondata._ring cimport Bar, ring_bytes, ring_find, ring_init, ring_oldest, ring_read
+from sessiondata._layout cimport lay_out, series_gaps, series_ring
+from sessiondata._ring cimport Bar, ring_find, ring_oldest, ring_read
 from sessiondata._status cimport (
     CORRECTED, ERR_NAT, ERR_NO_SESSION, ERR_TS_RANGE, N_REASONS, STORED, Offence, raise_status, reason_index,
 )
 from sessiondata._symbol cimport (
-    MAX_LEVELS, check_bar, check_rows, check_values, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_start,
+    check_bar, check_rows, check_values, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_start,
 )
 from sessiondata._time cimport NAT
 
@@ -128,30 +125,8 @@ cdef class SymbolCore:
 
     def start(self, Grid grid not None):
         """Allocate everything for a session and begin it empty."""
-        cdef list steps = [step for step in self.steps_ns[1:] if step]
-        cdef list tables = [self.steps_ns[0], *steps, 0]  # trackers: base, intraday levels, session bar
-        cdef list capacities = [self._capacity or grid.possible_slots(self.steps_ns[0])]
-        cdef Py_ssize_t n_levels = len(steps) + 2, i, at, size
-        if n_levels > MAX_LEVELS:
-            raise ValueError(f"at most {MAX_LEVELS - 2} derived intervals")
-        capacities += [grid.possible_slots(step) for step in steps] + [1, 1]
-        size = 64 + _round_up(n_levels * <Py_ssize_t>sizeof(Level))
-        size += sum([ring_bytes(capacity, i == 0, i > 0) for i, capacity in enumerate(capacities)])
-        size += sum([_range_bytes(grid.table(step)) for step in tables])
-        cdef uint8_t[::1] memory = np.empty(size, np.uint8)
-        cdef uint8_t* base = &memory[0]
-        base += _round_up(<Py_ssize_t>base) - <Py_ssize_t>base
-        self.symbol.levels, self.symbol.n_levels = <Level*>base, <int32_t>n_levels
-        at = _round_up(n_levels * <Py_ssize_t>sizeof(Level))
-        for i in range(n_levels):
-            _init_level(&self.symbol, i, steps)
-        for i in range(n_levels + 1):
-            ring_init(_ring(&self.symbol, i), base + at, capacities[i], i == 0, i > 0)
-            at += ring_bytes(capacities[i], i == 0, i > 0)
-        for i in range(len(tables)):
-            gaps_init(_gaps(&self.symbol, i), grid.table(tables[i]), <int32_t*>(base + at))
-            at += _range_bytes(grid.table(tables[i]))
-        self.grid, self._memory, self._columns = grid, memory, [None] * len(self.intervals)
+        self._memory = lay_out(&self.symbol, grid, self.steps_ns, self._capacity)
+        self.grid, self._columns = grid, [None] * len(self.intervals)
         self.session_id += 1
         symbol_start(&self.symbol, &grid.data)
 
@@ -174,16 +149,16 @@ cdef class SymbolCore:
             raise SessionStateError(f"symbol {self.name!r} was removed from its store and takes no bars")
 
     cdef Ring* ring(self, Py_ssize_t k) noexcept nogil:
-        return _ring(&self.symbol, k)
+        return series_ring(&self.symbol, k)
 
     cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil:
-        return _gaps(&self.symbol, k)
+        return series_gaps(&self.symbol, k)
 
     def columns(self, Py_ssize_t k):
         """Arrays (ts, open, high, low, close, volume, n_base or None) over the whole ring of series `k`.
 
         Read-only, and no user can make them writable: they are made from a read-only memoryview. Rows `rows(k)` are live."""
-        cdef Ring* ring = _ring(&self.symbol, k)
+        cdef Ring* ring = series_ring(&self.symbol, k)
         cdef Py_ssize_t length, start = <Py_ssize_t>ring.ts - <Py_ssize_t>&self._memory[0]
         cdef Py_ssize_t stride = <Py_ssize_t>ring.open - <Py_ssize_t>ring.ts
         if self._columns[k] is None:
@@ -202,7 +177,7 @@ cdef class SymbolCore:
         if self.symbol.grid == NULL:
             return 0, 0
         for k in range(self.symbol.n_levels + 1):
-            ring = _ring(&self.symbol, k)
+            ring = series_ring(&self.symbol, k)
             rows += (ring.next_seq - ring_oldest(ring)) * (48 if k == 0 else 52)
         return self._memory.shape[0], rows
 
@@ -361,7 +336,7 @@ cdef class SymbolCore:
 
     def rows(self, Py_ssize_t k):
         """(first, stop, sequence of the first) of the live rows of series `k`: positions in `columns(k)`."""
-        cdef Ring* ring = _ring(&self.symbol, k)
+        cdef Ring* ring = series_ring(&self.symbol, k)
         if self.symbol.grid == NULL:
             return 0, 0, 0
         cdef int64_t oldest = ring_oldest(ring)
@@ -369,31 +344,31 @@ cdef class SymbolCore:
 
     def count(self, Py_ssize_t k):
         """Live rows of series `k`."""
-        cdef Ring* ring = _ring(&self.symbol, k)
+        cdef Ring* ring = series_ring(&self.symbol, k)
         return 0 if self.symbol.grid == NULL else ring.next_seq - ring_oldest(ring)
 
     def total_count(self, Py_ssize_t k):
         """Rows ever added to series `k` in this session."""
-        return 0 if self.symbol.grid == NULL else _ring(&self.symbol, k).next_seq
+        return 0 if self.symbol.grid == NULL else series_ring(&self.symbol, k).next_seq
 
     def find(self, Py_ssize_t k, int64_t ts_ns):
         """Position among the live rows of the first one at or after `ts_ns`."""
-        cdef Ring* ring = _ring(&self.symbol, k)
+        cdef Ring* ring = series_ring(&self.symbol, k)
         return 0 if self.symbol.grid == NULL else ring_find(ring, ts_ns) - ring_oldest(ring)
 
     def moves(self, Py_ssize_t k):
         """How often rows of series `k` changed places because of a late one."""
-        return 0 if self.symbol.grid == NULL else _ring(&self.symbol, k).n_moves
+        return 0 if self.symbol.grid == NULL else series_ring(&self.symbol, k).n_moves
 
     def bar(self, Py_ssize_t k, Py_ssize_t i):
         """Row `i` of the live rows (0 the oldest; must exist) as (ts, open, high, low, close, volume, n_base)."""
-        cdef Ring* ring = _ring(&self.symbol, k)
+        cdef Ring* ring = series_ring(&self.symbol, k)
         cdef Bar row
         ring_read(ring, ring_oldest(ring) + i, &row)
         return row.ts, row.open, row.high, row.low, row.close, row.volume, row.n_base
 
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil:
-        return k > 0 and self.symbol.grid != NULL and _ring(&self.symbol, k).next_seq > 0 and (
+        return k > 0 and self.symbol.grid != NULL and series_ring(&self.symbol, k).next_seq > 0 and (
             symbol_as_of(&self.symbol) < self.symbol.levels[k - 1].slot_stop)
 
     def forming(self, Py_ssize_t k):
@@ -404,21 +379,21 @@ cdef class SymbolCore:
         """(present, expected) slots of series `k` that are over."""
         if self.symbol.grid == NULL:
             return 0, 0
-        cdef Gaps* gaps = _gaps(&self.symbol, k)
+        cdef Gaps* gaps = series_gaps(&self.symbol, k)
         cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&self.symbol))
         return gaps_present(gaps, expected), expected
 
     def gap_count(self, Py_ssize_t k):
         if self.symbol.grid == NULL:
             return 0
-        cdef Gaps* gaps = _gaps(&self.symbol, k)
+        cdef Gaps* gaps = series_gaps(&self.symbol, k)
         return gaps_count(gaps, expected_at(gaps.table, symbol_as_of(&self.symbol)))
 
     def gaps(self, Py_ssize_t k):
         """List of (start_ns, end_ns, bar_count), ascending; both ends are starts of missing slots."""
         if self.symbol.grid == NULL:
             return []
-        cdef Gaps* gaps = _gaps(&self.symbol, k)
+        cdef Gaps* gaps = series_gaps(&self.symbol, k)
         cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&self.symbol))
         cdef int32_t n = gaps_count(gaps, expected), i
         if n == 0:
@@ -504,31 +479,3 @@ def append_slice(list cores, const int64_t[::1] ts, const double[::1] open, cons
         status = symbol_append(&core.symbol, &bar)
         changed += STORED <= status <= CORRECTED
     return changed
-
-
-cdef inline Ring* _ring(Symbol* symbol, Py_ssize_t k) noexcept nogil:
-    return &symbol.base if k == 0 else &symbol.levels[k - 1].ring
-
-
-cdef inline Gaps* _gaps(Symbol* symbol, Py_ssize_t k) noexcept nogil:
-    return &symbol.gaps if k == 0 else &symbol.levels[k - 1].gaps
-
-
-cdef inline Py_ssize_t _round_up(Py_ssize_t size) noexcept nogil:
-    return (size + 63) // 64 * 64
-
-
-cdef Py_ssize_t _range_bytes(const SlotTable* table) noexcept nogil:
-    return _round_up(2 * gaps_max_ranges(table) * <Py_ssize_t>sizeof(int32_t))
-
-
-cdef int _init_level(Symbol* symbol, Py_ssize_t i, list steps) except -1:
-    """Kind and parent of level `i`: intraday intervals in ascending order, then the session bar, then the extended one."""
-    cdef Py_ssize_t parent = len(steps) - 1 if i >= len(steps) else i - 1
-    cdef int64_t step = steps[i] if i < len(steps) else 0
-    if step:
-        while parent >= 0 and step % <int64_t>steps[parent]:
-            parent -= 1
-    kind = INTRADAY if step else DAY if i == len(steps) else EXTENDED
-    level_init(&symbol.levels[i], kind, <int32_t>parent, step, symbol.step_ns)
-    return 0

@@ -1,0 +1,21 @@
+# Where the parts of a symbol lie in its one block of memory.
+
+from libc.stdint cimport int64_t, uint8_t
+
+from sessiondata._gaps cimport Gaps
+from sessiondata._grid cimport Grid
+from sessiondata._ring cimport Ring
+from sessiondata._symbol cimport Symbol
+
+
+cdef inline Ring* series_ring(Symbol* symbol, Py_ssize_t k) noexcept nogil:
+    """Ring of series `k`: 0 is the base, k > 0 level k - 1."""
+    return &symbol.base if k == 0 else &symbol.levels[k - 1].ring
+
+
+cdef inline Gaps* series_gaps(Symbol* symbol, Py_ssize_t k) noexcept nogil:
+    """Tracker of series `k`."""
+    return &symbol.gaps if k == 0 else &symbol.levels[k - 1].gaps
+
+
+cdef uint8_t[::1] lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity)

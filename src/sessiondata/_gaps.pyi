@@ -1,0 +1,12 @@
+# Types of the compiled module; docstrings stand in ext/sessiondata/_gaps.pyx.
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from sessiondata._grid import Grid
+
+_Ints: TypeAlias = npt.NDArray[np.int64]
+
+def find_gaps_i64(ts_ns: _Ints, grid: Grid, step_ns: int, as_of: int | None = None) -> tuple[_Ints, _Ints, _Ints]: ...
+def count_present_i64(ts_ns: _Ints, grid: Grid, step_ns: int, as_of: int | None = None) -> tuple[int, int]: ...
