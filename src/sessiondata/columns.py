@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,11 @@ __all__ = ["bar_columns"]
 
 _NAMES = ("open", "high", "low", "close", "volume")
 
+_Floats: TypeAlias = npt.NDArray[np.float64]
+BarColumns: TypeAlias = tuple[npt.NDArray[np.int64], _Floats, _Floats, _Floats, _Floats, _Floats]
 
-def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = None) -> tuple[npt.NDArray[Any], ...]:
+
+def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = None) -> BarColumns:
     """Time and value columns as contiguous native int64 and float64 arrays of one length.
 
     Parameters
@@ -57,12 +60,12 @@ def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = N
                 "all columns must have the length of the time column",
                 symbol=symbol, value=f"{name}: {len(column)}, time: {len(times)}", code="ERR_LENGTH",
             )  # fmt: skip
-    return (times, *columns)
+    return cast("BarColumns", (times, *columns))
 
 
-def _floats(column: Any, name: str, symbol: str | None) -> npt.NDArray[np.float64]:
+def _floats(column: Any, name: str, symbol: str | None) -> _Floats:
     if isinstance(column, np.ma.MaskedArray):
-        column = column.astype(np.float64).filled(np.nan)  # a masked value is not a number; the check names its row
+        column = np.ma.filled(column.astype(np.float64), np.nan)  # a masked value is not a number; the check names its row
     elif hasattr(column, "to_numpy"):
         column = _to_numpy(column)
     array = np.asarray(column)

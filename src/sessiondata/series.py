@@ -280,10 +280,11 @@ class BarSeries(_Columns):
         *values, n_base = self._core.bar(self._k, i)
         return self._make_bar(self._core.grid, tuple(values), n_base if self._k else 1)
 
-    def _make_bar(self, grid: Grid, values: tuple[Any, ...], n_base: int) -> Bar:
+    def _make_bar(self, grid: Grid | None, values: tuple[Any, ...], n_base: int) -> Bar:
+        assert grid is not None  # where there is a row there is a session
         n_expected = grid.base_slots(values[0], self._core.steps_ns[self._k], self._core.steps_ns[0])
         forming = self.forming and values[0] >= self._core.bar(self._k, len(self) - 1)[0]
-        return Bar(*values, forming, n_expected == 0, n_base, n_expected)
+        return Bar._make((*values, forming, n_expected == 0, n_base, n_expected))
 
     def __iter__(self) -> Iterator[Bar]:
         return iter(self.window(0, len(self)))
