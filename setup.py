@@ -1,27 +1,29 @@
 """Build of the compiled modules; all metadata stands in pyproject.toml.
 
-Switches (environment variables set to 1):
+Switches (environment variables set to 1); each combination builds in a folder of its own below build/:
 
-* ``SESSIONDATA_DEBUG``     bounds checks, assertions on, no optimisation
+* ``SESSIONDATA_DEBUG``     bounds checks, assertions on, little optimisation
 * ``SESSIONDATA_SANITIZE``  address and undefined-behaviour sanitizers (overflow made visible by -fno-wrapv)
 * ``SESSIONDATA_COVERAGE``  line tracing of the Cython sources
-* ``SESSIONDATA_WERROR``    C compiler warnings and Cython performance hints are errors (CI)
+* ``SESSIONDATA_WERROR``    C++ compiler warnings are errors (.ci/run also fails on Cython's performance hints)
 """
 
 import os
+import shutil
 import sys
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
 
 MODULES = ["_status", "_grid", "_ring", "_gaps", "_aggregate", "_symbol", "_layout", "_store", "_text", "_json"]
+SWITCHES = ["DEBUG", "SANITIZE", "COVERAGE", "WERROR"]
+SHARED = "sessiondata._cyutility"  # Cython's memoryview code, once instead of in every module
 
-
-def switch(name: str) -> bool:
-    return os.environ.get(f"SESSIONDATA_{name}", "0") not in ("", "0")
-
-
-DEBUG, SANITIZE, COVERAGE, WERROR = map(switch, ("DEBUG", "SANITIZE", "COVERAGE", "WERROR"))
+on = [name for name in SWITCHES if os.environ.get(f"SESSIONDATA_{name}", "0") not in ("", "0")]
+build_base = "build/" + ("-".join(on).lower() or "release")
+DEBUG, SANITIZE, COVERAGE, WERROR = (name in on for name in SWITCHES)
 
 directives = {
     "language_level": 3,
@@ -45,28 +47,31 @@ else:
         link_args += flags
     if WERROR:
         compile_args += ["-Wall", "-Werror", "-Wno-unused-function"]
-macros = [("CYTHON_TRACE", "1")] if COVERAGE else []
-if DEBUG:
-    macros.append(("SESSIONDATA_DEBUG", "1"))
+macros = [("CYTHON_TRACE", "1")] * COVERAGE + [("SESSIONDATA_DEBUG", "1")] * DEBUG
+options = {"extra_compile_args": compile_args, "extra_link_args": link_args, "define_macros": macros}
 
-extensions = [
-    Extension(
-        f"sessiondata.{name}",
-        [f"ext/sessiondata/{name}.pyx"],
-        language="c++",
-        extra_compile_args=compile_args,
-        extra_link_args=link_args,
-        define_macros=macros,
-    )
-    for name in MODULES
-    if os.path.exists(f"ext/sessiondata/{name}.pyx")
-]
+
+class build_py_with_pxd(build_py):  # noqa: N801
+    """Also installs the .pxd files, so that other packages can cimport; sources stay out."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            for pxd in Path("ext/sessiondata").glob("*.pxd"):
+                shutil.copy(pxd, Path(self.build_lib, "sessiondata"))
+
+
+extensions = [Extension(f"sessiondata.{m}", [f"ext/sessiondata/{m}.pyx"], language="c++", **options) for m in MODULES]
+options["extra_compile_args"] = [arg for arg in compile_args if "std" not in arg]
+extensions.append(Extension(SHARED, ["ext/sessiondata/_cyutility.c"], **options))  # written by Cython, in C
 setup(
     ext_modules=cythonize(
         extensions,
         include_path=["ext"],
-        build_dir="build/cython",
+        build_dir=f"{build_base}/cython",
         compiler_directives=directives,
-        shared_utility_qualified_name=None,
-    )
+        shared_utility_qualified_name=SHARED,
+    ),
+    cmdclass={"build_py": build_py_with_pxd},
+    options={"build": {"build_base": build_base}, "build_ext": {"parallel": os.cpu_count()}},
 )
