@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 import sessiondata as sd
 from worlds import SHAPES, World, bad_values, configurations, exact, step_of, timestamps, values
 
+FAR_AWAY = (-(2**63), 1 - 2**63, 2**63 - 1, 2**63 - 10**12, 0, 4 * 10**18, -(9 * 10**18))
 NAMES = ("AAA", 'q"\\\n', "ünï")
 
 
@@ -62,7 +63,7 @@ class StoreLife(RuleBasedStateMachine):
         self.world.append(self.name(i), data.draw(timestamps(self.shape)), bar)
         assert exact(self.world.data.to_dict()) == before
 
-    @rule(i=st.integers(0, 2), bar=values(), ts=st.sampled_from([-(2**63), 2**63 - 1, 2**63 - 10**12, 0, 4 * 10**18]))
+    @rule(i=st.integers(0, 2), bar=values(), ts=st.sampled_from(FAR_AWAY))
     def append_far_away(self, i: int, ts: int, bar: tuple[float, ...]) -> None:
         self.world.append(self.name(i), ts, bar)
         self.world.same()
@@ -102,6 +103,7 @@ class StoreLife(RuleBasedStateMachine):
         name = self.name(i)
         rows = data.draw(st.lists(st.tuples(timestamps(self.shape), values()), max_size=25))
         rows += [(data.draw(timestamps(self.shape)), bar) for bar in bad]
+        rows += [(ts, (1.0, 1.0, 1.0, 1.0, 1.0)) for ts in data.draw(st.lists(st.sampled_from(FAR_AWAY), max_size=2))]
         rows = data.draw(st.permutations(rows))
         before = exact(self.world.data.to_dict())
         self.world.extend(name, [(ts, *bar) for ts, bar in rows], on_bad)
@@ -184,3 +186,12 @@ def test_law_5_windows_are_views_and_know_when_they_are_overwritten(configuratio
             moved = series._core.moves(series._k) > 0
             overwritten = series.total_count > len(series)
             assert moved or overwritten
+
+
+def test_order_of_a_batch_is_judged_without_overflow() -> None:
+    """A time so far before the session that its distance to the next row does not fit in int64 is still out of order."""
+    world = World("plain", "1m", ("5m", "1d"), None)
+    world.register("SPY")
+    start, bar = SHAPES["plain"][2][0][0], (1.0, 2.0, 0.5, 1.5, 10.0)
+    world.extend("SPY", [(start, *bar), (-(9 * 10**18), *bar)])
+    world.same()

@@ -12,7 +12,7 @@ Invariants (`symbol_check`): those of the ring, the trackers and the levels; las
 next_slot_ts, where set, is the slot after the newest on-slot row and gaps.frontier its ordinal.
 """
 
-from libc.stdint cimport INT64_MAX, INT64_MIN
+from libc.stdint cimport INT64_MAX, INT64_MIN, uint64_t
 
 from sessiondata._aggregate cimport INTRADAY, Columns, level_extend, level_rebuild, ring_columns
 from sessiondata._gaps cimport gaps_check, gaps_mark_run, run_length
@@ -24,6 +24,15 @@ from sessiondata._status cimport (
     CORRECTED, ERR_LATER_SESSION, ERR_NAT, ERR_TS_RANGE, LATE, OTHER_SESSION, REPEATED, TOO_OLD,
 )
 from sessiondata._time cimport NAT
+
+
+cdef extern from *:
+    """
+    #include <cstdint>
+    #include <cstring>
+    static inline std::uint64_t sd_double_bits(double x) { std::uint64_t bits; std::memcpy(&bits, &x, 8); return bits; }
+    """
+    uint64_t double_bits "sd_double_bits"(double x) noexcept nogil
 
 
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
@@ -147,38 +156,49 @@ cdef void _insert(Symbol* symbol, const Region* region, int64_t seq, const Bar* 
         symbol.counters.off_grid += 1
 
 
+cdef inline uint64_t _suspicion(uint64_t open, uint64_t high, uint64_t low, uint64_t close, uint64_t volume,
+                                uint64_t spread, uint64_t ts, uint64_t span_start, uint64_t span_stop) noexcept nogil:
+    """A word whose top bit is set if a row may break a rule, from the bits of its doubles.
+
+    Adding one to an exponent of all ones (infinity, NaN) carries into the sign. A spread or volume of -0.0, and a row before
+    the span, are suspicious without being wrong. Only additions, ANDs and ORs: SSE2, which every x86-64 has, can do
+    these on 64 bits, but no comparison."""
+    cdef uint64_t exponent = 0x7FF0000000000000, one = 0x0010000000000000
+    return (((open & exponent) + one) | ((high & exponent) + one) | ((low & exponent) + one)
+            | ((close & exponent) + one) | ((volume & exponent) + one)
+            | spread | volume | (span_stop - 1 - ts) | (ts - span_start))
+
+
 cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* open, const double* high,
                         const double* low, const double* close, const double* volume, int64_t n,
                         int* out_status, bint* out_in_order) noexcept nogil:
     """First row that breaks a rule (out_status says which), or -1; and whether the rows are newer than all and ascending."""
     cdef int64_t i = 0, j, stop
-    cdef int64_t span_stop = symbol.grid.span_stop, last = symbol.last_ts
-    cdef double sum_
-    cdef int bad, disorder = 0
+    cdef uint64_t suspicion, disorder = 0
+    cdef uint64_t span_start = <uint64_t>symbol.grid.span_start, span_stop = <uint64_t>symbol.grid.span_stop
+    cdef bint in_order = n == 0 or ts[0] > symbol.last_ts
     cdef Bar bar
     out_status[0] = 0
     while i < n:
         stop = i + 256 if i + 256 < n else n
-        # Whole blocks without a branch, so that the compiler may use vectors; a bad block is then looked at row by row.
-        bad = 0
+        # Whole blocks without a branch, so that the compiler uses vectors; a suspicious block is looked at row by row.
+        suspicion = 0
         for j in range(i, stop):
-            sum_ = ((open[j] - open[j]) + (high[j] - high[j]) + (low[j] - low[j]) + (close[j] - close[j])
-                    + (volume[j] - volume[j]))
-            bad |= (not sum_ == 0.0) | (high[j] < low[j]) | (volume[j] < 0.0)
-        for j in range(i, stop):
-            bad |= (ts[j] >= span_stop) | (ts[j] == NAT)
-        disorder |= ts[i] <= last
-        for j in range(i + 1, stop):
-            disorder |= ts[j] <= ts[j - 1]
-        last = ts[stop - 1]
-        if bad:
+            suspicion |= _suspicion(double_bits(open[j]), double_bits(high[j]), double_bits(low[j]),
+                                    double_bits(close[j]), double_bits(volume[j]), double_bits(high[j] - low[j]),
+                                    <uint64_t>ts[j], span_start, span_stop)
+        for j in range(i + (i == 0), stop):
+            disorder |= <uint64_t>ts[j] - <uint64_t>ts[j - 1] - 1
+        if suspicion >> 63:
             for j in range(i, stop):
+                if j > 0 and ts[j] <= ts[j - 1]:
+                    disorder = <uint64_t>1 << 63  # the difference of a time far before the span may have wrapped
                 bar = Bar(ts[j], open[j], high[j], low[j], close[j], volume[j], 0)
                 out_status[0] = check_bar(symbol, &bar)
                 if out_status[0]:
                     return j
         i = stop
-    out_in_order[0] = not disorder
+    out_in_order[0] = in_order and not disorder >> 63
     return -1
 
 
