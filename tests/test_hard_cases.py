@@ -565,6 +565,20 @@ def test_the_close_label_at_an_early_close_before_lunch_names_the_short_slot_too
     assert [(t - start) // MINUTE for t in hk.bars_base.timestamp.tolist()] == [120, 210]
 
 
+def test_a_first_bar_with_a_close_label_starts_the_session_that_its_open_lies_in() -> None:
+    midnight = utc("2024-03-12T00:00:00+00:00")
+    for close in (midnight, midnight + 30 * SECOND):  # the bar of 23:59, and one off the grid that begins at 23:59:30
+        for batch in (False, True):
+            data = sd.SessionData(None, "1m", (), label="close")
+            coin = data.register_symbol("BTC")
+            if batch:
+                coin.extend([close], *([x] for x in BAR))
+            else:
+                coin.append(close, *BAR)
+            assert data.session_date == dt.date(2024, 3, 11)
+            assert coin.bars_base.timestamp.tolist() == [close - MINUTE]
+
+
 # --- now --------------------------------------------------------------------------------------------------------------
 
 

@@ -65,7 +65,8 @@ def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = N
 
 def _floats(column: Any, name: str, symbol: str | None) -> _Floats:
     if isinstance(column, np.ma.MaskedArray):
-        column = np.ma.filled(column.astype(np.float64), np.nan)  # a masked value is not a number; the check names its row
+        # A masked value is not a number; the check names its row.
+        column = np.ma.filled(column.astype(np.float64), np.nan)
     elif hasattr(column, "to_numpy"):
         column = _to_numpy(column)
     array = np.asarray(column)

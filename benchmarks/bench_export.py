@@ -1,0 +1,123 @@
+"""The complete document as bytes, per row of it: every interval of every symbol, with gaps, quality and metrics."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any, NamedTuple
+
+import pytest
+
+import sessiondata as sd
+from benchmarks import data, ours, peers
+
+
+class Export(NamedTuple):
+    row: str
+    title: str
+    store: sd.SessionData
+    days: dict[str, data.Day]
+
+    @property
+    def items(self) -> int:
+        """Rows of the document."""
+        return sum(len(symbol.bars(name)) for symbol in self.store.symbols.values() for name in symbol.intervals)
+
+
+def of_days(name: str, title: str, days: dict[str, data.Day]) -> Export:
+    first = next(iter(days.values()))
+    store = sd.SessionData(ours.CALENDAR, first.base, data.DERIVED)
+    store.start_session(first.date)
+    for symbol, day in days.items():
+        store.register_symbol(symbol).extend(*day.columns)
+    return Export(f"export/{name}", f"One row of the complete document: {title}", store, days)
+
+
+@cache
+def many_symbols() -> Export:
+    days = {f"S{seed:03}": data.minutes(seed) for seed in range(50)}
+    return of_days("50-symbols", "50 symbols, 390 bars of 1m each", days)
+
+
+@cache
+def one_symbol() -> Export:
+    return of_days("seconds", data.seconds().title, {"SPY": data.seconds()})
+
+
+@cache
+def with_holes() -> Export:
+    return of_days("seconds-holes", data.seconds_with_holes().title, {"SPY": data.seconds_with_holes()})
+
+
+@cache
+def spy() -> Export | None:
+    day = data.spy_seconds()
+    return None if day is None else of_days("spy", day.title, {"SPY": day})
+
+
+each_export = pytest.mark.parametrize(
+    "export", [many_symbols, one_symbol, with_holes, spy], indirect=True, ids=lambda maker: maker.__name__
+)
+
+
+@pytest.fixture
+def export(request: pytest.FixtureRequest) -> Export:
+    made = request.param()
+    if made is None:
+        pytest.skip("the sample data with SPY's seconds is not there")
+    return made
+
+
+@each_export
+def test_sessiondata(export, timed):
+    assert json.loads(export.store.to_json()) == export.store.to_dict(), "contestants disagree on the document"
+    timed(export.row, export.title, "sessiondata", export.items, export.store.to_json)
+
+
+@each_export
+def test_orjson_of_ready_rows(export, timed):
+    orjson = pytest.importorskip("orjson", reason="orjson is not installed")
+    document = export.store.to_dict()
+    assert orjson.dumps(document) == export.store.to_json(), "contestants disagree on the document"
+    timed(export.row, export.title, "orjson, rows ready", export.items, lambda: orjson.dumps(document))
+
+
+@each_export
+def test_msgspec_of_ready_rows(export, timed):
+    msgspec = pytest.importorskip("msgspec", reason="msgspec is not installed")
+    document = export.store.to_dict()
+    encode = msgspec.json.Encoder().encode
+    assert encode(document) == export.store.to_json(), "contestants disagree on the document"
+    timed(export.row, export.title, "msgspec, rows ready", export.items, lambda: encode(document))
+
+
+@each_export
+def test_json_of_ready_rows(export, timed):
+    document = export.store.to_dict()
+
+    def run() -> bytes:
+        return json.dumps(document, separators=(",", ":")).encode()
+
+    assert run() == export.store.to_json(), "contestants disagree on the document"
+    timed(export.row, export.title, "json of the standard library, rows ready", export.items, run)
+
+
+@each_export
+def test_orjson_of_columns(export, timed):
+    pytest.importorskip("orjson", reason="orjson is not installed")
+    columns: dict[tuple[str, str], Any] = {
+        (name, interval): bars
+        for name, symbol in export.store.symbols.items()
+        for interval, bars in ours.bars_of(symbol).items()
+    }
+    run = peers.orjson_from_columns(export.store.to_dict(), columns)
+    assert run() == export.store.to_json(), "contestants disagree on the document"
+    timed(export.row, export.title, "orjson, rows built from columns", export.items, run)
+
+
+@each_export
+def test_object_model(export, timed):
+    pytest.importorskip("orjson", reason="orjson is not installed")
+    model, sequence = ours.model_of(export.days), export.store.sequence
+    assert model.to_json(sequence) == export.store.to_json(), "contestants disagree on the document"
+    timed(export.row, export.title, "object model: dicts and orjson", export.items, lambda: model.to_json(sequence))

@@ -1,0 +1,92 @@
+"""Many bars by one call: stored, four derived intervals, gaps, quality, metrics. Frames do the derived bars only."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import data, ours, peers
+
+DAYS = (data.minutes, data.seconds, data.seconds_with_holes, data.spy_seconds)
+each_day = pytest.mark.parametrize("day", DAYS, indirect=True, ids=lambda maker: maker.__name__)
+
+
+def row_of(day: data.Day) -> tuple[str, str]:
+    return f"extend/{day.name}", f"One bar of arrays: {day.title} in one call"
+
+
+@each_day
+def test_sessiondata(day, timed):
+    _, spy = ours.fill(day)
+    model = ours.model_of({"SPY": day}).symbols["SPY"]
+    model.refresh()
+    ours.same_bars(ours.bars_of(spy), ours.model_bars(model))
+    ours.same_gaps(ours.gaps_of(spy), ours.model_gaps(model))
+
+    def setup():
+        return ours.new_store(day)[1].extend, *day.columns
+
+    timed(*row_of(day), "sessiondata", len(day), lambda extend, *columns: extend(*columns), setup=setup)
+
+
+def test_untouched_memory(timed):
+    """A process's first session: nobody has touched the store's memory, so the system hands out each page of it."""
+    day = data.seconds()
+    kept = []
+
+    def setup():
+        kept.append(ours.new_store(day)[1])
+        return kept[-1].extend, *day.columns
+
+    timed(
+        *row_of(day), "sessiondata, memory never touched", len(day), lambda extend, *columns: extend(*columns),
+        setup=setup, yardstick=True, note="includes the system's page faults",
+    )  # fmt: skip
+
+
+@each_day
+def test_numba(day, timed):
+    numba_loop = pytest.importorskip("benchmarks.numba_loop", reason="numba is not installed")
+    _, spy = ours.fill(day)
+    arrays = numba_loop.new_arrays(day)
+    assert numba_loop.extend(*arrays, *day.columns) == len(day)
+    ours.same_bars(ours.bars_of(spy), numba_loop.derived_bars(arrays))
+    tallies = {name: (spy.bars(name).gap_count, spy.bars(name).missing) for name in spy.intervals}
+    assert numba_loop.missing(day, arrays) == tallies, "contestants disagree on what is missing"
+
+    def setup():
+        return *numba_loop.new_arrays(day), *day.columns
+
+    timed(*row_of(day), "numba loop", len(day), numba_loop.extend, setup=setup)
+
+
+@each_day
+def test_polars(day, timed):
+    pytest.importorskip("polars", reason="polars is not installed")
+    run = peers.polars_bars(day)
+    ours.same_bars(ours.bars_of(ours.fill(day)[1]), peers.frame_bars(run()))
+    timed(*row_of(day), "polars group_by_dynamic", len(day), run, note="derived bars only")
+
+
+@each_day
+def test_pandas(day, timed):
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    run = peers.pandas_bars(day)
+    ours.same_bars(ours.bars_of(ours.fill(day)[1]), peers.frame_bars(run()))
+    timed(*row_of(day), "pandas resample", len(day), run, note="derived bars only")
+
+
+@each_day
+def test_object_model(day, timed):
+    def setup():
+        return (ours.new_model(day, eager=False),)
+
+    def run(model):
+        for row in day.object_rows:
+            model.add_bar(*row)
+        model.refresh()
+        return model
+
+    spy, model = ours.fill(day)[1], run(*setup())
+    ours.same_bars(ours.bars_of(spy), ours.model_bars(model))
+    ours.same_gaps(ours.gaps_of(spy), ours.model_gaps(model))
+    timed(*row_of(day), "object model, gaps once at the end", len(day), run, setup=setup)

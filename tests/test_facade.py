@@ -1,0 +1,880 @@
+"""The public names that users know: rows, windows, gaps, pins, metrics, counters, and what outlives a store.
+
+Numbers are those of ten plain bars; what the store computes is the business of the law and hard-case tests.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numba
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import sessiondata as sd
+from worlds import HOUR, MINUTE, utc
+
+CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
+DATE = "2024-03-12"
+OPEN = utc("2024-03-12T09:30:00-04:00")
+ZONE = ZoneInfo("America/New_York")
+
+
+def new_store(derived: tuple[str, ...] = ("5m", "15m", "1h", "1d"), **options: Any) -> sd.SessionData:
+    data = sd.SessionData(CALENDAR, "1m", derived, **options)
+    data.start_session(DATE)
+    return data
+
+
+def feed(symbol: sd.SymbolSessionData, slots: Any) -> None:
+    for i in slots:
+        symbol.append(OPEN + i * MINUTE, 100.0 + i, 101.0 + i, 99.0 + i, 100.5 + i, 10.0 + abs(i))
+
+
+@pytest.fixture
+def data() -> sd.SessionData:
+    return new_store()
+
+
+@pytest.fixture
+def spy(data: sd.SessionData) -> sd.SymbolSessionData:
+    spy = data.register_symbol("SPY")
+    feed(spy, range(10))
+    return spy
+
+
+PRELUDE = """
+import numpy as np
+import sessiondata as sd
+MINUTE = 60_000_000_000
+OPEN = 1_710_250_200_000_000_000
+calendar = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
+
+def new_store():
+    data = sd.SessionData(calendar, "1m", ("5m", "15m", "1h", "1d"))
+    data.start_session("2024-03-12")
+    return data
+
+def feed(symbol, slots):
+    for i in slots:
+        symbol.append(OPEN + i * MINUTE, 100.0 + i, 101.0 + i, 99.0 + i, 100.5 + i, 10.0 + abs(i))
+
+data = new_store()
+spy = data.register_symbol("SPY")
+feed(spy, range(10))
+"""
+
+
+def survives(code: str) -> str:
+    """What a piece of code prints in a process of its own, where a crash is no more than an exit status."""
+    script = PRELUDE + textwrap.dedent(code)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, env=environment, check=False
+    )
+    assert done.returncode == 0, f"exit status {done.returncode}\n{done.stderr[-2000:]}"
+    return done.stdout.strip()
+
+
+# --- rows and windows -------------------------------------------------------------------------------------------------
+
+
+def test_a_bar_is_a_named_record(spy: sd.SymbolSessionData) -> None:
+    bar = spy.bars_base[3]
+    assert bar == sd.Bar(OPEN + 3 * MINUTE, 103.0, 104.0, 102.0, 103.5, 13.0)
+    assert bar.datetime(ZONE) == dt.datetime(2024, 3, 12, 9, 33, tzinfo=ZONE)
+    assert (bar.forming, bar.extended, bar.n_base, bar.n_expected) == (False, False, 1, 1)
+
+
+@pytest.mark.parametrize("i", [0, 1, 9, -1, -10, np.int64(4), True])
+def test_an_index_counts_from_both_ends(spy: sd.SymbolSessionData, i: Any) -> None:
+    whole = list(spy.bars_base)
+    assert spy.bars_base[i] == whole[i]
+    assert spy.bars_base.window(0, 10)[i] == whole[i]
+    assert type(spy.bars_base[i].open) is float
+    assert type(spy.bars_base[i].timestamp) is int
+
+
+@pytest.mark.parametrize("i", [10, -11, 2**70, -(2**70)])
+def test_an_index_out_of_range_is_an_index_error(spy: sd.SymbolSessionData, i: int) -> None:
+    for rows in (spy.bars_base, spy.bars_base.last(10), spy.bars_base.last(10).copy()):
+        with pytest.raises(IndexError):
+            rows[i]
+
+
+@pytest.mark.parametrize("key", ["a", 1.0, None, (0, 1), [0]])
+def test_an_index_is_an_int_or_a_slice(spy: sd.SymbolSessionData, key: Any) -> None:
+    for rows in (spy.bars_base, spy.bars_base.last(3)):
+        with pytest.raises(TypeError):
+            rows[key]
+
+
+SLICES = [
+    slice(None), slice(3, 7), slice(-4, None), slice(None, -4), slice(-4, -2), slice(7, 3), slice(20, 30),
+    slice(-99, 99), slice(None, None, 2), slice(None, None, -1), slice(8, 1, -3), slice(1, 8, 3), slice(5, 5),
+    slice(0, 0, -1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", SLICES, ids=repr)
+def test_a_slice_is_what_a_list_of_the_bars_would_give(spy: sd.SymbolSessionData, key: slice) -> None:
+    whole = list(spy.bars_base)
+    for rows in (spy.bars_base[key], spy.bars_base.window(0, 10)[key], spy.bars_base.last(10).copy()[key]):
+        assert isinstance(rows, sd.BarWindow)
+        assert list(rows) == whole[key]
+        assert len(rows) == len(whole[key])
+        for name in ("timestamp", "open", "high", "low", "close", "volume"):
+            assert getattr(rows, name).tolist() == [getattr(bar, name) for bar in whole[key]]
+        assert (rows.symbol, rows.interval) == ("SPY", "1m")
+
+
+@pytest.mark.parametrize("outer", SLICES, ids=repr)
+@pytest.mark.parametrize("inner", [slice(1, 4), slice(-2, None), slice(None, None, -1)], ids=repr)
+def test_a_slice_of_a_slice_is_a_slice_of_the_list(spy: sd.SymbolSessionData, outer: slice, inner: slice) -> None:
+    assert list(spy.bars_base[outer][inner]) == list(spy.bars_base)[outer][inner]
+
+
+@pytest.mark.parametrize(("n", "count"), [(0, 0), (1, 1), (10, 10), (11, 10), (2**62, 10), (np.int64(3), 3)])
+def test_last_takes_as_many_as_there_are(spy: sd.SymbolSessionData, n: Any, count: int) -> None:
+    window = spy.bars_base.last(n)
+    assert window.timestamp.tolist() == [OPEN + i * MINUTE for i in range(10 - count, 10)]
+    with pytest.raises(ValueError, match="negative"):
+        spy.bars_base.last(-1)
+
+
+def test_since_is_inclusive_and_takes_every_kind_of_time(data: sd.SessionData, spy: sd.SymbolSessionData) -> None:
+    series, at = spy.bars_base, OPEN + 7 * MINUTE
+    cases = [(at, 3), (at + 1, 2), (at - 1, 3), (OPEN - HOUR, 10), (OPEN + HOUR, 0), (-(2**63) + 1, 10), (2**63 - 1, 0)]
+    for ts, count in cases:
+        assert len(series.since(ts)) == len(data.get_bars_since("SPY", ts)) == count
+    for ts in (
+        np.datetime64(at, "ns"),
+        dt.datetime(2024, 3, 12, 9, 37, tzinfo=ZONE),
+        pd.Timestamp(at, tz="Asia/Tokyo"),
+    ):
+        assert len(series.since(ts)) == 3
+    assert len(spy.bars("5m").since(OPEN + 1)) == 1, "a derived bar has the time of its slot's start"
+    with pytest.raises(sd.TimeError):
+        series.since(dt.datetime(2024, 3, 12, 9, 37))
+
+
+def test_an_empty_series_answers_everything(data: sd.SessionData) -> None:
+    ibm = data.register_symbol("IBM")
+    for series in (ibm.bars_base, *ibm.bars_derived.values()):
+        assert len(series) == len(series.last(5)) == len(series.since(0)) == len(series[:]) == len(series[::-1]) == 0
+        assert list(series) == list(series[::2]) == series.gaps == []
+        assert series.timestamp.dtype == np.int64
+        assert series.volume.dtype == np.float64
+        assert series.datetime.dtype == np.dtype("datetime64[ns]")
+        assert (series.coverage, series.forming, series.quality, series.total_count) == ((0, 0), False, 100.0, 0)
+        assert series.n_base.dtype == np.int32
+        assert series.last(1).is_valid()
+        with pytest.raises(IndexError):
+            series[-1]
+    assert data.get_latest_bar("IBM") is None
+    assert data.get_bar_count("IBM", "1h") == 0
+    assert (ibm.session_volume, ibm.session_high, ibm.session_low, ibm.last_update) == (0.0, None, None, None)
+
+
+def test_a_store_without_a_session_answers_everything() -> None:
+    data = sd.SessionData(CALENDAR)
+    ibm = data.register_symbol("IBM")
+    assert (data.grid, data.session_date, data.as_of, len(ibm.bars_base), ibm.bar_gaps["1m"]) == (
+        None,
+        None,
+        None,
+        0,
+        [],
+    )
+    assert ibm.metrics()["bar_count"] == 0
+    assert data.memory_usage() == {"reserved": 0, "rows": 0}
+    assert "no session" in repr(data)
+    assert repr(ibm.bars_base)
+    data.advance_to(OPEN + HOUR)
+    assert (ibm.bars_base.expected, ibm.bars_base.missing) == (0, 0)
+    data.start_session(DATE)
+    assert (ibm.bars_base.expected, ibm.bars_base.missing) == (60, 60)
+
+
+def test_the_datetime_column_says_the_same_as_the_timestamps(spy: sd.SymbolSessionData) -> None:
+    column = spy.bars_base.datetime
+    assert column[0] == np.datetime64("2024-03-12T13:30:00", "ns")
+    assert (column.view(np.int64) == spy.bars_base.timestamp).all()
+    assert np.shares_memory(column, spy.bars_base.timestamp)
+
+
+# --- views ------------------------------------------------------------------------------------------------------------
+
+
+def view_columns(rows: Any) -> list[np.ndarray]:
+    return [rows.timestamp, rows.datetime, rows.open, rows.high, rows.low, rows.close, rows.volume]
+
+
+@pytest.mark.parametrize("n", [3, 12, 23, 39])
+def test_columns_are_contiguous_zero_copy_views_also_after_the_wrap(n: int) -> None:
+    spy = new_store(("5m",), capacity=8).register_symbol("SPY")
+    feed(spy, range(n))
+    live = list(range(max(0, n - 8), n))
+    assert spy.bars_base.timestamp.tolist() == [OPEN + i * MINUTE for i in live]
+    for k in range(1, len(live) + 1):
+        window = spy.bars_base.last(k)
+        assert window.close.tolist() == [100.5 + i for i in live[-k:]]
+        for part, whole in zip(view_columns(window), view_columns(spy.bars_base), strict=True):
+            assert part.flags.c_contiguous
+            assert np.shares_memory(part, whole)
+
+
+def test_views_cannot_be_made_writable(spy: sd.SymbolSessionData) -> None:
+    rows = [spy.bars_base, spy.bars("5m"), spy.bars_base.last(3), spy.bars_base[2:5]]
+    for column in [*(column for r in rows for column in view_columns(r)), spy.bars("5m").n_base]:
+        before = column.copy()
+        assert not column.flags.writeable
+        array: Any = column
+        while isinstance(array, np.ndarray):  # the view, and every array that it was cut from
+            with pytest.raises(ValueError, match="WRITEABLE"):
+                array.flags.writeable = True
+            with pytest.raises(ValueError, match="WRITEABLE"):
+                array.setflags(write=True)
+            array = array.base
+        with pytest.raises(ValueError, match="read-only"):
+            column[0] = column[0]
+        with pytest.raises(ValueError, match="read-only"):
+            column.sort()
+        with pytest.raises(ValueError, match="read-only"):
+            np.copyto(column, before)
+        with pytest.raises(ValueError, match="read-only"):
+            np.add(before, 1, out=column, casting="unsafe") if column.dtype.kind != "M" else column.fill(0)
+        with pytest.raises((TypeError, ValueError)):
+            memoryview(column)[0] = 0
+        with pytest.raises((TypeError, ValueError, BufferError)):
+            np.frombuffer(column, np.uint8)[0] = 0
+        for other in (np.lib.stride_tricks.as_strided(column, writeable=True), column.view(np.uint8), column[:, None]):
+            assert not other.flags.writeable
+        if column.dtype.kind != "M":
+            assert not np.from_dlpack(column).flags.writeable
+        assert (column == before).all()
+
+
+def test_the_memory_behind_a_view_cannot_be_reached_through_its_owner(spy: sd.SymbolSessionData) -> None:
+    owner: Any = spy.bars_base.close
+    for _ in range(8):
+        following = getattr(owner, "base", None)
+        if following is None and isinstance(owner, memoryview):
+            following = owner.obj
+        if following is None:
+            break
+        owner = following
+        try:
+            writable = np.asarray(owner).flags.writeable
+        except (TypeError, ValueError):
+            continue
+        assert not writable, f"{type(owner).__name__} hands out the ring for writing"
+
+
+def test_columns_of_an_empty_series_stay_empty_for_every_store() -> None:
+    code = """
+    column = data.register_symbol("IBM").bars_base.open
+    try:
+        column.base.flags.writeable = True
+        column.base.resize((3,), refcheck=False)
+    except (ValueError, AttributeError):
+        pass
+    print(len(new_store().register_symbol("X").bars_base.open.base))
+    """
+    assert survives(code) == "0"
+
+
+def test_a_copy_is_independent_of_all_that_follows(data: sd.SessionData, spy: sd.SymbolSessionData) -> None:
+    kept = spy.bars_base.last(4).copy()
+    rows = [tuple(bar)[:6] for bar in kept]
+    spy.append(OPEN + 9 * MINUTE, 1.0, 1.0, 1.0, 1.0, 1.0)
+    feed(spy, range(10, 60))
+    spy.append(OPEN - MINUTE, 1.0, 1.0, 1.0, 1.0, 1.0)
+    assert kept.is_valid()
+    assert [tuple(bar)[:6] for bar in kept] == rows
+    assert not np.shares_memory(kept.open, spy.bars_base.open)
+    data.clear()
+    assert kept.is_valid()
+    assert kept.open.tolist() == [row[1] for row in rows]
+
+
+def test_a_copied_forming_bar_does_not_turn_into_a_complete_one(spy: sd.SymbolSessionData) -> None:
+    feed(spy, [10, 11])
+    kept = spy.bars("5m").last(1).copy()
+    assert kept[0].forming
+    feed(spy, range(12, 30))
+    assert kept[0].n_base == 2
+    assert kept[0].forming, "the copy holds two minutes of five; said to be complete they would be taken for the bar"
+
+
+def test_a_forming_bar_shows_through_a_view_and_its_window_stays_valid(spy: sd.SymbolSessionData) -> None:
+    feed(spy, [10])
+    window = spy.bars("5m").last(1)
+    feed(spy, [11])
+    assert window.is_valid()
+    assert window[0] == spy.bars("5m")[-1]
+    assert window.close.tolist() == [111.5]
+
+
+def test_a_window_is_valid_until_the_ring_overwrites_one_of_its_rows() -> None:
+    spy = new_store((), capacity=10).register_symbol("SPY")
+    feed(spy, range(10))
+    whole, newest = spy.bars_base.last(10), spy.bars_base.last(3)
+    assert whole.is_valid()
+    feed(spy, [10])
+    assert not whole.is_valid()
+    assert whole[1:].is_valid(), "nine of its rows are still there"
+    assert not whole[:2].is_valid()
+    feed(spy, range(11, 17))
+    assert newest.is_valid()
+    assert newest.timestamp.tolist() == [OPEN + i * MINUTE for i in (7, 8, 9)]
+    feed(spy, [17])
+    assert not newest.is_valid()
+
+
+def test_a_window_is_no_longer_valid_after_a_late_bar_has_moved_its_rows(spy: sd.SymbolSessionData) -> None:
+    window, five = spy.bars_base.last(3), spy.bars("5m").last(1)
+    spy.append(OPEN - MINUTE, 1.0, 1.0, 1.0, 1.0, 1.0)
+    assert not window.is_valid()
+    assert not five.is_valid(), "the late bar also put a derived bar before it"
+    assert spy.bars_base.last(3).is_valid()
+
+
+@pytest.mark.parametrize("end", ["clear", "remove_symbol"])
+def test_a_window_of_a_session_that_is_gone_says_so_and_keeps_its_memory(data: sd.SessionData, end: str) -> None:
+    spy = data.register_symbol("SPY")
+    feed(spy, range(10))
+    window, empty = spy.bars_base.last(3), spy.bars_base.last(0)
+    data.clear() if end == "clear" else data.remove_symbol("SPY")
+    assert not window.is_valid()
+    assert empty.is_valid()
+    assert window.close.tolist() == [107.5, 108.5, 109.5]
+    assert "3 bars" in repr(window)
+
+
+@pytest.mark.parametrize("end", ["data.clear()", "data.remove_symbol('SPY')"])
+@pytest.mark.parametrize("rows", ["last(3)", "last(3).copy()", "window(0, 2)[::-1]"])
+def test_reading_a_bar_of_a_window_whose_session_is_gone_does_not_crash(end: str, rows: str) -> None:
+    code = f"""
+    windows = [series.{rows} for series in (spy.bars_base, spy.bars("5m"), spy.bars("1d"))]
+    {end}
+    for window in windows:
+        for use in (lambda: window[0], lambda: window[-1], lambda: list(window), lambda: window[1:][::-1]):
+            try:
+                use()
+            except (sd.SessionDataError, IndexError):
+                pass
+    print("alive")
+    """
+    assert survives(code) == "alive"
+
+
+def test_a_correction_shows_through_every_window_that_says_it_is_valid() -> None:
+    spy = new_store(("5m",), capacity=10).register_symbol("SPY")
+    feed(spy, range(20))
+    window = spy.bars_base.last(2)
+    feed(spy, [20])  # the rows are now read from another place in the ring
+    spy.append(OPEN + 19 * MINUTE, 1.0, 2.0, 0.5, 1.5, 3.0)
+    assert spy.counters["corrected"] == 1
+    assert not window.is_valid() or window[-1] == spy.bars_base[-2]
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 3, 7, 40])
+@pytest.mark.parametrize("fed", [1, 5, 9, 20])
+def test_a_symbol_can_be_extended_by_its_own_columns(capacity: int, fed: int) -> None:
+    spy, other = (new_store((), capacity=capacity).register_symbol("SPY") for _ in range(2))
+    for symbol in (spy, other):
+        feed(symbol, range(fed))
+    views = view_columns(spy.bars_base)[2:]
+    ts = np.arange(len(views[0])) * MINUTE + OPEN + fed * MINUTE
+    copies = [column.copy() for column in views]
+    assert spy.extend(ts, *views) == other.extend(ts, *copies)
+    spy._core.check_invariants()
+    assert list(spy.bars_base) == list(other.bars_base)
+
+
+# --- other libraries --------------------------------------------------------------------------------------------------
+
+
+def test_columns_go_into_numpy_pandas_and_polars_without_warnings(spy: sd.SymbolSessionData) -> None:
+    series = spy.bars_base
+    assert np.asarray(series.close) is not None
+    assert np.shares_memory(np.asarray(series.close), series.close)
+    assert pd.Series(series.close).tolist() == pl.Series(series.close).to_list() == series.close.tolist()
+    frame = pd.DataFrame({"close": series.close}, index=pd.DatetimeIndex(series.datetime, tz="UTC"))
+    assert frame.loc["2024-03-12 13:33":"2024-03-12 13:34", "close"].tolist() == [103.5, 104.5]
+    assert pl.DataFrame({"t": series.datetime, "c": series.close}).height == 10
+    changed = pd.Series(series.close)
+    changed.iloc[0] = -1.0
+    assert series.close[0] == 100.5
+
+
+def test_compiled_code_reads_the_read_only_columns(spy: sd.SymbolSessionData) -> None:
+    @numba.njit
+    def mean(column: np.ndarray) -> float:
+        total = 0.0
+        for x in column:
+            total += x
+        return total / column.shape[0]
+
+    assert mean(spy.bars_base.close) == 105.0
+    assert mean(spy.bars_base.last(2).close) == 109.0
+    assert mean(spy.bars_base.timestamp) > 0
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+def test_reprs_can_be_read(data: sd.SessionData, spy: sd.SymbolSessionData) -> None:
+    ibm = data.register_symbol("IBM")
+    assert repr(data).startswith("<SessionData 09:30-16:00 America/New_York 2024-03-12: 2 symbols, 1m, 5m, 15m, 1h, 1d")
+    assert "09:40:00" in repr(data)
+    assert repr(spy) == "<SymbolSessionData SPY: 10 x 1m, 0 missing, quality 100.00, derived 5m, 15m, 1h, 1d>"
+    assert repr(ibm.bars_base) == "<BarSeries IBM 1m: 0 bars, 0 of 0 missing, quality 100.00>"
+    assert "10 bars, 0 of 10 missing, quality 100.00, newest 2024-03-12 09:39:00-04:00 close=109.5" in repr(
+        spy.bars_base
+    )
+    assert repr(spy.bars("1h")).endswith("forming>")
+    window = spy.bars_base.last(2)
+    assert repr(window) == "<BarWindow SPY 1m: 2 bars, 2024-03-12 09:38:00-04:00 .. 2024-03-12 09:39:00-04:00>"
+    assert repr(ibm.bars_base.last(2)) == "<BarWindow IBM 1m: empty>"
+    for thing in (data, spy, spy.bars_base, window):
+        assert str(thing) == repr(thing)
+
+
+# --- gaps -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_gap_says_where_it_is_in_the_zone_of_the_exchange(data: sd.SessionData, spy: sd.SymbolSessionData) -> None:
+    feed(spy, [14])
+    (gap,) = spy.bar_gaps["1m"]
+    assert (gap.symbol, gap.interval, gap.bar_count) == ("SPY", "1m", 4)
+    assert (gap.start_ns, gap.end_ns) == (OPEN + 10 * MINUTE, OPEN + 13 * MINUTE)
+    assert gap.start_time == dt.datetime(2024, 3, 12, 9, 40, tzinfo=ZONE)
+    assert gap.end_time == dt.datetime(2024, 3, 12, 9, 43, tzinfo=ZONE)
+    assert gap.start_time.utcoffset() == dt.timedelta(hours=-4)
+    assert (gap.retry_count, gap.last_retry) == (0, None)
+    assert str(gap) == "SPY 1m: 4 missing, 2024-03-12 09:40:00-04:00 .. 2024-03-12 09:43:00-04:00"
+    assert data.get_gaps("SPY") == data.get_gaps("SPY", "1m") == spy.bars_base.gaps == [gap]
+    assert spy.bars_base.gap_count == 1
+    assert spy.bars("5m").gaps == []
+
+
+def test_gap_records_are_values(spy: sd.SymbolSessionData) -> None:
+    feed(spy, [14])
+    gap = spy.bars_base.gaps[0]
+    same = sd.GapInfo("SPY", "1m", gap.start_ns, gap.end_ns, 4)
+    assert gap == same
+    assert hash(gap) == hash(same)
+    assert copy.copy(gap) == pickle.loads(pickle.dumps(gap)) == gap
+    with pytest.raises(AttributeError):
+        gap.bar_count = 0  # type: ignore[misc]
+    listed = spy.bars_base.gaps
+    listed.clear()
+    assert len(spy.bars_base.gaps) == 1
+
+
+PIN = [
+    sd.GapInfo(
+        "SPY", "1m", OPEN, OPEN + MINUTE, 2, retry_count=3, last_retry=dt.datetime(2024, 3, 12, 15, tzinfo=dt.UTC)
+    )
+]
+
+
+def test_pinned_gaps_are_reported_everywhere_until_they_are_taken_back(
+    data: sd.SessionData, spy: sd.SymbolSessionData
+) -> None:
+    feed(spy, [14])
+    computed, before = spy.bars_base.gaps, data.to_dict()
+    data.set_gaps("SPY", "1m", iter(PIN))
+    assert data.get_gaps("SPY", "1m") == spy.bar_gaps["1m"] == spy.bars_base.gaps == PIN
+    assert spy.bars_base.gap_count == 1
+    assert (spy.bars_base.missing, spy.bars_base.quality) == (4, 100.0 * 11 / 15), "only what is reported is pinned"
+    shown = data.to_dict()["symbols"]["SPY"]["session"]["data"]["1m"]["gaps"]
+    assert shown == {
+        "gap_count": 1,
+        "missing_bars": 2,
+        "ranges": [
+            {
+                "start_time": "09:30:00", "end_time": "09:31:00", "bar_count": 2, "retry_count": 3,
+                "last_retry": "11:00:00",
+            },
+        ],
+    }  # fmt: skip
+    feed(spy, [10])
+    assert spy.bars_base.gaps == PIN
+    data.set_gaps("SPY", "1m", [])
+    assert spy.bars_base.gaps == []
+    assert "gaps" not in data.to_dict()["symbols"]["SPY"]["session"]["data"]["1m"]
+    data.set_gaps("SPY", "1m", None)
+    assert [(g.start_ns, g.bar_count) for g in spy.bars_base.gaps] == [(computed[0].start_ns + MINUTE, 3)]
+    assert before["symbols"]["SPY"]["session"]["data"]["1m"]["gaps"]["gap_count"] == 1
+
+
+def test_the_list_that_was_pinned_may_change_afterwards(data: sd.SessionData, spy: sd.SymbolSessionData) -> None:
+    mine = list(PIN)
+    data.set_gaps("SPY", "60s", mine)
+    mine.clear()
+    spy.bars_base.gaps.clear()
+    assert spy.bars_base.gaps == PIN
+
+
+def test_a_pinned_quality_is_reported_everywhere_until_it_is_taken_back(
+    data: sd.SessionData, spy: sd.SymbolSessionData
+) -> None:
+    feed(spy, [14])
+    data.set_quality("SPY", "5m", 12.3456)
+    assert data.get_quality("SPY", "5m") == spy.bar_quality["5m"] == spy.bars("5m").quality == 12.3456
+    assert spy.bars("5m").is_quality_pinned
+    assert not spy.bars_base.is_quality_pinned
+    assert spy.bars("5m").completeness == 100.0
+    assert data.get_quality("SPY") == 100.0 * 11 / 15
+    assert data.to_dict()["symbols"]["SPY"]["session"]["data"]["5m"]["quality"] == 12.34
+    assert "12.35" in repr(spy.bars("5m"))
+    data.set_quality("SPY", "5m", None)
+    assert data.get_quality("SPY", "5m") == 100.0
+    for exact in (0, 100, 0.0, 100.0, np.float32(50)):
+        data.set_quality("SPY", "5m", exact)
+        assert data.get_quality("SPY", "5m") == float(exact)
+
+
+def test_pins_move_the_sequence_and_taking_back_what_is_not_there_does_not(
+    data: sd.SessionData, spy: sd.SymbolSessionData
+) -> None:
+    steps = []
+    for change in (
+        lambda: spy.set_gaps("1m", PIN), lambda: spy.set_gaps("1m", None),
+        lambda: spy.set_quality("1m", 5.0), lambda: spy.set_quality("1m", None),
+    ):  # fmt: skip
+        before = data.sequence
+        change()
+        steps.append(data.sequence - before)
+    assert steps == [1, 1, 1, 1]
+    before = data.to_json()
+    spy.set_gaps("1m", None)
+    spy.set_quality("1m", None)
+    assert data.to_json() == before
+
+
+# --- what changed -----------------------------------------------------------------------------------------------------
+
+
+def test_the_update_flag_is_set_by_changes_and_cleared_by_its_reader(data: sd.SessionData) -> None:
+    spy, ibm = data.register_symbol("SPY"), data.register_symbol("IBM")
+    assert (spy.bars_updated, ibm.bars_updated) == (False, False)
+    bar = (100.0, 101.0, 99.0, 100.5, 10.0)
+    changes: list[tuple[Any, bool]] = [
+        (lambda: spy.append(OPEN + MINUTE, *bar), True),
+        (lambda: spy.append(OPEN + MINUTE, *bar), False),  # a repeat
+        (lambda: spy.append(OPEN + MINUTE, *bar[:4], 11.0), True),  # a correction
+        (lambda: spy.append(OPEN, *bar), True),  # late
+        (lambda: spy.append(OPEN - 24 * HOUR, *bar), False),  # another date
+        (lambda: spy.extend([OPEN + 2 * MINUTE], *([x] for x in bar)), True),
+        (lambda: spy.extend([OPEN + 2 * MINUTE], *([x] for x in bar)), False),
+        (lambda: spy.extend([], [], [], [], [], []), False),
+        (lambda: data.append_slice(["SPY"], OPEN + 3 * MINUTE, *([x] for x in bar)), True),
+        (lambda: data.advance_to(OPEN + 30 * MINUTE), False),
+    ]
+    for change, updated in changes:
+        spy.bars_updated = False
+        change()
+        assert spy.bars_updated is updated
+    assert ibm.bars_updated is False
+
+
+def test_the_sequence_grows_by_one_for_each_change_and_by_none_for_what_changes_nothing(data: sd.SessionData) -> None:
+    bar = (100.0, 101.0, 99.0, 100.5, 10.0)
+    batch = (np.arange(5) * MINUTE + OPEN, *(np.full(5, x) for x in bar))
+    changes: list[tuple[Any, int]] = [
+        (lambda: data.register_symbol("SPY"), 1),
+        (lambda: data.register_symbol("SPY"), 0),
+        (lambda: data.register_symbol("SPY", "1m"), 0),
+        (lambda: data.start_session(DATE), 0),
+        (lambda: data.append("SPY", OPEN, *bar), 1),
+        (lambda: data.append("SPY", OPEN, *bar), 0),
+        (lambda: data.append("SPY", OPEN - 24 * HOUR, *bar), 0),
+        (lambda: data.extend("SPY", *batch), 4),
+        (lambda: data.extend("SPY", *batch), 0),
+        (lambda: data.append("SPY", OPEN, *bar[:4], 0.0), 1),
+        (lambda: data.advance_to(OPEN + HOUR), 1),
+        (lambda: data.advance_to(OPEN + HOUR), 0),
+        (lambda: data.advance_to(OPEN), 0),
+        (lambda: (data.to_json(), data.to_dict(), repr(data), data.get_gaps("SPY"), data.symbols["SPY"].metrics()), 0),
+        (lambda: data.remove_symbol("SPY"), 1),
+        (lambda: data.clear(), 1),
+        (lambda: data.start_session("2024-03-13"), 1),
+    ]
+    for i, (change, step) in enumerate(changes):
+        before = data.sequence
+        change()
+        assert data.sequence - before == step, f"change {i}"
+
+
+def test_counters_say_what_became_of_every_bar() -> None:
+    spy = new_store(("5m",), capacity=20).register_symbol("SPY")
+    zero = dict.fromkeys(
+        ("stored", "late", "corrected", "repeated", "too_old", "other_session", "off_grid", "extended", "overwritten"),
+        0,
+    )
+    assert spy.counters == {**zero, "skipped": {}}
+    feed(spy, [-1, *range(19), 20, 19])
+    spy.append(OPEN + 20 * MINUTE + 1, 1.0, 1.0, 1.0, 1.0, 1.0)
+    feed(spy, [20, -1])
+    spy.append(OPEN + 20 * MINUTE, 1.0, 1.0, 1.0, 1.0, 1.0)
+    feed(spy, [-5000])
+    assert spy.counters == {
+        "stored": 23, "late": 1, "corrected": 1, "repeated": 1, "too_old": 1, "other_session": 1, "off_grid": 1,
+        "extended": 1, "overwritten": 3, "skipped": {},
+    }  # fmt: skip
+    spy.counters["stored"] = 0
+    assert spy.counters["stored"] == 23
+
+
+def test_metrics_are_those_of_the_1d_bar_even_where_none_is_shown() -> None:
+    spy = new_store(("7m",)).register_symbol("SPY")
+    feed(spy, [3, 1, 8])
+    metrics = spy.metrics()
+    assert (spy.session_volume, spy.session_high, spy.session_low) == (42.0, 109.0, 100.0)
+    assert spy.last_update == dt.datetime(2024, 3, 12, 9, 38, tzinfo=ZONE)
+    assert {k: metrics[k] for k in ("volume", "high", "low", "last_update", "bar_count")} == {
+        "volume": 42.0, "high": 109.0, "low": 100.0, "last_update": spy.last_update, "bar_count": 3,
+    }  # fmt: skip
+    assert metrics["extended"] == {"volume": 0.0, "high": None, "low": None, "last_update": None, "bar_count": 0}
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def test_registering_again_returns_the_same_symbol(data: sd.SessionData, spy: sd.SymbolSessionData) -> None:
+    assert data.register_symbol("SPY") is spy
+    assert data.register_symbol("SPY", "1m", ("5m", "15m", "1h", "1d")) is spy
+    assert data.register_symbol("SPY", derived_intervals=("1d", "60m", "15m", "300s")) is spy
+    assert len(spy.bars_base) == 10
+    assert data.symbols["SPY"] is data.get_symbol_data("SPY") is spy
+
+
+def test_a_symbol_with_its_own_intervals_can_be_registered_again_as_well(data: sd.SessionData) -> None:
+    own = data.register_symbol("OWN", "30s", ("1m", "1d"))
+    assert own.intervals == ("30s", "1m", "1d")
+    assert data.register_symbol("OWN") is own
+    assert data.register_symbol("OWN", "30s", ("1m", "1d")) is own
+    fits = data.register_symbol("FITS", "15m")
+    assert fits.intervals == ("15m", "1h", "1d"), "the store's derived intervals that it divides"
+
+
+def test_a_name_out_of_a_numpy_array_is_a_name(data: sd.SessionData) -> None:
+    names = np.array(["SPY", "IBM"])
+    for name in names:
+        data.register_symbol(name)
+    ones = np.ones(2)
+    assert data.append_slice(names, OPEN, ones, ones, ones, ones, ones) == 2
+    assert [type(name) for name in data.symbols] == [str, str]
+    assert list(data.symbols) == ["SPY", "IBM"]
+    assert data.register_symbol("SPY") is data.symbols["SPY"]
+    import orjson
+
+    assert data.to_json() == orjson.dumps(data.to_dict())
+
+
+def test_mappings_that_are_handed_out_are_read_only(data: sd.SessionData, spy: sd.SymbolSessionData) -> None:
+    for mapping in (data.symbols, spy.bars_derived):
+        with pytest.raises(TypeError):
+            mapping["X"] = 1  # type: ignore[index]
+    assert list(spy.bars_derived) == ["5m", "15m", "1h", "1d"]
+    assert spy.bars_derived["5m"] is spy.bars("5m")
+    assert spy.bars() is spy.bars_base is spy.bars("60s") is spy.bars("1m")
+    with pytest.raises(AttributeError):
+        spy.bars_base = 1  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        spy.nonsense = 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda data, name: data.get_symbol_data(name),
+        lambda data, name: data.get_latest_bar(name),
+        lambda data, name: data.get_last_n_bars(name, 1),
+        lambda data, name: data.get_bars_since(name, 0),
+        lambda data, name: data.get_bar_count(name),
+        lambda data, name: data.get_session_metrics(name),
+        lambda data, name: data.get_gaps(name),
+        lambda data, name: data.get_quality(name),
+        lambda data, name: data.set_gaps(name, "1m", None),
+        lambda data, name: data.set_quality(name, "1m", None),
+        lambda data, name: data.remove_symbol(name),
+    ],
+)
+def test_every_question_about_an_unknown_symbol_is_a_key_error_that_names_it(data: sd.SessionData, ask: Any) -> None:
+    with pytest.raises(KeyError, match="'NOPE'") as caught:
+        ask(data, "NOPE")
+    assert type(caught.value) is sd.UnknownNameError
+    assert "register_symbol" in str(caught.value)
+
+
+def test_every_question_about_an_unknown_interval_names_it_and_what_there_is(
+    data: sd.SessionData, spy: sd.SymbolSessionData
+) -> None:
+    for ask in (data.get_latest_bar, data.get_bar_count, data.get_gaps, data.get_quality):
+        with pytest.raises(sd.UnknownNameError, match=r"'SPY' holds no interval '2m'; it holds 1m, 5m, 15m, 1h, 1d"):
+            ask("SPY", "2m")
+    with pytest.raises(KeyError, match="2m"):
+        data.get_last_n_bars("SPY", 3, "2m")
+    with pytest.raises(KeyError, match="2m"):
+        data.get_bars_since("SPY", 0, "2m")
+    assert len(spy.bars_base) == 10
+
+
+def test_questions_by_name_are_those_of_the_series(data: sd.SessionData, spy: sd.SymbolSessionData) -> None:
+    assert data.get_latest_bar("SPY") == spy.bars_base[-1]
+    assert data.get_latest_bar("SPY", "5m") == spy.bars("5m")[-1]
+    assert list(data.get_last_n_bars("SPY", 3)) == list(spy.bars_base[-3:])
+    assert list(data.get_last_n_bars("SPY", 1, "15m")) == [spy.bars("15m")[0]]
+    assert list(data.get_bars_since("SPY", OPEN + 5 * MINUTE, "5m")) == [spy.bars("5m")[1]]
+    assert (data.get_bar_count("SPY"), data.get_bar_count("SPY", "5m")) == (10, 2)
+    assert data.get_session_metrics("SPY") == spy.metrics()
+
+
+# --- the end of a symbol, of a store ----------------------------------------------------------------------------------
+
+
+def test_a_removed_symbol_is_gone_and_what_refers_to_it_shows_nothing(data: sd.SessionData) -> None:
+    spy, ibm = data.register_symbol("SPY"), data.register_symbol("IBM")
+    for symbol in (spy, ibm):
+        feed(symbol, range(10))
+    series = spy.bars("5m")
+    data.remove_symbol("SPY")
+    assert list(data.symbols) == ["IBM"]
+    with pytest.raises(KeyError, match="SPY"):
+        data.get_symbol_data("SPY")
+    assert (len(series), list(series), series.gaps, series.quality, series.expected) == (0, [], [], 100.0, 0)
+    assert spy.metrics()["bar_count"] == 0
+    assert repr(spy)
+    with pytest.raises(sd.SessionStateError, match=r"'SPY' was removed"):
+        spy.append(OPEN + 11 * MINUTE, 1.0, 1.0, 1.0, 1.0, 1.0)
+    assert len(ibm.bars_base) == 10
+    again = data.register_symbol("SPY")
+    assert again is not spy
+    assert len(again.bars_base) == 0
+    assert data.append("SPY", OPEN, 1.0, 1.0, 1.0, 1.0, 1.0)
+    assert len(spy.bars_base) == 0
+
+
+@pytest.mark.parametrize("end", ["remove_symbol", "clear"])
+def test_extending_a_removed_symbol_is_refused_and_harms_no_other(data: sd.SessionData, end: str) -> None:
+    spy, ibm = data.register_symbol("SPY"), data.register_symbol("IBM")
+    for symbol in (spy, ibm):
+        feed(symbol, range(10))
+    data.remove_symbol("SPY") if end == "remove_symbol" else data.clear()
+    before = data.to_json()
+    ones = np.ones(1)
+    with pytest.raises(sd.SessionStateError, match=r"'SPY' was removed"):
+        spy.extend(np.array([OPEN + 11 * MINUTE]), ones, ones, ones, ones, ones)
+    assert data.to_json() == before
+    assert len(ibm.bars_base) == (10 if end == "remove_symbol" else 0)
+
+
+def test_clear_forgets_everything_but_the_sequence(data: sd.SessionData, spy: sd.SymbolSessionData) -> None:
+    data.set_quality("SPY", "1m", 5.0)
+    data.advance_to(OPEN + 5 * HOUR)
+    sequence = data.sequence
+    data.clear()
+    assert (data.session_date, data.grid, data.as_of, dict(data.symbols)) == (None, None, None, {})
+    assert data.sequence == sequence + 1
+    with pytest.raises(sd.SessionStateError, match="removed"):
+        spy.append(OPEN, 1.0, 1.0, 1.0, 1.0, 1.0)
+    data.start_session("2024-03-11")
+    new = data.register_symbol("SPY")
+    assert (new.bars_base.expected, new.bars_base.quality, len(new.bars_base)) == (0, 100.0, 0)
+    assert new.append(OPEN - 24 * HOUR, 1.0, 1.0, 1.0, 1.0, 1.0)
+
+
+def test_a_float_that_clears_the_store_while_it_is_read_does_no_harm() -> None:
+    code = """
+    class Treacherous:
+        def __float__(self):
+            data.clear()
+            return 1.0
+    try:
+        spy.append(OPEN + 20 * MINUTE, 1.0, Treacherous(), 1.0, 1.0, 1.0)
+    except sd.SessionStateError:
+        print("refused")
+    """
+    assert survives(code) == "refused"
+
+
+def test_a_symbol_outlives_the_name_of_its_store() -> None:
+    code = """
+    import gc
+    series, window = spy.bars("5m"), spy.bars_base.last(3)
+    del data, spy
+    gc.collect()
+    print(len(series), window[-1].close, window.is_valid())
+    del series
+    gc.collect()
+    print(window.close.sum())
+    """
+    assert survives(code).split() == ["2", "109.5", "True", "325.5"]
+
+
+def test_columns_outlive_the_store() -> None:
+    code = """
+    import gc
+    column = spy.bars_base.close
+    data.clear()
+    del data, spy
+    gc.collect()
+    junk = [new_store().register_symbol("X") for _ in range(20)]
+    print(column.sum())
+    """
+    assert survives(code) == "1050.0"
+
+
+# --- memory, batch kernels --------------------------------------------------------------------------------------------
+
+
+def test_memory_usage_counts_the_live_rows(data: sd.SessionData) -> None:
+    data = new_store(("5m", "1d"), capacity=100)
+    assert data.memory_usage() == {"reserved": 0, "rows": 0}
+    spy = data.register_symbol("SPY")
+    reserved = data.memory_usage()["reserved"]
+    assert reserved >= 2 * 100 * 48
+    assert data.memory_usage()["rows"] == 0
+    feed(spy, range(10))
+    assert data.memory_usage() == {"reserved": reserved, "rows": 10 * 48 + 2 * 52 + 52}
+    feed(spy, range(10, 300))
+    assert data.memory_usage()["rows"] == 100 * 48 + 60 * 52 + 52
+    data.register_symbol("IBM")
+    assert data.memory_usage()["reserved"] == 2 * reserved
+    data.remove_symbol("SPY")
+    assert data.memory_usage() == {"reserved": reserved, "rows": 0}
+
+
+def test_the_batch_kernels_agree_with_the_store(data: sd.SessionData) -> None:
+    spy = data.register_symbol("SPY")
+    feed(spy, [i for i in range(-5, 395) if i % 7])
+    grid = data.grid
+    assert grid is not None
+    ts, as_of = spy.bars_base.timestamp, OPEN + 395 * MINUTE
+    gaps = sd.find_gaps(ts, grid, "1m", as_of)
+    assert list(zip(*(column.tolist() for column in gaps), strict=True)) == [
+        (gap.start_ns, gap.end_ns, gap.bar_count) for gap in spy.bars_base.gaps
+    ]
+    assert sd.quality(ts, grid, "1m", as_of) == spy.bars_base.quality
+    for bars in (spy.bars_base, spy.bars_base.last(1000), spy.bars_base.last(1000).copy()):
+        derived = sd.aggregate(bars, grid, "1m", "5m")
+        assert derived.timestamp.tolist() == spy.bars("5m").timestamp.tolist()
+        assert derived.volume.tolist() == spy.bars("5m").volume.tolist()
+        assert derived.n_base.tolist() == spy.bars("5m").n_base.tolist()
+        assert derived.open.flags.writeable
+    assert sd.aggregate(spy.bars_base, grid, "1m", "1d").high.tolist() == [spy.session_high]

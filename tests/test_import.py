@@ -1,0 +1,59 @@
+"""``import sessiondata`` stays light: NumPy, the standard library, and the package itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import json, sys
+import numpy
+before = set(sys.modules)
+{}
+print(json.dumps(sorted({{name.split(".")[0] for name in set(sys.modules) - before}})))
+"""
+
+
+def imported_by(statement: str) -> set[str]:
+    """Top-level modules that a statement imports in a fresh interpreter that has NumPy already."""
+    done = subprocess.run([sys.executable, "-c", CODE.format(statement)], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+FEATURES = {
+    "exchange_calendars",
+    "numba",
+    "orjson",
+    "pandas",
+    "pandas_market_calendars",
+    "polars",
+    "pyarrow",
+    "pytest",
+    "rich",
+    "tzdata",
+}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import sessiondata",
+        "import sessiondata.cli",
+        "import sessiondata; sessiondata.SessionData().register_symbol('A').append(0, 1.0, 1.0, 1.0, 1.0, 1.0)",
+        "import sessiondata; sessiondata.SessionData().to_json()",
+        "import sessiondata.cli; sessiondata.cli.main(['replay', '--demo', '--quiet'])",
+    ],
+)
+def test_nothing_heavy_is_imported(statement: str) -> None:
+    assert not imported_by(statement) & FEATURES
+
+
+def test_the_package_needs_numpy_and_the_standard_library_only() -> None:
+    # Cython registers its run-time types under names of its own.
+    own = {"sessiondata", "numpy", "cython_runtime", "_cyutility"}
+    names = {name for name in imported_by("import sessiondata") - own if not name.startswith("_cython_")}
+    names = {name for name in names if not name.startswith("_sysconfigdata")}
+    assert names <= sys.stdlib_module_names

@@ -1,0 +1,328 @@
+"""Real market data: what the store makes of LEAN's files, compared with the vendor's own numbers and with the model.
+
+The files are read twice: by `sessiondata.readers`, and here with `zipfile` and `csv` alone, so that a fault of the
+reader cannot hide behind itself. Skipped, saying so, where the data is absent.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import zipfile
+from collections import Counter
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+import reference as ref
+import sessiondata as sd
+from sessiondata.readers import BarTable, read_bars
+from sessiondata.replay import ReplaySession, replay
+from worlds import MINUTE, exact, same_symbol
+
+Row = tuple[int, float, float, float, float, float]
+
+MINUTE_FILES = [
+    *(f"equity/usa/minute/{name}/201310{day}_trade.zip" for name in ("spy", "ibm", "aig")
+      for day in ("04", "07", "08", "09", "10", "11")),
+    *(f"equity/usa/minute/aapl/201406{day}_trade.zip" for day in ("05", "06", "09")),
+    *(f"equity/usa/minute/goog/201512{day}_trade.zip" for day in ("23", "24", "28")),
+    "equity/india/minute/yesbank/20190709_trade.zip",
+    *(f"crypto/coinbase/minute/btcusd/{day}_trade.zip" for day in ("20161007", "20180404", "20180405", "20180406")),
+    *(f"future/cme/minute/es/201310{day}_trade.zip" for day in ("06", "07", "08")),
+]  # fmt: skip
+
+
+def read_rows(path: Path) -> dict[str, list[Row]]:
+    """Bars of a LEAN zip by symbol, in the order of the file; prices and times as LEAN's documentation has them."""
+    kind, market, _, ticker = path.parts[-5:-1]
+    zone = {"usa": "America/New_York", "india": "Asia/Kolkata"}[market] if kind == "equity" else "UTC"
+    scale = 10_000 if kind == "equity" else 1
+    midnight = dt.datetime.strptime(path.name[:8], "%Y%m%d")
+    found: dict[str, list[Row]] = {}
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.namelist():
+            expiry = "_" + member.rsplit("_", 1)[1].split(".")[0] if kind == "future" else ""
+            rows = []
+            for ms, *prices, volume in csv.reader(io.TextIOWrapper(archive.open(member))):
+                local = (midnight + dt.timedelta(milliseconds=int(ms))).replace(tzinfo=ZoneInfo(zone))
+                ts = int(local.timestamp()) * 1_000_000_000 + int(ms) % 1000 * 1_000_000
+                o, h, lo, c = (float(price) / scale for price in prices)
+                rows.append((ts, o, h, lo, c, float(volume)))
+            found[ticker.upper() + expiry] = rows
+    return found
+
+
+def columns_of(rows: list[Row]) -> tuple[np.ndarray, ...]:
+    columns = list(zip(*rows, strict=True))
+    return np.array(columns[0], np.int64), *(np.array(column, float) for column in columns[1:])
+
+
+def rows_of(series: Any) -> list[Row]:
+    return [tuple(bar)[:6] for bar in series]
+
+
+def model_of(data: sd.SessionData) -> ref.RefStore:
+    grid = data.grid
+    assert grid is not None
+    segments = [(start, stop) for start, stop in grid.segments.tolist()]
+    session = ref.RefSession(str(grid.date), grid.tz, segments, (grid.span_start, grid.span_stop))
+    return ref.RefStore(session)
+
+
+# --- the reader -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MINUTE_FILES)
+def test_the_reader_gives_what_the_zip_holds(lean: Path, name: str) -> None:
+    tables = read_bars(lean / name)
+    rows = read_rows(lean / name)
+    assert [table.symbol for table in tables] == list(rows)
+    for table in tables:
+        values = (table.ts_ns, table.open, table.high, table.low, table.close, table.volume)
+        assert exact(list(zip(*(column.tolist() for column in values), strict=True))) == exact(rows[table.symbol])
+
+
+def test_the_list_of_files_is_complete(lean: Path) -> None:
+    kinds = ("equity", "crypto", "future")
+    found = [path for kind in kinds for path in lean.glob(f"{kind}/*/minute/*/*_trade.zip")]
+    assert sorted(path.relative_to(lean).as_posix() for path in found) == sorted(MINUTE_FILES)
+
+
+# --- seconds make the vendor's minutes --------------------------------------------------------------------------------
+
+
+def from_seconds(lean: Path, calendar: str | None, date: str, name: str, chunk: int | None) -> sd.SymbolSessionData:
+    """A store fed with a file of seconds; in arrays of `chunk` rows, or (None) one by one."""
+    ((symbol, rows),) = read_rows(lean / name).items()
+    data = sd.SessionData(calendar, "1s", ("1m", "5m", "1d"))
+    data.start_session(date)
+    store = data.register_symbol(symbol)
+    if chunk is None:
+        for row in rows:
+            store.append(*row)
+    else:
+        columns = columns_of(rows)
+        for at in range(0, len(rows), chunk):
+            store.extend(*(column[at : at + chunk] for column in columns))
+    store._core.check_invariants()
+    assert store.bars_base.total_count == len(rows)
+    return store
+
+
+@pytest.mark.parametrize("chunk", [None, 997, 10**6])
+def test_seconds_of_spy_make_leans_minutes_in_all_prices_and_in_all_but_58_volumes(
+    lean: Path, chunk: int | None
+) -> None:
+    spy = from_seconds(lean, "XNYS", "2013-10-07", "equity/usa/second/spy/20131007_trade.zip", chunk)
+    minutes = read_rows(lean / "equity/usa/minute/spy/20131007_trade.zip")["SPY"]
+    derived = rows_of(spy.bars("1m"))
+    assert len(derived) == len(minutes) == 828
+    assert [row[:5] for row in derived] == [row[:5] for row in minutes]
+    # The vendor's minute volumes include corrections that came later than the seconds.
+    assert sum(ours[5] != theirs[5] for ours, theirs in zip(derived, minutes, strict=True)) == 58
+    assert sum(bar.extended for bar in spy.bars("1m")) == 828 - 390
+    assert (spy.bars("1m").expected, spy.bars("1m").missing) == (390, 0)
+    assert spy.bars("1s").expected == 23_400
+
+
+def test_seconds_of_btcusd_make_leans_minutes_in_every_column(lean: Path) -> None:
+    btc = from_seconds(lean, None, "2016-10-07", "crypto/coinbase/second/btcusd/20161007_trade.zip", 1000)
+    minutes = read_rows(lean / "crypto/coinbase/minute/btcusd/20161007_trade.zip")["BTCUSD"]
+    derived = rows_of(btc.bars("1m"))
+    assert len(derived) == len(minutes) == 1419
+    assert [row[:5] for row in derived] == [row[:5] for row in minutes]
+    # Sums of fractional volumes: equal to the last printed digit. To the last bit they are what the design defines.
+    assert [round(row[5], 8) for row in derived] == [round(row[5], 8) for row in minutes]
+    sums: dict[int, float] = {}
+    for ts, *_, volume in read_rows(lean / "crypto/coinbase/second/btcusd/20161007_trade.zip")["BTCUSD"]:
+        slot = ts - ts % MINUTE
+        sums[slot] = sums[slot] + volume if slot in sums else volume
+    assert [row[5] for row in derived] == list(sums.values())
+
+
+def test_seconds_by_the_batch_kernel_are_those_of_the_store(lean: Path) -> None:
+    name = "equity/usa/second/spy/20131008_trade.zip"
+    spy = from_seconds(lean, "XNYS", "2013-10-08", name, 5000)
+    grid = sd.calendar("XNYS").session("2013-10-08")
+    columns = columns_of(read_rows(lean / name)["SPY"])
+    for interval in ("1m", "5m", "1d"):
+        batch = sd.aggregate(columns, grid, "1s", interval)
+        assert exact(list(zip(*(column.tolist() for column in batch[:6]), strict=True))) == exact(
+            rows_of(spy.bars(interval))
+        )
+        assert batch.n_base.tolist() == [bar.n_base for bar in spy.bars(interval)]
+    gaps = sd.find_gaps(columns[0], grid, "1s", spy._core.as_of)
+    assert [(gap.start_ns, gap.bar_count) for gap in spy.bars_base.gaps] == list(
+        zip(gaps.start_ns.tolist(), gaps.bar_count.tolist(), strict=True)
+    )
+
+
+# --- single files -----------------------------------------------------------------------------------------------------
+
+
+def one_session(lean: Path, *names: str, **options: Any) -> ReplaySession:
+    (session,) = replay([table for name in names for table in read_bars(lean / name)], **options)
+    return session
+
+
+def test_google_on_the_half_day_before_christmas(lean: Path) -> None:
+    session = one_session(lean, "equity/usa/minute/goog/20151224_trade.zip")
+    goog = session.data.get_symbol_data("GOOG")
+    rows = read_rows(lean / "equity/usa/minute/goog/20151224_trade.zip")["GOOG"]
+    open_ns = int(dt.datetime(2015, 12, 24, 9, 30, tzinfo=ZoneInfo("America/New_York")).timestamp()) * 10**9
+    regular = [row for row in rows if open_ns <= row[0] < open_ns + 210 * MINUTE]
+    assert (session.date, session.calendar, session.interval) == (dt.date(2015, 12, 24), "XNYS", "1m")
+    assert goog.bars_base.expected == 210
+    assert (goog.bars_base.present, goog.bars_base.missing) == (len(regular), 210 - len(regular))
+    assert len(goog.bars_base) == len(rows)
+    assert goog.session_volume == sum(row[5] for row in regular)
+    assert (goog.session_high, goog.session_low) == (max(r[2] for r in regular), min(r[3] for r in regular))
+    assert goog.bars("1d")[0].n_expected == 210
+    assert not goog.bars("1d").forming
+    assert [bar.n_expected for bar in goog.bars("1h") if not bar.extended] == [60, 60, 60, 30]
+
+
+def test_the_future_over_sunday_midnight_is_one_trade_date(lean: Path) -> None:
+    names = [f"future/cme/minute/es/201310{day}_trade.zip" for day in ("06", "07", "08")]
+    sessions = list(replay([table for name in names for table in read_bars(lean / name)]))
+    assert [session.date for session in sessions] == [dt.date(2013, 10, 7), dt.date(2013, 10, 8), dt.date(2013, 10, 9)]
+    sunday, monday = (read_rows(lean / name) for name in names[:2])
+    chicago = ZoneInfo("America/Chicago")
+    start, stop = (
+        int(dt.datetime(2013, 10, day, hour, tzinfo=chicago).timestamp()) * 10**9 for day, hour in ((6, 17), (7, 17))
+    )
+    first = sessions[0].data
+    for symbol in first.symbols:
+        expected = [row for row in sunday.get(symbol, []) + monday.get(symbol, []) if start <= row[0] < stop]
+        assert exact(rows_of(first.symbols[symbol].bars_base)) == exact(expected)
+    front = first.get_symbol_data("ES_201312")
+    assert len(sunday["ES_201312"]) > 0
+    assert front.bars_base[0].timestamp == sunday["ES_201312"][0][0]
+    assert front.bars("1d")[0].n_expected == 1380
+    assert first.to_dict()["symbols"]["ES_201312"]["session"]["data"]["1m"]["data"][0][0].startswith("2013-10-06T17:0")
+
+
+def test_yesbank_trades_on_the_calendar_of_bombay(lean: Path) -> None:
+    session = one_session(lean, "equity/india/minute/yesbank/20190709_trade.zip")
+    bank = session.data.get_symbol_data("YESBANK")
+    rows = read_rows(lean / "equity/india/minute/yesbank/20190709_trade.zip")["YESBANK"]
+    open_ns = int(dt.datetime(2019, 7, 9, 9, 15, tzinfo=ZoneInfo("Asia/Kolkata")).timestamp()) * 10**9
+    regular = {row[0] for row in rows if open_ns <= row[0] < open_ns + 375 * MINUTE}
+    assert session.calendar == "XBOM"
+    assert bank.bars("1d")[0].n_expected == 375
+    assert bank.bars_base.present == len(regular)
+    assert bank.bars_base.expected == min(375, (max(row[0] for row in rows) - open_ns) // MINUTE + 1)
+    assert bank.bars_base[0].datetime(ZoneInfo("Asia/Kolkata")).utcoffset() == dt.timedelta(hours=5, minutes=30)
+
+
+def test_three_stocks_of_a_week_are_one_store_a_day(lean: Path) -> None:
+    names = [name for name in MINUTE_FILES if name.split("/")[3] in ("spy", "ibm", "aig")]
+    tables = [table for name in names for table in read_bars(lean / name)]
+    sessions = list(replay(reversed(tables)))
+    assert [str(session.date) for session in sessions] == [
+        f"2013-10-{day}" for day in ("04", "07", "08", "09", "10", "11")
+    ]
+    for session in sessions:
+        assert list(session.data.symbols) == ["AIG", "IBM", "SPY"]
+        assert sum(symbol.bars_base.total_count for symbol in session.data.symbols.values()) == sum(
+            len(rows) for name in names if f"{session.date:%Y%m%d}" in name for rows in read_rows(lean / name).values()
+        )
+
+
+# --- everything, number by number, against the model ------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def replayed(lean: Path) -> list[ReplaySession]:
+    tables: list[BarTable] = []
+    for name in MINUTE_FILES:
+        tables += read_bars(lean / name)
+    return list(replay(tables, on_error=pytest.fail))
+
+
+SESSIONS = [
+    ("2013-10-04", "XNYS"), ("2013-10-07", "CMES"), ("2013-10-07", "XNYS"), ("2013-10-08", "CMES"),
+    ("2013-10-08", "XNYS"), ("2013-10-09", "CMES"), ("2013-10-09", "XNYS"), ("2013-10-10", "XNYS"),
+    ("2013-10-11", "XNYS"), ("2014-06-05", "XNYS"), ("2014-06-06", "XNYS"), ("2014-06-09", "XNYS"),
+    ("2015-12-23", "XNYS"), ("2015-12-24", "XNYS"), ("2015-12-28", "XNYS"), ("2016-10-07", "24/7"),
+    ("2018-04-04", "24/7"), ("2018-04-05", "24/7"), ("2018-04-06", "24/7"), ("2019-07-09", "XBOM"),
+]  # fmt: skip
+
+
+def test_a_replay_of_all_minute_files_plays_these_sessions_and_loses_no_bar(lean: Path) -> None:
+    sessions = replayed(lean)
+    assert [(str(session.date), session.calendar) for session in sessions] == SESSIONS
+    played: Counter[str] = Counter()
+    for session in sessions:
+        for name, symbol in session.data.symbols.items():
+            counters = symbol.counters
+            assert counters["skipped"] == {}
+            unusual = ("late", "corrected", "repeated", "too_old", "other_session", "off_grid", "overwritten")
+            assert {key: counters[key] for key in unusual} == dict.fromkeys(unusual, 0)
+            played[name] += counters["stored"]
+    in_files: Counter[str] = Counter()
+    for path in MINUTE_FILES:
+        in_files.update({name: len(rows) for name, rows in read_rows(lean / path).items()})
+    assert played == in_files
+
+
+@pytest.mark.parametrize(("date", "calendar"), SESSIONS)
+def test_every_number_of_a_replayed_session_is_that_of_the_model(lean: Path, date: str, calendar: str) -> None:
+    data = next(s.data for s in replayed(lean) if (str(s.date), s.calendar) == (date, calendar))
+    grid = data.grid
+    assert grid is not None
+    zone = {"XNYS": "usa", "XBOM": "india", "24/7": "coinbase", "CMES": "cme"}[calendar]
+    rows: dict[str, list[Row]] = {}
+    for path in MINUTE_FILES:
+        if f"/{zone}/" in path:
+            for symbol, bars in read_rows(lean / path).items():
+                rows.setdefault(symbol, []).extend(bar for bar in bars if grid.span_start <= bar[0] < grid.span_stop)
+    rows = {symbol: bars for symbol, bars in rows.items() if bars}
+    assert sorted(rows) == list(data.symbols)
+    model = model_of(data)
+    for symbol in sorted(rows):
+        model.register(symbol, "1m", ["5m", "15m", "1h", "1d"])
+        model.extend(symbol, rows[symbol])
+    newest = max(bars[-1][0] for bars in rows.values())
+    model.advance_to(min(newest + MINUTE, grid.span_stop))
+    for symbol in data.symbols:
+        data.symbols[symbol]._core.check_invariants()
+        same_symbol(data.symbols[symbol], model.symbols[symbol])
+    document = ref.document(model, "time", sequence=data.sequence)
+    assert exact(data.to_dict()) == exact(document)
+    import orjson
+
+    assert data.to_json() == orjson.dumps(document)
+    assert data.to_json(timestamps="iso") == orjson.dumps(ref.document(model, "iso", sequence=data.sequence))
+
+
+@pytest.mark.parametrize(
+    "name", ["equity/usa/minute/ibm/20131009_trade.zip", "crypto/coinbase/minute/btcusd/20180405_trade.zip"]
+)
+def test_real_bars_in_any_order_make_the_same_document(lean: Path, name: str) -> None:
+    ((symbol, rows),) = read_rows(lean / name).items()
+    documents = set()
+    rng = np.random.default_rng(5)
+    columns = columns_of(rows)
+    for way in range(5):
+        data = sd.SessionData("XNYS" if "usa" in name else None, "1m", ("5m", "15m", "1h", "1d"))
+        data.start_session(f"{Path(name).name[:4]}-{Path(name).name[4:6]}-{Path(name).name[6:8]}")
+        store = data.register_symbol(symbol)
+        order = np.arange(len(rows)) if way == 0 else rng.permutation(len(rows))
+        if way < 3:
+            for piece in np.array_split(order, 1 + 40 * way):
+                store.extend(*(column[piece] for column in columns))
+        else:
+            for i in order:
+                store.append(*rows[i])
+        store._core.check_invariants()
+        document = data.to_dict()
+        del document["meta"]["sequence"]
+        documents.add(repr(exact(document)))
+    assert len(documents) == 1
