@@ -64,15 +64,14 @@ def test_appends_allocate_no_python_memory(case: str) -> None:
 
 
 def test_the_allocation_count_would_notice_one_object_per_bar() -> None:
-    kept = []
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
-        for i in range(1440):
-            kept.append(float(i))
+        kept = [float(i) for i in range(1440)]
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+    assert len(kept) == 1440
     assert peak - before > 1440 * 16
 
 
@@ -83,8 +82,10 @@ def in_use() -> Callable[[], int]:
     class Mallinfo(ctypes.Structure):
         _fields_ = tuple(
             (name, ctypes.c_size_t)
-            for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks")
-            + ("uordblks", "fordblks", "keepcost")
+            for name in (
+                *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+                *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+            )
         )
 
     libc.mallinfo2.restype = Mallinfo

@@ -189,7 +189,7 @@ def test_law_5_windows_are_views_and_know_when_they_are_overwritten(configuratio
 
 
 def test_order_of_a_batch_is_judged_without_overflow() -> None:
-    """A time so far before the session that its distance to the next row does not fit in int64 is still out of order."""
+    """A time so far before the session that its distance to the next row overflows int64 is still out of order."""
     world = World("plain", "1m", ("5m", "1d"), None)
     world.register("SPY")
     start, bar = SHAPES["plain"][2][0][0], (1.0, 2.0, 0.5, 1.5, 10.0)

@@ -10,6 +10,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sessiondata._text import (
     dumps_f64_array,
     dumps_i64,

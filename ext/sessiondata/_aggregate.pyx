@@ -37,7 +37,9 @@ cdef Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil:
     cdef const int32_t* n_base = NULL
     if ring.n_base != NULL:
         n_base = ring.n_base + at
-    return Columns(ring.ts + at, ring.open + at, ring.high + at, ring.low + at, ring.close + at, ring.volume + at, n_base)
+    return Columns(
+        ring.ts + at, ring.open + at, ring.high + at, ring.low + at, ring.close + at, ring.volume + at, n_base
+    )
 
 
 cdef inline int32_t _n_base(const Columns* rows, int64_t i, const Region* region, int64_t base_ns,
@@ -51,8 +53,8 @@ cdef bint level_extend(Level* level, const GridData* grid, const Region* region,
                        bint first_is_new, bint all_aligned) noexcept nogil:
     """Take `n` newest parent rows, all in `region`, in time order.
 
-    `first_is_new` is False if rows[0] was folded before and has grown since. `all_aligned` says of base rows that each sits on
-    its slot. Returns True if the first row of this level that changed is a new one (else it was there before)."""
+    `first_is_new` is False if rows[0] was folded before and has grown since. `all_aligned`: each base row sits on its
+    slot. Returns True if the first row of this level that changed is a new one (else it was there before)."""
     cdef int64_t i = 0, stop
     cdef double high, low, volume, closed_volume
     cdef int32_t n_base, closed_base

@@ -7,11 +7,12 @@
 A range never crosses a cut (the first ordinal of a segment), so each is one gap. In-order arrival moves the frontier; a
 jump turns what it passes over into ranges; a late bar is a binary search, then its range shrinks, splits or goes.
 
-Invariants (`gaps_check`): ranges sorted, apart or touching only at a cut, not empty, inside [0, frontier), not across a cut;
-n_present + missing in ranges = frontier; slot frontier - 1 is present.
+Invariants (`gaps_check`): ranges sorted, apart or touching only at a cut, not empty, inside [0, frontier), not across
+a cut; n_present + missing in ranges = frontier; slot frontier - 1 is present.
 
 Rejected: a bitmap (listing gaps would scan it), one node per missing slot (a quiet stock has 20,000 a day at 1s).
-The batch kernel answers for plain arrays what the tracker keeps for a symbol, and shares `_grid` with it, not its state.
+The batch kernel answers for plain arrays what the tracker keeps for a symbol; it shares the grid, not the
+state.
 """
 
 from libc.string cimport memmove
@@ -149,9 +150,10 @@ cdef struct Scan:
 
 cdef int64_t scan_gaps(const int64_t* ts, int64_t n, const SlotTable* table, int32_t expected, int32_t* out_start,
                        int32_t* out_stop, Scan* out_scan) noexcept nogil:
-    """Missing slots of a sorted array in one pass. Duplicates, off-grid rows and rows outside segments count for nothing.
+    """Missing slots of a sorted array in one pass.
 
-    out_start and out_stop (NULL: count only) have room for every gap there can be.
+    Duplicates, off-grid rows and rows outside segments count for nothing. out_start and out_stop (NULL: count only)
+    have room for every gap there can be.
     Returns -1, or the first row that is smaller than the one before it."""
     cdef const GridData* grid = table.grid
     cdef const Region* region

@@ -5,14 +5,14 @@
         +------------+-------------+-------+-------------+------------+
           region 0      region 1    region 2   region 3     region 4
 
-Regions lie side by side without holes and are found by binary search; a caller that walks forward in time keeps the pointer
-to its region and searches only when it leaves it. A slot table holds, for one interval, the ordinal of the first slot of each
-segment, so ordinal and timestamp are one division or one multiplication apart.
+Regions lie side by side without holes and are found by binary search; a caller that walks forward in time keeps the
+pointer to its region and searches only when it leaves it. A slot table holds, for one interval, the ordinal of the
+first slot of each segment, so ordinal and timestamp are one division or one multiplication apart.
 
 Invariants: regions sorted, touching, not empty; `cuts` ascend strictly; all times stay two days away from the ends of
 int64, so that `anchor + k * step` cannot overflow for a step below a day.
 
-Rejected: an array of all slot starts (23,400 of them a day and symbol-interval, a cache miss per look-up instead of a division).
+Rejected: an array of all slot starts (23,400 a day at 1s: a cache miss per look-up instead of a division).
 """
 
 from libc.stdlib cimport free, malloc

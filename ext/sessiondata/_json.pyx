@@ -27,7 +27,6 @@ from sessiondata._text cimport (
 from sessiondata._time cimport floor_div
 
 from sessiondata.export import shown_quality
-from sessiondata.times import to_ns
 
 
 cdef enum:
@@ -37,7 +36,7 @@ cdef enum:
     EPOCH_NS = 3
     ROW_BLOCK = 64                                   # rows that are reserved for at once
     ROW_BYTES = ISO_BYTES + 5 * F64_BYTES + 16
-    GAP_BYTES = 3 * ISO_BYTES + 2 * I64_BYTES + 112  # with retry_count and last_retry
+    GAP_BYTES = 2 * (ISO_BYTES + 2) + I64_BYTES + 64
     FIXED_BYTES = 512                                # literals and numbers of one piece of the document
 
 
@@ -74,7 +73,7 @@ cdef class Style:
 
 
 cdef inline char* _write_time(char* out, int64_t ts, const TimeStyle* style) noexcept nogil:
-    """A time as a JSON value; ISO_BYTES + 2 at most."""
+    """A time in the session's span as a JSON value; ISO_BYTES + 2 at most."""
     cdef int32_t i
     if style.kind == EPOCH_NS:
         return write_i64(out, ts)
@@ -146,44 +145,13 @@ cdef int _tracked_gaps(ByteWriter writer, const Gaps* gaps, int32_t expected, co
     ranges = np.empty((2, n), np.int32)
     gaps_list(gaps, expected, &ranges[0, 0], &ranges[1, 0])
     reserve(writer, FIXED_BYTES + n * GAP_BYTES)
-    out = _gaps_head(writer.data + writer.size, n, gaps_missing(gaps, expected))
+    out = write_i64(_write_literal(writer.data + writer.size, b'"gaps":{"gap_count":'), n)
+    out = write_i64(_write_literal(out, b',"missing_bars":'), gaps_missing(gaps, expected))
+    out = _write_literal(out, b',"ranges":[')
     for i in range(n):
-        out = _write_range(out, ordinal_start(gaps.table, ranges[0, i]), ordinal_start(gaps.table, ranges[1, i] - 1),
-                           ranges[1, i] - ranges[0, i], style)
-        out = _write_literal(out, b"},")
-    writer.size = _write_literal(out - 1, b"]},") - writer.data
-    return 0
-
-
-cdef char* _write_range(char* out, int64_t start_ns, int64_t end_ns, int64_t count, const TimeStyle* style) noexcept:
-    """A gap, but for its closing brace."""
-    out = _write_time(_write_literal(out, b'{"start_time":'), start_ns, style)
-    out = _write_time(_write_literal(out, b',"end_time":'), end_ns, style)
-    return write_i64(_write_literal(out, b',"bar_count":'), count)
-
-
-cdef char* _gaps_head(char* out, int64_t count, int64_t missing) noexcept nogil:
-    out = write_i64(_write_literal(out, b'"gaps":{"gap_count":'), count)
-    out = write_i64(_write_literal(out, b',"missing_bars":'), missing)
-    return _write_literal(out, b',"ranges":[')
-
-
-cdef int _pinned_gaps(ByteWriter writer, list pinned, const TimeStyle* style) except -1:
-    """The same of gaps that the user set."""
-    cdef char* out
-    if not pinned:
-        return 0
-    reserve(writer, FIXED_BYTES + len(pinned) * GAP_BYTES)
-    out = _gaps_head(writer.data + writer.size, len(pinned), sum([gap.bar_count for gap in pinned]))
-    for gap in pinned:
-        out = _write_range(out, gap.start_ns, gap.end_ns, gap.bar_count, style)
-        if gap.retry_count:
-            out = write_i64(_write_literal(out, b',"retry_count":'), gap.retry_count)
-            out = _write_literal(out, b',"last_retry":')
-            if gap.last_retry is None:
-                out = _write_literal(out, b"null")
-            else:
-                out = _write_time(out, to_ns(gap.last_retry), style)
+        out = _write_time(_write_literal(out, b'{"start_time":'), ordinal_start(gaps.table, ranges[0, i]), style)
+        out = _write_time(_write_literal(out, b',"end_time":'), ordinal_start(gaps.table, ranges[1, i] - 1), style)
+        out = write_i64(_write_literal(out, b',"bar_count":'), ranges[1, i] - ranges[0, i])
         out = _write_literal(out, b"},")
     writer.size = _write_literal(out - 1, b"]},") - writer.data
     return 0
@@ -192,6 +160,13 @@ cdef int _pinned_gaps(ByteWriter writer, list pinned, const TimeStyle* style) ex
 cdef int _literal(ByteWriter writer, const char* text) except -1:
     reserve(writer, strlen(text))
     writer.size = _write_literal(writer.data + writer.size, text) - writer.data
+    return 0
+
+
+cdef int _bytes(ByteWriter writer, bytes ready) except -1:
+    reserve(writer, len(ready))
+    memcpy(writer.data + writer.size, PyBytes_AS_STRING(ready), len(ready))
+    writer.size += len(ready)
     return 0
 
 
@@ -233,7 +208,7 @@ cdef int _series(ByteWriter writer, SymbolCore core, Py_ssize_t k, dict pinned_g
         _float(writer, 10_000 * present // expected / 100.0 if expected else 100.0)
     _literal(writer, b",")
     if k in pinned_gaps:
-        _pinned_gaps(writer, pinned_gaps[k], style)
+        _bytes(writer, pinned_gaps[k])
     elif started:
         _tracked_gaps(writer, gaps, expected, style)
     _literal(writer, b'"columns":["timestamp","open","high","low","close","volume"],"data":[')
@@ -278,6 +253,8 @@ def write_document(bytes meta, list symbols, Style style not None):
     meta : bytes
         The `meta` object as JSON.
     symbols : list of (SymbolCore, pinned_gaps, pinned_quality)
+        By series number: pinned gaps as the ready member ``b'"gaps":{...},'`` (their times may lie anywhere, so Python
+        writes them), pinned quality as float.
     style : Style
 
     Returns
@@ -288,9 +265,7 @@ def write_document(bytes meta, list symbols, Style style not None):
     cdef SymbolCore core
     cdef bint first = True
     _literal(writer, b'{"meta":')
-    reserve(writer, len(meta))
-    memcpy(writer.data + writer.size, PyBytes_AS_STRING(meta), len(meta))
-    writer.size += len(meta)
+    _bytes(writer, meta)
     _literal(writer, b',"symbols":{')
     for core, pinned_gaps, pinned_quality in symbols:
         if not first:

@@ -73,6 +73,8 @@ cdef inline void ring_replace(Ring* ring, int64_t seq, const Bar* bar) noexcept 
     ring_write(ring, at, bar)
     if at >= ring.capacity:
         ring_write(ring, at - ring.capacity, bar)
+    elif seq >= ring.capacity:  # written in the upper half, a lap ago: windows taken then still read it there
+        ring_write(ring, at + ring.capacity, bar)
 
 
 cdef inline void ring_read(const Ring* ring, int64_t seq, Bar* out_bar) noexcept nogil:

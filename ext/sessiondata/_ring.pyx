@@ -1,6 +1,6 @@
 """A ring of bars whose live rows are always one contiguous stretch of each column.
 
-    first lap      [ r0 r1 r2 .. .. .. | .. .. .. .. .. .. ]      rows are written once; the upper half is untouched memory
+    first lap      [ r0 r1 r2 .. .. .. | .. .. .. .. .. .. ]      rows are written once, the upper half is untouched
     second lap     [ r6 r7 r2 r3 r4 r5 | r6 r7 .. .. .. .. ]      each row twice, at p and at p - capacity
                            ^-- live: r2 .. r7 --^
     third lap      origin moves on by capacity: the live rows are read from the lower half again
@@ -18,7 +18,7 @@ from libc.stdint cimport INT64_MIN
 from libc.string cimport memmove
 
 
-cdef int64_t _ALIGN = 64  # bytes: columns start on a cache line, so a vector load never straddles two of them at the start
+cdef int64_t _ALIGN = 64  # bytes: columns start on a cache line, where vector loads straddle none
 
 
 cdef int64_t _column_bytes(int64_t rows, int64_t item) noexcept nogil:
@@ -68,8 +68,9 @@ cdef inline void _shift(char* column, int64_t item, int64_t at, int64_t stop, in
 
 
 cdef void ring_insert(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil:
-    """Put a row before the live row `seq` (next_seq: as the newest). A full ring loses its oldest row, never the new one:
-    `seq` must be above the oldest sequence then. The inserted row gets sequence `seq` and those behind it move up by one."""
+    """Put a row before the live row `seq` (next_seq: as the newest); it gets that sequence, those behind it the next.
+
+    A full ring loses its oldest row, never the new one: `seq` must be above the oldest sequence then."""
     cdef int64_t stop, at
     if seq == ring.next_seq:
         ring_push(ring, bar)

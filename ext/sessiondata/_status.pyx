@@ -5,7 +5,7 @@ A kernel that may not touch the interpreter returns an int: zero or positive tel
 code up in one table, so every message has the same form: rule, row, value, symbol, code.
 """
 
-from sessiondata.errors import BarError, SessionStateError
+from sessiondata.errors import BarError, SessionStateError, shown
 
 REASONS = ("ERR_NOT_FINITE", "ERR_HIGH_LOW", "ERR_VOLUME", "ERR_NAT", "ERR_TS_RANGE", "ERR_LATER_SESSION")
 
@@ -47,7 +47,7 @@ cdef int raise_status(Offence offence) except -1:
     values = {name: getattr(offence, name) for name in names}
     if offence.status == ERR_NOT_FINITE:  # show the culprit only
         values = {name: x for name, x in values.items() if not (x - x == 0.0)}
-    value = ", ".join(f"{name}={x!r}" for name, x in values.items())
+    value = ", ".join(f"{name}={shown(x)}" for name, x in values.items())
     if offence.status in (ERR_LATER_SESSION, ERR_NO_SESSION):
         raise SessionStateError(f"{rule}: " + _place(offence) + f"{value} symbol={offence.symbol!r} ({code})")
     raise BarError(rule, symbol=offence.symbol, row=offence.row, value=value, code=code)

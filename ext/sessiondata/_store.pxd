@@ -30,6 +30,9 @@ cdef class SymbolCore:
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil
     cdef object _append_first(self, const Bar* bar)
     cdef int64_t[::1] _open_labels(self, const int64_t[::1] ts)
+    cdef int64_t _extend_unstarted(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
+                                   const double[::1] low, const double[::1] close, const double[::1] volume,
+                                   bint skip) except -1
     cdef int64_t _extend_good(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
                               const double[::1] low, const double[::1] close, const double[::1] volume) except -1
     cdef int64_t _extend_unordered(self, ts, open, high, low, close, volume) except -1

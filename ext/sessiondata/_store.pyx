@@ -7,6 +7,7 @@ The memory of a session is never reused: starting another one allocates anew, so
 block alive and says that it is no longer valid.
 """
 
+from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_AsDouble, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t
@@ -14,7 +15,7 @@ from libc.string cimport memset
 
 import numpy as np
 
-from sessiondata.errors import BarTypeError, SessionStateError
+from sessiondata.errors import BarTypeError, SessionStateError, TimeError, shown
 from sessiondata.times import to_ns
 
 from sessiondata._aggregate cimport Level
@@ -25,10 +26,10 @@ from sessiondata._grid cimport (
 from sessiondata._layout cimport lay_out, series_gaps, series_ring
 from sessiondata._ring cimport Bar, ring_find, ring_oldest, ring_read
 from sessiondata._status cimport (
-    CORRECTED, ERR_NAT, ERR_NO_SESSION, ERR_TS_RANGE, N_REASONS, STORED, Offence, raise_status, reason_index,
+    CORRECTED, ERR_NO_SESSION, ERR_TS_RANGE, N_REASONS, STORED, Offence, raise_status, reason_index,
 )
 from sessiondata._symbol cimport (
-    check_bar, check_rows, check_values, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_start,
+    check_bar, check_rows, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_start,
 )
 from sessiondata._time cimport NAT
 
@@ -75,22 +76,46 @@ cdef inline double _number(object x, str column, SymbolCore core) except? -1.0:
 
 
 cdef double _any_number(object x, str column, SymbolCore core) except? -1.0:
-    try:
-        return PyFloat_AsDouble(x)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise BarTypeError(f"{column} must be a real number", symbol=core.name, value=f"{column}={x!r}",
-                           code="ERR_TYPE") from error
+    # float() would take these: a bool, the nanoseconds of a datetime64, the real part of a complex scalar.
+    if not (isinstance(x, (bool, np.ma.core.MaskedConstant))
+            or (isinstance(x, np.generic) and x.dtype.kind not in "iuf")):
+        try:
+            return PyFloat_AsDouble(x)
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise BarTypeError(f"{column} must be a real number", symbol=core.name, value=f"{column}={shown(x)}",
+                       code="ERR_TYPE")
 
 
 cdef inline int64_t _time(object x, SymbolCore core) except? -1:
     cdef int overflow = 0
     cdef int64_t ts_ns
     if not PyLong_CheckExact(x):
-        return to_ns(x)
+        return _any_time(x, core)
     ts_ns = PyLong_AsLongLongAndOverflow(x, &overflow)
     if overflow:
         raise_status(Offence(ERR_TS_RANGE, symbol=core.name, ts_ns=x))
     return ts_ns
+
+
+cdef int64_t _any_time(object x, SymbolCore core) except? -1:
+    try:
+        return to_ns(x)
+    except TimeError as error:
+        raise TimeError(f"{error} (symbol={core.name!r})") from error
+
+
+cdef class _View:
+    """The memory of a symbol as a read-only buffer. Behind a memoryview's `toreadonly()` stands `.obj`, the writable
+    owner; behind this there is nothing that Python code can reach."""
+
+    cdef uint8_t[::1] _memory
+
+    def __cinit__(self, uint8_t[::1] memory):
+        self._memory = memory
+
+    def __getbuffer__(self, Py_buffer* buffer, int flags):
+        PyBuffer_FillInfo(buffer, self, &self._memory[0], self._memory.shape[0], 1, flags)
 
 
 cdef class SymbolCore:
@@ -109,8 +134,8 @@ cdef class SymbolCore:
     close_label : bool
         Appended timestamps are the ends of bars, not their starts.
     need_session : callable
-        Called with ts_ns when a bar arrives before any session has been started: it starts one or raises. Called with None
-        when that bar was then refused, to undo it.
+        Called with (ts_ns, close_label, step_ns) when a bar arrives before any session has been started: it starts
+        one or raises. Called with None for ts_ns when that bar was then refused, to undo it.
     """
 
     def __cinit__(self, str name, StoreClock clock not None, tuple intervals, tuple steps_ns, int64_t capacity,
@@ -144,7 +169,7 @@ cdef class SymbolCore:
         self.stop()
         self._need_session = self._refuse_removed
 
-    def _refuse_removed(self, ts_ns):
+    def _refuse_removed(self, ts_ns, close_label, step_ns):
         if ts_ns is not None:
             raise SessionStateError(f"symbol {self.name!r} was removed from its store and takes no bars")
 
@@ -157,12 +182,12 @@ cdef class SymbolCore:
     def columns(self, Py_ssize_t k):
         """Arrays (ts, open, high, low, close, volume, n_base or None) over the whole ring of series `k`.
 
-        Read-only, and no user can make them writable: they are made from a read-only memoryview. Rows `rows(k)` are live."""
+        Read-only, and no user can make them writable: their base is a `_View`. Rows `rows(k)` are live."""
         cdef Ring* ring = series_ring(&self.symbol, k)
         cdef Py_ssize_t length, start = <Py_ssize_t>ring.ts - <Py_ssize_t>&self._memory[0]
         cdef Py_ssize_t stride = <Py_ssize_t>ring.open - <Py_ssize_t>ring.ts
         if self._columns[k] is None:
-            memory = memoryview(self._memory).toreadonly()
+            memory = _View(self._memory)
             length = ring.capacity * (2 if ring.laps else 1)
             dtypes = ("int64", "float64", "float64", "float64", "float64", "float64", "int32")
             made = [np.frombuffer(memory, dtype, length, start + i * stride) for i, dtype in enumerate(dtypes[:6])]
@@ -197,8 +222,8 @@ cdef class SymbolCore:
         Returns
         -------
         bool
-            True if the store changed. False for a repeat of what is there, and for a bar that is refused without being wrong
-            (older than the ring keeps, or of an earlier trade date): see ``counters``.
+            True if the store changed. False for a repeat of what is there, and for a bar that is refused without
+            being wrong (older than the ring keeps, or of an earlier trade date): see ``counters``.
 
         Raises
         ------
@@ -209,8 +234,8 @@ cdef class SymbolCore:
 
         Notes
         -----
-        O(derived intervals) for the newest bar, nothing is allocated; O(log rows) and one slot of each interval for others.
-        One writer per symbol.
+        O(derived intervals) for the newest bar, nothing is allocated; O(log rows) and one slot of each interval for
+        others. One writer per symbol.
         """
         cdef Bar bar
         cdef int status
@@ -230,18 +255,20 @@ cdef class SymbolCore:
             self._refuse(status, None, given_ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
         return STORED <= status <= CORRECTED
 
+    def begin(self, ts_ns, bint close_label):
+        """Start the session of a first bar in the store; with None, undo it."""
+        self._need_session(ts_ns, close_label, self.symbol.step_ns)
+
     cdef object _append_first(self, const Bar* bar):
         """Start the session that a bar belongs to, then append it; a bar that is refused starts none."""
-        cdef int status = check_values(bar)
-        if status == 0 and bar.ts == NAT:
-            status = ERR_NAT
+        cdef int status = check_bar(&self.symbol, bar)
         if status:
             self._refuse(status, None, bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
-        self._need_session(bar.ts - self.close_label)
+        self.begin(bar.ts, self.close_label)
         try:
             return self.append(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
         except BaseException:
-            self._need_session(None)
+            self.begin(None, self.close_label)
             raise
 
     def extend(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
@@ -254,7 +281,7 @@ cdef class SymbolCore:
         if n == 0:
             return 0
         if self.symbol.grid == NULL:
-            self._refuse(ERR_NO_SESSION, 0, given_ts[0], open[0], high[0], low[0], close[0], volume[0])
+            return self._extend_unstarted(given_ts, open, high, low, close, volume, skip)
         if close_label:
             ts = self._open_labels(given_ts)
         row = check_rows(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n, &status,
@@ -266,6 +293,21 @@ cdef class SymbolCore:
         if in_order:
             return symbol_extend(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
         return self._extend_unordered(ts, open, high, low, close, volume)
+
+    cdef int64_t _extend_unstarted(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
+                                   const double[::1] low, const double[::1] close, const double[::1] volume,
+                                   bint skip) except -1:
+        """Rows of which none could start a session: raise for the first, or count them all."""
+        cdef Py_ssize_t i
+        cdef int status
+        cdef Bar bar
+        for i in range(ts.shape[0]):
+            bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
+            status = check_bar(&self.symbol, &bar) or ERR_NO_SESSION
+            if not skip or status == ERR_NO_SESSION:
+                self._refuse(status, i, ts[i], open[i], high[i], low[i], close[i], volume[i])
+            self.symbol.counters.skipped[reason_index(status)] += 1
+        return 0
 
     cdef int64_t[::1] _open_labels(self, const int64_t[::1] ts):
         cdef int64_t[::1] shifted = np.array(ts)
@@ -291,8 +333,8 @@ cdef class SymbolCore:
                            np.asarray(close)[good], np.asarray(volume)[good], False, False)
 
     cdef int64_t _extend_unordered(self, ts, open, high, low, close, volume) except -1:
-        """Take checked rows in time order (stable: of equal timestamps the later row comes later): runs of newer rows as
-        blocks, late rows and repeats one by one."""
+        """Take checked rows in time order (stable: of equal timestamps the later row comes later): runs of newer rows
+        as blocks, late rows and repeats one by one."""
         order = np.argsort(ts, kind="stable")
         cdef const int64_t[::1] t = np.asarray(ts)[order]
         cdef const double[::1] o = np.asarray(open)[order], h = np.asarray(high)[order], l = np.asarray(low)[order]
@@ -421,7 +463,8 @@ cdef class SymbolCore:
         self.symbol.bars_updated = value
 
     def session_bar(self, bint extended):
-        """The session's bar (regular rows) or that of the extended ones: (volume, high, low, open, close), None without rows."""
+        """The session's bar (regular rows) or that of the extended ones: (volume, high, low, open, close), None
+        without rows."""
         if self.symbol.grid == NULL:
             return None
         cdef Level* level = &self.symbol.levels[self.symbol.n_levels - (1 if extended else 2)]
@@ -450,6 +493,19 @@ cdef class SymbolCore:
             raise AssertionError(f"invariants of {self.name!r} do not hold")
 
 
+def earliest(SymbolCore core, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
+             const double[::1] low, const double[::1] close, const double[::1] volume):
+    """Time of the earliest row that breaks no rule, as far as can be told without a session; None if there is none."""
+    cdef Py_ssize_t i
+    cdef int64_t least = INT64_MAX
+    cdef Bar bar
+    for i in range(ts.shape[0]):
+        bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
+        if ts[i] < least and check_bar(&core.symbol, &bar) == 0:
+            least = ts[i]
+    return None if least == INT64_MAX else least
+
+
 def append_slice(list cores, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
                  const double[::1] low, const double[::1] close, const double[::1] volume):
     """One bar of each of many symbols, all or nothing; returns how many changed something.
@@ -463,12 +519,11 @@ def append_slice(list cores, const int64_t[::1] ts, const double[::1] open, cons
     for i in range(n):
         core = <SymbolCore?>cores[i]
         bar = Bar(ts[i * step], open[i], high[i], low[i], close[i], volume[i], 0)
-        if core.symbol.grid == NULL:
+        if core.close_label and core.symbol.grid != NULL:
+            core._open_label(&bar.ts)
+        status = check_bar(&core.symbol, &bar)
+        if status == 0 and core.symbol.grid == NULL:
             status = ERR_NO_SESSION
-        else:
-            if core.close_label:
-                core._open_label(&bar.ts)
-            status = check_bar(&core.symbol, &bar)
         if status:
             core._refuse(status, i, ts[i * step], open[i], high[i], low[i], close[i], volume[i])
     for i in range(n):

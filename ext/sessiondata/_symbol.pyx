@@ -5,8 +5,8 @@
                                   slot of each level that holds it (symbol_append_out_of_turn)
     arrays -> check all -> in order: copy columns, then per region and level by runs (symbol_extend)
 
-Nothing here allocates, calls the interpreter or knows a calendar. Functions return a status (see `_status`); a bar that is refused
-has changed a counter at most, a bar that breaks a rule nothing at all.
+Nothing here allocates, calls the interpreter or knows a calendar. Functions return a status (see `_status`); a bar
+that is refused has changed a counter at most, a bar that breaks a rule nothing at all.
 
 Invariants (`symbol_check`): those of the ring, the trackers and the levels; last_ts is the newest row's time;
 next_slot_ts, where set, is the slot after the newest on-slot row and gaps.frontier its ordinal.
@@ -45,7 +45,7 @@ cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
 
 
 cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil:
-    """0, or the status of the first rule that the bar breaks."""
+    """0, or the status of the first rule that the bar breaks; before a session any date is as good as another."""
     cdef int status = check_values(bar)
     if status:
         return status
@@ -53,7 +53,7 @@ cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil:
         return ERR_NAT
     if bar.ts > INT64_MAX - symbol.step_ns:
         return ERR_TS_RANGE
-    return ERR_LATER_SESSION if bar.ts >= symbol.grid.span_stop else 0
+    return ERR_LATER_SESSION if symbol.grid != NULL and bar.ts >= symbol.grid.span_stop else 0
 
 
 cdef void symbol_place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
@@ -160,7 +160,8 @@ cdef inline uint64_t _suspicion(uint64_t open, uint64_t high, uint64_t low, uint
                                 uint64_t spread, uint64_t ts, uint64_t span_start, uint64_t span_stop) noexcept nogil:
     """A word whose top bit is set if a row may break a rule, from the bits of its doubles.
 
-    Adding one to an exponent of all ones (infinity, NaN) carries into the sign. A spread or volume of -0.0, and a row before
+    Adding one to an exponent of all ones (infinity, NaN) carries into the sign. A spread or volume of -0.0, and a row
+    before
     the span, are suspicious without being wrong. Only additions, ANDs and ORs: SSE2, which every x86-64 has, can do
     these on 64 bits, but no comparison."""
     cdef uint64_t exponent = 0x7FF0000000000000, one = 0x0010000000000000
@@ -172,7 +173,8 @@ cdef inline uint64_t _suspicion(uint64_t open, uint64_t high, uint64_t low, uint
 cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* open, const double* high,
                         const double* low, const double* close, const double* volume, int64_t n,
                         int* out_status, bint* out_in_order) noexcept nogil:
-    """First row that breaks a rule (out_status says which), or -1; and whether the rows are newer than all and ascending."""
+    """First row that breaks a rule (out_status says which), or -1; and whether the rows are newer than all and
+    ascending."""
     cdef int64_t i = 0, j, stop
     cdef uint64_t suspicion, disorder = 0
     cdef uint64_t span_start = <uint64_t>symbol.grid.span_start, span_stop = <uint64_t>symbol.grid.span_stop
@@ -238,8 +240,8 @@ cdef bint _mark_rows(Symbol* symbol, const Region* region, const int64_t* ts, in
 
 cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open, const double* high,
                            const double* low, const double* close, const double* volume, int64_t n) noexcept nogil:
-    """Store checked rows that ascend and are newer than all there are. Returns how many were stored: those before the span are
-    counted as of another session."""
+    """Store checked rows that ascend and are newer than all there are. Returns how many were stored: those before the
+    span are counted as of another session."""
     cdef int64_t i, count, before
     cdef int64_t skipped = _first_at_or_after(ts, n, symbol.grid.span_start)
     cdef const Region* region

@@ -1,4 +1,5 @@
-# Bytes as orjson writes them: a growing bytes object, and writers of numbers, strings and times. Design note in _text.pyx.
+# Bytes as orjson writes them: a growing bytes object, and writers of numbers, strings and times. Design note in
+# _text.pyx.
 #
 # Every writer takes the place to write to and returns the place behind its text. It checks nothing: the caller has
 # reserved the writer's *_BYTES, of which it may also scribble over those behind its text.

@@ -3,7 +3,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sessiondata._store import SymbolCore
-from sessiondata.gaps import GapInfo
 
 class Style:
     def __new__(
@@ -15,5 +14,5 @@ class Style:
     ) -> Style: ...
 
 def write_document(
-    meta: bytes, symbols: list[tuple[SymbolCore, dict[int, list[GapInfo]], dict[int, float]]], style: Style
+    meta: bytes, symbols: list[tuple[SymbolCore, dict[int, bytes], dict[int, float]]], style: Style
 ) -> bytes: ...

@@ -64,12 +64,12 @@ def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = N
 
 
 def _floats(column: Any, name: str, symbol: str | None) -> _Floats:
-    if isinstance(column, np.ma.MaskedArray):
-        # A masked value is not a number; the check names its row.
-        column = np.ma.filled(column.astype(np.float64), np.nan)
-    elif hasattr(column, "to_numpy"):
-        column = _to_numpy(column)
-    array = np.asarray(column)
+    """A column as contiguous float64; a masked or null value is NaN, which the check then names with its row."""
+    mask = np.ma.getmaskarray(column) if isinstance(column, np.ma.MaskedArray) else None
+    try:
+        array = np.asarray(_to_numpy(column))
+    except ValueError:  # a ragged list
+        array = np.empty((0, 0), object)
     if array.shape == (0,):  # an empty list has no telling dtype
         return np.empty(0)
     if array.ndim != 1 or array.dtype.kind not in "iuf":
@@ -77,13 +77,17 @@ def _floats(column: Any, name: str, symbol: str | None) -> _Floats:
             f"{name} must be a one-dimensional array of numbers",
             symbol=symbol, value=f"dtype {array.dtype}, shape {array.shape}", code="ERR_DTYPE",
         )  # fmt: skip
-    return np.ascontiguousarray(array, np.float64)
+    with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite, and is refused as that
+        floats = np.ascontiguousarray(array, np.float64)
+    return floats if mask is None else np.where(mask, np.nan, floats)
 
 
 def _to_numpy(column: Any) -> Any:
     """A pandas, polars or Arrow column as an array, nulls as NaN."""
+    if isinstance(column, np.ndarray) or not hasattr(column, "to_numpy"):
+        return column.data if isinstance(column, np.ma.MaskedArray) else column
     library = type(column).__module__.split(".")[0]
-    if library == "pandas" and column.dtype.kind in "iuf":
+    if library == "pandas" and getattr(column, "ndim", 0) == 1 and column.dtype.kind in "iuf":
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     if library == "pyarrow":
         return column.to_numpy(zero_copy_only=False) if hasattr(column, "offset") else column.to_numpy()

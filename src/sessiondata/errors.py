@@ -22,6 +22,14 @@ __all__ = [
 ]
 
 
+def shown(value: Any) -> str:
+    """`repr` of a value for a message; an int of over 4,300 digits has none."""
+    try:
+        return repr(value)
+    except ValueError:
+        return f"<{type(value).__name__} too long to show>"
+
+
 class SessionDataError(Exception):
     """Base of all errors of this library."""
 
@@ -54,7 +62,7 @@ class BarError(SessionDataError, ValueError):
     ) -> None:
         self.rule, self.symbol, self.row, self.value, self.code = rule, symbol, row, value, code
         where = [f"row={row}"] if row is not None else []
-        where.append(value if isinstance(value, str) else f"value={value!r}")
+        where.append(value if isinstance(value, str) else f"value={shown(value)}")
         if symbol is not None:
             where.append(f"symbol={symbol!r}")
         super().__init__(f"{rule}: {' '.join(where)} ({code})")

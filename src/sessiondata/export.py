@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sessiondata.times import from_ns, to_ns
+from sessiondata.times import to_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from sessiondata.gaps import GapInfo
     from sessiondata.session import SessionData
     from sessiondata.symbol import SymbolSessionData
 
@@ -24,6 +25,7 @@ TIMESTAMPS = ("time", "iso", "epoch_ms", "epoch_ns")
 
 _COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
 _SECOND_NS = 1_000_000_000
+_DAY_NS = 86_400 * _SECOND_NS
 _EXACT = 2**53  # beyond it a float64 no longer tells neighbouring integers apart
 
 
@@ -47,9 +49,21 @@ def document_bytes(data: SessionData, timestamps: str) -> bytes:
     else:
         from_, offset = grid.offsets()
     midnight = _midnight_ns(data) if kind == "time" else 0
-    meta = json.dumps(_meta(data, timestamps), separators=(",", ":"), ensure_ascii=False).encode()
-    symbols = [(symbol._core, symbol._pinned_gaps, symbol._pinned_quality) for symbol in data.symbols.values()]
-    return _json.write_document(meta, symbols, _json.Style(kind, midnight, from_, offset))
+    show = _shower(data, kind)
+    symbols = [
+        (
+            symbol._core,
+            {k: b'"gaps":%b,' % _dumps(_gaps(gaps, show)) if gaps else b"" for k, gaps in symbol._pinned_gaps.items()},
+            symbol._pinned_quality,
+        )
+        for symbol in data.symbols.values()
+    ]
+    return _json.write_document(_dumps(_meta(data, timestamps)), symbols, _json.Style(kind, midnight, from_, offset))
+
+
+def _dumps(small: dict[str, Any]) -> bytes:
+    """JSON of texts, ints and None, which every writer spells alike."""
+    return json.dumps(small, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def shown_quality(quality: float) -> float:
@@ -74,8 +88,9 @@ def _resolve(data: SessionData, timestamps: str) -> str:
 
 def _midnight_ns(data: SessionData) -> int:
     assert data.grid is not None
-    start = from_ns(data.grid.span_start, data.calendar.zone)
-    return to_ns(start.replace(hour=0, minute=0, second=0, microsecond=0))
+    # From the offset in force, which is one all day here: there are days that begin at 01:00, without a midnight.
+    start, offset = data.grid.span_start, int(data.grid.offsets()[1][0])
+    return start - (start + offset) % _DAY_NS
 
 
 def _meta(data: SessionData, timestamps: str) -> dict[str, Any]:
@@ -147,11 +162,7 @@ def _series(symbol: SymbolSessionData, interval: str, show: Callable[[int], str 
         part["forming"] = True
     part["quality"] = _quality(symbol, interval)
     if gaps:
-        part["gaps"] = {
-            "gap_count": len(gaps),
-            "missing_bars": sum(gap.bar_count for gap in gaps),
-            "ranges": [_gap(gap, show) for gap in gaps],
-        }
+        part["gaps"] = _gaps(gaps, show)
     part["columns"] = list(_COLUMNS)
     columns = (series.open, series.high, series.low, series.close)
     rows = zip(series.timestamp.tolist(), *(column.tolist() for column in columns), series.volume.tolist(), strict=True)
@@ -167,8 +178,16 @@ def _quality(symbol: SymbolSessionData, interval: str) -> float:
     return 10_000 * present // expected / 100.0 if expected else 100.0
 
 
-def _gap(gap: Any, show: Callable[[int], str | int]) -> dict[str, Any]:
-    shown = {"start_time": show(gap.start_ns), "end_time": show(gap.end_ns), "bar_count": gap.bar_count}
+def _gaps(gaps: Sequence[GapInfo], show: Callable[[int], str | int]) -> dict[str, Any]:
+    return {
+        "gap_count": len(gaps),
+        "missing_bars": sum(gap.bar_count for gap in gaps),
+        "ranges": [_gap(gap, show) for gap in gaps],
+    }
+
+
+def _gap(gap: GapInfo, show: Callable[[int], str | int]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"start_time": show(gap.start_ns), "end_time": show(gap.end_ns), "bar_count": gap.bar_count}
     if gap.retry_count:
         shown["retry_count"] = gap.retry_count
         shown["last_retry"] = None if gap.last_retry is None else show(to_ns(gap.last_retry))

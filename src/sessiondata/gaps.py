@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import operator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from sessiondata import _aggregate, _gaps
 from sessiondata.calendars import SessionGrid
 from sessiondata.columns import bar_columns
-from sessiondata.errors import IntervalError
+from sessiondata.errors import BarTypeError, IntervalError
 from sessiondata.intervals import check_intervals, parse_interval
 from sessiondata.series import BarSeries, BarWindow
 from sessiondata.times import from_ns, to_ns, to_ns_array
@@ -64,6 +65,22 @@ class GapInfo:
     def __str__(self) -> str:
         start, end = (time.isoformat(sep=" ") for time in (self.start_time, self.end_time))
         return f"{self.symbol} {self.interval}: {self.bar_count} missing, {start} .. {end}"
+
+
+def check_gap(gap: GapInfo) -> GapInfo:
+    """A gap that a user made, its numbers as plain int64, or a TypeError or ValueError that says what is wrong."""
+    if not isinstance(gap, GapInfo):
+        raise TypeError(f"a gap is a GapInfo: {gap!r}")
+    numbers: dict[str, Any] = {name: operator.index(getattr(gap, name)) for name in _NUMBERS}
+    for name, number in numbers.items():
+        if not -(2**63) < number < 2**63:
+            raise ValueError(f"{name} of a gap must fit in int64: {number}")
+    if gap.last_retry is not None:
+        to_ns(gap.last_retry)
+    return replace(gap, **numbers)
+
+
+_NUMBERS = ("start_ns", "end_ns", "bar_count", "retry_count")
 
 
 class GapArrays(NamedTuple):
@@ -173,6 +190,10 @@ def aggregate(bars: Any, grid: SessionGrid, from_interval: str, to_interval: str
         raise IntervalError(f"cannot derive {to_interval!r} from {from_interval!r}")
     if isinstance(bars, (BarSeries, BarWindow)):
         bars = (bars.timestamp, bars.open, bars.high, bars.low, bars.close, bars.volume)
+    elif not isinstance(bars, (tuple, list)) or len(bars) != 6:
+        raise BarTypeError(
+            "bars are six columns: time, open, high, low, close, volume", value=f"bars={bars!r:.80}", code="ERR_COLUMNS"
+        )
     columns = bar_columns(*bars)
     return BarArrays(*_aggregate.aggregate_columns(*columns, grid.compiled, base.step_ns, derived[0].step_ns))
 

@@ -115,7 +115,7 @@ class BarWindow(_Columns):
     forming bar) show through. `is_valid` tells when the ring has since overwritten or moved a row.
     """
 
-    __slots__ = ("_arrays", "_grid", "_moves", "_seq", "_series", "_session_id", "_start", "_stop")
+    __slots__ = ("_arrays", "_forming_ts", "_grid", "_moves", "_seq", "_series", "_session_id", "_start", "_stop")
 
     def __init__(
         self,
@@ -129,6 +129,7 @@ class BarWindow(_Columns):
         self._moves = series._core.moves(series._k)
         self._session_id = series._core.session_id
         self._grid = series._core.grid  # a window outlives its session
+        self._forming_ts: int | None = None  # of a copy: its forming bar
 
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
         return self._arrays, self._start, self._stop
@@ -159,8 +160,14 @@ class BarWindow(_Columns):
     def _copied(self, rows: slice) -> BarWindow:
         arrays = tuple(None if a is None else a[self._start : self._stop][rows].copy() for a in self._arrays)
         window = BarWindow(arrays, 0, len(arrays[0]), self._series, None)
-        window._grid = self._grid
+        window._grid, window._forming_ts = self._grid, self._forming()
         return window
+
+    def _forming(self) -> int | None:
+        """Time of the bar in progress: a copy's when it was made, a view's now (none once its session is gone)."""
+        if self._seq is None or self._session_id != self._series._core.session_id:
+            return self._forming_ts
+        return self._series._forming_ts()
 
     def __len__(self) -> int:
         return self._stop - self._start
@@ -174,7 +181,7 @@ class BarWindow(_Columns):
             return self._slice(key)
         i = range(len(self))[key]  # negative indices and IndexError as for any sequence
         *values, n_base = (1 if array is None else array[self._start + i].item() for array in self._arrays)
-        return self._series._make_bar(self._grid, tuple(values), n_base)
+        return self._series._make_bar(self._grid, self._forming(), tuple(values), n_base)
 
     def _slice(self, key: slice) -> BarWindow:
         start, stop, step = key.indices(len(self))
@@ -188,8 +195,9 @@ class BarWindow(_Columns):
 
     def __iter__(self) -> Iterator[Bar]:
         *columns, n_base = (None if a is None else a[self._start : self._stop].tolist() for a in self._arrays)
+        forming = self._forming()
         for i, values in enumerate(zip(*columns, strict=True)):
-            yield self._series._make_bar(self._grid, values, n_base[i] if n_base else 1)
+            yield self._series._make_bar(self._grid, forming, values, n_base[i] if n_base else 1)
 
     def __repr__(self) -> str:
         if not len(self):
@@ -278,13 +286,15 @@ class BarSeries(_Columns):
             return self.window(0, len(self))[key]
         i = range(len(self))[key]
         *values, n_base = self._core.bar(self._k, i)
-        return self._make_bar(self._core.grid, tuple(values), n_base if self._k else 1)
+        return self._make_bar(self._core.grid, self._forming_ts(), tuple(values), n_base if self._k else 1)
 
-    def _make_bar(self, grid: Grid | None, values: tuple[Any, ...], n_base: int) -> Bar:
+    def _forming_ts(self) -> int | None:
+        return self._core.bar(self._k, len(self) - 1)[0] if self.forming else None
+
+    def _make_bar(self, grid: Grid | None, forming_ts: int | None, values: tuple[Any, ...], n_base: int) -> Bar:
         assert grid is not None  # where there is a row there is a session
         n_expected = grid.base_slots(values[0], self._core.steps_ns[self._k], self._core.steps_ns[0])
-        forming = self.forming and values[0] >= self._core.bar(self._k, len(self) - 1)[0]
-        return Bar._make((*values, forming, n_expected == 0, n_base, n_expected))
+        return Bar._make((*values, values[0] == forming_ts, n_expected == 0, n_base, n_expected))
 
     def __iter__(self) -> Iterator[Bar]:
         return iter(self.window(0, len(self)))
@@ -359,6 +369,7 @@ class BarSeries(_Columns):
         )
 
 
-_EMPTY: tuple[npt.NDArray[Any], ...] = (np.empty(0, np.int64), *(np.empty(0) for _ in range(5)), np.empty(0, np.int32))
-for _array in _EMPTY:
-    _array.flags.writeable = False
+# Over bytes, which nobody can write to or resize.
+_EMPTY: tuple[npt.NDArray[Any], ...] = tuple(
+    np.frombuffer(b"", dtype) for dtype in (np.int64, *(np.float64,) * 5, np.int32)
+)

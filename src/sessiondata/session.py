@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import operator
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -13,15 +14,17 @@ from sessiondata import _store
 from sessiondata.calendars import SessionCalendar, SessionGrid
 from sessiondata.calendars import calendar as find_calendar
 from sessiondata.columns import bar_columns
-from sessiondata.errors import BarError, IntervalError, SessionStateError, UnknownNameError
+from sessiondata.errors import BarError, CalendarError, IntervalError, SessionStateError, UnknownNameError
 from sessiondata.export import document, document_bytes
 from sessiondata.gaps import GapInfo
 from sessiondata.intervals import Interval, check_intervals, parse_interval
 from sessiondata.series import Bar, BarWindow
 from sessiondata.symbol import SymbolSessionData, check_label
-from sessiondata.times import NAT, from_ns, to_ns
+from sessiondata.times import from_ns, to_ns
 
 __all__ = ["SessionData"]
+
+_MAX_CAPACITY = 2**32  # rows; 400 GB a symbol, and far from where sizes in bytes would overflow
 
 
 class SessionData:
@@ -45,8 +48,8 @@ class SessionData:
 
     Notes
     -----
-    A session is started by `start_session`, or by the first bar. One thread may write to a symbol. Nothing allocates per
-    bar.
+    A session is started by `start_session`, or by the first bar. One thread may write to a symbol. No bar allocates
+    memory.
     """
 
     def __init__(
@@ -62,12 +65,12 @@ class SessionData:
         self._calendar = find_calendar(calendar)
         self._zone = self._calendar.zone
         self._base, self._derived = check_intervals(base_interval, derived_intervals)
-        if capacity is not None and capacity < 1:
-            raise ValueError(f"capacity is at least one row: {capacity}")
+        if capacity is not None and not 1 <= operator.index(capacity) <= _MAX_CAPACITY:
+            raise ValueError(f"capacity is 1 to {_MAX_CAPACITY} rows: {capacity}")
         if trailing_days < 0:
             raise ValueError(f"trailing_days must not be negative: {trailing_days}")
         self.trailing_days = trailing_days
-        self._capacity = capacity or 0
+        self._capacity = 0 if capacity is None else operator.index(capacity)
         self._close_label = check_label(label)
         self._clock = _store.StoreClock()
         self._grid: SessionGrid | None = None
@@ -128,28 +131,34 @@ class SessionData:
                 raise SessionStateError(f"the session of {self._grid.date} is under way; clear() it before {grid.date}")
             return self._grid
         self._start(grid)
+        self._clock.touch()
         return grid
 
     def _start(self, grid: SessionGrid) -> None:
         for symbol in self._symbols.values():
             symbol._core.start(grid.compiled)
         self._grid = grid
-        self._clock.touch()
 
-    def _need_session(self, ts_ns: int | None) -> None:
+    def _need_session(self, ts_ns: int | None, close_label: bool, step_ns: int) -> None:
         """A first bar: start the session of its trade date. None: that bar was refused, so undo it."""
         if ts_ns is None:
             for symbol in self._symbols.values():
                 symbol._core.stop()
             self._grid = None
+        elif close_label:
+            self._start(self._session_of_close(ts_ns, step_ns))
         else:
             self._start(self._calendar.session_at(ts_ns))
 
-    def _start_by_first_bar(self, ts_ns: Any, close_label: bool, symbol: str | None) -> None:
-        known = ts_ns[ts_ns != NAT]
-        if not len(known):
-            raise BarError("timestamp must not be NaT", symbol=symbol, row=0, value="ts_ns=NaT", code="ERR_NAT")
-        self._need_session(int(known.min()) - close_label)
+    def _session_of_close(self, end_ns: int, step_ns: int) -> SessionGrid:
+        """Session in which a bar opened that ended at `end_ns`: a step earlier, or less at the end of a segment."""
+        try:
+            grid = self._calendar.session_at(end_ns - 1)
+            if end_ns in grid.segments[:, 1]:
+                return grid
+        except CalendarError:
+            pass
+        return self._calendar.session_at(end_ns - step_ns)
 
     def advance_to(self, ts_ns: Any) -> None:
         """Move the clock forwards: slots that are over by then are expected, also of symbols that are silent.
@@ -186,6 +195,7 @@ class SessionData:
             The intervals do not fit each other, or the symbol is there with others.
         """
         intervals = self._intervals(base_interval, derived_intervals)
+        symbol = _check_name(symbol)
         held = self._symbols.get(symbol)
         if held is not None:
             asked = base_interval is not None or derived_intervals is not None
@@ -195,7 +205,6 @@ class SessionData:
                     " during a session"
                 )
             return held
-        _check_name(symbol)
         core = _store.SymbolCore(
             symbol, self._clock, tuple(i.name for i in intervals), tuple(i.step_ns for i in intervals),
             self._capacity, self._close_label, self._need_session,
@@ -248,7 +257,14 @@ class SessionData:
     # --- writing ---
 
     def append(
-        self, symbol: str, ts_ns: Any, open: float, high: float, low: float, close: float, volume: float
+        self,
+        symbol: str,
+        ts_ns: Any,
+        open: float,  # noqa: A002
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
     ) -> bool:
         """`SymbolSessionData.append` by name. Keep the symbol's own `append` at hand where speed counts."""
         return self.get_symbol_data(symbol).append(ts_ns, open, high, low, close, volume)
@@ -300,17 +316,23 @@ class SessionData:
         times = ts_ns if np.ndim(ts_ns) else np.full(len(cores), to_ns(ts_ns), np.int64)
         columns = bar_columns(times, open, high, low, close, volume)
         if len(cores) != len(columns[0]):
-            raise BarError("a slice has one bar for each symbol", value=f"{len(cores)} symbols, {len(columns[0])} bars")
+            raise BarError(
+                "a slice has one bar for each symbol",
+                value=f"{len(cores)} symbols, {len(columns[0])} bars",
+                code="ERR_LENGTH",
+            )
         if not cores:
             return 0
-        starts = self._grid is None
-        if starts:
-            self._start_by_first_bar(columns[0], self._close_label, None)
+        if self._grid is not None:
+            return _store.append_slice(cores, *columns)
+        first = _store.earliest(cores[0], *columns)
+        if first is None:
+            return _store.append_slice(cores, *columns)  # raises: no bar could start a session
+        cores[0].begin(first, self._close_label)
         try:
             return _store.append_slice(cores, *columns)
-        except BaseException:
-            if starts:
-                self._need_session(None)
+        except BaseException:  # a call that is refused starts no session
+            cores[0].begin(None, self._close_label)
             raise
 
     # --- questions ---
@@ -393,10 +415,12 @@ def _check_complete(complete: bool) -> None:
         raise NotImplementedError("deltas are not part of this version; export the complete document")
 
 
-def _check_name(symbol: str) -> None:
+def _check_name(symbol: str) -> str:
+    """The name as a plain str: a subclass such as NumPy's is no key of a JSON document."""
     if not isinstance(symbol, str) or not symbol:
         raise UnknownNameError(f"a symbol is a text that is not empty: {symbol!r}")
     try:
         symbol.encode()
     except UnicodeEncodeError as error:
         raise UnknownNameError(f"a symbol must be encodable as UTF-8: {symbol!r}") from error
+    return str(symbol)

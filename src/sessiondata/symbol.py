@@ -7,15 +7,16 @@ from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sessiondata._store import SymbolCore
+from sessiondata import _store
 from sessiondata.columns import bar_columns
 from sessiondata.errors import BarError, IntervalError, UnknownNameError
-from sessiondata.gaps import GapInfo
+from sessiondata.gaps import GapInfo, check_gap
 from sessiondata.intervals import parse_interval
 from sessiondata.series import BarSeries
 from sessiondata.times import from_ns
 
 if TYPE_CHECKING:
+    from sessiondata._store import SymbolCore
     from sessiondata.session import SessionData
 
 __all__ = ["SymbolSessionData"]
@@ -33,8 +34,8 @@ open, high, low, close, volume : float
 Returns
 -------
 bool
-    True if the store changed. False for a repeat of what is there, and for a bar that is refused without being wrong (older
-    than the ring keeps, or of an earlier trade date): see `counters`.
+    True if the store changed. False for a repeat of what is there, and for a bar that is refused without being wrong
+    (older than the ring keeps, or of an earlier trade date): see `counters`.
 
 Raises
 ------
@@ -139,16 +140,16 @@ class SymbolSessionData:
             raise ValueError(f'on_bad is "raise" or "skip": {on_bad!r}')
         close_label = self._core.close_label if label is None else check_label(label)
         columns = bar_columns(ts_ns, open, high, low, close, volume, symbol=self.symbol, tz=tz)
-        if not len(columns[0]):
-            return 0
-        starts = self._core.grid is None
-        if starts:
-            self._data._start_by_first_bar(columns[0], close_label, self.symbol)
+        if not len(columns[0]) or self._core.grid is not None:
+            return self._core.extend(*columns, on_bad == "skip", close_label)
+        first = _store.earliest(self._core, *columns)
+        if first is None:  # no row could start a session: raise for the first, or count them all
+            return self._core.extend(*columns, on_bad == "skip", close_label)
+        self._core.begin(first, close_label)
         try:
             return self._core.extend(*columns, on_bad == "skip", close_label)
-        except BaseException:
-            if starts:  # a call that is refused starts no session
-                self._data._need_session(None)
+        except BaseException:  # a call that is refused starts no session
+            self._core.begin(None, close_label)
             raise
 
     # --- bars ---
@@ -163,7 +164,7 @@ class SymbolSessionData:
         """
         if interval is None:
             return self._series[self._core.intervals[0]]
-        series = self._series.get(interval)
+        series = self._series.get(interval) if isinstance(interval, str) else None
         return self._series[self._core.intervals[self._number(interval)]] if series is None else series
 
     def _number(self, interval: str) -> int:
@@ -206,21 +207,18 @@ class SymbolSessionData:
     def set_gaps(self, interval: str, gaps: Iterable[GapInfo] | None) -> None:
         """Report these gaps for an interval in place of the computed ones, until called with None."""
         k = self._number(interval)
-        if gaps is None:
-            self._pinned_gaps.pop(k, None)
-        else:
-            pinned = list(gaps)
-            for gap in pinned:
-                if not isinstance(gap, GapInfo):
-                    raise TypeError(f"set_gaps takes GapInfo objects: {gap!r}")
-            self._pinned_gaps[k] = pinned
+        if gaps is not None:
+            self._pinned_gaps[k] = [check_gap(gap) for gap in gaps]
+        elif self._pinned_gaps.pop(k, None) is None:
+            return
         self._core.clock.touch()
 
     def set_quality(self, interval: str, quality: float | None) -> None:
         """Report this quality (0 to 100) for an interval in place of the computed one, until called with None."""
         k = self._number(interval)
         if quality is None:
-            self._pinned_quality.pop(k, None)
+            if self._pinned_quality.pop(k, None) is None:
+                return
         elif not 0.0 <= quality <= 100.0:
             raise BarError("quality lies between 0 and 100", symbol=self.symbol, value=quality, code="ERR_QUALITY")
         else:

@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from sessiondata.errors import TimeError
+from sessiondata.errors import TimeError, shown
 
 __all__ = ["from_ns", "to_ns", "to_ns_array", "to_zone", "utc_offsets", "wall_to_ns"]
 
@@ -308,7 +308,7 @@ def _check_range(number: int, value: Any) -> int:
     if number == NAT:
         raise TimeError(f"NaT is not a point in time: {value!r}")
     if not NAT < number <= _MAX_NS:
-        raise TimeError(f"outside the years 1677 to 2262 that int64 nanoseconds can express: {value!r}")
+        raise TimeError(f"outside the years 1677 to 2262 that int64 nanoseconds can express: {shown(value)}")
     return number
 
 
