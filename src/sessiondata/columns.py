@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sessiondata.errors import BarError, BarTypeError, TimeError
-from sessiondata.times import to_ns_array
+from sessiondata.times import is_plain, to_ns_array
 
 __all__ = ["bar_columns"]
 
+_FLOAT64 = np.dtype(np.float64)
 _NAMES = ("open", "high", "low", "close", "volume")
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
@@ -65,6 +66,8 @@ def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = N
 
 def _floats(column: Any, name: str, symbol: str | None) -> _Floats:
     """A column as contiguous float64; a masked or null value is NaN, which the check then names with its row."""
+    if is_plain(column, _FLOAT64):
+        return cast("_Floats", column)  # the usual case; the questions below cost more than storing 100 bars
     mask = np.ma.getmaskarray(column) if isinstance(column, np.ma.MaskedArray) else None
     try:
         array = np.asarray(_to_numpy(column))
@@ -78,7 +81,7 @@ def _floats(column: Any, name: str, symbol: str | None) -> _Floats:
             symbol=symbol, value=f"dtype {array.dtype}, shape {array.shape}", code="ERR_DTYPE",
         )  # fmt: skip
     with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite, and is refused as that
-        floats = np.ascontiguousarray(array, np.float64)
+        floats = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
     return floats if mask is None else np.where(mask, np.nan, floats)
 
 

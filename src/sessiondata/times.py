@@ -20,7 +20,7 @@ from __future__ import annotations
 import operator
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -28,13 +28,14 @@ import numpy.typing as npt
 
 from sessiondata.errors import TimeError, shown
 
-__all__ = ["from_ns", "to_ns", "to_ns_array", "to_zone", "utc_offsets", "wall_to_ns"]
+__all__ = ["from_ns", "is_plain", "to_ns", "to_ns_array", "to_zone", "utc_offsets", "wall_to_ns"]
 
 Int64Array: TypeAlias = npt.NDArray[np.int64]
 
 #: int64 that stands for "not a time" in NumPy and pandas; never a valid timestamp here.
 NAT = -(2**63)
 
+_INT64 = np.dtype(np.int64)
 _MAX_NS = 2**63 - 1
 _DAY_NS = 86_400_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -120,6 +121,8 @@ def to_ns_array(values: Any, tz: str | tzinfo | None = None) -> Int64Array:
         durations, dates of polars and Arrow), a mixture of kinds, outside int64, or wall times that do not exist in
         `tz`. Names the first bad row and its value.
     """
+    if is_plain(values, _INT64):
+        return cast("Int64Array", values)  # the usual case
     if isinstance(values, np.ndarray):
         return _ndarray_to_ns(values, tz)
     if _is_from("pandas", values):
@@ -133,6 +136,13 @@ def to_ns_array(values: Any, tz: str | tzinfo | None = None) -> Int64Array:
     if isinstance(values, (str, bytes)):
         raise TimeError(f"not a column of times: {values!r}; {_hint(values)}")
     return _ndarray_to_ns(np.asarray(values), tz)
+
+
+def is_plain(values: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether a kernel can read `values` as they are: a one-dimensional ndarray of `dtype`, contiguous and aligned."""
+    if type(values) is not np.ndarray or values.dtype != dtype or values.ndim != 1:
+        return False
+    return values.flags.c_contiguous and values.flags.aligned
 
 
 def from_ns(ts_ns: int, zone: tzinfo) -> datetime:
