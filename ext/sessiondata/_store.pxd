@@ -25,7 +25,7 @@ cdef class SymbolCore:
     cdef object _need_session           # called with ts_ns by the first bar of a store without a session
     cdef uint8_t[::1] _memory           # everything `symbol` points to but the grid
     cdef list _columns                  # per series: read-only arrays over the whole ring, made when asked for
-    cdef Ring* ring(self, Py_ssize_t k) noexcept nogil
+    cdef Ring* ring(self, Py_ssize_t k) noexcept nogil       # NULL before a session, as is the tracker
     cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil
     cdef object _append_first(self, const Bar* bar)

@@ -174,9 +174,13 @@ cdef class SymbolCore:
             raise SessionStateError(f"symbol {self.name!r} was removed from its store and takes no bars")
 
     cdef Ring* ring(self, Py_ssize_t k) noexcept nogil:
+        if self.symbol.grid == NULL:
+            return NULL
         return series_ring(&self.symbol, k)
 
     cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil:
+        if self.symbol.grid == NULL:
+            return NULL
         return series_gaps(&self.symbol, k)
 
     def columns(self, Py_ssize_t k):
@@ -375,19 +379,22 @@ cdef class SymbolCore:
         raise_status(Offence(status, self.name, row, ts, open, high, low, close, volume))
 
     # --- answers ---
+    # Before a session there is no memory, and not even an address in it may be formed.
 
     def rows(self, Py_ssize_t k):
         """(first, stop, sequence of the first) of the live rows of series `k`: positions in `columns(k)`."""
-        cdef Ring* ring = series_ring(&self.symbol, k)
         if self.symbol.grid == NULL:
             return 0, 0, 0
+        cdef Ring* ring = series_ring(&self.symbol, k)
         cdef int64_t oldest = ring_oldest(ring)
         return oldest - ring.origin, ring.next_seq - ring.origin, oldest
 
     def count(self, Py_ssize_t k):
         """Live rows of series `k`."""
+        if self.symbol.grid == NULL:
+            return 0
         cdef Ring* ring = series_ring(&self.symbol, k)
-        return 0 if self.symbol.grid == NULL else ring.next_seq - ring_oldest(ring)
+        return ring.next_seq - ring_oldest(ring)
 
     def total_count(self, Py_ssize_t k):
         """Rows ever added to series `k` in this session."""
@@ -395,8 +402,10 @@ cdef class SymbolCore:
 
     def find(self, Py_ssize_t k, int64_t ts_ns):
         """Position among the live rows of the first one at or after `ts_ns`."""
+        if self.symbol.grid == NULL:
+            return 0
         cdef Ring* ring = series_ring(&self.symbol, k)
-        return 0 if self.symbol.grid == NULL else ring_find(ring, ts_ns) - ring_oldest(ring)
+        return ring_find(ring, ts_ns) - ring_oldest(ring)
 
     def moves(self, Py_ssize_t k):
         """How often rows of series `k` changed places because of a late one."""
