@@ -3,7 +3,7 @@
     document -> symbol -> series -> rows           each level reserves what it may need, then writes without checks
 
 The layout is that of `sessiondata.export.document`, key for key; the text of numbers, strings and times is `_text`'s.
-The bytes object is the writer's until it is complete: no partial document escapes.
+The block is the writer's and is copied out when it is complete: no partial document escapes.
 
 Row text is bounded (a time, four prices, a volume), so room is reserved for a block of rows at once.
 """
@@ -245,20 +245,6 @@ cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinn
     return 0
 
 
-cdef Py_ssize_t _estimate(list symbols, int kind) except -1:
-    """About the size of the document, rather too much.
-
-    One block of the right size, and not one that grew to it: malloc learns from its release to keep such blocks, and the
-    next document finds its pages in place. Faulting in new ones costs as much as writing them."""
-    cdef SymbolCore core
-    cdef Py_ssize_t k, row = 80 if kind == ISO else 64, size = FIXED_BYTES
-    for core, _, _ in symbols:
-        size += FIXED_BYTES
-        for k in range(len(core.intervals)):
-            size += 256 + row * <Py_ssize_t>core.count(k) + GAP_BYTES * <Py_ssize_t>core.gap_count(k)
-    return size
-
-
 def write_document(bytes meta, list symbols, Style style not None):
     """The complete document.
 
@@ -278,7 +264,6 @@ def write_document(bytes meta, list symbols, Style style not None):
     cdef ByteWriter writer = ByteWriter()
     cdef SymbolCore core
     cdef bint first = True
-    reserve(writer, _estimate(symbols, style.data.kind))
     _literal(writer, b'{"meta":')
     _bytes(writer, meta)
     _literal(writer, b',"symbols":{')

@@ -1,10 +1,9 @@
-# Bytes as orjson writes them: a growing bytes object, and writers of numbers, strings and times. Design note in
+# Bytes as orjson writes them: a growing block, and writers of numbers, strings and times. Design note in
 # _text.pyx.
 #
 # Every writer takes the place to write to and returns the place behind its text. It checks nothing: the caller has
 # reserved the writer's *_BYTES, of which it may also scribble over those behind its text.
 
-from cpython.object cimport PyObject
 from libc.math cimport fabs, signbit
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
@@ -71,8 +70,7 @@ cdef enum:                   # bytes to reserve for one ...
 # ---- the writer
 
 cdef class ByteWriter:
-    cdef PyObject* _bytes    # object under construction, nobody else refers to it; NULL until the first reserve
-    cdef char* data          # its bytes
+    cdef char* data          # block of its own; NULL until the first reserve
     cdef Py_ssize_t size     # bytes written
     cdef Py_ssize_t capacity
     cdef int grow(self, Py_ssize_t extra) except -1
@@ -80,7 +78,7 @@ cdef class ByteWriter:
 
 
 cdef inline int reserve(ByteWriter writer, Py_ssize_t extra) except -1:
-    """Make room for `extra` bytes behind `size`; MemoryError leaves nothing behind."""
+    """Make room for `extra` bytes behind `size`."""
     if writer.capacity - writer.size >= extra:
         return 0
     return writer.grow(extra)
