@@ -344,7 +344,7 @@ WRONG_TIMES = {
     "time": dt.time(9, 50),
     "timedelta": dt.timedelta(1),
     "timedelta64": np.timedelta64(T, "ns"),
-    "NaT of NumPy": np.datetime64("NaT"),
+    "NaT of NumPy": np.datetime64("NaT", "s"),
     "NaT of pandas": pd.NaT,
     "NA": pd.NA,
     "list": [T],
@@ -764,7 +764,7 @@ def test_kernels_refuse_what_is_no_interval(interval: Any) -> None:
         sd.aggregate(tuple(columns().values()), GRID, "1m", interval)
 
 
-@pytest.mark.parametrize("as_of", [1.5, "now", True, dt.datetime(2024, 3, 12), np.datetime64("NaT")], ids=repr)
+@pytest.mark.parametrize("as_of", [1.5, "now", True, dt.datetime(2024, 3, 12), np.datetime64("NaT", "s")], ids=repr)
 def test_as_of_is_a_point_in_time(as_of: Any) -> None:
     with pytest.raises(sd.TimeError):
         sd.find_gaps([OPEN], GRID, "1m", as_of)

@@ -683,7 +683,7 @@ def test_grids_are_values() -> None:
         {"date": dt.datetime(2024, 11, 29, 1)},
         {"date": dt.datetime(2024, 11, 29, tzinfo=NY)},
         {"date": pd.NaT},
-        {"date": np.datetime64("NaT")},
+        {"date": np.datetime64("NaT", "s")},
         {"date": np.datetime64("2024-11-29T01")},
         {"date": np.datetime64(10**9, "D")},
         {"date": 20241129},

@@ -94,7 +94,7 @@ def test_other_types_are_refused(value: object) -> None:
         to_ns(value, tz="UTC")
 
 
-@pytest.mark.parametrize("value", [pd.NaT, np.datetime64("NaT"), np.datetime64("NaT", "ns"), NAT, np.int64(NAT)])
+@pytest.mark.parametrize("value", [pd.NaT, np.datetime64("NaT", "s"), np.datetime64("NaT", "ns"), NAT, np.int64(NAT)])
 def test_nat_is_refused(value: object) -> None:
     with pytest.raises(TimeError, match="NaT"):
         to_ns(value)
@@ -293,7 +293,7 @@ def test_other_columns_are_refused(values: Any) -> None:
         [OPEN, NAT],
         [OPEN_NY, None],
         [OPEN_NY, pd.NaT],
-        [np.datetime64(OPEN, "ns"), np.datetime64("NaT")],
+        [np.datetime64(OPEN, "ns"), np.datetime64("NaT", "s")],
         np.array([OPEN_NY, pd.NaT], dtype=object),
         pd.Series([OPEN_NY, None]),
         pd.Series([OPEN, None], dtype="Int64"),
@@ -314,7 +314,7 @@ def test_nat_stays_nat_through_a_zone_and_years() -> None:
     wall = np.array(["2024-01-02T09:30", "NaT"], "M8[m]")
     assert to_ns_array(wall, tz=NY).tolist() == [OPEN, NAT]
     assert to_ns_array(np.array(["NaT", "1970"], "M8[Y]")).tolist() == [NAT, 0]
-    assert to_ns_array(np.array(["NaT"], "M8"), tz=NY).tolist() == [NAT]
+    assert to_ns_array(np.array(["NaT"], "M8[s]"), tz=NY).tolist() == [NAT]
 
 
 @pytest.mark.parametrize(

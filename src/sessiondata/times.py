@@ -428,7 +428,7 @@ def _datetime64s_to_ns(values: npt.NDArray[Any], tz: str | tzinfo | None) -> Int
     return ns if tz is None else wall_to_ns(ns, to_zone(tz))
 
 
-def _scaled(ticks: Int64Array, factor: int, shown: npt.NDArray[Any]) -> Int64Array:
+def _scaled(ticks: Int64Array, factor: int, column: npt.NDArray[Any]) -> Int64Array:
     """`ticks * factor`, NaT kept; a `TimeError` with row and value where it would wrap."""
     if factor == 1:
         return ticks
@@ -437,16 +437,24 @@ def _scaled(ticks: Int64Array, factor: int, shown: npt.NDArray[Any]) -> Int64Arr
     if outside.any():
         row = int(outside.argmax())
         raise TimeError(
-            f"outside the years 1677 to 2262 that int64 nanoseconds can express: row={row} value={shown[row]}"
+            f"outside the years 1677 to 2262 that int64 nanoseconds can express: row={row} value={_tick(column, row)}"
         )
     return np.where(ticks == NAT, NAT, ticks * factor)
 
 
-def _floor_scaled(ticks: Int64Array, count: int, divide: int, shown: npt.NDArray[Any]) -> Int64Array:
+def _tick(column: npt.NDArray[Any], row: int) -> str:
+    """One value of a column for a message; NumPy >= 2.5 cannot print every datetime64 that it can hold."""
+    try:
+        return str(column[row])
+    except OverflowError:
+        return f"{column[row].astype(np.int64)} of {column.dtype}"
+
+
+def _floor_scaled(ticks: Int64Array, count: int, divide: int, column: npt.NDArray[Any]) -> Int64Array:
     """`floor(ticks * count / divide)`; by quotient and remainder, so that the product need not fit."""
     quotient, remainder = np.divmod(np.where(ticks == NAT, 0, ticks), divide)
     part = remainder * count // divide  # below 10^9 * 2^31
-    whole: Int64Array = _scaled(quotient, count, shown) + part
+    whole: Int64Array = _scaled(quotient, count, column) + part
     return whole
 
 
