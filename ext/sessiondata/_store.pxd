@@ -28,6 +28,7 @@ cdef class SymbolCore:
     cdef Ring* ring(self, Py_ssize_t k) noexcept nogil       # NULL before a session, as is the tracker
     cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil
+    cdef bint _holds(self, const void* address) noexcept
     cdef object _append_first(self, const Bar* bar)
     cdef int64_t[::1] _open_labels(self, const int64_t[::1] ts)
     cdef int64_t _extend_unstarted(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,

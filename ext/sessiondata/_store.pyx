@@ -286,6 +286,11 @@ cdef class SymbolCore:
             return 0
         if self.symbol.grid == NULL:
             return self._extend_unstarted(given_ts, open, high, low, close, volume, skip)
+        if (self._holds(&given_ts[0]) or self._holds(&open[0]) or self._holds(&high[0]) or self._holds(&low[0])
+                or self._holds(&close[0]) or self._holds(&volume[0])):
+            # Views of this very ring, which storing the rows may overwrite while they are read.
+            return self.extend(np.array(given_ts), np.array(open), np.array(high), np.array(low), np.array(close),
+                               np.array(volume), skip, close_label)
         if close_label:
             ts = self._open_labels(given_ts)
         row = check_rows(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n, &status,
@@ -297,6 +302,11 @@ cdef class SymbolCore:
         if in_order:
             return symbol_extend(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
         return self._extend_unordered(ts, open, high, low, close, volume)
+
+    cdef bint _holds(self, const void* address) noexcept:
+        """Whether an address lies in the symbol's own memory."""
+        cdef const char* start = <const char*>&self._memory[0]
+        return start <= <const char*>address < start + self._memory.shape[0]
 
     cdef int64_t _extend_unstarted(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
                                    const double[::1] low, const double[::1] close, const double[::1] volume,
