@@ -1,6 +1,6 @@
 # Which slots of one interval are present: frontier, count and sorted ranges of missing ordinals.
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from sessiondata._grid cimport SlotTable, expected_at
 
@@ -37,16 +37,18 @@ cdef inline void gaps_mark_present(Gaps* gaps, int32_t ordinal) noexcept nogil:
 
 cdef inline int64_t run_length(const int64_t* ts, int64_t n, int64_t step_ns) noexcept nogil:
     """Rows from ts[0] on that follow each other at exactly `step_ns` (at least 1)."""
-    cdef int64_t i = 1, j, differs
+    # Unsigned, because nobody has checked these times: the difference of two may overflow, and then it is no step.
+    cdef uint64_t differs, step = <uint64_t>step_ns
+    cdef int64_t i = 1, j
     while i + 32 <= n:
         # Without a branch per row the compiler turns this block into vector code (SSE2 has no 64-bit compare, so XOR).
         differs = 0
         for j in range(32):
-            differs |= (ts[i + j] - ts[i + j - 1]) ^ step_ns
+            differs |= (<uint64_t>ts[i + j] - <uint64_t>ts[i + j - 1]) ^ step
         if differs:
             break
         i += 32
-    while i < n and ts[i] - ts[i - 1] == step_ns:
+    while i < n and <uint64_t>ts[i] - <uint64_t>ts[i - 1] == step:
         i += 1
     return i
 

@@ -161,9 +161,8 @@ cdef inline uint64_t _suspicion(uint64_t open, uint64_t high, uint64_t low, uint
     """A word whose top bit is set if a row may break a rule, from the bits of its doubles.
 
     Adding one to an exponent of all ones (infinity, NaN) carries into the sign. A spread or volume of -0.0, and a row
-    before
-    the span, are suspicious without being wrong. Only additions, ANDs and ORs: SSE2, which every x86-64 has, can do
-    these on 64 bits, but no comparison."""
+    before the span, are suspicious without being wrong. Only additions, ANDs and ORs: SSE2, which every x86-64 has,
+    can do these on 64 bits, but no comparison."""
     cdef uint64_t exponent = 0x7FF0000000000000, one = 0x0010000000000000
     return (((open & exponent) + one) | ((high & exponent) + one) | ((low & exponent) + one)
             | ((close & exponent) + one) | ((volume & exponent) + one)
