@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 
 import sessiondata as sd
 from benchmarks.data import DERIVED, STEP_NS, ZONE, Columns, Day, to_datetime
+from benchmarks.data import minutes as data_minutes
 from benchmarks.object_model import ObjectStore, Symbol
 
 __all__ = ["CALENDAR", "bars_of", "fill", "gaps_of", "model_bars", "model_gaps", "model_of", "new_model", "new_store"]
-__all__ += ["same_bars", "same_gaps"]
+__all__ += ["new_stores", "same_bars", "same_gaps", "slices_of"]
 
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", ZONE, name="benchmark")
 
@@ -25,6 +27,26 @@ def new_store(day: Day, **options: Any) -> tuple[sd.SessionData, sd.SymbolSessio
     data = sd.SessionData(CALENDAR, day.base, DERIVED, **options)
     data.start_session(day.date)
     return data, data.register_symbol("SPY")
+
+
+def new_stores(symbols: int, date: dt.date, **options: Any) -> sd.SessionData:
+    """A store of many symbols of minutes, their session started and none with a bar."""
+    data = sd.SessionData(CALENDAR, "1m", DERIVED, **options)
+    data.start_session(date)
+    for number in range(symbols):
+        data.register_symbol(f"S{number:05}")
+    return data
+
+
+def slices_of(symbols: int, minutes: int) -> list[tuple[Any, ...]]:
+    """(ts_ns, open, high, low, close, volume) of each of the session's first minutes, columns over the symbols.
+
+    There are 50 different days, `data.minutes(seed)`, which repeat.
+    """
+    days = [np.array([column[:minutes] for column in data_minutes(seed).columns]) for seed in range(min(symbols, 50))]
+    table = np.array(days)[np.arange(symbols) % 50]  # (symbols, columns, minutes)
+    ts_ns = data_minutes().columns[0]
+    return [(int(ts_ns[i]), *(np.ascontiguousarray(table[:, k, i]) for k in range(1, 6))) for i in range(minutes)]
 
 
 def fill(day: Day) -> tuple[sd.SessionData, sd.SymbolSessionData]:

@@ -9,16 +9,11 @@ floor. The report names no host, user or path.
 from __future__ import annotations
 
 import argparse
-import ast
-import importlib.metadata
 import json
-import os
-import platform
 import re
 import statistics
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -26,9 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from benchmarks.machine import machine
+
 ROOT = Path(__file__).resolve().parents[1]
 OURS = "sessiondata"
-LIBRARIES = ("sessiondata", "numpy", "numba", "pandas", "polars", "orjson", "msgspec", "pytest-benchmark", "cython")
 START, STOP = "<!-- benchmarks:start -->", "<!-- benchmarks:end -->"
 BARE_LOOP = "loop without a call"
 
@@ -172,71 +168,6 @@ def read_latency(record: dict[str, Any]) -> tuple[str, dict[str, dict[str, int]]
         for contestant, points in passes.items()
     }
     return (infos[0]["title"] if infos else ""), merged
-
-
-# --- machine ---
-
-
-def machine() -> dict[str, str]:
-    """What the numbers are of; no names of hosts or folders."""
-    facts = {
-        "CPU": _cpu(),
-        "cores": str(os.cpu_count()),
-        "OS": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "Python": f"{platform.python_implementation()} {platform.python_version()} ({platform.python_compiler()})",
-        "extension": " ".join(filter(None, [_compiler(), _flags()])) or "unknown",
-    }
-    return {**facts, "libraries": ", ".join(f"{name} {version}" for name, version in versions().items())}
-
-
-def versions() -> dict[str, str]:
-    return {name: _version(name) for name in LIBRARIES}
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        pass
-    try:  # a build in place is not an installed distribution
-        return f"{__import__(name).__version__} (in place)"
-    except (ImportError, AttributeError):
-        return "absent"
-
-
-def _cpu() -> str:
-    try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
-    except OSError:
-        found = None
-    return found[1] if found else platform.processor() or platform.machine()
-
-
-def _compiler() -> str:
-    """The compiler as it signed the extension itself."""
-    try:
-        from sessiondata import _symbol
-
-        found = re.search(rb"(?:GCC: \([^)]*\)|clang version) [\d.]+", Path(_symbol.__file__).read_bytes())
-    except (ImportError, OSError):
-        return ""
-    return found[0].decode() if found else ""
-
-
-def _flags() -> str:
-    """Optimisation flags of a release build: Python's own, then those of setup.py, which win."""
-    words = re.findall(r"(?<!\S)-[Of][\w=-]+(?!\S)", sysconfig.get_config_var("CFLAGS") or "")
-    try:
-        tree = ast.parse((ROOT / "setup.py").read_text())
-    except OSError:
-        return " ".join(dict.fromkeys(words))
-    lists = [ast.literal_eval(n) for n in ast.walk(tree) if isinstance(n, ast.List) and _is_texts(n)]
-    release = next((flags for flags in lists if "-O3" in flags or "-O2" in flags), [])
-    return " ".join(dict.fromkeys([*words, *release]))
-
-
-def _is_texts(node: ast.List) -> bool:
-    return all(isinstance(item, ast.Constant) and isinstance(item.value, str) for item in node.elts)
 
 
 # --- printing ---
