@@ -32,7 +32,7 @@ directives = {
     "initializedcheck": DEBUG,
     "cdivision": True,  # floor division goes through _time.floor_div, see there
     "embedsignature": True,
-    "embedsignature.format": "python",
+    "embedsignature.format": "clinic",
     "linetrace": COVERAGE,
 }
 if sys.platform == "win32":

@@ -234,6 +234,41 @@ def test_columns_are_contiguous_zero_copy_views_also_after_the_wrap(n: int) -> N
             assert np.shares_memory(part, whole)
 
 
+@pytest.mark.parametrize("n", [5, 7, 13, 16])
+def test_a_batch_of_views_of_the_ring_it_goes_into_is_taken_as_it_was_before(n: int) -> None:
+    """Storing its rows overwrites rows still to be read; the sanitizers see it even where the values survive."""
+    own, other = (new_store(("5m",), capacity=8).register_symbol("SPY") for _ in range(2))
+    for spy in (own, other):
+        feed(spy, range(n))
+    window = own.bars_base.last(8)
+    columns = [window.open, window.high, window.low, window.close, window.volume]
+    taken = [column.copy() for column in columns]
+    shifted = window.timestamp + len(window) * MINUTE
+    own.extend(shifted, *columns)
+    other.extend(shifted, *taken)
+    for ours, theirs in zip((own.bars_base, own.bars("5m")), (other.bars_base, other.bars("5m")), strict=True):
+        assert [column.tolist() for column in view_columns(ours)] == [
+            column.tolist() for column in view_columns(theirs)
+        ]
+
+
+def test_reading_derived_bars_at_any_time_changes_no_answer() -> None:
+    """Levels above the finest are folded when they are read: how often that happens must not show."""
+    read, unread = (new_store(("5m", "15m", "1h", "1d")).register_symbol("SPY") for _ in range(2))
+    for i in [*range(3), *range(7, 61), *range(64, 70)]:
+        feed(read, [i])
+        feed(unread, [i])
+        for name in list(read.bars_derived)[i % 4 :: i % 3 + 1]:
+            assert read.bars(name).volume.sum() == read.bars_base.volume.sum()
+    for name in read.bars_derived:
+        ours, theirs = read.bars(name), unread.bars(name)
+        assert [column.tolist() for column in view_columns(ours)] == [
+            column.tolist() for column in view_columns(theirs)
+        ]
+        assert ours.gaps == theirs.gaps
+        assert ours.volume.sum() == read.bars_base.volume.sum()
+
+
 def test_views_cannot_be_made_writable(spy: sd.SymbolSessionData) -> None:
     rows = [spy.bars_base, spy.bars("5m"), spy.bars_base.last(3), spy.bars_base[2:5]]
     for column in [*(column for r in rows for column in view_columns(r)), spy.bars("5m").n_base]:

@@ -1,10 +1,10 @@
-# One level of derived bars: fold parent rows into slots, in time order.
+# Levels of derived bars: fold parent rows into slots, in time order.
 
 from libc.stdint cimport int32_t, int64_t
 
 from sessiondata._gaps cimport Gaps, gaps_mark_present
 from sessiondata._grid cimport GridData, Region, SlotTable, ordinal_in, slot_start_in, slot_stop_in
-from sessiondata._ring cimport Bar, Ring, ring_push, ring_replace
+from sessiondata._ring cimport Bar, Ring, ring_push
 
 
 cdef enum:
@@ -14,17 +14,25 @@ cdef enum:
 
 
 cdef struct Level:
-    Bar bar               # newest row, as it stands in the ring
+    Bar bar               # newest row; may be ahead of the ring's until it is published
     int64_t slot_stop     # ns, end of the newest row's slot; INT64_MIN while there is no row
     double closed_volume  # sum of the parent rows in the newest slot but the last of them
     int32_t closed_base   # n_base of the same
-    int32_t opened        # 1 if the newest step began a new row
     int32_t kind          # INTRADAY, DAY, EXTENDED
     int32_t parent        # index of the parent level; -1: base rows
+    int32_t next_root     # index of the next level with parent -1; -1: none
+    int64_t merged_seq    # the parent row that was folded in last, by its sequence; -1: none. Not used with parent -1
+    int64_t settled_seq   # sequence of the base ring when ring and tracker were last brought up to date
+    const Region* region  # of the newest row; NULL while there is no row
     int64_t step_ns       # 0 for DAY and EXTENDED
     int64_t base_ns       # base interval
     Ring ring
     Gaps gaps
+
+
+cdef inline bint level_takes(const Level* level, const Region* region) noexcept nogil:
+    """Whether parent rows of `region` belong to the level."""
+    return level.kind < DAY or (level.kind == DAY) == region.regular
 
 
 cdef inline void level_open(Level* level, const GridData* grid, const Region* region, const Bar* row) noexcept nogil:
@@ -45,7 +53,7 @@ cdef inline void level_open(Level* level, const GridData* grid, const Region* re
     level.bar = row[0]
     level.bar.ts = start
     level.closed_volume, level.closed_base = 0.0, 0
-    level.opened = 1
+    level.region = region
     ring_push(&level.ring, &level.bar)
     if region.regular:
         gaps_mark_present(&level.gaps, ordinal_in(level.gaps.table, region, start))
@@ -61,28 +69,19 @@ cdef inline void level_merge(Level* level, const Bar* row, bint is_new) noexcept
     bar.close = row.close
     bar.volume = level.closed_volume + row.volume
     bar.n_base = level.closed_base + row.n_base
-    level.opened = 0
 
 
 cdef inline void level_publish(Level* level) noexcept nogil:
-    """Write the newest bar to its row."""
+    """Write the newest bar to its row, if there is one."""
     cdef Ring* ring = &level.ring
     cdef int64_t at = ring.next_seq - 1 - ring.origin
+    if ring.next_seq == 0:
+        return
     ring.high[at] = level.bar.high
     ring.low[at] = level.bar.low
     ring.close[at] = level.bar.close
     ring.volume[at] = level.bar.volume
     ring.n_base[at] = level.bar.n_base
-
-
-cdef inline void level_step(Level* level, const GridData* grid, const Region* region, const Bar* row,
-                            bint is_new) noexcept nogil:
-    """Take the newest parent row: the scalar step of in-order arrival."""
-    if row.ts < level.slot_stop:
-        level_merge(level, row, is_new)
-        level_publish(level)
-    else:
-        level_open(level, grid, region, row)
 
 
 cdef inline int32_t is_aligned(const Region* region, int64_t base_ns, int64_t ts) noexcept nogil:
@@ -107,3 +106,8 @@ cdef bint level_extend(Level* level, const GridData* grid, const Region* region,
 cdef void level_rebuild(Level* level, const GridData* grid, const Region* region, int64_t ts,
                         const Ring* parent) noexcept nogil
 cdef Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil
+cdef void level_hand_down(Level* levels, int32_t n_levels, int32_t i, const GridData* grid) noexcept nogil
+cdef void level_pull(Level* levels, int32_t n_levels, int32_t i, const GridData* grid) noexcept nogil
+cdef void level_settle(Level* levels, int32_t n_levels, int32_t i, const GridData* grid,
+                       int64_t base_seq) noexcept nogil
+cdef void level_mark_settled(Level* levels, int32_t n_levels, int64_t base_seq) noexcept nogil

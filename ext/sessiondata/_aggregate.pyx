@@ -4,12 +4,19 @@
     5m        [   A   ]  [   B   ]  [ C ..           parent: base
     15m       [            A + B + C ..              parent: 5m, volume = closed_volume (A + B) + C
 
-A level keeps its newest bar beside the ring, together with the sum of the parent rows that will not change any more
-(`closed_volume`). So when the parent's newest row grows, the level's volume is one addition and is, to the last
-bit, the left-to-right sum of the parent's rows: the order of summation that law 1 asks for, whether bars came
-one by one (`level_step`), in blocks (`level_extend`) or late (`level_rebuild`, which folds one slot anew).
+A base bar is folded at once only into the levels that stand directly on base rows (the roots). A level hands its newest
+row down to its children when that row is complete, that is before it begins another one; so a bar costs one fold, and
+the intervals above are paid for once per slot. What is still forming up the chain is folded when somebody asks
+(`level_settle`): the newest row of each ancestor once more, over the last fold of it.
 
-Invariants: the ring's last row equals `bar`; a level's slot lies in one region (DAY and EXTENDED: in the session).
+That works because a level keeps its newest bar beside the ring, together with the sum of the parent rows that will
+not change any more (`closed_volume`). When the parent's newest row grows, the level's volume is one addition and is, to
+the last bit, the left-to-right sum of the parent's rows: the order of summation that law 1 asks for, whether bars came
+one by one, in blocks (`level_extend`) or late (`level_rebuild`, which folds one slot anew).
+
+Invariants: a level's slot lies in one region (DAY and EXTENDED: in the session); all rows of a parent but its newest
+are folded into its children as they are. After `level_settle` the newest one is too, and the ring's last row equals
+`bar`; blocks and late bars need settled levels and leave settled levels.
 """
 
 from libc.stdint cimport INT64_MIN, uint8_t
@@ -19,7 +26,7 @@ import numpy as np
 
 from sessiondata._gaps cimport gaps_init, gaps_max_ranges
 from sessiondata._grid cimport Grid, find_region
-from sessiondata._ring cimport ring_bytes, ring_find, ring_init, ring_insert, ring_read
+from sessiondata._ring cimport ring_bytes, ring_find, ring_init, ring_insert, ring_read, ring_replace
 from sessiondata._status cimport ERR_NAT, ERR_TS_REPEATED, Offence, raise_status
 from sessiondata._time cimport NAT
 
@@ -29,6 +36,54 @@ cdef void level_init(Level* level, int32_t kind, int32_t parent, int64_t step_ns
     memset(level, 0, sizeof(Level))
     level.kind, level.parent, level.step_ns, level.base_ns = kind, parent, step_ns, base_ns
     level.slot_stop = INT64_MIN
+    level.next_root = -1
+    level.merged_seq = -1
+
+
+cdef void level_hand_down(Level* levels, int32_t n_levels, int32_t i, const GridData* grid) noexcept nogil:
+    """The newest row of level `i` is complete: publish it and fold it into the children."""
+    cdef int32_t child
+    level_publish(&levels[i])
+    for child in range(i + 1, n_levels):
+        if levels[child].parent == i:
+            level_pull(levels, n_levels, child, grid)
+
+
+cdef void level_pull(Level* levels, int32_t n_levels, int32_t i, const GridData* grid) noexcept nogil:
+    """Fold the parent's newest row, as it stands, into level `i`: once more if it was folded before."""
+    cdef Level* level = &levels[i]
+    cdef const Level* parent = &levels[level.parent]
+    cdef int64_t seq = parent.ring.next_seq - 1
+    if seq < 0 or not level_takes(level, parent.region):
+        return
+    if parent.bar.ts < level.slot_stop:
+        level_merge(level, &parent.bar, seq != level.merged_seq)
+    else:
+        level_hand_down(levels, n_levels, i, grid)
+        level_open(level, grid, parent.region, &parent.bar)
+    level.merged_seq = seq
+
+
+cdef void level_settle(Level* levels, int32_t n_levels, int32_t i, const GridData* grid,
+                       int64_t base_seq) noexcept nogil:
+    """Bring ring and tracker of level `i` up to date with the base ring, which has come to `base_seq`. O(ancestors)."""
+    cdef Level* level = &levels[i]
+    if level.settled_seq == base_seq:
+        return
+    if level.parent >= 0:
+        level_settle(levels, n_levels, level.parent, grid, base_seq)
+        level_pull(levels, n_levels, i, grid)
+    level_publish(level)
+    level.settled_seq = base_seq
+
+
+cdef void level_mark_settled(Level* levels, int32_t n_levels, int64_t base_seq) noexcept nogil:
+    """Each level has just been brought up to date, by a block or by folding slots anew."""
+    cdef int32_t i
+    for i in range(n_levels):
+        if levels[i].parent >= 0:
+            levels[i].merged_seq = levels[levels[i].parent].ring.next_seq - 1
+        levels[i].settled_seq = base_seq
 
 
 cdef Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil:
@@ -148,7 +203,7 @@ cdef void level_rebuild(Level* level, const GridData* grid, const Region* region
         if region.regular:
             gaps_mark_present(&level.gaps, ordinal_in(level.gaps.table, region, start))
     if seq == level.ring.next_seq - 1:
-        level.bar, level.slot_stop = bar, stop
+        level.bar, level.slot_stop, level.region = bar, stop, region
         level.closed_volume, level.closed_base = closed_volume, closed_base
 
 

@@ -37,7 +37,8 @@ cdef uint8_t[::1] lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t cap
     base += _round_up(<Py_ssize_t>base) - <Py_ssize_t>base
     symbol.levels, symbol.n_levels = <Level*>base, <int32_t>n_levels
     at = _round_up(n_levels * <Py_ssize_t>sizeof(Level))
-    for i in range(n_levels):
+    symbol.root = -1
+    for i in reversed(range(n_levels)):
         _init_level(symbol, i, steps)
     for i in range(n_levels + 1):
         ring_init(series_ring(symbol, i), base + at, capacities[i], i == 0, i > 0)
@@ -57,6 +58,8 @@ cdef int _init_level(Symbol* symbol, Py_ssize_t i, list steps) except -1:
             parent -= 1
     kind = INTRADAY if step else DAY if i == len(steps) else EXTENDED
     level_init(&symbol.levels[i], kind, <int32_t>parent, step, symbol.step_ns)
+    if parent < 0 and kind != EXTENDED:
+        symbol.levels[i].next_root, symbol.root = symbol.root, <int32_t>i
     return 0
 
 

@@ -22,6 +22,7 @@ cdef class SymbolCore:
     cdef readonly StoreClock clock
     cdef readonly bint close_label      # appended timestamps are the ends of bars
     cdef int64_t _capacity              # rows asked for; 0: one session
+    cdef bint _is_plain                 # there is a session, and appended timestamps are the starts of bars
     cdef object _need_session           # called with ts_ns by the first bar of a store without a session
     cdef uint8_t[::1] _memory           # everything `symbol` points to but the grid
     cdef list _columns                  # per series: read-only arrays over the whole ring, made when asked for
@@ -29,6 +30,7 @@ cdef class SymbolCore:
     cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil
     cdef bint _holds(self, const void* address) noexcept
+    cdef object _append_any(self, object ts_ns, object open, object high, object low, object close, object volume)
     cdef object _append_first(self, const Bar* bar)
     cdef int64_t[::1] _open_labels(self, const int64_t[::1] ts)
     cdef int64_t _extend_unstarted(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,

@@ -7,6 +7,7 @@ The memory of a session is never reused: starting another one allocates anew, so
 block alive and says that it is no longer valid.
 """
 
+cimport cython
 from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_AsDouble, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
@@ -29,7 +30,7 @@ from sessiondata._status cimport (
     CORRECTED, ERR_NO_SESSION, ERR_TS_RANGE, N_REASONS, STORED, Offence, raise_status, reason_index,
 )
 from sessiondata._symbol cimport (
-    check_bar, check_rows, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_start,
+    check_bar, check_rows, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_settle, symbol_start,
 )
 from sessiondata._time cimport NAT
 
@@ -69,13 +70,8 @@ cdef class StoreClock:
         self.data.sequence += 1
 
 
-cdef inline double _number(object x, str column, SymbolCore core) except? -1.0:
+cdef double _number(object x, str column, SymbolCore core) except? -1.0:
     """A Python number as a double; anything that is not a real number is a typed error."""
-    # Kept apart from the slow case: a `try` saves the exception state, which costs as much as the rest of an append.
-    return PyFloat_AS_DOUBLE(x) if PyFloat_CheckExact(x) else _any_number(x, column, core)
-
-
-cdef double _any_number(object x, str column, SymbolCore core) except? -1.0:
     # float() would take these: a bool, the nanoseconds of a datetime64, the real part of a complex scalar.
     if not (isinstance(x, (bool, np.ma.core.MaskedConstant))
             or (isinstance(x, np.generic) and x.dtype.kind not in "iuf")):
@@ -87,22 +83,18 @@ cdef double _any_number(object x, str column, SymbolCore core) except? -1.0:
                        code="ERR_TYPE")
 
 
-cdef inline int64_t _time(object x, SymbolCore core) except? -1:
+cdef int64_t _time(object x, SymbolCore core) except? -1:
     cdef int overflow = 0
     cdef int64_t ts_ns
     if not PyLong_CheckExact(x):
-        return _any_time(x, core)
+        try:
+            return to_ns(x)
+        except TimeError as error:
+            raise TimeError(f"{error} (symbol={core.name!r})") from error
     ts_ns = PyLong_AsLongLongAndOverflow(x, &overflow)
     if overflow:
         raise_status(Offence(ERR_TS_RANGE, symbol=core.name, ts_ns=x))
     return ts_ns
-
-
-cdef int64_t _any_time(object x, SymbolCore core) except? -1:
-    try:
-        return to_ns(x)
-    except TimeError as error:
-        raise TimeError(f"{error} (symbol={core.name!r})") from error
 
 
 cdef class _View:
@@ -153,10 +145,12 @@ cdef class SymbolCore:
         self._memory = lay_out(&self.symbol, grid, self.steps_ns, self._capacity)
         self.grid, self._columns = grid, [None] * len(self.intervals)
         self.session_id += 1
+        self._is_plain = not self.close_label
         symbol_start(&self.symbol, &grid.data)
 
     def stop(self):
         """Forget the session: no rows, and windows on it are no longer valid."""
+        self._is_plain = False
         self.symbol.grid = NULL
         self.grid, self._memory, self._columns = None, None, []
         self.symbol.newest_stop = INT64_MIN
@@ -176,11 +170,15 @@ cdef class SymbolCore:
     cdef Ring* ring(self, Py_ssize_t k) noexcept nogil:
         if self.symbol.grid == NULL:
             return NULL
+        if k > 0:
+            symbol_settle(&self.symbol, <int32_t>k - 1)
         return series_ring(&self.symbol, k)
 
     cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil:
         if self.symbol.grid == NULL:
             return NULL
+        if k > 0:
+            symbol_settle(&self.symbol, <int32_t>k - 1)
         return series_gaps(&self.symbol, k)
 
     def columns(self, Py_ssize_t k):
@@ -206,15 +204,15 @@ cdef class SymbolCore:
         if self.symbol.grid == NULL:
             return 0, 0
         for k in range(self.symbol.n_levels + 1):
-            ring = series_ring(&self.symbol, k)
+            ring = self.ring(k)
             rows += (ring.next_seq - ring_oldest(ring)) * (48 if k == 0 else 52)
         return self._memory.shape[0], rows
 
     # --- writing ---
 
+    @cython.binding(False)  # a plain built-in method, which the interpreter calls without a detour
     def append(self, ts_ns, open, high, low, close, volume, /):
-        """append(ts_ns, open, high, low, close, volume, /)
-
+        """
         Store one bar and everything it causes.
 
         Parameters
@@ -242,13 +240,26 @@ cdef class SymbolCore:
         others. One writer per symbol.
         """
         cdef Bar bar
+        cdef int status, overflow = 0
+        if (PyFloat_CheckExact(open) and PyFloat_CheckExact(high) and PyFloat_CheckExact(low)
+                and PyFloat_CheckExact(close) and PyFloat_CheckExact(volume) and PyLong_CheckExact(ts_ns)):
+            bar.ts = PyLong_AsLongLongAndOverflow(ts_ns, &overflow)
+            bar.open, bar.high, bar.low = PyFloat_AS_DOUBLE(open), PyFloat_AS_DOUBLE(high), PyFloat_AS_DOUBLE(low)
+            bar.close, bar.volume = PyFloat_AS_DOUBLE(close), PyFloat_AS_DOUBLE(volume)
+            if overflow == 0 and self._is_plain:
+                status = symbol_append(&self.symbol, &bar)
+                if status >= 0:
+                    return STORED <= status <= CORRECTED
+        return self._append_any(ts_ns, open, high, low, close, volume)
+
+    cdef object _append_any(self, object ts_ns, object open, object high, object low, object close, object volume):
+        """`append` of what is not exactly an int and five floats, and of first, close-labelled and bad bars."""
+        cdef Bar bar
         cdef int status
-        cdef int64_t given_ts
-        bar.ts = given_ts = _time(ts_ns, self)
-        bar.open = _number(open, "open", self)
-        bar.high = _number(high, "high", self)
-        bar.low = _number(low, "low", self)
-        bar.close = _number(close, "close", self)
+        bar.ts = _time(ts_ns, self)
+        cdef int64_t given_ts = bar.ts
+        bar.open, bar.high = _number(open, "open", self), _number(high, "high", self)
+        bar.low, bar.close = _number(low, "low", self), _number(close, "close", self)
         bar.volume = _number(volume, "volume", self)
         if self.symbol.grid == NULL:
             return self._append_first(&bar)
@@ -395,7 +406,7 @@ cdef class SymbolCore:
         """(first, stop, sequence of the first) of the live rows of series `k`: positions in `columns(k)`."""
         if self.symbol.grid == NULL:
             return 0, 0, 0
-        cdef Ring* ring = series_ring(&self.symbol, k)
+        cdef Ring* ring = self.ring(k)
         cdef int64_t oldest = ring_oldest(ring)
         return oldest - ring.origin, ring.next_seq - ring.origin, oldest
 
@@ -403,33 +414,33 @@ cdef class SymbolCore:
         """Live rows of series `k`."""
         if self.symbol.grid == NULL:
             return 0
-        cdef Ring* ring = series_ring(&self.symbol, k)
+        cdef Ring* ring = self.ring(k)
         return ring.next_seq - ring_oldest(ring)
 
     def total_count(self, Py_ssize_t k):
         """Rows ever added to series `k` in this session."""
-        return 0 if self.symbol.grid == NULL else series_ring(&self.symbol, k).next_seq
+        return 0 if self.symbol.grid == NULL else self.ring(k).next_seq
 
     def find(self, Py_ssize_t k, int64_t ts_ns):
         """Position among the live rows of the first one at or after `ts_ns`."""
         if self.symbol.grid == NULL:
             return 0
-        cdef Ring* ring = series_ring(&self.symbol, k)
+        cdef Ring* ring = self.ring(k)
         return ring_find(ring, ts_ns) - ring_oldest(ring)
 
     def moves(self, Py_ssize_t k):
         """How often rows of series `k` changed places because of a late one."""
-        return 0 if self.symbol.grid == NULL else series_ring(&self.symbol, k).n_moves
+        return 0 if self.symbol.grid == NULL else self.ring(k).n_moves
 
     def bar(self, Py_ssize_t k, Py_ssize_t i):
         """Row `i` of the live rows (0 the oldest; must exist) as (ts, open, high, low, close, volume, n_base)."""
-        cdef Ring* ring = series_ring(&self.symbol, k)
+        cdef Ring* ring = self.ring(k)
         cdef Bar row
         ring_read(ring, ring_oldest(ring) + i, &row)
         return row.ts, row.open, row.high, row.low, row.close, row.volume, row.n_base
 
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil:
-        return k > 0 and self.symbol.grid != NULL and series_ring(&self.symbol, k).next_seq > 0 and (
+        return k > 0 and self.symbol.grid != NULL and self.ring(k).next_seq > 0 and (
             symbol_as_of(&self.symbol) < self.symbol.levels[k - 1].slot_stop)
 
     def forming(self, Py_ssize_t k):
@@ -440,21 +451,21 @@ cdef class SymbolCore:
         """(present, expected) slots of series `k` that are over."""
         if self.symbol.grid == NULL:
             return 0, 0
-        cdef Gaps* gaps = series_gaps(&self.symbol, k)
+        cdef Gaps* gaps = self.tracker(k)
         cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&self.symbol))
         return gaps_present(gaps, expected), expected
 
     def gap_count(self, Py_ssize_t k):
         if self.symbol.grid == NULL:
             return 0
-        cdef Gaps* gaps = series_gaps(&self.symbol, k)
+        cdef Gaps* gaps = self.tracker(k)
         return gaps_count(gaps, expected_at(gaps.table, symbol_as_of(&self.symbol)))
 
     def gaps(self, Py_ssize_t k):
         """List of (start_ns, end_ns, bar_count), ascending; both ends are starts of missing slots."""
         if self.symbol.grid == NULL:
             return []
-        cdef Gaps* gaps = series_gaps(&self.symbol, k)
+        cdef Gaps* gaps = self.tracker(k)
         cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&self.symbol))
         cdef int32_t n = gaps_count(gaps, expected), i
         if n == 0:
@@ -486,7 +497,9 @@ cdef class SymbolCore:
         without rows."""
         if self.symbol.grid == NULL:
             return None
-        cdef Level* level = &self.symbol.levels[self.symbol.n_levels - (1 if extended else 2)]
+        cdef int32_t i = self.symbol.n_levels - (1 if extended else 2)
+        cdef Level* level = &self.symbol.levels[i]
+        symbol_settle(&self.symbol, i)
         if level.ring.next_seq == 0:
             return None
         return level.bar.volume, level.bar.high, level.bar.low, level.bar.open, level.bar.close
@@ -500,7 +513,7 @@ cdef class SymbolCore:
     def counters(self):
         """Dict of what became of all bars of the session."""
         cdef int i
-        counters = dict(self.symbol.counters)
+        counters = {"stored": 0 if self.symbol.grid == NULL else self.symbol.base.next_seq, **self.symbol.counters}
         counters["skipped"] = {REASONS[i]: self.symbol.counters.skipped[i] for i in range(N_REASONS)
                                if self.symbol.counters.skipped[i]}
         counters["overwritten"] = 0 if self.symbol.grid == NULL else ring_oldest(&self.symbol.base)
@@ -508,6 +521,9 @@ cdef class SymbolCore:
 
     def check_invariants(self):
         """Raise AssertionError unless all native invariants hold. O(rows); for tests."""
+        cdef Py_ssize_t k
+        for k in range(self.symbol.n_levels + 1 if self.symbol.grid != NULL else 0):
+            self.ring(k)
         if self.symbol.grid != NULL and not symbol_check(&self.symbol):
             raise AssertionError(f"invariants of {self.name!r} do not hold")
 

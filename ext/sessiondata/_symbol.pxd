@@ -2,9 +2,9 @@
 
 from libc.stdint cimport int32_t, int64_t
 
-from sessiondata._aggregate cimport EXTENDED, DAY, Level, is_aligned, level_step
-from sessiondata._gaps cimport Gaps, gaps_mark_present
-from sessiondata._grid cimport GridData, Region, ordinal_in
+from sessiondata._aggregate cimport Level, level_merge, level_settle
+from sessiondata._gaps cimport Gaps
+from sessiondata._grid cimport GridData, Region
 from sessiondata._ring cimport Bar, Ring, ring_push
 from sessiondata._status cimport (
     ERR_HIGH_LOW, ERR_NOT_FINITE, ERR_VOLUME, N_REASONS, STORED,
@@ -21,7 +21,6 @@ cdef struct Clock:
 
 
 cdef struct Counters:
-    int64_t stored
     int64_t late
     int64_t corrected
     int64_t repeated
@@ -33,19 +32,22 @@ cdef struct Counters:
 
 
 cdef struct Symbol:
-    const GridData* grid  # NULL before a session; memory of the Grid object that SymbolCore keeps alive
-    const Region* region  # region of the newest row
+    # What each bar touches comes first, so that it shares few cache lines.
+    int64_t next_slot_ts  # ns, slot after the newest row, if that is on a slot of `region`; else INT64_MAX
+    int64_t fold_stop     # ns, slots that start before are whole ones of `region`, in the newest slot of each root
     int64_t last_ts       # ns, newest row; span_start - 1 while there is none
-    int64_t next_slot_ts  # ns, start of the next slot of `region`, if the newest on-slot row is in it; else INT64_MIN
     int64_t newest_stop   # ns, end of the newest row; INT64_MIN while there is none
     int64_t newest_ts[2]  # ns, newest extended [0] and regular [1] row; INT64_MIN while there is none
     int64_t step_ns       # base interval
     Clock* clock          # the store's
-    int32_t bars_updated  # set on change, cleared by the reader
-    int32_t n_levels
     Level* levels         # parents before children; the last two are the session bar and the extended one
+    int32_t n_levels
+    int32_t root          # first level that regular base rows are folded into directly; the others by `next_root`
+    int32_t bars_updated  # set on change, cleared by the reader
     Ring base
     Gaps gaps
+    const Region* region  # region of the newest row
+    const GridData* grid  # NULL before a session; memory of the Grid object that SymbolCore keeps alive
     Counters counters
 
 
@@ -65,40 +67,32 @@ cdef inline int check_values(const Bar* bar) noexcept nogil:
 cdef inline int symbol_append(Symbol* symbol, Bar* bar) noexcept nogil:
     """Check and store one bar and everything it causes; returns a status. A session must have been started.
 
-    `bar.n_base` is scratch. O(levels) for the newest bar."""
+    `bar.n_base` is scratch. O(roots) for the next bar in a slot that has begun, O(levels) for the newest bar."""
     cdef int status = check_values(bar)
-    cdef Level* level
-    cdef Level* parent
     cdef int32_t i
-    cdef const Region* region
     if status:
         return status
-    if bar.ts <= symbol.last_ts or bar.ts >= symbol.grid.span_stop:
-        return symbol_append_out_of_turn(symbol, bar)
-    if bar.ts == symbol.next_slot_ts and bar.ts < symbol.region.stop:
-        symbol.gaps.frontier += 1
-        symbol.gaps.n_present += 1
-        symbol.next_slot_ts += symbol.step_ns
-        bar.n_base = 1
-    else:
-        symbol_place_newest(symbol, bar)
-    region = symbol.region
+    if bar.ts != symbol.next_slot_ts or bar.ts >= symbol.fold_stop:
+        return symbol_append_apart(symbol, bar)
+    bar.n_base = 1
     ring_push(&symbol.base, bar)
-    symbol.last_ts = symbol.newest_ts[region.regular] = bar.ts
-    symbol.newest_stop = bar.ts + symbol.step_ns if bar.ts + symbol.step_ns < region.stop else region.stop
-    for i in range(symbol.n_levels):
-        level = &symbol.levels[i]
-        if level.kind >= DAY and (level.kind == DAY) != region.regular:
-            continue
-        if level.parent < 0:
-            level_step(level, symbol.grid, region, bar, True)
-        else:
-            parent = &symbol.levels[level.parent]
-            level_step(level, symbol.grid, region, &parent.bar, parent.opened)
-    symbol.counters.stored += 1
+    symbol.gaps.frontier += 1
+    symbol.gaps.n_present += 1
+    symbol.last_ts = symbol.newest_ts[1] = bar.ts
+    symbol.next_slot_ts = symbol.newest_stop = bar.ts + symbol.step_ns
+    i = symbol.root
+    while i >= 0:
+        level_merge(&symbol.levels[i], bar, True)
+        i = symbol.levels[i].next_root
     symbol.clock.sequence += 1
     symbol.bars_updated = 1
     return STORED
+
+
+cdef inline void symbol_settle(Symbol* symbol, int32_t level) noexcept nogil:
+    """Bring ring and tracker of a level up to date. Every reader of them calls it first."""
+    if symbol.levels[level].settled_seq != symbol.base.next_seq:
+        level_settle(symbol.levels, symbol.n_levels, level, symbol.grid, symbol.base.next_seq)
 
 
 cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:
@@ -107,8 +101,7 @@ cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:
 
 
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
-cdef void symbol_place_newest(Symbol* symbol, Bar* bar) noexcept nogil
-cdef int symbol_append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil
+cdef int symbol_append_apart(Symbol* symbol, Bar* bar) noexcept nogil
 cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil
 cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* open, const double* high,
                         const double* low, const double* close, const double* volume, int64_t n,

@@ -1,22 +1,26 @@
 """One symbol: what a bar does, natively and completely, before the call returns.
 
-    bar -> check -> newest?  yes: push, then level by level from parent to child (symbol_append, inline in the .pxd)
-                             no:  find its place; equal: nothing; else replace or insert, then rebuild the one
-                                  slot of each level that holds it (symbol_append_out_of_turn)
-    arrays -> check all -> in order: copy columns, then per region and level by runs (symbol_extend)
+    bar -> check -> the next slot, and nothing ends with it?   push, fold into the roots    (symbol_append, inline)
+                    newest?      place it; push; roots whose slot is over hand it down      (symbol_append_apart)
+                    else         find its place; equal: nothing; else replace or insert, then rebuild the one slot of
+                                 each level that holds it                                   (_append_out_of_turn)
+    arrays -> check all -> in order: copy columns, then per region and level by runs        (symbol_extend)
 
 Nothing here allocates, calls the interpreter or knows a calendar. Functions return a status (see `_status`); a bar
 that is refused has changed a counter at most, a bar that breaks a rule nothing at all.
 
 Invariants (`symbol_check`): those of the ring, the trackers and the levels; last_ts is the newest row's time;
-next_slot_ts, where set, is the slot after the newest on-slot row and gaps.frontier its ordinal.
+next_slot_ts, where set, is the slot after the newest row and gaps.frontier its ordinal.
 """
 
 from libc.stdint cimport INT64_MAX, INT64_MIN, uint64_t
 
-from sessiondata._aggregate cimport INTRADAY, Columns, level_extend, level_rebuild, ring_columns
-from sessiondata._gaps cimport gaps_check, gaps_mark_run, run_length
-from sessiondata._grid cimport find_region, slot_start_in
+from sessiondata._aggregate cimport (
+    DAY, EXTENDED, INTRADAY, Columns, is_aligned, level_extend, level_hand_down, level_mark_settled, level_open,
+    level_rebuild, level_takes, ring_columns,
+)
+from sessiondata._gaps cimport gaps_check, gaps_mark_present, gaps_mark_run, run_length
+from sessiondata._grid cimport find_region, ordinal_in, slot_start_in
 from sessiondata._ring cimport (
     ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_read, ring_replace,
 )
@@ -39,7 +43,8 @@ cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
     """Begin a session with no rows. Ring, levels and trackers have been laid out already."""
     symbol.grid, symbol.region = grid, &grid.regions[0]
     symbol.last_ts = grid.span_start - 1
-    symbol.next_slot_ts = symbol.newest_stop = INT64_MIN
+    symbol.next_slot_ts = INT64_MAX
+    symbol.newest_stop = symbol.fold_stop = INT64_MIN
     symbol.newest_ts[0] = symbol.newest_ts[1] = INT64_MIN
     symbol.bars_updated = 0
 
@@ -56,21 +61,72 @@ cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil:
     return ERR_LATER_SESSION if symbol.grid != NULL and bar.ts >= symbol.grid.span_stop else 0
 
 
-cdef void symbol_place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
-    """Region and slot of the newest bar where it is not simply the next slot; tells the tracker; sets bar.n_base."""
+cdef inline void _place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
+    """Find region and slot of the newest bar, tell the tracker, set bar.n_base."""
     cdef const Region* region = symbol.region
+    if bar.ts == symbol.next_slot_ts and bar.ts < region.stop:
+        symbol.gaps.frontier += 1
+        symbol.gaps.n_present += 1
+        symbol.next_slot_ts += symbol.step_ns
+        bar.n_base = 1
+        return
     while bar.ts >= region.stop:
         region += 1
     symbol.region = region
     bar.n_base = is_aligned(region, symbol.step_ns, bar.ts)
     if not region.regular:
         symbol.counters.extended += 1
-        symbol.next_slot_ts = INT64_MIN
+        symbol.next_slot_ts = INT64_MAX
     elif bar.n_base:
         gaps_mark_present(&symbol.gaps, ordinal_in(symbol.gaps.table, region, bar.ts))
         symbol.next_slot_ts = bar.ts + symbol.step_ns
     else:
         symbol.counters.off_grid += 1
+        symbol.next_slot_ts = INT64_MAX
+
+
+cdef inline void _limit_folds(Symbol* symbol) noexcept nogil:
+    """Find out how far rows go that symbol_append may take."""
+    cdef int64_t stop = symbol.region.stop - symbol.step_ns + 1
+    cdef int32_t i = symbol.root
+    while i >= 0:
+        if symbol.levels[i].slot_stop < stop:
+            stop = symbol.levels[i].slot_stop
+        i = symbol.levels[i].next_root
+    symbol.fold_stop = stop
+
+
+cdef int symbol_append_apart(Symbol* symbol, Bar* bar) noexcept nogil:
+    """Any bar (values checked) that symbol_append does not take itself."""
+    cdef const Region* region
+    cdef Level* level
+    cdef int32_t i
+    if bar.ts <= symbol.last_ts or bar.ts >= symbol.grid.span_stop:
+        return _append_out_of_turn(symbol, bar)
+    _place_newest(symbol, bar)
+    region = symbol.region
+    ring_push(&symbol.base, bar)
+    symbol.last_ts = symbol.newest_ts[region.regular] = bar.ts
+    symbol.newest_stop = bar.ts + symbol.step_ns if bar.ts + symbol.step_ns < region.stop else region.stop
+    for i in range(symbol.n_levels):
+        level = &symbol.levels[i]
+        if level.parent >= 0 or not level_takes(level, region):
+            continue
+        if bar.ts < level.slot_stop:
+            level_merge(level, bar, True)
+        else:
+            level_hand_down(symbol.levels, symbol.n_levels, i, symbol.grid)
+            level_open(level, symbol.grid, region, bar)
+    _limit_folds(symbol)
+    symbol.clock.sequence += 1
+    symbol.bars_updated = 1
+    return STORED
+
+
+cdef void _settle_all(Symbol* symbol) noexcept nogil:
+    cdef int32_t i
+    for i in range(symbol.n_levels):
+        symbol_settle(symbol, i)
 
 
 cdef bint _is_too_old(const Symbol* symbol, const Region* region, int64_t ts, int64_t evicted_ts) noexcept nogil:
@@ -96,7 +152,7 @@ cdef bint _is_too_old(const Symbol* symbol, const Region* region, int64_t ts, in
     return False
 
 
-cdef int symbol_append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
+cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
     """A bar (values checked) that is not the newest, or lies outside the span. O(log rows), plus one slot per level."""
     cdef int status = check_bar(symbol, bar)
     cdef const Region* region
@@ -125,6 +181,7 @@ cdef int symbol_append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
     if _is_too_old(symbol, region, bar.ts, evicted_ts):
         symbol.counters.too_old += 1
         return TOO_OLD
+    _settle_all(symbol)
     if exists:
         ring_replace(base, seq, bar)
         symbol.counters.corrected += 1
@@ -132,10 +189,12 @@ cdef int symbol_append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
         _insert(symbol, region, seq, bar)
     for i in range(symbol.n_levels):
         level = &symbol.levels[i]
-        if level.kind >= DAY and (level.kind == DAY) != region.regular:
+        if not level_takes(level, region):
             continue
         level_rebuild(level, symbol.grid, region, bar.ts,
                       base if level.parent < 0 else &symbol.levels[level.parent].ring)
+    level_mark_settled(symbol.levels, symbol.n_levels, base.next_seq)
+    _limit_folds(symbol)
     symbol.clock.sequence += 1
     symbol.bars_updated = 1
     return CORRECTED if exists else LATE
@@ -144,7 +203,6 @@ cdef int symbol_append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
 cdef void _insert(Symbol* symbol, const Region* region, int64_t seq, const Bar* bar) noexcept nogil:
     """Base row, tracker and counters of a late bar."""
     ring_insert(&symbol.base, seq, bar)
-    symbol.counters.stored += 1
     symbol.counters.late += 1
     if bar.ts > symbol.newest_ts[region.regular]:
         symbol.newest_ts[region.regular] = bar.ts
@@ -222,7 +280,7 @@ cdef bint _mark_rows(Symbol* symbol, const Region* region, const int64_t* ts, in
     cdef bint all_aligned = True
     if not region.regular:
         symbol.counters.extended += n
-        symbol.next_slot_ts = INT64_MIN
+        symbol.next_slot_ts = INT64_MAX
         return False
     while i < n:
         if ts[i] == symbol.next_slot_ts or is_aligned(region, symbol.step_ns, ts[i]):
@@ -232,6 +290,7 @@ cdef bint _mark_rows(Symbol* symbol, const Region* region, const int64_t* ts, in
             symbol.next_slot_ts = ts[i - 1] + symbol.step_ns
         else:
             symbol.counters.off_grid += 1
+            symbol.next_slot_ts = INT64_MAX
             all_aligned = False
             i += 1
     return all_aligned
@@ -245,13 +304,14 @@ cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open
     cdef int64_t skipped = _first_at_or_after(ts, n, symbol.grid.span_start)
     cdef const Region* region
     symbol.counters.other_session += skipped
+    _settle_all(symbol)
     i = skipped
     while i < n:
         region = symbol.region
         while ts[i] >= region.stop:
             region += 1
         if region != symbol.region:
-            symbol.region, symbol.next_slot_ts = region, INT64_MIN
+            symbol.region, symbol.next_slot_ts = region, INT64_MAX
         count = _first_at_or_after(ts + i, n - i, region.stop)
         _extend_region(symbol, region, ts + i, open + i, high + i, low + i, close + i, volume + i, count)
         i += count
@@ -262,7 +322,8 @@ cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open
         symbol.last_ts = ts[n - 1]
         before = symbol.last_ts + symbol.step_ns
         symbol.newest_stop = before if before < symbol.region.stop else symbol.region.stop
-        symbol.counters.stored += n - skipped
+        level_mark_settled(symbol.levels, symbol.n_levels, symbol.base.next_seq)
+        _limit_folds(symbol)
         symbol.clock.sequence += n - skipped
         symbol.bars_updated = 1
     return n - skipped
@@ -283,7 +344,7 @@ cdef void _extend_region(Symbol* symbol, const Region* region, const int64_t* ts
     cdef bint first_is_new
     for i in range(symbol.n_levels):
         level = &symbol.levels[i]
-        if level.kind >= DAY and (level.kind == DAY) != region.regular:
+        if not level_takes(level, region):
             continue
         if level.parent < 0:
             rows = Columns(ts, open, high, low, close, volume, NULL)
@@ -298,13 +359,18 @@ cdef void _extend_region(Symbol* symbol, const Region* region, const int64_t* ts
 
 
 cdef bint symbol_check(const Symbol* symbol) noexcept nogil:
-    """True if all invariants hold; O(rows), for tests."""
+    """True if all invariants of settled levels hold; O(rows), for tests."""
     cdef int32_t i
     cdef const Level* level
     cdef Bar row
     if not ring_check(&symbol.base) or not gaps_check(&symbol.gaps):
         return False
     if symbol.base.next_seq > 0 and symbol.base.ts[symbol.base.next_seq - 1 - symbol.base.origin] != symbol.last_ts:
+        return False
+    if symbol.next_slot_ts != INT64_MAX and not (
+        symbol.next_slot_ts == symbol.last_ts + symbol.step_ns and symbol.region.regular
+        and symbol.gaps.frontier == ordinal_in(symbol.gaps.table, symbol.region, symbol.last_ts) + 1
+    ):
         return False
     for i in range(symbol.n_levels):
         level = &symbol.levels[i]
