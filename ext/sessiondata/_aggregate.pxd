@@ -26,6 +26,7 @@ cdef struct Level:
     const Region* region  # of the newest row; NULL while there is no row
     int64_t step_ns       # 0 for DAY and EXTENDED
     int64_t base_ns       # base interval
+    int64_t span_rows     # slots in the whole span: more rows there cannot be
     Ring ring
     Gaps gaps
 

@@ -24,9 +24,9 @@ from libc.string cimport memset
 
 import numpy as np
 
-from sessiondata._gaps cimport gaps_init, gaps_max_ranges
+from sessiondata._gaps cimport gaps_init, gaps_max_ranges, gaps_move
 from sessiondata._grid cimport Grid, find_region
-from sessiondata._ring cimport ring_bytes, ring_find, ring_init, ring_insert, ring_read, ring_replace
+from sessiondata._ring cimport ring_bytes, ring_find, ring_init, ring_insert, ring_move, ring_read, ring_replace
 from sessiondata._status cimport ERR_NAT, ERR_TS_REPEATED, Offence, raise_status
 from sessiondata._time cimport NAT
 
@@ -228,8 +228,10 @@ def aggregate_columns(const int64_t[::1] ts_ns, const double[::1] open, const do
     cdef uint8_t[::1] memory = np.empty(ring_bytes(capacity, False, True), np.uint8)
     cdef int32_t[::1] ranges = np.empty(2 * gaps_max_ranges(table), np.int32)
     level_init(&level, INTRADAY if to_ns else DAY, -1, to_ns, from_ns)
-    ring_init(&level.ring, &memory[0], capacity, False, True)
-    gaps_init(&level.gaps, table, &ranges[0])
+    ring_init(&level.ring, True)
+    ring_move(&level.ring, &memory[0], capacity, False)
+    gaps_init(&level.gaps, table)
+    gaps_move(&level.gaps, &ranges[0])
     with nogil:
         i = 0
         while i < n and ts_ns[i] < data.span_start:

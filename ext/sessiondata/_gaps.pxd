@@ -54,7 +54,8 @@ cdef inline int64_t run_length(const int64_t* ts, int64_t n, int64_t step_ns) no
 
 
 cdef int64_t gaps_max_ranges(const SlotTable* table) noexcept nogil
-cdef void gaps_init(Gaps* gaps, const SlotTable* table, int32_t* memory) noexcept nogil
+cdef void gaps_init(Gaps* gaps, const SlotTable* table) noexcept nogil
+cdef void gaps_move(Gaps* gaps, int32_t* memory) noexcept nogil
 cdef void gaps_mark_out_of_turn(Gaps* gaps, int32_t ordinal) noexcept nogil
 cdef void gaps_mark_run(Gaps* gaps, int32_t ordinal, int32_t count) noexcept nogil
 cdef int32_t gaps_count(const Gaps* gaps, int32_t expected) noexcept nogil

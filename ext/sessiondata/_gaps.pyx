@@ -15,7 +15,7 @@ The batch kernel answers for plain arrays what the tracker keeps for a symbol; i
 state.
 """
 
-from libc.string cimport memmove
+from libc.string cimport memcpy, memmove
 
 import numpy as np
 
@@ -29,12 +29,20 @@ cdef int64_t gaps_max_ranges(const SlotTable* table) noexcept nogil:
     return (table.n_slots + 1) // 2 + table.n_cuts + 1
 
 
-cdef void gaps_init(Gaps* gaps, const SlotTable* table, int32_t* memory) noexcept nogil:
-    """Start empty over `memory`, which holds 2 * gaps_max_ranges(table) int32."""
+cdef void gaps_init(Gaps* gaps, const SlotTable* table) noexcept nogil:
+    """An empty tracker without memory; `gaps_move` gives it some."""
     gaps.table = table
-    gaps.start = memory
-    gaps.stop = memory + gaps_max_ranges(table)
+    gaps.start = gaps.stop = NULL
     gaps.n_ranges = gaps.frontier = gaps.n_present = 0
+
+
+cdef void gaps_move(Gaps* gaps, int32_t* memory) noexcept nogil:
+    """Lay the ranges over `memory`, which holds 2 * gaps_max_ranges(table) int32, and copy them there."""
+    cdef int32_t* stop = memory + gaps_max_ranges(gaps.table)
+    if gaps.n_ranges:
+        memcpy(memory, gaps.start, gaps.n_ranges * sizeof(int32_t))
+        memcpy(stop, gaps.stop, gaps.n_ranges * sizeof(int32_t))
+    gaps.start, gaps.stop = memory, stop
 
 
 cdef inline int32_t _next_cut(const SlotTable* table, int32_t ordinal) noexcept nogil:

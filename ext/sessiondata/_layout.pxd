@@ -1,11 +1,18 @@
-# Where the parts of a symbol lie in its one block of memory.
+# The memory of a symbol, and where its parts lie in it.
 
 from libc.stdint cimport int64_t, uint8_t
 
 from sessiondata._gaps cimport Gaps
 from sessiondata._grid cimport Grid
 from sessiondata._ring cimport Ring
-from sessiondata._symbol cimport Symbol
+from sessiondata._symbol cimport Block, Symbol
+
+
+cdef class Memory:
+    # Owner of the blocks of a symbol's session; windows hold it.
+    cdef Block* newest
+    cdef bint holds(self, const void* address) noexcept nogil   # whether it lies in one of the blocks
+    cdef int64_t n_bytes(self) noexcept nogil
 
 
 cdef inline Ring* series_ring(Symbol* symbol, Py_ssize_t k) noexcept nogil:
@@ -18,4 +25,4 @@ cdef inline Gaps* series_gaps(Symbol* symbol, Py_ssize_t k) noexcept nogil:
     return &symbol.gaps if k == 0 else &symbol.levels[k - 1].gaps
 
 
-cdef uint8_t[::1] lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity)
+cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity)

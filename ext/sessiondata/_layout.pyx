@@ -1,51 +1,92 @@
-"""One block of memory for all native state of a symbol in one session.
+"""The memory of a symbol in one session: blocks, and what lies where in them.
 
     [ Level structs | base columns | columns of each level | ranges of each tracker ]      all 64-byte aligned
 
-Sizes come from the grid: the base ring has a row for each base slot of the span (or the capacity asked for) and two
-laps of them, a level has a row for each slot it can ever have, a tracker room for every other slot missing. So
-nothing is allocated while bars come in. The block is a NumPy array: memory that is never written to is not resident.
+A session begins in a compact block, with a row for each regular slot of each interval: what a full day takes, and no
+more. It is written once when it is made, so that no bar pays for the first touch of a page. Rows beside the regular
+slots (extended hours, more off-grid rows than empty slots) move everything to a roomy block, once a session: there the
+base ring has a row for each base slot of the whole span and two laps of them, and a level one for each slot it can ever
+have. With a capacity that was asked for there is the roomy block only. Trackers have room for every other slot missing
+in either.
+
+Blocks are kept until the session's `Memory` goes: windows may still look at the compact one.
 """
 
-from libc.stdint cimport int32_t
-
-import numpy as np
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from libc.stdint cimport INT64_MAX, int32_t
+from libc.string cimport memcpy, memset
 
 from sessiondata._aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_init
-from sessiondata._gaps cimport gaps_init, gaps_max_ranges
+from sessiondata._gaps cimport gaps_init, gaps_max_ranges, gaps_move
 from sessiondata._grid cimport SlotTable
-from sessiondata._ring cimport ring_bytes, ring_init
+from sessiondata._ring cimport ring_bytes, ring_init, ring_move
+from sessiondata._status cimport ERR_MEMORY
 from sessiondata._symbol cimport MAX_LEVELS
 
 
-cdef uint8_t[::1] lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity):
-    """Allocate the block of a symbol and lay its rings, levels and trackers over it, all empty.
+cdef enum:
+    HEADER = 64                 # bytes kept for the Block
+    TOUCHED = 4 << 20           # bytes; a larger block is left to the pages that bars really reach
+
+
+cdef class Memory:
+    def __cinit__(self):
+        self.newest = NULL
+
+    def __dealloc__(self):
+        cdef Block* block = self.newest
+        cdef Block* older
+        while block != NULL:
+            older = block.older
+            PyMem_RawFree(block)
+            block = older
+
+    cdef bint holds(self, const void* address) noexcept nogil:
+        cdef const Block* block = self.newest
+        while block != NULL:
+            if <const char*>block <= <const char*>address < <const char*>block + block.n_bytes:
+                return True
+            block = block.older
+        return False
+
+    cdef int64_t n_bytes(self) noexcept nogil:
+        cdef const Block* block = self.newest
+        cdef int64_t total = 0
+        while block != NULL:
+            total += block.n_bytes
+            block = block.older
+        return total
+
+
+cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity):
+    """Allocate the memory of a symbol and lay its rings, levels and trackers over it, all empty.
 
     `steps_ns` are the lengths of the series, base first, 0 for the session; `capacity` 0 is one session."""
     cdef list steps = [step for step in steps_ns[1:] if step]
-    cdef list tables = [steps_ns[0], *steps, 0]  # trackers: base, intraday levels, session bar
-    cdef list capacities = [capacity or grid.possible_slots(steps_ns[0])]
-    cdef Py_ssize_t n_levels = len(steps) + 2, i, at
+    cdef Py_ssize_t n_levels = len(steps) + 2, k
+    cdef Level levels[MAX_LEVELS]
+    cdef Memory memory = Memory()
     if n_levels > MAX_LEVELS:
         raise ValueError(f"at most {MAX_LEVELS - 2} derived intervals")
-    capacities += [grid.possible_slots(step) for step in steps] + [1, 1]
-    at = 64 + _round_up(n_levels * <Py_ssize_t>sizeof(Level))
-    at += sum([ring_bytes(rows, i == 0, i > 0) for i, rows in enumerate(capacities)])
-    at += sum([_range_bytes(grid.table(step)) for step in tables])
-    cdef uint8_t[::1] memory = np.empty(at, np.uint8)
-    cdef uint8_t* base = &memory[0]
-    base += _round_up(<Py_ssize_t>base) - <Py_ssize_t>base
-    symbol.levels, symbol.n_levels = <Level*>base, <int32_t>n_levels
-    at = _round_up(n_levels * <Py_ssize_t>sizeof(Level))
-    symbol.root = -1
-    for i in reversed(range(n_levels)):
-        _init_level(symbol, i, steps)
-    for i in range(n_levels + 1):
-        ring_init(series_ring(symbol, i), base + at, capacities[i], i == 0, i > 0)
-        at += ring_bytes(capacities[i], i == 0, i > 0)
-    for i in range(len(tables)):
-        gaps_init(series_gaps(symbol, i), grid.table(tables[i]), <int32_t*>(base + at))
-        at += _range_bytes(grid.table(tables[i]))
+    symbol.levels, symbol.n_levels, symbol.root = levels, <int32_t>n_levels, -1
+    symbol.blocks = &memory.newest
+    symbol.make_room = NULL
+    for k in reversed(range(n_levels)):
+        _init_level(symbol, k, steps)
+    symbol.span_rows = capacity or grid.possible_slots(steps_ns[0])
+    gaps_init(&symbol.gaps, grid.table(steps_ns[0]))
+    for k in range(1, n_levels + 1):
+        ring_init(series_ring(symbol, k), True)
+        symbol.levels[k - 1].span_rows = 1
+        if k < n_levels:
+            gaps_init(series_gaps(symbol, k), grid.table(symbol.levels[k - 1].step_ns))
+            symbol.levels[k - 1].span_rows = grid.possible_slots(symbol.levels[k - 1].step_ns)
+    ring_init(&symbol.base, False)
+    if _move_to_new_block(symbol, not capacity):
+        symbol.levels = NULL
+        raise MemoryError(f"no memory for {symbol.span_rows} rows of a symbol")
+    if not capacity:
+        symbol.make_room = _make_room
     return memory
 
 
@@ -63,9 +104,63 @@ cdef int _init_level(Symbol* symbol, Py_ssize_t i, list steps) except -1:
     return 0
 
 
-cdef inline Py_ssize_t _round_up(Py_ssize_t size) noexcept nogil:
+cdef int _make_room(Symbol* symbol) noexcept nogil:
+    """Move to the roomy block; 0, or ERR_MEMORY and nothing has changed."""
+    cdef int status = _move_to_new_block(symbol, False)
+    if status == 0:
+        symbol.make_room = NULL
+    return status
+
+
+cdef inline int64_t _round_up(int64_t size) noexcept nogil:
     return (size + 63) // 64 * 64
 
 
-cdef Py_ssize_t _range_bytes(const SlotTable* table) noexcept nogil:
-    return _round_up(2 * gaps_max_ranges(table) * <Py_ssize_t>sizeof(int32_t))
+cdef inline int64_t _range_bytes(const SlotTable* table) noexcept nogil:
+    return _round_up(2 * gaps_max_ranges(table) * <int64_t>sizeof(int32_t))
+
+
+cdef inline int64_t _rows(Symbol* symbol, Py_ssize_t k, bint compact) noexcept nogil:
+    """Capacity of the ring of series `k`."""
+    cdef int64_t rows = symbol.span_rows if k == 0 else symbol.levels[k - 1].span_rows
+    cdef int64_t regular = 1 if k == symbol.n_levels else series_gaps(symbol, k).table.n_slots
+    return regular if compact and 0 < regular < rows else rows
+
+
+cdef int64_t _block_bytes(Symbol* symbol, bint compact) noexcept nogil:
+    """Bytes of a block; -1 if they cannot be counted in int64."""
+    cdef int64_t total = HEADER + 64 + _round_up(symbol.n_levels * <int64_t>sizeof(Level))
+    cdef Py_ssize_t k
+    for k in range(symbol.n_levels + 1):
+        if _rows(symbol, k, compact) > INT64_MAX // 1024:
+            return -1
+        total += ring_bytes(_rows(symbol, k, compact), k == 0 and not compact, k > 0)
+        if k < symbol.n_levels:
+            total += _range_bytes(series_gaps(symbol, k).table)
+    return total
+
+
+cdef int _move_to_new_block(Symbol* symbol, bint compact) noexcept nogil:
+    """Allocate a block and move all that a symbol has into it; 0, or ERR_MEMORY and nothing has changed."""
+    cdef int64_t n_bytes = _block_bytes(symbol, compact)
+    cdef Block* block = <Block*>PyMem_RawMalloc(<size_t>n_bytes) if n_bytes > 0 else NULL
+    cdef char* at
+    cdef Py_ssize_t k
+    if block == NULL:
+        return ERR_MEMORY
+    if n_bytes <= TOUCHED:
+        memset(block, 0, <size_t>n_bytes)
+    block.n_bytes, block.older = n_bytes, symbol.blocks[0]
+    symbol.blocks[0] = block
+    at = <char*>block + HEADER
+    at += _round_up(<int64_t>at) - <int64_t>at
+    memcpy(at, symbol.levels, symbol.n_levels * sizeof(Level))
+    symbol.levels = <Level*>at
+    at += _round_up(symbol.n_levels * <int64_t>sizeof(Level))
+    for k in range(symbol.n_levels + 1):
+        ring_move(series_ring(symbol, k), <uint8_t*>at, _rows(symbol, k, compact), k == 0 and not compact)
+        at += ring_bytes(_rows(symbol, k, compact), k == 0 and not compact, k > 0)
+    for k in range(symbol.n_levels):
+        gaps_move(series_gaps(symbol, k), <int32_t*>at)
+        at += _range_bytes(series_gaps(symbol, k).table)
+    return 0

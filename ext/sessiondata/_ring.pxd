@@ -15,7 +15,7 @@ cdef struct Bar:
 
 
 cdef struct Ring:
-    # Columns; room for 2 * capacity rows if `laps`, else for capacity. Memory belongs to whoever called ring_init.
+    # Columns; room for 2 * capacity rows if `laps`, else for capacity. Memory belongs to whoever called ring_move.
     int64_t* ts           # ns, strictly increasing over the live rows
     double* open
     double* high
@@ -24,11 +24,13 @@ cdef struct Ring:
     double* volume
     int32_t* n_base       # NULL in base rings
     int64_t capacity      # rows
+    int64_t room          # physical rows: capacity, or 2 * capacity if `laps`
     int64_t next_seq      # sequence of the next row; only grows
     int64_t origin        # physical row of sequence s is s - origin
-    int64_t n_moves       # late inserts so far: rows behind them changed places
+    int64_t n_moves       # late inserts and moves so far: rows changed places
     int64_t evicted_ts    # ns, newest overwritten row; INT64_MIN while there is none
-    int32_t laps          # 1: may wrap, has an upper half
+    int32_t laps          # 1: may wrap, has an upper half; 0: whoever pushes sees to it that there is room
+    int32_t derived       # 1: has the column n_base
 
 
 cdef inline int64_t ring_oldest(const Ring* ring) noexcept nogil:
@@ -39,7 +41,7 @@ cdef inline int64_t ring_oldest(const Ring* ring) noexcept nogil:
 cdef inline int64_t ring_claim(Ring* ring) noexcept nogil:
     """Physical row for the next sequence; starts a new lap where one is due. The caller fills it, then publishes."""
     cdef int64_t at = ring.next_seq - ring.origin
-    if at == 2 * ring.capacity:
+    if at == ring.room:
         ring.origin += ring.capacity
         at = ring.capacity
     return at
@@ -59,7 +61,11 @@ cdef inline void ring_write(Ring* ring, int64_t at, const Bar* bar) noexcept nog
 
 cdef inline void ring_push(Ring* ring, const Bar* bar) noexcept nogil:
     """Add the newest row; overwrites the oldest one of a full ring."""
-    cdef int64_t at = ring_claim(ring)
+    ring_push_at(ring, ring_claim(ring), bar)
+
+
+cdef inline void ring_push_at(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
+    """Add the newest row at the physical row that is its own."""
     ring_write(ring, at, bar)
     if at >= ring.capacity:
         ring.evicted_ts = ring.ts[at - ring.capacity]
@@ -89,7 +95,8 @@ cdef inline void ring_read(const Ring* ring, int64_t seq, Bar* out_bar) noexcept
 
 
 cdef int64_t ring_bytes(int64_t capacity, bint laps, bint derived) noexcept nogil
-cdef void ring_init(Ring* ring, uint8_t* memory, int64_t capacity, bint laps, bint derived) noexcept nogil
+cdef void ring_init(Ring* ring, bint derived) noexcept nogil
+cdef void ring_move(Ring* ring, uint8_t* memory, int64_t capacity, bint laps) noexcept nogil
 cdef int64_t ring_find(const Ring* ring, int64_t ts) noexcept nogil
 cdef void ring_insert(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil
 cdef void ring_extend(Ring* ring, const int64_t* ts, const double* open, const double* high, const double* low,

@@ -10,12 +10,12 @@ Invariants (`ring_check`, called by the tests after every action):
     0 <= next_seq - origin <= 2 * capacity; timestamps strictly increase over the live rows;
     in the upper half, row p equals row p - capacity.
 
-Writes come from one thread. A ring does not own its memory: NumPy's today, shared or mapped memory tomorrow.
+Writes come from one thread. A ring does not own its memory: a block of the symbol's today, shared or mapped tomorrow.
 The design note (section 6) says what was rejected.
 """
 
 from libc.stdint cimport INT64_MIN
-from libc.string cimport memmove
+from libc.string cimport memmove, memset
 
 
 cdef int64_t _ALIGN = 64  # bytes: columns start on a cache line, where vector loads straddle none
@@ -26,25 +26,38 @@ cdef int64_t _column_bytes(int64_t rows, int64_t item) noexcept nogil:
 
 
 cdef int64_t ring_bytes(int64_t capacity, bint laps, bint derived) noexcept nogil:
-    """Bytes of memory that `ring_init` wants for such a ring."""
+    """Bytes of memory that `ring_move` wants for such a ring."""
     cdef int64_t rows = 2 * capacity if laps else capacity
     return 6 * _column_bytes(rows, 8) + (_column_bytes(rows, 4) if derived else 0)
 
 
-cdef void ring_init(Ring* ring, uint8_t* memory, int64_t capacity, bint laps, bint derived) noexcept nogil:
-    """Lay the columns over `memory` (64-byte aligned, `ring_bytes` long, left as it is)."""
-    cdef int64_t rows = 2 * capacity if laps else capacity
-    cdef int64_t stride = _column_bytes(rows, 8)
-    ring.ts = <int64_t*>memory
-    ring.open = <double*>(memory + stride)
-    ring.high = <double*>(memory + 2 * stride)
-    ring.low = <double*>(memory + 3 * stride)
-    ring.close = <double*>(memory + 4 * stride)
-    ring.volume = <double*>(memory + 5 * stride)
-    ring.n_base = <int32_t*>(memory + 6 * stride) if derived else NULL
-    ring.capacity, ring.laps = capacity, laps
-    ring.next_seq = ring.origin = ring.n_moves = 0
+cdef void ring_init(Ring* ring, bint derived) noexcept nogil:
+    """An empty ring without memory; `ring_move` gives it some."""
+    memset(ring, 0, sizeof(Ring))
+    ring.derived = derived
     ring.evicted_ts = INT64_MIN
+
+
+cdef inline char* _moved(char* column, int64_t item, int64_t n, uint8_t* memory) noexcept nogil:
+    if n:
+        memcpy(memory, column, n * item)
+    return <char*>memory
+
+
+cdef void ring_move(Ring* ring, uint8_t* memory, int64_t capacity, bint laps) noexcept nogil:
+    """Lay the columns over `memory` (64-byte aligned, `ring_bytes` long) and copy the rows there. The ring has not
+    wrapped, and `capacity` holds its rows."""
+    cdef int64_t stride = _column_bytes(2 * capacity if laps else capacity, 8), n = ring.next_seq
+    ring.ts = <int64_t*>_moved(<char*>ring.ts, 8, n, memory)
+    ring.open = <double*>_moved(<char*>ring.open, 8, n, memory + stride)
+    ring.high = <double*>_moved(<char*>ring.high, 8, n, memory + 2 * stride)
+    ring.low = <double*>_moved(<char*>ring.low, 8, n, memory + 3 * stride)
+    ring.close = <double*>_moved(<char*>ring.close, 8, n, memory + 4 * stride)
+    ring.volume = <double*>_moved(<char*>ring.volume, 8, n, memory + 5 * stride)
+    if ring.derived:
+        ring.n_base = <int32_t*>_moved(<char*>ring.n_base, 4, n, memory + 6 * stride)
+    ring.n_moves += ring.capacity > 0  # the first memory is not a move
+    ring.capacity, ring.laps, ring.room = capacity, laps, 2 * capacity if laps else capacity
 
 
 cdef int64_t ring_find(const Ring* ring, int64_t ts) noexcept nogil:
@@ -105,7 +118,7 @@ cdef void ring_extend(Ring* ring, const int64_t* ts, const double* open, const d
     cdef int64_t done = 0, at, piece
     while done < n:
         at = ring_claim(ring)
-        piece = (ring.capacity if at < ring.capacity else 2 * ring.capacity) - at
+        piece = (ring.capacity if at < ring.capacity else ring.room) - at
         if piece > n - done:
             piece = n - done
         if at >= ring.capacity:
@@ -124,7 +137,7 @@ cdef bint ring_check(const Ring* ring) noexcept nogil:
     """True if the invariants of the module's note hold."""
     cdef int64_t seq, at
     cdef int64_t oldest = ring_oldest(ring)
-    if ring.next_seq < 0 or not 0 <= ring.next_seq - ring.origin <= 2 * ring.capacity:
+    if ring.next_seq < 0 or not 0 <= ring.next_seq - ring.origin <= ring.room:
         return False
     if not ring.laps and ring.next_seq > ring.capacity:
         return False

@@ -22,6 +22,7 @@ cdef enum:
     ERR_NO_SESSION = -202
     ERR_TS_ORDER = -203
     ERR_TS_REPEATED = -204
+    ERR_MEMORY = -205
 
     # The errors that on_bad="skip" counts, in the order of their counters: -101 .. -105, -201
     N_REASONS = 6

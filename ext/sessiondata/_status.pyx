@@ -43,6 +43,8 @@ cdef class Offence:
 
 cdef int raise_status(Offence offence) except -1:
     """Raise the exception that belongs to a negative status."""
+    if offence.status == ERR_MEMORY:
+        raise MemoryError(f"no memory for more rows of symbol={offence.symbol!r}")
     code, rule, names = _RULES[offence.status]
     values = {name: getattr(offence, name) for name in names}
     if offence.status == ERR_NOT_FINITE:  # show the culprit only

@@ -1,9 +1,10 @@
 # The objects that own native state: the clock of a store, and a symbol with its memory.
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t
 
 from sessiondata._gaps cimport Gaps
 from sessiondata._grid cimport Grid
+from sessiondata._layout cimport Memory
 from sessiondata._ring cimport Bar, Ring
 from sessiondata._symbol cimport Clock, Symbol
 
@@ -24,12 +25,12 @@ cdef class SymbolCore:
     cdef int64_t _capacity              # rows asked for; 0: one session
     cdef bint _is_plain                 # there is a session, and appended timestamps are the starts of bars
     cdef object _need_session           # called with ts_ns by the first bar of a store without a session
-    cdef uint8_t[::1] _memory           # everything `symbol` points to but the grid
+    cdef Memory _memory                 # everything `symbol` points to but the grid
     cdef list _columns                  # per series: read-only arrays over the whole ring, made when asked for
+    cdef list _columns_at               # per series: the address that they were made for
     cdef Ring* ring(self, Py_ssize_t k) noexcept nogil       # NULL before a session, as is the tracker
     cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil
-    cdef bint _holds(self, const void* address) noexcept
     cdef object _append_any(self, object ts_ns, object open, object high, object low, object close, object volume)
     cdef object _append_first(self, const Bar* bar)
     cdef int64_t[::1] _open_labels(self, const int64_t[::1] ts)

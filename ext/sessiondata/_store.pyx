@@ -4,14 +4,14 @@ Series are numbered: 0 is the base, 1 .. the derived intervals shown, in the ord
 always maintained; it is a numbered series only where "1d" was asked for.
 
 The memory of a session is never reused: starting another one allocates anew, so a window on the old one keeps its
-block alive and says that it is no longer valid.
+blocks alive and says that it is no longer valid.
 """
 
 cimport cython
 from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_AsDouble, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t
 from libc.string cimport memset
 
 import numpy as np
@@ -30,7 +30,8 @@ from sessiondata._status cimport (
     CORRECTED, ERR_NO_SESSION, ERR_TS_RANGE, N_REASONS, STORED, Offence, raise_status, reason_index,
 )
 from sessiondata._symbol cimport (
-    check_bar, check_rows, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_settle, symbol_start,
+    check_bar, check_rows, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_reserve, symbol_settle,
+    symbol_start,
 )
 from sessiondata._time cimport NAT
 
@@ -101,13 +102,21 @@ cdef class _View:
     """The memory of a symbol as a read-only buffer. Behind a memoryview's `toreadonly()` stands `.obj`, the writable
     owner; behind this there is nothing that Python code can reach."""
 
-    cdef uint8_t[::1] _memory
-
-    def __cinit__(self, uint8_t[::1] memory):
-        self._memory = memory
+    cdef Memory _memory
+    cdef void* _start
+    cdef Py_ssize_t _n_bytes
 
     def __getbuffer__(self, Py_buffer* buffer, int flags):
-        PyBuffer_FillInfo(buffer, self, &self._memory[0], self._memory.shape[0], 1, flags)
+        PyBuffer_FillInfo(buffer, self, self._start, self._n_bytes, 1, flags)
+
+
+cdef object _view(Memory memory, void* start, int64_t n, object dtype):
+    cdef _View view = _View.__new__(_View)
+    view._memory, view._start, view._n_bytes = memory, start, n * dtype.itemsize
+    return np.frombuffer(view, dtype)
+
+
+cdef object _INT64 = np.dtype("int64"), _INT32 = np.dtype("int32"), _FLOAT64 = np.dtype("float64")
 
 
 cdef class SymbolCore:
@@ -143,7 +152,8 @@ cdef class SymbolCore:
     def start(self, Grid grid not None):
         """Allocate everything for a session and begin it empty."""
         self._memory = lay_out(&self.symbol, grid, self.steps_ns, self._capacity)
-        self.grid, self._columns = grid, [None] * len(self.intervals)
+        self.grid = grid
+        self._columns, self._columns_at = [None] * len(self.intervals), [0] * len(self.intervals)
         self.session_id += 1
         self._is_plain = not self.close_label
         symbol_start(&self.symbol, &grid.data)
@@ -186,15 +196,15 @@ cdef class SymbolCore:
 
         Read-only, and no user can make them writable: their base is a `_View`. Rows `rows(k)` are live."""
         cdef Ring* ring = series_ring(&self.symbol, k)
-        cdef Py_ssize_t length, start = <Py_ssize_t>ring.ts - <Py_ssize_t>&self._memory[0]
-        cdef Py_ssize_t stride = <Py_ssize_t>ring.open - <Py_ssize_t>ring.ts
-        if self._columns[k] is None:
-            memory = _View(self._memory)
-            length = ring.capacity * (2 if ring.laps else 1)
-            dtypes = ("int64", "float64", "float64", "float64", "float64", "float64", "int32")
-            made = [np.frombuffer(memory, dtype, length, start + i * stride) for i, dtype in enumerate(dtypes[:6])]
-            made.append(None if ring.n_base == NULL else np.frombuffer(memory, "int32", length, start + 6 * stride))
-            self._columns[k] = tuple(made)
+        cdef Memory memory = self._memory
+        if self._columns_at[k] != <Py_ssize_t>ring.ts:
+            self._columns[k] = (
+                _view(memory, ring.ts, ring.room, _INT64), _view(memory, ring.open, ring.room, _FLOAT64),
+                _view(memory, ring.high, ring.room, _FLOAT64), _view(memory, ring.low, ring.room, _FLOAT64),
+                _view(memory, ring.close, ring.room, _FLOAT64), _view(memory, ring.volume, ring.room, _FLOAT64),
+                _view(memory, ring.n_base, ring.room, _INT32) if ring.derived else None,
+            )
+            self._columns_at[k] = <Py_ssize_t>ring.ts
         return self._columns[k]
 
     def memory_usage(self):
@@ -206,7 +216,7 @@ cdef class SymbolCore:
         for k in range(self.symbol.n_levels + 1):
             ring = self.ring(k)
             rows += (ring.next_seq - ring_oldest(ring)) * (48 if k == 0 else 52)
-        return self._memory.shape[0], rows
+        return self._memory.n_bytes(), rows
 
     # --- writing ---
 
@@ -297,8 +307,8 @@ cdef class SymbolCore:
             return 0
         if self.symbol.grid == NULL:
             return self._extend_unstarted(given_ts, open, high, low, close, volume, skip)
-        if (self._holds(&given_ts[0]) or self._holds(&open[0]) or self._holds(&high[0]) or self._holds(&low[0])
-                or self._holds(&close[0]) or self._holds(&volume[0])):
+        if (self._memory.holds(&given_ts[0]) or self._memory.holds(&open[0]) or self._memory.holds(&high[0])
+                or self._memory.holds(&low[0]) or self._memory.holds(&close[0]) or self._memory.holds(&volume[0])):
             # Views of this very ring, which storing the rows may overwrite while they are read.
             return self.extend(np.array(given_ts), np.array(open), np.array(high), np.array(low), np.array(close),
                                np.array(volume), skip, close_label)
@@ -311,13 +321,11 @@ cdef class SymbolCore:
                 return self._extend_good(ts, open, high, low, close, volume)
             self._refuse(status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row])
         if in_order:
-            return symbol_extend(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
+            n = symbol_extend(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
+            if n < 0:
+                self._refuse(<int>n, None, None, None, None, None, None, None)
+            return n
         return self._extend_unordered(ts, open, high, low, close, volume)
-
-    cdef bint _holds(self, const void* address) noexcept:
-        """Whether an address lies in the symbol's own memory."""
-        cdef const char* start = <const char*>&self._memory[0]
-        return start <= <const char*>address < start + self._memory.shape[0]
 
     cdef int64_t _extend_unstarted(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
                                    const double[::1] low, const double[::1] close, const double[::1] volume,
@@ -364,9 +372,18 @@ cdef class SymbolCore:
         cdef const int64_t[::1] t = np.asarray(ts)[order]
         cdef const double[::1] o = np.asarray(open)[order], h = np.asarray(high)[order], l = np.asarray(low)[order]
         cdef const double[::1] c = np.asarray(close)[order], v = np.asarray(volume)[order]
-        cdef int64_t i = 0, stop, n = t.shape[0], changed = 0
+        cdef int64_t i, stop, n = t.shape[0], changed = 0, n_new = 0
+        cdef const Ring* base = &self.symbol.base
         cdef int status
         cdef Bar bar
+        for i in range(n):
+            stop = ring_find(base, t[i])
+            n_new += (i == 0 or t[i] != t[i - 1]) and (
+                stop == base.next_seq or base.ts[stop - base.origin] != t[i])
+        status = symbol_reserve(&self.symbol, &t[0], n, n_new)  # before anything changes: nothing can fail after it
+        if status:
+            self._refuse(status, None, None, None, None, None, None, None)
+        i = 0
         while i < n:
             stop = i + 1
             if t[i] <= self.symbol.last_ts:
@@ -539,33 +556,3 @@ def earliest(SymbolCore core, const int64_t[::1] ts, const double[::1] open, con
         if ts[i] < least and check_bar(&core.symbol, &bar) == 0:
             least = ts[i]
     return None if least == INT64_MAX else least
-
-
-def append_slice(list cores, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
-                 const double[::1] low, const double[::1] close, const double[::1] volume):
-    """One bar of each of many symbols, all or nothing; returns how many changed something.
-
-    `ts` has one element for all bars or one for each. The symbols have a session and one label."""
-    cdef Py_ssize_t i, n = len(cores), step = 0 if ts.shape[0] == 1 else 1
-    cdef SymbolCore core
-    cdef Bar bar
-    cdef int status
-    cdef int64_t changed = 0
-    for i in range(n):
-        core = <SymbolCore?>cores[i]
-        bar = Bar(ts[i * step], open[i], high[i], low[i], close[i], volume[i], 0)
-        if core.close_label and core.symbol.grid != NULL:
-            core._open_label(&bar.ts)
-        status = check_bar(&core.symbol, &bar)
-        if status == 0 and core.symbol.grid == NULL:
-            status = ERR_NO_SESSION
-        if status:
-            core._refuse(status, i, ts[i * step], open[i], high[i], low[i], close[i], volume[i])
-    for i in range(n):
-        core = <SymbolCore>cores[i]
-        bar = Bar(ts[i * step], open[i], high[i], low[i], close[i], volume[i], 0)
-        if core.close_label:
-            core._open_label(&bar.ts)
-        status = symbol_append(&core.symbol, &bar)
-        changed += STORED <= status <= CORRECTED
-    return changed

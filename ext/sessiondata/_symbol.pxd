@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t
 from sessiondata._aggregate cimport Level, level_merge, level_settle
 from sessiondata._gaps cimport Gaps
 from sessiondata._grid cimport GridData, Region
-from sessiondata._ring cimport Bar, Ring, ring_push
+from sessiondata._ring cimport Bar, Ring, ring_push_at
 from sessiondata._status cimport (
     ERR_HIGH_LOW, ERR_NOT_FINITE, ERR_VOLUME, N_REASONS, STORED,
 )
@@ -13,6 +13,12 @@ from sessiondata._status cimport (
 
 cdef enum:
     MAX_LEVELS = 18       # 16 derived intervals, the session bar, the extended one
+
+
+cdef struct Block:
+    # Head of an allocation; the memory of a symbol's session is a list of them.
+    Block* older
+    int64_t n_bytes       # of the whole allocation
 
 
 cdef struct Clock:
@@ -44,10 +50,13 @@ cdef struct Symbol:
     int32_t n_levels
     int32_t root          # first level that regular base rows are folded into directly; the others by `next_root`
     int32_t bars_updated  # set on change, cleared by the reader
+    const GridData* grid  # NULL before a session; memory of the Grid object that SymbolCore keeps alive
+    const Region* region  # region of the newest row
+    int (*make_room)(Symbol*) noexcept nogil  # moves a symbol to the roomy block; NULL where it is there already
     Ring base
     Gaps gaps
-    const Region* region  # region of the newest row
-    const GridData* grid  # NULL before a session; memory of the Grid object that SymbolCore keeps alive
+    int64_t span_rows     # rows of the base ring in the roomy block
+    Block** blocks        # newest block, where its owner keeps it
     Counters counters
 
 
@@ -69,13 +78,14 @@ cdef inline int symbol_append(Symbol* symbol, Bar* bar) noexcept nogil:
 
     `bar.n_base` is scratch. O(roots) for the next bar in a slot that has begun, O(levels) for the newest bar."""
     cdef int status = check_values(bar)
+    cdef int64_t at = symbol.base.next_seq - symbol.base.origin
     cdef int32_t i
     if status:
         return status
-    if bar.ts != symbol.next_slot_ts or bar.ts >= symbol.fold_stop:
+    if bar.ts != symbol.next_slot_ts or bar.ts >= symbol.fold_stop or at == symbol.base.room:
         return symbol_append_apart(symbol, bar)
     bar.n_base = 1
-    ring_push(&symbol.base, bar)
+    ring_push_at(&symbol.base, at, bar)
     symbol.gaps.frontier += 1
     symbol.gaps.n_present += 1
     symbol.last_ts = symbol.newest_ts[1] = bar.ts
@@ -102,6 +112,7 @@ cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:
 
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
 cdef int symbol_append_apart(Symbol* symbol, Bar* bar) noexcept nogil
+cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil
 cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil
 cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* open, const double* high,
                         const double* low, const double* close, const double* volume, int64_t n,

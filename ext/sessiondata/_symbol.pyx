@@ -22,7 +22,7 @@ from sessiondata._aggregate cimport (
 from sessiondata._gaps cimport gaps_check, gaps_mark_present, gaps_mark_run, run_length
 from sessiondata._grid cimport find_region, ordinal_in, slot_start_in
 from sessiondata._ring cimport (
-    ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_read, ring_replace,
+    ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace,
 )
 from sessiondata._status cimport (
     CORRECTED, ERR_LATER_SESSION, ERR_NAT, ERR_TS_RANGE, LATE, OTHER_SESSION, REPEATED, TOO_OLD,
@@ -101,8 +101,12 @@ cdef int symbol_append_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     cdef const Region* region
     cdef Level* level
     cdef int32_t i
+    cdef int status
     if bar.ts <= symbol.last_ts or bar.ts >= symbol.grid.span_stop:
         return _append_out_of_turn(symbol, bar)
+    status = symbol_reserve(symbol, &bar.ts, 1, 1)
+    if status:
+        return status
     _place_newest(symbol, bar)
     region = symbol.region
     ring_push(&symbol.base, bar)
@@ -121,6 +125,25 @@ cdef int symbol_append_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     symbol.clock.sequence += 1
     symbol.bars_updated = 1
     return STORED
+
+
+cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil:
+    """See to it that `n_new` of the `n` ascending rows can be added; 0, or ERR_MEMORY and nothing has changed.
+
+    A compact block has room for the regular slots only. O(regions log n), and nothing in a roomy one."""
+    cdef const GridData* grid = symbol.grid
+    cdef const Region* region
+    cdef int32_t i
+    if symbol.make_room == NULL or n == 0:
+        return 0
+    if symbol.base.next_seq + n_new > symbol.base.room:
+        return symbol.make_room(symbol)
+    for i in range(grid.n_regions):
+        region = &grid.regions[i]
+        if not region.regular and ts[0] < region.stop and ts[n - 1] >= region.start:
+            if _first_at_or_after(ts, n, region.start) < _first_at_or_after(ts, n, region.stop):
+                return symbol.make_room(symbol)
+    return 0
 
 
 cdef void _settle_all(Symbol* symbol) noexcept nogil:
@@ -174,6 +197,10 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
                    and row.volume == bar.volume):
         symbol.counters.repeated += 1
         return REPEATED
+    if not exists:
+        status = symbol_reserve(symbol, &bar.ts, 1, 1)
+        if status:
+            return status
     region = find_region(symbol.grid, bar.ts)
     evicted_ts = base.evicted_ts
     if not exists and base.next_seq >= base.capacity:  # inserting would push the oldest row out
@@ -298,11 +325,15 @@ cdef bint _mark_rows(Symbol* symbol, const Region* region, const int64_t* ts, in
 
 cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open, const double* high,
                            const double* low, const double* close, const double* volume, int64_t n) noexcept nogil:
-    """Store checked rows that ascend and are newer than all there are. Returns how many were stored: those before the
-    span are counted as of another session."""
+    """Store checked rows that ascend and are newer than all there are. Returns how many were stored (those before the
+    span are counted as of another session), or ERR_MEMORY and nothing has changed."""
     cdef int64_t i, count, before
+    cdef int status
     cdef int64_t skipped = _first_at_or_after(ts, n, symbol.grid.span_start)
     cdef const Region* region
+    status = symbol_reserve(symbol, ts + skipped, n - skipped, n - skipped)
+    if status:
+        return status
     symbol.counters.other_session += skipped
     _settle_all(symbol)
     i = skipped

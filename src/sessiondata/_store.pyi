@@ -86,12 +86,3 @@ class SymbolCore:
 def earliest(
     core: SymbolCore, ts: _Ints, open: _Floats, high: _Floats, low: _Floats, close: _Floats, volume: _Floats
 ) -> int | None: ...
-def append_slice(
-    cores: list[SymbolCore],
-    ts: _Ints,
-    open: _Floats,
-    high: _Floats,
-    low: _Floats,
-    close: _Floats,
-    volume: _Floats,
-) -> int: ...

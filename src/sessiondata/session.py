@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sessiondata import _store
+from sessiondata._slice import Slice
 from sessiondata.calendars import SessionCalendar, SessionGrid
 from sessiondata.calendars import calendar as find_calendar
 from sessiondata.columns import bar_columns
@@ -75,6 +76,7 @@ class SessionData:
         self._clock = _store.StoreClock()
         self._grid: SessionGrid | None = None
         self._symbols: dict[str, SymbolSessionData] = {}
+        self._slice, self._slice_names = Slice([]), list[str]()
 
     # --- session ---
 
@@ -244,6 +246,7 @@ class SessionData:
         """Forget a symbol. What still refers to it shows no rows and takes none."""
         self.get_symbol_data(symbol)._core.detach()
         del self._symbols[symbol]
+        self._slice, self._slice_names = Slice([]), []
         self._clock.touch()
 
     def clear(self) -> None:
@@ -251,6 +254,7 @@ class SessionData:
         for symbol in self._symbols.values():
             symbol._core.detach()
         self._symbols.clear()
+        self._slice, self._slice_names = Slice([]), []
         self._grid = None
         self._clock.reset()
 
@@ -312,27 +316,31 @@ class SessionData:
         UnknownNameError, BarError, BarTypeError, TimeError, SessionStateError
             Names symbol, row, value and rule; no symbol has changed.
         """
-        cores = [self.get_symbol_data(symbol)._core for symbol in symbols]
-        times = ts_ns if np.ndim(ts_ns) else np.full(len(cores), to_ns(ts_ns), np.int64)
+        names = list(symbols)
+        if names != self._slice_names:  # mostly it is the same slice, minute after minute
+            self._slice = Slice([self.get_symbol_data(symbol)._core for symbol in names])
+            self._slice_names = names
+        times = ts_ns if np.ndim(ts_ns) else np.full(len(names), to_ns(ts_ns), np.int64)
         columns = bar_columns(times, open, high, low, close, volume)
-        if len(cores) != len(columns[0]):
+        if len(names) != len(columns[0]):
             raise BarError(
                 "a slice has one bar for each symbol",
-                value=f"{len(cores)} symbols, {len(columns[0])} bars",
+                value=f"{len(names)} symbols, {len(columns[0])} bars",
                 code="ERR_LENGTH",
             )
-        if not cores:
+        if not names:
             return 0
         if self._grid is not None:
-            return _store.append_slice(cores, *columns)
-        first = _store.earliest(cores[0], *columns)
+            return self._slice.append(*columns)
+        core = self._symbols[names[0]]._core
+        first = _store.earliest(core, *columns)
         if first is None:
-            return _store.append_slice(cores, *columns)  # raises: no bar could start a session
-        cores[0].begin(first, self._close_label)
+            return self._slice.append(*columns)  # raises: no bar could start a session
+        core.begin(first, self._close_label)
         try:
-            return _store.append_slice(cores, *columns)
+            return self._slice.append(*columns)
         except BaseException:  # a call that is refused starts no session
-            cores[0].begin(None, self._close_label)
+            core.begin(None, self._close_label)
             raise
 
     # --- questions ---
@@ -377,7 +385,8 @@ class SessionData:
 
     def memory_usage(self) -> dict[str, int]:
         """Bytes: ``"reserved"`` by all rings and trackers, and ``"rows"``, those of the live rows of all series (48 a
-        base row, 52 a derived one). Memory that has never been written to is reserved but not resident."""
+        base row, 52 a derived one). A regular day takes 1.2 times its rows; rows outside it reserve room for the whole
+        span, which is resident only where it has been written to."""
         usage = [symbol._core.memory_usage() for symbol in self._symbols.values()]
         return {"reserved": sum(reserved for reserved, _ in usage), "rows": sum(rows for _, rows in usage)}
 

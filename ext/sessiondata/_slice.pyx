@@ -1,0 +1,128 @@
+"""One bar for each of many symbols: the work of `symbol_append` is little, so waiting for memory is what costs.
+
+    check all (first lines of each symbol)  ->  append each, while the lines that the next ones need are on their way
+
+What a bar touches lies apart for each symbol: the hot fields of the Symbol, a row in each of six columns, the newest
+bar of the roots. None of it is in a near cache when thousands of symbols take turns, and each address is known only
+from the line before. So the loop asks for the Symbol's lines a good way ahead and, when those are there, for the rows.
+"""
+
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.stdint cimport int64_t
+
+from sessiondata._ring cimport Bar
+from sessiondata._status cimport CORRECTED, ERR_NO_SESSION, STORED
+from sessiondata._store cimport SymbolCore
+from sessiondata._symbol cimport Symbol, check_bar, symbol_append, symbol_reserve
+
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__) || defined(__clang__)
+    #define SD_PREFETCH(address) __builtin_prefetch((address), 1)
+    #else
+    #define SD_PREFETCH(address) ((void)(address))
+    #endif
+    """
+    void prefetch "SD_PREFETCH"(const void* address) noexcept nogil
+
+
+cdef enum:
+    SYMBOL_AHEAD = 24     # bars; far enough for a line to come from memory
+    COLUMNS_AHEAD = 8
+    HOT_BYTES = 320       # of a Symbol: what symbol_append reads and writes of it
+
+
+cdef inline void _prefetch_symbol(const Symbol* symbol) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(0, HOT_BYTES, 64):
+        prefetch(<const char*>symbol + i)
+
+
+cdef inline void _prefetch_rows(const Symbol* symbol) noexcept nogil:
+    """What the fields of a symbol point to, as far as the next bar needs it."""
+    cdef int64_t at = symbol.base.next_seq - symbol.base.origin
+    if symbol.grid == NULL:
+        return
+    prefetch(symbol.base.ts + at)
+    prefetch(symbol.base.open + at)
+    prefetch(symbol.base.high + at)
+    prefetch(symbol.base.low + at)
+    prefetch(symbol.base.close + at)
+    prefetch(symbol.base.volume + at)
+    prefetch(&symbol.levels[symbol.root])
+    prefetch(<const char*>&symbol.levels[symbol.root] + 64)
+
+
+cdef class Slice:
+    """The symbols of a slice, resolved.
+
+    Parameters
+    ----------
+    cores : list of SymbolCore
+        They have one label, and a session whenever bars are appended.
+    """
+
+    cdef list _cores                # keeps the symbols alive
+    cdef Symbol** _symbols
+    cdef Py_ssize_t _n
+
+    def __cinit__(self, list cores):
+        cdef Py_ssize_t i
+        self._cores, self._n = cores, len(cores)
+        self._symbols = <Symbol**>PyMem_Malloc(max(1, self._n) * sizeof(Symbol*))
+        if self._symbols == NULL:
+            raise MemoryError
+        for i in range(self._n):
+            self._symbols[i] = &(<SymbolCore?>cores[i]).symbol
+
+    def __dealloc__(self):
+        PyMem_Free(self._symbols)
+
+    def __len__(self):
+        return self._n
+
+    def append(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high, const double[::1] low,
+               const double[::1] close, const double[::1] volume):
+        """Store one bar for each symbol, all or nothing; returns how many changed something.
+
+        Arrays of shape (n,). Two bars of one symbol are taken one after the other."""
+        cdef SymbolCore core
+        cdef Py_ssize_t i, n = self._n
+        cdef Symbol** symbols = self._symbols
+        cdef const int64_t[::1] ts = given_ts
+        cdef int status = 0
+        cdef int64_t changed = 0
+        cdef Bar bar
+        if n and (<SymbolCore>self._cores[0]).close_label:
+            ts = self._open_labels(given_ts)
+        for i in range(n):
+            if i + SYMBOL_AHEAD < n:
+                _prefetch_symbol(symbols[i + SYMBOL_AHEAD])
+            bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
+            status = check_bar(symbols[i], &bar)
+            if status == 0 and symbols[i].grid == NULL:
+                status = ERR_NO_SESSION
+            if status == 0 and symbols[i].make_room != NULL and (
+                    bar.ts != symbols[i].next_slot_ts or symbols[i].base.next_seq == symbols[i].base.room):
+                status = symbol_reserve(symbols[i], &bar.ts, 1, 1)
+            if status:
+                core = <SymbolCore>self._cores[i]
+                core._refuse(status, i, given_ts[i], open[i], high[i], low[i], close[i], volume[i])
+        for i in range(n):
+            if i + SYMBOL_AHEAD < n:
+                _prefetch_symbol(symbols[i + SYMBOL_AHEAD])
+            if i + COLUMNS_AHEAD < n:
+                _prefetch_rows(symbols[i + COLUMNS_AHEAD])
+            bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
+            status = symbol_append(symbols[i], &bar)
+            changed += STORED <= status <= CORRECTED
+        return changed
+
+    cdef const int64_t[::1] _open_labels(self, const int64_t[::1] given_ts):
+        cdef int64_t[::1] ts = given_ts.copy()
+        cdef Py_ssize_t i
+        for i in range(self._n):
+            if self._symbols[i].grid != NULL:
+                (<SymbolCore>self._cores[i])._open_label(&ts[i])
+        return ts

@@ -1,0 +1,154 @@
+"""The memory of a symbol: compact for a regular day, roomy once rows come that a regular day does not have."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sessiondata as sd
+
+MINUTE = 60_000_000_000
+CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
+DATE = "2024-03-12"
+OPEN, CLOSE = CALENDAR.session(DATE).segments[0].tolist()
+BAR = (10.0, 12.0, 9.0, 11.0, 100.0)
+
+
+def new_store(base: str = "1m", calendar: Any = CALENDAR, **options: Any) -> sd.SessionData:
+    data = sd.SessionData(calendar, base, ("5m", "15m", "1h", "1d"), **options)
+    data.start_session(DATE)
+    return data
+
+
+def columns(n: int, start: int = OPEN, step: int = MINUTE) -> tuple[np.ndarray, ...]:
+    values = 100.0 + np.arange(n) % 17
+    return (start + step * np.arange(n), values, values + 1.0, values - 1.0, values, np.full(n, 5.0))
+
+
+@pytest.mark.parametrize(
+    ("base", "calendar", "n"),
+    [("1m", CALENDAR, 390), ("1s", CALENDAR, 23_400), ("1m", "24/7", 1440), ("1s", "24/7", 86_400)],
+)
+def test_a_full_day_takes_at_most_1_3_times_the_bytes_of_its_rows(base: str, calendar: Any, n: int) -> None:
+    data = new_store(base, calendar)
+    start = int(data.grid.segments[0, 0])
+    step = MINUTE if base == "1m" else MINUTE // 60
+    data.register_symbol("SPY").extend(*columns(n, start, step))
+    usage = data.memory_usage()
+    assert usage["rows"] == n * 48 + sum(len(data.symbols["SPY"].bars(k)) for k in ("5m", "15m", "1h", "1d")) * 52
+    assert usage["rows"] < usage["reserved"] <= 1.3 * usage["rows"]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        [OPEN - MINUTE],
+        [CLOSE],
+        [OPEN - 5 * 60 * MINUTE, CLOSE + 30 * MINUTE],
+        [OPEN + 300 * MINUTE + i * MINUTE // 3 + 1 for i in range(120)],  # off-grid, more than there are slots left
+    ],
+)
+@pytest.mark.parametrize("arrays", [False, True])
+def test_rows_beside_the_regular_slots_move_a_symbol_once_and_lose_nothing(beside: list[int], arrays: bool) -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(300))
+    compact = data.memory_usage()["reserved"]
+    window = spy.bars_base.last(20)
+    before = [window.timestamp.copy(), window.close.copy(), window.volume.copy()]
+    if arrays:
+        spy.extend(np.array(beside), *(np.full(len(beside), x) for x in BAR))
+    else:
+        for ts in beside:
+            assert spy.append(ts, *BAR)
+    roomy = data.memory_usage()["reserved"]
+    assert roomy > compact
+    assert not window.is_valid()  # it shows the rows of then; the store's are elsewhere now
+    assert all((a == b).all() for a, b in zip((window.timestamp, window.close, window.volume), before, strict=True))
+    assert len(spy.bars_base) == 300 + len(beside)
+    assert sorted([*columns(300)[0].tolist(), *beside]) == spy.bars_base.timestamp.tolist()
+    spy.extend(*columns(90, OPEN + 300 * MINUTE))
+    spy.extend(*columns(60, CLOSE + MINUTE))
+    assert data.memory_usage()["reserved"] == roomy
+    assert spy.bars_base.missing == 0
+    spy._core.check_invariants()
+
+
+def test_a_window_of_a_compact_block_outlives_the_move_the_session_and_the_store() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(100))
+    close = spy.bars_base.close
+    expected = close.tolist()
+    spy.append(CLOSE, *BAR)
+    data.remove_symbol("SPY")
+    del spy, data
+    others = [new_store() for _ in range(50)]  # would be given the memory, were it free
+    for other in others:
+        other.register_symbol("A").extend(*columns(390))
+    assert close.tolist() == expected
+
+
+def test_a_wrapping_ring_was_asked_for_and_never_moves() -> None:
+    data = new_store(capacity=50)
+    spy = data.register_symbol("SPY")
+    reserved = data.memory_usage()["reserved"]
+    spy.extend(*columns(500, OPEN - 60 * MINUTE))
+    assert len(spy.bars_base) == 50
+    assert data.memory_usage()["reserved"] == reserved
+
+
+def calls() -> dict[str, Any]:
+    extended = columns(3, CLOSE)
+    unordered = tuple(column[::-1].copy() for column in extended)
+    return {
+        "append": lambda data: data.symbols["SPY"].append(CLOSE, *BAR),
+        "a late bar": lambda data: data.symbols["SPY"].append(OPEN - MINUTE, *BAR),
+        "extend": lambda data: data.symbols["SPY"].extend(*extended),
+        "extend, unordered": lambda data: data.symbols["SPY"].extend(*unordered),
+        "append_slice": lambda data: data.append_slice(
+            ["SPY"], extended[0][:1], *(column[:1] for column in extended[1:])
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", calls())
+def test_where_there_is_no_memory_to_move_to_nothing_changes(name: str) -> None:
+    """Every allocation of the call fails in its turn, until it succeeds."""
+    testcapi = pytest.importorskip("_testcapi")
+    call = calls()[name]
+    data = new_store()
+    data.register_symbol("SPY").extend(*columns(10))
+    before = data.to_json()
+    failed = 0
+    for k in itertools.count():
+        testcapi.set_nomemory(k, k + 1)
+        try:
+            call(data)
+        except MemoryError:
+            failed += 1
+        else:
+            break
+        finally:
+            testcapi.remove_mem_hooks()
+        assert data.to_json() == before
+        data.symbols["SPY"]._core.check_invariants()
+    assert failed >= 1
+    assert data.to_json() != before
+
+
+def test_before_a_move_the_slots_of_a_half_day_are_room_enough() -> None:
+    calendar = sd.calendar("XNYS")
+    data = sd.SessionData(calendar, "1m", ("5m", "1d"))
+    data.start_session(dt.date(2015, 12, 24))
+    spy = data.register_symbol("SPY")
+    start = int(data.grid.segments[0, 0])
+    reserved = data.memory_usage()["reserved"]
+    for i in range(210):
+        spy.append(start + i * MINUTE, *BAR)
+    assert data.memory_usage()["reserved"] == reserved
+    assert spy.bars_base.missing == 0
