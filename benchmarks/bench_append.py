@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import sys
 from functools import partial
-from time import perf_counter_ns
-from typing import Any
 
+import numpy as np
 import pytest
 
-from benchmarks import data, ours
+from benchmarks import data, nautilus, ours
+from benchmarks.loops import feed
 
 DAYS = (data.minutes, data.seconds, data.seconds_with_holes, data.spy_seconds)
 each_day = pytest.mark.parametrize("day", DAYS, indirect=True, ids=lambda maker: maker.__name__)
 
+# NautilusTrader's aggregators make other bars of a day with holes.
+each_whole_day = pytest.mark.parametrize("day", DAYS[:2], indirect=True, ids=lambda maker: maker.__name__)
+
 
 def row_of(day: data.Day) -> tuple[str, str]:
     return f"append/{day.name}", f"One bar, appended by a call from Python: {day.title}"
-
-
-def feed(append: Callable[..., Any], rows: Iterable[tuple[Any, ...]]) -> None:
-    for row in rows:
-        append(*row)
-
-
-def bare_loop(rows: Iterable[tuple[Any, ...]]) -> None:
-    for _ in rows:
-        pass
-
-
-def nothing(ts, open, high, low, close, volume):  # noqa: A002
-    """A call that does nothing."""
 
 
 @each_day
@@ -41,23 +30,36 @@ def test_sessiondata(day, timed):
     ours.same_bars(ours.bars_of(extended), ours.bars_of(spy))
     ours.same_gaps(ours.gaps_of(extended), ours.gaps_of(spy))
 
-    def setup():
-        return ours.new_store(day)[1].append, day.rows
-
-    timed(*row_of(day), "sessiondata", len(day), feed, setup=setup, loop=True)
-
-
-@each_day
-def test_bare_loop(day, timed):
-    timed(*row_of(day), "loop without a call", len(day), bare_loop, setup=lambda: (day.rows,), yardstick=True)
+    timed.loop(*row_of(day), "sessiondata", day.rows, lambda: ours.new_store(day)[1].append)
 
 
 @each_day
 def test_call_of_nothing(day, timed):
-    timed(
-        *row_of(day), "call of an empty Python function", len(day), feed,
-        setup=lambda: (nothing, day.rows), yardstick=True, loop=True,
-    )  # fmt: skip
+    """`sys.audit` looks for a hook and returns: what Python needs to call compiled code with six arguments."""
+    note = "`sys.audit`, six arguments"
+    timed.loop(*row_of(day), "native call of nothing", day.rows, lambda: sys.audit, yardstick=True, note=note)
+
+
+@each_whole_day
+def test_nautilus(day, timed):
+    if nautilus.interpreter() is None:
+        pytest.skip(nautilus.ABSENT)
+    measured = nautilus.measure(day.name, 3 if timed.quick else 7)
+    bars = {name: tuple(map(np.array, columns)) for name, columns in measured["bars"].items()}
+    ours.same_bars(ours.bars_of(ours.fill(day)[1]), bars)
+    name = "NautilusTrader, cache and aggregators"
+    note = f"{measured['version']}, Bar objects ready, gaps not kept; bare loop within"
+    timed.record(*row_of(day), name, len(day), lambda: measured["seconds"][name], note=note)
+
+
+@each_whole_day
+def test_nautilus_cache(day, timed):
+    if nautilus.interpreter() is None:
+        pytest.skip(nautilus.ABSENT)
+    name = "NautilusTrader, cache alone"
+    measured = nautilus.measure(day.name, 3 if timed.quick else 7)
+    note = "stores only; bare loop within"
+    timed.record(*row_of(day), name, len(day), lambda: measured["seconds"][name], note=note)
 
 
 @each_day
@@ -72,10 +74,9 @@ def test_object_model_on_request(day, timed):
     metrics = spy.session_volume, spy.session_high, spy.session_low, spy.last_update
     assert (model.volume, model.high, model.low, model.last_update) == metrics
 
-    def setup():
-        return ours.new_model(day, eager=False).add_bar, day.object_rows
-
-    timed(*row_of(day), "object model, gaps not kept", len(day), feed, setup=setup, loop=True)
+    timed.loop(
+        *row_of(day), "object model, gaps not kept", day.object_rows, lambda: ours.new_model(day, eager=False).add_bar
+    )
 
 
 @each_day
@@ -87,19 +88,21 @@ def test_object_model(day, timed):
     _, spy = ours.new_store(day)
     feed(spy.append, day.rows[:stop])
 
+    rows = day.object_rows[start:stop]
+
     def setup():
         model = ours.new_model(day, eager=False)
         feed(model.add_bar, day.object_rows[:start])
         model.refresh()
         model.eager = True
-        return model.add_bar, day.object_rows[start:stop]
+        return model.add_bar
 
-    add_bar, rows = setup()
+    add_bar = setup()
     feed(add_bar, rows)
     ours.same_bars(ours.bars_of(spy), ours.model_bars(add_bar.__self__))
     ours.same_gaps(ours.gaps_of(spy), ours.model_gaps(add_bar.__self__))
     note = "" if start == 0 else f"of bars {start:,} to {stop:,} of the session, as its cost grows"
-    timed(*row_of(day), "object model", stop - start, feed, setup=setup, loop=True, note=note)
+    timed.loop(*row_of(day), "object model", rows, setup, note=note)
 
 
 @each_day
@@ -111,86 +114,6 @@ def test_numba(day, timed):
     ours.same_bars(ours.bars_of(spy), numba_loop.derived_bars(arrays))
 
     def setup():
-        return partial(numba_loop.append, *numba_loop.new_arrays(day)), day.rows
+        return partial(numba_loop.append, *numba_loop.new_arrays(day))
 
-    timed(*row_of(day), "numba function, called per bar", len(day), feed, setup=setup, loop=True)
-
-
-# --- one call at a time: what the slow ones cost ---
-
-LATENCY = "latency", "One append, timed by itself (garbage collection on, the clock's own cost included)"
-
-
-def call_times(append: Callable[..., Any], rows: Iterable[tuple[Any, ...]]) -> list[int]:
-    clock = perf_counter_ns
-    times = []
-    keep = times.append
-    for row in rows:
-        begun = clock()
-        append(*row)
-        keep(clock() - begun)
-    return times
-
-
-def clock_times(rows: Iterable[tuple[Any, ...]]) -> list[int]:
-    clock = perf_counter_ns
-    times = []
-    keep = times.append
-    for _ in rows:
-        begun = clock()
-        keep(clock() - begun)
-    return times
-
-
-def sessions(timed: Any) -> int:
-    """Sessions of 23,400 bars that make 200,000 appends and more; fewer in a hurry."""
-    return 2 if timed.quick else 9
-
-
-def test_latency_of_the_clock(timed):
-    rows = data.seconds().rows
-    timed.sample(*LATENCY, "the clock alone", lambda: clock_times(rows * sessions(timed)))
-
-
-def test_latency_of_sessiondata(timed):
-    day = data.seconds()
-    # All stores at once, so that each has memory that nobody has touched: a process's first session.
-    stores = [ours.new_store(day)[1] for _ in range(sessions(timed))]
-
-    def run() -> list[int]:
-        return [time for spy in stores for time in call_times(spy.append, day.rows)]
-
-    timed.sample(*LATENCY, "sessiondata, new store", run)
-    assert all(len(spy.bars_base) == len(day) for spy in stores)
-
-
-def test_latency_of_a_full_ring(timed):
-    day, capacity = data.seconds(), 2048
-
-    def run() -> list[int]:
-        times = []
-        for _ in range(sessions(timed) + 2):
-            _, spy = ours.new_store(day, capacity=capacity)
-            feed(spy.append, day.rows[: 2 * capacity])  # both laps: every bar from here on overwrites one
-            times += call_times(spy.append, day.rows[2 * capacity :])
-        return times
-
-    timed.sample(*LATENCY, "sessiondata, ring that has wrapped", run)
-
-
-def test_latency_of_numba(timed):
-    numba_loop = pytest.importorskip("benchmarks.numba_loop", reason="numba is not installed")
-    day = data.seconds()
-    calls = [partial(numba_loop.append, *numba_loop.new_arrays(day)) for _ in range(sessions(timed))]
-    feed(partial(numba_loop.append, *numba_loop.new_arrays(day)), day.rows[:1])  # compiled before the clock runs
-    timed.sample(*LATENCY, "numba function", lambda: [time for call in calls for time in call_times(call, day.rows)])
-
-
-def test_latency_of_object_model(timed):
-    day = data.seconds()
-    models = [ours.new_model(day, eager=False) for _ in range(sessions(timed))]
-
-    def run() -> list[int]:
-        return [time for model in models for time in call_times(model.add_bar, day.object_rows)]
-
-    timed.sample(*LATENCY, "object model, gaps not kept", run)
+    timed.loop(*row_of(day), "numba function, called per bar", day.rows, setup, note="counts gaps, keeps no ranges")

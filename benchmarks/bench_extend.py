@@ -28,9 +28,9 @@ def test_sessiondata(day, timed):
     timed(*row_of(day), "sessiondata", len(day), lambda extend, *columns: extend(*columns), setup=setup)
 
 
-def test_untouched_memory(timed):
+@pytest.mark.parametrize("day", [data.minutes, data.seconds], indirect=True, ids=lambda maker: maker.__name__)
+def test_untouched_memory(day, timed):
     """A process's first session: nobody has touched the store's memory, so the system hands out each page of it."""
-    day = data.seconds()
     kept = []
 
     def setup():
@@ -43,12 +43,14 @@ def test_untouched_memory(timed):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("by", ["by columns", "bar by bar"])
 @each_day
-def test_numba(day, timed):
+def test_numba(day, by, timed):
     numba_loop = pytest.importorskip("benchmarks.numba_loop", reason="numba is not installed")
+    extend = numba_loop.extend if by == "by columns" else numba_loop.extend_stepwise
     _, spy = ours.fill(day)
     arrays = numba_loop.new_arrays(day)
-    assert numba_loop.extend(*arrays, *day.columns) == len(day)
+    assert extend(*arrays, *day.columns) == len(day)
     ours.same_bars(ours.bars_of(spy), numba_loop.derived_bars(arrays))
     tallies = {name: (spy.bars(name).gap_count, spy.bars(name).missing) for name in spy.intervals}
     assert numba_loop.missing(day, arrays) == tallies, "contestants disagree on what is missing"
@@ -56,7 +58,8 @@ def test_numba(day, timed):
     def setup():
         return *numba_loop.new_arrays(day), *day.columns
 
-    timed(*row_of(day), "numba loop", len(day), numba_loop.extend, setup=setup)
+    note = "counts gaps, keeps no ranges; no late bars"
+    timed(*row_of(day), f"numba loop, {by}", len(day), extend, setup=setup, note=note)
 
 
 @each_day

@@ -6,11 +6,13 @@ import gc
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 from benchmarks.data import Day
+from benchmarks.loops import bare_loop, clocked, feed
 
 _skipped: list[str] = []
 
@@ -29,6 +31,22 @@ def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:
     output_json["skipped"] = {reason: _skipped.count(reason) for reason in dict.fromkeys(_skipped)}
 
 
+#: What is told of a distribution.
+POINTS = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "p99.99": 0.9999, "max": 1.0}
+
+
+class Sample(NamedTuple):
+    """Times of single calls in ns, and what happened meanwhile."""
+
+    clock: float  # the clock's own part of each, already taken off the others
+    times: Any  # array of all calls
+    typical: Any  # array: of each call of a session its median over the sessions
+    marked: dict[str, float]  # medians of special calls
+    faults: int  # pages that the system had to hand out
+    collections: int  # runs of the garbage collector
+    preempted: int  # how often the system gave the processor to somebody else
+
+
 class Timer:
     """Times one contestant of one row of the report.
 
@@ -39,7 +57,7 @@ class Timer:
 
     def __init__(self, benchmark: Any, quick: bool) -> None:
         self._benchmark, self.quick = benchmark, quick
-        self._seconds, self._least, self._most = (0.1, 3, 40) if quick else (0.6, 5, 150)
+        self._seconds, self._least, self._most = (0.08, 3, 40) if quick else (0.4, 5, 120)
 
     def __call__(
         self,
@@ -54,8 +72,8 @@ class Timer:
     ) -> Any:
         """Time `run`, each round with fresh arguments from `setup` if it is given; returns the last result.
 
-        `items` is the number of bars or rows of one call. `info` goes to the report: ``loop=True`` if the call is a
-        Python loop whose bare cost is to be taken off, ``yardstick=True`` for what is no contestant but a measure.
+        `items` is the number of bars or rows of one call. `info` goes to the report: ``yardstick=True`` for what is no
+        contestant but a measure, ``curve="x"`` for points of a curve.
         """
         benchmark = self._benchmark
         benchmark.group = row
@@ -84,18 +102,77 @@ class Timer:
         finally:
             gc.unfreeze()
 
+    def loop(
+        self,
+        row: str,
+        title: str,
+        contestant: str,
+        rows: list[tuple[Any, ...]],
+        setup: Callable[[], Callable[..., Any]],
+        **info: Any,
+    ) -> None:
+        """Time calls from a Python loop: `setup` returns what is called with each of the rows.
+
+        Before each round the same loop without the call is timed. Both go to the report, which takes it off: a machine
+        that changes its speed does so for seconds, and so for both.
+        """
+        self._benchmark.group = row
+        calls: list[float] = []
+        loops: list[float] = []
+
+        def rounds() -> None:
+            begun = time.perf_counter()
+            while len(calls) < self._least or (time.perf_counter() - begun < self._seconds and len(calls) < self._most):
+                call = setup()
+                gc.collect()  # the store of the round before is a cycle: its memory goes back before the clock runs
+                loops.append(clocked(bare_loop, rows))
+                calls.append(clocked(feed, call, rows))
+
+        gc.collect()
+        gc.freeze()
+        try:
+            feed(setup(), rows)
+            self._benchmark.pedantic(rounds, rounds=1, iterations=1)
+        finally:
+            gc.unfreeze()
+        per_item = 1e9 / len(rows)
+        self._benchmark.extra_info.update(
+            row=row, title=title, contestant=contestant, items=len(rows), runs=[s * per_item for s in calls],
+            loops=[s * per_item for s in loops], **info,
+        )  # fmt: skip
+
     def _clip(self, rounds: float) -> int:
         return max(self._least, min(self._most, round(rounds)))
 
-    def sample(self, row: str, title: str, contestant: str, run: Callable[[], list[int]]) -> None:
+    def record(
+        self, row: str, title: str, contestant: str, items: int, run: Callable[[], list[float]], **info: Any
+    ) -> None:
+        """Take times that `run` has measured by itself, in seconds: other processes', or of a store that lives on."""
+        self._benchmark.group = row
+        seconds = self._benchmark.pedantic(run, rounds=1, iterations=1)
+        runs = [second * 1e9 / items for second in seconds]
+        self._benchmark.extra_info.update(row=row, title=title, contestant=contestant, items=items, runs=runs, **info)
+
+    def sample(self, row: str, title: str, contestant: str, run: Callable[[], Sample]) -> None:
         """Take a distribution: `run` returns ns of single calls, of which percentiles go to the report."""
         self._benchmark.group = row
-        times = sorted(self._benchmark.pedantic(run, rounds=1, iterations=1))
-        points = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "p99.99": 0.9999, "max": 1.0}
-        percentiles = {name: times[min(len(times) - 1, int(len(times) * point))] for name, point in points.items()}
+        sample = self._benchmark.pedantic(run, rounds=1, iterations=1)
         self._benchmark.extra_info.update(
-            row=row, title=title, contestant=contestant, items=len(times), percentiles=percentiles
-        )
+            row=row, title=title, contestant=contestant, items=len(sample.times), clock=sample.clock,
+            percentiles=percentiles(sample.times), typical=percentiles(sample.typical), marked=sample.marked,
+            faults=sample.faults, collections=sample.collections, preempted=sample.preempted,
+        )  # fmt: skip
+
+    def tell(self, row: str, title: str, contestant: str, run: Callable[[], dict[str, float]]) -> None:
+        """Take facts that are no times, such as bytes."""
+        self._benchmark.group = row
+        facts = self._benchmark.pedantic(run, rounds=1, iterations=1)
+        self._benchmark.extra_info.update(row=row, title=title, contestant=contestant, facts=facts)
+
+
+def percentiles(times: Any) -> dict[str, float]:
+    ascending = np.sort(times)
+    return {name: round(float(ascending[min(len(times) - 1, int(len(times) * at))]), 1) for name, at in POINTS.items()}
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,18 +49,9 @@ HEADER = """\
 Work = Callable[[], Any]
 
 
-def feed(append: Callable[..., Any], rows: Iterable[tuple[Any, ...]]) -> None:
-    for ts, o, h, low, c, v in rows:
-        append(ts, o, h, low, c, v)
-
-
-def bare_loop(rows: Iterable[tuple[Any, ...]]) -> None:
-    for ts, o, h, low, c, v in rows:  # noqa: B007
-        pass
-
-
 def _append() -> tuple[Work, Work | None, int]:
     from benchmarks import data, ours
+    from benchmarks.loops import bare_loop, feed
 
     rows = data.seconds().rows
     spy = ours.new_store(data.seconds())[1]
@@ -69,6 +60,7 @@ def _append() -> tuple[Work, Work | None, int]:
 
 def _append_wrapped() -> tuple[Work, Work | None, int]:
     from benchmarks import data, ours
+    from benchmarks.loops import bare_loop, feed
 
     rows = data.seconds().rows
     spy = ours.new_store(data.seconds(), capacity=1024)[1]
@@ -80,6 +72,7 @@ def _append_wrapped() -> tuple[Work, Work | None, int]:
 def _late_append() -> tuple[Work, Work | None, int]:
     """Every fifth minute comes when all others are there, the newest first: as gaps are filled."""
     from benchmarks import data, ours
+    from benchmarks.loops import bare_loop, feed
 
     rows = data.minutes().rows
     late = rows[1::5][::-1]

@@ -1,8 +1,12 @@
-"""The hand-written numba contestant: what a good numba programmer writes for one symbol and one session.
+"""The hand-written numba contestant: the fastest that we know how to write for one symbol and one session.
 
 It stores bars, grows four derived intervals in place and counts gaps and missing slots; it knows no late bars, no
-corrections, no breaks, keeps no ranges and checks nothing but NaN and high < low. Divisions happen only where a derived
-bar begins.
+corrections, no breaks, keeps no ranges and checks nothing but NaN, high < low and volume < 0.
+
+`append` is called from Python, where numba's dispatcher unboxes every array anew (some 60 ns each): so all of a session
+lies in two of them, one of integers and one of floats, and divisions happen only where a derived bar begins.
+`extend` works column by column, each interval folded from the one below it: five times as fast as `append` in a
+compiled loop.
 """
 
 from __future__ import annotations
@@ -14,92 +18,194 @@ import numpy as np
 
 from benchmarks.data import DERIVED, STEP_NS, Day
 
-__all__ = ["append", "derived_bars", "extend", "find_gaps", "missing", "new_arrays"]
+__all__ = ["append", "derived_bars", "extend", "extend_stepwise", "find_gaps", "missing", "new_arrays"]
 
-N_BASE = 0  # bars stored; then one counter per derived interval
+# The integers: what stands below, then the timestamps of the base, then those of each derived interval.
+COUNT = 0  # bars stored, and derived bars of each interval
 NEXT = 5  # end of the newest slot of each interval, the base first
 GAPS = 10  # gaps of each interval, the base first
 MISSING = 15  # missing slots of each interval, the base first
+STEP = 20  # length of a slot of each interval, the base first
+OPEN, STOP = 25, 26  # the session's bounds
+BASE_ROOM, ROOM = 27, 28  # rows of the base; of each derived interval
+TIMES = 29  # where timestamps begin
+# The floats: five columns of the base, then five of each derived interval.
 
 
-def new_arrays(day: Day) -> tuple[Any, ...]:
-    """Room for one session: everything that `append` and `extend` write to, and the session's bounds."""
+def new_arrays(day: Day) -> tuple[Any, Any]:
+    """Room for one session: integers and floats that `append` and `extend` write to."""
     slots = (day.stop_ns - day.open_ns) // day.step_ns
-    steps = np.array([STEP_NS[name] for name in (day.base, *DERIVED)], np.int64)
-    most = int(np.ceil((day.stop_ns - day.open_ns) / steps[1:]).max())
-    state = np.zeros(20, np.int64)
-    state[NEXT:GAPS] = day.open_ns
-    base_ts, base = np.empty(slots, np.int64), np.empty((5, slots))
-    derived_ts, derived = np.empty((4, most), np.int64), np.empty((4, 5, most))
-    return state, steps, day.open_ns, day.stop_ns, base_ts, base, derived_ts, derived
+    steps = [STEP_NS[name] for name in (day.base, *DERIVED)]
+    most = -(-(day.stop_ns - day.open_ns) // steps[1])
+    ints, floats = np.empty(TIMES + slots + 4 * most, np.int64), np.empty(5 * slots + 20 * most)
+    ints[:TIMES] = 0
+    ints[NEXT:GAPS] = day.open_ns
+    ints[STEP:OPEN] = steps
+    ints[OPEN:TIMES] = day.open_ns, day.stop_ns, slots, most
+    return ints, floats
 
 
 @numba.njit(inline="always")
-def _take(state, steps, open_ns, stop_ns, base_ts, base, derived_ts, derived, ts, o, h, low, c, v):
+def _take(ints, floats, ts, o, h, low, c, v):
     if not (h >= low and v >= 0.0 and o == o and c == c):
         return False
-    n = state[N_BASE]
-    base_ts[n] = ts
-    base[0, n], base[1, n], base[2, n], base[3, n], base[4, n] = o, h, low, c, v
-    state[N_BASE] = n + 1
-    if ts != state[NEXT]:
-        state[GAPS] += 1
-        state[MISSING] += (ts - state[NEXT]) // steps[0]
-    state[NEXT] = ts + steps[0]
+    n, slots, most = ints[COUNT], ints[BASE_ROOM], ints[ROOM]
+    ints[TIMES + n] = ts
+    floats[n] = o
+    floats[slots + n] = h
+    floats[2 * slots + n] = low
+    floats[3 * slots + n] = c
+    floats[4 * slots + n] = v
+    ints[COUNT] = n + 1
+    due = ints[NEXT]
+    if ts != due:
+        ints[GAPS] += 1
+        ints[MISSING] += (ts - due) // ints[STEP]
+    ints[NEXT] = ts + ints[STEP]
     for k in range(4):
-        at = state[1 + k] - 1
-        if at < 0 or ts >= state[NEXT + 1 + k]:
-            step = steps[1 + k]
-            start = open_ns + (ts - open_ns) // step * step
-            if start != state[NEXT + 1 + k]:
-                state[GAPS + 1 + k] += 1
-                state[MISSING + 1 + k] += (start - state[NEXT + 1 + k]) // step
+        count = ints[COUNT + 1 + k]
+        at = 5 * (slots + k * most) + count - 1  # the newest bar's open; other columns stand `most` apart
+        due = ints[NEXT + 1 + k]
+        if count == 0 or ts >= due:
+            step = ints[STEP + 1 + k]
+            start = ints[OPEN] + (ts - ints[OPEN]) // step * step
+            if start != due:
+                ints[GAPS + 1 + k] += 1
+                ints[MISSING + 1 + k] += (start - due) // step
+            ints[COUNT + 1 + k] = count + 1
+            ints[NEXT + 1 + k] = min(start + step, ints[STOP])
+            ints[TIMES + slots + k * most + count] = start
             at += 1
-            state[1 + k] = at + 1
-            state[NEXT + 1 + k] = min(start + step, stop_ns)
-            derived_ts[k, at] = start
-            derived[k, 0, at], derived[k, 1, at], derived[k, 2, at], derived[k, 3, at] = o, h, low, c
-            derived[k, 4, at] = v
+            floats[at] = o
+            floats[at + most] = h
+            floats[at + 2 * most] = low
+            floats[at + 3 * most] = c
+            floats[at + 4 * most] = v
         else:
-            derived[k, 1, at] = max(derived[k, 1, at], h)
-            derived[k, 2, at] = min(derived[k, 2, at], low)
-            derived[k, 3, at] = c
-            derived[k, 4, at] += v
+            floats[at + most] = max(floats[at + most], h)
+            floats[at + 2 * most] = min(floats[at + 2 * most], low)
+            floats[at + 3 * most] = c
+            floats[at + 4 * most] += v
     return True
 
 
-@numba.njit
-def append(state, steps, open_ns, stop_ns, base_ts, base, derived_ts, derived, ts, o, h, low, c, v):
+@numba.njit(cache=True)
+def append(ints, floats, ts, o, h, low, c, v):
     """One bar, called from Python."""
-    return _take(state, steps, open_ns, stop_ns, base_ts, base, derived_ts, derived, ts, o, h, low, c, v)
+    return _take(ints, floats, ts, o, h, low, c, v)
 
 
-@numba.njit
-def extend(state, steps, open_ns, stop_ns, base_ts, base, derived_ts, derived, ts, o, h, low, c, v):
-    """Many bars, the loop compiled."""
+@numba.njit(cache=True)
+def extend_stepwise(ints, floats, ts, o, h, low, c, v):
+    """Many bars, one after the other as `append` takes them: the loop that everybody writes first."""
     stored = 0
     for i in range(len(ts)):
-        if _take(
-            state, steps, open_ns, stop_ns, base_ts, base, derived_ts, derived, ts[i], o[i], h[i], low[i], c[i], v[i]
-        ):
+        if _take(ints, floats, ts[i], o[i], h[i], low[i], c[i], v[i]):
             stored += 1
     return stored
 
 
-def derived_bars(arrays: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
-    """What `extend` left behind, by interval."""
-    state, derived_ts, derived = arrays[0], arrays[-2], arrays[-1]
-    return {name: (derived_ts[k, : state[1 + k]], *derived[k, :, : state[1 + k]]) for k, name in enumerate(DERIVED)}
+@numba.njit(cache=True)
+def extend(ints, floats, ts, o, h, low, c, v):
+    """Many bars that are newer than all there are; a bad one refuses all."""
+    n, m = ints[COUNT], len(ts)
+    good = True
+    for i in range(m):  # without branches, so that it is vectorised
+        good &= (h[i] >= low[i]) & (v[i] >= 0.0) & (o[i] == o[i]) & (c[i] == c[i])
+    if not good or m == 0:
+        return 0
+    slots, most = ints[BASE_ROOM], ints[ROOM]
+    ints[TIMES + n : TIMES + n + m] = ts
+    floats[n : n + m] = o
+    floats[slots + n : slots + n + m] = h
+    floats[2 * slots + n : 2 * slots + n + m] = low
+    floats[3 * slots + n : 3 * slots + n + m] = c
+    floats[4 * slots + n : 4 * slots + n + m] = v
+    step = ints[STEP]
+    # Gaps only where the batch is not one unbroken run, which its ends tell: times ascend on a grid.
+    if ts[0] == ints[NEXT] and ts[m - 1] - ts[0] == (m - 1) * step:
+        ints[NEXT] = ts[m - 1] + step
+    else:
+        gaps, missed, due = 0, 0, ints[NEXT]
+        for i in range(m):
+            if ts[i] != due:
+                gaps += 1
+                missed += (ts[i] - due) // step
+            due = ts[i] + step
+        ints[GAPS] += gaps
+        ints[MISSING] += missed
+        ints[NEXT] = due
+    ints[COUNT] = n + m
+    # The first new row of the parent, or an older one of the same slot, is where an interval is folded again.
+    first, rows = n, n + m
+    parent_ts, parent, room = TIMES, 0, slots
+    for k in range(4):
+        first, rows = _fold(ints, floats, k, first, rows, parent_ts, parent, room)
+        parent_ts, parent, room = TIMES + slots + k * most, 5 * (slots + k * most), most
+    return m
 
 
-def missing(day: Day, arrays: tuple[Any, ...]) -> dict[str, tuple[int, int]]:
+@numba.njit(cache=True)
+def _fold(ints, floats, k, first, rows, parent_ts, parent, room):
+    """Derived bars of interval k from the parent's rows [first, rows); returns the same range of its own rows."""
+    step, opening, stop = ints[STEP + 1 + k], ints[OPEN], ints[STOP]
+    slots, most = ints[BASE_ROOM], ints[ROOM]
+    own_ts, own = TIMES + slots + k * most, 5 * (slots + k * most)
+    count, due = ints[COUNT + 1 + k], ints[NEXT + 1 + k]
+    # The forming bar is folded again from its beginning, which keeps the order of summation.
+    if count > 0 and ints[parent_ts + first] < due:
+        count -= 1
+        start = ints[own_ts + count]
+        while first > 0 and ints[parent_ts + first - 1] >= start:
+            first -= 1
+        due = start
+    begun = count
+    i = first
+    while i < rows:
+        start = opening + (ints[parent_ts + i] - opening) // step * step
+        if start != due:
+            ints[GAPS + 1 + k] += 1
+            ints[MISSING + 1 + k] += (start - due) // step
+        due = min(start + step, stop)
+        high, low, volume = floats[parent + room + i], floats[parent + 2 * room + i], floats[parent + 4 * room + i]
+        ints[own_ts + count] = start
+        floats[own + count] = floats[parent + i]
+        i += 1
+        while i < rows and ints[parent_ts + i] < due:
+            high = max(high, floats[parent + room + i])
+            low = min(low, floats[parent + 2 * room + i])
+            volume += floats[parent + 4 * room + i]
+            i += 1
+        floats[own + most + count] = high
+        floats[own + 2 * most + count] = low
+        floats[own + 3 * most + count] = floats[parent + 3 * room + i - 1]
+        floats[own + 4 * most + count] = volume
+        count += 1
+    ints[COUNT + 1 + k] = count
+    ints[NEXT + 1 + k] = due
+    return begun, count
+
+
+def derived_bars(arrays: tuple[Any, Any]) -> dict[str, tuple[Any, ...]]:
+    """What `append` and `extend` left behind, by interval."""
+    ints, floats = arrays
+    slots, most = ints[BASE_ROOM], ints[ROOM]
+    bars = {}
+    for k, name in enumerate(DERIVED):
+        count, times, values = ints[COUNT + 1 + k], TIMES + slots + k * most, 5 * (slots + k * most)
+        columns = (floats[values + j * most : values + j * most + count] for j in range(5))
+        bars[name] = (ints[times : times + count], *columns)
+    return bars
+
+
+def missing(day: Day, arrays: tuple[Any, Any]) -> dict[str, tuple[int, int]]:
     """(gaps, missing slots) by interval."""
-    state = arrays[0]
+    ints = arrays[0]
     names = (day.base, *DERIVED)
-    return {name: (int(state[GAPS + k]), int(state[MISSING + k])) for k, name in enumerate(names)}
+    return {name: (int(ints[GAPS + k]), int(ints[MISSING + k])) for k, name in enumerate(names)}
 
 
-@numba.njit
+@numba.njit(cache=True)
 def find_gaps(ts, open_ns, stop_ns, step_ns):
     """Starts, ends and lengths of the runs of missing slots: one pass over sorted times."""
     n = len(ts)

@@ -22,16 +22,18 @@ CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", ZONE, name="benchmark
 Gaps = dict[str, list[tuple[int, int, int]]]
 
 
-def new_store(day: Day, **options: Any) -> tuple[sd.SessionData, sd.SymbolSessionData]:
+def new_store(
+    day: Day, derived: tuple[str, ...] = DERIVED, **options: Any
+) -> tuple[sd.SessionData, sd.SymbolSessionData]:
     """A store with its session started and one symbol without bars."""
-    data = sd.SessionData(CALENDAR, day.base, DERIVED, **options)
+    data = sd.SessionData(CALENDAR, day.base, derived, **options)
     data.start_session(day.date)
     return data, data.register_symbol("SPY")
 
 
-def new_stores(symbols: int, date: dt.date, **options: Any) -> sd.SessionData:
-    """A store of many symbols of minutes, their session started and none with a bar."""
-    data = sd.SessionData(CALENDAR, "1m", DERIVED, **options)
+def new_stores(symbols: int, date: dt.date, base: str = "1m") -> sd.SessionData:
+    """A store of many symbols, their session started and none with a bar."""
+    data = sd.SessionData(CALENDAR, base, DERIVED)
     data.start_session(date)
     for number in range(symbols):
         data.register_symbol(f"S{number:05}")

@@ -11,84 +11,43 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
 from benchmarks.machine import machine
+from benchmarks.results import OURS, Results, Row, read
+from benchmarks.targets import verdicts
 
 ROOT = Path(__file__).resolve().parents[1]
-OURS = "sessiondata"
 START, STOP = "<!-- benchmarks:start -->", "<!-- benchmarks:end -->"
-BARE_LOOP = "loop without a call"
 
 DISAGREE, USAGE, BELOW = 1, 2, 3
 
-# (file, parameter) of what runs in a process of its own. Each document has one: ready rows are millions of small
-# objects, and what other documents leave behind in the heap scatters them, which makes orjson up to 40 % slower than it
-# has to be.
-PARTS = (
-    ("bench_append.py", ""),
-    ("bench_extend.py", ""),
-    ("bench_gaps.py", ""),
-    ("bench_export.py", "many_symbols"),
-    ("bench_export.py", "one_symbol"),
-    ("bench_export.py", "with_holes"),
-    ("bench_export.py", "spy"),
-)
+# Each document has a process of its own: ready rows are millions of small objects, and what other documents leave
+# behind in the heap scatters them, which makes orjson up to 40 % slower than it has to be.
+DOCUMENTS = ("many_symbols", "one_symbol", "with_holes", "spy")
+# These are no ratios of two contestants, so one pass in a quiet process tells as much as three.
+ONCE = ("bench_memory.py", "bench_scale.py")
 NOTHING_SELECTED = 5  # pytest's exit status
-
-# What was promised, as (row, in words, kind, goal of the first version, goal of the design). "ns" are at most, "times"
-# at least. Shown, never enforced: ns are of the machine they were promised on. Floors are what is enforced.
-GOALS = (
-    ("append/minutes", "append, ns per bar", None, 200, 60),
-    ("append/seconds", "append, ns per bar", None, 200, 60),
-    ("extend/minutes", "extend, ns per bar", None, 40, 7),
-    ("extend/seconds", "extend, ns per bar", None, 40, 7),
-    ("append/minutes", "append, times faster than the object model", "object model", 100, None),
-    ("export/50-symbols", "export, times faster than orjson of ready rows", "orjson, rows ready", 2, 7),
-    ("export/seconds", "export, times faster than orjson of ready rows", "orjson, rows ready", 2, 7),
-    ("export/50-symbols", "export, times faster than building rows too", "orjson, rows built from columns", None, 35),
-    ("gaps/seconds", "gap scan, speed as a share of np.sum's (1/1.3)", "np.sum of the times", None, 0.77),
-)
-
-
-@dataclass
-class Line:
-    """One contestant of one row; times are ns per item, the bare loop taken off."""
-
-    contestant: str
-    items: int
-    median: float
-    fastest: float
-    runs: list[float]
-    yardstick: bool
-    note: str
-    ratio: float = 0.0
-    fastest_ratio: float = 0.0
-
-    @property
-    def loses(self) -> bool:
-        """Whether a contestant (not a yardstick) is faster than we are."""
-        return not self.yardstick and self.contestant != OURS and self.ratio < 1
-
-
-@dataclass
-class Row:
-    title: str
-    lines: list[Line] = field(default_factory=list)
-
-    def line(self, contestant: str) -> Line | None:
-        return next((line for line in self.lines if line.contestant == contestant), None)
 
 
 # --- running ---
+
+
+def parts(quick: bool) -> list[tuple[str, str]]:
+    """(file, parameter) of what runs in a process of its own."""
+    order = ("append", "latency", "extend", "gaps", "export")
+    names = [path.name for path in sorted(Path(__file__).parent.glob("bench_*.py"))]
+    names.sort(key=lambda name: next((k for k, word in enumerate(order) if name == f"bench_{word}.py"), len(order)))
+    export = [("bench_export.py", "")] if quick else [("bench_export.py", document) for document in DOCUMENTS]
+    return [part for name in names for part in (export if name == "bench_export.py" else [(name, "")])]
 
 
 def run_benchmarks(quick: bool, select: str | None, passes: int) -> dict[str, Any]:
@@ -99,9 +58,15 @@ def run_benchmarks(quick: bool, select: str | None, passes: int) -> dict[str, An
     """
     whole: dict[str, Any] = {"benchmarks": [], "skipped": {}}
     for number in range(passes):
-        for part in dict.fromkeys((file, "") for file, _ in PARTS) if quick else PARTS:
-            print(f"pass {number + 1} of {passes}: {' '.join(filter(None, part))}", file=sys.stderr)
+        for part in parts(quick):
+            if number and part[0] in ONCE:
+                continue
+            begun = time.monotonic()
             record = _run_part(*part, quick, select)
+            took = f"{time.monotonic() - begun:.0f} s"
+            print(
+                f"pass {number + 1} of {passes}: {' '.join(filter(None, part))} ({took})", file=sys.stderr, flush=True
+            )
             whole["benchmarks"] += record.get("benchmarks", [])
             for reason, count in record.get("skipped", {}).items() if number == 0 else ():
                 whole["skipped"][reason] = whole["skipped"].get(reason, 0) + count
@@ -122,62 +87,14 @@ def _run_part(file: str, parameter: str, quick: bool, select: str | None) -> dic
         return json.loads(path.read_bytes()) if path.is_file() and path.stat().st_size else {}
 
 
-def read_rows(record: dict[str, Any]) -> dict[str, Row]:
-    """Rows of timed contestants, in the order they ran in; ours first."""
-    rows: dict[str, Row] = {}
-    loops: dict[str, bool] = {}
-    for benchmark in record["benchmarks"]:
-        info = benchmark["extra_info"]
-        if "percentiles" in info:
-            continue
-        row = rows.setdefault(info["row"], Row(info["title"]))
-        items = info["items"]
-        runs = [seconds * 1e9 / items for seconds in benchmark["stats"]["data"]]
-        line = row.line(info["contestant"])
-        if line is None:
-            line = Line(info["contestant"], items, 0.0, 0.0, [], info.get("yardstick", False), info.get("note", ""))
-            loops[f"{info['row']}:{line.contestant}"] = info.get("loop", False)
-            row.lines.append(line)
-        line.runs += runs
-    for name, row in rows.items():
-        bare = row.line(BARE_LOOP)
-        loop_ns = statistics.median(bare.runs) if bare else 0.0
-        for line in row.lines:
-            off = loop_ns if loops[f"{name}:{line.contestant}"] else 0.0
-            line.runs = [run - off for run in line.runs]
-            line.median, line.fastest = statistics.median(line.runs), min(line.runs)
-        ours = row.line(OURS)
-        for line in row.lines:
-            line.ratio = line.median / ours.median if ours else float("nan")
-            line.fastest_ratio = line.fastest / ours.fastest if ours else float("nan")
-        row.lines.sort(key=lambda line: (line.contestant != OURS, line.yardstick, line.median))
-    return rows
-
-
-def read_latency(record: dict[str, Any]) -> tuple[str, dict[str, dict[str, int]]]:
-    """Title and percentiles of single calls, by contestant: medians over the passes, and the largest of the maxima."""
-    infos = [b["extra_info"] for b in record["benchmarks"] if "percentiles" in b["extra_info"]]
-    passes: dict[str, list[dict[str, int]]] = {}
-    for info in infos:
-        passes.setdefault(info["contestant"], []).append(info["percentiles"])
-    merged = {
-        contestant: {
-            name: max(p[name] for p in points) if name == "max" else int(statistics.median(p[name] for p in points))
-            for name in points[0]
-        }
-        for contestant, points in passes.items()
-    }
-    return (infos[0]["title"] if infos else ""), merged
-
-
 # --- printing ---
 
 
-def markdown(record: dict[str, Any], rows: dict[str, Row], quick: bool) -> str:
-    return "\n".join(_lines(record, rows, quick)) + "\n"
+def markdown(results: Results, quick: bool) -> str:
+    return "\n".join(_lines(results, quick)) + "\n"
 
 
-def _lines(record: dict[str, Any], rows: dict[str, Row], quick: bool) -> Iterator[str]:
+def _lines(results: Results, quick: bool) -> Iterator[str]:
     yield "# Benchmarks"
     yield ""
     if quick:
@@ -186,9 +103,11 @@ def _lines(record: dict[str, Any], rows: dict[str, Row], quick: bool) -> Iterato
     yield from (f"- {name}: {value}" for name, value in machine().items())
     yield ""
     yield "Results of all contestants of a row were found equal before they were timed. Times are per item (bar, or row"
-    yield "of the document); of appends the bare loop is taken off. Ratio = contestant / sessiondata, of the medians"
-    yield "and of the fastest rounds: above 1 sessiondata is faster. Where they differ much the machine was not quiet."
-    for name, row in rows.items():
+    yield "of the document); of appends the bare loop is taken off, which is run before each round of calls. Ratio ="
+    yield "contestant / ours, of the medians and of the fastest rounds: above 1 sessiondata is faster. Where they"
+    yield "differ much the machine was not quiet."
+    yield from ("", "## targets", "", *_target_lines(results))
+    for name, row in results.rows.items():
         yield from ("", f"## {name}", "", f"{row.title}.", "")
         yield "| contestant | median | fastest | ratio | ratio of fastest | rounds | |"
         yield "|---|--:|--:|--:|--:|--:|---|"
@@ -198,49 +117,75 @@ def _lines(record: dict[str, Any], rows: dict[str, Row], quick: bool) -> Iterato
             times = f"{_ns(line.median)} | {_ns(line.fastest)}"
             ratios = f"{_ratio(line.ratio)} | {_ratio(line.fastest_ratio)}"
             yield f"| {line.contestant} | {times} | {ratios} | {len(line.runs)} | {remark} |"
-    yield from _latency_lines(record)
+    yield from _latency_lines(results)
+    yield from _curve_lines(results.curves)
+    yield from _memory_lines(results)
     yield from ("", "## Where sessiondata loses", "")
-    losing = [(name, line) for name, row in rows.items() for line in row.lines if line.loses]
+    losing = [(name, line) for name, row in results.rows.items() for line in row.lines if line.loses]
     for name, line in losing:
         yield f"- {name}: {line.contestant} takes {_ns(line.median)}, {_ratio(line.ratio)} our time"
     if not losing:
         yield "In no row of this run."
-    yield from _goal_lines(rows)
-    if record.get("skipped"):
+    if results.left_out:
         yield from ("", "## Left out", "")
-        yield from (f"- {reason} ({count} benchmarks)" for reason, count in record["skipped"].items())
+        yield from (f"- {reason} ({count} benchmarks)" for reason, count in results.left_out.items())
 
 
-def _latency_lines(record: dict[str, Any]) -> Iterator[str]:
-    title, latency = read_latency(record)
-    if not latency:
+def _target_lines(results: Results) -> Iterator[str]:
+    yield "| what | target | measured | fastest rounds | verdict |"
+    yield "|---|--:|--:|--:|---|"
+    for v in verdicts(results):
+        yield f"| {v.what} | {v.target} | {v.measured} | {v.fastest} | {v.verdict} |"
+
+
+def _latency_lines(results: Results) -> Iterator[str]:
+    if not results.latency:
         return
-    names = list(next(iter(latency.values())))
-    yield from ("", "## latency", "", f"{title}.", "")
-    yield f"| contestant | {' | '.join(names)} | p99.99 / p50, clock off |"
-    yield f"|---|{'--:|' * (len(names) + 1)}"
-    clock_ns = latency.get("the clock alone", {}).get("p50", 0)
-    for contestant, points in latency.items():
-        net = points["p50"] - clock_ns
-        spread = f"{(points['p99.99'] - clock_ns) / net:.0f}" if net > 0 else "-"
-        yield f"| {contestant} | {' | '.join(_ns(points[name]) for name in names)} | {spread} |"
+    names = list(next(iter(results.latency.values())).points)
+    yield from ("", "## latency", "", f"{results.titles['latency']}. The clock's own time, the median of two")
+    yield "readings with nothing in between, measured in turns with the calls, is taken off (column clock). What the"
+    yield "machine does to a call shows in the native call of nothing. The second table is of each call's median over"
+    yield "identical sessions: what is the machine's has fallen out. Pages: those that the system had to hand out."
+    yield "Collections: Python's garbage collector. Preempted: how often the process had to wait for another."
+    for words, which in (("calls", "points"), ("calls, each the median of its sessions", "typical")):
+        yield from ("", f"| {words} | {' | '.join(names)} | p99.99 / p50 | clock | pages | collections | preempted |")
+        yield f"|---|{'--:|' * (len(names) + 5)}"
+        for contestant, found in results.latency.items():
+            points = getattr(found, which)
+            spread = f"{points['p99.99'] / points['p50']:.1f}" if points["p50"] > 0 else "-"
+            happened = f"{_ns(found.clock)} | {found.faults:,} | {found.collections:,} | {found.preempted:,}"
+            shown = " | ".join(_ns(points[name]) for name in names)
+            yield f"| {found.calls:,} of {contestant} | {shown} | {spread} | {happened} |"
+    for contestant, found in results.latency.items():
+        if found.marked:
+            marked = (f"{name} {_ns(value)}" for name, value in found.marked.items())
+            yield from ("", f"Special calls of {contestant}, medians: {', '.join(marked)}.")
 
 
-def _goal_lines(rows: dict[str, Row]) -> Iterator[str]:
-    found = []
-    for name, words, contestant, first, design in GOALS:
-        line = rows[name].line(contestant or OURS) if name in rows else None
-        if line is None:
-            continue
-        value = line.ratio if contestant else line.median
-        shown = [f"{goal:g} {_met(value, goal, contestant)}" if goal else "" for goal in (first, design)]
-        found.append(f"| {words} ({name}) | {value:.3g} | {' | '.join(shown)} |")
-    if found:
-        yield from ("", "## Goals", "", "| what | measured | first version | design |", "|---|--:|--:|--:|", *found)
+def _curve_lines(curves: dict[str, Row]) -> Iterator[str]:
+    if curves:
+        yield from ("", "## scale")
+    for name, row in curves.items():
+        yield from ("", f"{row.title} ({name}):", "")
+        yield f"| {row.curve} | {' | '.join(line.contestant for line in row.lines)} |"
+        yield f"|---|{'--:|' * len(row.lines)}"
+        yield f"| median | {' | '.join(_ns(line.median) for line in row.lines)} |"
+        yield f"| fastest | {' | '.join(_ns(line.fastest) for line in row.lines)} |"
 
 
-def _met(value: float, goal: float, contestant: str | None) -> str:
-    return "met" if (value >= goal if contestant else value <= goal) else "**missed**"
+def _memory_lines(results: Results) -> Iterator[str]:
+    if not results.facts:
+        return
+    yield from ("", "## memory", "", f"{results.titles['memory']}.", "")
+    yield "| symbols x bars | rows | reserved | resident | reserved / rows | resident / rows | per bar | per symbol |"
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|"
+    for case, facts in results.facts.items():
+        rows, reserved, resident = (facts.get(name) for name in ("rows", "reserved", "resident"))
+        bars = facts["symbols"] * facts["bars"]
+        shares = [f"{part / rows:.2f}x" if rows and part is not None else "-" for part in (reserved, resident)]
+        sizes = [f"{part / 1e6:.1f} MB" if part is not None else "-" for part in (rows, reserved, resident)]
+        each = f"{facts['resident'] / bars:.0f} B | {facts['resident'] / facts['symbols'] / 1e3:.1f} kB"
+        yield f"| {case} | {' | '.join(sizes + shares)} | {each} |"
 
 
 def _ns(ns: float) -> str:
@@ -259,16 +204,18 @@ def _ratio(ratio: float) -> str:
     return f"{ratio:,.0f}x" if ratio >= 99.5 else f"{_digits(ratio)}x"
 
 
-def ratio_table(rows: dict[str, Row]) -> str:
-    """The short table for the README: all contestants of all rows by their ratio, those that win in bold."""
-    lines = ["| what, per item | sessiondata | others, as a multiple of it (bold: faster than sessiondata) |"]
+def readme_table(results: Results) -> str:
+    """For the README: the targets, and all contestants of all rows by their ratio, those that win in bold."""
+    lines = [*_target_lines(results), ""]
+    lines += ["| what, per item | sessiondata | others, as a multiple of it (bold: faster than sessiondata) |"]
     lines.append("|---|--:|---|")
-    for row in rows.values():
+    for row in results.rows.values():
         ours = row.line(OURS)
         others = [line for line in row.lines if line.contestant != OURS and not line.yardstick]
         texts = [f"{line.contestant} {_ratio(line.ratio)}" for line in others]
         shown = [f"**{text}**" if line.loses else text for text, line in zip(texts, others, strict=True)]
-        lines.append(f"| {row.title} | {_ns(ours.median) if ours else '-'} | {'; '.join(shown)} |")
+        if shown:
+            lines.append(f"| {row.title} | {_ns(ours.median) if ours else '-'} | {'; '.join(shown)} |")
     facts = machine()
     lines += ["", f"{facts['CPU']}, {facts['cores']} cores; {facts['Python']}; {facts['libraries']}."]
     return "\n".join(lines)
@@ -291,32 +238,36 @@ def update_readme(path: Path, table: str) -> None:
     path.write_text(f"{before}{START}\n{table}\n{STOP}{after}", encoding="utf-8")
 
 
-def write_results(folder: Path, text: str, record: dict[str, Any], rows: dict[str, Row]) -> None:
+def write_results(folder: Path, text: str, results: Results) -> None:
     """report.md and report.json, the latter with all rounds."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.md").write_text(text, encoding="utf-8")
-    shown = {
-        name: {
-            "title": row.title,
-            "contestants": {
-                line.contestant: {
-                    "items": line.items,
-                    "median_ns": round(line.median, 3),
-                    "fastest_ns": round(line.fastest, 3),
-                    "ratio": _rounded(line.ratio),
-                    "fastest_ratio": _rounded(line.fastest_ratio),
-                    "yardstick": line.yardstick,
-                    "note": line.note,
-                    "rounds_ns": [round(run, 3) for run in line.runs],
-                }
-                for line in row.lines
-            },
-        }
-        for name, row in rows.items()
+    document = {
+        "machine": machine(),
+        "targets": [asdict(verdict) for verdict in verdicts(results)],
+        "rows": {name: _row_document(row) for name, row in (results.rows | results.curves).items()},
+        "latency_ns": {name: asdict(found) for name, found in results.latency.items()},
+        "memory_bytes": results.facts,
+        "left_out": results.left_out,
     }
-    document = {"machine": machine(), "rows": shown, "latency_ns": read_latency(record)[1]}
-    document["left_out"] = record.get("skipped", {})
     (folder / "report.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _row_document(row: Row) -> dict[str, Any]:
+    contestants = {
+        line.contestant: {
+            "items": line.items,
+            "median_ns": round(line.median, 3),
+            "fastest_ns": round(line.fastest, 3),
+            "ratio": _rounded(line.ratio),
+            "fastest_ratio": _rounded(line.fastest_ratio),
+            "yardstick": line.yardstick,
+            "note": line.note,
+            "rounds_ns": [round(run, 3) for run in line.runs],
+        }
+        for line in row.lines
+    }
+    return {"title": row.title, "contestants": contestants}
 
 
 def _rounded(ratio: float) -> float | None:
@@ -377,16 +328,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     record = run_benchmarks(options.quick, options.select, options.passes or (1 if options.quick else 3))
     if not record["benchmarks"]:
         _usage(f"no benchmark is selected by {options.select!r}")
-    rows = read_rows(record)
-    text = markdown(record, rows, options.quick)
+    results = read(record)
+    text = markdown(results, options.quick)
     print(text, end="")
     if options.out:
-        write_results(options.out, text, record, rows)
+        write_results(options.out, text, results)
     if options.update_readme:
-        update_readme(options.update_readme, ratio_table(rows))
+        update_readme(options.update_readme, readme_table(results))
     # Rows on real data have no floors, so their absence excuses nothing; a library's does.
-    peers_absent = any(reason.endswith("is not installed") for reason in record["skipped"])
-    below = check_floors(rows, floors, absent_ok=peers_absent or bool(options.select))
+    peers_absent = any(" is not installed" in reason for reason in results.left_out)
+    below = check_floors(results.rows, floors, absent_ok=peers_absent or bool(options.select))
     for fault in below:
         print(f"below its floor: {fault}", file=sys.stderr)
     return BELOW if below else 0

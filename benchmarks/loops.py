@@ -1,0 +1,26 @@
+"""The loops that calls are timed in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+__all__ = ["bare_loop", "clocked", "feed"]
+
+
+def feed(call: Callable[..., Any], rows: Iterable[tuple[Any, ...]]) -> None:
+    for ts, o, h, low, c, v in rows:
+        call(ts, o, h, low, c, v)
+
+
+def bare_loop(rows: Iterable[tuple[Any, ...]]) -> None:
+    """What is taken off: the same loop, which unpacks the same rows."""
+    for ts, o, h, low, c, v in rows:  # noqa: B007
+        pass
+
+
+def clocked(run: Callable[..., Any], *arguments: Any) -> float:
+    begun = time.perf_counter()
+    run(*arguments)
+    return time.perf_counter() - begun

@@ -1,0 +1,128 @@
+"""What was promised, held against what a run has measured.
+
+A target is shown with a verdict and never enforced: times are of the machine they were promised on. What is enforced
+are the floors (floors.toml) and the instruction counts (instructions.toml).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from benchmarks.results import OURS, Results
+
+__all__ = ["Verdict", "verdicts"]
+
+#: Two readings of one quantity: of the medians, and of the fastest rounds; None where it was not measured.
+Reading = tuple[float, float] | None
+
+
+@dataclass
+class Verdict:
+    what: str
+    target: str
+    measured: str
+    fastest: str
+    verdict: str
+
+
+@dataclass
+class Target:
+    what: str
+    limit: float
+    unit: str  # "ns" or "x"
+    read: Callable[[Results], Reading]
+    at_least: bool = False
+
+    def judge(self, results: Results) -> Verdict:
+        reading = self.read(results)
+        sign = ">=" if self.at_least else "<="
+        target = f"{sign} {self.limit:g}{self._unit}"
+        if reading is None:
+            return Verdict(self.what, target, "-", "-", "not measured")
+        met, best_met = (value >= self.limit if self.at_least else value <= self.limit for value in reading)
+        word = "met" if met else "met by the fastest rounds only" if best_met else "**missed**"
+        return Verdict(self.what, target, *(f"{value:.3g}{self._unit}" for value in reading), word)
+
+    @property
+    def _unit(self) -> str:
+        return " ns" if self.unit == "ns" else "x"
+
+
+def _time(row: str, contestant: str = OURS) -> Callable[[Results], Reading]:
+    def read(results: Results) -> Reading:
+        found = (results.rows | results.curves).get(row)
+        line = found.line(contestant) if found else None
+        return (line.median, line.fastest) if line else None
+
+    return read
+
+
+def _ratio(row: str, contestant: str, *, inverse: bool = False) -> Callable[[Results], Reading]:
+    """Contestant over ours; inverse: ours over it."""
+
+    def read(results: Results) -> Reading:
+        line = results.rows[row].line(contestant) if row in results.rows else None
+        if line is None or not line.ratio > 0:
+            return None
+        return (1 / line.ratio, 1 / line.fastest_ratio) if inverse else (line.ratio, line.fastest_ratio)
+
+    return read
+
+
+def _tail(contestant: str, *, typical: bool) -> Callable[[Results], Reading]:
+    """p99.99 over p50, the clock taken off both."""
+
+    def read(results: Results) -> Reading:
+        found = results.latency.get(contestant)
+        if found is None:
+            return None
+        points = found.typical if typical else found.points
+        value = points["p99.99"] / points["p50"] if points["p50"] > 0 else float("nan")
+        return value, value
+
+    return read
+
+
+def _bytes(case: str, name: str) -> Callable[[Results], Reading]:
+    """Bytes reserved or resident over those of the rows held."""
+
+    def read(results: Results) -> Reading:
+        facts = results.facts.get(case)
+        return None if facts is None else (facts[name] / facts["rows"],) * 2
+
+    return read
+
+
+TARGETS = (
+    Target("`append`, a bar of 390", 60, "ns", _time("append/minutes")),
+    Target("`append`, a bar of 23,400", 60, "ns", _time("append/seconds")),
+    Target("`append`, p99.99 over the median", 5, "x", _tail(OURS, typical=False)),
+    Target("the same of each call's median over the sessions", 5, "x", _tail(OURS, typical=True)),
+    Target("`extend`, a bar of 23,400", 7, "ns", _time("extend/seconds")),
+    Target("`extend`, a bar of 390", 7, "ns", _time("extend/minutes")),
+    Target("a bar from an `@njit` loop", 15, "ns", _time("jit/append")),
+    Target("`append_slice`, a bar of 10,000 symbols", 100, "ns", _time("scale/append_slice", "10,000")),
+    Target("gap scan over `np.sum`", 1.3, "x", _ratio("gaps/seconds", "np.sum of the times", inverse=True)),
+    Target("the same, with holes", 1.3, "x", _ratio("gaps/seconds-holes", "np.sum of the times", inverse=True)),
+    Target("export, 50 symbols: orjson of ready rows", 7, "x", _ratio("export/50-symbols", "orjson, rows ready"), True),
+    Target("export, seconds: orjson of ready rows", 7, "x", _ratio("export/seconds", "orjson, rows ready"), True),
+    Target(
+        "export, 50 symbols: rows built, then orjson", 35, "x",
+        _ratio("export/50-symbols", "orjson, rows built from columns"), True,
+    ),
+    Target(
+        "export, seconds: rows built, then orjson", 35, "x",
+        _ratio("export/seconds", "orjson, rows built from columns"), True,
+    ),
+    Target("delta after one bar, per symbol of 10,000", 500, "ns", _time("delta/10000-symbols")),
+    Target("reserved over rows, a symbol of 23,400", 1.3, "x", _bytes("sessiondata, 1 x 23,400 bars", "reserved")),
+    Target("reserved over rows, 1,000 of 390", 1.3, "x", _bytes("sessiondata, 1,000 x 390 bars", "reserved")),
+    Target("resident over rows, 1,000 of 390", 1.3, "x", _bytes("sessiondata, 1,000 x 390 bars", "resident")),
+    Target("`import sessiondata` over `import numpy`", 1.3, "x", _ratio("import", "import numpy", inverse=True)),
+)  # fmt: skip
+
+
+def verdicts(results: Results) -> Iterator[Verdict]:
+    for target in TARGETS:
+        yield target.judge(results)
