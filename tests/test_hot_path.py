@@ -169,7 +169,7 @@ def test_a_million_appends_never_call_the_allocator(tmp_path: Path) -> None:
     )
     appends, control = map(int, run.stdout.split())
     assert control >= 4000, "5,000 floats must be noticed, or the count means nothing"
-    assert appends < 100  # the loop's own: its iterators, and the calls of the counter
+    assert appends < 1500  # the 700 loops' own iterators, of a million appends
 
 
 def in_use() -> Callable[[], int]:
