@@ -25,6 +25,7 @@ def imported_by(statement: str) -> set[str]:
 
 FEATURES = {
     "exchange_calendars",
+    "llvmlite",
     "numba",
     "orjson",
     "pandas",

@@ -23,6 +23,8 @@ cdef enum:
     ERR_TS_ORDER = -203
     ERR_TS_REPEATED = -204
     ERR_MEMORY = -205
+    ERR_NO_SYMBOL = -206
+    ERR_NO_SERIES = -207
 
     # The errors that on_bad="skip" counts, in the order of their counters: -101 .. -105, -201
     N_REASONS = 6

@@ -28,6 +28,8 @@ _RULES = {
     ERR_NO_SESSION: ("ERR_NO_SESSION", "no session has been started", ("ts_ns",)),
     ERR_TS_ORDER: ("ERR_TS_ORDER", "timestamps must not decrease", ("ts_ns",)),
     ERR_TS_REPEATED: ("ERR_TS_REPEATED", "timestamps must strictly increase", ("ts_ns",)),
+    ERR_NO_SYMBOL: ("ERR_NO_SYMBOL", "the handle is of no symbol, or of one that is gone", ()),
+    ERR_NO_SERIES: ("ERR_NO_SERIES", "the symbol holds no such series, or a series no such column", ()),
 }
 
 

@@ -22,6 +22,7 @@ cdef class SymbolCore:
     cdef readonly Grid grid             # None before a session
     cdef readonly StoreClock clock
     cdef readonly bint close_label      # appended timestamps are the ends of bars
+    cdef int64_t _handle                # 0 until somebody asks for it
     cdef int64_t _capacity              # rows asked for; 0: one session
     cdef bint _is_plain                 # there is a session, and appended timestamps are the starts of bars
     cdef object _need_session           # called with ts_ns by the first bar of a store without a session

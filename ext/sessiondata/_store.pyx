@@ -21,19 +21,18 @@ from sessiondata.times import to_ns
 
 from sessiondata._aggregate cimport Level
 from sessiondata._gaps cimport gaps_count, gaps_list, gaps_present
-from sessiondata._grid cimport (
-    GridData, Region, expected_at, find_region, ordinal_start, slot_start_in,
-)
+from sessiondata._grid cimport expected_at, ordinal_start
 from sessiondata._layout cimport lay_out, series_gaps, series_ring
 from sessiondata._ring cimport Bar, ring_find, ring_oldest, ring_read
 from sessiondata._status cimport (
     CORRECTED, ERR_NO_SESSION, ERR_TS_RANGE, N_REASONS, STORED, Offence, raise_status, reason_index,
 )
 from sessiondata._symbol cimport (
-    check_bar, check_rows, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_reserve, symbol_settle,
+    check_bar, check_rows, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_open_label, symbol_reserve,
+    symbol_settle,
     symbol_start,
 )
-from sessiondata._time cimport NAT
+from sessiondata.capi cimport handle_give_back, handle_take
 
 from sessiondata._status import REASONS
 
@@ -147,6 +146,16 @@ cdef class SymbolCore:
         self.symbol.grid = NULL
         self.symbol.newest_stop = INT64_MIN
 
+    def __dealloc__(self):
+        handle_give_back(self._handle)
+
+    @property
+    def handle(self):
+        """What compiled code calls this symbol (see capi.pxd); the same for as long as the symbol lives."""
+        if self._handle == 0:
+            self._handle = handle_take(&self.symbol, self.steps_ns, self.close_label)
+        return self._handle
+
     # --- memory ---
 
     def start(self, Grid grid not None):
@@ -190,6 +199,11 @@ cdef class SymbolCore:
         if k > 0:
             symbol_settle(&self.symbol, <int32_t>k - 1)
         return series_gaps(&self.symbol, k)
+
+    @property
+    def memory(self):
+        """Object that keeps the memory of the session alive, for views made by compiled code; None before one."""
+        return self._memory
 
     def columns(self, Py_ssize_t k):
         """Arrays (ts, open, high, low, close, volume, n_base or None) over the whole ring of series `k`.
@@ -398,20 +412,7 @@ cdef class SymbolCore:
         return changed
 
     cdef void _open_label(self, int64_t* ts) noexcept nogil:
-        """Turn the end of a bar into its start. The end of a segment may close a slot shorter than the interval."""
-        cdef const Region* region
-        cdef const GridData* grid = self.symbol.grid
-        cdef int64_t end = ts[0], step = self.symbol.step_ns
-        if end == NAT:
-            return
-        if end < INT64_MIN + step:
-            ts[0] = INT64_MAX  # breaks ERR_TS_RANGE, as it should
-            return
-        ts[0] = end - step
-        if grid.span_start < end <= grid.span_stop:
-            region = find_region(grid, end - 1)
-            if region.regular and end == region.stop:
-                ts[0] = slot_start_in(region, step, end - 1)
+        symbol_open_label(&self.symbol, ts)
 
     cdef int _refuse(self, int status, row, ts, open, high, low, close, volume) except -1:
         raise_status(Offence(status, self.name, row, ts, open, high, low, close, volume))

@@ -119,4 +119,5 @@ cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* o
                         int* out_status, bint* out_in_order) noexcept nogil
 cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open, const double* high,
                            const double* low, const double* close, const double* volume, int64_t n) noexcept nogil
+cdef void symbol_open_label(const Symbol* symbol, int64_t* ts) noexcept nogil
 cdef bint symbol_check(const Symbol* symbol) noexcept nogil

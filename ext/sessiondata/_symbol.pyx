@@ -389,6 +389,23 @@ cdef void _extend_region(Symbol* symbol, const Region* region, const int64_t* ts
         changed[i] = before if is_new[i] else before - 1
 
 
+cdef void symbol_open_label(const Symbol* symbol, int64_t* ts) noexcept nogil:
+    """Turn the end of a bar into its start. The end of a segment may close a slot shorter than the interval."""
+    cdef const Region* region
+    cdef const GridData* grid = symbol.grid
+    cdef int64_t end = ts[0], step = symbol.step_ns
+    if end == NAT:
+        return
+    if end < INT64_MIN + step:
+        ts[0] = INT64_MAX  # breaks ERR_TS_RANGE, as it should
+        return
+    ts[0] = end - step
+    if grid.span_start < end <= grid.span_stop:
+        region = find_region(grid, end - 1)
+        if region.regular and end == region.stop:
+            ts[0] = slot_start_in(region, step, end - 1)
+
+
 cdef bint symbol_check(const Symbol* symbol) noexcept nogil:
     """True if all invariants of settled levels hold; O(rows), for tests."""
     cdef int32_t i

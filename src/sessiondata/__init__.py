@@ -6,6 +6,8 @@ queries are views, exports are bytes. Start with `SessionData`.
 
 from __future__ import annotations
 
+from pathlib import Path as _Path
+
 from sessiondata.calendars import SessionCalendar, SessionGrid, calendar
 from sessiondata.errors import (
     BarError,
@@ -25,6 +27,18 @@ from sessiondata.session import SessionData
 from sessiondata.symbol import SymbolSessionData
 
 __version__ = "0.1.0"
+
+
+def get_include() -> str:
+    """Folder for Cython's include path: ``cythonize(..., include_path=[sessiondata.get_include()])``.
+
+    There ``from sessiondata.capi cimport sd_append`` finds its declarations. C headers are not needed.
+    """
+    package = _Path(__file__).parent
+    if (package / "capi.pxd").is_file():
+        return str(package.parent)
+    return str(package.parents[1] / "ext")  # used in place, where the declarations stand beside the sources
+
 
 __all__ = [
     "Bar",
@@ -50,5 +64,6 @@ __all__ = [
     "aggregate",
     "calendar",
     "find_gaps",
+    "get_include",
     "quality",
 ]

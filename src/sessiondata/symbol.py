@@ -91,6 +91,15 @@ class SymbolSessionData:
         return self._core.intervals
 
     @property
+    def handle(self) -> int:
+        """What compiled code outside the package calls this symbol: numba functions, C functions of ``capi.pxd``.
+
+        The same for as long as the symbol lives, and never that of another one: calls with the handle of a symbol that
+        is gone, or has no session, return an error.
+        """
+        return self._core.handle
+
+    @property
     def _zone(self) -> tzinfo:
         return self._data._zone
 
