@@ -26,7 +26,9 @@ import numpy as np
 
 from sessiondata._gaps cimport gaps_init, gaps_max_ranges, gaps_move
 from sessiondata._grid cimport Grid, find_region
-from sessiondata._ring cimport ring_bytes, ring_find, ring_init, ring_insert, ring_move, ring_read, ring_replace
+from sessiondata._ring cimport (
+    ring_bytes, ring_find, ring_init, ring_insert, ring_move, ring_push, ring_read, ring_replace,
+)
 from sessiondata._status cimport ERR_NAT, ERR_TS_REPEATED, Offence, raise_status
 from sessiondata._time cimport NAT
 
@@ -104,6 +106,34 @@ cdef inline int32_t _n_base(const Columns* rows, int64_t i, const Region* region
     return 1 if all_aligned else is_aligned(region, base_ns, rows.ts[i])
 
 
+cdef inline bint _is_whole_slot(const Level* level, const Region* region, const Columns* rows, int64_t i, int64_t n,
+                                int64_t whole) noexcept nogil:
+    """Whether rows i .. i + whole - 1, each on a regular base slot, are all that the slot after the newest can have."""
+    cdef int64_t start = level.slot_stop
+    return (rows.ts[i] == start and level.region == region and i + whole <= n and start + level.step_ns <= region.stop
+            and rows.ts[i + whole - 1] == start + level.step_ns - level.base_ns)
+
+
+cdef inline void _push_whole_slot(Level* level, const Columns* rows, int64_t i, int64_t whole) noexcept nogil:
+    """Fold a whole slot of base rows into a new row: the common case of a block, without a question per row."""
+    cdef Bar* bar = &level.bar
+    cdef double high = rows.high[i], low = rows.low[i], volume = rows.volume[i]
+    cdef int64_t last = i + whole - 1, j
+    for j in range(i + 1, last):
+        high = rows.high[j] if rows.high[j] > high else high
+        low = rows.low[j] if rows.low[j] < low else low
+        volume += rows.volume[j]
+    bar.ts, bar.open, bar.close = level.slot_stop, rows.open[i], rows.close[last]
+    bar.high = rows.high[last] if rows.high[last] > high else high
+    bar.low = rows.low[last] if rows.low[last] < low else low
+    bar.volume, level.closed_volume = volume + rows.volume[last], volume
+    bar.n_base, level.closed_base = <int32_t>whole, <int32_t>whole - 1
+    level.slot_stop += level.step_ns
+    ring_push(&level.ring, bar)
+    level.gaps.frontier += 1
+    level.gaps.n_present += 1
+
+
 cdef bint level_extend(Level* level, const GridData* grid, const Region* region, const Columns* rows, int64_t n,
                        bint first_is_new, bint all_aligned) noexcept nogil:
     """Take `n` newest parent rows, all in `region`, in time order.
@@ -114,9 +144,15 @@ cdef bint level_extend(Level* level, const GridData* grid, const Region* region,
     cdef double high, low, volume, closed_volume
     cdef int32_t n_base, closed_base
     cdef bint first_opened = rows.ts[0] >= level.slot_stop
+    # Base rows of a whole slot; 0 where that cannot be told from the ends of the slot.
+    cdef int64_t whole = level.step_ns // level.base_ns if rows.n_base == NULL and all_aligned else 0
     cdef Bar row
     while i < n:
         if rows.ts[i] >= level.slot_stop:
+            if whole > 1 and _is_whole_slot(level, region, rows, i, n, whole):
+                _push_whole_slot(level, rows, i, whole)
+                i += whole
+                continue
             row = Bar(rows.ts[i], rows.open[i], rows.high[i], rows.low[i], rows.close[i], rows.volume[i],
                       _n_base(rows, i, region, level.base_ns, all_aligned))
             level_open(level, grid, region, &row)

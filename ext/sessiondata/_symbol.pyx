@@ -30,6 +30,10 @@ from sessiondata._status cimport (
 from sessiondata._time cimport NAT
 
 
+cdef enum:
+    PIECE = 1024          # rows that an extend folds and copies at once: 48 KiB
+
+
 cdef extern from *:
     """
     #include <cstdint>
@@ -104,9 +108,11 @@ cdef int symbol_append_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     cdef int status
     if bar.ts <= symbol.last_ts or bar.ts >= symbol.grid.span_stop:
         return _append_out_of_turn(symbol, bar)
-    status = symbol_reserve(symbol, &bar.ts, 1, 1)
-    if status:
-        return status
+    if symbol.make_room != NULL and (bar.ts != symbol.next_slot_ts or bar.ts >= symbol.region.stop
+                                     or symbol.base.next_seq == symbol.base.room):
+        status = symbol_reserve(symbol, &bar.ts, 1, 1)
+        if status:
+            return status
     _place_newest(symbol, bar)
     region = symbol.region
     ring_push(&symbol.base, bar)
@@ -241,26 +247,14 @@ cdef void _insert(Symbol* symbol, const Region* region, int64_t seq, const Bar* 
         symbol.counters.off_grid += 1
 
 
-cdef inline uint64_t _suspicion(uint64_t open, uint64_t high, uint64_t low, uint64_t close, uint64_t volume,
-                                uint64_t spread, uint64_t ts, uint64_t span_start, uint64_t span_stop) noexcept nogil:
-    """A word whose top bit is set if a row may break a rule, from the bits of its doubles.
-
-    Adding one to an exponent of all ones (infinity, NaN) carries into the sign. A spread or volume of -0.0, and a row
-    before the span, are suspicious without being wrong. Only additions, ANDs and ORs: SSE2, which every x86-64 has,
-    can do these on 64 bits, but no comparison."""
-    cdef uint64_t exponent = 0x7FF0000000000000, one = 0x0010000000000000
-    return (((open & exponent) + one) | ((high & exponent) + one) | ((low & exponent) + one)
-            | ((close & exponent) + one) | ((volume & exponent) + one)
-            | spread | volume | (span_stop - 1 - ts) | (ts - span_start))
-
-
 cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* open, const double* high,
                         const double* low, const double* close, const double* volume, int64_t n,
                         int* out_status, bint* out_in_order) noexcept nogil:
     """First row that breaks a rule (out_status says which), or -1; and whether the rows are newer than all and
     ascending."""
     cdef int64_t i = 0, j, stop
-    cdef uint64_t suspicion, disorder = 0
+    cdef uint64_t not_zero, negative, disorder = 0
+    cdef double total
     cdef uint64_t span_start = <uint64_t>symbol.grid.span_start, span_stop = <uint64_t>symbol.grid.span_stop
     cdef bint in_order = n == 0 or ts[0] > symbol.last_ts
     cdef Bar bar
@@ -268,14 +262,17 @@ cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* o
     while i < n:
         stop = i + 256 if i + 256 < n else n
         # Whole blocks without a branch, so that the compiler uses vectors; a suspicious block is looked at row by row.
-        suspicion = 0
+        # Suspicious without being wrong are a spread or volume of -0.0, sums beyond float64, and rows before the span.
+        # Only additions and ORs: SSE2, which every x86-64 has, can do these on 64 bits, but no comparison.
+        not_zero = negative = 0
         for j in range(i, stop):
-            suspicion |= _suspicion(double_bits(open[j]), double_bits(high[j]), double_bits(low[j]),
-                                    double_bits(close[j]), double_bits(volume[j]), double_bits(high[j] - low[j]),
-                                    <uint64_t>ts[j], span_start, span_stop)
+            total = open[j] + high[j] + low[j] + close[j] + volume[j]
+            not_zero |= double_bits(total - total)  # NaN if one of them is NaN or infinite, else 0.0
+            negative |= (double_bits(high[j] - low[j]) | double_bits(volume[j]) | (span_stop - 1 - <uint64_t>ts[j])
+                         | (<uint64_t>ts[j] - span_start))
         for j in range(i + (i == 0), stop):
             disorder |= <uint64_t>ts[j] - <uint64_t>ts[j - 1] - 1
-        if suspicion >> 63:
+        if not_zero or negative >> 63:
             for j in range(i, stop):
                 if j > 0 and ts[j] <= ts[j - 1]:
                     disorder = <uint64_t>1 << 63  # the difference of a time far before the span may have wrapped
@@ -343,13 +340,13 @@ cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open
             region += 1
         if region != symbol.region:
             symbol.region, symbol.next_slot_ts = region, INT64_MAX
-        count = _first_at_or_after(ts + i, n - i, region.stop)
+        # In pieces, so that the copy finds the rows where folding them has just put them: in a near cache.
+        count = _first_at_or_after(ts + i, n - i if n - i < PIECE else PIECE, region.stop)
         _extend_region(symbol, region, ts + i, open + i, high + i, low + i, close + i, volume + i, count)
+        ring_extend(&symbol.base, ts + i, open + i, high + i, low + i, close + i, volume + i, count)
         i += count
         symbol.newest_ts[region.regular] = ts[i - 1]
     if n > skipped:
-        ring_extend(&symbol.base, ts + skipped, open + skipped, high + skipped, low + skipped, close + skipped,
-                    volume + skipped, n - skipped)
         symbol.last_ts = ts[n - 1]
         before = symbol.last_ts + symbol.step_ns
         symbol.newest_stop = before if before < symbol.region.stop else symbol.region.stop
