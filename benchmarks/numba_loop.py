@@ -115,12 +115,12 @@ def extend(ints, floats, ts, o, h, low, c, v):
     if not good or m == 0:
         return 0
     slots, most = ints[BASE_ROOM], ints[ROOM]
-    ints[TIMES + n : TIMES + n + m] = ts
-    floats[n : n + m] = o
-    floats[slots + n : slots + n + m] = h
-    floats[2 * slots + n : 2 * slots + n + m] = low
-    floats[3 * slots + n : 3 * slots + n + m] = c
-    floats[4 * slots + n : 4 * slots + n + m] = v
+    _copy(ts, ints, TIMES + n)
+    _copy(o, floats, n)
+    _copy(h, floats, slots + n)
+    _copy(low, floats, 2 * slots + n)
+    _copy(c, floats, 3 * slots + n)
+    _copy(v, floats, 4 * slots + n)
     step = ints[STEP]
     # Gaps only where the batch is not one unbroken run, which its ends tell: times ascend on a grid.
     if ts[0] == ints[NEXT] and ts[m - 1] - ts[0] == (m - 1) * step:
@@ -143,6 +143,12 @@ def extend(ints, floats, ts, o, h, low, c, v):
         first, rows = _fold(ints, floats, k, first, rows, parent_ts, parent, room)
         parent_ts, parent, room = TIMES + slots + k * most, 5 * (slots + k * most), most
     return m
+
+
+@numba.njit(cache=True)
+def _copy(column, target, at):
+    for i in range(len(column)):  # becomes a memcpy; assigning a slice takes seconds to compile
+        target[at + i] = column[i]
 
 
 @numba.njit(cache=True)
