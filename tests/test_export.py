@@ -218,6 +218,39 @@ def test_awkward_doubles_as_prices() -> None:
     assert [repr(row[1]) for row in rows] == [repr(x) for x in DOUBLES]
 
 
+@pytest.mark.parametrize("share", [0.0, 0.002, 0.02, 0.5])
+def test_a_price_or_volume_that_is_not_like_the_others_of_its_block(share: float) -> None:
+    """Rows are written in blocks; one that is no hundredth sends its block, and no other one, another way."""
+    rng = np.random.default_rng(int(share * 1000))
+    ts = np.arange(390) * MINUTE + OPEN
+    odd = np.array([1 / 3, 1e-7, -2.5, -0.0, 0.0, 1e16, 12_345_678.25, 10_737_418.24, 99.999, 1000.01, 5e-324])
+    for _ in range(20):
+        prices = rng.integers(1, 10 ** rng.integers(2, 8), (4, 390)) / 100
+        prices = np.where(rng.random((4, 390)) < share, rng.choice(odd, (4, 390)), prices)
+        volume = rng.integers(0, 10 ** rng.integers(1, 10), 390).astype(np.float64)
+        volume = np.where(rng.random(390) < share, rng.choice([0.5, 2.0**30, 2.0**53, 2.0**54, 1e-9], 390), volume)
+        data = new_store()
+        data.register_symbol("SPY").extend(ts, prices[0], prices.max(0), prices.min(0), prices[3], volume)
+        same(data)
+
+
+def test_documents_of_any_size_after_one_another_and_bytes_that_stay_as_they_are() -> None:
+    # The size of the last document is the guess for the next one: too large, too small, right.
+    stores = []
+    for n in (0, 1, 390, 3):
+        stores.append(new_store())
+        for i in range(n):
+            ts = np.arange(i % 390 + 1) * MINUTE + OPEN
+            stores[-1].register_symbol(f"S{i}").extend(ts, *(np.full(len(ts), x) for x in BAR))
+    documents = [data.to_json() for data in [*stores, *stores[::-1]]]
+    copies = [bytes(bytearray(document)) for document in documents]
+    assert documents[:4] == documents[:3:-1] == [orjson.dumps(data.to_dict()) for data in stores]
+    for data in stores * 3:
+        assert data.to_json()[-2:] == b"}}"
+    assert documents == copies
+    assert len({hash(document) for document in documents}) == 4
+
+
 def test_volumes_are_integers_where_they_are_and_doubles_can_count() -> None:
     data = new_store()
     spy = data.register_symbol("SPY")

@@ -4,11 +4,10 @@
 # Every writer takes the place to write to and returns the place behind its text. It checks nothing: the caller has
 # reserved the writer's *_BYTES, of which it may also scribble over those behind its text.
 
+from cpython.object cimport PyObject
 from libc.math cimport fabs, signbit
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
-
-from sessiondata._time cimport floor_div, floor_mod
 
 
 cdef extern from *:
@@ -22,7 +21,10 @@ cdef extern from *:
     struct sd_text_tables {
         std::uint32_t plain[1000];   /* "7", "42", "815": as it is written alone; its length */
         std::uint32_t padded[1000];  /* "007", "042", "815": inside a number; its length without trailing zeros */
-        std::uint32_t cents[100];    /* ".07", ".42", ".5": a fraction; its length without trailing zeros, but ".0" */
+        /* ".07,", ".42,", ".5,": a fraction and a comma; in the high half its length without trailing zeros, but ".0",
+           and without the comma. */
+        std::uint64_t cents[100];
+        std::uint64_t minutes[1440]; /* "09:30:", by minute of the day */
     };
 
     constexpr sd_text_tables sd_make_text_tables() {
@@ -34,8 +36,16 @@ cdef extern from *:
             t.plain[i] = digits >> 8 * (3 - length) | length << 24;
             t.padded[i] = digits | kept << 24;
         }
-        for (std::uint32_t i = 0; i < 100; ++i)
-            t.cents[i] = 0x30302eu + (i / 10 << 8) + (i % 10 << 16) + ((i % 10 == 0 ? 2u : 3u) << 24);
+        for (std::uint32_t i = 0; i < 100; ++i) {
+            std::uint32_t kept = i % 10 == 0 ? 2 : 3;
+            std::uint32_t digits = 0x302eu + (i / 10 << 8) + (kept == 3 ? 0x300000u + (i % 10 << 16) : 0u);
+            t.cents[i] = digits | std::uint32_t(',') << 8 * kept | std::uint64_t(kept) << 32;
+        }
+        for (std::uint32_t i = 0; i < 1440; ++i) {
+            std::uint32_t hours = (0x3030u + i / 600 + (i / 60 % 10 << 8)) | std::uint32_t(':') << 16;
+            std::uint32_t minutes = (0x3030u + i % 60 / 10 + (i % 10 << 8)) | std::uint32_t(':') << 16;
+            t.minutes[i] = hours | std::uint64_t(minutes) << 24;
+        }
         return t;
     }
     static constexpr sd_text_tables SD_TEXT = sd_make_text_tables();
@@ -48,21 +58,33 @@ cdef extern from *:
     static inline void sd_store4(char* out, std::uint32_t w) { std::memcpy(out, &w, 4); }
     static inline void sd_store8(char* out, std::uint64_t w) { std::memcpy(out, &w, 8); }
     #endif
+
+    #if defined(__GNUC__)
+    #define SD_LIKELY(x) __builtin_expect(!!(x), 1)
+    #else
+    #define SD_LIKELY(x) (x)
+    #endif
+
+    /* The bits of a double. */
+    static inline std::uint64_t sd_bits(double x) { std::uint64_t w; std::memcpy(&w, &x, 8); return w; }
     #endif
     """
     const uint32_t* PLAIN "SD_TEXT.plain"
     const uint32_t* PADDED "SD_TEXT.padded"
-    const uint32_t* CENTS "SD_TEXT.cents"
+    const uint64_t* CENTS "SD_TEXT.cents"
+    const uint64_t* MINUTES "SD_TEXT.minutes"
     void store4 "sd_store4"(char* out, uint32_t w) noexcept nogil
     void store8 "sd_store8"(char* out, uint64_t w) noexcept nogil
+    uint64_t bits_of "sd_bits"(double x) noexcept nogil
+    bint likely "SD_LIKELY"(bint x) noexcept nogil  # its branch is laid out without a jump
 
 
 cdef enum:                   # bytes to reserve for one ...
     F64_BYTES = 40           # write_f64, write_volume (the longest text has 24)
     I64_BYTES = 24           # write_i64, write_u64 (20)
-    TIME_BYTES = 24          # write_time_of_day (18)
+    CENTS_BYTES = 16         # write_cents (12)
     DATE_BYTES = 12          # write_date (10)
-    ISO_BYTES = 48           # write_iso (38)
+    TIME_BYTES = 56          # write_time (41)
     STRING_BYTES = 2         # write_string, and 6 for each byte of the text
     STRING_FACTOR = 6
 
@@ -70,9 +92,11 @@ cdef enum:                   # bytes to reserve for one ...
 # ---- the writer
 
 cdef class ByteWriter:
-    cdef char* data          # block of its own; NULL until the first reserve
+    cdef char* data          # inside of a bytes object of its own; NULL until the first reserve
     cdef Py_ssize_t size     # bytes written
     cdef Py_ssize_t capacity
+    cdef Py_ssize_t _wanted  # bytes that will probably be written
+    cdef PyObject* _bytes    # owned
     cdef int grow(self, Py_ssize_t extra) except -1
     cdef bytes take(self)
 
@@ -137,15 +161,16 @@ cdef inline char* write_f64(char* out, double x, int* hint) noexcept nogil:
     value needs more. It never changes the text, only how fast it is found.
     """
     cdef int m
-    cdef uint32_t whole, word
+    cdef uint32_t whole
+    cdef uint64_t word
     if hint[0] == 2 and 0.0 < x < 1e7:
         m = <int> (x * 100.0 + 0.5)
         if <double> m / 100.0 == x:
             whole = <uint32_t> m / 100
             word = CENTS[<uint32_t> m - whole * 100]
             out = write_u64(out, whole)
-            store4(out, word)
-            return out + (word >> 24)
+            store4(out, <uint32_t> word)
+            return out + (word >> 32)
     return write_wide_f64(out, x, hint)
 
 
@@ -159,12 +184,47 @@ cdef inline char* write_volume(char* out, double x, int* hint) noexcept nogil:
     return write_f64(out, x, hint)
 
 
+# ---- numbers, a block of a column at a time
+
+cdef inline bint scale_column(const double* x, int64_t n, double scale, uint32_t* out_m) noexcept nogil:
+    """Whether all x are m / scale with a whole 0 <= m < 2^30, and then these m. For `scale` 1 or 100.
+
+    Neither a branch nor a conversion, so that the compiler makes it vector code. Adding 1.5 * 2^52 leaves the
+    rounded product in the low bits of the sum; it may be wrong, as the division alone decides. Compared are bits,
+    as -0.0 is not written like 0.0."""
+    cdef double sum
+    cdef uint64_t m, differs = 0, high = 0
+    cdef int64_t i
+    for i in range(n):
+        sum = x[i] * scale + 6755399441055744.0
+        m = bits_of(sum) - <uint64_t> 0x4338000000000000
+        differs |= bits_of((sum - 6755399441055744.0) / scale) ^ bits_of(x[i])
+        high |= m
+        out_m[i] = <uint32_t> m
+    return (differs | high >> 30) == 0
+
+
+cdef inline char* write_cents(char* out, uint32_t m) noexcept nogil:
+    """m / 100 as a float, and a comma; for m of `scale_column`."""
+    cdef uint32_t whole = m / 100
+    cdef uint64_t word = CENTS[m - whole * 100]
+    cdef uint32_t digits
+    if likely(whole < 1000):
+        digits = PLAIN[whole]
+        store4(out, digits)
+        out += digits >> 24
+    else:
+        out = write_u64(out, whole)
+    store4(out, <uint32_t> word)
+    return out + (word >> 32) + 1
+
+
 # ---- strings
 
 cdef char* write_string(char* out, const char* text, size_t n_bytes) noexcept nogil
 
 
-# ---- times (bare: without quotes)
+# ---- times
 
 cdef inline uint64_t two_digits(uint32_t x) noexcept nogil:
     """Two characters as a word, for x < 100."""
@@ -181,21 +241,6 @@ cdef inline char* write_fraction(char* out, uint32_t ns) noexcept nogil:
     store4(out + 4, PADDED[micros - millis * 1000])
     store4(out + 7, PADDED[ns - micros * 1000])
     return out + (10 if ns != micros * 1000 else 7 if micros != millis * 1000 else 4)
-
-
-cdef inline char* write_clock(char* out, uint32_t seconds) noexcept nogil:
-    """HH:MM:SS of the seconds in a day: just the eight bytes of one word."""
-    cdef uint32_t minutes = seconds / 60, hours = minutes / 60
-    store8(out, two_digits(hours) | two_digits(minutes - hours * 60) << 24 | two_digits(seconds - minutes * 60) << 48
-           | <uint64_t> c":" << 16 | <uint64_t> c":" << 40)
-    return out + 8
-
-
-cdef inline char* write_time_of_day(char* out, int64_t ns_of_day) noexcept nogil:
-    """HH:MM:SS and its fraction if there is one, for 0 <= ns_of_day < 24 h."""
-    cdef uint64_t ns = <uint64_t> ns_of_day
-    cdef uint64_t seconds = ns / 1000000000
-    return write_fraction(write_clock(out, <uint32_t> seconds), <uint32_t> (ns - seconds * 1000000000))
 
 
 cdef inline char* write_date(char* out, int64_t days) noexcept nogil:
@@ -225,17 +270,39 @@ cdef inline char* write_date(char* out, int64_t days) noexcept nogil:
     return out + 10
 
 
-cdef inline char* write_iso(char* out, int64_t ts_ns, int64_t utc_offset_ns) noexcept nogil:
-    """ISO 8601 of a UTC time in the zone of `utc_offset_ns` (whole seconds, less than a day either way)."""
-    # Seconds before the offset is added: ts_ns + utc_offset_ns may not fit.
-    cdef int64_t seconds = floor_div(ts_ns, 1000000000)
-    cdef int64_t offset = utc_offset_ns / 1000000000
-    cdef uint32_t fraction = <uint32_t> (ts_ns - seconds * 1000000000)
-    cdef int64_t local = seconds + offset
-    cdef uint32_t away = <uint32_t> (offset if offset >= 0 else -offset)
-    out = write_date(out, floor_div(local, 86400))
-    out[0] = c"T"
-    out = write_fraction(write_clock(out + 1, <uint32_t> floor_mod(local, 86400)), fraction)
-    out[0] = c"+" if offset >= 0 else c"-"
-    write_clock(out + 1, away)
-    return out + (9 if away % 60 else 6)
+cdef struct DayText:
+    # The text of times at one UTC offset on one local day, but for the time of day.
+    uint64_t midnight_ns     # UTC time at which a clock at that offset shows 00:00. Unsigned: it may lie before int64
+    uint64_t from_ns         # since midnight, when the offset begins to hold
+    uint64_t length_ns       # for how long it does on that day; 0: no day is set
+    size_t n_before
+    size_t n_after
+    char before[16]          # `"` or `"2024-03-12T`
+    char after[16]           # `",` or `-04:00",`
+
+
+cdef void set_day(DayText* day, int64_t ts_ns, int64_t utc_offset_ns, bint with_date) noexcept nogil
+
+
+cdef inline bint day_holds(const DayText* day, int64_t ts_ns) noexcept nogil:
+    return <uint64_t> ts_ns - day.midnight_ns - day.from_ns < day.length_ns
+
+
+cdef inline char* write_time(char* out, int64_t ts_ns, const DayText* day) noexcept nogil:
+    """A time of `day` with its quotes, and a comma."""
+    cdef uint64_t ns = <uint64_t> ts_ns - day.midnight_ns
+    cdef uint64_t minutes = ns / <uint64_t> 60000000000
+    cdef uint64_t seconds = 0
+    memcpy(out, day.before, 16)
+    out += day.n_before
+    store8(out, MINUTES[minutes])
+    ns -= minutes * <uint64_t> 60000000000
+    if ns:
+        seconds = ns / 1000000000
+        ns -= seconds * 1000000000
+    store4(out + 6, PADDED[seconds] >> 8)
+    out += 8
+    if ns:
+        out = write_fraction(out, <uint32_t> ns)
+    memcpy(out, day.after, 16)
+    return out + day.n_after

@@ -2,17 +2,15 @@
 import numpy as np
 import numpy.typing as npt
 
-from sessiondata._store import SymbolCore
+from sessiondata._store import StoreClock, SymbolCore
 
 class Style:
-    def __new__(
-        cls,
-        kind: str,
-        midnight_ns: int,
-        from_ns: npt.NDArray[np.int64],
-        offset_ns: npt.NDArray[np.int64],
-    ) -> Style: ...
+    def __new__(cls, kind: str, from_ns: npt.NDArray[np.int64], offset_ns: npt.NDArray[np.int64]) -> Style: ...
 
+def latest_as_of(cores: list[SymbolCore], clock: StoreClock) -> int | None: ...
 def write_document(
-    meta: bytes, symbols: list[tuple[SymbolCore, dict[int, bytes], dict[int, float]]], style: Style
+    meta: bytes,
+    cores: list[SymbolCore],
+    pinned: dict[SymbolCore, tuple[dict[int, bytes], dict[int, float]]],
+    style: Style,
 ) -> bytes: ...

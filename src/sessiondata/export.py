@@ -25,7 +25,6 @@ TIMESTAMPS = ("time", "iso", "epoch_ms", "epoch_ns")
 
 _COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
 _SECOND_NS = 1_000_000_000
-_DAY_NS = 86_400 * _SECOND_NS
 _EXACT = 2**53  # beyond it a float64 no longer tells neighbouring integers apart
 
 
@@ -33,7 +32,7 @@ def document(data: SessionData, timestamps: str) -> dict[str, Any]:
     """The complete document as plain Python objects, in the order of its keys."""
     show = _shower(data, _resolve(data, timestamps))
     return {
-        "meta": _meta(data, timestamps),
+        "meta": _meta(data, timestamps, data._as_of_ns()),
         "symbols": {name: _symbol(symbol, show) for name, symbol in data.symbols.items()},
     }
 
@@ -48,17 +47,19 @@ def document_bytes(data: SessionData, timestamps: str) -> bytes:
         from_, offset = np.zeros(1, np.int64), np.zeros(1, np.int64)
     else:
         from_, offset = grid.offsets()
-    midnight = _midnight_ns(data) if kind == "time" else 0
     show = _shower(data, kind)
-    symbols = [
-        (
-            symbol._core,
+    symbols = data.symbols.values()
+    cores = [symbol._core for symbol in symbols]
+    pinned = {
+        symbol._core: (
             {k: b'"gaps":%b,' % _dumps(_gaps(gaps, show)) if gaps else b"" for k, gaps in symbol._pinned_gaps.items()},
             symbol._pinned_quality,
         )
-        for symbol in data.symbols.values()
-    ]
-    return _json.write_document(_dumps(_meta(data, timestamps)), symbols, _json.Style(kind, midnight, from_, offset))
+        for symbol in symbols
+        if symbol._pinned_gaps or symbol._pinned_quality
+    }
+    meta = _meta(data, timestamps, _json.latest_as_of(cores, data._clock))
+    return _json.write_document(_dumps(meta), cores, pinned, _json.Style(kind, from_, offset))
 
 
 def _dumps(small: dict[str, Any]) -> bytes:
@@ -86,15 +87,7 @@ def _resolve(data: SessionData, timestamps: str) -> str:
     return "iso" if timestamps == "time" and (data.grid is None or data.grid.needs_dates) else timestamps
 
 
-def _midnight_ns(data: SessionData) -> int:
-    assert data.grid is not None
-    # From the offset in force, which is one all day here: there are days that begin at 01:00, without a midnight.
-    start, offset = data.grid.span_start, int(data.grid.offsets()[1][0])
-    return start - (start + offset) % _DAY_NS
-
-
-def _meta(data: SessionData, timestamps: str) -> dict[str, Any]:
-    as_of = data._as_of_ns()
+def _meta(data: SessionData, timestamps: str, as_of: int | None) -> dict[str, Any]:
     show = _shower(data, "iso" if timestamps == "time" else timestamps)
     return {
         "schema": 1,
