@@ -20,7 +20,8 @@ cdef struct Level:
     int32_t closed_base   # n_base of the same
     int32_t kind          # INTRADAY, DAY, EXTENDED
     int32_t parent        # index of the parent level; -1: base rows
-    int32_t next_root     # index of the next level with parent -1; -1: none
+    int32_t child         # index of the first level whose parent this is; -1: none
+    int32_t next          # index of the next one with the same parent; -1: none
     int64_t merged_seq    # the parent row that was folded in last, by its sequence; -1: none. Not used with parent -1
     int64_t settled_seq   # sequence of the base ring when ring and tracker were last brought up to date
     const Region* region  # of the newest row; NULL while there is no row
@@ -107,8 +108,7 @@ cdef bint level_extend(Level* level, const GridData* grid, const Region* region,
 cdef void level_rebuild(Level* level, const GridData* grid, const Region* region, int64_t ts,
                         const Ring* parent) noexcept nogil
 cdef Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil
-cdef void level_hand_down(Level* levels, int32_t n_levels, int32_t i, const GridData* grid) noexcept nogil
-cdef void level_pull(Level* levels, int32_t n_levels, int32_t i, const GridData* grid) noexcept nogil
-cdef void level_settle(Level* levels, int32_t n_levels, int32_t i, const GridData* grid,
-                       int64_t base_seq) noexcept nogil
+cdef void level_hand_down(Level* levels, int32_t i, const GridData* grid) noexcept nogil
+cdef void level_pull(Level* levels, int32_t i, const GridData* grid) noexcept nogil
+cdef void level_settle(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil
 cdef void level_mark_settled(Level* levels, int32_t n_levels, int64_t base_seq) noexcept nogil

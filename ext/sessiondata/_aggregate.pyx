@@ -38,20 +38,20 @@ cdef void level_init(Level* level, int32_t kind, int32_t parent, int64_t step_ns
     memset(level, 0, sizeof(Level))
     level.kind, level.parent, level.step_ns, level.base_ns = kind, parent, step_ns, base_ns
     level.slot_stop = INT64_MIN
-    level.next_root = -1
+    level.child = level.next = -1
     level.merged_seq = -1
 
 
-cdef void level_hand_down(Level* levels, int32_t n_levels, int32_t i, const GridData* grid) noexcept nogil:
+cdef void level_hand_down(Level* levels, int32_t i, const GridData* grid) noexcept nogil:
     """The newest row of level `i` is complete: publish it and fold it into the children."""
-    cdef int32_t child
+    cdef int32_t child = levels[i].child
     level_publish(&levels[i])
-    for child in range(i + 1, n_levels):
-        if levels[child].parent == i:
-            level_pull(levels, n_levels, child, grid)
+    while child >= 0:
+        level_pull(levels, child, grid)
+        child = levels[child].next
 
 
-cdef void level_pull(Level* levels, int32_t n_levels, int32_t i, const GridData* grid) noexcept nogil:
+cdef void level_pull(Level* levels, int32_t i, const GridData* grid) noexcept nogil:
     """Fold the parent's newest row, as it stands, into level `i`: once more if it was folded before."""
     cdef Level* level = &levels[i]
     cdef const Level* parent = &levels[level.parent]
@@ -61,20 +61,19 @@ cdef void level_pull(Level* levels, int32_t n_levels, int32_t i, const GridData*
     if parent.bar.ts < level.slot_stop:
         level_merge(level, &parent.bar, seq != level.merged_seq)
     else:
-        level_hand_down(levels, n_levels, i, grid)
+        level_hand_down(levels, i, grid)
         level_open(level, grid, parent.region, &parent.bar)
     level.merged_seq = seq
 
 
-cdef void level_settle(Level* levels, int32_t n_levels, int32_t i, const GridData* grid,
-                       int64_t base_seq) noexcept nogil:
+cdef void level_settle(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil:
     """Bring ring and tracker of level `i` up to date with the base ring, which has come to `base_seq`. O(ancestors)."""
     cdef Level* level = &levels[i]
     if level.settled_seq == base_seq:
         return
     if level.parent >= 0:
-        level_settle(levels, n_levels, level.parent, grid, base_seq)
-        level_pull(levels, n_levels, i, grid)
+        level_settle(levels, level.parent, grid, base_seq)
+        level_pull(levels, i, grid)
     level_publish(level)
     level.settled_seq = base_seq
 

@@ -68,11 +68,12 @@ cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity)
     cdef Memory memory = Memory()
     if n_levels > MAX_LEVELS:
         raise ValueError(f"at most {MAX_LEVELS - 2} derived intervals")
-    symbol.levels, symbol.n_levels, symbol.root = levels, <int32_t>n_levels, -1
+    symbol.levels, symbol.n_levels = levels, <int32_t>n_levels
     symbol.blocks = &memory.newest
     symbol.make_room = NULL
-    for k in reversed(range(n_levels)):
-        _init_level(symbol, k, steps)
+    for k in range(n_levels):
+        _init_level(&levels[k], k, steps, symbol.step_ns)
+    _link_levels(symbol)
     symbol.span_rows = capacity or grid.possible_slots(steps_ns[0])
     gaps_init(&symbol.gaps, grid.table(steps_ns[0]))
     for k in range(1, n_levels + 1):
@@ -90,18 +91,30 @@ cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity)
     return memory
 
 
-cdef int _init_level(Symbol* symbol, Py_ssize_t i, list steps) except -1:
+cdef int _init_level(Level* level, Py_ssize_t i, list steps, int64_t base_ns) except -1:
     """Kind and parent of level `i`: intraday intervals in ascending order, the session bar, the extended one."""
     cdef Py_ssize_t parent = len(steps) - 1 if i >= len(steps) else i - 1
     cdef int64_t step = steps[i] if i < len(steps) else 0
     if step:
         while parent >= 0 and step % <int64_t>steps[parent]:
             parent -= 1
-    kind = INTRADAY if step else DAY if i == len(steps) else EXTENDED
-    level_init(&symbol.levels[i], kind, <int32_t>parent, step, symbol.step_ns)
-    if parent < 0 and kind != EXTENDED:
-        symbol.levels[i].next_root, symbol.root = symbol.root, <int32_t>i
+    level_init(level, INTRADAY if step else DAY if i == len(steps) else EXTENDED, <int32_t>parent, step, base_ns)
     return 0
+
+
+cdef void _link_levels(Symbol* symbol) noexcept nogil:
+    """Make the lists of children from the parents, in ascending order."""
+    cdef int32_t i
+    cdef Level* level
+    symbol.root = symbol.extended_root = -1
+    for i in range(symbol.n_levels - 1, -1, -1):
+        level = &symbol.levels[i]
+        if level.parent >= 0:
+            level.next, symbol.levels[level.parent].child = symbol.levels[level.parent].child, i
+        elif level.kind == EXTENDED:
+            symbol.extended_root = i
+        else:
+            level.next, symbol.root = symbol.root, i
 
 
 cdef int _make_room(Symbol* symbol) noexcept nogil:

@@ -8,9 +8,10 @@ from the line before. So the loop asks for the Symbol's lines a good way ahead a
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
-from sessiondata._ring cimport Bar
+from sessiondata._aggregate cimport Level
+from sessiondata._ring cimport Bar, Ring
 from sessiondata._status cimport CORRECTED, ERR_NO_SESSION, STORED
 from sessiondata._store cimport SymbolCore
 from sessiondata._symbol cimport Symbol, check_bar, symbol_append, symbol_reserve
@@ -29,29 +30,57 @@ cdef extern from *:
 
 cdef enum:
     SYMBOL_AHEAD = 24     # bars; far enough for a line to come from memory
-    COLUMNS_AHEAD = 8
+    ROWS_AHEAD = 16
+    SLOTS_AHEAD = 8
     HOT_BYTES = 320       # of a Symbol: what symbol_append reads and writes of it
 
 
-cdef inline void _prefetch_symbol(const Symbol* symbol) noexcept nogil:
+cdef inline void _prefetch(const void* start, Py_ssize_t n_bytes) noexcept nogil:
     cdef Py_ssize_t i
-    for i in range(0, HOT_BYTES, 64):
-        prefetch(<const char*>symbol + i)
+    for i in range(0, n_bytes, 64):
+        prefetch(<const char*>start + i)
+
+
+cdef inline bint _opens_slot(const Symbol* symbol) noexcept nogil:
+    """Whether the symbol's next bar, if it is the next slot's, begins a new derived bar."""
+    return symbol.next_slot_ts >= symbol.fold_stop
 
 
 cdef inline void _prefetch_rows(const Symbol* symbol) noexcept nogil:
-    """What the fields of a symbol point to, as far as the next bar needs it."""
+    """What the fields of a symbol point to, as far as its next bar needs it."""
     cdef int64_t at = symbol.base.next_seq - symbol.base.origin
+    cdef const Level* root
     if symbol.grid == NULL:
         return
+    root = &symbol.levels[symbol.root]
     prefetch(symbol.base.ts + at)
     prefetch(symbol.base.open + at)
     prefetch(symbol.base.high + at)
     prefetch(symbol.base.low + at)
     prefetch(symbol.base.close + at)
     prefetch(symbol.base.volume + at)
-    prefetch(&symbol.levels[symbol.root])
-    prefetch(<const char*>&symbol.levels[symbol.root] + 64)
+    if _opens_slot(symbol):  # the root hands its row down to the next level
+        _prefetch(root, sizeof(Level))
+        _prefetch(root + 1, 128)
+    else:
+        _prefetch(root, 128)
+
+
+cdef inline void _prefetch_slot(const Symbol* symbol) noexcept nogil:
+    """The row that the next bar begins in the first root, where it begins one."""
+    cdef const Ring* ring
+    cdef int64_t at
+    if symbol.grid == NULL or not _opens_slot(symbol):
+        return
+    ring = &symbol.levels[symbol.root].ring
+    at = ring.next_seq - ring.origin
+    prefetch(ring.ts + at)
+    prefetch(ring.open + at)
+    prefetch(ring.high + at)
+    prefetch(ring.low + at)
+    prefetch(ring.close + at)
+    prefetch(ring.volume + at)
+    prefetch(ring.n_base + at)
 
 
 cdef class Slice:
@@ -98,7 +127,7 @@ cdef class Slice:
             ts = self._open_labels(given_ts)
         for i in range(n):
             if i + SYMBOL_AHEAD < n:
-                _prefetch_symbol(symbols[i + SYMBOL_AHEAD])
+                _prefetch(symbols[i + SYMBOL_AHEAD], HOT_BYTES)
             bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
             status = check_bar(symbols[i], &bar)
             if status == 0 and symbols[i].grid == NULL:
@@ -111,9 +140,11 @@ cdef class Slice:
                 core._refuse(status, i, given_ts[i], open[i], high[i], low[i], close[i], volume[i])
         for i in range(n):
             if i + SYMBOL_AHEAD < n:
-                _prefetch_symbol(symbols[i + SYMBOL_AHEAD])
-            if i + COLUMNS_AHEAD < n:
-                _prefetch_rows(symbols[i + COLUMNS_AHEAD])
+                _prefetch(symbols[i + SYMBOL_AHEAD], HOT_BYTES)
+            if i + ROWS_AHEAD < n:
+                _prefetch_rows(symbols[i + ROWS_AHEAD])
+            if i + SLOTS_AHEAD < n:
+                _prefetch_slot(symbols[i + SLOTS_AHEAD])
             bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
             status = symbol_append(symbols[i], &bar)
             changed += STORED <= status <= CORRECTED

@@ -48,7 +48,8 @@ cdef struct Symbol:
     Clock* clock          # the store's
     Level* levels         # parents before children; the last two are the session bar and the extended one
     int32_t n_levels
-    int32_t root          # first level that regular base rows are folded into directly; the others by `next_root`
+    int32_t root          # first level that regular base rows are folded into directly; the others by `next`
+    int32_t extended_root # the level of extended rows, if it is folded straight from base rows; else -1
     int32_t bars_updated  # set on change, cleared by the reader
     const GridData* grid  # NULL before a session; memory of the Grid object that SymbolCore keeps alive
     const Region* region  # region of the newest row
@@ -93,7 +94,7 @@ cdef inline int symbol_append(Symbol* symbol, Bar* bar) noexcept nogil:
     i = symbol.root
     while i >= 0:
         level_merge(&symbol.levels[i], bar, True)
-        i = symbol.levels[i].next_root
+        i = symbol.levels[i].next
     symbol.clock.sequence += 1
     symbol.bars_updated = 1
     return STORED
@@ -102,7 +103,7 @@ cdef inline int symbol_append(Symbol* symbol, Bar* bar) noexcept nogil:
 cdef inline void symbol_settle(Symbol* symbol, int32_t level) noexcept nogil:
     """Bring ring and tracker of a level up to date. Every reader of them calls it first."""
     if symbol.levels[level].settled_seq != symbol.base.next_seq:
-        level_settle(symbol.levels, symbol.n_levels, level, symbol.grid, symbol.base.next_seq)
+        level_settle(symbol.levels, level, symbol.grid, symbol.base.next_seq)
 
 
 cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:

@@ -96,14 +96,23 @@ cdef inline void _limit_folds(Symbol* symbol) noexcept nogil:
     while i >= 0:
         if symbol.levels[i].slot_stop < stop:
             stop = symbol.levels[i].slot_stop
-        i = symbol.levels[i].next_root
+        i = symbol.levels[i].next
     symbol.fold_stop = stop
+
+
+cdef inline void _fold_newest(Symbol* symbol, int32_t i, const Bar* bar) noexcept nogil:
+    """Fold the newest base row into a root."""
+    cdef Level* level = &symbol.levels[i]
+    if bar.ts < level.slot_stop:
+        level_merge(level, bar, True)
+    else:
+        level_hand_down(symbol.levels, i, symbol.grid)
+        level_open(level, symbol.grid, symbol.region, bar)
 
 
 cdef int symbol_append_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     """Any bar (values checked) that symbol_append does not take itself."""
     cdef const Region* region
-    cdef Level* level
     cdef int32_t i
     cdef int status
     if bar.ts <= symbol.last_ts or bar.ts >= symbol.grid.span_stop:
@@ -118,15 +127,13 @@ cdef int symbol_append_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     ring_push(&symbol.base, bar)
     symbol.last_ts = symbol.newest_ts[region.regular] = bar.ts
     symbol.newest_stop = bar.ts + symbol.step_ns if bar.ts + symbol.step_ns < region.stop else region.stop
-    for i in range(symbol.n_levels):
-        level = &symbol.levels[i]
-        if level.parent >= 0 or not level_takes(level, region):
-            continue
-        if bar.ts < level.slot_stop:
-            level_merge(level, bar, True)
-        else:
-            level_hand_down(symbol.levels, symbol.n_levels, i, symbol.grid)
-            level_open(level, symbol.grid, region, bar)
+    i = symbol.root
+    while i >= 0:
+        if level_takes(&symbol.levels[i], region):
+            _fold_newest(symbol, i, bar)
+        i = symbol.levels[i].next
+    if symbol.extended_root >= 0 and not region.regular:
+        _fold_newest(symbol, symbol.extended_root, bar)
     _limit_folds(symbol)
     symbol.clock.sequence += 1
     symbol.bars_updated = 1
