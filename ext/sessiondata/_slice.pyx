@@ -8,7 +8,7 @@ from the line before. So the loop asks for the Symbol's lines a good way ahead a
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int64_t
 
 from sessiondata._aggregate cimport Level
 from sessiondata._ring cimport Bar, Ring

@@ -49,7 +49,7 @@ cdef struct Symbol:
     Level* levels         # parents before children; the last two are the session bar and the extended one
     int32_t n_levels
     int32_t root          # first level that regular base rows are folded into directly; the others by `next`
-    int32_t extended_root # the level of extended rows, if it is folded straight from base rows; else -1
+    int32_t extended_root  # the level of extended rows, if it is folded straight from base rows; else -1
     int32_t bars_updated  # set on change, cleared by the reader
     const GridData* grid  # NULL before a session; memory of the Grid object that SymbolCore keeps alive
     const Region* region  # region of the newest row
