@@ -88,6 +88,14 @@ cdef inline Ring* _ring(const Entry* entry, int64_t k) noexcept nogil:
     return series_ring(entry.symbol, k)
 
 
+cdef inline Ring* _ring_begun(const Entry* entry, int64_t k) noexcept nogil:
+    """Ring of series `k` with every row that has begun, though the newest may not have its values yet."""
+    # A level on base rows begins its rows at once; bringing it up to date for their number would cost six stores a bar.
+    if k > 0 and entry.symbol.levels[k - 1].parent >= 0:
+        symbol_settle(entry.symbol, <int32_t>k - 1)
+    return series_ring(entry.symbol, k)
+
+
 cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, double low, double close,
                        double volume) noexcept nogil:
     """Store one bar and everything it causes; returns what became of it."""
@@ -137,7 +145,7 @@ cdef int64_t sd_count(int64_t handle, int64_t k) noexcept nogil:
     cdef int64_t status = _check(entry, k)
     if status:
         return status
-    cdef Ring* ring = _ring(entry, k)
+    cdef Ring* ring = _ring_begun(entry, k)
     return ring.next_seq - ring_oldest(ring)
 
 
@@ -145,7 +153,7 @@ cdef int64_t sd_total_count(int64_t handle, int64_t k) noexcept nogil:
     """Rows ever added in this session."""
     cdef Entry* entry = _find(handle)
     cdef int64_t status = _check(entry, k)
-    return status if status else _ring(entry, k).next_seq
+    return status if status else _ring_begun(entry, k).next_seq
 
 
 cdef inline int64_t _row(const Ring* ring, int64_t i) noexcept nogil:
@@ -178,7 +186,7 @@ cdef int64_t sd_timestamp(int64_t handle, int64_t k, int64_t i) noexcept nogil:
     cdef int64_t at
     if _check(entry, k):
         return NAT
-    ring = _ring(entry, k)
+    ring = _ring_begun(entry, k)
     at = _row(ring, i)
     return NAT if at < 0 else ring.ts[at]
 
@@ -239,7 +247,7 @@ cdef int64_t sd_forming(int64_t handle, int64_t k) noexcept nogil:
     cdef int64_t status = _check(entry, k)
     if status:
         return status
-    return (_ring(entry, k).next_seq > 0 and k > 0
+    return (_ring_begun(entry, k).next_seq > 0 and k > 0
             and symbol_as_of(entry.symbol) < entry.symbol.levels[k - 1].slot_stop)
 
 
@@ -249,7 +257,7 @@ cdef int64_t _tally(int64_t handle, int64_t k, Gaps** out_gaps, int32_t* out_exp
     cdef Entry* entry = _find(handle)
     cdef int64_t status = _check(entry, k)
     if status == 0:
-        _ring(entry, k)
+        _ring_begun(entry, k)
         out_gaps[0] = series_gaps(entry.symbol, k)
         out_expected[0] = expected_at(out_gaps[0].table, symbol_as_of(entry.symbol))
     return status

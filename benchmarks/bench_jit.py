@@ -1,0 +1,147 @@
+"""A backtest in one compiled call: each bar stored, four derived intervals, gaps, quality, metrics, and the strategy.
+
+The strategy is that of `examples/ma_cross.py`, a moving-average cross on 5m bars. The contestant is the same strategy
+around the hand-written numba loop, which is compiled into it, while ours is called in another library.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks import data, ours
+
+numba = pytest.importorskip("numba", reason="numba is not installed")
+
+from examples import ma_cross  # noqa: E402
+
+from benchmarks import numba_loop  # noqa: E402
+from sessiondata import jit  # noqa: E402
+
+N_SYMBOLS = 50
+PERIODS = ma_cross.FAST, ma_cross.SLOW
+CASES = {"append": (data.minutes, N_SYMBOLS), "seconds": (data.seconds, 1)}
+each_case = pytest.mark.parametrize("case", CASES)
+
+
+def row_of(case: str) -> tuple[str, str]:
+    day, n = CASES[case][0](), CASES[case][1]
+    of = f"{n} symbols of {day.title}" if n > 1 else day.title
+    return f"jit/{case}", f"One bar in a compiled backtest, a moving-average cross on 5m bars: {of}"
+
+
+def columns_of(case: str):
+    """ts, and the other columns with a row for each symbol."""
+    day, n = CASES[case][0](), CASES[case][1]
+    ts, *columns = day.columns
+    return ts, *(np.tile(column, (n, 1)) for column in columns)
+
+
+def new_symbols(case: str):
+    """A store with the case's symbols and no bars."""
+    day, n = CASES[case][0](), CASES[case][1]
+    store, _ = ours.new_store(day)
+    symbols = [store.register_symbol(f"S{i}") for i in range(n)]
+    return symbols, np.array([symbol.handle for symbol in symbols])
+
+
+@numba.njit
+def cross(ints, floats, ts, o, h, l, c, v, fast, slow):  # noqa: E741
+    """`ma_cross.cross` on the arrays of the hand-written loop."""
+    fast_sum = slow_sum = profit = entry = 0.0
+    trades = refused = position = bars = 0
+    close = 5 * ints[numba_loop.BASE_ROOM] + 3 * ints[numba_loop.ROOM]
+    for i in range(len(ts)):
+        if not numba_loop._take(ints, floats, ts[i], o[i], h[i], l[i], c[i], v[i]):
+            refused += 1
+        if ints[numba_loop.COUNT + 1] == bars:
+            continue
+        bars += 1
+        closed = bars - 1
+        if closed == 0:
+            continue
+        price = floats[close + bars - 2]
+        fast_sum += price
+        slow_sum += price
+        if closed > fast:
+            fast_sum -= floats[close + bars - 2 - fast]
+        if closed > slow:
+            slow_sum -= floats[close + bars - 2 - slow]
+        if closed < slow:
+            continue
+        side = 1 if fast_sum * slow > slow_sum * fast else -1
+        if side != position:
+            profit += position * (price - entry)
+            position, entry = side, price
+            trades += 1
+    return trades, profit, refused
+
+
+@numba.njit
+def backtest(ints, floats, ts, o, h, l, c, v, fast, slow):  # noqa: E741
+    trades, profit, refused = np.empty(len(ints), np.int64), np.empty(len(ints)), 0
+    for s in range(len(ints)):
+        trades[s], profit[s], bad = cross(ints[s], floats[s], ts, o[s], h[s], l[s], c[s], v[s], fast, slow)
+        refused += bad
+    return trades, profit, refused
+
+
+@numba.njit
+def feed(handles, ts, o, h, l, c, v):  # noqa: E741
+    stored = 0
+    for s in range(len(handles)):
+        for i in range(len(ts)):
+            stored += jit.append(handles[s], ts[i], o[s, i], h[s, i], l[s, i], c[s, i], v[s, i]) == jit.STORED
+    return stored
+
+
+def their_arrays(case: str):
+    day, n = CASES[case][0](), CASES[case][1]
+    ints, floats = zip(*(numba_loop.new_arrays(day) for _ in range(n)), strict=True)
+    return np.array(ints), np.array(floats)
+
+
+@each_case
+def test_sessiondata(case, timed):
+    columns = columns_of(case)
+    symbols, handles = new_symbols(case)
+    trades, profit, refused = ma_cross.backtest(handles, *columns, *PERIODS)
+    assert trades[0] > 0
+    assert refused == 0
+    arrays = their_arrays(case)
+    for mine, other in zip((trades, profit, refused), backtest(*arrays, *columns, *PERIODS), strict=True):
+        assert np.array_equal(mine, other), "contestants disagree on the trades"
+    day = CASES[case][0]()
+    for symbol, *own in zip(symbols, *arrays, strict=True):
+        ours.same_bars(ours.bars_of(symbol), numba_loop.derived_bars(own))
+        tallies = {name: (symbol.bars(name).gap_count, symbol.bars(name).missing) for name in symbol.intervals}
+        assert numba_loop.missing(day, own) == tallies, "contestants disagree on what is missing"
+
+    def setup():
+        setup.kept = new_symbols(case)  # a handle does not keep its symbol alive
+        return setup.kept[1], *columns, *PERIODS
+
+    timed(*row_of(case), "sessiondata", columns[1].size, ma_cross.backtest, setup=setup)
+
+
+@each_case
+def test_bars_alone(case, timed):
+    columns = columns_of(case)
+
+    def setup():
+        setup.kept = new_symbols(case)
+        return setup.kept[1], *columns
+
+    assert feed(*setup()) == columns[1].size
+    timed(*row_of(case), "sessiondata, no strategy", columns[1].size, feed, setup=setup, yardstick=True)
+
+
+@each_case
+def test_numba(case, timed):
+    columns = columns_of(case)
+    backtest(*their_arrays(case), *columns, *PERIODS)
+    note = "counts gaps, keeps no ranges; no late bars"
+    timed(
+        *row_of(case), "numba loop, bar by bar", columns[1].size, backtest,
+        setup=lambda: (*their_arrays(case), *columns, *PERIODS), note=note,
+    )  # fmt: skip

@@ -1,0 +1,47 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""An extension of your own that calls the store without the interpreter.
+
+    bars -> sd_append -> a 5m bar has begun? -> the closed one is read -> the highest close so far
+"""
+
+from libc.stdint cimport int64_t
+
+from sessiondata.capi cimport SD_CLOSE, sd_append, sd_count, sd_missing, sd_series, sd_value
+
+cdef int64_t FIVE_MINUTES_NS = 300_000_000_000
+
+
+cdef int64_t run(int64_t handle, const int64_t* ts, const double* open, const double* high, const double* low,
+                 const double* close, const double* volume, int64_t n, double* out_best) noexcept nogil:
+    """Append n bars; the first error, or how many 5m bars have closed. out_best: the highest close of those."""
+    cdef int64_t five = sd_series(handle, FIVE_MINUTES_NS), bars, status, i, closed = 0
+    cdef double best = -1e300, price
+    if five < 0:
+        return five
+    bars = sd_count(handle, five)
+    for i in range(n):
+        status = sd_append(handle, ts[i], open[i], high[i], low[i], close[i], volume[i])
+        if status < 0:
+            return status
+        if sd_count(handle, five) > bars:
+            bars += 1
+            if bars > 1:
+                closed += 1
+                price = sd_value(handle, five, SD_CLOSE, -2)
+                best = price if price > best else best
+    out_best[0] = best
+    return closed
+
+
+def feed(int64_t handle, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
+         const double[::1] low, const double[::1] close, const double[::1] volume):
+    """Append bars of equal length; (5m bars closed, their highest close, minutes missing). Raises on a bad bar."""
+    cdef double best = 0.0
+    cdef int64_t n = ts.shape[0], closed
+    if not n == open.shape[0] == high.shape[0] == low.shape[0] == close.shape[0] == volume.shape[0] or n == 0:
+        raise ValueError("columns of equal length, and not empty")
+    with nogil:  # one thread at a time for each symbol
+        closed = run(handle, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n, &best)
+    if closed < 0:
+        raise ValueError(f"a bar was refused: status {closed}")
+    return closed, best, sd_missing(handle, 0)
