@@ -14,6 +14,7 @@ import json
 import math
 import os
 import re
+import runpy
 import subprocess
 import sys
 import threading
@@ -208,6 +209,28 @@ def test_labels_are_those_of_the_store() -> None:
     ts, *rest = minutes(7)
     assert set(feed(spy, ts + MINUTE, *rest)) == {jit.STORED}
     assert spy.bars().timestamp.tolist() == ts.tolist()
+
+
+def test_the_example_trades_as_it_would_in_python() -> None:
+    """The same function, compiled and not, on two stores; and the whole script."""
+    script = ROOT / "examples" / "ma_cross.py"
+    example = runpy.run_path(str(script))
+    o, h, l, c, v = (column[0] for column in example["walks"](1, 390))  # noqa: E741
+    results, stores = [], [store() for _ in range(2)]
+    for (_, spy), cross in zip(stores, (njit(example["cross"].py_func), example["cross"].py_func), strict=True):
+        results.append(cross(spy, minutes(390)[0], o, h, l, c, v, 4, 12))
+    assert results[0] == results[1]
+    trades, _, refused = results[0]
+    assert trades > 2
+    assert refused == 0
+    assert stores[0][1].bars("5m").close.tobytes() == stores[1][1].bars("5m").close.tobytes()
+    closes = stores[0][1].bars("5m").close[:-1]
+    averages = [np.convolve(closes, np.ones(n) / n, "valid")[-len(closes) + 11 :] for n in (4, 12)]
+    sides = np.where(averages[0] > averages[1], 1, -1)
+    assert trades == 1 + np.count_nonzero(np.diff(sides))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 4
 
 
 def test_the_clock_is_the_store_s() -> None:
@@ -673,6 +696,13 @@ def test_the_entry_point_is_the_module_s() -> None:
     point = importlib.metadata.EntryPoint("init", "sessiondata.jit:init", "numba_extensions")
     assert point.load() is jit.init
     assert jit.init() is None
+
+
+def test_the_readme_s_example(process: Any) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    code, output = re.findall(r"compiled example -->\n```\w+\n(.*?)```", readme, re.DOTALL)
+    done = process(code)
+    assert (done.stdout, done.stderr) == (output, "")
 
 
 def test_functions_run_without_numba_s_compiler(process: Any) -> None:
