@@ -92,8 +92,8 @@ def collections() -> int:
     return sum(generation["collections"] for generation in gc.get_stats())
 
 
-def sampled(runs: Iterator[array[int]], marks: dict[str, int] | None = None) -> Sample:
-    """All times of some identical sessions; `marks` says which call of each is of a special kind."""
+def sampled(runs: Iterator[array[int]], marks: dict[str, list[int]] | None = None) -> Sample:
+    """All times of some identical sessions; `marks` says which calls of each are of a special kind."""
     keep_freed_memory()
     rows = data.seconds().rows[:5_000]
     clocks, sessions_ = [], []
@@ -133,10 +133,12 @@ def test_sessiondata(timed):
     for _ in run():  # memory and caches as they are when a process has been running for a while
         break
     marks = {
-        "session's first bar": 0,
-        "late bar": LATE_AT + LATE_BY,
-        "first bar that overwrites one": CAPACITY,
-        "ring's origin moves": 2 * CAPACITY,
+        "session's first bar": [0],
+        "late bar": [LATE_AT + LATE_BY],
+        "first bar that overwrites one": [CAPACITY],
+        "ring's origin moves": [2 * CAPACITY],
+        "first bar of 5m": list(range(300, len(rows), 300)),
+        "first bar of 1h": list(range(3600, len(rows), 3600)),
     }
     timed.sample(*ROW, "sessiondata", lambda: sampled(run(), marks))
     assert counters["stored"] == len(rows)

@@ -34,7 +34,7 @@ DISAGREE, USAGE, BELOW = 1, 2, 3
 # behind in the heap scatters them, which makes orjson up to 40 % slower than it has to be.
 DOCUMENTS = ("many_symbols", "one_symbol", "with_holes", "spy")
 # These are no ratios of two contestants, so one pass in a quiet process tells as much as three.
-ONCE = ("bench_memory.py", "bench_scale.py")
+ONCE = ("bench_import.py", "bench_memory.py", "bench_scale.py")
 NOTHING_SELECTED = 5  # pytest's exit status
 
 
