@@ -1,4 +1,4 @@
-"""One bar for each of many symbols: the work of `symbol_append` is little, so waiting for memory is what costs.
+"""One bar for each of many symbols: the work of `symbol_store` is little, so waiting for memory is what costs.
 
     check all (first lines of each symbol)  ->  append each, while the lines that the next ones need are on their way
 
@@ -14,7 +14,7 @@ from sessiondata._aggregate cimport Level
 from sessiondata._ring cimport Bar, Ring
 from sessiondata._status cimport CORRECTED, ERR_NO_SESSION, STORED
 from sessiondata._store cimport SymbolCore
-from sessiondata._symbol cimport Symbol, check_bar, symbol_append, symbol_reserve
+from sessiondata._symbol cimport Symbol, check_bar, check_values, symbol_expects, symbol_reserve, symbol_store
 
 
 cdef extern from *:
@@ -32,7 +32,7 @@ cdef enum:
     SYMBOL_AHEAD = 24     # bars; far enough for a line to come from memory
     ROWS_AHEAD = 16
     SLOTS_AHEAD = 8
-    HOT_BYTES = 320       # of a Symbol: what symbol_append reads and writes of it
+    HOT_BYTES = 256       # of a Symbol: what symbol_store reads and writes of it
 
 
 cdef inline void _prefetch(const void* start, Py_ssize_t n_bytes) noexcept nogil:
@@ -83,6 +83,14 @@ cdef inline void _prefetch_slot(const Symbol* symbol) noexcept nogil:
     prefetch(ring.n_base + at)
 
 
+cdef int _check_apart(Symbol* symbol, const Bar* bar) noexcept nogil:
+    """0 if the symbol can take the bar and has a row for it, else the status that says why not."""
+    cdef int status = check_bar(symbol, bar)
+    if status:
+        return status
+    return ERR_NO_SESSION if symbol.grid == NULL else symbol_reserve(symbol, &bar.ts, 1, 1)
+
+
 cdef class Slice:
     """The symbols of a slice, resolved.
 
@@ -127,14 +135,11 @@ cdef class Slice:
             ts = self._open_labels(given_ts)
         for i in range(n):
             if i + SYMBOL_AHEAD < n:
-                _prefetch(symbols[i + SYMBOL_AHEAD], HOT_BYTES)
+                prefetch(symbols[i + SYMBOL_AHEAD])
             bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
-            status = check_bar(symbols[i], &bar)
-            if status == 0 and symbols[i].grid == NULL:
-                status = ERR_NO_SESSION
-            if status == 0 and symbols[i].make_room != NULL and (
-                    bar.ts != symbols[i].next_slot_ts or symbols[i].base.next_seq == symbols[i].base.room):
-                status = symbol_reserve(symbols[i], &bar.ts, 1, 1)
+            status = check_values(&bar)
+            if status or not symbol_expects(symbols[i], bar.ts):
+                status = _check_apart(symbols[i], &bar)
             if status:
                 core = <SymbolCore>self._cores[i]
                 core._refuse(status, i, given_ts[i], open[i], high[i], low[i], close[i], volume[i])
@@ -146,7 +151,7 @@ cdef class Slice:
             if i + SLOTS_AHEAD < n:
                 _prefetch_slot(symbols[i + SLOTS_AHEAD])
             bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
-            status = symbol_append(symbols[i], &bar)
+            status = symbol_store(symbols[i], &bar)
             changed += STORED <= status <= CORRECTED
         return changed
 

@@ -40,7 +40,8 @@ cdef struct Counters:
 cdef struct Symbol:
     # What each bar touches comes first, so that it shares few cache lines.
     int64_t next_slot_ts  # ns, slot after the newest row, if that is on a slot of `region`; else INT64_MAX
-    int64_t fold_stop     # ns, slots that start before are whole ones of `region`, in the newest slot of each root
+    int64_t fold_stop     # ns, slots that start before are whole ones of `region`, in the newest slot of each root, and
+                          # there are rows for them in the base ring
     int64_t last_ts       # ns, newest row; span_start - 1 while there is none
     int64_t newest_stop   # ns, end of the newest row; INT64_MIN while there is none
     int64_t newest_ts[2]  # ns, newest extended [0] and regular [1] row; INT64_MIN while there is none
@@ -51,11 +52,11 @@ cdef struct Symbol:
     int32_t root          # first level that regular base rows are folded into directly; the others by `next`
     int32_t extended_root  # the level of extended rows, if it is folded straight from base rows; else -1
     int32_t bars_updated  # set on change, cleared by the reader
+    Ring base
+    Gaps gaps
     const GridData* grid  # NULL before a session; memory of the Grid object that SymbolCore keeps alive
     const Region* region  # region of the newest row
     int (*make_room)(Symbol*) noexcept nogil  # moves a symbol to the roomy block; NULL where it is there already
-    Ring base
-    Gaps gaps
     int64_t span_rows     # rows of the base ring in the roomy block
     Block** blocks        # newest block, where its owner keeps it
     Counters counters
@@ -74,19 +75,21 @@ cdef inline int check_values(const Bar* bar) noexcept nogil:
     return 0
 
 
-cdef inline int symbol_append(Symbol* symbol, Bar* bar) noexcept nogil:
-    """Check and store one bar and everything it causes; returns a status. A session must have been started.
+cdef inline bint symbol_expects(const Symbol* symbol, int64_t ts) noexcept nogil:
+    """Whether a bar at `ts` is the very next one and begins no derived bar; False before a session."""
+    return ts == symbol.next_slot_ts and ts < symbol.fold_stop
 
-    `bar.n_base` is scratch. O(roots) for the next bar in a slot that has begun, O(levels) for the newest bar."""
-    cdef int status = check_values(bar)
-    cdef int64_t at = symbol.base.next_seq - symbol.base.origin
+
+cdef inline int symbol_store(Symbol* symbol, Bar* bar) noexcept nogil:
+    """Store one bar whose values have been checked, and everything it causes; returns a status.
+
+    A session must have been started. `bar.n_base` is scratch. O(roots) for a bar that is expected, O(levels) for others
+    that are the newest."""
     cdef int32_t i
-    if status:
-        return status
-    if bar.ts != symbol.next_slot_ts or bar.ts >= symbol.fold_stop or at == symbol.base.room:
-        return symbol_append_apart(symbol, bar)
+    if not symbol_expects(symbol, bar.ts):
+        return symbol_store_apart(symbol, bar)
     bar.n_base = 1
-    ring_push_at(&symbol.base, at, bar)
+    ring_push_at(&symbol.base, symbol.base.next_seq - symbol.base.origin, bar)
     symbol.gaps.frontier += 1
     symbol.gaps.n_present += 1
     symbol.last_ts = symbol.newest_ts[1] = bar.ts
@@ -98,6 +101,12 @@ cdef inline int symbol_append(Symbol* symbol, Bar* bar) noexcept nogil:
     symbol.clock.sequence += 1
     symbol.bars_updated = 1
     return STORED
+
+
+cdef inline int symbol_append(Symbol* symbol, Bar* bar) noexcept nogil:
+    """Check and store one bar; returns a status. A session must have been started."""
+    cdef int status = check_values(bar)
+    return status if status else symbol_store(symbol, bar)
 
 
 cdef inline void symbol_settle(Symbol* symbol, int32_t level) noexcept nogil:
@@ -112,7 +121,7 @@ cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:
 
 
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
-cdef int symbol_append_apart(Symbol* symbol, Bar* bar) noexcept nogil
+cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil
 cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil
 cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil
 cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* open, const double* high,

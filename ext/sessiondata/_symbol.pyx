@@ -1,7 +1,7 @@
 """One symbol: what a bar does, natively and completely, before the call returns.
 
-    bar -> check -> the next slot, and nothing ends with it?   push, fold into the roots    (symbol_append, inline)
-                    newest?      place it; push; roots whose slot is over hand it down      (symbol_append_apart)
+    bar -> check -> the next slot, and nothing ends with it?   push, fold into the roots    (symbol_store, inline)
+                    newest?      place it; push; roots whose slot is over hand it down      (symbol_store_apart)
                     else         find its place; equal: nothing; else replace or insert, then rebuild the one slot of
                                  each level that holds it                                   (_append_out_of_turn)
     arrays -> check all -> in order: copy columns, then per region and level by runs        (symbol_extend)
@@ -32,6 +32,7 @@ from sessiondata._time cimport NAT
 
 cdef enum:
     PIECE = 1024          # rows that an extend folds and copies at once: 48 KiB
+    MANY_ROWS = 100_000   # times the longest step still an int64
 
 
 cdef extern from *:
@@ -90,13 +91,18 @@ cdef inline void _place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
 
 
 cdef inline void _limit_folds(Symbol* symbol) noexcept nogil:
-    """Find out how far rows go that symbol_append may take."""
+    """Find out how far rows go that symbol_store may take without a look around."""
     cdef int64_t stop = symbol.region.stop - symbol.step_ns + 1
+    cdef int64_t rows = symbol.base.room - (symbol.base.next_seq - symbol.base.origin)
+    cdef int64_t room
     cdef int32_t i = symbol.root
     while i >= 0:
         if symbol.levels[i].slot_stop < stop:
             stop = symbol.levels[i].slot_stop
         i = symbol.levels[i].next
+    room = (rows if rows < MANY_ROWS else MANY_ROWS) * symbol.step_ns
+    if symbol.next_slot_ts < stop and stop - symbol.next_slot_ts > room:
+        stop = symbol.next_slot_ts + room
     symbol.fold_stop = stop
 
 
@@ -110,8 +116,8 @@ cdef inline void _fold_newest(Symbol* symbol, int32_t i, const Bar* bar) noexcep
         level_open(level, symbol.grid, symbol.region, bar)
 
 
-cdef int symbol_append_apart(Symbol* symbol, Bar* bar) noexcept nogil:
-    """Any bar (values checked) that symbol_append does not take itself."""
+cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:
+    """Any bar (values checked) that symbol_store does not take itself."""
     cdef const Region* region
     cdef int32_t i
     cdef int status

@@ -316,10 +316,10 @@ class SessionData:
         UnknownNameError, BarError, BarTypeError, TimeError, SessionStateError
             Names symbol, row, value and rule; no symbol has changed.
         """
-        names = list(symbols)
+        names = symbols if type(symbols) is list else list(symbols)
         if names != self._slice_names:  # mostly it is the same slice, minute after minute
             self._slice = Slice([self.get_symbol_data(symbol)._core for symbol in names])
-            self._slice_names = names
+            self._slice_names = names.copy()
         times = ts_ns if np.ndim(ts_ns) else np.full(len(names), to_ns(ts_ns), np.int64)
         columns = bar_columns(times, open, high, low, close, volume)
         if len(names) != len(columns[0]):
