@@ -52,6 +52,40 @@ def test_nothing_heavy_is_imported(statement: str) -> None:
     assert not imported_by(statement) & FEATURES
 
 
+# Not needed to store and read bars, and each of them a part of what the import would take.
+LATE = {
+    "argparse",
+    "concurrent.futures",
+    "copy",
+    "csv",
+    "dataclasses",
+    "decimal",
+    "difflib",
+    "fractions",
+    "json",
+    "logging",
+    "numpy.typing",
+    "pathlib",
+    "sessiondata._json",
+    "sessiondata.cli",
+    "sessiondata.demo",
+    "sessiondata.jit",
+    "sessiondata.readers",
+    "sessiondata.replay",
+    "tempfile",
+    "zipfile",
+    "zoneinfo",
+}
+
+
+def test_a_plain_import_waits_with_what_is_rarely_needed() -> None:
+    code = "import sys, numpy; n = set(sys.modules); import sessiondata; print(*(set(sys.modules) - n))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(done.stdout.split())
+    assert "sessiondata.session" in modules
+    assert not modules & LATE
+
+
 def test_the_package_needs_numpy_and_the_standard_library_only() -> None:
     # Cython registers its run-time types under names of its own.
     own = {"sessiondata", "numpy", "cython_runtime", "_cyutility"}

@@ -6,8 +6,6 @@ queries are views, exports are bytes. Start with `SessionData`.
 
 from __future__ import annotations
 
-from pathlib import Path as _Path
-
 from sessiondata.calendars import SessionCalendar, SessionGrid, calendar
 from sessiondata.errors import (
     BarError,
@@ -34,7 +32,9 @@ def get_include() -> str:
 
     There ``from sessiondata.capi cimport sd_append`` finds its declarations. C headers are not needed.
     """
-    package = _Path(__file__).parent
+    from pathlib import Path  # a tenth of what a plain import takes
+
+    package = Path(__file__).parent
     if (package / "capi.pxd").is_file():
         return str(package.parent)
     return str(package.parents[1] / "ext")  # used in place, where the declarations stand beside the sources

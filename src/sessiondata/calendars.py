@@ -17,16 +17,13 @@ of 1965 would wait for sixty years of them; a table per decade waits for ten.
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import re
 import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Protocol, TypeAlias
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -34,6 +31,9 @@ from sessiondata._grid import Grid
 from sessiondata.errors import CalendarError, DateOutOfRangeError, TimeError
 from sessiondata.intervals import Interval, parse_interval
 from sessiondata.times import NAT, Int64Array, from_ns, to_ns, to_ns_array, to_zone, utc_offsets, wall_to_ns
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 __all__ = ["SessionCalendar", "SessionGrid", "calendar"]
 
@@ -53,7 +53,6 @@ _LIMIT = 2**63 - 1 - 2 * _DAY_NS
 _FIRST_DATE, _LAST_DATE = dt.date(1680, 1, 1), dt.date(2259, 12, 31)
 
 
-@dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
 class SessionGrid:
     """Opening hours of one session (one trade date). Immutable, hashable, safe to share between threads.
 
@@ -89,6 +88,8 @@ class SessionGrid:
         comes within two days of the ends of int64. Names the segment.
     """
 
+    __slots__ = ("date", "tz", "zone", "segments", "span_start", "span_stop", "compiled")  # noqa: RUF023
+
     date: dt.date
     tz: str
     zone: ZoneInfo
@@ -116,6 +117,12 @@ class SessionGrid:
         values = (day, zone.key, zone, frozen, start, stop, Grid(frozen, start, stop))
         for name, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a SessionGrid is immutable: cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a SessionGrid is immutable: cannot delete {name!r}")
 
     def __repr__(self) -> str:
         hours = ", ".join(f"{self._show(start)} - {self._show(stop)}" for start, stop in self.segments.tolist())
@@ -305,6 +312,8 @@ def _to_time(value: Any, what: str) -> int:
 
 
 def _to_zone(tz: Any) -> ZoneInfo:
+    from zoneinfo import ZoneInfo  # not needed until a zone is
+
     try:
         zone = to_zone(tz)
     except TimeError as error:
@@ -882,8 +891,8 @@ def _frame_rows(frame: Any) -> list[tuple[dt.date, Hours]]:
     return _rows(days, *times)
 
 
-_ALWAYS_OPEN = SessionCalendar.always_open()
-_known: dict[str, SessionCalendar] = {"24/7": _ALWAYS_OPEN, "24x7": _ALWAYS_OPEN}
+_ALWAYS_OPEN = "24/7"
+_known: dict[str, SessionCalendar] = {}  # filled when asked: a plain import reads no time zones
 
 
 def calendar(name: str | SessionCalendar | None = None) -> SessionCalendar:
@@ -907,14 +916,16 @@ def calendar(name: str | SessionCalendar | None = None) -> SessionCalendar:
     CalendarError
         If there is no such calendar (names the nearest ones), or exchange_calendars is not installed.
     """
-    if name is None:
-        return _ALWAYS_OPEN
     if isinstance(name, SessionCalendar):
         return name
+    if name is None or name == "24x7":
+        name = _ALWAYS_OPEN
     if not isinstance(name, str):
         raise CalendarError(f"a calendar is a name, a SessionCalendar or None: got {name!r}")
     found = _known.get(name)
     if found is None:
+        if name == _ALWAYS_OPEN:
+            return _known.setdefault(name, SessionCalendar.always_open())
         canonical = _canonical(name)
         found = _known.setdefault(canonical, SessionCalendar(_Exchange(canonical)))
         _known[name] = found
@@ -931,6 +942,8 @@ def _canonical(name: str) -> str:
         ) from error
     names = exchange_calendars.get_calendar_names()
     if name not in names:
+        import difflib
+
         near = difflib.get_close_matches(name.upper(), names, n=4, cutoff=0.5)
         hint = f"did you mean {', '.join(near)}?" if near else "exchange_calendars.get_calendar_names() lists them all"
         raise CalendarError(f"no calendar {name!r}; {hint}")

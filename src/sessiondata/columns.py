@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from sessiondata.errors import BarError, BarTypeError, TimeError
 from sessiondata.times import is_plain, to_ns_array
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["bar_columns"]
 
 _FLOAT64 = np.dtype(np.float64)
 _NAMES = ("open", "high", "low", "close", "volume")
 
-_Floats: TypeAlias = npt.NDArray[np.float64]
-BarColumns: TypeAlias = tuple[npt.NDArray[np.int64], _Floats, _Floats, _Floats, _Floats, _Floats]
+_Floats: TypeAlias = "npt.NDArray[np.float64]"
+BarColumns: TypeAlias = "tuple[npt.NDArray[np.int64], _Floats, _Floats, _Floats, _Floats, _Floats]"
 
 
 def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = None) -> BarColumns:
@@ -54,9 +56,15 @@ def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = N
         times = to_ns_array(ts_ns, tz)
     except TimeError as error:
         raise TimeError(f"{error} (symbol={symbol!r})" if symbol else str(error)) from error
+    n = len(times)
+    for column in values:
+        if not is_plain(column, _FLOAT64) or len(column) != n:
+            break
+    else:  # the usual case; the questions below cost more than storing 100 bars
+        return (times, *values)
     columns = [_floats(column, name, symbol) for column, name in zip(values, _NAMES, strict=True)]
     for column, name in zip(columns, _NAMES, strict=True):
-        if len(column) != len(times):
+        if len(column) != n:
             raise BarError(
                 "all columns must have the length of the time column",
                 symbol=symbol, value=f"{name}: {len(column)}, time: {len(times)}", code="ERR_LENGTH",
@@ -67,7 +75,7 @@ def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = N
 def _floats(column: Any, name: str, symbol: str | None) -> _Floats:
     """A column as contiguous float64; a masked or null value is NaN, which the check then names with its row."""
     if is_plain(column, _FLOAT64):
-        return cast("_Floats", column)  # the usual case; the questions below cost more than storing 100 bars
+        return cast("_Floats", column)
     mask = np.ma.getmaskarray(column) if isinstance(column, np.ma.MaskedArray) else None
     try:
         array = np.asarray(_to_numpy(column))

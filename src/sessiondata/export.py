@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -64,6 +63,8 @@ def document_bytes(data: SessionData, timestamps: str) -> bytes:
 
 def _dumps(small: dict[str, Any]) -> bytes:
     """JSON of texts, ints and None, which every writer spells alike."""
+    import json  # not needed to store bars
+
     return json.dumps(small, separators=(",", ":"), ensure_ascii=False).encode()
 
 

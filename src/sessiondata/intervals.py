@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from sessiondata.errors import IntervalError
 
@@ -24,8 +24,7 @@ _TEXT = re.compile(r"([1-9][0-9]{0,4})([smh])", re.ASCII)
 _RULE = 'an interval is "<n>s", "<n>m" or "<n>h" with a whole n >= 1, shorter than 24 hours, or "1d"'
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """Length of a bar. Made by `parse_interval`, which checks it; immutable and hashable.
 
     Attributes
@@ -63,6 +62,8 @@ def parse_interval(text: str | Interval) -> Interval:
     IntervalError
         If `text` is anything else. Names the value and the rule.
     """
+    if type(text) is str:  # the usual case
+        return _parse(text)
     if isinstance(text, Interval):
         return text
     if not isinstance(text, str):

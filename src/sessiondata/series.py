@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from sessiondata.times import from_ns, to_ns
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
     from typing import Any
+
+    import numpy.typing as npt
 
     from sessiondata._grid import Grid
     from sessiondata._store import SymbolCore
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Bar", "BarSeries", "BarWindow"]
 
-Int64Array = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+Int64Array: TypeAlias = "npt.NDArray[np.int64]"
+FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 
 _NAMES = ("timestamp", "open", "high", "low", "close", "volume")
 
