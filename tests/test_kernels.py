@@ -99,3 +99,132 @@ def test_scan_names_the_row_that_is_out_of_order(kernel: Any) -> None:
     with pytest.raises(sd.BarError, match="must not decrease") as caught:
         kernel(np.array(times), world.grid, "1m")
     assert (caught.value.row, caught.value.code) == (35, "ERR_TS_ORDER")
+
+
+# --- the scan, at the lengths and in the disorder that its blocks could stumble over ---
+
+GRIDS = {
+    "two segments": ([(0, 400), (430, 1000)], 1),
+    "touching segments": ([(-300, 0), (0, 300)], 1),
+    "short last slots": ([(0, 333), (400, 801)], 7),
+    "an odd step": ([(0, 1000)], 3),
+}
+SECOND_NS = 1_000_000_000
+NAT, LAST = -(2**63), 2**63 - 1
+
+
+def grid_of(segments: list[tuple[int, int]], start_ns: int) -> sd.SessionGrid:
+    pairs = [(start_ns + a * SECOND_NS, start_ns + b * SECOND_NS) for a, b in segments]
+    return sd.SessionGrid("2024-03-12", "UTC", pairs, (pairs[0][0] - 500 * SECOND_NS, pairs[-1][1] + 500 * SECOND_NS))
+
+
+def missing_slots(ts: Any, grid: sd.SessionGrid, interval: str) -> set[int]:
+    return set(grid.slot_starts(interval).tolist()) - set(ts.tolist())
+
+
+def covered(gaps: sd.GapArrays, step_ns: int) -> set[int]:
+    """Slots that lie in gaps, each once."""
+    slots = [
+        slot
+        for start, end, count in zip(*(column.tolist() for column in gaps), strict=True)
+        for slot in range(start, start + count * step_ns, step_ns)
+        if slot <= end
+    ]
+    assert len(set(slots)) == len(slots) == sum(gaps.bar_count.tolist())
+    return set(slots)
+
+
+@pytest.mark.parametrize("start_ns", [1_700_000_000 * SECOND_NS, -86_400 * 9000 * SECOND_NS])
+@pytest.mark.parametrize("name", GRIDS)
+def test_scan_of_long_columns_with_all_kinds_of_rows(name: str, start_ns: int) -> None:
+    segments, step = GRIDS[name]
+    grid, interval = grid_of(segments, start_ns), f"{step}s"
+    random = np.random.RandomState(5)
+    for density in (0.02, 0.3, 0.6, 0.97, 0.997, 1.0):
+        for _ in range(12):
+            ts = start_ns + np.arange(-400, 1400) * SECOND_NS
+            ts = ts[random.rand(len(ts)) < density]
+            ts = np.sort(np.concatenate([ts, random.choice(ts, len(ts) // 50), ts[: len(ts) // 60] + 1]))
+            ts = ts[random.randint(0, 200) :]
+            absent = missing_slots(ts, grid, interval)
+            gaps = sd.find_gaps(ts, grid, interval)
+            assert covered(gaps, step * SECOND_NS) == absent
+            expected = grid.expected(interval)
+            assert sd.quality(ts, grid, interval) == 100.0 * (expected - len(absent)) / expected
+
+
+@pytest.mark.parametrize("density", [0.05, 0.5, 0.9, 0.99, 1.0])
+def test_a_tracker_fed_by_columns_finds_what_the_scan_finds(density: float) -> None:
+    calendar = sd.SessionCalendar.from_hours("09:30", "16:00", "UTC", breaks=[("12:00", "12:30")])
+    grid, random = calendar.session("2024-03-12"), np.random.RandomState(7)
+    ts = int(grid.segments[0, 0]) + np.arange(-500, 24_000) * SECOND_NS
+    ts = ts[random.rand(len(ts)) < density]
+    off = random.rand(len(ts)) < 0.01
+    ts = np.unique(ts + off * 250_000_000)
+    for pieces in (1, 2, 7, 300):
+        spy = sd.SessionData(calendar, "1s", ("1m",)).register_symbol("SPY")
+        for part in np.array_split(ts, pieces):
+            spy.extend(part, *np.ones((5, len(part))))
+        spy._core.check_invariants()
+        series = spy.bars_base
+        gaps = sd.find_gaps(ts, grid, "1s", spy._core.as_of)
+        assert [(g.start_ns, g.end_ns, g.bar_count) for g in series.gaps] == list(
+            zip(*(column.tolist() for column in gaps), strict=True)
+        )
+        regular = [row for row in ts.tolist() if grid.slot_of(row, "1s") >= 0]
+        assert spy.counters["off_grid"] == sum(row % SECOND_NS != 0 for row in regular)
+
+
+def first_bad_row(ts: list[int]) -> int | None:
+    if ts and ts[0] == NAT:
+        return 0
+    return next((i for i in range(1, len(ts)) if ts[i] < ts[i - 1]), None)
+
+
+@given(data=st.data())
+def test_scan_of_any_integers_names_the_first_bad_row_or_agrees_with_its_twin(data: st.DataObject) -> None:
+    shape = data.draw(st.sampled_from(sorted(set(SHAPES) - {"seconds"})))
+    world, start, minute = World(shape, "1m", (), None), SHAPES[shape][2][0][0], 60 * SECOND_NS
+    edges = st.sampled_from([NAT, NAT + 1, -1, 0, LAST - 1, LAST, world.grid.span_start, world.grid.span_stop])
+    near = st.integers(-5, 400).map(lambda i: start + i * minute)
+    ts: list[int] = []
+    for row, n in data.draw(st.lists(st.tuples(st.one_of(edges, near, near, near), st.integers(1, 140)), max_size=4)):
+        ts += [(row + i * minute - NAT) % 2**64 + NAT for i in range(n)]  # wraps as int64 does
+    if data.draw(st.booleans()):
+        ts.sort()
+    bad, column = first_bad_row(ts), np.array(ts, np.int64)
+    for kernel in (sd.find_gaps, sd.quality):
+        if bad is None:
+            kernel(column, world.grid, "1m")
+        else:
+            with pytest.raises(sd.BarError) as caught:
+                kernel(column, world.grid, "1m")
+            assert caught.value.row == bad
+    if bad is None:
+        gaps = sd.find_gaps(column, world.grid, "1m")
+        found = list(zip(*(values.tolist() for values in gaps), strict=True))
+        assert found == ref.find_gaps(ts, world.session, "1m", None)
+
+
+def test_a_run_that_wraps_is_out_of_order() -> None:
+    """A grid as late as there can be, and rows that go on step by step past the end of int64."""
+    hour = 3600 * SECOND_NS
+    stop = LAST - 2 * 24 * hour
+    start = stop - stop % hour - 30 * hour
+    grid = sd.SessionGrid("2262-04-09", "UTC", [(start, stop)], (start, stop))
+    ts = [(start + i * hour - NAT) % 2**64 + NAT for i in range(300)]
+    bad = first_bad_row(ts)
+    assert bad is not None
+    assert 70 < bad < 90  # in the second block
+    for first in (0, 1, 17):
+        with pytest.raises(sd.BarError) as caught:
+            sd.find_gaps(np.array(ts[first:], np.int64), grid, "1h")
+        assert caught.value.row == bad - first
+    assert len(sd.find_gaps(np.array(ts[:bad], np.int64), grid, "1h").start_ns) == 0
+
+
+def test_results_own_no_more_than_they_show() -> None:
+    grid = grid_of([(0, 1000)], 0)
+    gaps = sd.find_gaps(np.arange(0, 1000, 2) * SECOND_NS, grid, "1s")
+    assert len(gaps.start_ns) == 500
+    assert gaps.start_ns.base.nbytes == 3 * 500 * 8

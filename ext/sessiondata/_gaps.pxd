@@ -1,8 +1,8 @@
 # Which slots of one interval are present: frontier, count and sorted ranges of missing ordinals.
 
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t
 
-from sessiondata._grid cimport SlotTable, expected_at
+from sessiondata._grid cimport Region, SlotTable, expected_at
 
 
 cdef struct Gaps:
@@ -35,29 +35,12 @@ cdef inline void gaps_mark_present(Gaps* gaps, int32_t ordinal) noexcept nogil:
         gaps_mark_out_of_turn(gaps, ordinal)
 
 
-cdef inline int64_t run_length(const int64_t* ts, int64_t n, int64_t step_ns) noexcept nogil:
-    """Rows from ts[0] on that follow each other at exactly `step_ns` (at least 1)."""
-    # Unsigned, because nobody has checked these times: the difference of two may overflow, and then it is no step.
-    cdef uint64_t differs, step = <uint64_t>step_ns
-    cdef int64_t i = 1, j
-    while i + 32 <= n:
-        # Without a branch per row the compiler turns this block into vector code (SSE2 has no 64-bit compare, so XOR).
-        differs = 0
-        for j in range(32):
-            differs |= (<uint64_t>ts[i + j] - <uint64_t>ts[i + j - 1]) ^ step
-        if differs:
-            break
-        i += 32
-    while i < n and <uint64_t>ts[i] - <uint64_t>ts[i - 1] == step:
-        i += 1
-    return i
-
-
 cdef int64_t gaps_max_ranges(const SlotTable* table) noexcept nogil
 cdef void gaps_init(Gaps* gaps, const SlotTable* table) noexcept nogil
 cdef void gaps_move(Gaps* gaps, int32_t* memory) noexcept nogil
 cdef void gaps_mark_out_of_turn(Gaps* gaps, int32_t ordinal) noexcept nogil
-cdef void gaps_mark_run(Gaps* gaps, int32_t ordinal, int32_t count) noexcept nogil
+cdef int64_t gaps_mark_rows(Gaps* gaps, const Region* region, const int64_t* ts, int64_t n) noexcept nogil
 cdef int32_t gaps_count(const Gaps* gaps, int32_t expected) noexcept nogil
 cdef int32_t gaps_list(const Gaps* gaps, int32_t expected, int32_t* out_start, int32_t* out_stop) noexcept nogil
 cdef bint gaps_check(const Gaps* gaps) noexcept nogil
+cdef int open_column(object array, Py_buffer* out_view, bint is_time) except -1

@@ -1,6 +1,6 @@
 # The regions and segments of one session as C arrays; timestamp <-> slot ordinal; expected counts.
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from sessiondata._time cimport floor_div
 
@@ -27,6 +27,8 @@ cdef struct SlotTable:
     int64_t step_ns       # length of a slot; 0: the session is one slot
     int32_t n_slots       # regular slots of the session
     int32_t n_cuts        # ordinals at which a gap is cut: one per segment (one in all where step_ns is 0)
+    uint64_t inverse      # of the odd part of step_ns, modulo 2**64 (1 where step_ns is 0)
+    int32_t shift         # step_ns = odd part << shift
     int32_t* cuts         # n_cuts + 1: ordinal of the first slot of each segment, then n_slots; owned by Grid
     const GridData* grid
 
@@ -47,6 +49,17 @@ cdef inline const Region* find_region(const GridData* grid, int64_t ts) noexcept
         else:
             high = middle - 1
     return &grid.regions[low]
+
+
+cdef inline uint64_t slot_number(const SlotTable* table, int64_t offset_ns) noexcept nogil:
+    """offset_ns / step_ns where that is a whole number k >= 0; else a number above every such k.
+
+    One multiplication instead of a division: an odd number has an inverse modulo 2**64, and multiplying by it is exact
+    division where division is exact. It maps 2**64 numbers one to one, so what is no multiple lands above the
+    multiples (then the rotation: the bits of step_ns below its odd part must be zero, and come out on top if they are
+    not). `slot_number(...) < n` is therefore the whole question: inside [0, n * step_ns) and on a slot."""
+    cdef uint64_t product = <uint64_t>offset_ns * table.inverse
+    return product >> table.shift | product << (-table.shift & 63)
 
 
 cdef inline int64_t slot_start_in(const Region* region, int64_t step_ns, int64_t ts) noexcept nogil:

@@ -27,6 +27,19 @@ cdef int64_t _DAY_NS = 86_400_000_000_000
 cdef int64_t _LIMIT = 9_223_372_036_854_775_807 - 2 * 86_400_000_000_000
 
 
+cdef void _set_inverse(SlotTable* table) noexcept nogil:
+    """Prepare `slot_number`. A step of 0 becomes one of 1 ns: only the open itself is then slot 0."""
+    cdef uint64_t odd = <uint64_t>table.step_ns if table.step_ns else 1
+    cdef int _
+    table.shift = 0
+    while odd & 1 == 0:
+        odd >>= 1
+        table.shift += 1
+    table.inverse = odd  # right in its last 3 bits; each round of Newton's iteration doubles that
+    for _ in range(5):
+        table.inverse *= 2 - odd * table.inverse
+
+
 cdef class _Table:
     """Owner of one slot table."""
 
@@ -94,6 +107,7 @@ cdef class Grid:
         if table.data.cuts == NULL:
             raise MemoryError
         table.data.step_ns, table.data.grid = step_ns, &self.data
+        _set_inverse(&table.data)
         for i in range(self.data.n_regions):
             if self.data.regions[i].regular and step_ns > 0:
                 table.data.cuts[segment] = <int32_t>total

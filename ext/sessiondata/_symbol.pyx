@@ -19,7 +19,7 @@ from sessiondata._aggregate cimport (
     DAY, EXTENDED, INTRADAY, Columns, is_aligned, level_extend, level_hand_down, level_mark_settled, level_open,
     level_rebuild, level_takes, ring_columns,
 )
-from sessiondata._gaps cimport gaps_check, gaps_mark_present, gaps_mark_run, run_length
+from sessiondata._gaps cimport gaps_check, gaps_mark_present, gaps_mark_rows
 from sessiondata._grid cimport find_region, ordinal_in, slot_start_in
 from sessiondata._ring cimport (
     ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace,
@@ -313,24 +313,16 @@ cdef int64_t _first_at_or_after(const int64_t* ts, int64_t n, int64_t bound) noe
 
 cdef bint _mark_rows(Symbol* symbol, const Region* region, const int64_t* ts, int64_t n) noexcept nogil:
     """Tell the base tracker of ascending newest rows in one region; True if each of them sits on its slot."""
-    cdef int64_t i = 0, run
-    cdef bint all_aligned = True
+    cdef int64_t off_grid, newest
     if not region.regular:
         symbol.counters.extended += n
         symbol.next_slot_ts = INT64_MAX
         return False
-    while i < n:
-        if ts[i] == symbol.next_slot_ts or is_aligned(region, symbol.step_ns, ts[i]):
-            run = run_length(ts + i, n - i, symbol.step_ns)
-            gaps_mark_run(&symbol.gaps, ordinal_in(symbol.gaps.table, region, ts[i]), <int32_t>run)
-            i += run
-            symbol.next_slot_ts = ts[i - 1] + symbol.step_ns
-        else:
-            symbol.counters.off_grid += 1
-            symbol.next_slot_ts = INT64_MAX
-            all_aligned = False
-            i += 1
-    return all_aligned
+    off_grid = gaps_mark_rows(&symbol.gaps, region, ts, n)
+    symbol.counters.off_grid += off_grid
+    newest = ts[n - 1]
+    symbol.next_slot_ts = newest + symbol.step_ns if is_aligned(region, symbol.step_ns, newest) else INT64_MAX
+    return off_grid == 0
 
 
 cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open, const double* high,

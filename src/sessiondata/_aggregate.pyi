@@ -1,5 +1,5 @@
 # Types of the compiled module; docstrings stand in ext/sessiondata/_aggregate.pyx.
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,4 +19,5 @@ def aggregate_columns(
     grid: Grid,
     from_ns: int,
     to_ns: int,
+    name: Any,
 ) -> tuple[_Ints, _Floats, _Floats, _Floats, _Floats, _Floats, npt.NDArray[np.int32]]: ...

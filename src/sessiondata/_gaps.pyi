@@ -1,5 +1,5 @@
 # Types of the compiled module; docstrings stand in ext/sessiondata/_gaps.pyx.
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -8,5 +8,9 @@ from sessiondata._grid import Grid
 
 _Ints: TypeAlias = npt.NDArray[np.int64]
 
-def find_gaps_i64(ts_ns: _Ints, grid: Grid, step_ns: int, as_of: int | None = None) -> tuple[_Ints, _Ints, _Ints]: ...
-def count_present_i64(ts_ns: _Ints, grid: Grid, step_ns: int, as_of: int | None = None) -> tuple[int, int]: ...
+def find_gaps_i64(
+    columns: list[_Ints], grids: list[Grid], names: list[Any], step_ns: int, as_of: int | None = None
+) -> list[tuple[_Ints, _Ints, _Ints]]: ...
+def count_present_i64(
+    columns: list[_Ints], grids: list[Grid], names: list[Any], step_ns: int, as_of: int | None = None
+) -> list[tuple[int, int]]: ...
