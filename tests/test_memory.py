@@ -78,6 +78,24 @@ def test_rows_beside_the_regular_slots_move_a_symbol_once_and_lose_nothing(besid
     spy._core.check_invariants()
 
 
+@pytest.mark.parametrize("off_grid", [386, 387, 388, 389, 390])
+def test_a_compact_block_that_fills_up_within_a_derived_bar_is_left_in_time(off_grid: int) -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    compact = data.memory_usage()["reserved"]
+    spy.append(OPEN, *BAR)
+    for i in range(off_grid - 1):
+        spy.append(OPEN + 1 + i, *BAR)
+    assert data.memory_usage()["reserved"] == compact
+    for i in range(1, 5):
+        assert spy.append(OPEN + i * MINUTE, *BAR)
+    assert (data.memory_usage()["reserved"] > compact) == (off_grid + 4 > 390)
+    assert len(spy.bars_base) == off_grid + 4
+    assert spy.bars_base.timestamp.tolist()[-5:] == [OPEN + off_grid - 1, *(OPEN + i * MINUTE for i in range(1, 5))]
+    assert spy.bars("5m").volume.tolist() == [BAR[4] * (off_grid + 4)]
+    spy._core.check_invariants()
+
+
 def test_a_window_of_a_compact_block_outlives_the_move_the_session_and_the_store() -> None:
     data = new_store()
     spy = data.register_symbol("SPY")

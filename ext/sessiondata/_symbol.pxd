@@ -40,8 +40,7 @@ cdef struct Counters:
 cdef struct Symbol:
     # What each bar touches comes first, so that it shares few cache lines.
     int64_t next_slot_ts  # ns, slot after the newest row, if that is on a slot of `region`; else INT64_MAX
-    int64_t fold_stop     # ns, slots that start before are whole ones of `region`, in the newest slot of each root, and
-                          # there are rows for them in the base ring
+    int64_t fold_stop     # ns, bars before it need no look around: whole slots, no new derived bar, rows to put them in
     int64_t last_ts       # ns, newest row; span_start - 1 while there is none
     int64_t newest_stop   # ns, end of the newest row; INT64_MIN while there is none
     int64_t newest_ts[2]  # ns, newest extended [0] and regular [1] row; INT64_MIN while there is none
