@@ -20,6 +20,8 @@ from sessiondata import jit  # noqa: E402
 
 N_SYMBOLS = 50
 PERIODS = ma_cross.FAST, ma_cross.SLOW
+# Not cached: what numba caches of a script does not fit the same file imported as a module.
+our_backtest = numba.njit(nogil=True)(ma_cross.backtest.py_func)
 CASES = {"append": (data.minutes, N_SYMBOLS), "seconds": (data.seconds, 1)}
 each_case = pytest.mark.parametrize("case", CASES)
 
@@ -105,7 +107,7 @@ def their_arrays(case: str):
 def test_sessiondata(case, timed):
     columns = columns_of(case)
     symbols, handles = new_symbols(case)
-    trades, profit, refused = ma_cross.backtest(handles, *columns, *PERIODS)
+    trades, profit, refused = our_backtest(handles, *columns, *PERIODS)
     assert trades[0] > 0
     assert refused == 0
     arrays = their_arrays(case)
@@ -121,7 +123,7 @@ def test_sessiondata(case, timed):
         setup.kept = new_symbols(case)  # a handle does not keep its symbol alive
         return setup.kept[1], *columns, *PERIODS
 
-    timed(*row_of(case), "sessiondata", columns[1].size, ma_cross.backtest, setup=setup)
+    timed(*row_of(case), "sessiondata", columns[1].size, our_backtest, setup=setup)
 
 
 @each_case

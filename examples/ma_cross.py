@@ -18,20 +18,21 @@ from sessiondata import jit
 FAST, SLOW = 4, 12  # closed 5m bars in the averages
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def cross(symbol, ts, o, h, l, c, v, fast, slow):  # noqa: E741
     """Feed the bars of one symbol (or handle) and trade; returns (trades, profit per share, bars refused)."""
     five = jit.series_number(symbol, "5m")
     fast_sum = slow_sum = profit = entry = 0.0
     trades = refused = position = 0
-    bars = jit.count(symbol, five)
+    stop = jit.slot_stop(symbol, five)
+    closed = jit.count(symbol, five) - 1
     for i in range(len(ts)):
         if jit.append(symbol, ts[i], o[i], h[i], l[i], c[i], v[i]) < 0:
             refused += 1
-        if jit.count(symbol, five) == bars:
+        if ts[i] < stop:
             continue
-        bars += 1  # a 5m bar has begun, so the one before it is closed
-        closed = bars - 1
+        stop = jit.slot_stop(symbol, five)
+        closed += 1  # this minute has begun a 5m bar, so the one before it is closed
         if closed == 0:
             continue
         price = jit.value(symbol, five, jit.CLOSE, -2)

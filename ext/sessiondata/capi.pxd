@@ -50,6 +50,7 @@ cdef double sd_value(int64_t handle, int64_t k, int64_t column, int64_t i) noexc
 cdef int64_t sd_column(int64_t handle, int64_t k, int64_t column, const void** out_rows) noexcept nogil
 cdef int64_t sd_copy_last(int64_t handle, int64_t k, int64_t column, int64_t n, double* out_values) noexcept nogil
 cdef int64_t sd_forming(int64_t handle, int64_t k) noexcept nogil
+cdef int64_t sd_slot_stop(int64_t handle, int64_t k) noexcept nogil
 cdef int64_t sd_expected(int64_t handle, int64_t k) noexcept nogil
 cdef int64_t sd_present(int64_t handle, int64_t k) noexcept nogil
 cdef int64_t sd_missing(int64_t handle, int64_t k) noexcept nogil

@@ -195,6 +195,7 @@ _SIGNATURES: dict[str, Any] = {
     "column": types.int64(types.int64, types.int64, types.int64, types.CPointer(types.voidptr)),
     "copy_last": types.int64(*(types.int64,) * 4, types.voidptr),
     "forming": types.int64(types.int64, types.int64),
+    "slot_stop": types.int64(types.int64, types.int64),
     "expected": types.int64(types.int64, types.int64),
     "present": types.int64(types.int64, types.int64),
     "missing": types.int64(types.int64, types.int64),
@@ -437,6 +438,12 @@ def forming(symbol: Symbol, k: int, /) -> int:
 
 
 @_compiled
+def slot_stop(symbol: Symbol, k: int, /) -> int:
+    """End of the newest row's slot of series `k`, ns: a bar from there on begins another row. `NAT` without rows."""
+    raise NotImplementedError
+
+
+@_compiled
 def expected(symbol: Symbol, k: int, /) -> int:
     """Slots of series `k` that are over."""
     raise NotImplementedError
@@ -589,7 +596,7 @@ def _column(name: str) -> Any:
 
 for _name in _COLUMNS:
     _attribute(SeriesType, _name, _column(_name))
-for _name in ("expected", "present", "missing", "gap_count", "quality", "total_count"):
+for _name in ("slot_stop", "expected", "present", "missing", "gap_count", "quality", "total_count"):
     _attribute(SeriesType, _name, (lambda call: lambda self: call(self))(_call[_name]))
 _attribute(SeriesType, "completeness", (lambda call: lambda self: call(self))(_call["quality"]))
 _attribute(SeriesType, "forming", lambda self: _forming(self) == 1)
