@@ -28,7 +28,7 @@ from sessiondata._status cimport (
     ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL,
 )
 from sessiondata._symbol cimport (
-    MAX_LEVELS, Symbol, symbol_append, symbol_as_of, symbol_open_label, symbol_settle,
+    MAX_LEVELS, Symbol, symbol_append, symbol_as_of, symbol_expects, symbol_open_label, symbol_settle,
 )
 from sessiondata._time cimport NAT
 
@@ -103,17 +103,10 @@ cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, 
     cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
     if entry == NULL:
         return ERR_NO_SYMBOL
-    if not _is_next(entry, ts_ns):
+    if entry.close_label or not symbol_expects(entry.symbol, ts_ns):
         return _append_apart(entry, ts_ns, open, high, low, close, volume)
     # Here no address of the bar leaves this function, so that it stays in registers (a fifth fewer instructions).
     return symbol_append(entry.symbol, &bar)
-
-
-cdef inline bint _is_next(const Entry* entry, int64_t ts_ns) noexcept nogil:
-    """Whether symbol_append will take a bar at this time without further calls, if its values are right."""
-    cdef const Symbol* symbol = entry.symbol
-    return (ts_ns == symbol.next_slot_ts and ts_ns < symbol.fold_stop and symbol.grid != NULL
-            and symbol.base.next_seq - symbol.base.origin != symbol.base.room and not entry.close_label)
 
 
 cdef int64_t _append_apart(const Entry* entry, int64_t ts_ns, double open, double high, double low, double close,
