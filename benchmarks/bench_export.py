@@ -55,9 +55,21 @@ def spy() -> Export | None:
     return None if day is None else of_days("spy", day.title, {"SPY": day})
 
 
-each_export = pytest.mark.parametrize(
-    "export", [many_symbols, one_symbol, with_holes, spy], indirect=True, ids=lambda maker: maker.__name__
-)
+@cache
+def few_rows() -> Export:
+    """What stands around the rows counts here, and that nothing lies in a near cache; 10,000 symbols behave alike."""
+    early = data.minutes().columns[0] < data.minutes().columns[0][3]
+    firsts = [data.minutes(seed).keep(early, "", "") for seed in range(50)]
+    days = {f"S{number:05}": firsts[number % 50] for number in range(2_000)}
+    return of_days("2000-symbols", "2,000 symbols, 3 bars of 1m each", days)
+
+
+def each(*makers: Any) -> Any:
+    return pytest.mark.parametrize("export", makers, indirect=True, ids=lambda maker: maker.__name__)
+
+
+each_export = each(many_symbols, one_symbol, with_holes, spy)
+each_export_and_few_rows = each(many_symbols, one_symbol, with_holes, spy, few_rows)
 
 
 @pytest.fixture
@@ -68,13 +80,13 @@ def export(request: pytest.FixtureRequest) -> Export:
     return made
 
 
-@each_export
+@each_export_and_few_rows
 def test_sessiondata(export, timed):
     assert json.loads(export.store.to_json()) == export.store.to_dict(), "contestants disagree on the document"
     timed(export.row, export.title, "sessiondata", export.items, export.store.to_json)
 
 
-@each_export
+@each_export_and_few_rows
 def test_orjson_of_ready_rows(export, timed):
     orjson = pytest.importorskip("orjson", reason="orjson is not installed")
     document = export.store.to_dict()
@@ -82,7 +94,7 @@ def test_orjson_of_ready_rows(export, timed):
     timed(export.row, export.title, "orjson, rows ready", export.items, lambda: orjson.dumps(document))
 
 
-@each_export
+@each_export_and_few_rows
 def test_msgspec_of_ready_rows(export, timed):
     msgspec = pytest.importorskip("msgspec", reason="msgspec is not installed")
     document = export.store.to_dict()
@@ -113,6 +125,24 @@ def test_orjson_of_columns(export, timed):
     run = peers.orjson_from_columns(export.store.to_dict(), columns)
     assert run() == export.store.to_json(), "contestants disagree on the document"
     timed(export.row, export.title, "orjson, rows built from columns", export.items, run)
+
+
+@each_export
+def test_orjson_of_numpy_columns(export, timed):
+    pytest.importorskip("orjson", reason="orjson is not installed")
+    columns = {
+        (name, interval): bars
+        for name, symbol in export.store.symbols.items()
+        for interval, bars in ours.bars_of(symbol).items()
+    }
+    rows = export.store.to_dict(timestamps="epoch_ns")
+    run = peers.orjson_of_numpy_columns(rows, columns)
+    said = json.loads(run())
+    for name, interval in columns:
+        series, twin = (document["symbols"][name]["session"]["data"][interval] for document in (said, rows))
+        assert [list(row) for row in zip(*series["data"], strict=True)] == twin["data"], "contestants disagree on rows"
+    note = "another document: columns, not rows, and times as numbers"
+    timed(export.row, export.title, "orjson, NumPy columns", export.items, run, note=note)
 
 
 @each_export
