@@ -19,7 +19,7 @@ branch, because where bars are missing is what no processor can foresee.
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBuffer_Release, PyObject_GetBuffer
 from cpython.sequence cimport PySequence_GetItem
 from libc.stdint cimport INT64_MAX, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memmove
 
 import numpy as np
@@ -364,14 +364,23 @@ cdef struct Job:
     Py_buffer column      # int64 times
     const SlotTable* table
     int32_t expected      # slots that are over
-    Hole* holes           # the gaps; NULL: present slots are counted only
+    int64_t room          # for so many holes while it is scanned; 0: present slots are counted only
+    int64_t first         # where its holes begin in the memory of all
     int64_t n_ranges
     int64_t n_present
     int64_t offence       # row that is NaT or breaks the order; -1: none
     int64_t* out          # n_ranges each of start_ns, end_ns, bar_count
 
 
-cdef void scan_gaps(Job* job) noexcept nogil:
+cdef struct Scratch:
+    # Holes of all jobs, one behind the other: memory for the most that each could find would be mostly untouched, but
+    # would be handed out and taken back page by page.
+    Hole* holes
+    int64_t room
+    int64_t used
+
+
+cdef void scan_gaps(Job* job, Hole* holes) noexcept nogil:
     """Missing slots of a sorted column in one pass. O(n + ranges + segments)."""
     cdef const int64_t* ts = <const int64_t*>job.column.buf
     cdef int64_t n = job.column.shape[0], row = 0
@@ -379,7 +388,7 @@ cdef void scan_gaps(Job* job) noexcept nogil:
     cdef const Region* region
     cdef int32_t r
     cdef Take take = _new_take(table)
-    take.holes = job.holes
+    take.holes = holes
     job.offence = 0 if n > 0 and ts[0] == NAT else -1
     if job.offence == 0:
         return
@@ -403,18 +412,18 @@ cdef void scan_gaps(Job* job) noexcept nogil:
     job.n_ranges, job.n_present = take.n_ranges, take.n_present
 
 
-cdef void write_gaps(const Job* job) noexcept nogil:
+cdef void write_gaps(const Job* job, const Hole* holes) noexcept nogil:
     """Gaps as columns."""
     cdef int64_t n = job.n_ranges, i
     for i in range(n):
-        job.out[i], job.out[n + i] = job.holes[i].start_ns, job.holes[i].last_ns
-        job.out[2 * n + i] = <int64_t>slot_number(job.table, job.holes[i].last_ns - job.holes[i].start_ns) + 1
+        job.out[i], job.out[n + i] = holes[i].start_ns, holes[i].last_ns
+        job.out[2 * n + i] = <int64_t>slot_number(job.table, holes[i].last_ns - holes[i].start_ns) + 1
 
 
-cdef void _write_all(const Job* jobs, Py_ssize_t n) noexcept nogil:
+cdef void _write_all(const Job* jobs, Py_ssize_t n, const Hole* holes) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
-        write_gaps(&jobs[i])
+        write_gaps(&jobs[i], holes + jobs[i].first)
 
 
 cdef int open_column(object array, Py_buffer* out_view, bint is_time) except -1:
@@ -431,40 +440,47 @@ cdef int _open_jobs(Job* jobs, list columns, list grids, int64_t step_ns, object
     cdef Py_ssize_t i
     cdef Grid grid
     cdef Job* job
-    cdef int64_t room
     for i in range(len(columns)):
         job, grid = &jobs[i], grids[i]
         job.table = grid.table(step_ns)
         open_column(columns[i], &job.column, True)
         job.expected = job.table.n_slots if as_of is None else expected_at(job.table, as_of)
         if find:
-            room = min(gaps_max_ranges(job.table), <int64_t>job.column.shape[0] + job.table.n_cuts) + BLOCK
-            job.holes = <Hole*>malloc(room * sizeof(Hole))
-            if job.holes == NULL:
-                raise MemoryError
+            job.room = min(gaps_max_ranges(job.table), <int64_t>job.column.shape[0] + job.table.n_cuts) + BLOCK
     return 0
 
 
-cdef Py_ssize_t _scan_all(Job* jobs, Py_ssize_t n) noexcept nogil:
-    """Scan until one is out of order; returns how many are not."""
+cdef Py_ssize_t _scan_all(Job* jobs, Py_ssize_t n, Scratch* scratch) noexcept nogil:
+    """Scan until one is out of order; returns how many are not, or -1 if there is no memory."""
     cdef Py_ssize_t i
+    cdef Hole* more
     for i in range(n):
-        scan_gaps(&jobs[i])
+        if scratch.used + jobs[i].room > scratch.room:
+            scratch.room = max(2 * scratch.room, scratch.used + jobs[i].room)
+            more = <Hole*>realloc(scratch.holes, scratch.room * sizeof(Hole))
+            if more == NULL:
+                return -1
+            scratch.holes = more
+        jobs[i].first = scratch.used
+        scan_gaps(&jobs[i], scratch.holes + scratch.used if jobs[i].room else NULL)
         if jobs[i].offence >= 0:
             return i
+        scratch.used += jobs[i].n_ranges if jobs[i].room else 0
     return n
 
 
-cdef int _scan(Job* jobs, Py_ssize_t n, list names) except -1:
+cdef int _scan(Job* jobs, Py_ssize_t n, list names, Scratch* scratch) except -1:
     cdef Py_ssize_t i, rows = 0
     cdef int64_t ts_ns
     for i in range(n):
         rows += jobs[i].column.shape[0]
     if rows < GIL_WORTH:
-        i = _scan_all(jobs, n)
+        i = _scan_all(jobs, n, scratch)
     else:
         with nogil:
-            i = _scan_all(jobs, n)
+            i = _scan_all(jobs, n, scratch)
+    if i < 0:
+        raise MemoryError
     if i < n:
         ts_ns = (<const int64_t*>jobs[i].column.buf)[jobs[i].offence]
         raise_status(Offence(ERR_NAT if ts_ns == NAT else ERR_TS_ORDER, symbol=names[i], row=jobs[i].offence,
@@ -476,7 +492,6 @@ cdef void _close_jobs(Job* jobs, Py_ssize_t n) noexcept:
     cdef Py_ssize_t i
     for i in range(n):
         PyBuffer_Release(&jobs[i].column)
-        free(jobs[i].holes)
     free(jobs)
 
 
@@ -497,9 +512,10 @@ def find_gaps_i64(list columns not None, list grids not None, list names not Non
     cdef Py_buffer view
     cdef list found = []
     cdef int64_t rows = 0
+    cdef Scratch scratch = Scratch(NULL, 0, 0)
     try:
         _open_jobs(jobs, columns, grids, step_ns, as_of, True)
-        _scan(jobs, n, names)
+        _scan(jobs, n, names, &scratch)
         for i in range(n):
             if jobs[i].n_ranges == 0:
                 out = _empty(0, _INT64)
@@ -512,22 +528,24 @@ def find_gaps_i64(list columns not None, list grids not None, list names not Non
             found.append((PySequence_GetItem(out, 0), PySequence_GetItem(out, 1), PySequence_GetItem(out, 2)))
             rows += jobs[i].n_ranges
         if rows < GIL_WORTH:
-            _write_all(jobs, n)
+            _write_all(jobs, n, scratch.holes)
         else:
             with nogil:
-                _write_all(jobs, n)
+                _write_all(jobs, n, scratch.holes)
         return found
     finally:
         _close_jobs(jobs, n)
+        free(scratch.holes)
 
 
 def count_present_i64(list columns not None, list grids not None, list names not None, int64_t step_ns, as_of=None):
     """(present, expected) slots of sorted columns; otherwise like `find_gaps_i64`; see `sessiondata.quality`."""
     cdef Py_ssize_t i, n = len(columns)
     cdef Job* jobs = _new_jobs(n)
+    cdef Scratch scratch = Scratch(NULL, 0, 0)  # stays so
     try:
         _open_jobs(jobs, columns, grids, step_ns, as_of, False)
-        _scan(jobs, n, names)
+        _scan(jobs, n, names, &scratch)
         return [(jobs[i].n_present, jobs[i].expected) for i in range(n)]
     finally:
         _close_jobs(jobs, n)
