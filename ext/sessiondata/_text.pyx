@@ -349,12 +349,11 @@ cdef void set_day(DayText* day, int64_t ts_ns, int64_t utc_offset_ns, bint with_
     """The local day of a time; `utc_offset_ns` is whole seconds, less than a day either way, and holds all day."""
     # Seconds before the offset is added: ts_ns + utc_offset_ns may not fit.
     cdef int64_t offset = utc_offset_ns / 1000000000
-    cdef int64_t seconds = floor_div(ts_ns, 1000000000)
-    cdef int64_t local = seconds + offset
+    cdef int64_t local = floor_div(ts_ns, 1000000000) + offset
     cdef uint32_t away = <uint32_t> (offset if offset >= 0 else -offset)
     cdef char* out = day.before
     day.midnight_ns = <uint64_t> ts_ns - (<uint64_t> floor_mod(local, 86400) * 1000000000
-                                          + <uint64_t> (ts_ns - seconds * 1000000000))
+                                          + <uint64_t> floor_mod(ts_ns, 1000000000))
     day.from_ns, day.length_ns = 0, <uint64_t> 86400000000000
     out[0] = c'"'
     out += 1
