@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["bare_loop", "clocked", "feed"]
+__all__ = ["bare_loop", "clocked", "clocked_twice", "feed"]
 
 
 def feed(call: Callable[..., Any], rows: Iterable[tuple[Any, ...]]) -> None:
@@ -24,3 +24,11 @@ def clocked(run: Callable[..., Any], *arguments: Any) -> float:
     begun = time.perf_counter()
     run(*arguments)
     return time.perf_counter() - begun
+
+
+def clocked_twice(run: Callable[..., Any], *arguments: Any) -> tuple[float, float]:
+    """Seconds by the clock, and of processor time (all threads): what the process waited for others is not in it."""
+    worked, begun = time.process_time(), time.perf_counter()
+    run(*arguments)
+    took = time.perf_counter() - begun
+    return took, time.process_time() - worked

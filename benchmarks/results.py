@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,15 +23,27 @@ class Line:
     note: str = ""
     runs: list[float] = field(default_factory=list)
     loops: list[float] = field(default_factory=list)  # of each run the bare loop, if it is one
+    cpu: list[float] = field(default_factory=list)  # of each run the processor time, the bare loop's taken off
     median: float = 0.0
     fastest: float = 0.0
     ratio: float = 0.0
     fastest_ratio: float = 0.0
+    cpu_median: float = math.nan
+    cpu_ratio: float = math.nan
+
+    @property
+    def cautious_ratio(self) -> float:
+        """The lower of the ratios by the clock and of processor time.
+
+        On a busy machine the clock flatters whoever needs less time for a call; of a contestant with several threads it
+        is the processor time that says too much.
+        """
+        return self.ratio if math.isnan(self.cpu_ratio) else min(self.ratio, self.cpu_ratio)
 
     @property
     def loses(self) -> bool:
         """Whether a contestant (not a yardstick) is faster than we are."""
-        return not self.yardstick and self.contestant != OURS and self.ratio < 1
+        return not self.yardstick and self.contestant != OURS and self.cautious_ratio < 1
 
 
 @dataclass
@@ -95,6 +108,7 @@ def _rows(contests: Iterable[tuple[dict[str, Any], list[float]]]) -> dict[str, R
             row.lines.append(line)
         line.runs += info.get("runs") or [second * 1e9 / info["items"] for second in seconds]
         line.loops += info.get("loops", [])
+        line.cpu += info.get("cpu", [])
     for row in rows.values():
         _settle(row)
     return rows
@@ -108,10 +122,12 @@ def _settle(row: Row) -> None:
         if line.loops:
             line.runs = [run - loop for run, loop in zip(line.runs, line.loops, strict=True)]
         line.median = statistics.median(line.runs)
+        line.cpu_median = statistics.median(line.cpu) if line.cpu else math.nan
     ours = row.line(OURS)
     for line in row.lines:
         line.ratio = line.median / ours.median if ours else float("nan")
         line.fastest_ratio = line.fastest / ours.fastest if ours else float("nan")
+        line.cpu_ratio = line.cpu_median / ours.cpu_median if ours and ours.cpu_median > 0 else math.nan
     if not row.curve:
         row.lines.sort(key=lambda line: (line.contestant != OURS, line.yardstick, line.median))
 
