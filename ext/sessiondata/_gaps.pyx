@@ -81,8 +81,8 @@ cdef void _add_ranges(const Take* take, const Hole* holes, int64_t n) noexcept n
     cdef const SlotTable* table = take.table
     cdef int64_t anchor = take.region.anchor, i, k = take.n_ranges
     for i in range(n):
-        take.gaps.start[k + i] = <int32_t>(take.first + <int64_t>slot_number(table, holes[i].start_ns - anchor))
-        take.gaps.stop[k + i] = <int32_t>(take.first + <int64_t>slot_number(table, holes[i].last_ns - anchor) + 1)
+        take.gaps.start[k + i] = <int32_t>(take.first + <int64_t>slot_number(table, anchor, holes[i].start_ns))
+        take.gaps.stop[k + i] = <int32_t>(take.first + <int64_t>slot_number(table, anchor, holes[i].last_ns) + 1)
 
 
 cdef inline void _add_hole(Take* take, int64_t start, int64_t stop) noexcept nogil:
@@ -102,7 +102,7 @@ cdef inline uint64_t _take_holes(Take* take, const int64_t* ts, int64_t i, uint6
     Where bars are missing is what no processor can foresee: so one loop that finds them, without other branches than
     such as are never taken, and little enough in it for the registers there are."""
     cdef uint64_t n_slots = <uint64_t>(take.end - take.first), bit, last = BLOCK
-    cdef int64_t anchor = take.region.anchor, step_ns = take.step_ns, due_ns, now_ns
+    cdef int64_t anchor = take.region.anchor, step_ns = take.step_ns, last_ns
     cdef Hole scratch[BLOCK]
     cdef Hole* holes = scratch
     cdef Hole* hole
@@ -116,15 +116,18 @@ cdef inline uint64_t _take_holes(Take* take, const int64_t* ts, int64_t i, uint6
     ts += i
     while mask:
         bit = lowest_bit(mask)
-        due_ns, now_ns = before[bit] + step_ns, ts[bit]
-        if now_ns <= due_ns or slot_number(&table, now_ns - anchor) >= n_slots:
+        # In this order: of a time inside the segment it is known that no step leads out of int64.
+        if slot_number(&table, anchor, ts[bit]) >= n_slots:
             break
-        hole.start_ns, hole.last_ns = due_ns, now_ns - step_ns
+        last_ns = ts[bit] - step_ns
+        if before[bit] >= last_ns:
+            break
+        hole.start_ns, hole.last_ns = before[bit] + step_ns, last_ns
         hole += 1
         last = bit
         mask &= mask - 1
     if last < BLOCK:
-        take.zero = take.first + <int64_t>slot_number(&table, ts[last] - anchor) - i - <int64_t>last
+        take.zero = take.first + <int64_t>slot_number(&table, anchor, ts[last]) - i - <int64_t>last
         if take.gaps != NULL:
             _add_ranges(take, holes, hole - holes)
         take.n_ranges += hole - holes
@@ -133,11 +136,12 @@ cdef inline uint64_t _take_holes(Take* take, const int64_t* ts, int64_t i, uint6
 
 cdef inline void _begin_run(Take* take, const int64_t* ts, int64_t row) noexcept nogil:
     """A run begins at a row inside the segment."""
-    cdef uint64_t number = slot_number(take.table, ts[row] - take.region.anchor)
-    cdef int64_t ordinal = take.first + <int64_t>number
+    cdef uint64_t number = slot_number(take.table, take.region.anchor, ts[row])
+    cdef int64_t ordinal
     take.zero = OFF_GRID
     if number >= <uint64_t>(take.end - take.first):
         return
+    ordinal = take.first + <int64_t>number
     if ordinal > take.reach:
         _add_hole(take, take.reach, ordinal)
     else:
@@ -417,7 +421,7 @@ cdef void write_gaps(const Job* job, const Hole* holes) noexcept nogil:
     cdef int64_t n = job.n_ranges, i
     for i in range(n):
         job.out[i], job.out[n + i] = holes[i].start_ns, holes[i].last_ns
-        job.out[2 * n + i] = <int64_t>slot_number(job.table, holes[i].last_ns - holes[i].start_ns) + 1
+        job.out[2 * n + i] = <int64_t>slot_number(job.table, holes[i].start_ns, holes[i].last_ns) + 1
 
 
 cdef void _write_all(const Job* jobs, Py_ssize_t n, const Hole* holes) noexcept nogil:

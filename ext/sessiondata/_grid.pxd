@@ -51,14 +51,15 @@ cdef inline const Region* find_region(const GridData* grid, int64_t ts) noexcept
     return &grid.regions[low]
 
 
-cdef inline uint64_t slot_number(const SlotTable* table, int64_t offset_ns) noexcept nogil:
-    """offset_ns / step_ns where that is a whole number k >= 0; else a number above every such k.
+cdef inline uint64_t slot_number(const SlotTable* table, int64_t anchor, int64_t ts) noexcept nogil:
+    """(ts - anchor) / step_ns where that is a whole number k >= 0; else a number above every such k.
 
     One multiplication instead of a division: an odd number has an inverse modulo 2**64, and multiplying by it is exact
     division where division is exact. It maps 2**64 numbers one to one, so what is no multiple lands above the
     multiples (then the rotation: the bits of step_ns below its odd part must be zero, and come out on top if they are
     not). `slot_number(...) < n` is therefore the whole question: inside [0, n * step_ns) and on a slot."""
-    cdef uint64_t product = <uint64_t>offset_ns * table.inverse
+    # Unsigned: nobody has checked these times, and their difference may overflow.
+    cdef uint64_t product = (<uint64_t>ts - <uint64_t>anchor) * table.inverse
     return product >> table.shift | product << (-table.shift & 63)
 
 
