@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 
 ROW = "import", "Import in a new interpreter (processor time of the statement, files in the system's cache)"
-# Both in one process, NumPy first: processes differ by more than what is to be told. The sum is `import sessiondata`.
+# Both in one process, NumPy first, so that they share its good or bad moment. The sum is `import sessiondata`.
 CODE = "from time import process_time as t; b = t(); import numpy; m = t(); import sessiondata; print(m - b, t() - b)"
 
 
@@ -19,10 +19,14 @@ CODE = "from time import process_time as t; b = t(); import numpy; m = t(); impo
 def imports(rounds: int) -> dict[str, list[float]]:
     """Seconds of each import, by pairs."""
     pairs = []
-    for _ in range(rounds + 1):
-        run = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
-        pairs.append(tuple(map(float, run.stdout.split())))
-    numpy, ours = zip(*pairs[1:], strict=True)  # the first fills the system's cache
+    # Installed packages have their bytecode: the first round writes it, whatever the environment says of that.
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
+        for _ in range(rounds + 1):
+            command = [sys.executable, "-c", CODE]
+            run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+            pairs.append(tuple(map(float, run.stdout.split())))
+    numpy, ours = zip(*pairs[1:], strict=True)  # the first wrote the bytecode
     return {"numpy": list(numpy), "sessiondata": list(ours)}
 
 
