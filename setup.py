@@ -39,7 +39,9 @@ directives = {
 if sys.platform == "win32":
     compile_args, link_args = ["/O2", "/std:c++17"], []
 else:
-    compile_args, link_args = ["-std=c++17", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math"], []
+    # Without SLP: fields just written and read back as one vector wait until the stores have left the processor.
+    compile_args = ["-std=c++17", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-fno-tree-slp-vectorize"]
+    link_args: list[str] = []
     if DEBUG or SANITIZE:
         compile_args = ["-std=c++17", "-O1", "-g", "-UNDEBUG"]
     if SANITIZE:

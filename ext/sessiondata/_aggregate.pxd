@@ -40,10 +40,11 @@ cdef inline bint level_takes(const Level* level, const Region* region) noexcept 
 cdef inline void level_open(Level* level, const GridData* grid, const Region* region, const Bar* row) noexcept nogil:
     """Begin a new slot with its first parent row."""
     cdef int64_t start
+    cdef bint follows = False  # the slot after the newest row's, in the same region: no division, no search then
     if level.kind == INTRADAY:
-        # Mostly the next slot of the same region; no division then.
         start = level.slot_stop
-        if region.start <= start <= row.ts and row.ts - start < level.step_ns:
+        follows = level.region == region and start <= row.ts and row.ts - start < level.step_ns
+        if follows:
             level.slot_stop = start + level.step_ns if start + level.step_ns < region.stop else region.stop
         else:
             start = slot_start_in(region, level.step_ns, row.ts)
@@ -57,7 +58,10 @@ cdef inline void level_open(Level* level, const GridData* grid, const Region* re
     level.closed_volume, level.closed_base = 0.0, 0
     level.region = region
     ring_push(&level.ring, &level.bar)
-    if region.regular:
+    if follows and region.regular:  # the newest row was the last slot below the frontier
+        level.gaps.frontier += 1
+        level.gaps.n_present += 1
+    elif region.regular:
         gaps_mark_present(&level.gaps, ordinal_in(level.gaps.table, region, start))
 
 

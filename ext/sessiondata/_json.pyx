@@ -20,6 +20,7 @@ from libc.string cimport memcpy, strlen
 from sessiondata._aggregate cimport Level
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_list, gaps_missing, gaps_present
 from sessiondata._grid cimport expected_at, ordinal_start
+from sessiondata._prefetch cimport prefetch
 from sessiondata._ring cimport Ring, ring_oldest
 from sessiondata._store cimport StoreClock, SymbolCore
 from sessiondata._symbol cimport Symbol, symbol_as_of, symbol_settle
@@ -297,18 +298,6 @@ def latest_as_of(list cores, StoreClock clock not None):
         as_of = symbol_as_of(&core.symbol)
         latest = as_of if as_of > latest else latest
     return None if latest == INT64_MIN else latest
-
-
-cdef extern from *:
-    """
-    #if defined(__GNUC__)
-    /* The empty statement keeps calls of functions that only prefetch: they are pure to GCC, which drops them. */
-    static inline void sd_prefetch(const void* address) { __builtin_prefetch(address); __asm__ volatile(""); }
-    #else
-    static inline void sd_prefetch(const void* address) { (void)address; }
-    #endif
-    """
-    void prefetch "sd_prefetch"(const void* address) noexcept nogil
 
 
 cdef int _look_ahead(list cores, Py_ssize_t i) except -1:

@@ -11,21 +11,11 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int64_t
 
 from sessiondata._aggregate cimport Level
+from sessiondata._prefetch cimport prefetch
 from sessiondata._ring cimport Bar, Ring
 from sessiondata._status cimport CORRECTED, ERR_NO_SESSION, STORED
 from sessiondata._store cimport SymbolCore
 from sessiondata._symbol cimport Symbol, check_bar, check_values, symbol_expects, symbol_reserve, symbol_store
-
-
-cdef extern from *:
-    """
-    #if defined(__GNUC__) || defined(__clang__)
-    #define SD_PREFETCH(address) __builtin_prefetch((address), 1)
-    #else
-    #define SD_PREFETCH(address) ((void)(address))
-    #endif
-    """
-    void prefetch "SD_PREFETCH"(const void* address) noexcept nogil
 
 
 cdef enum:
