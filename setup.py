@@ -1,7 +1,6 @@
 """Build of the compiled modules; all metadata stands in pyproject.toml.
 
 Switches (environment variables set to 1); each combination builds in a folder of its own below build/:
-
 * ``SESSIONDATA_DEBUG``     bounds checks, assertions on, little optimisation
 * ``SESSIONDATA_SANITIZE``  address and undefined-behaviour sanitizers (overflow made visible by -fno-wrapv)
 * ``SESSIONDATA_COVERAGE``  line tracing of the Cython sources
@@ -41,7 +40,7 @@ if sys.platform == "win32":
 else:
     # Without SLP: fields just written and read back as one vector wait until the stores have left the processor.
     compile_args = ["-std=c++17", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-fno-tree-slp-vectorize"]
-    link_args: list[str] = []
+    link_args = []
     if DEBUG or SANITIZE:
         compile_args = ["-std=c++17", "-O1", "-g", "-UNDEBUG"]
     if SANITIZE:

@@ -178,10 +178,54 @@ cdef bint level_extend(Level* level, const GridData* grid, const Region* region,
     return first_opened
 
 
+cdef inline int32_t _count_aligned(const int64_t* ts, int64_t n, const Region* region, int64_t base_ns) noexcept nogil:
+    """How many of `n` ascending rows of one region sit on a base slot. A division where a run of slots begins only."""
+    cdef int64_t due = INT64_MIN, i
+    cdef int32_t count = 0
+    for i in range(n):
+        if ts[i] == due or is_aligned(region, base_ns, ts[i]):
+            count += 1
+            due = ts[i] + base_ns
+    return count
+
+
+cdef bint _fold_columns(const Level* level, const Region* region, const Ring* parent, int64_t start, int64_t stop,
+                        Bar* out_bar, double* out_closed_volume, int32_t* out_closed_base) noexcept nogil:
+    """Fold all of the parent's rows in [start, stop), which are of one region; False if there are none."""
+    cdef int64_t seq = ring_find(parent, start), n = ring_find(parent, stop) - seq, i
+    cdef Columns rows
+    cdef double high, low, volume = 0.0
+    cdef int32_t n_base = 0, last_base
+    if n == 0:
+        return False
+    rows = ring_columns(parent, seq)
+    high, low = rows.high[0], rows.low[0]
+    for i in range(1, n):
+        high = rows.high[i] if rows.high[i] > high else high
+        low = rows.low[i] if rows.low[i] < low else low
+    volume = rows.volume[0]
+    out_closed_volume[0] = 0.0
+    for i in range(1, n):
+        out_closed_volume[0] = volume
+        volume += rows.volume[i]
+    if rows.n_base == NULL:
+        n_base = _count_aligned(rows.ts, n, region, level.base_ns)
+        last_base = is_aligned(region, level.base_ns, rows.ts[n - 1])
+    else:
+        for i in range(n):
+            n_base += rows.n_base[i]
+        last_base = rows.n_base[n - 1]
+    out_closed_base[0] = n_base - last_base
+    out_bar[0] = Bar(rows.ts[0], rows.open[0], high, low, rows.close[n - 1], volume, n_base)
+    return True
+
+
 cdef inline bint _fold(const Level* level, const GridData* grid, const Region* region, const Ring* parent,
                        int64_t start, int64_t stop, Bar* out_bar, double* out_closed_volume,
                        int32_t* out_closed_base) noexcept nogil:
     """Fold the parent's rows in [start, stop) that belong to this level; False if there are none."""
+    if level.kind == INTRADAY:
+        return _fold_columns(level, region, parent, start, stop, out_bar, out_closed_volume, out_closed_base)
     cdef int64_t seq = ring_find(parent, start)
     cdef bint empty = True
     cdef const Region* home = region
@@ -191,10 +235,9 @@ cdef inline bint _fold(const Level* level, const GridData* grid, const Region* r
         seq += 1
         if row.ts >= stop:
             break
-        if level.kind != INTRADAY:
-            home = find_region(grid, row.ts)
-            if home.regular != (level.kind == DAY):
-                continue
+        home = find_region(grid, row.ts)
+        if not level_takes(level, home):
+            continue
         if parent.n_base == NULL:
             row.n_base = is_aligned(home, level.base_ns, row.ts)
         if empty:

@@ -8,7 +8,7 @@ blocks alive and says that it is no longer valid.
 """
 
 cimport cython
-from cpython.buffer cimport PyBuffer_FillInfo
+from cpython.buffer cimport PyBuffer_FillInfo, PyBuffer_Release
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_AsDouble, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t
@@ -20,7 +20,7 @@ from sessiondata.errors import BarTypeError, SessionStateError, TimeError, shown
 from sessiondata.times import to_ns
 
 from sessiondata._aggregate cimport Level
-from sessiondata._gaps cimport gaps_count, gaps_list, gaps_present
+from sessiondata._gaps cimport gaps_count, gaps_list, gaps_present, open_column
 from sessiondata._grid cimport expected_at, ordinal_start
 from sessiondata._layout cimport lay_out, series_gaps, series_ring
 from sessiondata._ring cimport Bar, ring_find, ring_oldest, ring_read
@@ -311,9 +311,48 @@ cdef class SymbolCore:
             self.begin(None, self.close_label)
             raise
 
-    def extend(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
-               const double[::1] low, const double[::1] close, const double[::1] volume, bint skip, bint close_label):
-        """Store arrays of equal length, all or nothing; returns rows added or corrected. See the facade's `extend`."""
+    def extend(self, given_ts, open, high, low, close, volume, bint skip, bint close_label):
+        """Store arrays of equal length, all or nothing; returns rows added or corrected. See the facade's `extend`.
+
+        Contiguous int64 times and float64 values."""
+        cdef Py_buffer columns[6]
+        cdef int n_open = 0
+        cdef int64_t stored = -1
+        if self.symbol.grid != NULL and not close_label:
+            try:
+                for column in (given_ts, open, high, low, close, volume):
+                    open_column(column, &columns[n_open], n_open == 0)
+                    n_open += 1
+                stored = self._extend_newest(columns)
+            finally:
+                while n_open:
+                    n_open -= 1
+                    PyBuffer_Release(&columns[n_open])
+        return stored if stored >= 0 else self._extend_any(given_ts, open, high, low, close, volume, skip, close_label)
+
+    cdef int64_t _extend_newest(self, Py_buffer* columns) except -2:
+        """Store what is the usual case, good rows in order and newer than all there are; -1 if they are not that."""
+        cdef int64_t n = columns[0].shape[0]
+        cdef int64_t* ts = <int64_t*>columns[0].buf
+        cdef double* open = <double*>columns[1].buf
+        cdef double* high = <double*>columns[2].buf
+        cdef double* low = <double*>columns[3].buf
+        cdef double* close = <double*>columns[4].buf
+        cdef double* volume = <double*>columns[5].buf
+        cdef int status, i
+        cdef bint in_order
+        for i in range(6):
+            if columns[i].shape[0] != n or self._memory.holds(columns[i].buf):
+                return -1
+        if check_rows(&self.symbol, ts, open, high, low, close, volume, n, &status, &in_order) >= 0 or not in_order:
+            return -1
+        n = symbol_extend(&self.symbol, ts, open, high, low, close, volume, n)
+        return n if n >= 0 else -1
+
+    cdef int64_t _extend_any(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
+                             const double[::1] low, const double[::1] close, const double[::1] volume,
+                             bint skip, bint close_label) except -1:
+        """`extend` of any batch."""
         cdef int64_t n = given_ts.shape[0], row
         cdef int status
         cdef bint in_order
