@@ -50,20 +50,13 @@ cdef inline void _prefetch_rows(const Symbol* symbol) noexcept nogil:
     prefetch(symbol.base.close + at)
     prefetch(symbol.base.volume + at)
     if _opens_slot(symbol):  # the root hands its row down to the next level
-        _prefetch(root, sizeof(Level))
-        _prefetch(root + 1, 128)
+        _prefetch(root, 2 * sizeof(Level))
     else:
         _prefetch(root, 128)
 
 
-cdef inline void _prefetch_slot(const Symbol* symbol) noexcept nogil:
-    """The row that the next bar begins in the first root, where it begins one."""
-    cdef const Ring* ring
-    cdef int64_t at
-    if symbol.grid == NULL or not _opens_slot(symbol):
-        return
-    ring = &symbol.levels[symbol.root].ring
-    at = ring.next_seq - ring.origin
+cdef inline void _prefetch_row(const Ring* ring) noexcept nogil:
+    cdef int64_t at = ring.next_seq - ring.origin
     prefetch(ring.ts + at)
     prefetch(ring.open + at)
     prefetch(ring.high + at)
@@ -71,6 +64,17 @@ cdef inline void _prefetch_slot(const Symbol* symbol) noexcept nogil:
     prefetch(ring.close + at)
     prefetch(ring.volume + at)
     prefetch(ring.n_base + at)
+
+
+cdef inline void _prefetch_slot(const Symbol* symbol) noexcept nogil:
+    """The row that the next bar begins in the first root, where it begins one, and the row that its child then begins."""
+    cdef const Level* root
+    if symbol.grid == NULL or not _opens_slot(symbol):
+        return
+    root = &symbol.levels[symbol.root]
+    _prefetch_row(&root.ring)
+    if root.child >= 0 and root.bar.ts >= symbol.levels[root.child].slot_stop:
+        _prefetch_row(&symbol.levels[root.child].ring)
 
 
 cdef int _check_apart(Symbol* symbol, const Bar* bar) noexcept nogil:
