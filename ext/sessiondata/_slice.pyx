@@ -67,7 +67,7 @@ cdef inline void _prefetch_row(const Ring* ring) noexcept nogil:
 
 
 cdef inline void _prefetch_slot(const Symbol* symbol) noexcept nogil:
-    """The row that the next bar begins in the first root, where it begins one, and the row that its child then begins."""
+    """The row that the next bar begins in the first root, where it begins one, and that which the child begins then."""
     cdef const Level* root
     if symbol.grid == NULL or not _opens_slot(symbol):
         return
