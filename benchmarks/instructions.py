@@ -134,6 +134,7 @@ def _export(name: str, symbols: int) -> tuple[Work, Work | None, int]:
     for seed, day in enumerate(days):
         store.register_symbol(f"S{seed:03}").extend(*day.columns)
     items = sum(len(symbol.bars(name)) for symbol in store.symbols.values() for name in symbol.intervals)
+    store.to_json()  # a document is given room like the last one; how a first one grows is up to the allocator
     return store.to_json, None, items
 
 
