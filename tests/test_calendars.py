@@ -23,9 +23,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sessiondata.calendars import SessionCalendar, SessionGrid, calendar
+from sessiondata.calendars import SessionCalendar, SessionGrid, _instants, calendar
 from sessiondata.errors import CalendarError, DateOutOfRangeError, IntervalError, TimeError
-from sessiondata.times import from_ns, to_ns
+from sessiondata.times import from_ns, to_ns, utc_offsets, wall_to_ns
 
 MINUTE = 60 * 10**9
 HOUR = 60 * MINUTE
@@ -188,6 +188,14 @@ def test_sunday_evening_belongs_to_monday_and_saturday_to_nobody() -> None:
             cmes.session_at(chicago(time))
 
 
+def test_slots_run_on_through_local_midnight() -> None:
+    grid = calendar("CMES").session("2024-11-25")
+    midnight = at("2024-11-25T00:00", "America/Chicago")
+    assert (grid.slot_of(midnight - 1, "1m"), grid.slot_of(midnight, "1m")) == (419, 420)
+    assert (grid.slot_of(midnight - 1, "4h"), grid.slot_of(midnight, "4h")) == (1, 1)  # 21:00 to 01:00
+    assert (grid.expected("4h"), grid.expected("4h", at("2024-11-25T16:00", "America/Chicago") - 1)) == (6, 5)
+
+
 def test_a_day_session_has_its_local_day() -> None:
     xnys = calendar("XNYS")
     grid = xnys.session("2024-11-29")
@@ -319,6 +327,21 @@ def test_wall_times_that_are_skipped_or_shown_twice() -> None:
     gone = SessionCalendar.from_hours("02:10", "02:50", "America/New_York", weekdays=[6])
     with pytest.raises(CalendarError, match="no session"):
         gone.session("2024-03-10")
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(["America/New_York", "Europe/London", "Asia/Gaza", "Australia/Lord_Howe", "Pacific/Apia", "UTC"]),
+    st.integers(at("1700-01-01T00:00", "UTC") // 10**6, at("2250-01-01T00:00", "UTC") // 10**6),
+    st.integers(-4 * HOUR // 10**9, 4 * HOUR // 10**9),
+)
+def test_one_wall_time_becomes_what_a_column_of_them_does(tz: str, near: int, seconds: int) -> None:
+    """Times of day have a path of their own; also around the changes of the clocks, where it matters."""
+    zone, near = ZoneInfo(tz), near * 10**6
+    starts, offsets = utc_offsets(zone, near, near + 300 * DAY)
+    walls = [near, *(starts + offsets + seconds * 10**9).tolist()]
+    want = wall_to_ns(np.array(walls), zone, skipped="shift").tolist()
+    assert _instants(walls, zone) == want
 
 
 def test_special_days_and_breaks() -> None:
@@ -491,6 +514,20 @@ def test_a_schedule_of_pandas_market_calendars() -> None:
     assert source.session("2024-12-23") == calendar("XHKG").session("2024-12-23")
 
 
+def test_interruptions_of_pandas_market_calendars_are_breaks() -> None:
+    """NSE stood still from 11:40 to 15:45 on 2021-02-24; minute by minute against the library's `open_at_time`."""
+    with their_own_deprecations():
+        nse = pandas_market_calendars.get_calendar("NSE")
+        schedule = nse.schedule("2021-02-22", "2021-02-26", interruptions=True)
+        minutes = pd.date_range("2021-02-24 09:15", "2021-02-24 16:59", freq="min", tz="Asia/Kolkata")
+        held = [nse.open_at_time(schedule, minute) for minute in minutes]
+    source = SessionCalendar.from_schedule(schedule, nse.tz)
+    grid = source.session("2021-02-24")
+    assert hours_of(grid) == [("02-24 09:15", "02-24 11:40"), ("02-24 15:45", "02-24 17:00")]
+    assert grid.slot_starts("1m").tolist() == minutes[held].as_unit("ns").asi8.tolist()
+    assert [len(source.session(f"2021-02-{day}").segments) for day in range(22, 27)] == [1, 1, 2, 1, 1]
+
+
 def frame(**columns: list[Any]) -> pd.DataFrame:
     made = {name: pd.to_datetime(pd.Series(values), utc=True) for name, values in columns.items()}
     index = pd.DatetimeIndex([f"2024-01-0{2 + i}" for i in range(len(columns["open"]))])
@@ -512,6 +549,48 @@ def test_nat_and_empty_rows_of_a_schedule() -> None:
             source.session(date)
 
 
+def test_several_breaks_of_a_schedule() -> None:
+    """Breaks and interruptions in any number: NaT, empty, overlapping, out of the hours."""
+    day = "2024-01-02 "
+    breaks = {
+        "break_start": [day + "17:00", None, "2024-01-04 17:00"],
+        "break_end": [day + "18:00", None, "2024-01-04 17:00"],
+        "interruption_start_1": [day + "15:00", None, "2024-01-04 13:00"],  # the third begins before the open
+        "interruption_end_1": [day + "15:10", None, "2024-01-04 14:40"],
+        "interruption_start_2": [day + "17:30", "2024-01-03 16:00", "2024-01-04 20:50"],  # overlaps; ends too late
+        "interruption_end_2": [day + "18:30", "2024-01-03 16:00", "2024-01-05 02:00"],
+        "interruption_start_10": [day + "20:00", None, None],
+        "interruption_end_10": [day + "20:07", None, None],
+    }
+    opens = [f"2024-01-0{i} 14:30" for i in (2, 3, 4)]
+    closes = [f"2024-01-0{i} 21:00" for i in (2, 3, 4)]
+    source = SessionCalendar.from_schedule(frame(open=opens, close=closes, **breaks), "UTC")
+    assert hours_of(source.session("2024-01-02")) == [
+        ("01-02 14:30", "01-02 15:00"),
+        ("01-02 15:10", "01-02 17:00"),
+        ("01-02 18:30", "01-02 20:00"),
+        ("01-02 20:07", "01-02 21:00"),
+    ]
+    assert hours_of(source.session("2024-01-03")) == [("01-03 14:30", "01-03 21:00")]
+    assert hours_of(source.session("2024-01-04")) == [("01-04 14:40", "01-04 20:50")]
+    # Counted anew after each: 30 min, 110 min, 90 min, 53 min.
+    assert source.session("2024-01-02").expected("1h") == 1 + 2 + 2 + 1
+    assert source.session("2024-01-02").slot_of(at("2024-01-02T20:06", "UTC"), "1h") == -1
+    assert source.session("2024-01-02").slot_of(at("2024-01-02T20:07", "UTC"), "1h") == 5
+
+
+@pytest.mark.parametrize("missing", ["break_start", "break_end", "interruption_start_2", "interruption_end_2"])
+def test_half_a_break_of_a_schedule_is_refused(missing: str) -> None:
+    """It was ignored once, so that the break counted as hours."""
+    names = ["open", "close", "break_start", "break_end", "interruption_start_2", "interruption_end_2"]
+    times = {name: [f"2024-01-02 {14 + i}:00"] for i, name in enumerate(names)}
+    times["close"] = ["2024-01-02 21:00"]
+    whole = frame(**times)
+    assert len(SessionCalendar.from_schedule(whole, "UTC").session("2024-01-02").segments) == 3
+    with pytest.raises(CalendarError, match=missing):
+        SessionCalendar.from_schedule(whole.drop(columns=missing), "UTC")
+
+
 @pytest.mark.parametrize(
     "columns",
     [
@@ -523,6 +602,12 @@ def test_nat_and_empty_rows_of_a_schedule() -> None:
             "close": ["2024-01-02 21:00"],
             "break_start": ["2024-01-02 15:00"],
             "break_end": [None],
+        },
+        {
+            "open": ["2024-01-02 14:30"],
+            "close": ["2024-01-02 21:00"],
+            "break_start": ["2024-01-02 15:00"],
+            "break_end": ["2024-01-02 14:59"],
         },
         {"open": [], "close": []},
         {"open": ["2024-01-02 14:30", "2024-01-02 20:00"], "close": ["2024-01-02 21:00", "2024-01-02 22:00"]},
@@ -696,6 +781,14 @@ def test_grids_are_values() -> None:
 def test_contradictory_grids_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(CalendarError):
         make(**changes)
+
+
+@pytest.mark.parametrize("tz", ["Asia/Tokyo", "America/New_York", "UTC"])
+@pytest.mark.parametrize("date", ["0001-01-01", "1677-09-22", "2262-04-11", "9999-12-31"])
+def test_a_date_beyond_int64_is_a_calendar_error(date: str, tz: str) -> None:
+    """Local midnight was computed first, which was an OverflowError in zones other than UTC."""
+    with pytest.raises(CalendarError, match=f"session {date}"):
+        make(date=date, tz=tz, segments=[(0, 1)])
 
 
 def test_slots_take_intervals_and_times_only() -> None:

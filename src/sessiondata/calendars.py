@@ -45,6 +45,7 @@ _MINUTE_NS = 60_000_000_000
 _DAY_NS = 86_400_000_000_000
 _EPOCH = dt.date(1970, 1, 1)
 _ONE_DAY = dt.timedelta(days=1)
+_ONE_US = dt.timedelta(microseconds=1)
 
 # Slots are found by adding steps to anchors: two days of room at the ends of int64 keep that from overflowing.
 _LIMIT = 2**63 - 1 - 2 * _DAY_NS
@@ -263,6 +264,8 @@ def _check_segments(day: dt.date, segments: Any) -> list[tuple[int, int]]:
 
 def _local_span(day: dt.date, zone: ZoneInfo, hours: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """The local calendar day, pushed outwards by the session."""
+    if abs(_wall(day)) > _LIMIT:
+        raise CalendarError(f"session {day}: the date comes within two days of the ends of int64")
     midnight, next_midnight = _instants([_wall(day), _wall(day) + _DAY_NS], zone)
     return min(midnight, hours[0][0]), max(next_midnight, hours[-1][1])
 
@@ -332,7 +335,19 @@ def _instants(walls: Sequence[int], zone: ZoneInfo) -> list[int]:
     """Instants of local wall times: the first of two; the end of the jump where the clocks skip one."""
     if zone.key == "UTC":
         return list(walls)
-    return [int(ts_ns) for ts_ns in wall_to_ns(np.array(walls, np.int64), zone, skipped="shift")]
+    return [_instant(wall, zone) for wall in walls]
+
+
+@lru_cache(maxsize=1024)  # a session and the next one ask for the same midnights
+def _instant(wall: int, zone: ZoneInfo) -> int:
+    # The zone itself is asked: `wall_to_ns` is for columns, and took two thirds of the time of building a grid.
+    local = dt.datetime(1970, 1, 1, tzinfo=zone) + dt.timedelta(microseconds=wall // 1000)
+    offset = local.utcoffset()
+    assert offset is not None  # of a ZoneInfo
+    ts_ns = wall - offset // _ONE_US * 1000
+    if from_ns(ts_ns, zone).utcoffset() == offset:
+        return ts_ns
+    return int(wall_to_ns(np.array([wall], np.int64), zone, skipped="shift")[0])  # the clocks skip it
 
 
 def _cut(start: int, stop: int, breaks: Iterable[tuple[int, int]]) -> Hours:
@@ -507,7 +522,7 @@ class _Exchange:
         return _Table(
             self.name,
             self.zone,
-            _rows(days.tolist(), built.opens_nanos, closes, built.break_starts_nanos, built.break_ends_nanos),
+            _rows(days.tolist(), built.opens_nanos, closes, [(built.break_starts_nanos, built.break_ends_nanos)]),
         )
 
     def _load(self, start: dt.date | None, stop: dt.date | None) -> Any:
@@ -539,16 +554,20 @@ def _today() -> dt.date:
 
 
 def _rows(
-    days: Sequence[dt.date], opens: Int64Array, closes: Int64Array, break_starts: Int64Array, break_ends: Int64Array
+    days: Sequence[dt.date], opens: Int64Array, closes: Int64Array, breaks: Iterable[tuple[Int64Array, Int64Array]]
 ) -> list[tuple[dt.date, Hours]]:
-    """Rows of a `_Table`, of columns in ns in which NaT stands for none."""
-    rows = []
-    columns = (opens.tolist(), closes.tolist(), break_starts.tolist(), break_ends.tolist())
-    for day, start, stop, break_start, break_stop in zip(days, *columns, strict=True):
-        if (start == NAT) != (stop == NAT) or (break_start == NAT) != (break_stop == NAT) or stop < start:
-            raise CalendarError(f"session {day}: an open without a close after it, or half a break")
-        rows.append((day, _cut(start, stop, [(break_start, break_stop)])))
-    return rows
+    """Rows of a `_Table`, of columns in ns in which NaT stands for none; of breaks any number of pairs of columns."""
+    hours = _pairs(days, opens, closes, "hours")
+    pauses = [_pairs(days, starts, ends, "a break") for starts, ends in breaks]
+    return [(day, _cut(*hours[i], (pause[i] for pause in pauses))) for i, day in enumerate(days)]
+
+
+def _pairs(days: Sequence[dt.date], starts: Int64Array, stops: Int64Array, what: str) -> list[tuple[int, int]]:
+    bad = (starts == NAT) != (stops == NAT)
+    bad |= stops < starts
+    if bad.any():
+        raise CalendarError(f"session {days[int(bad.argmax())]}: {what} with one end only, or ending before the start")
+    return list(zip(starts.tolist(), stops.tolist(), strict=True))
 
 
 # --- the public classes
@@ -798,9 +817,12 @@ class SessionCalendar:
         schedule : DataFrame, or mapping of date to segments
             A pandas frame as exchange_calendars (`.schedule`) and pandas_market_calendars (`.schedule(...)`) make it:
             index of naive trade dates; aware columns ``open`` and ``close``, or ``market_open`` and ``market_close``;
-            and perhaps ``break_start`` and ``break_end``. Other columns are ignored. A row without open and close is no
-            session; a break that is NaT or empty is none. Or a mapping of trade date to a sequence of ``(start,
-            stop)``, each an int of ns or what `to_ns` takes; an empty sequence is no session.
+            and any number of breaks: ``break_start`` and ``break_end``, ``interruption_start_1`` and
+            ``interruption_end_1`` (those of ``.schedule(..., interruptions=True)``), and so on. Other columns, such as
+            ``pre`` and ``post``, are ignored. A row without open and close is no session; a break that is NaT or empty
+            is none, one that reaches out of the hours is cut, and of breaks that overlap all are closed. Or a mapping
+            of trade date to a sequence of ``(start, stop)``, each an int of ns or what `to_ns` takes; an empty
+            sequence is no session.
         tz : str or ZoneInfo
             Zone of the exchange: it decides the spans, not the hours, which are instants.
         name : str, optional
@@ -813,8 +835,8 @@ class SessionCalendar:
         Raises
         ------
         CalendarError
-            If the schedule is empty, lacks a column, names a date twice, is naive, or contradicts itself. Names the
-            date.
+            If the schedule is empty, lacks a column (also one of the two of a break), names a date twice, is naive, or
+            contradicts itself. Names the date.
         """
         zone, name = _to_zone(tz), name or "schedule"
         if isinstance(schedule, Mapping):
@@ -868,27 +890,32 @@ def _mapped_row(date: Any, segments: Any) -> tuple[dt.date, Hours]:
 
 
 def _frame_rows(frame: Any) -> list[tuple[dt.date, Hours]]:
-    columns = set(frame.columns)
-    if columns.issuperset(("market_open", "market_close")):
-        names = ["market_open", "market_close"]
-    elif columns.issuperset(("open", "close")):
-        names = ["open", "close"]
+    columns = list(frame.columns)
+    if {"market_open", "market_close"}.issubset(columns):
+        names = [("market_open", "market_close")]
+    elif {"open", "close"}.issubset(columns):
+        names = [("open", "close")]
     else:
-        raise CalendarError(
-            f"a schedule has columns open and close, or market_open and market_close: got {list(frame.columns)}"
-        )
-    if columns.issuperset(("break_start", "break_end")):
-        names += ["break_start", "break_end"]
+        raise CalendarError(f"a schedule has columns open and close, or market_open and market_close: got {columns}")
+    # interruption_start_1, interruption_end_1, interruption_start_2 ... : a day may have any number of those.
+    for name in columns:
+        match = re.fullmatch(r"(break|interruption)_(start|end)((?:_[0-9]+)?)", str(name), re.ASCII)
+        if match:
+            pair = f"{match[1]}_start{match[3]}", f"{match[1]}_end{match[3]}"
+            if not set(pair).issubset(columns):
+                raise CalendarError(f"a schedule has both {pair[0]} and {pair[1]}, or neither: got {columns}")
+            if match[2] == "start":
+                names.append(pair)
     days = [_to_date(label) for label in frame.index]
-    times = []
-    for name in names:
-        try:
-            times.append(to_ns_array(frame[name]))
-        except TimeError as error:
-            raise CalendarError(f"column {name!r} of a schedule holds aware times (tz_localize it): {error}") from error
-    if len(times) == 2:
-        times += [np.full(len(days), NAT, np.int64)] * 2
-    return _rows(days, *times)
+    opens, *breaks = ((_frame_times(frame, start), _frame_times(frame, stop)) for start, stop in names)
+    return _rows(days, *opens, breaks)
+
+
+def _frame_times(frame: Any, name: str) -> Int64Array:
+    try:
+        return to_ns_array(frame[name])
+    except TimeError as error:
+        raise CalendarError(f"column {name!r} of a schedule holds aware times (tz_localize it): {error}") from error
 
 
 _ALWAYS_OPEN = "24/7"
