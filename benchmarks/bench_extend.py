@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from benchmarks import data, ours, peers
@@ -40,6 +41,30 @@ def test_untouched_memory(day, timed):
     timed(
         *row_of(day), "sessiondata, memory never touched", len(day), lambda extend, *columns: extend(*columns),
         setup=setup, yardstick=True, note="includes the system's page faults",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("day", [data.minutes, data.seconds], indirect=True, ids=lambda maker: maker.__name__)
+def test_copy_alone(day, timed):
+    """Below this is no store that keeps its own copy: the bytes of the six columns copied at once to memory as cold."""
+    source = np.array([column.view(np.int64) for column in day.columns])
+
+    def setup():
+        return np.ones_like(source), source
+
+    note = "one block of all six columns, nothing checked, nothing derived"
+    timed(*row_of(day), "np.copyto of the bytes", len(day), np.copyto, setup=setup, yardstick=True, note=note)
+
+
+def test_call_alone(timed):
+    """What a call costs before the first bar: six arrays taken from Python and looked at."""
+    day = data.minutes()
+    nothing = [column[:0] for column in day.columns]
+    extend = ours.fill(day)[1].extend
+    assert extend(*nothing) == 0
+    timed(
+        *row_of(day), "sessiondata, a call without bars", len(day), lambda: extend(*nothing),
+        yardstick=True, note="six empty arrays; its time shared out over the bars of the row",
     )  # fmt: skip
 
 

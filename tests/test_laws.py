@@ -158,6 +158,46 @@ def test_law_1_arrival_order_does_not_matter(configuration: Any, data: st.DataOb
     assert len(documents) == 1
 
 
+# Numbers of rows in a slot that the kernels have loops of their own for, and others; slots that the session cuts.
+BLOCKS = [
+    ("plain", "1m", ("2m", "6m", "18m")),
+    ("plain", "1m", ("3m", "12m", "1d")),
+    ("lunch", "1m", ("5m", "10m", "40m")),
+    ("reopening", "1m", ("4m", "8m", "7m")),
+    ("overnight", "1m", ("7m", "14m", "42m")),
+    ("seconds", "1s", ("5s", "15s", "30s")),
+    ("whole day", "1m", ("5m", "15m", "1h")),
+    ("whole day", "1m", ("1h", "4h", "1d")),
+    ("whole day", "5m", ("30m", "2h")),
+]
+
+
+@given(configuration=st.sampled_from(BLOCKS), seed=st.integers(0, 2**32), holes=st.sampled_from([0.0, 0.01, 0.1, 0.5]))
+def test_law_3_a_block_is_folded_as_its_bars_are(configuration: Any, seed: int, holes: float) -> None:
+    """Whole slots are folded column by column, to the last bit what one bar after the other gives: of equal highs and
+    lows the first (0.0 or -0.0), volumes in time order."""
+    shape, base, derived = configuration
+    world, rng = World(shape, base, derived, None), random.Random(seed)
+    world.register("SPY")
+    step, regions = sd.intervals.parse_interval(base).step_ns, SHAPES[shape][2]
+    # Zeros as highest or lowest of a slot, and often neither the first row of it nor all of them.
+    rare = rng.choice([1, 6, 30])
+    prices = rng.choice([(0.0, -0.0), (0.0, -0.0, *[1.5] * rare), (0.0, -0.0, *[-1.5] * rare), (1.25, 2.5, 3.75, 0.1)])
+    times = sorted({ts for start, stop in regions for ts in range(start, stop, step)})
+    if rng.random() < 0.3:
+        times = [times[0] - k * step for k in range(9, 0, -1)] + times
+    times = [ts for ts in times[rng.choice([0, 0, 1, 7]) :] if rng.random() >= holes]
+    rows = []
+    for ts in times:
+        a, b, c, d = rng.choices(prices, k=4)
+        rows.append((ts, c, max(a, b), min(a, b), d, rng.choice([0.1, 0.2, 0.3, 1e-9, 2.0**53, 7.0])))
+    while rows:
+        n = rng.choice([1, 2, 6, 50, 700, len(rows)])
+        world.extend("SPY", rows[:n])
+        rows = rows[n:]
+    world.same()
+
+
 @given(configuration=configurations(), data=st.data())
 def test_law_5_windows_are_views_and_know_when_they_are_overwritten(configuration: Any, data: st.DataObject) -> None:
     shape, base, derived, capacity = configuration

@@ -25,10 +25,11 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
+from sessiondata._columns cimport fold_slots
 from sessiondata._gaps cimport gaps_init, gaps_max_ranges, gaps_move
 from sessiondata._grid cimport Grid, find_region
 from sessiondata._ring cimport (
-    ring_bytes, ring_find, ring_init, ring_insert, ring_move, ring_push, ring_read, ring_replace,
+    ring_bytes, ring_find, ring_init, ring_insert, ring_move, ring_read, ring_replace,
 )
 from sessiondata._status cimport ERR_NAT, ERR_TS_REPEATED, Offence, raise_status
 from sessiondata._time cimport NAT
@@ -106,75 +107,139 @@ cdef inline int32_t _n_base(const Columns* rows, int64_t i, const Region* region
     return 1 if all_aligned else is_aligned(region, base_ns, rows.ts[i])
 
 
-cdef inline bint _is_whole_slot(const Level* level, const Region* region, const Columns* rows, int64_t i, int64_t n,
-                                int64_t whole) noexcept nogil:
-    """Whether rows i .. i + whole - 1, each on a regular base slot, are all that the slot after the newest can have."""
-    cdef int64_t start = level.slot_stop
-    return (rows.ts[i] == start and level.region == region and i + whole <= n and start + level.step_ns <= region.stop
-            and rows.ts[i + whole - 1] == start + level.step_ns - level.base_ns)
+cdef inline int64_t _whole_slots(const Level* level, const Region* region, const Columns* rows, int64_t i, int64_t n,
+                                 int64_t row_ns, int64_t whole) noexcept nogil:
+    """How many slots begin with row `i`, one after the other, and have all the `whole` rows that they can have.
+
+    Rows are at different multiples of `row_ns` from the region's anchor, so the ends of a stretch tell."""
+    cdef const int64_t* ts = rows.ts + i
+    cdef int64_t start = ts[0], step_ns = level.step_ns, most, count = 1
+    if i + whole > n or ts[whole - 1] != start + step_ns - row_ns or start + step_ns > region.stop:
+        return 0
+    if (start != level.slot_stop or level.region != region) and (start - region.anchor) % step_ns:
+        return 0
+    most = (n - i) // whole
+    if most > (region.stop - start) // step_ns:
+        most = (region.stop - start) // step_ns
+    if ts[most * whole - 1] == start + most * step_ns - row_ns:
+        return most
+    while ts[count * whole + whole - 1] == start + (count + 1) * step_ns - row_ns:
+        count += 1  # ends before `most`, for which it is not so
+    return count
 
 
-cdef inline void _push_whole_slot(Level* level, const Columns* rows, int64_t i, int64_t whole) noexcept nogil:
-    """Fold a whole slot of base rows into a new row: the common case of a block, without a question per row."""
+cdef void _push_whole_slots(Level* level, const Region* region, const Columns* rows, int64_t i, int64_t n_slots,
+                            int64_t whole) noexcept nogil:
+    """Fold whole slots of a segment into new rows, column by column: the common case of a block."""
+    cdef Ring* ring = &level.ring
+    cdef int64_t at = ring.next_seq - ring.origin, start = rows.ts[i], step_ns = level.step_ns, k, j
+    cdef int64_t last = i + n_slots * whole - 1
+    cdef const double* open = rows.open + i
+    cdef const double* close = rows.close + i + whole - 1
+    cdef const int32_t* n_base = rows.n_base + i if rows.n_base != NULL else NULL
+    cdef int64_t* out_ts = ring.ts + at
+    cdef double* out_open = ring.open + at
+    cdef double* out_close = ring.close + at
+    cdef int32_t* out_n_base = ring.n_base + at
+    cdef double volume = rows.volume[last - whole + 1]
+    cdef int32_t count
+    for k in range(n_slots):
+        out_ts[k] = start + k * step_ns
+        out_open[k] = open[k * whole]
+        out_close[k] = close[k * whole]
+    if n_base == NULL:
+        for k in range(n_slots):
+            out_n_base[k] = <int32_t>whole
+    else:
+        for k in range(n_slots):
+            count = 0
+            for j in range(whole):
+                count += n_base[k * whole + j]
+            out_n_base[k] = count
+    fold_slots(rows.high + i, rows.low + i, rows.volume + i, n_slots, whole, ring.high + at, ring.low + at,
+               ring.volume + at)
+    if level.region == region and level.slot_stop == start:  # the newest row was the last slot below the frontier
+        level.gaps.frontier += 1
+        level.gaps.n_present += 1
+    else:
+        gaps_mark_present(&level.gaps, ordinal_in(level.gaps.table, region, start))
+    level.gaps.frontier += <int32_t>n_slots - 1
+    level.gaps.n_present += <int32_t>n_slots - 1
+    for j in range(last - whole + 2, last):
+        volume += rows.volume[j]
+    level.closed_volume = volume
+    ring.next_seq += n_slots
+    ring_read(ring, ring.next_seq - 1, &level.bar)
+    level.closed_base = level.bar.n_base - (1 if n_base == NULL else rows.n_base[last])
+    level.slot_stop, level.region = start + n_slots * step_ns, region
+
+
+cdef inline int64_t _first_at_or_after(const int64_t* ts, int64_t n, int64_t bound) noexcept nogil:
+    """First of `n` ascending rows at or after `bound`, n if there is none. Without a branch: nobody can foresee it."""
+    cdef int64_t first = 0, half
+    while n > 0:
+        half = (n + 1) >> 1
+        first += half * (ts[first + half - 1] < bound)
+        n -= half
+    return first
+
+
+cdef inline void _merge_rows(Level* level, const Region* region, const Columns* rows, int64_t i, int64_t n,
+                             bint is_new, bint all_aligned) noexcept nogil:
+    """Fold `n` >= 1 parent rows into the newest slot; not `is_new`: the first of them once more, after it grew."""
     cdef Bar* bar = &level.bar
-    cdef double high = rows.high[i], low = rows.low[i], volume = rows.volume[i]
-    cdef int64_t last = i + whole - 1, j
-    for j in range(i + 1, last):
+    cdef int64_t last = i + n - 1, j
+    cdef double high = bar.high, low = bar.low, volume = bar.volume if is_new else level.closed_volume
+    cdef int32_t n_base = bar.n_base if is_new else level.closed_base
+    for j in range(i, last):  # one loop: while an addition waits for the one before it there is time for the others
         high = rows.high[j] if rows.high[j] > high else high
         low = rows.low[j] if rows.low[j] < low else low
         volume += rows.volume[j]
-    bar.ts, bar.open, bar.close = level.slot_stop, rows.open[i], rows.close[last]
+    if rows.n_base == NULL and all_aligned:
+        n_base += <int32_t>(n - 1)
+    else:
+        for j in range(i, last):
+            n_base += _n_base(rows, j, region, level.base_ns, all_aligned)
     bar.high = rows.high[last] if rows.high[last] > high else high
     bar.low = rows.low[last] if rows.low[last] < low else low
-    bar.volume, level.closed_volume = volume + rows.volume[last], volume
-    bar.n_base, level.closed_base = <int32_t>whole, <int32_t>whole - 1
-    level.slot_stop += level.step_ns
-    ring_push(&level.ring, bar)
-    level.gaps.frontier += 1
-    level.gaps.n_present += 1
+    bar.close = rows.close[last]
+    level.closed_volume, level.closed_base = volume, n_base
+    bar.volume = volume + rows.volume[last]
+    bar.n_base = n_base + _n_base(rows, last, region, level.base_ns, all_aligned)
 
 
 cdef bint level_extend(Level* level, const GridData* grid, const Region* region, const Columns* rows, int64_t n,
-                       bint first_is_new, bint all_aligned) noexcept nogil:
-    """Take `n` newest parent rows, all in `region`, in time order.
+                       int64_t row_ns, bint first_is_new, bint all_aligned) noexcept nogil:
+    """Take `n` newest parent rows, slots of `row_ns` and all in `region`, in time order.
 
     `first_is_new` is False if rows[0] was folded before and has grown since. `all_aligned`: each base row sits on its
     slot. Returns True if the first row of this level that changed is a new one (else it was there before)."""
-    cdef int64_t i = 0, stop
-    cdef double high, low, volume, closed_volume
-    cdef int32_t n_base, closed_base
+    cdef int64_t i = 0, count, reach, n_slots
     cdef bint first_opened = rows.ts[0] >= level.slot_stop
-    # Base rows of a whole slot; 0 where that cannot be told from the ends of the slot.
-    cdef int64_t whole = level.step_ns // level.base_ns if rows.n_base == NULL and all_aligned else 0
+    # Rows of a whole slot; 0 where that cannot be told from the ends of the slot.
+    cdef int64_t whole = 0
     cdef Bar row
+    if level.kind == INTRADAY and region.regular and (rows.n_base != NULL or all_aligned):
+        whole = level.step_ns // row_ns
     while i < n:
         if rows.ts[i] >= level.slot_stop:
-            if whole > 1 and _is_whole_slot(level, region, rows, i, n, whole):
-                _push_whole_slot(level, rows, i, whole)
-                i += whole
+            n_slots = _whole_slots(level, region, rows, i, n, row_ns, whole) if whole > 0 else 0
+            if n_slots > 0:
+                _push_whole_slots(level, region, rows, i, n_slots, whole)
+                i += n_slots * whole
                 continue
             row = Bar(rows.ts[i], rows.open[i], rows.high[i], rows.low[i], rows.close[i], rows.volume[i],
                       _n_base(rows, i, region, level.base_ns, all_aligned))
             level_open(level, grid, region, &row)
             i += 1
-            if i == n:
-                break
-        stop = level.slot_stop
-        high, low, volume, n_base = level.bar.high, level.bar.low, level.bar.volume, level.bar.n_base
-        closed_volume, closed_base = level.closed_volume, level.closed_base
-        if i == 0 and not first_is_new:
-            volume, n_base = closed_volume, closed_base
-        while i < n and rows.ts[i] < stop:
-            high = rows.high[i] if rows.high[i] > high else high
-            low = rows.low[i] if rows.low[i] < low else low
-            closed_volume, closed_base = volume, n_base
-            volume += rows.volume[i]
-            n_base += _n_base(rows, i, region, level.base_ns, all_aligned)
-            i += 1
-        level.bar.high, level.bar.low, level.bar.close = high, low, rows.close[i - 1]
-        level.bar.volume, level.bar.n_base = volume, n_base
-        level.closed_volume, level.closed_base = closed_volume, closed_base
-        level_publish(level)
+        reach = whole if whole > 0 else 16
+        while whole == 0 and reach < n - i and rows.ts[i + reach - 1] < level.slot_stop:
+            reach *= 2
+        count = _first_at_or_after(rows.ts + i, reach if reach < n - i else n - i, level.slot_stop)
+        if count > 0:
+            _merge_rows(level, region, rows, i, count, i > 0 or first_is_new, all_aligned)
+            level_publish(level)
+            i += count
     return first_opened
 
 
@@ -326,7 +391,7 @@ def aggregate_columns(const int64_t[::1] ts_ns, const double[::1] open, const do
                 j += 1
             if to_ns != 0 or region.regular:
                 rows = Columns(&ts_ns[i], &open[i], &high[i], &low[i], &close[i], &volume[i], NULL)
-                level_extend(&level, data, region, &rows, j - i, True, False)
+                level_extend(&level, data, region, &rows, j - i, from_ns, True, False)
             i = j
     return _copy_rows(&level.ring)
 

@@ -35,7 +35,9 @@ cdef class SymbolCore:
     cdef object _append_any(self, object ts_ns, object open, object high, object low, object close, object volume)
     cdef object _append_first(self, const Bar* bar)
     cdef int64_t[::1] _open_labels(self, const int64_t[::1] ts)
-    cdef int64_t _extend_newest(self, Py_buffer* columns) except -2
+    cdef int64_t _extend_newest(self, object ts_ns, object open, object high, object low, object close,
+                                object volume) except -2
+    cdef int64_t _extend_columns(self, const Py_buffer* columns) noexcept nogil
     cdef int64_t _extend_any(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
                              const double[::1] low, const double[::1] close, const double[::1] volume,
                              bint skip, bint close_label) except -1

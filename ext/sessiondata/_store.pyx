@@ -8,10 +8,11 @@ blocks alive and says that it is no longer valid.
 """
 
 cimport cython
-from cpython.buffer cimport PyBuffer_FillInfo, PyBuffer_Release
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_AsDouble, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t
+from cpython.object cimport Py_TYPE, PyTypeObject
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
 import numpy as np
@@ -20,7 +21,7 @@ from sessiondata.errors import BarTypeError, SessionStateError, TimeError, shown
 from sessiondata.times import to_ns
 
 from sessiondata._aggregate cimport Level
-from sessiondata._gaps cimport gaps_count, gaps_list, gaps_present, open_column
+from sessiondata._gaps cimport gaps_count, gaps_list, gaps_present
 from sessiondata._grid cimport expected_at, ordinal_start
 from sessiondata._layout cimport lay_out, series_gaps, series_ring
 from sessiondata._ring cimport Bar, ring_find, ring_oldest, ring_read
@@ -116,6 +117,25 @@ cdef object _view(Memory memory, void* start, int64_t n, object dtype):
 
 
 cdef object _INT64 = np.dtype("int64"), _INT32 = np.dtype("int32"), _FLOAT64 = np.dtype("float64")
+
+
+cdef PyTypeObject* _ndarray = <PyTypeObject*>np.ndarray
+
+
+cdef inline bint _borrow_column(object array, Py_buffer* columns, int* n_open, bint is_time) noexcept:
+    """Borrow one more column, if it is a plain array: contiguous, aligned, one dimension of int64 (times) or float64.
+
+    One question to the buffer, where Python code asks six attributes, and a third of what a memoryview costs."""
+    cdef Py_buffer* column = &columns[n_open[0]]
+    if Py_TYPE(array) != _ndarray:  # not a subclass: a mask would be overlooked
+        return False
+    try:
+        PyObject_GetBuffer(array, column, PyBUF_FORMAT | PyBUF_ND)
+    except Exception:  # not contiguous, or of a type that buffers have no name for
+        return False
+    n_open[0] += 1
+    return (column.ndim == 1 and column.itemsize == 8 and column.format[1] == 0
+            and column.format[0] in (b"lq" if is_time else b"d") and <uint64_t>column.buf % 8 == 0)
 
 
 cdef class SymbolCore:
@@ -311,34 +331,46 @@ cdef class SymbolCore:
             self.begin(None, self.close_label)
             raise
 
+    @cython.binding(False)
+    def extend_newest(self, ts_ns, open, high, low, close, volume, /):
+        """Store what is the usual case, plain arrays of good rows in order and newer than all there are, in a session.
+
+        Returns the rows added, or -1 if it is not that: then nothing has changed. Any object may be given."""
+        return self._extend_newest(ts_ns, open, high, low, close, volume) if self._is_plain else -1
+
     def extend(self, given_ts, open, high, low, close, volume, bint skip, bint close_label):
         """Store arrays of equal length, all or nothing; returns rows added or corrected. See the facade's `extend`.
 
         Contiguous int64 times and float64 values."""
-        cdef Py_buffer columns[6]
-        cdef int n_open = 0
         cdef int64_t stored = -1
         if self.symbol.grid != NULL and not close_label:
-            try:
-                for column in (given_ts, open, high, low, close, volume):
-                    open_column(column, &columns[n_open], n_open == 0)
-                    n_open += 1
-                stored = self._extend_newest(columns)
-            finally:
-                while n_open:
-                    n_open -= 1
-                    PyBuffer_Release(&columns[n_open])
+            stored = self._extend_newest(given_ts, open, high, low, close, volume)
         return stored if stored >= 0 else self._extend_any(given_ts, open, high, low, close, volume, skip, close_label)
 
-    cdef int64_t _extend_newest(self, Py_buffer* columns) except -2:
-        """Store what is the usual case, good rows in order and newer than all there are; -1 if they are not that."""
+    cdef int64_t _extend_newest(self, ts_ns, open, high, low, close, volume) except -2:
+        """`extend_newest` where there is a session."""
+        cdef Py_buffer columns[6]
+        cdef int64_t stored = -1
+        cdef int n_open = 0
+        if (_borrow_column(ts_ns, columns, &n_open, True) and _borrow_column(open, columns, &n_open, False)
+                and _borrow_column(high, columns, &n_open, False) and _borrow_column(low, columns, &n_open, False)
+                and _borrow_column(close, columns, &n_open, False)
+                and _borrow_column(volume, columns, &n_open, False)):
+            stored = self._extend_columns(columns)
+        while n_open:
+            n_open -= 1
+            PyBuffer_Release(&columns[n_open])
+        return stored
+
+    cdef int64_t _extend_columns(self, const Py_buffer* columns) noexcept nogil:
+        """Store columns, if they have one length and are the usual case; else -1."""
         cdef int64_t n = columns[0].shape[0]
-        cdef int64_t* ts = <int64_t*>columns[0].buf
-        cdef double* open = <double*>columns[1].buf
-        cdef double* high = <double*>columns[2].buf
-        cdef double* low = <double*>columns[3].buf
-        cdef double* close = <double*>columns[4].buf
-        cdef double* volume = <double*>columns[5].buf
+        cdef const int64_t* ts = <const int64_t*>columns[0].buf
+        cdef const double* open = <const double*>columns[1].buf
+        cdef const double* high = <const double*>columns[2].buf
+        cdef const double* low = <const double*>columns[3].buf
+        cdef const double* close = <const double*>columns[4].buf
+        cdef const double* volume = <const double*>columns[5].buf
         cdef int status, i
         cdef bint in_order
         for i in range(6):

@@ -19,6 +19,7 @@ from sessiondata._aggregate cimport (
     DAY, EXTENDED, INTRADAY, Columns, is_aligned, level_extend, level_hand_down, level_mark_settled, level_open,
     level_rebuild, level_takes, ring_columns,
 )
+from sessiondata._columns cimport Bars, is_suspicious
 from sessiondata._gaps cimport gaps_check, gaps_mark_present, gaps_mark_rows
 from sessiondata._grid cimport find_region, ordinal_in, slot_start_in
 from sessiondata._ring cimport (
@@ -31,17 +32,9 @@ from sessiondata._time cimport NAT
 
 
 cdef enum:
+    CHECKED = 512         # rows that are checked as one, and row by row if that raises a suspicion
     PIECE = 1024          # rows that an extend folds and copies at once: 48 KiB
     MANY_ROWS = 100_000   # times the longest step still an int64
-
-
-cdef extern from *:
-    """
-    #include <cstdint>
-    #include <cstring>
-    static inline std::uint64_t sd_double_bits(double x) { std::uint64_t bits; std::memcpy(&bits, &x, 8); return bits; }
-    """
-    uint64_t double_bits "sd_double_bits"(double x) noexcept nogil
 
 
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
@@ -266,26 +259,15 @@ cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* o
     """First row that breaks a rule (out_status says which), or -1; and whether the rows are newer than all and
     ascending."""
     cdef int64_t i = 0, j, stop
-    cdef uint64_t not_zero, negative, disorder = 0
-    cdef double total
+    cdef uint64_t disorder = 0
     cdef uint64_t span_start = <uint64_t>symbol.grid.span_start, span_stop = <uint64_t>symbol.grid.span_stop
     cdef bint in_order = n == 0 or ts[0] > symbol.last_ts
+    cdef Bars bars = Bars(ts, open, high, low, close, volume)
     cdef Bar bar
     out_status[0] = 0
     while i < n:
-        stop = i + 256 if i + 256 < n else n
-        # Whole blocks without a branch, so that the compiler uses vectors; a suspicious block is looked at row by row.
-        # Suspicious without being wrong are a spread or volume of -0.0, sums beyond float64, and rows before the span.
-        # Only additions and ORs: SSE2, which every x86-64 has, can do these on 64 bits, but no comparison.
-        not_zero = negative = 0
-        for j in range(i, stop):
-            total = open[j] + high[j] + low[j] + close[j] + volume[j]
-            not_zero |= double_bits(total - total)  # NaN if one of them is NaN or infinite, else 0.0
-            negative |= (double_bits(high[j] - low[j]) | double_bits(volume[j]) | (span_stop - 1 - <uint64_t>ts[j])
-                         | (<uint64_t>ts[j] - span_start))
-        for j in range(i + (i == 0), stop):
-            disorder |= <uint64_t>ts[j] - <uint64_t>ts[j - 1] - 1
-        if not_zero or negative >> 63:
+        stop = i + CHECKED if i + CHECKED < n else n
+        if is_suspicious(&bars, i, stop, span_start, span_stop, &disorder):
             for j in range(i, stop):
                 if j > 0 and ts[j] <= ts[j - 1]:
                     disorder = <uint64_t>1 << 63  # the difference of a time far before the span may have wrapped
@@ -372,7 +354,7 @@ cdef void _extend_region(Symbol* symbol, const Region* region, const int64_t* ts
     cdef Columns rows
     cdef Level* level
     cdef Ring* parent
-    cdef int64_t before, count
+    cdef int64_t before, count, row_ns
     cdef int32_t i
     cdef bint first_is_new
     for i in range(symbol.n_levels):
@@ -381,13 +363,15 @@ cdef void _extend_region(Symbol* symbol, const Region* region, const int64_t* ts
             continue
         if level.parent < 0:
             rows = Columns(ts, open, high, low, close, volume, NULL)
-            count, first_is_new = n, True
+            count, row_ns, first_is_new = n, symbol.step_ns, True
         else:
             parent = &symbol.levels[level.parent].ring
             rows = ring_columns(parent, changed[level.parent])
             count, first_is_new = parent.next_seq - changed[level.parent], is_new[level.parent]
+            row_ns = symbol.levels[level.parent].step_ns
         before = level.ring.next_seq
-        is_new[i] = level_extend(level, symbol.grid, region, &rows, count, first_is_new, all_aligned)
+        is_new[i] = level_extend(level, symbol.grid, region, &rows, count, row_ns, first_is_new,
+                                 all_aligned)
         changed[i] = before if is_new[i] else before - 1
 
 

@@ -145,6 +145,10 @@ class SymbolSessionData:
         BarError, BarTypeError, TimeError, SessionStateError
             Names symbol, row, value and rule; the store is as it was.
         """
+        if on_bad == "raise" and label is None:
+            stored = self._core.extend_newest(ts_ns, open, high, low, close, volume)
+            if stored >= 0:  # the usual case: what follows costs more than storing a few hundred bars
+                return stored
         if on_bad not in ("raise", "skip"):
             raise ValueError(f'on_bad is "raise" or "skip": {on_bad!r}')
         close_label = self._core.close_label if label is None else check_label(label)
