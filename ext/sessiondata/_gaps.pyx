@@ -49,19 +49,13 @@ cdef extern from *:
     const int64_t OFF_GRID "SESSIONDATA_OFF_GRID"  # above every ordinal, and far from overflow
 
 
-cdef struct Columns:
-    # Holes, or gaps as they are handed out.
-    int64_t* start_ns     # first missing slot
-    int64_t* end_ns       # last missing slot
-    int64_t* bar_count
-
-
 cdef struct Take:
     # A column on its way into ranges, and the run at hand: rows of which each is one step after the row before it.
     const SlotTable* table
     int64_t step_ns
     Gaps* gaps            # where ranges go as ordinals; NULL
-    Columns holes         # where they go as times; start_ns NULL: not kept
+    int64_t* holes        # where they go as three columns: first and last missing slot (ns), length; NULL: not kept
+    int64_t apart         # of these columns, in int64
     int64_t n_ranges
     int64_t n_present     # rows on slots below row `counted`, repeats left out
     int64_t counted       # since this row all rows are on slots, and none is a repeat
@@ -73,8 +67,7 @@ cdef struct Take:
 
 
 cdef inline Take _new_take(const SlotTable* table) noexcept nogil:
-    return Take(table, table.step_ns if table.step_ns else 1, NULL, Columns(NULL, NULL, NULL), 0, 0, 0, OFF_GRID, 0, NULL,
-                0, 0)
+    return Take(table, table.step_ns if table.step_ns else 1, NULL, NULL, 0, 0, 0, 0, OFF_GRID, 0, NULL, 0, 0)
 
 
 cdef inline int64_t _slot_ns(const Take* take, int64_t ordinal) noexcept nogil:
@@ -84,9 +77,9 @@ cdef inline int64_t _slot_ns(const Take* take, int64_t ordinal) noexcept nogil:
 cdef inline void _add_hole(Take* take, int64_t start, int64_t stop) noexcept nogil:
     """Slots [start, stop) of the segment at hand have no rows."""
     cdef int64_t k = take.n_ranges
-    if take.holes.start_ns != NULL:
-        take.holes.start_ns[k], take.holes.end_ns[k] = _slot_ns(take, start), _slot_ns(take, stop - 1)
-        take.holes.bar_count[k] = stop - start
+    if take.holes != NULL:
+        take.holes[k], take.holes[k + take.apart] = _slot_ns(take, start), _slot_ns(take, stop - 1)
+        take.holes[k + 2 * take.apart] = stop - start
     elif take.gaps != NULL:
         take.gaps.start[k], take.gaps.stop[k] = <int32_t>start, <int32_t>stop
     take.n_ranges += 1
@@ -100,28 +93,37 @@ cdef inline int64_t _take_holes(Take* take, const int64_t* ts, int64_t i, const 
     Where bars are missing is what no processor can foresee: so one loop without other branches than such as always go
     the same way, and little enough in it for the registers there are."""
     cdef SlotTable table = take.table[0]  # a copy, which the compiler can see that nobody writes to
-    cdef Columns holes = take.holes
     cdef Gaps* gaps = take.gaps
-    cdef int64_t zero = take.zero, step_ns = table.step_ns, n_ranges = take.n_ranges, last_ns, row, before, now
+    cdef int64_t* out = take.holes
+    cdef int64_t step_ns = table.step_ns, apart = take.apart, zero = take.zero, n_ranges = take.n_ranges, start, last_ns
     cdef uint64_t n_slots = <uint64_t>(take.end - take.first), steps
     if zero == OFF_GRID or step_ns == 0:
         return k
     last_ns = _slot_ns(take, take.end - 1)
     ts += i
+    # In both loops: the row before is on a slot, so this one is if it is whole steps away. So few of them that none can
+    # have wrapped: then it is later, and the comparison is about the segment's end.
+    if out != NULL:
+        start = k
+        out += n_ranges
+        while k < n:
+            steps = slot_number(&table, ts[at[k] - 1], ts[at[k]])
+            if steps - 2 >= n_slots or ts[at[k]] > last_ns:
+                break
+            out[0], out[apart], out[2 * apart] = ts[at[k] - 1] + step_ns, ts[at[k]] - step_ns, <int64_t>steps - 1
+            out += 1
+            k += 1
+        if k > start:
+            take.n_ranges += k - start
+            take.zero = take.first + <int64_t>slot_number(&table, take.region.anchor, ts[at[k - 1]]) - i - at[k - 1]
+        return k
     while k < n:
-        row = at[k]
-        before, now = ts[row - 1], ts[row]
-        # The row before is on a slot, so this one is if it is whole steps away. So few of them that none can have wrapped:
-        # then `now` is later, and the comparison is about the segment's end.
-        steps = slot_number(&table, before, now)
-        if steps - 2 >= n_slots or now > last_ns:
+        steps = slot_number(&table, ts[at[k] - 1], ts[at[k]])
+        if steps - 2 >= n_slots or ts[at[k]] > last_ns:
             break
-        if holes.start_ns != NULL:
-            holes.start_ns[n_ranges], holes.end_ns[n_ranges] = before + step_ns, now - step_ns
-            holes.bar_count[n_ranges] = <int64_t>steps - 1
-        elif gaps != NULL:
-            gaps.start[n_ranges] = <int32_t>(zero + i + row)
-            gaps.stop[n_ranges] = <int32_t>(zero + i + row + <int64_t>steps - 1)
+        if gaps != NULL:
+            gaps.start[n_ranges] = <int32_t>(zero + i + at[k])
+            gaps.stop[n_ranges] = <int32_t>(zero + i + at[k] + <int64_t>steps - 1)
         zero += <int64_t>steps - 1
         n_ranges += 1
         k += 1
@@ -376,16 +378,17 @@ cdef struct Scratch:
 
 
 cdef void scan_gaps(Job* job, int64_t* holes) noexcept nogil:
-    """Missing slots of a sorted column in one pass, to columns `room` apart (NULL: not kept). O(n + ranges + segments)."""
+    """Missing slots of a sorted column in one pass, as columns `room` apart (NULL: not kept).
+
+    O(n + ranges + segments)."""
     cdef const int64_t* ts = <const int64_t*>job.column.buf
     cdef int64_t n = job.column.shape[0], row = 0
     cdef const SlotTable* table = job.table
     cdef const Region* region
     cdef int32_t r
     cdef Take take = _new_take(table)
-    if holes != NULL:
-        take.holes = Columns(holes, holes + job.room, holes + 2 * job.room)
-    job.apart = job.room
+    take.holes = holes
+    take.apart = job.apart = job.room
     job.offence = 0 if n > 0 and ts[0] == NAT else -1
     if job.offence == 0:
         return
