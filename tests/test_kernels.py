@@ -223,6 +223,33 @@ def test_a_run_that_wraps_is_out_of_order() -> None:
     assert len(sd.find_gaps(np.array(ts[:bad], np.int64), grid, "1h").start_ns) == 0
 
 
+@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 129, 1023, 1024, 1025, 1100, 5000])
+@pytest.mark.parametrize("density", [0.02, 0.3, 0.5, 0.9, 1.0])
+def test_scan_of_any_density_at_the_edges_of_blocks(n: int, density: float) -> None:
+    rng = np.random.default_rng(n)
+    grid = grid_of([(0, 20_000)], 0)
+    ts = (rng.integers(0, 3) + np.cumsum(1 + (rng.random(n) < density) * rng.integers(0, 3, n))) * SECOND_NS
+    gaps = sd.find_gaps(ts, grid, "1s")
+    assert covered(gaps, SECOND_NS) == missing_slots(ts, grid, "1s")
+    assert (gaps.start_ns[1:] > gaps.end_ns[:-1] + SECOND_NS).all()
+    assert sd.quality(ts, grid, "1s") == 100.0 * n / 20_000
+
+
+@pytest.mark.parametrize("cut", [slice(None, None, 2), slice(None, None, -1)])
+def test_scan_of_arrays_that_the_short_way_does_not_take(cut: slice) -> None:
+    """Strided, byte-swapped, misaligned and of another type: the same answer as of a plain copy."""
+    grid = grid_of([(0, 500)], 0)
+    plain = np.ascontiguousarray(np.delete(np.arange(200), [3, 4, 90]) * SECOND_NS)
+    expected = [column.tolist() for column in sd.find_gaps(plain, grid, "1s")]
+    strided = np.empty(2 * len(plain), np.int64)[cut][: len(plain)]
+    strided[:] = plain
+    misaligned = np.frombuffer(b"x" + plain.tobytes(), np.int64, offset=1)
+    frozen = plain.copy()
+    frozen.flags.writeable = False
+    for array in (strided, misaligned, frozen, plain.astype(">i8"), plain.view("M8[ns]"), plain.tolist()):
+        assert [column.tolist() for column in sd.find_gaps(array, grid, "1s")] == expected
+
+
 def test_results_own_no_more_than_they_show() -> None:
     grid = grid_of([(0, 1000)], 0)
     gaps = sd.find_gaps(np.arange(0, 1000, 2) * SECOND_NS, grid, "1s")

@@ -29,6 +29,7 @@ __all__ = ["BarArrays", "GapArrays", "GapInfo", "aggregate", "find_gaps", "quali
 Int64Array: TypeAlias = "npt.NDArray[np.int64]"
 FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 Name = TypeVar("Name", bound=Hashable)
+_ndarray = np.ndarray
 _new_tuple: Any = tuple.__new__  # of a NamedTuple: without its own __new__ in between, which is a Python function
 
 
@@ -191,9 +192,11 @@ def find_gaps(ts_ns: Any, grid: Any, interval: str, as_of: Any = None, *, worker
     """
     step_ns = parse_interval(interval).step_ns
     now = None if as_of is None else to_ns(as_of)
-    if isinstance(ts_ns, np.ndarray) or not isinstance(ts_ns, Mapping):
-        (found,) = _gaps.find_gaps_i64([to_ns_array(ts_ns)], [grid.compiled], [None], step_ns, now)
-        return _new_tuple(GapArrays, found)
+    if type(ts_ns) is _ndarray or not isinstance(ts_ns, Mapping):
+        gaps = _gaps.find_gaps_plain(ts_ns, grid.compiled, step_ns, now)
+        if gaps is None:
+            (gaps,) = _gaps.find_gaps_i64([to_ns_array(ts_ns)], [grid.compiled], [None], step_ns, now)
+        return _new_tuple(GapArrays, gaps)
 
     def kernel(names: list[Any], columns: list[Int64Array], grids: list[Grid]) -> list[GapArrays]:
         return [_new_tuple(GapArrays, found) for found in _gaps.find_gaps_i64(columns, grids, names, step_ns, now)]
