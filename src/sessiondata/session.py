@@ -277,14 +277,14 @@ class SessionData:
         self,
         symbol: str,
         ts_ns: Any,
-        open: Any,  # noqa: A002
-        high: Any,
-        low: Any,
-        close: Any,
-        volume: Any,
+        open: Any = None,  # noqa: A002
+        high: Any = None,
+        low: Any = None,
+        close: Any = None,
+        volume: Any = None,
         **options: Any,
     ) -> int:
-        """`SymbolSessionData.extend` by name."""
+        """`SymbolSessionData.extend` by name, of six columns or a frame."""
         return self.get_symbol_data(symbol).extend(ts_ns, open, high, low, close, volume, **options)
 
     def append_slice(
