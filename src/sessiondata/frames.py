@@ -175,10 +175,11 @@ def _find_roles(names: Sequence[Any], symbol: str) -> tuple[list[int], list[int]
     """Positions of the columns of a bar, in order, and of those that name symbols."""
     plain = [name.strip().lower() if isinstance(name, str) else name for name in names]
     found = {role: [k for k, name in enumerate(plain) if name in ALIASES[role]] for role in (*_ROLES, "symbol")}
+    there = ", ".join(repr(name) for name in names if name is not None)
     faults = [
         f"{role} may be any of {', '.join(repr(names[k]) for k in found[role])}"
         if found[role]
-        else f"no {role} ({', '.join(ALIASES[role])}) among {', '.join(map(repr, names)) or 'no columns'}"
+        else f"no {role} ({', '.join(ALIASES[role])}) among {there}"
         for role in _ROLES
         if len(found[role]) != 1
     ]
@@ -239,7 +240,7 @@ def _stream_columns(frame: Any, symbol: str, tz: Any) -> tuple[Any, ...]:
     try:
         reader = StreamReader(capsule)
         roles, symbols = _find_roles([name for name, _, _ in reader.fields], symbol)
-        _check_symbols(_symbol_counter(frame, reader), [name for name, _, _ in reader.fields], symbols, symbol)
+        _check_symbols(_symbol_counter(frame, reader, symbol), [name for name, _, _ in reader.fields], symbols, symbol)
         dtypes = [_stream_dtype(role, *reader.fields[k], symbol) for role, k in zip(_ROLES, roles, strict=True)]
         batches = reader.read(tuple(zip(roles, dtypes, strict=True)))
     except (BarError, TimeError):
@@ -251,7 +252,7 @@ def _stream_columns(frame: Any, symbol: str, tz: Any) -> tuple[Any, ...]:
     return _times(*columns[0], name, format_, tz), *(_floats(*column) for column in columns[1:])
 
 
-def _symbol_counter(frame: Any, reader: StreamReader) -> Callable[[int], int]:
+def _symbol_counter(frame: Any, reader: StreamReader, symbol: str) -> Callable[[int], int]:
     """Counts the different values of a column, which the library that made it does best."""
     library = type(frame).__module__.split(".")[0]
     if library == "polars":
@@ -262,7 +263,7 @@ def _symbol_counter(frame: Any, reader: StreamReader) -> Callable[[int], int]:
     def refuse(k: int) -> int:
         raise BarTypeError(
             "which symbols the rows are of can only be told of a pandas, polars or Arrow frame: leave the column out",
-            value=f"column {reader.fields[k][0]!r}", code="ERR_COLUMNS",
+            symbol=symbol, value=f"column {reader.fields[k][0]!r}", code="ERR_COLUMNS",
         )  # fmt: skip
 
     return refuse

@@ -287,6 +287,11 @@ class BarWindow(_Columns):
         for i, values in enumerate(zip(*columns, strict=True)):
             yield self._series._make_bar(self._grid, forming, values, n_base[i] if n_base else 1)
 
+    def _repr_html_(self) -> str:
+        from sessiondata.display import window_html  # not needed until a notebook asks
+
+        return window_html(self)
+
     def __repr__(self) -> str:
         if not len(self):
             return f"<BarWindow {self.symbol} {self.interval}: empty>"
@@ -447,6 +452,11 @@ class BarSeries(_Columns):
         """100 * explained / expected: present slots, and those known to be without trade or halted."""
         present, expected = self._core.tally(self._k)
         return 100.0 * present / expected if expected else 100.0
+
+    def _repr_html_(self) -> str:
+        from sessiondata.display import series_html  # not needed until a notebook asks
+
+        return series_html(self)
 
     def __repr__(self) -> str:
         newest = ""

@@ -412,6 +412,11 @@ class SessionData:
         _check_complete(complete)
         return document_bytes(self, timestamps)
 
+    def _repr_html_(self) -> str:
+        from sessiondata.display import store_html  # not needed until a notebook asks
+
+        return store_html(self)
+
     def __repr__(self) -> str:
         date = "no session" if self._grid is None else str(self._grid.date)
         intervals = ", ".join(interval.name for interval in (self._base, *self._derived))

@@ -301,6 +301,11 @@ class SymbolSessionData:
         extended, overwritten, and skipped (by reason)."""
         return self._core.counters()
 
+    def _repr_html_(self) -> str:
+        from sessiondata.display import symbol_html  # not needed until a notebook asks
+
+        return symbol_html(self)
+
     def __repr__(self) -> str:
         base = self.bars_base
         return (
