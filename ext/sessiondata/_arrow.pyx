@@ -9,11 +9,11 @@ The struct layouts and who may free what are fixed by the Arrow project; what th
   call `release` on any thread, without the GIL, after the store has gone. So every child holds its own reference to
   the object behind its memory, and takes the GIL to give it back.
 * The batch is made together with the stream, under the GIL; `get_schema` and `get_next` need no Python.
-* What is exported never changes. Callers hand in arrays that nobody can write to (`BarWindow` copies, closed days).
+* What is exported never changes. Callers hand in arrays that nobody can write to (those of frozen windows).
 
 Coming in, a stream is moved out of its capsule, and each batch is owned by the arrays that show its memory.
 
-Rejected: exporting by way of pyarrow. It would be needed by everybody, and is 40 times the size of this library.
+Rejected: exporting by way of pyarrow. It would be needed by everybody, and is a hundred times the size of this library.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
