@@ -453,6 +453,14 @@ def test_fewer_columns_than_the_schema_says(spy: sd.SymbolSessionData) -> None:
         spy.extend(Altered(spy.bars(), alter))
 
 
+def test_a_stream_without_a_schema(spy: sd.SymbolSessionData) -> None:
+    frame = Altered(spy.bars(), lambda _: None)
+    nothing = GET_SCHEMA(lambda _stream, _out: 0)
+    stream_of(frame.capsule).get_schema = nothing
+    with pytest.raises(sd.BarError, match="has no schema"):
+        spy.extend(frame)
+
+
 def test_a_stream_that_fails_says_why(spy: sd.SymbolSessionData) -> None:
     def batches() -> Any:
         yield spy.bars().to_arrow().to_batches()[0]

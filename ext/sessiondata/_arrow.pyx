@@ -368,9 +368,12 @@ cdef class StreamReader:
             raise ValueError("the stream has been read already")
         self.stream = given[0]
         given.release = NULL
+        memset(&schema, 0, sizeof(ArrowSchema))
         with nogil:
             status = self.stream.get_schema(&self.stream, &schema)
         self._check(status)
+        if schema.release == NULL:
+            raise ValueError("the stream has no schema")
         try:
             if strcmp(schema.format, "+s"):
                 raise ValueError(f"the stream does not hold columns, but one of format {_text(schema.format)!r}")
