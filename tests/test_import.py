@@ -46,6 +46,9 @@ FEATURES = {
         "import sessiondata; sessiondata.SessionData().register_symbol('A').append(0, 1.0, 1.0, 1.0, 1.0, 1.0)",
         "import sessiondata; sessiondata.SessionData().to_json()",
         "import sessiondata.cli; sessiondata.cli.main(['replay', '--demo', '--quiet'])",
+        "import sessiondata; sessiondata.SessionData().register_symbol('A').bars().__arrow_c_stream__()",
+        "import sessiondata, numpy; numpy.asarray(sessiondata.SessionData().register_symbol('A').bars())",
+        "import sessiondata; x = sessiondata.SessionData().register_symbol('A'); x.extend(x.bars()); x._repr_html_()",
     ],
 )
 def test_nothing_heavy_is_imported(statement: str) -> None:
@@ -66,9 +69,13 @@ LATE = {
     "logging",
     "numpy.typing",
     "pathlib",
+    "html",
+    "sessiondata._arrow",
     "sessiondata._json",
     "sessiondata.cli",
     "sessiondata.demo",
+    "sessiondata.display",
+    "sessiondata.frames",
     "sessiondata.jit",
     "sessiondata.readers",
     "sessiondata.replay",

@@ -15,6 +15,7 @@ int64, so that `anchor + k * step` cannot overflow for a step below a day.
 Rejected: an array of all slot starts (23,400 a day at 1s: a cache miss per look-up instead of a division).
 """
 
+from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, malloc
 
 import numpy as np
@@ -158,6 +159,15 @@ cdef class Grid:
         if step_ns == 0:
             return self.table(base_ns).n_slots
         return ceil_div(slot_stop_in(region, step_ns, ts_ns) - slot_start_in(region, step_ns, ts_ns), base_ns)
+
+    def extended(self, const int64_t[::1] ts_ns):
+        """Which times of the span lie outside the segments; new bool array of their shape. O(times x log regions)."""
+        out = np.empty(ts_ns.shape[0], np.bool_)
+        cdef uint8_t[::1] view = out.view(np.uint8)
+        cdef Py_ssize_t i
+        for i in range(ts_ns.shape[0]):
+            view[i] = not find_region(&self.data, ts_ns[i]).regular
+        return out
 
     def slot_starts(self, int64_t step_ns):
         """Starts of all regular slots; new int64 array of shape (expected(step_ns),), ascending."""

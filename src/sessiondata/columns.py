@@ -12,7 +12,19 @@ from sessiondata.times import is_plain, to_ns_array
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["bar_columns"]
+__all__ = ["ALIASES", "bar_columns"]
+
+# Usual names of the columns of files and frames, in lower case.
+ALIASES = {
+    "open": ("open", "o"),
+    "high": ("high", "h"),
+    "low": ("low", "l"),
+    "close": ("close", "c"),
+    "volume": ("volume", "vol", "v"),
+    "symbol": ("symbol", "ticker", "sym"),
+    # From the name that can only be a time to the one that may be half of it.
+    "time": ("ts_event", "window_start", "timestamp", "datetime", "t", "time", "date"),
+}
 
 _FLOAT64 = np.dtype(np.float64)
 _NAMES = ("open", "high", "low", "close", "volume")

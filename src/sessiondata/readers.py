@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sessiondata.columns import ALIASES
 from sessiondata.errors import InputError, TimeError
 from sessiondata.times import to_zone, wall_to_ns
 
@@ -48,16 +49,6 @@ _INT64_MAX = 2**63 - 1
 _BLOCK_ROWS = 1 << 16  # bounds the memory that rows take as Python strings (about 50 MB)
 
 _VALUE_NAMES = ("open", "high", "low", "close", "volume")
-_ALIASES = {
-    "open": ("open", "o"),
-    "high": ("high", "h"),
-    "low": ("low", "l"),
-    "close": ("close", "c"),
-    "volume": ("volume", "vol", "v"),
-    "symbol": ("symbol", "ticker", "sym"),
-    # From the name that can only be a time to the one that may be half of it.
-    "time": ("ts_event", "window_start", "timestamp", "datetime", "t", "time", "date"),
-}
 _NANOSECOND_COLUMNS = ("ts_event", "window_start")
 
 # Limits on zip input. LEAN's own files stay far below: one member to a few dozen, some MB, a ratio of 5 to 20.
@@ -676,10 +667,10 @@ def _find_names(found: Sequence[str], source: str) -> _Names:
     for name in found:
         if by_alias.setdefault(name.strip().lower(), name) is not name:
             raise InputError("a column name stands twice", path=source, value=name)
-    chosen = {role: [by_alias[alias] for alias in names if alias in by_alias] for role, names in _ALIASES.items()}
+    chosen = {role: [by_alias[alias] for alias in names if alias in by_alias] for role, names in ALIASES.items()}
     missing = [role for role in ("time", *_VALUE_NAMES) if not chosen[role]]
     if missing:
-        needed = "; ".join(f"{role} ({', '.join(_ALIASES[role])})" for role in missing)
+        needed = "; ".join(f"{role} ({', '.join(ALIASES[role])})" for role in missing)
         raise NotBarsError(f"columns are missing: {needed}. The file has", path=source, value=list(found))
     time, values = chosen["time"], tuple(chosen[name][0] for name in _VALUE_NAMES)
     is_split = len(time) == 2 and {name.strip().lower() for name in time} == {"date", "time"}

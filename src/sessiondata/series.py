@@ -68,6 +68,10 @@ class _Columns:
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
         raise NotImplementedError
 
+    def _window(self) -> BarWindow:
+        """All rows, as they are now."""
+        raise NotImplementedError
+
     def _column(self, i: int) -> npt.NDArray[Any]:
         columns, start, stop = self._bounds()
         return columns[i][start:stop]
@@ -108,6 +112,75 @@ class _Columns:
         """Volumes, float64. Read-only view, no copy."""
         return self._column(5)
 
+    # --- as frames of other libraries (frames.py, imported when it is needed) ---
+
+    def to_pandas(self, *, copy: bool | None = None) -> Any:
+        """A pandas DataFrame, indexed by time.
+
+        Parameters
+        ----------
+        copy : bool, optional
+            By default, and with False, a frozen window (a `copy`, a closed day) is shown without a copy, as a
+            read-only frame, and a live series is copied (with False: an error). True copies in any case.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns open, high, low, close, volume (float64) and extended (bool); of a derived series also forming
+            (bool) and n_base (int32, base bars on their slot). The index is ``timestamp``, datetime64[ns, UTC]: the
+            open times, ascending.
+
+        Raises
+        ------
+        ImportError
+            There is no pandas.
+        """
+        from sessiondata import frames
+
+        return frames.to_pandas(self, copy)
+
+    def to_polars(self) -> Any:
+        """A polars DataFrame with the columns of `to_pandas`, first among them ``timestamp``, Datetime("ns", "UTC").
+        A live series is copied, a frozen window is not."""
+        from sessiondata import frames
+
+        return frames.to_polars(self)
+
+    def to_arrow(self) -> Any:
+        """A pyarrow Table with the columns of `to_polars`, first among them ``timestamp``, timestamp[ns, tz=UTC].
+        A live series is copied, a frozen window is not."""
+        from sessiondata import frames
+
+        return frames.to_arrow(self)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """Capsule of an Arrow C stream of one batch: what lets ``polars.DataFrame(series)``, ``pyarrow.table(series)``
+        and others take a series as it is. Needs no Arrow library.
+
+        Columns and copies are those of `to_arrow`. `requested_schema` must have the same columns; other types in it are
+        a wish that is not followed.
+        """
+        from sessiondata import frames
+
+        return frames.arrow_stream(self, requested_schema)
+
+    def __arrow_c_schema__(self) -> Any:
+        """Capsule of the Arrow schema of `__arrow_c_stream__`."""
+        from sessiondata import frames
+
+        return frames.arrow_schema(self)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """A structured array, shape (n,), with the columns of `to_polars` as fields; ``timestamp`` is datetime64[ns],
+        UTC. Always a new array, so ``copy=False`` is an error.
+
+        Records and not a matrix: no float64 holds today's nanoseconds. A matrix of prices is
+        ``np.column_stack([series.open, series.close])``.
+        """
+        from sessiondata import frames
+
+        return frames.to_array(self, dtype, copy)
+
 
 class BarWindow(_Columns):
     """A fixed range of rows of a series, oldest first.
@@ -135,6 +208,9 @@ class BarWindow(_Columns):
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
         return self._arrays, self._start, self._stop
 
+    def _window(self) -> BarWindow:
+        return self
+
     @property
     def symbol(self) -> str:
         return self._series.symbol
@@ -154,12 +230,22 @@ class BarWindow(_Columns):
         core, k = self._series._core, self._series._k
         return self._session_id == core.session_id and self._moves == core.moves(k) and core.rows(k)[2] <= self._seq
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether nothing can ever change the window, so that frames may show its memory. True for a copy."""
+        return self._seq is None
+
     def copy(self) -> BarWindow:
-        """Independent window on copied arrays; it stays what it is whatever the ring does."""
+        """Independent window on copied arrays; it stays what it is whatever the ring does. Its columns are read-only as
+        well."""
         return self._copied(slice(None))
 
     def _copied(self, rows: slice) -> BarWindow:
-        arrays = tuple(None if a is None else a[self._start : self._stop][rows].copy() for a in self._arrays)
+        # Over bytes, which nobody can write to: frames of other libraries may show them.
+        arrays = tuple(
+            None if a is None else np.frombuffer(a[self._start : self._stop][rows].tobytes(), a.dtype)
+            for a in self._arrays
+        )
         window = BarWindow(arrays, 0, len(arrays[0]), self._series, None)
         window._grid, window._forming_ts = self._grid, self._forming()
         return window
@@ -192,6 +278,7 @@ class BarWindow(_Columns):
         seq = None if self._seq is None else self._seq + start
         window = BarWindow(self._arrays, self._start + start, self._start + stop, self._series, seq)
         window._moves, window._session_id, window._grid = self._moves, self._session_id, self._grid
+        window._forming_ts = self._forming_ts
         return window
 
     def __iter__(self) -> Iterator[Bar]:
@@ -199,6 +286,11 @@ class BarWindow(_Columns):
         forming = self._forming()
         for i, values in enumerate(zip(*columns, strict=True)):
             yield self._series._make_bar(self._grid, forming, values, n_base[i] if n_base else 1)
+
+    def _repr_html_(self) -> str:
+        from sessiondata.display import window_html  # not needed until a notebook asks
+
+        return window_html(self)
 
     def __repr__(self) -> str:
         if not len(self):
@@ -254,6 +346,9 @@ class BarSeries(_Columns):
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
         start, stop, _ = self._core.rows(self._k)
         return (self._core.columns(self._k) if stop else _EMPTY), start, stop
+
+    def _window(self) -> BarWindow:
+        return self.window(0, len(self))
 
     @property
     def n_base(self) -> npt.NDArray[np.int32]:
@@ -357,6 +452,11 @@ class BarSeries(_Columns):
         """100 * explained / expected: present slots, and those known to be without trade or halted."""
         present, expected = self._core.tally(self._k)
         return 100.0 * present / expected if expected else 100.0
+
+    def _repr_html_(self) -> str:
+        from sessiondata.display import series_html  # not needed until a notebook asks
+
+        return series_html(self)
 
     def __repr__(self) -> str:
         newest = ""

@@ -277,14 +277,14 @@ class SessionData:
         self,
         symbol: str,
         ts_ns: Any,
-        open: Any,  # noqa: A002
-        high: Any,
-        low: Any,
-        close: Any,
-        volume: Any,
+        open: Any = None,  # noqa: A002
+        high: Any = None,
+        low: Any = None,
+        close: Any = None,
+        volume: Any = None,
         **options: Any,
     ) -> int:
-        """`SymbolSessionData.extend` by name."""
+        """`SymbolSessionData.extend` by name, of six columns or a frame."""
         return self.get_symbol_data(symbol).extend(ts_ns, open, high, low, close, volume, **options)
 
     def append_slice(
@@ -411,6 +411,11 @@ class SessionData:
         are those of `to_dict`."""
         _check_complete(complete)
         return document_bytes(self, timestamps)
+
+    def _repr_html_(self) -> str:
+        from sessiondata.display import store_html  # not needed until a notebook asks
+
+        return store_html(self)
 
     def __repr__(self) -> str:
         date = "no session" if self._grid is None else str(self._grid.date)

@@ -108,17 +108,22 @@ class SymbolSessionData:
     def extend(
         self,
         ts_ns: Any,
-        open: Any,  # noqa: A002
-        high: Any,
-        low: Any,
-        close: Any,
-        volume: Any,
+        open: Any = None,  # noqa: A002
+        high: Any = None,
+        low: Any = None,
+        close: Any = None,
+        volume: Any = None,
         *,
         on_bad: str = "raise",
         label: str | None = None,
         tz: str | tzinfo | None = None,
     ) -> int:
-        """Store arrays of bars, all or nothing.
+        """Store arrays of bars, or the rows of a frame; all or nothing.
+
+        ``extend(frame)`` takes a pandas or polars DataFrame, an Arrow table, or any object with ``__arrow_c_stream__``
+        in place of the six columns. They are found by their usual names in any case: time (ts_event, window_start,
+        timestamp, datetime, t, time or date; of a pandas frame also its index), open (o), high (h), low (l), close (c)
+        and volume (vol, v). Other columns are left alone, but one that names several symbols is an error.
 
         Parameters
         ----------
@@ -152,6 +157,10 @@ class SymbolSessionData:
         if on_bad not in ("raise", "skip"):
             raise ValueError(f'on_bad is "raise" or "skip": {on_bad!r}')
         close_label = self._core.close_label if label is None else check_label(label)
+        if volume is None and open is None and high is None and low is None and close is None:
+            from sessiondata.frames import frame_columns  # not needed until a frame comes
+
+            ts_ns, open, high, low, close, volume = frame_columns(ts_ns, self.symbol, tz)  # noqa: A001
         columns = bar_columns(ts_ns, open, high, low, close, volume, symbol=self.symbol, tz=tz)
         if not len(columns[0]) or self._core.grid is not None:
             return self._core.extend(*columns, on_bad == "skip", close_label)
@@ -295,6 +304,11 @@ class SymbolSessionData:
         """What became of all bars of the session: stored, late, corrected, repeated, too_old, other_session, off_grid,
         extended, overwritten, and skipped (by reason)."""
         return self._core.counters()
+
+    def _repr_html_(self) -> str:
+        from sessiondata.display import symbol_html  # not needed until a notebook asks
+
+        return symbol_html(self)
 
     def __repr__(self) -> str:
         base = self.bars_base

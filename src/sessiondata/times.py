@@ -29,7 +29,17 @@ from sessiondata.errors import TimeError, shown
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["from_ns", "is_plain", "to_ns", "to_ns_array", "to_zone", "utc_offsets", "wall_to_ns"]
+__all__ = [
+    "from_ns",
+    "is_plain",
+    "nulls_to_nat",
+    "ticks_to_ns",
+    "to_ns",
+    "to_ns_array",
+    "to_zone",
+    "utc_offsets",
+    "wall_to_ns",
+]
 
 Int64Array: TypeAlias = "npt.NDArray[np.int64]"
 
@@ -509,12 +519,13 @@ def _is_null(value: Any) -> bool:
 # --- columns of other libraries --------------------------------------------------------------------------------------
 
 
-def _nulls_to_nat(values: npt.NDArray[Any], null: npt.NDArray[np.bool_]) -> Int64Array:
+def nulls_to_nat(values: npt.NDArray[Any], null: npt.NDArray[np.bool_]) -> Int64Array:
+    """Integers as int64, NaT where `null` is True."""
     out = _integers_to_ns(values)
     return np.where(null, np.int64(NAT), out) if null.any() else out
 
 
-def _ticks_to_ns(ticks: Int64Array, unit: str, zone: Any, tz: str | tzinfo | None, what: str) -> Int64Array:
+def ticks_to_ns(ticks: Int64Array, unit: str, zone: Any, tz: str | tzinfo | None, what: str) -> Int64Array:
     """A timestamp column of known unit: instants if it has a zone, else the wall clock of `tz`."""
     if zone is None and tz is None:
         raise TimeError(f"naive {what}: {_PASS_TZ}")
@@ -535,7 +546,7 @@ def _pandas_to_ns(values: Any, tz: str | tzinfo | None) -> Int64Array:
         return _datetime64s_to_ns(values.to_numpy(dtype=f"datetime64[{dtype.unit}]"), None)
     if getattr(dtype, "kind", "") in "iu" and hasattr(dtype, "numpy_dtype"):  # Int64 and its like, which have nulls
         null = np.asarray(values.isna(), dtype=np.bool_)
-        return _nulls_to_nat(values.to_numpy(dtype=dtype.numpy_dtype, na_value=0), null)
+        return nulls_to_nat(values.to_numpy(dtype=dtype.numpy_dtype, na_value=0), null)
     raise _wrong_dtype(dtype)
 
 
@@ -550,10 +561,10 @@ def _polars_to_ns(values: Any, tz: str | tzinfo | None) -> Int64Array:
         raise _wrong_dtype(dtype)
     # Nulls first: to_numpy of an integer column with nulls is float64.
     ticks = values.to_physical().fill_null(0).to_numpy()
-    ns = _nulls_to_nat(ticks, values.is_null().to_numpy())
+    ns = nulls_to_nat(ticks, values.is_null().to_numpy())
     if not is_timestamp:
         return ns
-    return _ticks_to_ns(ns, dtype.time_unit, dtype.time_zone, tz, f"polars column of dtype {dtype}")
+    return ticks_to_ns(ns, dtype.time_unit, dtype.time_zone, tz, f"polars column of dtype {dtype}")
 
 
 def _arrow_array_of(scalar: Any) -> Any:
@@ -575,8 +586,8 @@ def _arrow_to_ns(values: Any, tz: str | tzinfo | None) -> Int64Array:
     for chunk in chunks:
         ticks = chunk.view(pa.int64()) if is_timestamp else chunk
         null = chunk.is_null().to_numpy(zero_copy_only=False)
-        parts.append(_nulls_to_nat(ticks.fill_null(0).to_numpy(zero_copy_only=False), null))
+        parts.append(nulls_to_nat(ticks.fill_null(0).to_numpy(zero_copy_only=False), null))
     ns = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.int64), *parts])
     if not is_timestamp:
         return ns
-    return _ticks_to_ns(ns, values.type.unit, values.type.tz, tz, f"Arrow column of type {values.type}")
+    return ticks_to_ns(ns, values.type.unit, values.type.tz, tz, f"Arrow column of type {values.type}")
