@@ -43,6 +43,7 @@ import functools
 import itertools
 import math
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -644,6 +645,23 @@ def check_derived(base: str, derived: str) -> None:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+class DailyRow(NamedTuple):
+    """A day as the indicators see it."""
+
+    row: Row
+    turnover: float
+    """Typical price, (high + low + close) / 3, times volume, summed over the base bars in time order."""
+    traded: float
+    """Their volumes, summed likewise."""
+
+
+def closed_store(session: RefSession) -> RefStore:
+    """A store of a session of which every slot is over."""
+    store = RefStore(session)
+    store.clock = session.span_stop
+    return store
+
+
 class RefSymbol:
     """One symbol of a store; made by :meth:`RefStore.register`.
 
@@ -660,16 +678,17 @@ class RefSymbol:
         What became of the bars (`COUNTERS`), and of bad ones by reason (`REASONS`).
     """
 
-    def __init__(self, store: RefStore, name: str, base: str, derived: list[str], capacity: int) -> None:
+    def __init__(self, store: RefStore, name: str, base: str, derived: list[str], capacity: int | None) -> None:
         for interval in derived:
             check_derived(base, interval)
-        assert capacity >= 1
         self.store = store
         self.session = store.session
         self.name = name
+        self.asked = (base, derived, capacity)
         self.base = canonical(base)
         self.derived = sorted({canonical(interval) for interval in derived}, key=by_length)
-        self.capacity = capacity
+        self.capacity = store.session.count_slots(base) if capacity is None else capacity
+        assert self.capacity >= 1
         self.history: dict[int, Values] = {}
         self._bars: dict[str, list[Bar]] = {}
         self.retained: list[int] = []
@@ -731,6 +750,11 @@ class RefSymbol:
 
     def _take(self, ts: int, values: Values) -> str:
         """Take one good bar and say what became of it."""
+        past = self.store.past_symbol(self.name, ts)
+        if past is not None:  # of a day in history: counted there
+            outcome = past._take(ts, values)
+            self.store.sequence += outcome in ("stored", "late", "corrected")
+            return outcome
         self._bars.clear()
         outcome = self._outcome(ts, values)
         self.counters[outcome] += 1
@@ -877,6 +901,17 @@ class RefSymbol:
         bars, as_of = self.bars(interval), self.as_of()
         return interval != self.base and bool(bars) and as_of is not None and as_of < bars[-1].stop
 
+    def daily_row(self) -> DailyRow | None:
+        """The session's bar, and the sums of its average price: over the retained regular bars, in time order."""
+        turnover = traded = 0.0
+        for ts in self.retained:
+            if self.session.is_regular(ts):
+                _, high, low, close, volume = self.history[ts]
+                turnover += (high + low + close) / 3 * volume
+                traded += volume
+        day = self._all_bars("1d")
+        return DailyRow(day[0].row, turnover, traded) if day else None
+
     def _timestamps(self, interval: str) -> list[int]:
         """Timestamps that make slots present: of all bars ever, evicted or not."""
         return [bar.ts for bar in self._all_bars(interval) if bar.regular]
@@ -967,6 +1002,13 @@ class RefStore:
         Where :meth:`advance_to` has moved it.
     sequence : int
         Grows with each change.
+    past : dict
+        name -> date -> the symbol as it was when that session ended, or as it was loaded; its store's clock stands at
+        the end of the span. The date under way may be among them: it is not shown as history.
+    given : dict
+        name -> interval -> date -> ts -> values, of rows loaded for other intervals than the base.
+    kept : dict
+        name -> date -> `DailyRow` of sessions that have been trimmed.
     """
 
     def __init__(
@@ -979,6 +1021,9 @@ class RefStore:
         self.symbols: dict[str, RefSymbol] = {}
         self.clock: int | None = None
         self.sequence = 0
+        self.past: dict[str, dict[str, RefSymbol]] = {}
+        self.given: dict[str, dict[str, dict[str, dict[int, Values]]]] = {}
+        self.kept: dict[str, dict[str, DailyRow]] = {}
 
     def register(
         self, name: str, base: str | None = None, derived: list[str] | None = None, capacity: int | None = None
@@ -988,7 +1033,6 @@ class RefStore:
             base = self.base if base is None else base
             derived = self.derived if derived is None else derived
             capacity = self.capacity if capacity is None else capacity
-            capacity = self.session.count_slots(base) if capacity is None else capacity
             self.symbols[name] = RefSymbol(self, name, base, derived, capacity)
         return self.symbols[name]
 
@@ -1005,6 +1049,155 @@ class RefStore:
         if self.clock is None or ts > self.clock:
             self.clock = ts
             self.sequence += 1
+
+    # -- the days before
+
+    def past_symbol(self, name: str, ts: int) -> RefSymbol | None:
+        """The symbol on the past day that a timestamp before the session belongs to, if that day is in history."""
+        if ts >= self.session.span_start:
+            return None
+        days = self.past.get(name, {}).values()
+        return next((day for day in days if day.session.span_start <= ts < day.session.span_stop), None)
+
+    def roll(self, session: RefSession, trailing_days: int, daily_days: int | None = None) -> None:
+        """End the session and start another one.
+
+        Parameters
+        ----------
+        session : RefSession
+            Of a later date. Bars that were loaded for it are there.
+        trailing_days : int
+            Dates before it that are kept, of each symbol (of rows that were given: of each interval).
+        daily_days : int, optional
+            Dates before it of which the daily bar is kept; `trailing_days` by default, and not below it.
+        """
+        ended, symbols, self.symbols = self.session, self.symbols, {}
+        for symbol in symbols.values():
+            symbol.store = closed_store(ended)
+            self.past.setdefault(symbol.name, {})[ended.date] = symbol
+            self.kept.get(symbol.name, {}).pop(ended.date, None)
+        self.session, self.clock = session, None
+        self.sequence += 1
+        for symbol in symbols.values():
+            self._begin(symbol)
+            self._trim(symbol.name, trailing_days, max(trailing_days, daily_days or 0))
+
+    def _begin(self, before: RefSymbol) -> None:
+        """Start a symbol's session, with the bars that were loaded for it."""
+        symbol = self.symbols[before.name] = RefSymbol(self, before.name, *before.asked)
+        loaded = self.past.get(before.name, {}).get(self.session.date)
+        if loaded is not None and loaded.asked == before.asked:
+            symbol.history, symbol.retained = dict(loaded.history), list(loaded.retained)
+            symbol.newest_evicted = loaded.newest_evicted
+            symbol.counters, symbol.skipped = dict(loaded.counters), dict(loaded.skipped)
+        elif loaded is not None:
+            sequence = self.sequence
+            symbol.extend([(ts, *loaded.history[ts]) for ts in loaded.retained])
+            self.sequence = sequence
+
+    def _trim(self, name: str, days: int, daily_days: int) -> None:
+        past, given, kept = self.past.get(name, {}), self.given.get(name, {}), self.kept.setdefault(name, {})
+        for day in self._older(past, days):
+            bar = past.pop(day).daily_row()
+            if bar is not None and daily_days > days:
+                kept[day] = bar
+        for interval, rows in given.items():
+            if interval != "1d":
+                for day in self._older(rows, days):
+                    del rows[day]
+        for day in self._older({*past, *kept, *given.get("1d", {})}, daily_days):
+            kept.pop(day, None)
+            given.get("1d", {}).pop(day, None)
+
+    def _older(self, dates: Iterable[str], keep: int) -> list[str]:
+        """Dates before the session that are not among the newest ones of them."""
+        dates = sorted(day for day in dates if day < self.session.date)
+        return dates[: max(0, len(dates) - keep)]
+
+    def load(self, name: str, interval: str, rows: list[Row], sessions: list[RefSession]) -> int:
+        """Offer rows of past days (or of the one under way); returns how many were added or corrected.
+
+        Parameters
+        ----------
+        name : str
+        interval : str
+            Rows of the base are bars like any others; those of another interval are kept as they are.
+        rows : list of (ts, open, high, low, close, volume)
+            In any order, of equal timestamps the later row counts. Each belongs to one of the sessions.
+        sessions : list of RefSession
+            All there are.
+        """
+        changed = 0
+        for session in sessions:
+            day = [row for row in rows if session.span_start <= row[0] < session.span_stop]
+            if not day:
+                continue
+            if interval == self.symbols[name].base:
+                changed += self._day(name, session).extend(day)
+            else:
+                changed += self._give(name, canonical(interval), session, day)
+        if interval != self.symbols[name].base:
+            self.sequence += changed > 0
+        return changed
+
+    def _day(self, name: str, session: RefSession) -> RefSymbol:
+        if session.date == self.session.date:
+            return self.symbols[name]
+        days = self.past.setdefault(name, {})
+        if session.date not in days:
+            base, derived, _ = self.symbols[name].asked
+            days[session.date] = RefSymbol(closed_store(session), name, base, derived, None)
+            self.kept.get(name, {}).pop(session.date, None)
+        return days[session.date]
+
+    def _give(self, name: str, interval: str, session: RefSession, rows: list[Row]) -> int:
+        held = self.given.setdefault(name, {}).setdefault(interval, {}).setdefault(session.date, {})
+        before = dict(held)
+        for ts, *values in sorted(rows, key=lambda row: row[0]):
+            held[session.open if interval == "1d" else ts] = tuple(values)
+        for ts, values in before.items():
+            if held[ts] == values:
+                held[ts] = values  # a repeat changes nothing, not even the sign of a zero
+        return sum(values != before.get(ts) for ts, values in held.items())
+
+    def past_dates(self, name: str, interval: str) -> list[str]:
+        """Dates of which history has bars of an interval (or knows that there was none)."""
+        dates = set(self.given.get(name, {}).get(interval, {}))
+        if interval in [*self.symbols[name].intervals(), "1d"]:
+            dates |= set(self.past.get(name, {}))
+        if interval == "1d":
+            dates |= set(self.kept.get(name, {}))
+        return sorted(dates - {self.session.date})
+
+    def was_given(self, name: str, interval: str, day: str) -> bool:
+        """Whether rows of an interval were loaded as they are for a date."""
+        return day in self.given.get(name, {}).get(interval, {})
+
+    def past_rows(self, name: str, interval: str, day: str) -> list[Row]:
+        """Bars of an interval on a past date: given ones before derived ones, those before what was kept."""
+        rows: dict[int, Values] = {}
+        symbol = self.past.get(name, {}).get(day)
+        if symbol is not None and interval in [*symbol.intervals(), "1d"]:
+            rows = {bar.ts: bar.row[1:] for bar in symbol.bars(interval)}
+        elif interval == "1d" and day in self.kept.get(name, {}):
+            bar = self.kept[name][day]
+            rows = {bar.row[0]: bar.row[1:]}
+        rows |= self.given.get(name, {}).get(interval, {}).get(day, {})
+        return [(ts, *values) for ts, values in sorted(rows.items())]
+
+    def daily(self, name: str, n: int) -> list[DailyRow]:
+        """The newest days before the session that have a daily bar, at most `n`, as the indicators see them."""
+        found = []
+        for day in self.past_dates(name, "1d"):
+            rows = self.past_rows(name, "1d", day)
+            if not rows or day >= self.session.date:
+                continue
+            symbol = self.past.get(name, {}).get(day)
+            source = self.kept.get(name, {}).get(day) if symbol is None else symbol.daily_row()
+            _, _, high, low, close, volume = rows[0]
+            sums = ((high + low + close) / 3 * volume, volume) if source is None else source[1:]
+            found.append(DailyRow(rows[0], *sums))
+        return found[-n:] if n else []
 
     def as_of(self) -> int | None:
         """Latest `as_of` of all symbols, and the clock; None before any bar and any clock."""

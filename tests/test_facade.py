@@ -197,7 +197,7 @@ def test_a_store_without_a_session_answers_everything() -> None:
         [],
     )
     assert ibm.metrics()["bar_count"] == 0
-    assert data.memory_usage() == {"reserved": 0, "rows": 0}
+    assert data.memory_usage() == {"reserved": 0, "rows": 0, "history_reserved": 0, "history_rows": 0}
     assert "no session" in repr(data)
     assert repr(ibm.bars_base)
     data.advance_to(OPEN + HOUR)
@@ -880,13 +880,14 @@ def test_columns_outlive_the_store() -> None:
 
 def test_memory_usage_counts_the_live_rows(data: sd.SessionData) -> None:
     data = new_store(("5m", "1d"), capacity=100)
-    assert data.memory_usage() == {"reserved": 0, "rows": 0}
+    assert data.memory_usage() == {"reserved": 0, "rows": 0, "history_reserved": 0, "history_rows": 0}
     spy = data.register_symbol("SPY")
     reserved = data.memory_usage()["reserved"]
     assert reserved >= 2 * 100 * 48
     assert data.memory_usage()["rows"] == 0
     feed(spy, range(10))
-    assert data.memory_usage() == {"reserved": reserved, "rows": 10 * 48 + 2 * 52 + 52}
+    no_history = {"history_reserved": 0, "history_rows": 0}
+    assert data.memory_usage() == {"reserved": reserved, "rows": 10 * 48 + 2 * 52 + 52, **no_history}
     feed(spy, range(10, 300))
     assert data.memory_usage()["rows"] == 100 * 48 + 60 * 52 + 52
     data.register_symbol("IBM")

@@ -38,6 +38,9 @@ class StoreLife(RuleBasedStateMachine):
     def name(self, i: int) -> str:
         return self.world.names[i % len(self.world.names)]
 
+    def timestamps(self) -> st.SearchStrategy[int]:
+        return timestamps(self.shape)
+
     def keep(self, name: str, ts: int, bar: tuple[float, ...]) -> None:
         self.taken.append((name, ts, bar))
         self.next_ts = max(self.next_ts, ts + step_of(self.shape))
@@ -52,7 +55,7 @@ class StoreLife(RuleBasedStateMachine):
 
     @rule(i=st.integers(0, 2), data=st.data(), bar=values())
     def append_anywhere(self, i: int, data: st.DataObject, bar: tuple[float, ...]) -> None:
-        ts = data.draw(timestamps(self.shape))
+        ts = data.draw(self.timestamps())
         self.world.append(self.name(i), ts, bar)
         self.keep(self.name(i), ts, bar)
         self.world.same()
@@ -60,7 +63,7 @@ class StoreLife(RuleBasedStateMachine):
     @rule(i=st.integers(0, 2), data=st.data(), bar=bad_values())
     def append_bad(self, i: int, data: st.DataObject, bar: tuple[float, ...]) -> None:
         before = exact(self.world.data.to_dict())
-        self.world.append(self.name(i), data.draw(timestamps(self.shape)), bar)
+        self.world.append(self.name(i), data.draw(self.timestamps()), bar)
         assert exact(self.world.data.to_dict()) == before
 
     @rule(i=st.integers(0, 2), bar=values(), ts=st.sampled_from(FAR_AWAY))
@@ -101,8 +104,8 @@ class StoreLife(RuleBasedStateMachine):
     )
     def extend_anything(self, i: int, data: st.DataObject, on_bad: str, bad: list[tuple[float, ...]]) -> None:
         name = self.name(i)
-        rows = data.draw(st.lists(st.tuples(timestamps(self.shape), values()), max_size=25))
-        rows += [(data.draw(timestamps(self.shape)), bar) for bar in bad]
+        rows = data.draw(st.lists(st.tuples(self.timestamps(), values()), max_size=25))
+        rows += [(data.draw(self.timestamps()), bar) for bar in bad]
         rows += [(ts, (1.0, 1.0, 1.0, 1.0, 1.0)) for ts in data.draw(st.lists(st.sampled_from(FAR_AWAY), max_size=2))]
         rows = data.draw(st.permutations(rows))
         before = exact(self.world.data.to_dict())
@@ -113,7 +116,7 @@ class StoreLife(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def advance(self, data: st.DataObject) -> None:
-        self.world.advance_to(data.draw(timestamps(self.shape)))
+        self.world.advance_to(data.draw(self.timestamps()))
         self.world.same()
 
     @precondition(lambda self: len(self.world.names) < len(NAMES))

@@ -188,6 +188,18 @@ def exact(value: Any) -> Any:
 
 
 def same_symbol(symbol: sd.SymbolSessionData, model: ref.RefSymbol) -> None:
+    same_series(symbol, model)
+    same_metrics(symbol, model.metrics())
+    same_counters(symbol, model)
+
+
+def same_counters(symbol: Any, model: ref.RefSymbol) -> None:
+    counters = dict(symbol.counters)
+    assert counters.pop("skipped") == {code: n for code, n in model.skipped.items() if n}
+    assert counters == model.counters
+
+
+def same_series(symbol: Any, model: ref.RefSymbol) -> None:
     for interval in model.intervals():
         series, bars = symbol.bars(interval), model.bars(interval)
         rows = [tuple(bar)[:6] for bar in series]
@@ -206,10 +218,6 @@ def same_symbol(symbol: sd.SymbolSessionData, model: ref.RefSymbol) -> None:
         assert gaps == model.gaps(interval)
         assert series.gap_count == len(gaps)
         assert series.total_count == model.total_count(interval)
-    same_metrics(symbol, model.metrics())
-    counters = dict(symbol.counters)
-    assert counters.pop("skipped") == {code: n for code, n in model.skipped.items() if n}
-    assert counters == model.counters
 
 
 def same_metrics(symbol: sd.SymbolSessionData, expected: dict[str, Any]) -> None:
@@ -224,3 +232,112 @@ def same_metrics(symbol: sd.SymbolSessionData, expected: dict[str, Any]) -> None
     assert (symbol.session_volume, symbol.session_high, symbol.session_low, symbol.last_update) == (
         got["volume"], got["high"], got["low"], got["last_update"],
     )  # fmt: skip
+
+
+class HistoryWorld(World):
+    """A world of six trade dates, a day apart (the fourth is missing); `same()` compares its history too."""
+
+    DAYS = (0, 1, 2, 4, 5, 6)
+
+    def __init__(
+        self, shape: str, base: str, derived: tuple[str, ...], capacity: int | None, trailing_days: int, first: int = 0
+    ) -> None:
+        date, tz, segments = SHAPES[shape]
+        hours = {
+            shifted_date(date, day): [(start + day * ref.DAY, stop + day * ref.DAY) for start, stop in segments]
+            for day in self.DAYS
+        }
+        self.calendar = sd.SessionCalendar.from_schedule(hours, tz)
+        self.sessions = []
+        for day, its_segments in hours.items():
+            grid = self.calendar.session(day)
+            self.sessions.append(ref.RefSession(day, tz, its_segments, (grid.span_start, grid.span_stop)))
+        self.number, self.trailing_days = first, trailing_days
+        self.data = sd.SessionData(self.calendar, base, derived, trailing_days, capacity=capacity)
+        self.session = self.sessions[first]
+        self.grid = self.data.start_session(self.session.date)
+        self.model = ref.RefStore(self.session, base, list(derived), capacity)
+        self.names: list[str] = []
+        self.loaded: set[str] = set()
+        self.windows: list[tuple[sd.BarWindow, Any]] = []
+
+    def roll(self) -> None:
+        self.number += 1
+        self.session = self.sessions[self.number]
+        self.grid = self.data.roll_session()
+        self.model.roll(self.session, self.trailing_days)
+        assert self.grid.date.isoformat() == self.session.date
+
+    def load(self, name: str, interval: str, rows: list[tuple[Any, ...]]) -> None:
+        rows = [row for row in rows if any(s.span_start <= row[0] < s.span_stop for s in self.sessions)]
+        expected = self.model.load(name, interval, rows, self.sessions)
+        self.loaded.add(ref.canonical(interval))
+        assert self.data.load_historical_bars(name, interval, *arrays_of(rows)) == expected
+
+    def same(self, styles: tuple[str, ...] = ("time",)) -> None:
+        super().same(styles)
+        for name in self.names:
+            same_history(self, name)
+        for window, rows in self.windows:
+            assert exact([tuple(bar) for bar in window]) == rows
+            assert window.is_valid()
+
+
+def shifted_date(date: str, days: int) -> str:
+    import datetime as dt
+
+    return (dt.date.fromisoformat(date) + dt.timedelta(days=days)).isoformat()
+
+
+def arrays_of(rows: list[tuple[Any, ...]]) -> list[Any]:
+    import numpy as np
+
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 6
+    return [np.array(columns[0], np.int64), *(np.array(column, float) for column in columns[1:])]
+
+
+def same_history(world: HistoryWorld, name: str) -> None:
+    symbol, model = world.data.symbols[name], world.model
+    days = model.past.get(name, {})
+    sessions = {session.date: session for session in world.sessions}
+    for date, past in days.items():
+        if date != world.session.date:
+            day = symbol.historical_day(date)
+            day._core.check_invariants()
+            same_series(day, past)
+            same_counters(day, past)
+    for interval in {*model.symbols[name].intervals(), "1d", *world.loaded}:
+        bars = symbol.historical_bars.get(interval)
+        dates = model.past_dates(name, interval)
+        if bars is None:
+            assert not dates
+            continue
+        assert [date.isoformat() for date in bars] == dates
+        tallies, gaps = [], []
+        for date in dates:
+            window, rows = bars[date], model.past_rows(name, interval, date)
+            got = [tuple(bar) for bar in window]
+            assert exact([row[:6] for row in got]) == exact(rows)
+            assert [bar.extended for bar in window] == [not sessions[date].is_regular(row[0]) for row in rows]
+            assert not any(bar.forming for bar in window)
+            world.windows = [*world.windows[-20:], (window, exact(got))]
+            regular = [row[0] for row in rows if sessions[date].is_regular(row[0])]
+            past = days.get(date)
+            if past is not None and interval in past.intervals() and not model.was_given(name, interval, date):
+                regular = past._timestamps(interval)
+            tallies.append(ref.count_present(regular, sessions[date], interval))
+            assert bars.tally(date) == tallies[-1]
+            found = ref.find_gaps(regular, sessions[date], interval)
+            assert [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in bars.gaps(date)] == found
+            gaps += found
+        assert bars.tally() == tuple(map(sum, zip((0, 0), *tallies, strict=True)))
+        assert [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in bars.gaps()] == gaps
+        assert bars.quality() == ref.percentage(*bars.tally())
+    got = [(bar.turnover, bar.traded) for bar in symbol._history.daily(3)]
+    assert exact(got) == exact([row[1:] for row in model.daily(name, 3)])
+    for interval in model.symbols[name].intervals():
+        earlier = [date for date in model.past_dates(name, interval) if date < world.session.date]
+        rows = [row for date in earlier for row in model.past_rows(name, interval, date)]
+        rows += [bar.row for bar in model.symbols[name].bars(interval)]
+        window = world.data.get_all_bars_including_historical(name, interval)
+        assert exact([tuple(bar)[:6] for bar in window]) == exact(rows)

@@ -25,4 +25,5 @@ cdef inline Gaps* series_gaps(Symbol* symbol, Py_ssize_t k) noexcept nogil:
     return &symbol.gaps if k == 0 else &symbol.levels[k - 1].gaps
 
 
-cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity)
+cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity, bint touch)
+cdef Memory copy_out(Symbol* symbol)

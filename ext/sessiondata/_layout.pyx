@@ -58,10 +58,11 @@ cdef class Memory:
         return total
 
 
-cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity):
+cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity, bint touch):
     """Allocate the memory of a symbol and lay its rings, levels and trackers over it, all empty.
 
-    `steps_ns` are the lengths of the series, base first, 0 for the session; `capacity` 0 is one session."""
+    `steps_ns` are the lengths of the series, base first, 0 for the session; `capacity` 0 is one session. `touch`: write
+    to the memory now, so that no bar pays for the first touch of a page."""
     cdef list steps = [step for step in steps_ns[1:] if step]
     cdef Py_ssize_t n_levels = len(steps) + 2, k
     cdef Level levels[MAX_LEVELS]
@@ -83,11 +84,20 @@ cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity)
             gaps_init(series_gaps(symbol, k), grid.table(symbol.levels[k - 1].step_ns))
             symbol.levels[k - 1].span_rows = grid.possible_slots(symbol.levels[k - 1].step_ns)
     ring_init(&symbol.base, False)
-    if _move_to_new_block(symbol, not capacity):
+    if _move_to_new_block(symbol, not capacity, touch):
         symbol.levels = NULL
         raise MemoryError(f"no memory for {symbol.span_rows} rows of a symbol")
     if not capacity:
         symbol.make_room = _make_room
+    return memory
+
+
+cdef Memory copy_out(Symbol* symbol):
+    """Give a copied struct memory of its own, with all that lies in the memory it still points to."""
+    cdef Memory memory = Memory()
+    symbol.blocks = &memory.newest
+    if _move_to_new_block(symbol, symbol.make_room != NULL, False):
+        raise MemoryError(f"no memory for a copy of {symbol.base.next_seq} rows")
     return memory
 
 
@@ -119,7 +129,7 @@ cdef void _link_levels(Symbol* symbol) noexcept nogil:
 
 cdef int _make_room(Symbol* symbol) noexcept nogil:
     """Move to the roomy block; 0, or ERR_MEMORY and nothing has changed."""
-    cdef int status = _move_to_new_block(symbol, False)
+    cdef int status = _move_to_new_block(symbol, False, True)
     if status == 0:
         symbol.make_room = NULL
     return status
@@ -153,7 +163,7 @@ cdef int64_t _block_bytes(Symbol* symbol, bint compact) noexcept nogil:
     return total
 
 
-cdef int _move_to_new_block(Symbol* symbol, bint compact) noexcept nogil:
+cdef int _move_to_new_block(Symbol* symbol, bint compact, bint touch) noexcept nogil:
     """Allocate a block and move all that a symbol has into it; 0, or ERR_MEMORY and nothing has changed."""
     cdef int64_t n_bytes = _block_bytes(symbol, compact)
     cdef Block* block = <Block*>PyMem_RawMalloc(<size_t>n_bytes) if n_bytes > 0 else NULL
@@ -161,7 +171,7 @@ cdef int _move_to_new_block(Symbol* symbol, bint compact) noexcept nogil:
     cdef Py_ssize_t k
     if block == NULL:
         return ERR_MEMORY
-    if n_bytes <= TOUCHED:
+    if touch and n_bytes <= TOUCHED:
         memset(block, 0, <size_t>n_bytes)
     block.n_bytes, block.older = n_bytes, symbol.blocks[0]
     symbol.blocks[0] = block

@@ -43,24 +43,26 @@ cdef void ring_init(Ring* ring, bint derived) noexcept nogil:
     ring.evicted_ts = INT64_MIN
 
 
-cdef inline char* _moved(char* column, int64_t item, int64_t n, uint8_t* memory) noexcept nogil:
+cdef inline char* _moved(char* column, int64_t at, int64_t item, int64_t n, uint8_t* memory) noexcept nogil:
     if n:
-        memcpy(memory, column, n * item)
+        memcpy(memory, column + at * item, n * item)
     return <char*>memory
 
 
 cdef void ring_move(Ring* ring, uint8_t* memory, int64_t capacity, bint laps) noexcept nogil:
-    """Lay the columns over `memory` (64-byte aligned, `ring_bytes` long) and copy the rows there. The ring has not
-    wrapped, and `capacity` holds its rows."""
-    cdef int64_t stride = _column_bytes(2 * capacity if laps else capacity, 8), n = ring.next_seq
-    ring.ts = <int64_t*>_moved(<char*>ring.ts, 8, n, memory)
-    ring.open = <double*>_moved(<char*>ring.open, 8, n, memory + stride)
-    ring.high = <double*>_moved(<char*>ring.high, 8, n, memory + 2 * stride)
-    ring.low = <double*>_moved(<char*>ring.low, 8, n, memory + 3 * stride)
-    ring.close = <double*>_moved(<char*>ring.close, 8, n, memory + 4 * stride)
-    ring.volume = <double*>_moved(<char*>ring.volume, 8, n, memory + 5 * stride)
+    """Lay the columns over `memory` (64-byte aligned, `ring_bytes` long) and copy the live rows to its start. They
+    fit in `capacity`."""
+    cdef int64_t stride = _column_bytes(2 * capacity if laps else capacity, 8), oldest = ring_oldest(ring)
+    cdef int64_t at = oldest - ring.origin, n = ring.next_seq - oldest
+    ring.ts = <int64_t*>_moved(<char*>ring.ts, at, 8, n, memory)
+    ring.open = <double*>_moved(<char*>ring.open, at, 8, n, memory + stride)
+    ring.high = <double*>_moved(<char*>ring.high, at, 8, n, memory + 2 * stride)
+    ring.low = <double*>_moved(<char*>ring.low, at, 8, n, memory + 3 * stride)
+    ring.close = <double*>_moved(<char*>ring.close, at, 8, n, memory + 4 * stride)
+    ring.volume = <double*>_moved(<char*>ring.volume, at, 8, n, memory + 5 * stride)
     if ring.derived:
-        ring.n_base = <int32_t*>_moved(<char*>ring.n_base, 4, n, memory + 6 * stride)
+        ring.n_base = <int32_t*>_moved(<char*>ring.n_base, at, 4, n, memory + 6 * stride)
+    ring.origin = oldest
     ring.n_moves += ring.capacity > 0  # the first memory is not a move
     ring.capacity, ring.laps, ring.room = capacity, laps, 2 * capacity if laps else capacity
 

@@ -82,7 +82,11 @@ cdef int _check_apart(Symbol* symbol, const Bar* bar) noexcept nogil:
     cdef int status = check_bar(symbol, bar)
     if status:
         return status
-    return ERR_NO_SESSION if symbol.grid == NULL else symbol_reserve(symbol, &bar.ts, 1, 1)
+    if symbol.grid == NULL:
+        return ERR_NO_SESSION
+    if bar.ts < symbol.grid.span_start and symbol.take_earlier != NULL:
+        return symbol.take_earlier(symbol, bar, False)
+    return symbol_reserve(symbol, &bar.ts, 1, 1)
 
 
 cdef class Slice:
@@ -124,6 +128,7 @@ cdef class Slice:
         cdef const int64_t[::1] ts = given_ts
         cdef int status = 0
         cdef int64_t changed = 0
+        cdef bint is_late = False
         cdef Bar bar
         if n and (<SymbolCore>self._cores[0]).close_label:
             ts = self._open_labels(given_ts)
@@ -134,7 +139,10 @@ cdef class Slice:
             status = check_values(&bar)
             if status or not symbol_expects(symbols[i], bar.ts):
                 status = _check_apart(symbols[i], &bar)
+                is_late |= bar.ts <= symbols[i].last_ts
             if status:
+                if is_late:
+                    self._release()
                 core = <SymbolCore>self._cores[i]
                 core._refuse(status, i, given_ts[i], open[i], high[i], low[i], close[i], volume[i])
         for i in range(n):
@@ -147,7 +155,17 @@ cdef class Slice:
             bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
             status = symbol_store(symbols[i], &bar)
             changed += STORED <= status <= CORRECTED
+        if is_late:
+            self._release()
         return changed
+
+    cdef int _release(self) except -1:
+        """Days in history that bars of this slice were for are done."""
+        cdef SymbolCore core
+        for core in self._cores:
+            if core.symbol.take_earlier != NULL:
+                core.days.release()
+        return 0
 
     cdef const int64_t[::1] _open_labels(self, const int64_t[::1] given_ts):
         cdef int64_t[::1] ts = given_ts.copy()

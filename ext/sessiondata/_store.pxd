@@ -21,6 +21,7 @@ cdef class SymbolCore:
     cdef readonly int64_t session_id    # grows with each start; windows of another session are invalid
     cdef readonly Grid grid             # None before a session
     cdef readonly StoreClock clock
+    cdef readonly object days           # Days; None for a core without history, such as a day itself
     cdef readonly bint close_label      # appended timestamps are the ends of bars
     cdef int64_t _handle                # 0 until somebody asks for it
     cdef int64_t _capacity              # rows asked for; 0: one session
@@ -29,6 +30,7 @@ cdef class SymbolCore:
     cdef Memory _memory                 # everything `symbol` points to but the grid
     cdef list _columns                  # per series: read-only arrays over the whole ring, made when asked for
     cdef list _columns_at               # per series: the address that they were made for
+    cdef void _own_session(self, Grid grid)
     cdef Ring* ring(self, Py_ssize_t k) noexcept nogil       # NULL before a session, as is the tracker
     cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil
@@ -44,6 +46,7 @@ cdef class SymbolCore:
     cdef int64_t _extend_unstarted(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
                                    const double[::1] low, const double[::1] close, const double[::1] volume,
                                    bint skip) except -1
+    cdef int64_t _extend_earlier(self, ts, open, high, low, close, volume) except -1
     cdef int64_t _extend_good(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
                               const double[::1] low, const double[::1] close, const double[::1] volume) except -1
     cdef int64_t _extend_unordered(self, ts, open, high, low, close, volume) except -1

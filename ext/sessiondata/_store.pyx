@@ -155,7 +155,8 @@ cdef class SymbolCore:
         Appended timestamps are the ends of bars, not their starts.
     need_session : callable
         Called with (ts_ns, close_label, step_ns) when a bar arrives before any session has been started: it starts
-        one or raises. Called with None for ts_ns when that bar was then refused, to undo it.
+        one or raises; False if the bar is of a session that has ended. Called with None for ts_ns when that bar was
+        then refused, to undo it.
     """
 
     def __cinit__(self, str name, StoreClock clock not None, tuple intervals, tuple steps_ns, int64_t capacity,
@@ -178,14 +179,22 @@ cdef class SymbolCore:
 
     # --- memory ---
 
-    def start(self, Grid grid not None):
-        """Allocate everything for a session and begin it empty."""
-        self._memory = lay_out(&self.symbol, grid, self.steps_ns, self._capacity)
+    def start(self, Grid grid not None, bint touch):
+        """Allocate everything for a session and begin it empty; `touch` the memory now or leave it to the bars."""
+        self._memory = lay_out(&self.symbol, grid, self.steps_ns, self._capacity, touch)
+        self._own_session(grid)
+        symbol_start(&self.symbol, &grid.data)
+
+    cdef void _own_session(self, Grid grid):
+        """What belongs to a session beside `symbol` and `_memory`."""
         self.grid = grid
         self._columns, self._columns_at = [None] * len(self.intervals), [0] * len(self.intervals)
         self.session_id += 1
         self._is_plain = not self.close_label
-        symbol_start(&self.symbol, &grid.data)
+
+    def attach(self, days):
+        """Have a history."""
+        self.days, self.symbol.owner = days, <void*>self
 
     def stop(self):
         """Forget the session: no rows, and windows on it are no longer valid."""
@@ -201,6 +210,8 @@ cdef class SymbolCore:
     def detach(self):
         """Take no more bars: the symbol has left its store."""
         self.stop()
+        self.days = None
+        self.symbol.take_earlier = NULL
         self._need_session = self._refuse_removed
 
     def _refuse_removed(self, ts_ns, close_label, step_ns):
@@ -316,15 +327,17 @@ cdef class SymbolCore:
         return STORED <= status <= CORRECTED
 
     def begin(self, ts_ns, bint close_label):
-        """Start the session of a first bar in the store; with None, undo it."""
-        self._need_session(ts_ns, close_label, self.symbol.step_ns)
+        """Start the session of a first bar in the store; with None, undo it. False if that session has ended."""
+        return self._need_session(ts_ns, close_label, self.symbol.step_ns)
 
     cdef object _append_first(self, const Bar* bar):
         """Start the session that a bar belongs to, then append it; a bar that is refused starts none."""
         cdef int status = check_bar(&self.symbol, bar)
         if status:
             self._refuse(status, None, bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
-        self.begin(bar.ts, self.close_label)
+        if self.begin(bar.ts, self.close_label) is False:
+            return self._extend_earlier(np.array([bar.ts]), np.array([bar.open]), np.array([bar.high]),
+                                        np.array([bar.low]), np.array([bar.close]), np.array([bar.volume])) > 0
         try:
             return self.append(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
         except BaseException:
@@ -416,17 +429,38 @@ cdef class SymbolCore:
     cdef int64_t _extend_unstarted(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
                                    const double[::1] low, const double[::1] close, const double[::1] volume,
                                    bint skip) except -1:
-        """Rows of which none could start a session: raise for the first, or count them all."""
+        """Rows of which none could start a session: raise for the first bad one or count them; others are of sessions
+        that have ended."""
         cdef Py_ssize_t i
         cdef int status
         cdef Bar bar
+        good = np.zeros(ts.shape[0], bool)
+        cdef int64_t skipped[N_REASONS]
+        memset(skipped, 0, sizeof(skipped))
         for i in range(ts.shape[0]):
             bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
-            status = check_bar(&self.symbol, &bar) or ERR_NO_SESSION
-            if not skip or status == ERR_NO_SESSION:
+            status = check_bar(&self.symbol, &bar)
+            if status == 0 and self.days is None:
+                status = ERR_NO_SESSION
+            if status and (not skip or status == ERR_NO_SESSION):
                 self._refuse(status, i, ts[i], open[i], high[i], low[i], close[i], volume[i])
-            self.symbol.counters.skipped[reason_index(status)] += 1
-        return 0
+            elif status:
+                skipped[reason_index(status)] += 1
+            good[i] = status == 0
+        for i in range(N_REASONS):
+            self.symbol.counters.skipped[i] += skipped[i]
+        order = np.flatnonzero(good)[np.argsort(np.asarray(ts)[good], kind="stable")]
+        if len(order) == 0:
+            return 0
+        return self._extend_earlier(np.asarray(ts)[order], np.asarray(open)[order], np.asarray(high)[order],
+                                    np.asarray(low)[order], np.asarray(close)[order], np.asarray(volume)[order])
+
+    cdef int64_t _extend_earlier(self, ts, open, high, low, close, volume) except -1:
+        """Checked rows in time order, all from before the session: to their days in history, or counted."""
+        staged, changed, other = self.days.prepare(ts, open, high, low, close, volume)
+        self.days.commit(staged, changed)
+        self.symbol.counters.other_session += other
+        return changed
 
     cdef int64_t[::1] _open_labels(self, const int64_t[::1] ts):
         cdef int64_t[::1] shifted = np.array(ts)
@@ -458,18 +492,26 @@ cdef class SymbolCore:
         cdef const int64_t[::1] t = np.asarray(ts)[order]
         cdef const double[::1] o = np.asarray(open)[order], h = np.asarray(high)[order], l = np.asarray(low)[order]
         cdef const double[::1] c = np.asarray(close)[order], v = np.asarray(volume)[order]
-        cdef int64_t i, stop, n = t.shape[0], changed = 0, n_new = 0
+        cdef int64_t i, stop, n = t.shape[0], changed = 0, n_new = 0, first = 0
         cdef const Ring* base = &self.symbol.base
         cdef int status
         cdef Bar bar
-        for i in range(n):
+        cdef tuple staged = None
+        if self.symbol.take_earlier != NULL:
+            first = np.searchsorted(t, self.symbol.grid.span_start)
+            staged, changed, other = self.days.prepare(t[:first], o[:first], h[:first], l[:first], c[:first], v[:first])
+        for i in range(first, n):
             stop = ring_find(base, t[i])
             n_new += (i == 0 or t[i] != t[i - 1]) and (
                 stop == base.next_seq or base.ts[stop - base.origin] != t[i])
-        status = symbol_reserve(&self.symbol, &t[0], n, n_new)  # before anything changes: nothing can fail after it
-        if status:
-            self._refuse(status, None, None, None, None, None, None, None)
-        i = 0
+        if first < n:
+            status = symbol_reserve(&self.symbol, &t[first], n - first, n_new)
+            if status:
+                self._refuse(status, None, None, None, None, None, None, None)
+        if staged is not None:  # from here on nothing can fail
+            self.days.commit(staged, changed)
+            self.symbol.counters.other_session += other
+        i = first
         while i < n:
             stop = i + 1
             if t[i] <= self.symbol.last_ts:
@@ -619,13 +661,14 @@ cdef class SymbolCore:
 
 
 def earliest(SymbolCore core, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
-             const double[::1] low, const double[::1] close, const double[::1] volume):
-    """Time of the earliest row that breaks no rule, as far as can be told without a session; None if there is none."""
+             const double[::1] low, const double[::1] close, const double[::1] volume, int64_t floor):
+    """Time of the earliest row from `floor` on that breaks no rule, as far as can be told without a session; None if
+    there is none."""
     cdef Py_ssize_t i
     cdef int64_t least = INT64_MAX
     cdef Bar bar
     for i in range(ts.shape[0]):
         bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
-        if ts[i] < least and check_bar(&core.symbol, &bar) == 0:
+        if floor <= ts[i] < least and check_bar(&core.symbol, &bar) == 0:
             least = ts[i]
     return None if least == INT64_MAX else least

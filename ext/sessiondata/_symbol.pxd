@@ -58,6 +58,9 @@ cdef struct Symbol:
     int (*make_room)(Symbol*) noexcept nogil  # moves a symbol to the roomy block; NULL where it is there already
     int64_t span_rows     # rows of the base ring in the roomy block
     Block** blocks        # newest block, where its owner keeps it
+    void* owner           # the SymbolCore
+    # Where a bar from before the span goes, if the symbol has days in history; else NULL. See _days.
+    int (*take_earlier)(Symbol*, const Bar*, bint store) noexcept nogil
     Counters counters
 
 

@@ -200,6 +200,8 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
     if status:
         return status
     if bar.ts < symbol.grid.span_start:
+        if symbol.take_earlier != NULL:
+            return symbol.take_earlier(symbol, bar, True)
         symbol.counters.other_session += 1
         return OTHER_SESSION
     seq = ring_find(base, bar.ts)

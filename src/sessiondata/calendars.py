@@ -704,6 +704,23 @@ class SessionCalendar:
             day = self._source.after(day)
         return days
 
+    def next_date(self, date: DateLike) -> dt.date:
+        """First trade date after a date.
+
+        Raises
+        ------
+        DateOutOfRangeError
+            The calendar does not know it.
+        CalendarError
+            If `date` is no date.
+        """
+        day = _to_date(date)
+        self._check_range(day)
+        found = self._source.after(day)
+        if found is None:
+            raise DateOutOfRangeError(f"calendar {self.name!r} knows no session after {day}")
+        return found
+
     def _check_range(self, day: dt.date) -> None:
         first, last = self._source.range_near(day)
         if not first <= day <= last:

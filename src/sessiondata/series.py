@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sessiondata._grid import Grid
     from sessiondata._store import SymbolCore
     from sessiondata.gaps import GapInfo
+    from sessiondata.history import HistoricalDay
     from sessiondata.symbol import SymbolSessionData
 
 __all__ = ["Bar", "BarSeries", "BarWindow"]
@@ -205,6 +206,17 @@ class BarWindow(_Columns):
         self._grid = series._core.grid  # a window outlives its session
         self._forming_ts: int | None = None  # of a copy: its forming bar
 
+    @classmethod
+    def _fixed(
+        cls, arrays: tuple[npt.NDArray[Any], ...], series: Any, grid: Any, forming_ts: int | None = None
+    ) -> BarWindow:
+        """A window on arrays that nobody writes to. `series` names the bars and makes records of them."""
+        window = cls.__new__(cls)
+        window._arrays, window._start, window._stop, window._series = arrays, 0, len(arrays[0]), series
+        window._seq, window._moves, window._session_id = None, 0, 0
+        window._grid, window._forming_ts = grid, forming_ts
+        return window
+
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
         return self._arrays, self._start, self._stop
 
@@ -246,9 +258,7 @@ class BarWindow(_Columns):
             None if a is None else np.frombuffer(a[self._start : self._stop][rows].tobytes(), a.dtype)
             for a in self._arrays
         )
-        window = BarWindow(arrays, 0, len(arrays[0]), self._series, None)
-        window._grid, window._forming_ts = self._grid, self._forming()
-        return window
+        return BarWindow._fixed(arrays, self._series, self._grid, self._forming())
 
     def _forming(self) -> int | None:
         """Time of the bar in progress: a copy's when it was made, a view's now (none once its session is gone)."""
@@ -275,10 +285,10 @@ class BarWindow(_Columns):
         if step != 1:  # a strided window cannot be contiguous, so it is a copy
             return self._copied(key)
         stop = max(start, stop)
-        seq = None if self._seq is None else self._seq + start
-        window = BarWindow(self._arrays, self._start + start, self._start + stop, self._series, seq)
-        window._moves, window._session_id, window._grid = self._moves, self._session_id, self._grid
-        window._forming_ts = self._forming_ts
+        window = BarWindow._fixed(self._arrays, self._series, self._grid, self._forming_ts)
+        window._start, window._stop = self._start + start, self._start + stop
+        window._seq = None if self._seq is None else self._seq + start
+        window._moves, window._session_id = self._moves, self._session_id
         return window
 
     def __iter__(self) -> Iterator[Bar]:
@@ -309,7 +319,7 @@ class BarSeries(_Columns):
 
     __slots__ = ("_core", "_k", "_owner")
 
-    def __init__(self, owner: SymbolSessionData, core: SymbolCore, k: int) -> None:
+    def __init__(self, owner: SymbolSessionData | HistoricalDay, core: SymbolCore, k: int) -> None:
         self._owner, self._core, self._k = owner, core, k
 
     # --- what it is ---

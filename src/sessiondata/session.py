@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sessiondata import _store
+from sessiondata import _days, _store
 from sessiondata._slice import Slice
 from sessiondata.calendars import SessionCalendar, SessionGrid
 from sessiondata.calendars import calendar as find_calendar
@@ -25,6 +25,7 @@ from sessiondata.times import from_ns, to_ns
 
 __all__ = ["SessionData"]
 
+_LEAST = -(2**63)
 _MAX_CAPACITY = 2**32  # rows; 400 GB a symbol, and far from where sizes in bytes would overflow
 
 
@@ -75,6 +76,7 @@ class SessionData:
         self._close_label = check_label(label)
         self._clock = _store.StoreClock()
         self._grid: SessionGrid | None = None
+        self._ended: dt.date | None = None  # trade date of the session before
         self._symbols: dict[str, SymbolSessionData] = {}
         self._slice, self._slice_names = Slice([]), list[str]()
 
@@ -112,6 +114,8 @@ class SessionData:
     def start_session(self, date: Any) -> SessionGrid:
         """Start the session of a trade date; nothing happens if that session is the current one.
 
+        Bars of that date that were loaded before are bars of the session.
+
         Parameters
         ----------
         date : str ("YYYY-MM-DD"), date or datetime64[D]
@@ -125,32 +129,119 @@ class SessionData:
         CalendarError, DateOutOfRangeError
             There is no such session.
         SessionStateError
-            Another session is under way.
+            Another session is under way, or a later one has ended.
         """
         grid = self._calendar.session(date)
         if self._grid is not None:
             if self._grid.date != grid.date:
-                raise SessionStateError(f"the session of {self._grid.date} is under way; clear() it before {grid.date}")
+                raise SessionStateError(
+                    f"the session of {self._grid.date} is under way; roll_session() to a later date, or clear()"
+                )
             return self._grid
-        self._start(grid)
+        if self._ended is not None and grid.date < self._ended:
+            raise SessionStateError(f"the session of {self._ended} has ended; clear() the store before {grid.date}")
+        self._turn(grid.date)
         self._clock.touch()
         return grid
 
-    def _start(self, grid: SessionGrid) -> None:
-        for symbol in self._symbols.values():
-            symbol._core.start(grid.compiled)
-        self._grid = grid
+    def end_session(self) -> None:
+        """End the session: its bars become a day of history, which is trimmed to `trailing_days`. The next session is
+        started by `start_session`, or by the first bar of a later date; until then late bars go to their day.
 
-    def _need_session(self, ts_ns: int | None, close_label: bool, step_ns: int) -> None:
-        """A first bar: start the session of its trade date. None: that bar was refused, so undo it."""
+        Raises
+        ------
+        SessionStateError
+            No session is under way.
+        """
+        if self._grid is None:
+            raise SessionStateError("no session is under way")
+        self._turn(None)
+        self._clock.reset()
+
+    def roll_session(self, date: Any = None) -> SessionGrid:
+        """End the session and start that of a later date.
+
+        Rows, derived bars, gaps and counters of each symbol become a day of history as they are: nothing is copied, and
+        windows on them stay what they are, though no longer valid as windows of the session. History is trimmed to
+        `trailing_days`, metrics, counters and the clock begin anew. Late bars of days in history go there.
+
+        Parameters
+        ----------
+        date : str, date or datetime64[D], optional
+            By default the next trade date of the calendar.
+
+        Returns
+        -------
+        SessionGrid
+
+        Raises
+        ------
+        SessionStateError
+            There was no session yet, or the date is not a later one.
+        CalendarError, DateOutOfRangeError
+            There is no such session, or the calendar does not know the next one. Nothing has changed.
+
+        Notes
+        -----
+        O(symbols), some microseconds each; O(rows) for symbols with loaded bars of the new date.
+        """
+        last = self._ended if self._grid is None else self._grid.date
+        if last is None:
+            raise SessionStateError("no session to roll; start_session() first")
+        grid = self._calendar.session(self._calendar.next_date(last) if date is None else date)
+        if grid.date <= last:
+            raise SessionStateError(f"a roll goes forwards, from {last}: {grid.date}")
+        self._turn(grid.date)
+        self._clock.reset()
+        return grid
+
+    def _turn(self, date: dt.date | None) -> None:
+        """End the session under way, if there is one, and start that of a date, if one is given."""
+        ended = self._grid.date if self._grid is not None else None
+        before = date if date is not None or ended is None else ended + dt.timedelta(days=1)
+        symbols = list(self._symbols.values())
+        grid = None if date is None else self._calendar.session(date)
+        cores = [symbol._core for symbol in symbols]
+        grids = [None if grid is None else grid.compiled] * len(cores)
+        opened = _days.open_sessions(cores, grids, date, ended is None)
+        keep, keep_daily = self.trailing_days, self._keep_daily()
+        staged: list[Any] = [None] * len(cores)
+        given: list[Any] = [None] * len(cores)
+        if ended is not None:
+            assert before is not None
+            staged = _days.stage_sessions(cores, opened, ended, keep, keep_daily, before)
+            given = [symbol._history.trimmed(keep, keep_daily, before, ended) for symbol in symbols]
+        _days.turn(cores, opened, staged, given)  # from here on nothing can fail
+        self._grid = grid
+        if ended is not None:
+            self._ended = ended
+
+    def _keep_daily(self) -> int:
+        """Days of which history keeps the session's bar."""
+        return self.trailing_days
+
+    def _need_session(self, ts_ns: int | None, close_label: bool, step_ns: int) -> bool:
+        """A first bar: start the session of its trade date, False if that has ended. None: that bar was refused, so
+        undo it."""
         if ts_ns is None:
             for symbol in self._symbols.values():
                 symbol._core.stop()
             self._grid = None
-        elif close_label:
-            self._start(self._session_of_close(ts_ns, step_ns))
-        else:
-            self._start(self._calendar.session_at(ts_ns))
+            return False
+        grid = self._session_of_close(ts_ns, step_ns) if close_label else self._calendar.session_at(ts_ns)
+        if self._ended is not None and grid.date <= self._ended:
+            return False
+        self._turn(grid.date)
+        return True
+
+    def _floor(self, symbol: SymbolSessionData) -> int:
+        """Bars from before this time cannot start a session: theirs has ended."""
+        if self._ended is None:
+            return _LEAST
+        try:
+            return symbol.calendar.session(symbol.calendar.next_date(self._ended)).span_start
+        except CalendarError:  # the last session that the calendar knows
+            return symbol.calendar.session(self._ended).span_stop
 
     def _session_of_close(self, end_ns: int, step_ns: int) -> SessionGrid:
         """Session in which a bar opened that ended at `end_ns`: a step earlier, or less at the end of a segment."""
@@ -212,8 +303,8 @@ class SessionData:
             self._capacity, self._close_label, self._need_session,
         )  # fmt: skip
         if self._grid is not None:
-            core.start(self._grid.compiled)
-        self._symbols[symbol] = SymbolSessionData(self, core)
+            core.start(self._grid.compiled, True)
+        self._symbols[symbol] = SymbolSessionData(self, core, self._calendar)
         self._clock.touch()
         return self._symbols[symbol]
 
@@ -250,12 +341,12 @@ class SessionData:
         self._clock.touch()
 
     def clear(self) -> None:
-        """Forget all symbols, the session and the clock. The sequence goes on."""
+        """Forget all symbols, their history, the session and the clock. The sequence goes on."""
         for symbol in self._symbols.values():
             symbol._core.detach()
         self._symbols.clear()
         self._slice, self._slice_names = Slice([]), []
-        self._grid = None
+        self._grid = self._ended = None
         self._clock.reset()
 
     # --- writing ---
@@ -333,7 +424,7 @@ class SessionData:
         if self._grid is not None:
             return self._slice.append(*columns)
         core = self._symbols[names[0]]._core
-        first = _store.earliest(core, *columns)
+        first = _store.earliest(core, *columns, self._floor(self._symbols[names[0]]))
         if first is None:
             return self._slice.append(*columns)  # raises: no bar could start a session
         core.begin(first, self._close_label)
@@ -342,6 +433,22 @@ class SessionData:
         except BaseException:  # a call that is refused starts no session
             core.begin(None, self._close_label)
             raise
+
+    def load_historical_bars(
+        self,
+        symbol: str,
+        interval: str,
+        ts_ns: Any,
+        open: Any,  # noqa: A002
+        high: Any,
+        low: Any,
+        close: Any,
+        volume: Any,
+        **options: Any,
+    ) -> int:
+        """`SymbolSessionData.load_historical_bars` by name."""
+        held = self.get_symbol_data(symbol)
+        return held.load_historical_bars(interval, ts_ns, open, high, low, close, volume, **options)
 
     # --- questions ---
 
@@ -357,6 +464,35 @@ class SessionData:
     def get_bars_since(self, symbol: str, ts: Any, interval: str | None = None) -> BarWindow:
         """Bars at or after a time, as a view."""
         return self.get_symbol_data(symbol).bars(interval).since(ts)
+
+    def get_historical_bars(
+        self, symbol: str, interval: str | None = None, days: int | None = None
+    ) -> dict[dt.date, BarWindow]:
+        """Bars of past days by date, ascending: of the newest `days` dates, by default of all. Immutable windows.
+
+        Raises
+        ------
+        UnknownNameError
+            Neither the symbol nor its history holds that interval.
+        """
+        if days is not None and days < 0:
+            raise ValueError(f"days must not be negative: {days}")
+        bars = self.get_symbol_data(symbol)._historical(interval)
+        dates = bars.dates
+        return {date: bars[date] for date in (dates if days is None else dates[max(0, len(dates) - days) :])}
+
+    def get_historical_quality(self, symbol: str, interval: str | None = None, date: Any = None) -> float:
+        """Quality in percent of an interval on a past date, or over all of them."""
+        return self.get_symbol_data(symbol)._historical(interval).quality(date)
+
+    def get_historical_gaps(self, symbol: str, interval: str | None = None, date: Any = None) -> list[GapInfo]:
+        """Gaps of an interval on a past date, or of all of them, in time order."""
+        return self.get_symbol_data(symbol)._historical(interval).gaps(date)
+
+    def get_all_bars_including_historical(self, symbol: str, interval: str | None = None) -> BarWindow:
+        """Bars of all days before the session under way, and its own, oldest first, copied into one window."""
+        held = self.get_symbol_data(symbol)
+        return held._history.all_bars(held._historical(interval)._interval)
 
     def get_bar_count(self, symbol: str, interval: str | None = None) -> int:
         """Live bars, extended and forming ones included."""
@@ -384,11 +520,18 @@ class SessionData:
         self.get_symbol_data(symbol).set_quality(interval, quality)
 
     def memory_usage(self) -> dict[str, int]:
-        """Bytes: ``"reserved"`` by all rings and trackers, and ``"rows"``, those of the live rows of all series (48 a
-        base row, 52 a derived one). A regular day takes 1.2 times its rows; rows outside it reserve room for the whole
-        span, which is resident only where it has been written to."""
+        """Bytes: ``"reserved"`` by all rings and trackers of the session, and ``"rows"``, those of the live rows of all
+        series (48 a base row, 52 a derived one); ``"history_reserved"`` and ``"history_rows"``, the same of the days
+        in history. A regular day takes 1.2 times its rows; rows outside it reserve room for the whole span, which is
+        resident only where it has been written to."""
         usage = [symbol._core.memory_usage() for symbol in self._symbols.values()]
-        return {"reserved": sum(reserved for reserved, _ in usage), "rows": sum(rows for _, rows in usage)}
+        history = [symbol._history.memory_usage() for symbol in self._symbols.values()]
+        return {
+            "reserved": sum(reserved for reserved, _ in usage),
+            "rows": sum(rows for _, rows in usage),
+            "history_reserved": sum(reserved for reserved, _ in history),
+            "history_rows": sum(rows for _, rows in history),
+        }
 
     # --- export ---
 

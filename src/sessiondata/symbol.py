@@ -8,15 +8,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sessiondata import _store
+from sessiondata._days import check_rows
 from sessiondata.columns import bar_columns
 from sessiondata.errors import BarError, IntervalError, UnknownNameError
 from sessiondata.gaps import GapInfo, check_gap
+from sessiondata.history import HistoricalBars, HistoricalDay, History, opens_of_dates
 from sessiondata.intervals import parse_interval
 from sessiondata.series import BarSeries
 from sessiondata.times import from_ns
 
 if TYPE_CHECKING:
     from sessiondata._store import SymbolCore
+    from sessiondata.calendars import SessionCalendar
     from sessiondata.session import SessionData
 
 __all__ = ["SymbolSessionData"]
@@ -60,16 +63,19 @@ class SymbolSessionData:
     # `append` is the native method itself, held in a slot: a Python method around it would double its cost.
     __slots__ = {
         "__weakref__": "",
+        "_calendar": "its own calendar, or the store's",
         "_core": "native state",
         "_data": "the store",
+        "_history": "the days before",
         "_pinned_gaps": "series number -> list of GapInfo",
         "_pinned_quality": "series number -> float",
         "_series": "name -> BarSeries",
         "append": _APPEND,
     }
 
-    def __init__(self, data: SessionData, core: SymbolCore) -> None:
-        self._data, self._core = data, core
+    def __init__(self, data: SessionData, core: SymbolCore, calendar: SessionCalendar) -> None:
+        self._data, self._core, self._calendar = data, core, calendar
+        self._history = History(self)
         self._pinned_gaps: dict[int, list[GapInfo]] = {}
         self._pinned_quality: dict[int, float] = {}
         self._series = {name: BarSeries(self, core, k) for k, name in enumerate(core.intervals)}
@@ -100,8 +106,13 @@ class SymbolSessionData:
         return self._core.handle
 
     @property
+    def calendar(self) -> SessionCalendar:
+        """Whose sessions these are: the symbol's own calendar, or the store's."""
+        return self._calendar
+
+    @property
     def _zone(self) -> tzinfo:
-        return self._data._zone
+        return self._calendar.zone
 
     # --- writing ---
 
@@ -164,7 +175,7 @@ class SymbolSessionData:
         columns = bar_columns(ts_ns, open, high, low, close, volume, symbol=self.symbol, tz=tz)
         if not len(columns[0]) or self._core.grid is not None:
             return self._core.extend(*columns, on_bad == "skip", close_label)
-        first = _store.earliest(self._core, *columns)
+        first = _store.earliest(self._core, *columns, self._data._floor(self))
         if first is None:  # no row could start a session: raise for the first, or count them all
             return self._core.extend(*columns, on_bad == "skip", close_label)
         self._core.begin(first, close_label)
@@ -173,6 +184,85 @@ class SymbolSessionData:
         except BaseException:  # a call that is refused starts no session
             self._core.begin(None, close_label)
             raise
+
+    def load_historical_bars(
+        self,
+        interval: str,
+        ts_ns: Any,
+        open: Any,  # noqa: A002
+        high: Any,
+        low: Any,
+        close: Any,
+        volume: Any,
+        *,
+        label: str | None = None,
+        tz: str | tzinfo | None = None,
+    ) -> int:
+        """Store bars of past days, one or many, all or nothing.
+
+        Parameters
+        ----------
+        interval : str
+            Of these bars. Rows of the base interval make days with derived bars, gaps and quality, or merge by
+            timestamp into days that are there; those of the session under way go into the session. Rows of any other
+            interval, also one that the symbol does not hold, are kept as they are: they stand before derived ones of
+            the same time.
+        ts_ns : array of times, shape (n,)
+            As for `extend`, in any order. Of ``"1d"`` also trade dates: datetime64[D], `date` or ``"YYYY-MM-DD"``.
+        open, high, low, close, volume : arrays of numbers, shape (n,)
+        label : {"open", "close"}, optional
+            Which end of its interval a timestamp names; by default the store's.
+        tz : str or tzinfo, optional
+            Zone of naive times.
+
+        Returns
+        -------
+        int
+            Rows added or corrected.
+
+        Raises
+        ------
+        BarError, BarTypeError, TimeError, IntervalError
+            Names symbol, row, value and rule (a time that belongs to no trade date breaks one); nothing has changed.
+        """
+        which = parse_interval(interval)
+        opens = opens_of_dates(self, ts_ns) if which.step_ns == 0 else None
+        close_label = opens is None and (self._core.close_label if label is None else check_label(label))
+        columns = bar_columns(
+            ts_ns if opens is None else opens, open, high, low, close, volume, symbol=self.symbol, tz=tz
+        )
+        check_rows(self._core, *columns)
+        return self._history.load(which, columns, close_label) if len(columns[0]) else 0
+
+    # --- history ---
+
+    @property
+    def historical_bars(self) -> Mapping[str, HistoricalBars]:
+        """Bars of past days: ``historical_bars["1m"][date]`` is an immutable `BarWindow`. By interval: those that the
+        symbol holds, ``"1d"``, and those that were loaded. Read-only; the date under way is not among them."""
+        intervals = self._history.intervals()
+        return MappingProxyType({interval.name: HistoricalBars(self._history, interval) for interval in intervals})
+
+    def _historical(self, interval: str | None) -> HistoricalBars:
+        """Past bars of an interval, by default of the base; accepts any spelling of it."""
+        bars = self.historical_bars
+        try:
+            return bars[self.base_interval if interval is None else parse_interval(interval).name]
+        except (KeyError, IntervalError) as error:
+            raise UnknownNameError(f"{self.symbol!r} has no bars of {interval!r}; it has {', '.join(bars)}") from error
+
+    def historical_day(self, date: Any) -> HistoricalDay:
+        """A past session with all its series, gaps and counters, as it was streamed or loaded.
+
+        Raises
+        ------
+        UnknownNameError
+            There are no base bars of that date.
+        """
+        base = parse_interval(self.base_interval)
+        day = self._history.day(self._history.known(base, date))
+        assert day is not None  # base rows make days, nothing else does
+        return day
 
     # --- bars ---
 

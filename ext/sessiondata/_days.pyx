@@ -1,0 +1,346 @@
+"""Days: sessions taken out of live symbols as they are, and the bars that still come for them.
+
+    live core   <-- swap -->   fresh core, laid out beforehand      nothing is copied, no page touched, nothing can fail
+                               and is a frozen day from then on
+
+A frozen day is a SymbolCore like any other: rows, derived bars, trackers, counters. Its clock stands at the end of its
+span, so everything is over. It is settled when it is frozen and never changed: a late bar goes into a copy, which takes
+its place, and windows keep the memory that they show.
+
+A bar from before the session's span finds its day through `Symbol.take_earlier`, from compiled callers too, which is
+why that is a C function that takes the GIL. Bytecode runs nowhere in it: a Ctrl-C in the middle could not be passed on.
+
+Rejected: changing a day in place while nobody looks at it. Who looks would have to be counted, for a case of a few
+microseconds.
+"""
+
+from libc.stdint cimport INT64_MAX, int32_t, int64_t
+
+from sessiondata._aggregate cimport Level
+from sessiondata._grid cimport Grid, Region
+from sessiondata._layout cimport copy_out
+from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_read
+from sessiondata._status cimport CORRECTED, ERR_MEMORY, ERR_NAT, ERR_TS_RANGE, OTHER_SESSION, STORED
+from sessiondata._store cimport StoreClock, SymbolCore
+from sessiondata._symbol cimport Symbol, check_values, symbol_append, symbol_reserve, symbol_settle
+from sessiondata._time cimport NAT
+
+
+cdef SymbolCore _blank(SymbolCore like, StoreClock clock, int64_t capacity):
+    """A core of the same symbol without a session."""
+    return SymbolCore(like.name, clock, like.intervals, like.steps_ns, capacity, like.close_label, None)
+
+
+cdef StoreClock _closed(Grid grid):
+    """A clock at which the whole span is over."""
+    cdef StoreClock clock = StoreClock()
+    clock.data.as_of = grid.data.span_stop
+    return clock
+
+
+cdef void _settle(SymbolCore day) noexcept nogil:
+    cdef int32_t i
+    for i in range(day.symbol.n_levels):
+        symbol_settle(&day.symbol, i)
+
+
+cdef SymbolCore _copied(SymbolCore day):
+    """The same day in memory of its own."""
+    cdef SymbolCore copy = _blank(day, day.clock, day._capacity)
+    copy.symbol = day.symbol
+    copy._memory = copy_out(&copy.symbol)
+    copy._own_session(day.grid)
+    return copy
+
+
+cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
+    """Exchange the sessions of two cores, and nothing else: clocks, history and names stay where they are."""
+    cdef Symbol symbol = live.symbol
+    live.symbol, other.symbol = other.symbol, symbol
+    live.symbol.clock, other.symbol.clock = &live.clock.data, &other.clock.data
+    live.symbol.owner, other.symbol.owner = symbol.owner, live.symbol.owner
+    live.symbol.take_earlier, other.symbol.take_earlier = symbol.take_earlier, live.symbol.take_earlier
+    live._memory, other._memory = other._memory, live._memory
+    live.grid, other.grid = other.grid, live.grid
+    live._columns, other._columns = other._columns, live._columns
+    live._columns_at, other._columns_at = other._columns_at, live._columns_at
+    live._is_plain, other._is_plain = other._is_plain, live._is_plain
+    live.session_id += 1
+
+
+cdef class Days:
+    """The frozen days of one symbol, and what is kept of those that were trimmed.
+
+    Attributes
+    ----------
+    cores : dict of date to SymbolCore
+        Ascending. Never changed in place.
+    daily : dict of date to tuple
+        `summary` of trimmed days, ascending.
+    given : dict of str to dict of date to columns
+        Rows that were loaded as they are, by interval. Never changed in place.
+    version : int
+        Grows with every change.
+    """
+
+    cdef readonly dict cores
+    cdef readonly dict daily
+    cdef readonly dict given
+    cdef readonly int64_t version
+    cdef SymbolCore _live
+    cdef dict _reserved             # date -> copy of a day that a slice is about to write to; in `cores` once it has
+
+    def __cinit__(self, SymbolCore live not None):
+        self.cores, self.daily, self.given, self._reserved, self._live = {}, {}, {}, {}, live
+        live.attach(self)
+
+    cdef object _date_at(self, int64_t ts):
+        """Date of the day whose span holds `ts`; None."""
+        cdef SymbolCore day
+        for date, core in self.cores.items():
+            day = <SymbolCore>core
+            if day.grid.data.span_start <= ts < day.grid.data.span_stop:
+                return date
+        return None
+
+    cdef int take(self, const Bar* given, bint store) except? -1:
+        """Store one checked bar in its day, or only see to it that this cannot fail; returns a status."""
+        cdef SymbolCore day
+        cdef Bar bar = given[0]
+        cdef int status
+        date = self._date_at(bar.ts)
+        if date is None:
+            self._live.symbol.counters.other_session += store
+            return OTHER_SESSION if store else 0
+        day = self._reserved.get(date)
+        if day is None:
+            day = _copied(<SymbolCore>self.cores[date])
+        if not store:
+            self._reserved[date] = day
+            return symbol_reserve(&day.symbol, &bar.ts, 1, 1)
+        status = symbol_append(&day.symbol, &bar)
+        if status >= 0:
+            _settle(day)
+            self.cores[date] = day
+            if STORED <= status <= CORRECTED:
+                self._changed(1)
+        return status
+
+    cdef void _changed(self, int64_t n) noexcept:
+        self.version += 1
+        self._live.symbol.clock.sequence += n
+        self._live.symbol.bars_updated = 1
+
+    def release(self):
+        """The slice is done: what it has reserved is a day like any other."""
+        self._reserved.clear()
+
+    def prepare(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high, const double[::1] low,
+                const double[::1] close, const double[::1] volume):
+        """Days as they will be with these checked rows, which ascend in time. Nothing changes before `commit`.
+
+        Returns
+        -------
+        staged : tuple
+        changed : int
+            Rows added or corrected.
+        other : int
+            Rows of no day that is here.
+        """
+        cdef int64_t i = 0, stop, n = ts.shape[0], changed = 0, other = 0
+        cdef SymbolCore day
+        cdef dict days = {}
+        while i < n:
+            date = self._date_at(ts[i])
+            stop = i + 1
+            if date is None:
+                other += 1
+            else:
+                day = days[date] = _copied(<SymbolCore>self.cores[date])
+                while stop < n and ts[stop] < day.grid.data.span_stop:
+                    stop += 1
+                changed += day.extend(ts[i:stop], open[i:stop], high[i:stop], low[i:stop], close[i:stop],
+                                      volume[i:stop], False, False)
+            i = stop
+        return self.stage(days), changed, other
+
+    def draft(self, date, Grid grid not None):
+        """A day to extend and then `stage`: a copy of the one that is here, or an empty one with room for all of its
+        session."""
+        cdef SymbolCore day
+        if date in self.cores:
+            return _copied(<SymbolCore>self.cores[date])
+        day = _blank(self._live, _closed(grid), 0)
+        day.start(grid, False)
+        return day
+
+    def stage(self, dict days):
+        """(cores, daily) with these days in their places: what `commit` takes."""
+        cdef dict cores = {**self.cores, **days}
+        for day in days.values():
+            _settle(<SymbolCore?>day)
+        if len(cores) > len(self.cores) and not _ascends(cores):
+            cores = dict(sorted(cores.items()))
+        return cores, {date: bar for date, bar in self.daily.items() if date not in days}
+
+    cdef tuple _trimmed(self, dict cores, dict daily, Py_ssize_t keep, Py_ssize_t keep_daily, before):
+        """Without all but the newest days before a date; of `keep_daily` days the summary stays."""
+        if len(cores) <= keep and len(daily) + len(cores) <= keep_daily:
+            return cores, daily
+        dates = [date for date in cores if date < before]
+        cdef Py_ssize_t n_gone = max(0, len(dates) - keep)
+        for date in dates[:n_gone]:
+            day = <SymbolCore>cores.pop(date)
+            bar = summary(day) if keep_daily > keep else None
+            if bar is not None:
+                daily[date] = bar
+        if daily:
+            dates = sorted([*daily, *dates[n_gone:]])
+            for date in dates[:max(0, len(dates) - keep_daily)]:
+                daily.pop(date, None)
+        return cores, daily
+
+    cpdef void commit(self, tuple staged, int64_t changed) noexcept:
+        """Have staged days take their places, `changed` rows of them being new. Nothing can fail here."""
+        self.cores, self.daily = <dict>staged[0], <dict>staged[1]
+        self._live.symbol.take_earlier = NULL
+        if self.cores:  # earlier bars come here while there is a day that could take them
+            self._live.symbol.take_earlier = _take_earlier
+        self.version += 1
+        if changed:
+            self._changed(changed)
+
+    cpdef void give(self, dict given, set gone) noexcept:
+        """Have other given rows, and let go of what is kept of some trimmed days. Nothing can fail here."""
+        self.given = given
+        self.version += 1
+        for date in gone:
+            if date in self.daily:
+                del self.daily[date]
+
+
+cdef bint _ascends(dict days) except -1:
+    cdef object before = None
+    for date in days:
+        if before is not None and date < before:
+            return False
+        before = date
+    return True
+
+
+cdef int _take_earlier(Symbol* symbol, const Bar* bar, bint store) noexcept with gil:
+    try:
+        return (<Days>(<SymbolCore>symbol.owner).days).take(bar, store)
+    except MemoryError:
+        return ERR_MEMORY
+
+
+def summary(SymbolCore day not None):
+    """What the indicators need of a day: (ts, open, high, low, close, volume, n_base) of its session bar, the sum of
+    typical price times volume over its regular base rows in time order, and that of their volumes. None without one."""
+    cdef Ring* base = &day.symbol.base
+    cdef Level* level = &day.symbol.levels[day.symbol.n_levels - 2]
+    cdef const Region* region = day.symbol.grid.regions
+    cdef double turnover = 0.0, traded = 0.0
+    cdef int64_t seq
+    cdef Bar bar
+    _settle(day)
+    if level.ring.next_seq == 0:
+        return None
+    for seq in range(ring_oldest(base), base.next_seq):
+        ring_read(base, seq, &bar)
+        while bar.ts >= region.stop:
+            region += 1
+        if region.regular:
+            turnover += (bar.high + bar.low + bar.close) / 3.0 * bar.volume
+            traded += bar.volume
+    bar = level.bar
+    return bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.n_base, turnover, traded
+
+
+def open_sessions(list cores, list grids, date, bint touch):
+    """A fresh core for each symbol with its session of a date begun; nothing changes before `turn`.
+
+    `grids` holds None for a symbol without a session. A day of that date in history is continued. `touch` the memory
+    now, or leave that to the bars."""
+    cdef SymbolCore core, fresh, held
+    cdef StoreClock clock
+    cdef Py_ssize_t i
+    cdef list opened = []
+    cdef dict clocks = {}
+    for i in range(len(cores)):
+        core = <SymbolCore?>cores[i]
+        clock = core.clock
+        if core.grid is not None:
+            clock = clocks.get(core.grid)
+            if clock is None:
+                clock = clocks[core.grid] = _closed(core.grid)
+        held = core.days.cores.get(date)
+        if grids[i] is None or held is None or held._capacity != core._capacity:
+            fresh = _blank(core, clock, core._capacity)
+            if grids[i] is not None:
+                fresh.start(grids[i], touch)
+                if held is not None:
+                    first, stop, _ = held.rows(0)
+                    fresh.extend(*(column[first:stop] for column in held.columns(0)[:6]), False, False)
+        else:
+            fresh = _copied(held)
+            fresh.clock = clock
+        fresh.symbol.bars_updated = 0
+        opened.append(fresh)
+    return opened
+
+
+def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t keep_daily, before):
+    """History of each symbol with the session that runs as a day of `date`, trimmed; None where none runs."""
+    cdef SymbolCore core
+    cdef Py_ssize_t i
+    cdef Days days
+    cdef dict daily
+    cdef list staged = []
+    for i in range(len(cores)):
+        core = <SymbolCore>cores[i]
+        days = <Days>core.days
+        if core.grid is None:
+            staged.append(None)
+            continue
+        all_days = {**days.cores, date: opened[i]}
+        if not _ascends(all_days):
+            all_days = dict(sorted(all_days.items()))
+        daily = dict(days.daily)
+        daily.pop(date, None)
+        staged.append(days._trimmed(all_days, daily, keep, keep_daily, before))
+    return staged
+
+
+def turn(list cores, list opened, list staged, list given):
+    """Put opened sessions in the place of those that run, and these into history; `given` holds what `Days.give`
+    takes, or None. Nothing can fail here: not even a loop in Python may ask for memory."""
+    cdef SymbolCore core, other
+    cdef Py_ssize_t i
+    for i in range(len(cores)):
+        core, other = <SymbolCore>cores[i], <SymbolCore>opened[i]
+        _swap(core, other)
+        if staged[i] is not None:
+            _settle(other)
+            (<Days>core.days).commit(<tuple>staged[i], 0)
+    for i in range(len(given)):
+        if given[i] is not None:
+            (<Days>(<SymbolCore>cores[i]).days).give(<dict>(<tuple>given[i])[0], <set>(<tuple>given[i])[1])
+
+
+def check_rows(SymbolCore core not None, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
+               const double[::1] low, const double[::1] close, const double[::1] volume):
+    """Raise for the first row that breaks a rule, whatever its trade date."""
+    cdef Py_ssize_t i
+    cdef int status
+    cdef Bar bar
+    for i in range(ts.shape[0]):
+        bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
+        status = check_values(&bar)
+        if status == 0 and bar.ts == NAT:
+            status = ERR_NAT
+        elif status == 0 and bar.ts > INT64_MAX - core.symbol.step_ns:
+            status = ERR_TS_RANGE
+        if status:
+            core._refuse(status, i, bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)

@@ -1,0 +1,484 @@
+"""What a store keeps of the days before the session: frozen days, rows given as they are, and answers about both.
+
+    roll, load of base rows  --> Days (native)  date -> frozen core    derived bars, gaps and quality for free
+    load of other intervals  --> rows           interval -> date -> columns, as they were given
+    trimming                 --> daily          date -> the session's bar of a day that has gone
+
+Asked for an interval and a date, a row that was given stands before one that was derived at the same time, and that
+before what was kept of a day that has gone. The date of the session under way is no history, whatever was loaded for
+it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from sessiondata import _days, _gaps
+from sessiondata.calendars import _to_date
+from sessiondata.errors import BarError, CalendarError, UnknownNameError
+from sessiondata.gaps import GapInfo
+from sessiondata.intervals import Interval, parse_interval
+from sessiondata.series import Bar, BarSeries, BarWindow
+
+if TYPE_CHECKING:
+    from sessiondata._grid import Grid
+    from sessiondata._store import SymbolCore
+    from sessiondata.calendars import SessionGrid
+    from sessiondata.columns import BarColumns
+    from sessiondata.symbol import SymbolSessionData
+
+__all__ = ["DailyBar", "HistoricalBars", "HistoricalDay", "History"]
+
+Columns: TypeAlias = "tuple[Any, ...]"  # ts, open, high, low, close, volume, n_base
+
+_DAILY = "1d"
+
+
+class HistoricalDay:
+    """One past session of one symbol: series like those of the session under way, with everything over.
+
+    Attributes
+    ----------
+    date : datetime.date
+        Trade date.
+    intervals : tuple of str
+        Names of the series, the base first.
+    """
+
+    __slots__ = ("_core", "_pinned_gaps", "_pinned_quality", "_series", "_zone", "date")
+
+    def __init__(self, date: dt.date, core: SymbolCore, zone: dt.tzinfo) -> None:
+        self.date, self._core, self._zone = date, core, zone
+        self._pinned_gaps: dict[int, list[GapInfo]] = {}
+        self._pinned_quality: dict[int, float] = {}
+        self._series = {name: BarSeries(self, core, k) for k, name in enumerate(core.intervals)}
+
+    @property
+    def intervals(self) -> tuple[str, ...]:
+        return self._core.intervals
+
+    @property
+    def counters(self) -> dict[str, Any]:
+        """What became of all bars of the day; see `SymbolSessionData.counters`."""
+        return self._core.counters()
+
+    def bars(self, interval: str | None = None) -> BarSeries:
+        """Series of an interval that the symbol holds; by default the base one. It never changes: of a day that has
+        taken a late bar since, it shows what was there before.
+
+        Raises
+        ------
+        UnknownNameError
+            If the symbol does not hold that interval.
+        """
+        name = self.intervals[0] if interval is None else parse_interval(interval).name
+        if name not in self._series:
+            raise UnknownNameError(f"{self._core.name!r} holds no interval {interval!r} on {self.date}")
+        return self._series[name]
+
+    def _gaps(self, k: int) -> list[GapInfo]:
+        name, interval, zone = self._core.name, self._core.intervals[k], self._zone
+        return [GapInfo(name, interval, start, end, n, zone=zone) for start, end, n in self._core.gaps(k)]
+
+    def __repr__(self) -> str:
+        base = self.bars()
+        return (
+            f"<HistoricalDay {self._core.name} {self.date}: {len(base)} x {base.interval}, {base.missing} missing,"
+            f" quality {base.quality:.2f}>"
+        )
+
+
+class _Rows:
+    """Makes records of rows that belong to no series: what `BarWindow` asks its series for."""
+
+    __slots__ = ("_base_ns", "_step_ns", "_zone", "interval", "symbol")
+
+    def __init__(self, symbol: SymbolSessionData, interval: Interval) -> None:
+        self.symbol, self.interval, self._zone = symbol.symbol, interval.name, symbol._zone
+        self._step_ns, self._base_ns = interval.step_ns, symbol._core.steps_ns[0]
+
+    def _make_bar(self, grid: Grid, forming_ts: int | None, values: tuple[Any, ...], n_base: int) -> Bar:
+        n_expected = grid.base_slots(values[0], self._step_ns, self._base_ns)
+        return Bar._make((*values, values[0] == forming_ts, n_expected == 0, n_base, n_expected))
+
+
+class _Grids:
+    """The grids of many sessions as one, for records of rows of many days."""
+
+    __slots__ = ("_grids", "_starts")
+
+    def __init__(self, grids: list[SessionGrid]) -> None:
+        self._starts, self._grids = [grid.span_start for grid in grids], grids
+
+    def base_slots(self, ts_ns: int, step_ns: int, base_ns: int) -> int:
+        grid = self._grids[bisect_right(self._starts, ts_ns) - 1]
+        return grid.compiled.base_slots(ts_ns, step_ns, base_ns)
+
+
+class HistoricalBars(Mapping[dt.date, BarWindow]):
+    """Past bars of one interval of one symbol, by trade date, ascending. Current: it follows loads and rolls.
+
+    The windows are immutable. After a late bar of a day the mapping gives another one; the old one stays as it is.
+    """
+
+    __slots__ = ("_history", "_interval")
+
+    def __init__(self, history: History, interval: Interval) -> None:
+        self._history, self._interval = history, interval
+
+    @property
+    def interval(self) -> str:
+        return self._interval.name
+
+    @property
+    def dates(self) -> list[dt.date]:
+        """Trade dates, ascending."""
+        return self._history.dates(self._interval)
+
+    def __getitem__(self, date: Any) -> BarWindow:
+        return self._history.window(self._interval, date)
+
+    def __iter__(self) -> Iterator[dt.date]:
+        return iter(self.dates)
+
+    def __len__(self) -> int:
+        return len(self.dates)
+
+    def tally(self, date: Any = None) -> tuple[int, int]:
+        """(present, expected) slots of a date, or of all dates."""
+        dates = self.dates if date is None else [self._history.known(self._interval, date)]
+        tallies = [self._history.tally(self._interval, day) for day in dates]
+        return sum(present for present, _ in tallies), sum(expected for _, expected in tallies)
+
+    def quality(self, date: Any = None) -> float:
+        """100 * present / expected of a date, or of all dates; 100.0 where nothing was expected."""
+        present, expected = self.tally(date)
+        return 100.0 * present / expected if expected else 100.0
+
+    def gaps(self, date: Any = None) -> list[GapInfo]:
+        """Gaps of a date, or of all dates, in time order."""
+        dates = self.dates if date is None else [self._history.known(self._interval, date)]
+        return [gap for day in dates for gap in self._history.gaps(self._interval, day)]
+
+    def __repr__(self) -> str:
+        dates = self.dates
+        span = f"{dates[0]} .. {dates[-1]}" if dates else "none"
+        return f"<HistoricalBars {self._history.symbol.symbol} {self.interval}: {len(dates)} days, {span}>"
+
+
+class DailyBar:
+    """One day as the indicators see it.
+
+    Attributes
+    ----------
+    date : datetime.date
+    open, high, low, close, volume : float
+        Of the regular session.
+    turnover, traded : float
+        Typical price times volume, and volume, summed over the base rows where there are any, else of the day's own
+        row. Their quotient is the day's volume-weighted average price.
+    """
+
+    __slots__ = ("close", "date", "high", "low", "open", "traded", "turnover", "volume")
+
+    def __init__(self, date: dt.date, values: tuple[float, ...], sums: tuple[float, float] | None) -> None:
+        self.date = date
+        self.open, self.high, self.low, self.close, self.volume = values
+        typical = (self.high + self.low + self.close) / 3.0
+        self.turnover, self.traded = (typical * self.volume, self.volume) if sums is None else sums
+
+    def __repr__(self) -> str:
+        values = (self.open, self.high, self.low, self.close, self.volume)
+        return f"DailyBar({self.date}, {', '.join(map(repr, values))})"
+
+
+class History:
+    """Everything that is kept of one symbol's past sessions. Of use inside the package; users see `HistoricalBars`.
+
+    Attributes
+    ----------
+    symbol : SymbolSessionData
+    days : sessiondata._days.Days
+        Frozen days.
+    """
+
+    __slots__ = ("days", "symbol")
+
+    def __init__(self, symbol: SymbolSessionData) -> None:
+        self.symbol, self.days = symbol, _days.Days(symbol._core)
+
+    @property
+    def version(self) -> tuple[Any, ...]:
+        """Equal as long as no answer has changed."""
+        return self.days.version, self._running
+
+    @property
+    def _running(self) -> dt.date | None:
+        return self.symbol._data.session_date
+
+    # --- what is there ---
+
+    def intervals(self) -> list[Interval]:
+        """Intervals that history can answer for: those of the symbol, 1d, and those that were loaded."""
+        names = {*self.symbol.intervals, _DAILY, *self.days.given}
+        return sorted(map(parse_interval, names), key=lambda interval: interval.step_ns or 2**63)
+
+    def dates(self, interval: Interval) -> list[dt.date]:
+        """Dates with bars of an interval, ascending, without the one under way."""
+        dates = set(self.days.given.get(interval.name, ()))
+        if interval.name in self.symbol.intervals or interval.name == _DAILY:
+            dates.update(self.days.cores)
+        if interval.name == _DAILY:
+            dates.update(self.days.daily)
+        dates.discard(self._running)
+        return sorted(dates)
+
+    def known(self, interval: Interval, date: Any) -> dt.date:
+        """A trade date, or an `UnknownNameError` that says that it is not there."""
+        day = _to_date(date)
+        core = interval.name in self.symbol.intervals or interval.name == _DAILY
+        held = day in self.days.given.get(interval.name, ()) or (core and day in self.days.cores)
+        held = held or (interval.name == _DAILY and day in self.days.daily)
+        if not held or day == self._running:
+            raise UnknownNameError(f"{self.symbol.symbol!r} has no {interval.name} bars of {day} in its history")
+        return day
+
+    def day(self, date: dt.date) -> HistoricalDay | None:
+        """The frozen day of a date; None if there is none."""
+        core = self.days.cores.get(date)
+        return None if core is None else HistoricalDay(date, core, self.symbol._zone)
+
+    # --- answers ---
+
+    def window(self, interval: Interval, date: Any) -> BarWindow:
+        """Bars of an interval on a date."""
+        day = self.known(interval, date)
+        core, given = self.days.cores.get(day), self.days.given.get(interval.name, {}).get(day)
+        if core is not None and given is None and interval.name in core.intervals:
+            return HistoricalDay(day, core, self.symbol._zone).bars(interval.name)[:]
+        grid = self.symbol.calendar.session(day).compiled
+        return BarWindow._fixed(self._columns(interval, day), _Rows(self.symbol, interval), grid)
+
+    def all_bars(self, interval: Interval) -> BarWindow:
+        """Bars of all dates before the session under way, and the session's own, copied into one window."""
+        running = self._running
+        dates = [date for date in self.dates(interval) if running is None or date < running]
+        parts = [self._columns(interval, date) for date in dates]
+        forming = None
+        if interval.name in self.symbol.intervals and self.symbol._core.grid is not None:
+            series = self.symbol._series[interval.name]
+            forming = series._forming_ts()
+            parts.append((*(series._column(i) for i in range(6)), series.n_base))
+            assert running is not None  # there is a session
+            dates.append(running)
+        columns = tuple(_frozen(np.concatenate(column)) for column in zip(_NO_ROWS, *parts, strict=True))
+        grids = _Grids([self.symbol.calendar.session(date) for date in dates])
+        return BarWindow._fixed(columns, _Rows(self.symbol, interval), grids, forming)
+
+    def _columns(self, interval: Interval, date: dt.date) -> Columns:
+        """Columns of an interval on a date that is known: given rows before derived ones, those before kept ones."""
+        core, given = self.days.cores.get(date), self.days.given.get(interval.name, {}).get(date)
+        derived: Columns | None = None
+        if core is not None and interval.name in core.intervals:
+            series = HistoricalDay(date, core, self.symbol._zone).bars(interval.name)
+            derived = (*(series._column(i) for i in range(6)), series.n_base)
+        elif interval.name == _DAILY:
+            day = self.days.daily.get(date) if core is None else _days.summary(core)
+            derived = None if day is None else _one_row(day[:7])
+        if given is None:
+            return _NO_ROWS if derived is None else derived
+        mine = (*given, np.zeros(len(given[0]), np.int32))
+        return mine if derived is None else merged(derived, mine)[0]
+
+    def tally(self, interval: Interval, date: dt.date) -> tuple[int, int]:
+        """(present, expected) slots of an interval on a date that is known."""
+        core = self.days.cores.get(date)
+        if core is not None and date not in self.days.given.get(interval.name, ()) and interval.name in core.intervals:
+            return core.tally(core.intervals.index(interval.name))
+        times, grid = self._columns(interval, date)[0], self.symbol.calendar.session(date).compiled
+        ((present, expected),) = _gaps.count_present_i64([times], [grid], [None], interval.step_ns, None)
+        return present, expected
+
+    def gaps(self, interval: Interval, date: dt.date) -> list[GapInfo]:
+        """Gaps of an interval on a date that is known."""
+        core = self.days.cores.get(date)
+        if core is not None and date not in self.days.given.get(interval.name, ()) and interval.name in core.intervals:
+            return HistoricalDay(date, core, self.symbol._zone).bars(interval.name).gaps
+        times, grid = self._columns(interval, date)[0], self.symbol.calendar.session(date).compiled
+        ((starts, ends, counts),) = _gaps.find_gaps_i64([times], [grid], [None], interval.step_ns, None)
+        name, zone = self.symbol.symbol, self.symbol._zone
+        return [
+            GapInfo(name, interval.name, start, end, n, zone=zone)
+            for start, end, n in zip(starts.tolist(), ends.tolist(), counts.tolist(), strict=True)
+        ]
+
+    def daily(self, n: int) -> list[DailyBar]:
+        """The newest `n` days before the session under way that have a session bar, oldest first."""
+        interval, running = parse_interval(_DAILY), self._running
+        found: list[DailyBar] = []
+        for date in reversed(self.dates(interval)):
+            if len(found) == n:
+                break
+            if running is not None and date >= running:
+                continue
+            columns = self._columns(interval, date)
+            if len(columns[0]):
+                values = tuple(float(column[0]) for column in columns[1:6])
+                core = self.days.cores.get(date)
+                sums = self.days.daily.get(date) if core is None else _days.summary(core)
+                found.append(DailyBar(date, values, None if sums is None else sums[7:]))
+        return found[::-1]
+
+    # --- loading ---
+
+    def load(self, interval: Interval, columns: BarColumns, close_label: bool) -> int:
+        """Store checked columns, all or nothing; returns the rows added or corrected. See
+        `SymbolSessionData.load_historical_bars`."""
+        order = np.argsort(columns[0], kind="stable")
+        pieces = list(self._by_date(columns, order, close_label))
+        if interval.name == self.symbol.base_interval:
+            return self._load_base(pieces, close_label)
+        return self._load_rows(interval, pieces, close_label)
+
+    def _by_date(self, columns: BarColumns, order: Any, close_label: bool) -> Iterator[tuple[SessionGrid, BarColumns]]:
+        """The rows of each trade date, in time order, dates ascending."""
+        times = columns[0][order]
+        # A close names the end of its bar, which lies in the session that has begun before it.
+        keys = times - 1 if close_label else times
+        i = 0
+        while i < len(keys):
+            try:
+                grid = self.symbol.calendar.session_at(int(keys[i]))
+            except CalendarError as error:
+                raise BarError(
+                    "timestamp belongs to no trade date that the calendar knows",
+                    symbol=self.symbol.symbol, row=int(order[i]), value=f"ts_ns={times[i]} ({error})",
+                    code="ERR_NO_TRADE_DATE",
+                ) from error  # fmt: skip
+            stop = int(np.searchsorted(keys, grid.span_stop))
+            yield grid, tuple(column[order[i:stop]] for column in columns)
+            i = stop
+
+    def _load_base(self, pieces: list[tuple[SessionGrid, BarColumns]], close_label: bool) -> int:
+        core = self.symbol._core
+        drafts: dict[dt.date, SymbolCore] = {}
+        stored = live = 0
+        today: BarColumns | None = None
+        for grid, columns in pieces:
+            if grid.date == self._running and core.grid is not None:
+                today = columns
+            else:
+                drafts[grid.date] = draft = self.days.draft(grid.date, grid.compiled)
+                stored += draft.extend(*columns, False, close_label)
+        staged = self.days.stage(drafts)
+        if today is not None:
+            live = core.extend(*today, False, close_label)
+        self.days.commit(staged, stored)
+        return stored + live
+
+    def _load_rows(self, interval: Interval, pieces: list[tuple[SessionGrid, BarColumns]], close_label: bool) -> int:
+        held = self.days.given.get(interval.name, {})
+        new: dict[dt.date, BarColumns] = {}
+        changed = 0
+        for grid, columns in pieces:
+            times = _slot_labels(interval, grid, columns[0], close_label)
+            rows = merged(held.get(grid.date, _NO_ROWS[:6]), (times, *columns[1:]))
+            new[grid.date], n = rows
+            changed += n
+        if changed:
+            self.days.give({**self.days.given, interval.name: {**held, **new}}, set())
+            self.symbol._core.clock.touch()
+            self.symbol._core.bars_updated = True
+        return changed
+
+    # --- rolling ---
+
+    def trimmed(self, keep: int, keep_daily: int, before: dt.date, ended: dt.date) -> Any:
+        """Given rows without those of all but the newest dates before one, and the dates of daily bars to forget with
+        them: what `Days.give` takes; None if nothing was given. `ended` is the session that is becoming history."""
+        given = self.days.given
+        if not given:
+            return None
+        rows, gone = dict(given), set()
+        for name in given:
+            dates = set(given[name])
+            if name == _DAILY:
+                dates |= {*self.days.cores, *self.days.daily, ended}
+            n = keep_daily if name == _DAILY else keep
+            past = sorted(date for date in dates if date < before)
+            old = set(past[: max(0, len(past) - n)])
+            gone |= old if name == _DAILY else set()
+            rows[name] = {date: columns for date, columns in given[name].items() if date not in old}
+            if not rows[name]:
+                del rows[name]
+        return rows, gone
+
+    def memory_usage(self) -> tuple[int, int]:
+        """(bytes reserved, bytes of the rows)."""
+        usage = [core.memory_usage() for core in self.days.cores.values()]
+        given = sum(
+            column.nbytes for rows in self.days.given.values() for columns in rows.values() for column in columns
+        )
+        return sum(reserved for reserved, _ in usage) + given, sum(rows for _, rows in usage) + given
+
+
+def merged(old: Columns, new: Columns) -> tuple[Any, int]:
+    """Two sets of columns by time, of equal times the later row of the new one; and how many rows that changed.
+
+    A repeat changes nothing, not even the sign of a zero. New read-only arrays, ascending in time."""
+    columns = [np.concatenate(pair) for pair in zip(old, new, strict=True)]
+    order = np.argsort(columns[0], kind="stable")
+    times = columns[0][order]
+    last = order[np.append(times[1:] != times[:-1], np.ones(min(1, len(times)), bool))]
+    first = order[np.append(np.ones(min(1, len(times)), bool), times[1:] != times[:-1])]
+    repeated = first < len(old[0])
+    for column in columns[1:6]:
+        repeated &= column[first] == column[last]
+    rows = np.where(repeated, first, last)
+    return tuple(_frozen(column[rows]) for column in columns), int(len(rows) - repeated.sum())
+
+
+def _slot_labels(interval: Interval, grid: SessionGrid, times: Any, close_label: bool) -> Any:
+    """Open times of given rows; those of daily bars are the session's open."""
+    if interval.step_ns == 0:
+        return np.full(len(times), grid.segments[0, 0], np.int64)
+    if not close_label:
+        return times
+    # The end of a segment may close a slot that is shorter than the interval.
+    opens = times - interval.step_ns
+    for start, stop in grid.segments.tolist():
+        opens[times == stop] = start + (stop - 1 - start) // interval.step_ns * interval.step_ns
+    return opens
+
+
+def _one_row(values: tuple[Any, ...]) -> Columns:
+    kinds = (np.int64, *(np.float64,) * 5, np.int32)
+    return tuple(_frozen(np.array([value], kind)) for value, kind in zip(values, kinds, strict=True))
+
+
+def _frozen(array: Any) -> Any:
+    """The same numbers over bytes, which nobody can write to."""
+    return np.frombuffer(array.tobytes(), array.dtype)
+
+
+_NO_ROWS: Columns = tuple(np.frombuffer(b"", kind) for kind in (np.int64, *(np.float64,) * 5, np.int32))
+
+
+def opens_of_dates(symbol: SymbolSessionData, dates: Any) -> Any:
+    """Opens of the sessions, if these are dates (datetime64[D], `date`, "YYYY-MM-DD"); None if they are times."""
+    if isinstance(dates, np.ndarray) and dates.dtype != np.dtype("datetime64[D]"):
+        return None
+    if not isinstance(dates, (np.ndarray, list, tuple)) or not len(dates) or not all(map(_is_date, dates)):
+        return None
+    return np.array([symbol.calendar.session(date).segments[0, 0] for date in dates], np.int64)
+
+
+def _is_date(value: Any) -> bool:
+    if isinstance(value, np.datetime64):
+        return bool(value.dtype == np.dtype("datetime64[D]"))
+    return isinstance(value, str) or (isinstance(value, dt.date) and not isinstance(value, dt.datetime))

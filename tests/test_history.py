@@ -1,0 +1,524 @@
+"""Days after days: rolls, loads and late bars of earlier days, against the reference model and by example."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+
+import reference as ref
+import sessiondata as sd
+from test_laws import NAMES, StoreLife
+from worlds import HistoryWorld, configurations, timestamps, values
+
+
+class HistoryLife(StoreLife):
+    """The life of a store over six trade dates. Times are of the session under way, of days before, now and then of
+    days to come."""
+
+    world: HistoryWorld
+
+    @initialize(configuration=configurations(), trailing_days=st.integers(0, 4), first=st.sampled_from([0, 0, 0, 2]))
+    def start(self, configuration: Any, trailing_days: int, first: int) -> None:  # type: ignore[override]
+        note(repr((configuration, trailing_days, first)))
+        self.shape = configuration[0]
+        self.world = HistoryWorld(*configuration, trailing_days, first)
+        self.world.register(NAMES[0])
+        self.next_ts = self.world.session.open
+        self.taken: list[tuple[str, int, tuple[float, ...]]] = []
+
+    def timestamps(self) -> st.SearchStrategy[int]:
+        here = HistoryWorld.DAYS[self.world.number]
+        near = [day for day in HistoryWorld.DAYS if day <= here]
+        days = st.one_of(st.just(here), st.just(here), st.sampled_from(near))
+        return st.tuples(timestamps(self.shape), days).map(lambda t: t[0] + t[1] * ref.DAY)
+
+    @precondition(lambda self: self.world.number + 1 < len(HistoryWorld.DAYS))
+    @rule()
+    def roll(self) -> None:
+        self.world.roll()
+        self.next_ts = self.world.session.open
+        self.world.same()
+
+    @rule(
+        i=st.integers(0, 2),
+        data=st.data(),
+        bars=st.lists(values(), min_size=1, max_size=5),
+        n=st.integers(0, 30),
+        interval=st.sampled_from(["base", "base", "derived", "1d", "3m"]),
+    )
+    def load(self, i: int, data: st.DataObject, bars: list[tuple[float, ...]], n: int, interval: str) -> None:
+        """Rows of a day or of all days, of an interval that the symbol holds or of another one."""
+        name = self.name(i)
+        held = self.world.model.symbols[name].intervals()
+        if interval in ("base", "derived"):
+            interval = held[0] if interval == "base" else held[-1]
+        step = (ref.step_of(interval) or ref.DAY) if interval != "1d" else ref.MINUTE
+        days = data.draw(st.lists(st.sampled_from(HistoryWorld.DAYS), min_size=1, max_size=3))
+        first = self.world.sessions[0].open
+        rows = [(first + day * ref.DAY + (k - 2) * step, *bars[k % len(bars)]) for day in days for k in range(n)]
+        rows += [(ts, *bars[0]) for ts in data.draw(st.lists(self.timestamps(), max_size=4))]
+        self.world.load(name, interval, data.draw(st.permutations(rows)))
+        self.world.same()
+
+
+HistoryLife.TestCase.settings = settings(max_examples=40, stateful_step_count=20)
+TestHistoryLife = HistoryLife.TestCase
+
+
+# --- by example -------------------------------------------------------------------------------------------------------
+
+CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York", holidays=["2024-03-14"])
+MONDAY, TUESDAY, WEDNESDAY, FRIDAY = "2024-03-11", "2024-03-12", "2024-03-13", "2024-03-15"
+BAR = (10.0, 12.0, 9.0, 11.0, 100.0)
+MINUTE = 60_000_000_000
+
+
+def opening(date: str) -> int:
+    return int(CALENDAR.session(date).segments[0, 0])
+
+
+def new_store(derived: tuple[str, ...] = ("5m", "1d"), date: str | None = MONDAY, **options: Any) -> sd.SessionData:
+    data = sd.SessionData(CALENDAR, "1m", derived, **options)
+    if date is not None:
+        data.start_session(date)
+    return data
+
+
+def columns(date: str, minutes: Any, close: float = 11.0) -> tuple[np.ndarray, ...]:
+    minutes = np.array(list(minutes))
+    values = (10.0, 12.0, 9.0, close, 100.0)
+    return (opening(date) + MINUTE * minutes, *(np.full(len(minutes), value) for value in values))
+
+
+def past(spy: sd.SymbolSessionData, date: str, interval: str = "1m") -> list[tuple[Any, ...]]:
+    return [tuple(bar)[:6] for bar in spy.historical_bars[interval][date]]
+
+
+def test_a_roll_moves_the_day_without_copying_a_row() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(MONDAY, range(390)))
+    window, before = spy.bars("1m")[:], data.sequence
+    bars, gaps = [tuple(bar)[:6] for bar in spy.bars("5m")], spy.bar_gaps
+    grid = data.roll_session()
+    assert str(grid.date) == str(data.session_date) == TUESDAY
+    frozen = spy.historical_bars["1m"][MONDAY]
+    assert np.shares_memory(frozen.close, window.close)
+    assert not window.is_valid()
+    assert frozen.is_valid()
+    assert window.close.tolist() == frozen.close.tolist()
+    assert past(spy, MONDAY, "5m") == bars
+    assert {name: spy.historical_bars[name].gaps(MONDAY) for name in gaps} == gaps
+    assert len(spy.bars()) == 0
+    assert (spy.session_volume, spy.session_high, spy.last_update, data.as_of) == (0.0, None, None, None)
+    assert spy.counters["stored"] == 0
+    assert spy.historical_day(MONDAY).counters["stored"] == 390
+    assert data.sequence > before
+    with pytest.raises(ValueError, match="read-only"):
+        frozen.close[0] = 1.0
+
+
+def test_yesterday_is_over_when_it_is_history() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(MONDAY, range(7)))
+    assert spy.bars("5m").forming
+    data.roll_session()
+    day = spy.historical_day(MONDAY)
+    assert not any(bar.forming for bar in spy.historical_bars["5m"][MONDAY])
+    assert (day.bars("1m").expected, day.bars("1m").missing, day.bars("1d").quality) == (390, 383, 100.0)
+    assert spy.historical_bars["1m"].quality() == pytest.approx(100 * 7 / 390)
+    assert data.get_historical_quality("SPY") == spy.historical_bars["1m"].quality(MONDAY)
+    assert [gap.bar_count for gap in data.get_historical_gaps("SPY", "1m", MONDAY)] == [383]
+
+
+def late_by_append(data: sd.SessionData, ts: int) -> bool:
+    return data.append("SPY", ts, *BAR)
+
+
+def late_by_extend(data: sd.SessionData, ts: int) -> bool:
+    return data.extend("SPY", [ts], *([x] for x in BAR)) == 1
+
+
+def late_by_slice(data: sd.SessionData, ts: int) -> bool:
+    return data.append_slice(["SPY"], ts, *([x] for x in BAR)) == 1
+
+
+def late_from_compiled_code(data: sd.SessionData, ts: int) -> bool:
+    jit = pytest.importorskip("sessiondata.jit")
+    return 1 <= jit.append(data.symbols["SPY"].handle, ts, *BAR) <= 3
+
+
+LATE = (late_by_append, late_by_extend, late_by_slice, late_from_compiled_code)
+
+
+@pytest.mark.parametrize("late", LATE)
+def test_a_late_bar_of_yesterday_goes_to_yesterday(late: Any) -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(MONDAY, [*range(17), *range(18, 390)]))
+    data.roll_session()
+    spy.extend(*columns(TUESDAY, range(3)))
+    spy.bars_updated = False
+    before, held, shown = data.sequence, spy.historical_bars["1m"][MONDAY], past(spy, MONDAY)
+    assert late(data, opening(MONDAY) + 17 * MINUTE)
+    assert spy.historical_bars["1m"].quality(MONDAY) == 100.0
+    assert len(spy.historical_bars["1m"][MONDAY]) == 390
+    assert spy.historical_bars["5m"][MONDAY][3].n_base == 5
+    assert [tuple(bar)[:6] for bar in held] == shown  # the window of before is as it was
+    assert held.is_valid()
+    assert data.sequence == before + 1
+    assert spy.bars_updated
+    assert len(spy.bars()) == 3
+    assert spy.counters["other_session"] == spy.counters["late"] == 0
+    assert spy.historical_day(MONDAY).counters["late"] == 1
+    assert not late(data, opening(MONDAY) + 17 * MINUTE)  # a repeat
+    assert data.sequence == before + 1
+    assert spy.historical_day(MONDAY).counters["repeated"] == 1
+
+
+@pytest.mark.parametrize("late", LATE)
+def test_a_late_bar_of_a_day_that_is_not_there_is_counted(late: Any) -> None:
+    data = new_store(trailing_days=1)
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(MONDAY, range(5)))
+    assert not late(data, opening(MONDAY) - 3 * 24 * 60 * MINUTE)
+    data.roll_session()
+    data.roll_session()
+    before = data.sequence
+    assert not late(data, opening(MONDAY) + 7 * MINUTE)
+    assert spy.counters["other_session"] == 1
+    assert data.sequence == before
+
+
+def test_bars_of_three_days_in_one_call() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    for _ in range(2):
+        data.roll_session()
+    parts = [columns(date, minutes) for date, minutes in ((WEDNESDAY, (0, 1)), (MONDAY, (5, 3)), (TUESDAY, (1, 1)))]
+    rows = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    assert spy.extend(*rows) == 5
+    assert [len(spy.bars()), len(past(spy, MONDAY)), len(past(spy, TUESDAY))] == [2, 2, 1]
+    assert spy.historical_day(TUESDAY).counters["repeated"] == 1
+    before = (data.to_json(), past(spy, MONDAY))
+    rows[2][3] = np.nan
+    with pytest.raises(sd.BarError, match="row=3"):
+        spy.extend(*rows)
+    assert (data.to_json(), past(spy, MONDAY)) == before
+
+
+def test_a_slice_with_late_bars_is_all_or_nothing() -> None:
+    data = new_store()
+    for name in ("A", "B"):
+        data.register_symbol(name)
+    data.roll_session()
+    times = np.array([opening(MONDAY), opening(TUESDAY), opening(MONDAY) + MINUTE])
+    values = [np.full(3, value) for value in BAR]
+    bad = [*values[:4], np.array([1.0, 1.0, -1.0])]
+    with pytest.raises(sd.BarError, match="row=2"):
+        data.append_slice(["A", "B", "A"], times, *bad)
+    assert data.get_historical_bars("A")[CALENDAR.session(MONDAY).date].timestamp.tolist() == []
+    assert data.append_slice(["A", "B", "A"], times, *values) == 3
+    assert [row[0] for row in past(data.symbols["A"], MONDAY)] == [times[0], times[2]]
+    assert len(data.symbols["B"].bars()) == 1
+
+
+def test_a_ring_that_has_wrapped_becomes_history_as_it_is() -> None:
+    data = new_store(capacity=50)
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(MONDAY, [*range(100), *range(101, 220)]))
+    shown = [tuple(bar)[:6] for bar in spy.bars()]
+    data.roll_session()
+    assert past(spy, MONDAY) == shown
+    assert not spy.append(opening(MONDAY) + 100 * MINUTE, *BAR)
+    assert spy.historical_day(MONDAY).counters["too_old"] == 1
+    assert spy.append(opening(MONDAY) + 389 * MINUTE, *BAR)
+    assert past(spy, MONDAY) == [*shown[1:], (opening(MONDAY) + 389 * MINUTE, *BAR)]
+    spy.historical_day(MONDAY)._core.check_invariants()
+
+
+def test_rolls_go_forwards_and_only_to_sessions() -> None:
+    data = new_store(date=None)
+    spy = data.register_symbol("SPY")
+    with pytest.raises(sd.SessionStateError, match="no session to roll"):
+        data.roll_session()
+    with pytest.raises(sd.SessionStateError, match="no session is under way"):
+        data.end_session()
+    spy.append(opening(TUESDAY), *BAR)
+    before = data.to_json()
+    for date in (MONDAY, TUESDAY):
+        with pytest.raises(sd.SessionStateError, match="goes forwards"):
+            data.roll_session(date)
+    with pytest.raises(sd.CalendarError):
+        data.roll_session("2024-03-14")
+    with pytest.raises(sd.SessionStateError, match="roll_session"):
+        data.start_session(WEDNESDAY)
+    assert data.to_json() == before
+    assert str(data.roll_session(FRIDAY).date) == FRIDAY
+    assert [str(date) for date in spy.historical_bars["1m"]] == [TUESDAY]
+
+
+def test_the_next_trade_date_is_the_calendars() -> None:
+    data = new_store(date=WEDNESDAY)
+    assert str(data.roll_session().date) == FRIDAY  # the 14th is a holiday
+    assert str(data.roll_session().date) == "2024-03-18"
+    table = sd.SessionCalendar.from_schedule({MONDAY: CALENDAR.session(MONDAY).segments.tolist()}, "UTC")
+    last = sd.SessionData(table)
+    last.start_session(MONDAY)
+    last.register_symbol("SPY").append(opening(MONDAY), *BAR)
+    before = last.to_json()
+    with pytest.raises(sd.DateOutOfRangeError, match="no session after"):
+        last.roll_session()
+    assert last.to_json() == before
+
+
+def test_between_two_sessions_late_bars_go_to_history_and_new_ones_start_a_session() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(MONDAY, range(10)))
+    data.end_session()
+    assert (data.session_date, data.grid, len(spy.bars())) == (None, None, 0)
+    assert spy.append(opening(MONDAY) + 20 * MINUTE, *BAR)
+    assert spy.extend(*columns(MONDAY, (22, 21))) == 2
+    assert not spy.append(opening(MONDAY) - 3 * 24 * 60 * MINUTE, *BAR)
+    assert (len(past(spy, MONDAY)), spy.counters["other_session"], data.session_date) == (13, 1, None)
+    with pytest.raises(sd.BarError):
+        spy.append(opening(MONDAY), 1.0, 1.0, 2.0, 1.0, 1.0)
+    with pytest.raises(sd.SessionStateError, match="has ended"):
+        data.start_session("2024-03-08")
+    parts = [columns(MONDAY, (30,)), columns(WEDNESDAY, (0,))]
+    assert spy.extend(*(np.concatenate(column) for column in zip(*parts, strict=True))) == 2
+    assert (str(data.session_date), len(spy.bars()), len(past(spy, MONDAY))) == (WEDNESDAY, 1, 14)
+
+
+def test_an_ended_session_can_be_started_again() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(MONDAY, range(10)))
+    shown = data.to_dict()["symbols"]
+    data.end_session()
+    data.start_session(MONDAY)
+    assert data.to_dict()["symbols"] == shown
+    assert not spy.historical_bars["1m"]
+    spy.extend(*columns(MONDAY, range(10, 20)))
+    data.roll_session()
+    assert len(past(spy, MONDAY)) == 20
+
+
+def test_history_is_trimmed_to_trailing_days() -> None:
+    data = new_store(trailing_days=2)
+    spy = data.register_symbol("SPY")
+    for date in (MONDAY, TUESDAY, WEDNESDAY):
+        spy.extend(*columns(date, range(10)))
+        reserved = data.memory_usage()["reserved"]
+        data.roll_session()
+    for bars in spy.historical_bars.values():
+        assert [str(date) for date in bars] == [TUESDAY, WEDNESDAY]
+    usage = data.memory_usage()
+    assert (usage["history_reserved"], usage["rows"]) == (2 * reserved, 0)
+    assert usage["history_rows"] == 2 * (10 * 48 + 2 * 52 + 52)
+    with pytest.raises(KeyError, match=MONDAY):
+        spy.historical_bars["1m"][MONDAY]
+
+
+def test_no_trailing_days_means_no_history() -> None:
+    data = new_store(trailing_days=0)
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(MONDAY, range(10)))
+    data.roll_session()
+    assert not spy.historical_bars["1m"]
+    assert not spy.append(opening(MONDAY) + 20 * MINUTE, *BAR)
+    assert spy.counters["other_session"] == 1
+
+
+def test_loading_several_days_at_once() -> None:
+    data = new_store(date=None)
+    spy = data.register_symbol("SPY")
+    parts = [columns(date, range(390)) for date in (TUESDAY, MONDAY)]
+    rows = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    assert data.load_historical_bars("SPY", "1m", *rows) == 780
+    assert [str(date) for date in spy.historical_bars["5m"]] == [MONDAY, TUESDAY]
+    assert spy.historical_bars["5m"].tally() == (156, 156)
+    assert spy.load_historical_bars("1m", *rows) == 0  # repeats
+    assert spy.load_historical_bars("1m", *columns(MONDAY, (0, 1), close=10.5)) == 2
+    assert past(spy, MONDAY, "5m")[0][4] == 11.0
+    assert spy.historical_bars["1m"][MONDAY].close[:3].tolist() == [10.5, 10.5, 11.0]
+    assert data.session_date is None  # loading starts nothing
+    assert list(data.get_historical_bars("SPY", "60s", days=1)) == [CALENDAR.session(TUESDAY).date]
+    assert data.get_historical_bars("SPY", days=0) == {}
+
+
+def test_rows_of_any_interval_are_kept_as_they_are_and_stand_before_derived_ones() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(MONDAY, range(30)))
+    data.roll_session()
+    ts = opening(MONDAY) + MINUTE * np.array([5, 300])
+    assert spy.load_historical_bars("5m", ts, *([x, x] for x in BAR)) == 2
+    assert [row[0] for row in past(spy, MONDAY, "5m")] == [
+        opening(MONDAY) + k * MINUTE for k in (0, 5, 10, 15, 20, 25, 300)
+    ]
+    assert past(spy, MONDAY, "5m")[1][1:] == BAR
+    assert [bar.n_base for bar in spy.historical_bars["5m"][MONDAY]] == [5, 0, 5, 5, 5, 5, 0]
+    assert spy.historical_bars["5m"].tally() == (7, 78)
+    assert [gap.bar_count for gap in spy.historical_bars["5m"].gaps()] == [54, 17]
+    assert spy.load_historical_bars("90s", ts, *([x, x] for x in BAR)) == 2
+    assert spy.historical_bars["90s"].tally(MONDAY) == (1, 260)  # of 09:35 and 14:30 one is on a slot of 90 s
+    assert "90s" in data.symbols["SPY"].historical_bars
+    with pytest.raises(KeyError, match="2m"):
+        data.get_historical_bars("SPY", "2m")
+
+
+def test_daily_rows_are_labelled_by_date_or_by_any_time_of_it() -> None:
+    data = new_store(derived=("5m",), date=None)
+    spy = data.register_symbol("SPY")
+    one = tuple([x] for x in BAR)
+    assert spy.load_historical_bars("1d", [MONDAY], *one) == 1
+    assert spy.load_historical_bars("1d", np.array([TUESDAY], "datetime64[D]"), *one) == 1
+    assert spy.load_historical_bars("1d", [opening(WEDNESDAY) + 390 * MINUTE], *one, label="close") == 1
+    assert [row[0] for date in (MONDAY, TUESDAY, WEDNESDAY) for row in past(spy, date, "1d")] == [
+        opening(MONDAY), opening(TUESDAY), opening(WEDNESDAY),
+    ]  # fmt: skip
+    assert spy.historical_bars["1d"].quality() == 100.0
+    with pytest.raises(sd.CalendarError, match="no session"):
+        spy.load_historical_bars("1d", ["2024-03-14"], *one)
+
+
+def test_a_load_that_is_refused_changes_nothing() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    ts, *values = columns(MONDAY, (0, 1, 2))
+    ts[1] = opening(MONDAY) - 36 * 60 * MINUTE  # a Saturday
+    with pytest.raises(sd.BarError, match=r"no trade date.*row=1.*SPY.*ERR_NO_TRADE_DATE"):
+        spy.load_historical_bars("1m", ts, *values)
+    ts[1] = opening(MONDAY) + 7 * MINUTE
+    values[0][2] = np.inf
+    for interval in ("1m", "5m", "1d"):
+        with pytest.raises(sd.BarError, match="row=2"):
+            spy.load_historical_bars(interval, ts, *values)
+    with pytest.raises(sd.IntervalError):
+        spy.load_historical_bars("soon", ts, *values)
+    assert len(spy.bars()) == 0
+    assert not any(spy.historical_bars.values())
+
+
+@pytest.mark.parametrize("capacity", [None, 1000])
+def test_warm_up_hands_over_by_timestamp(capacity: int | None) -> None:
+    """Rows of the running date, loaded before or after it begins, are rows of the session: nothing twice, nothing
+    missing."""
+    data = new_store(date=None, capacity=capacity)
+    spy = data.register_symbol("SPY")
+    parts = [columns(MONDAY, range(390)), columns(TUESDAY, range(40))]
+    spy.load_historical_bars("1m", *(np.concatenate(column) for column in zip(*parts, strict=True)))
+    spy.append(opening(TUESDAY) + 39 * MINUTE, *BAR)  # starts the session; a repeat
+    assert (str(data.session_date), len(spy.bars()), spy.counters["repeated"]) == (TUESDAY, 40, 1)
+    spy.extend(*columns(TUESDAY, range(50, 60)))
+    assert spy.load_historical_bars("1m", *columns(TUESDAY, range(30, 52))) == 10
+    assert spy.bars().timestamp.tolist() == [opening(TUESDAY) + i * MINUTE for i in range(60)]
+    assert (spy.bars().missing, spy.session_volume) == (0, 6000.0)
+    assert [str(date) for date in spy.historical_bars["1m"]] == [MONDAY]
+    every = data.get_all_bars_including_historical("SPY", "5m")
+    assert len(every) == 78 + 12
+    assert [bar.forming for bar in every[-2:]] == [False, False]
+    spy.append(opening(TUESDAY) + 60 * MINUTE, *BAR)
+    assert data.get_all_bars_including_historical("SPY", "5m")[-1].forming
+    assert data.get_all_bars_including_historical("SPY")[0].n_expected == 1
+    assert every[0].n_expected == 5
+    data.roll_session()
+    assert len(past(spy, TUESDAY)) == 61
+
+
+def test_a_refused_first_bar_leaves_what_was_loaded() -> None:
+    data = new_store(date=None)
+    spy = data.register_symbol("SPY")
+    spy.load_historical_bars("1m", *columns(MONDAY, range(40)))
+    later = columns(TUESDAY, (3,))[0][0]
+    with pytest.raises(sd.SessionStateError):
+        spy.extend([opening(MONDAY), later], *([x, x] for x in BAR))
+    assert data.session_date is None
+    assert len(past(spy, MONDAY)) == 40
+
+
+def test_loaded_days_of_close_labelled_bars() -> None:
+    data = new_store(date=None, label="close")
+    spy = data.register_symbol("SPY")
+    ts, *values = columns(MONDAY, range(390))
+    spy.load_historical_bars("1m", ts + MINUTE, *values)
+    spy.load_historical_bars("1h", [opening(MONDAY) + 390 * MINUTE], *([x] for x in BAR))
+    assert spy.historical_bars["1m"].tally() == (390, 390)
+    assert past(spy, MONDAY, "1h")[0][0] == opening(MONDAY) + 360 * MINUTE
+
+
+def test_a_symbol_that_leaves_takes_its_history_with_it() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(MONDAY, range(40)))
+    data.roll_session()
+    window = spy.historical_bars["1m"][MONDAY]
+    data.remove_symbol("SPY")
+    assert data.memory_usage()["history_reserved"] == 0
+    assert not data.register_symbol("SPY").historical_bars["1m"]
+    assert len(window.close.tolist()) == 40
+    data.clear()
+    data.start_session(MONDAY)  # nothing has ended in a store that was cleared
+
+
+def calls() -> dict[str, Any]:
+    late = columns(MONDAY, (3, 1))
+    extended = columns(MONDAY, (-5, 400))  # moves the day to a roomy block
+    mixed = tuple(np.concatenate(pair) for pair in zip(late, columns(TUESDAY, (1, 0)), strict=True))
+    new = columns("2024-03-08", (3, 1))
+    one = tuple(column[:1].copy() for column in extended)
+    return {
+        "roll": lambda data: data.roll_session(),
+        "end": lambda data: data.end_session(),
+        "append": lambda data: data.symbols["SPY"].append(opening(MONDAY) - MINUTE, *BAR),
+        "extend": lambda data: data.symbols["SPY"].extend(*mixed),
+        "extend, roomy": lambda data: data.symbols["SPY"].extend(*extended),
+        "append_slice": lambda data: data.append_slice(["SPY"], *one),
+        "load": lambda data: data.symbols["SPY"].load_historical_bars("1m", *mixed),
+        "load a new day": lambda data: data.symbols["SPY"].load_historical_bars("1m", *new),
+    }
+
+
+@pytest.mark.parametrize("name", calls())
+def test_where_there_is_no_memory_history_does_not_change(name: str) -> None:
+    """Every allocation of the call fails in its turn, until it succeeds."""
+    testcapi = pytest.importorskip("_testcapi")
+    call = calls()[name]
+    data = new_store(trailing_days=1)
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns("2024-03-11", range(0, 20, 2)))
+    spy.load_historical_bars("3m", *columns(MONDAY, (0, 3)))
+    data.roll_session()
+    spy.extend(*columns(TUESDAY, (7,)))
+    data._calendar.session(WEDNESDAY)  # grids are kept
+
+    def state() -> Any:
+        bars = {name: {date: [tuple(bar) for bar in window] for date, window in bars.items()}
+                for name, bars in spy.historical_bars.items()}  # fmt: skip
+        return data.to_json(), bars, spy.counters, str(data)
+
+    before = state()
+    failed = 0
+    for k in itertools.count():
+        testcapi.set_nomemory(k, k + 1)
+        try:
+            call(data)
+        except MemoryError:
+            failed += 1
+        else:
+            break
+        finally:
+            testcapi.remove_mem_hooks()
+        assert state() == before
+        spy._core.check_invariants()
+    assert failed >= 1
+    assert state() != before
