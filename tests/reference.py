@@ -1069,7 +1069,7 @@ class RefStore:
         trailing_days : int
             Dates before it that are kept, of each symbol (of rows that were given: of each interval).
         daily_days : int, optional
-            Dates before it of which the daily bar is kept; `trailing_days` by default, and not below it.
+            Dates before it, of those with a daily bar, of which it is kept; `trailing_days` by default, and not below it.
         """
         ended, symbols, self.symbols = self.session, self.symbols, {}
         for symbol in symbols.values():
@@ -1105,7 +1105,8 @@ class RefStore:
             if interval != "1d":
                 for day in self._older(rows, days):
                     del rows[day]
-        for day in self._older({*past, *kept, *given.get("1d", {})}, daily_days):
+        with_bar = {day for day, symbol in past.items() if symbol.daily_row() is not None}
+        for day in self._older({*with_bar, *kept, *given.get("1d", {})}, daily_days):
             kept.pop(day, None)
             given.get("1d", {}).pop(day, None)
 

@@ -522,3 +522,84 @@ def test_where_there_is_no_memory_history_does_not_change(name: str) -> None:
         spy._core.check_invariants()
     assert failed >= 1
     assert state() != before
+
+
+# --- indicators -------------------------------------------------------------------------------------------------------
+
+
+def test_the_built_in_families() -> None:
+    data = new_store(trailing_days=1)
+    spy = data.register_symbol("SPY")
+    names = ("avg_volume_2d", "max_price_2d", "min_price_2d", "avg_range_2d", "vwap_2d", "max_price_3d")
+    for name in names:
+        data.add_historical_indicator(name)
+    assert spy.historical_indicators == dict.fromkeys(names)
+    spy.load_historical_bars("1d", ["2024-03-07"], [5.0], [50.0], [5.0], [6.0], [7.0])
+    spy.extend(*columns(MONDAY, range(10)))
+    spy.append(opening(MONDAY) - MINUTE, 1.0, 999.0, 1.0, 1.0, 1.0)  # pre-market counts for nothing
+    data.roll_session()
+    assert data.get_historical_indicator("SPY", "avg_volume_2d") == (7.0 + 1000.0) / 2
+    spy.extend(*columns(TUESDAY, range(20), close=12.0))
+    assert spy.historical_indicators["max_price_2d"] == 50.0  # today is no history
+    data.roll_session()  # Monday's minutes are trimmed, its daily bar is kept
+    assert [str(date) for date in spy.historical_bars["1m"]] == [TUESDAY]
+    assert spy.historical_indicators == {
+        "avg_volume_2d": 1500.0,
+        "max_price_2d": 12.0,
+        "min_price_2d": 9.0,
+        "avg_range_2d": 3.0,
+        "vwap_2d": pytest.approx((1000 * (12 + 9 + 11) / 3 + 2000 * (12 + 9 + 12) / 3) / 3000),
+        "max_price_3d": 50.0,
+    }
+    data.roll_session()
+    assert spy.historical_indicators["max_price_3d"] == 50.0
+    assert len(spy.historical_bars["1d"]) == 4  # Wednesday had no bar, which is known of it, and counts for no day
+    assert spy.append(opening(WEDNESDAY), 20.0, 30.0, 20.0, 20.0, 1.0)  # late
+    assert spy.historical_indicators["max_price_2d"] == 30.0
+
+
+def test_functions_of_ones_own_are_called_when_history_has_changed() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    seen: list[int] = []
+
+    def opens(symbol: sd.SymbolSessionData) -> list[float]:
+        seen.append(1)
+        return [window.open[0] for window in symbol.historical_bars["5m"].values() if len(window)]
+
+    data.add_historical_indicator("opens", opens, days=40)
+    data.add_historical_indicator("vwap_1d")
+    assert data._keep_daily() == 40
+    assert spy.historical_indicators == {"opens": [], "vwap_1d": None}
+    spy.extend(*columns(MONDAY, range(10)))
+    assert (data.get_historical_indicator("SPY", "opens"), len(seen)) == ([], 1)
+    data.roll_session()
+    assert (data.get_historical_indicator("SPY", "opens"), len(seen)) == ([10.0], 2)
+    assert spy.historical_indicators["opens"] == [10.0]
+    assert len(seen) == 2
+    spy.load_historical_bars("1m", *columns("2024-03-08", range(3)))
+    assert (spy.historical_indicators["opens"], len(seen)) == ([10.0, 10.0], 3)
+
+
+def test_a_value_that_was_set_stands_until_it_is_taken_back() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    data.add_historical_indicator("avg_volume_1d")
+    before = data.sequence
+    data.set_historical_indicator("SPY", "avg_volume_1d", 5.0)
+    data.set_historical_indicator("SPY", "beta", 1.25)
+    assert data.sequence == before + 2
+    data.roll_session()
+    assert spy.historical_indicators == {"avg_volume_1d": 5.0, "beta": 1.25}
+    data.set_historical_indicator("SPY", "avg_volume_1d", None)
+    assert spy.historical_indicators == {"avg_volume_1d": None, "beta": 1.25}
+    for name in ("loaded", "data"):
+        with pytest.raises(ValueError, match="no name for an indicator"):
+            data.set_historical_indicator("SPY", name, 1.0)
+        with pytest.raises(ValueError, match="no name for an indicator"):
+            data.add_historical_indicator(name, len)
+    for name in ("avg_volume_0d", "avg_volume_d", "median_volume_3d", "avg_volume_3"):
+        with pytest.raises(KeyError, match="no built-in indicator"):
+            data.add_historical_indicator(name)
+    with pytest.raises(KeyError, match="gamma"):
+        data.get_historical_indicator("SPY", "gamma")

@@ -254,6 +254,7 @@ class HistoryWorld(World):
             self.sessions.append(ref.RefSession(day, tz, its_segments, (grid.span_start, grid.span_stop)))
         self.number, self.trailing_days = first, trailing_days
         self.data = sd.SessionData(self.calendar, base, derived, trailing_days, capacity=capacity)
+        self.data.add_historical_indicator("vwap_3d")
         self.session = self.sessions[first]
         self.grid = self.data.start_session(self.session.date)
         self.model = ref.RefStore(self.session, base, list(derived), capacity)
@@ -265,7 +266,7 @@ class HistoryWorld(World):
         self.number += 1
         self.session = self.sessions[self.number]
         self.grid = self.data.roll_session()
-        self.model.roll(self.session, self.trailing_days)
+        self.model.roll(self.session, self.trailing_days, 3)
         assert self.grid.date.isoformat() == self.session.date
 
     def load(self, name: str, interval: str, rows: list[tuple[Any, ...]]) -> None:
@@ -333,6 +334,14 @@ def same_history(world: HistoryWorld, name: str) -> None:
         assert bars.tally() == tuple(map(sum, zip((0, 0), *tallies, strict=True)))
         assert [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in bars.gaps()] == gaps
         assert bars.quality() == ref.percentage(*bars.tally())
+    days = model.daily(name, 3)
+    vwap = None
+    if len(days) == 3:
+        turnover, traded = 0.0, 0.0
+        for day in days:
+            turnover, traded = turnover + day.turnover, traded + day.traded
+        vwap = turnover / traded if traded else None
+    assert exact(symbol.historical_indicators) == exact({"vwap_3d": vwap})
     got = [(bar.turnover, bar.traded) for bar in symbol._history.daily(3)]
     assert exact(got) == exact([row[1:] for row in model.daily(name, 3)])
     for interval in model.symbols[name].intervals():

@@ -183,19 +183,25 @@ cdef class Days:
             cores = dict(sorted(cores.items()))
         return cores, {date: bar for date, bar in self.daily.items() if date not in days}
 
-    cdef tuple _trimmed(self, dict cores, dict daily, Py_ssize_t keep, Py_ssize_t keep_daily, before):
-        """Without all but the newest days before a date; of `keep_daily` days the summary stays."""
+    cdef tuple _trimmed(self, dict cores, dict daily, Py_ssize_t keep, Py_ssize_t keep_daily, before, ended):
+        """Without all but the newest days before a date; of `keep_daily` days with a session bar the summary stays.
+        The session that is ending is still the live core's."""
+        cdef SymbolCore day
         if len(cores) <= keep and len(daily) + len(cores) <= keep_daily:
             return cores, daily
         dates = [date for date in cores if date < before]
         cdef Py_ssize_t n_gone = max(0, len(dates) - keep)
         for date in dates[:n_gone]:
             day = <SymbolCore>cores.pop(date)
+            if date == ended:
+                day = self._live
             bar = summary(day) if keep_daily > keep else None
             if bar is not None:
                 daily[date] = bar
         if daily:
-            dates = sorted([*daily, *dates[n_gone:]])
+            dates = [date for date in dates[n_gone:]
+                     if has_session_bar(self._live if date == ended else <SymbolCore>cores[date])]
+            dates = sorted([*daily, *dates])
             for date in dates[:max(0, len(dates) - keep_daily)]:
                 daily.pop(date, None)
         return cores, daily
@@ -233,6 +239,14 @@ cdef int _take_earlier(Symbol* symbol, const Bar* bar, bint store) noexcept with
         return (<Days>(<SymbolCore>symbol.owner).days).take(bar, store)
     except MemoryError:
         return ERR_MEMORY
+
+
+def has_session_bar(SymbolCore day not None):
+    """Whether there is a regular row."""
+    if day.grid is None:
+        return False
+    symbol_settle(&day.symbol, day.symbol.n_levels - 2)
+    return day.symbol.levels[day.symbol.n_levels - 2].ring.next_seq > 0
 
 
 def summary(SymbolCore day not None):
@@ -309,7 +323,7 @@ def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t ke
             all_days = dict(sorted(all_days.items()))
         daily = dict(days.daily)
         daily.pop(date, None)
-        staged.append(days._trimmed(all_days, daily, keep, keep_daily, before))
+        staged.append(days._trimmed(all_days, daily, keep, keep_daily, before, date))
     return staged
 
 

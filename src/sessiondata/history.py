@@ -408,7 +408,9 @@ class History:
         for name in given:
             dates = set(given[name])
             if name == _DAILY:
-                dates |= {*self.days.cores, *self.days.daily, ended}
+                dates |= set(self.days.daily)
+                cores = {**self.days.cores, ended: self.symbol._core}  # which has not become a day yet
+                dates |= {date for date, core in cores.items() if _days.has_session_bar(core)}
             n = keep_daily if name == _DAILY else keep
             past = sorted(date for date in dates if date < before)
             old = set(past[: max(0, len(past) - n)])

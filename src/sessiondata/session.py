@@ -18,6 +18,7 @@ from sessiondata.columns import bar_columns
 from sessiondata.errors import BarError, CalendarError, IntervalError, SessionStateError, UnknownNameError
 from sessiondata.export import document, document_bytes
 from sessiondata.gaps import GapInfo
+from sessiondata.indicators import Function, Indicator, check_indicator_name, indicator
 from sessiondata.intervals import Interval, check_intervals, parse_interval
 from sessiondata.series import Bar, BarWindow
 from sessiondata.symbol import SymbolSessionData, check_label
@@ -78,6 +79,7 @@ class SessionData:
         self._grid: SessionGrid | None = None
         self._ended: dt.date | None = None  # trade date of the session before
         self._symbols: dict[str, SymbolSessionData] = {}
+        self._indicators: dict[str, Indicator] = {}
         self._slice, self._slice_names = Slice([]), list[str]()
 
     # --- session ---
@@ -218,7 +220,7 @@ class SessionData:
 
     def _keep_daily(self) -> int:
         """Days of which history keeps the session's bar."""
-        return self.trailing_days
+        return max(self.trailing_days, *(indicator.days for indicator in self._indicators.values()), 0)
 
     def _need_session(self, ts_ns: int | None, close_label: bool, step_ns: int) -> bool:
         """A first bar: start the session of its trade date, False if that has ended. None: that bar was refused, so
@@ -449,6 +451,65 @@ class SessionData:
         """`SymbolSessionData.load_historical_bars` by name."""
         held = self.get_symbol_data(symbol)
         return held.load_historical_bars(interval, ts_ns, open, high, low, close, volume, **options)
+
+    # --- historical indicators ---
+
+    def add_historical_indicator(self, name: str, function: Function | None = None, days: int = 0) -> None:
+        """Have an indicator of the days before the session, for every symbol.
+
+        Parameters
+        ----------
+        name : str
+            Without a function one of ``avg_volume_{n}d``, ``max_price_{n}d``, ``min_price_{n}d``, ``avg_range_{n}d``
+            (high minus low) and ``vwap_{n}d`` (typical price weighted by volume, of base bars where there are any):
+            of the newest `n` daily bars before the session, None until there are as many.
+        function : callable, optional
+            Called with the symbol's data (`SymbolSessionData`) when somebody asks, and again only after its history or
+            the session has changed.
+        days : int
+            Daily bars that history keeps for the function; the built-in ones know themselves.
+
+        Raises
+        ------
+        ValueError
+            The name is reserved (``"loaded"``, ``"data"``).
+        UnknownNameError
+            There is no such built-in indicator.
+        """
+        name = check_indicator_name(name)
+        self._indicators[name] = indicator(name, function, days)
+        for symbol in self._symbols.values():
+            symbol._indicator_cache.clear()
+        self._clock.touch()
+
+    def set_historical_indicator(self, symbol: str, name: str, value: Any) -> None:
+        """Report this value for an indicator of a symbol, computed or not, until it is set again; None takes it back.
+
+        Raises
+        ------
+        ValueError
+            The name is reserved (``"loaded"``, ``"data"``).
+        """
+        held = self.get_symbol_data(symbol)
+        name = check_indicator_name(name)
+        if value is not None:
+            held._indicator_values[name] = value
+        elif held._indicator_values.pop(name, None) is None:
+            return
+        self._clock.touch()
+
+    def get_historical_indicator(self, symbol: str, name: str) -> Any:
+        """Value of an indicator: what was set, or what it computes.
+
+        Raises
+        ------
+        UnknownNameError
+            Neither added nor set.
+        """
+        held = self.get_symbol_data(symbol)
+        if name not in held._indicator_values and name not in self._indicators:
+            raise UnknownNameError(f"no historical indicator {name!r} of {symbol!r}; add or set it first")
+        return held._indicator(name)
 
     # --- questions ---
 

@@ -67,6 +67,8 @@ class SymbolSessionData:
         "_core": "native state",
         "_data": "the store",
         "_history": "the days before",
+        "_indicator_cache": "name -> (version of history, value)",
+        "_indicator_values": "name -> what was set",
         "_pinned_gaps": "series number -> list of GapInfo",
         "_pinned_quality": "series number -> float",
         "_series": "name -> BarSeries",
@@ -76,6 +78,8 @@ class SymbolSessionData:
     def __init__(self, data: SessionData, core: SymbolCore, calendar: SessionCalendar) -> None:
         self._data, self._core, self._calendar = data, core, calendar
         self._history = History(self)
+        self._indicator_cache: dict[str, tuple[Any, Any]] = {}
+        self._indicator_values: dict[str, Any] = {}
         self._pinned_gaps: dict[int, list[GapInfo]] = {}
         self._pinned_quality: dict[int, float] = {}
         self._series = {name: BarSeries(self, core, k) for k, name in enumerate(core.intervals)}
@@ -250,6 +254,22 @@ class SymbolSessionData:
             return bars[self.base_interval if interval is None else parse_interval(interval).name]
         except (KeyError, IntervalError) as error:
             raise UnknownNameError(f"{self.symbol!r} has no bars of {interval!r}; it has {', '.join(bars)}") from error
+
+    @property
+    def historical_indicators(self) -> dict[str, Any]:
+        """Indicators by name: those of the store in the order in which they were added, then those that were set for
+        this symbol alone. A new dict."""
+        return {name: self._indicator(name) for name in {**self._data._indicators, **self._indicator_values}}
+
+    def _indicator(self, name: str) -> Any:
+        """An indicator that is known; computed if history has changed since it last was."""
+        if name in self._indicator_values:
+            return self._indicator_values[name]
+        version = self._history.version
+        cached = self._indicator_cache.get(name)
+        if cached is None or cached[0] != version:
+            cached = self._indicator_cache[name] = version, self._data._indicators[name].compute(self)
+        return cached[1]
 
     def historical_day(self, date: Any) -> HistoricalDay:
         """A past session with all its series, gaps and counters, as it was streamed or loaded.
