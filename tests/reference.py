@@ -1069,7 +1069,7 @@ class RefStore:
         trailing_days : int
             Dates before it that are kept, of each symbol (of rows that were given: of each interval).
         daily_days : int, optional
-            Dates before it, of those with a daily bar, of which it is kept; `trailing_days` by default, and not below it.
+            Dates before it, of those with a daily bar, of which it is kept; `trailing_days` by default and at least.
         """
         ended, symbols, self.symbols = self.session, self.symbols, {}
         for symbol in symbols.values():

@@ -893,7 +893,7 @@ def test_memory_usage_counts_the_live_rows(data: sd.SessionData) -> None:
     data.register_symbol("IBM")
     assert data.memory_usage()["reserved"] == 2 * reserved
     data.remove_symbol("SPY")
-    assert data.memory_usage() == {"reserved": reserved, "rows": 0}
+    assert data.memory_usage() == {"reserved": reserved, "rows": 0, **no_history}
 
 
 def test_the_batch_kernels_agree_with_the_store(data: sd.SessionData) -> None:

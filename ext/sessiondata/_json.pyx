@@ -259,7 +259,8 @@ cdef int _series(ByteWriter writer, SymbolCore core, Py_ssize_t k, dict pinned_g
     return 0
 
 
-cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinned_quality, TimeStyle* style) except -1:
+cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinned_quality, bytes zone,
+                 TimeStyle* style) except -1:
     """`"NAME":{"session":{...},"historical":{...}},` of one symbol."""
     cdef Symbol* symbol = &core.symbol
     cdef Level* day = NULL  # the session's bar
@@ -273,8 +274,13 @@ cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinn
         if day.ring.next_seq == 0:
             day = NULL
     reserve(writer, FIXED_BYTES + STRING_BYTES + STRING_FACTOR * n_name)
-    out = write_string(writer.data + writer.size, name, n_name)
-    out = _write_literal(out, b':{"session":{"volume":')
+    out = _write_literal(write_string(writer.data + writer.size, name, n_name), b":{")
+    if zone is not None:
+        writer.size = out - writer.data
+        _bytes(writer, zone)
+        reserve(writer, FIXED_BYTES)
+        out = writer.data + writer.size
+    out = _write_literal(out, b'"session":{"volume":')
     if day == NULL:
         out = _write_literal(out, b'0,"high":null,"low":null')
     else:
@@ -336,7 +342,7 @@ cdef int _look_ahead(list cores, Py_ssize_t i) except -1:
 cdef Py_ssize_t _wanted = 0
 
 
-def write_document(bytes meta, list cores, dict pinned, Style style not None):
+def write_document(bytes meta, list cores, dict pinned, Style style not None, dict own):
     """The complete document.
 
     Parameters
@@ -348,6 +354,9 @@ def write_document(bytes meta, list cores, dict pinned, Style style not None):
         What is reported in place of what is computed, by series number: gaps as the ready member ``b'"gaps":{...},'``
         (their times may lie anywhere, so Python writes them), quality as float.
     style : Style
+        Of symbols with the store's calendar.
+    own : dict of SymbolCore to (Style, bytes or None)
+        Of the others, and the ready member ``b'"timezone":"...",'`` where it is not the store's.
 
     Returns
     -------
@@ -358,6 +367,8 @@ def write_document(bytes meta, list cores, dict pinned, Style style not None):
     cdef SymbolCore core
     cdef dict gaps = None, quality = None
     cdef Py_ssize_t i
+    cdef Style used = style
+    cdef bytes zone = None
     _bytes(writer, b'{"meta":')
     _bytes(writer, meta)
     _bytes(writer, b',"symbols":{')
@@ -365,7 +376,9 @@ def write_document(bytes meta, list cores, dict pinned, Style style not None):
         _look_ahead(cores, i)
         if pinned:
             gaps, quality = pinned.get(core, (None, None))
-        _symbol(writer, core, gaps, quality, &style.data)
+        if own:
+            used, zone = own.get(core, (style, None))
+        _symbol(writer, core, gaps, quality, zone, &used.data)
     if cores:
         writer.size -= 1  # the comma behind the last symbol
     _bytes(writer, b"}}")

@@ -13,4 +13,5 @@ def write_document(
     cores: list[SymbolCore],
     pinned: dict[SymbolCore, tuple[dict[int, bytes], dict[int, float]]],
     style: Style,
+    own: dict[SymbolCore, tuple[Style, bytes | None]],
 ) -> bytes: ...

@@ -13,6 +13,8 @@ from sessiondata.times import to_ns
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sessiondata import _json
+    from sessiondata.calendars import SessionCalendar, SessionGrid
     from sessiondata.gaps import GapInfo
     from sessiondata.session import SessionData
     from sessiondata.symbol import SymbolSessionData
@@ -29,10 +31,9 @@ _EXACT = 2**53  # beyond it a float64 no longer tells neighbouring integers apar
 
 def document(data: SessionData, timestamps: str) -> dict[str, Any]:
     """The complete document as plain Python objects, in the order of its keys."""
-    show = _shower(data, _resolve(data, timestamps))
     return {
         "meta": _meta(data, timestamps, data._as_of_ns()),
-        "symbols": {name: _symbol(symbol, show) for name, symbol in data.symbols.items()},
+        "symbols": {name: _symbol(symbol, timestamps) for name, symbol in data.symbols.items()},
     }
 
 
@@ -40,28 +41,43 @@ def document_bytes(data: SessionData, timestamps: str) -> bytes:
     """The complete document as JSON, written natively."""
     from sessiondata import _json  # not needed to store bars
 
-    kind = _resolve(data, timestamps)
-    grid = data.grid
-    if grid is None:  # no rows then, so any offset will do
-        from_, offset = np.zeros(1, np.int64), np.zeros(1, np.int64)
-    else:
-        from_, offset = grid.offsets()
-    show = _shower(data, kind)
+    _check_timestamps(timestamps)
     symbols = data.symbols.values()
     cores = [symbol._core for symbol in symbols]
+    style = _style(data.grid, timestamps)
+    others: dict[SessionCalendar, tuple[_json.Style, bytes | None]] = {}
+    own = {}
+    for symbol in symbols:
+        calendar = symbol.calendar
+        if calendar is not data.calendar:
+            if calendar not in others:
+                zone = b'"timezone":%b,' % json_bytes(calendar.tz) if calendar.tz != data.calendar.tz else None
+                others[calendar] = _style(symbol.grid, timestamps), zone
+            own[symbol._core] = others[calendar]
     pinned = {
         symbol._core: (
-            {k: b'"gaps":%b,' % _dumps(_gaps(gaps, show)) if gaps else b"" for k, gaps in symbol._pinned_gaps.items()},
+            {
+                k: b'"gaps":%b,' % json_bytes(_gaps(gaps, _symbol_shower(symbol, timestamps))) if gaps else b""
+                for k, gaps in symbol._pinned_gaps.items()
+            },
             symbol._pinned_quality,
         )
         for symbol in symbols
         if symbol._pinned_gaps or symbol._pinned_quality
     }
     meta = _meta(data, timestamps, _json.latest_as_of(cores, data._clock))
-    return _json.write_document(_dumps(meta), cores, pinned, _json.Style(kind, from_, offset))
+    return _json.write_document(json_bytes(meta), cores, pinned, style, own)
 
 
-def _dumps(small: dict[str, Any]) -> bytes:
+def _style(grid: SessionGrid | None, timestamps: str) -> _json.Style:
+    from sessiondata import _json
+
+    if grid is None:  # no rows then, so any offset will do
+        return _json.Style(_resolve(None, timestamps), np.zeros(1, np.int64), np.zeros(1, np.int64))
+    return _json.Style(_resolve(grid, timestamps), *grid.offsets())
+
+
+def json_bytes(small: Any) -> bytes:
     """JSON of texts, ints and None, which every writer spells alike."""
     import json  # not needed to store bars
 
@@ -81,15 +97,19 @@ def shown_volume(volume: float) -> int | float:
     return int(volume) if volume.is_integer() and abs(volume) <= _EXACT else volume
 
 
-def _resolve(data: SessionData, timestamps: str) -> str:
-    """The form of times: "time" becomes "iso" where a time of day would be ambiguous."""
+def _check_timestamps(timestamps: str) -> None:
     if timestamps not in TIMESTAMPS:
         raise ValueError(f"timestamps is one of {', '.join(TIMESTAMPS)}: {timestamps!r}")
-    return "iso" if timestamps == "time" and (data.grid is None or data.grid.needs_dates) else timestamps
+
+
+def _resolve(grid: SessionGrid | None, timestamps: str) -> str:
+    """The form of times: "time" becomes "iso" where a time of day would be ambiguous."""
+    return "iso" if timestamps == "time" and (grid is None or grid.needs_dates) else timestamps
 
 
 def _meta(data: SessionData, timestamps: str, as_of: int | None) -> dict[str, Any]:
-    show = _shower(data, "iso" if timestamps == "time" else timestamps)
+    _check_timestamps(timestamps)
+    show = _shower(data.calendar.zone, "iso" if timestamps == "time" else timestamps)
     return {
         "schema": 1,
         "complete": True,
@@ -100,9 +120,13 @@ def _meta(data: SessionData, timestamps: str, as_of: int | None) -> dict[str, An
     }
 
 
-def _shower(data: SessionData, kind: str) -> Callable[[int], str | int]:
+def _symbol_shower(symbol: SymbolSessionData, timestamps: str) -> Callable[[int], str | int]:
+    """A function that writes a time as the symbol's own exchange shows it."""
+    return _shower(symbol.calendar.zone, _resolve(symbol.grid, timestamps))
+
+
+def _shower(zone: Any, kind: str) -> Callable[[int], str | int]:
     """A function that writes a time in a resolved form."""
-    zone = data.calendar.zone
     if kind == "epoch_ns":
         return int
     if kind == "epoch_ms":
@@ -132,8 +156,11 @@ def _number(x: float | None) -> float | None:
     return None if x is None or not math.isfinite(x) else x
 
 
-def _symbol(symbol: SymbolSessionData, show: Callable[[int], str | int]) -> dict[str, Any]:
+def _symbol(symbol: SymbolSessionData, timestamps: str) -> dict[str, Any]:
+    show = _symbol_shower(symbol, timestamps)
+    zone = symbol.calendar.tz
     return {
+        **({"timezone": zone} if zone != symbol._data.calendar.tz else {}),
         "session": {
             "volume": shown_volume(symbol.session_volume),
             "high": _number(symbol.session_high),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import operator
 from collections.abc import Iterable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from sessiondata import _days, _store
 from sessiondata._slice import Slice
-from sessiondata.calendars import SessionCalendar, SessionGrid
+from sessiondata.calendars import SessionCalendar, SessionGrid, _to_date
 from sessiondata.calendars import calendar as find_calendar
 from sessiondata.columns import bar_columns
 from sessiondata.errors import BarError, CalendarError, IntervalError, SessionStateError, UnknownNameError
@@ -77,7 +78,8 @@ class SessionData:
         self._close_label = check_label(label)
         self._clock = _store.StoreClock()
         self._grid: SessionGrid | None = None
-        self._ended: dt.date | None = None  # trade date of the session before
+        self._date: dt.date | None = None  # trade date of the session under way, by whichever calendar
+        self._ended: dt.date | None = None  # of the one before
         self._symbols: dict[str, SymbolSessionData] = {}
         self._indicators: dict[str, Indicator] = {}
         self._slice, self._slice_names = Slice([]), list[str]()
@@ -90,13 +92,14 @@ class SessionData:
 
     @property
     def grid(self) -> SessionGrid | None:
-        """Segments of the current session; None before one is started."""
+        """Segments of the current session by the store's calendar; None before one is started, and on a date that is a
+        session of other calendars only."""
         return self._grid
 
     @property
     def session_date(self) -> dt.date | None:
         """Trade date of the current session; None before one is started."""
-        return None if self._grid is None else self._grid.date
+        return self._date
 
     @property
     def sequence(self) -> int:
@@ -113,10 +116,11 @@ class SessionData:
         times = [self._clock.as_of, *(symbol._core.as_of for symbol in self._symbols.values())]
         return max((time for time in times if time is not None), default=None)
 
-    def start_session(self, date: Any) -> SessionGrid:
+    def start_session(self, date: Any) -> SessionGrid | None:
         """Start the session of a trade date; nothing happens if that session is the current one.
 
-        Bars of that date that were loaded before are bars of the session.
+        Bars of that date that were loaded before are bars of the session. A symbol whose own calendar has no session on
+        the date has none.
 
         Parameters
         ----------
@@ -124,7 +128,8 @@ class SessionData:
 
         Returns
         -------
-        SessionGrid
+        SessionGrid or None
+            By the store's calendar; None if the date is a session of symbols' own calendars only.
 
         Raises
         ------
@@ -133,18 +138,29 @@ class SessionData:
         SessionStateError
             Another session is under way, or a later one has ended.
         """
-        grid = self._calendar.session(date)
-        if self._grid is not None:
-            if self._grid.date != grid.date:
+        day, grids = self._grids(date)
+        if self._date is not None:
+            if self._date != day:
                 raise SessionStateError(
-                    f"the session of {self._grid.date} is under way; roll_session() to a later date, or clear()"
+                    f"the session of {self._date} is under way; roll_session() to a later date, or clear()"
                 )
             return self._grid
-        if self._ended is not None and grid.date < self._ended:
-            raise SessionStateError(f"the session of {self._ended} has ended; clear() the store before {grid.date}")
-        self._turn(grid.date)
+        if self._ended is not None and day < self._ended:
+            raise SessionStateError(f"the session of {self._ended} has ended; clear() the store before {day}")
+        self._turn(day, grids)
         self._clock.touch()
-        return grid
+        return self._grid
+
+    def _grids(self, date: Any) -> tuple[dt.date, dict[SessionCalendar, SessionGrid | None]]:
+        """A trade date, and the hours of each calendar on it; an error unless one of them has any."""
+        day = _to_date(date)
+        calendars = dict.fromkeys([self._calendar, *(symbol.calendar for symbol in self._symbols.values())])
+        grids = {
+            calendar: calendar.session(day) if calendar.session_dates(day, day) else None for calendar in calendars
+        }
+        if not any(grids.values()):
+            self._calendar.session(day)  # raises
+        return day, grids
 
     def end_session(self) -> None:
         """End the session: its bars become a day of history, which is trimmed to `trailing_days`. The next session is
@@ -155,12 +171,12 @@ class SessionData:
         SessionStateError
             No session is under way.
         """
-        if self._grid is None:
+        if self._date is None:
             raise SessionStateError("no session is under way")
-        self._turn(None)
+        self._turn(None, {})
         self._clock.reset()
 
-    def roll_session(self, date: Any = None) -> SessionGrid:
+    def roll_session(self, date: Any = None) -> SessionGrid | None:
         """End the session and start that of a later date.
 
         Rows, derived bars, gaps and counters of each symbol become a day of history as they are: nothing is copied, and
@@ -170,11 +186,12 @@ class SessionData:
         Parameters
         ----------
         date : str, date or datetime64[D], optional
-            By default the next trade date of the calendar.
+            By default the next trade date of any calendar: the store's, or a symbol's own.
 
         Returns
         -------
-        SessionGrid
+        SessionGrid or None
+            As for `start_session`.
 
         Raises
         ------
@@ -187,25 +204,27 @@ class SessionData:
         -----
         O(symbols), some microseconds each; O(rows) for symbols with loaded bars of the new date.
         """
-        last = self._ended if self._grid is None else self._grid.date
+        last = self._ended if self._date is None else self._date
         if last is None:
             raise SessionStateError("no session to roll; start_session() first")
-        grid = self._calendar.session(self._calendar.next_date(last) if date is None else date)
-        if grid.date <= last:
-            raise SessionStateError(f"a roll goes forwards, from {last}: {grid.date}")
-        self._turn(grid.date)
+        if date is None:
+            calendars = {self._calendar, *(symbol.calendar for symbol in self._symbols.values())}
+            date = min(calendar.next_date(last) for calendar in calendars)
+        day, grids = self._grids(date)
+        if day <= last:
+            raise SessionStateError(f"a roll goes forwards, from {last}: {day}")
+        self._turn(day, grids)
         self._clock.reset()
-        return grid
+        return self._grid
 
-    def _turn(self, date: dt.date | None) -> None:
+    def _turn(self, date: dt.date | None, grids: Mapping[SessionCalendar, SessionGrid | None]) -> None:
         """End the session under way, if there is one, and start that of a date, if one is given."""
-        ended = self._grid.date if self._grid is not None else None
+        ended = self._date
         before = date if date is not None or ended is None else ended + dt.timedelta(days=1)
         symbols = list(self._symbols.values())
-        grid = None if date is None else self._calendar.session(date)
         cores = [symbol._core for symbol in symbols]
-        grids = [None if grid is None else grid.compiled] * len(cores)
-        opened = _days.open_sessions(cores, grids, date, ended is None)
+        compiled = {calendar: None if grid is None else grid.compiled for calendar, grid in grids.items()}
+        opened = _days.open_sessions(cores, [compiled.get(s._calendar) for s in symbols], date, ended is None)
         keep, keep_daily = self.trailing_days, self._keep_daily()
         staged: list[Any] = [None] * len(cores)
         given: list[Any] = [None] * len(cores)
@@ -213,8 +232,9 @@ class SessionData:
             assert before is not None
             staged = _days.stage_sessions(cores, opened, ended, keep, keep_daily, before)
             given = [symbol._history.trimmed(keep, keep_daily, before, ended) for symbol in symbols]
+        grid = grids.get(self._calendar)
         _days.turn(cores, opened, staged, given)  # from here on nothing can fail
-        self._grid = grid
+        self._grid, self._date = grid, date
         if ended is not None:
             self._ended = ended
 
@@ -222,38 +242,36 @@ class SessionData:
         """Days of which history keeps the session's bar."""
         return max(self.trailing_days, *(indicator.days for indicator in self._indicators.values()), 0)
 
-    def _need_session(self, ts_ns: int | None, close_label: bool, step_ns: int) -> bool:
-        """A first bar: start the session of its trade date, False if that has ended. None: that bar was refused, so
+    def _need_session(self, calendar: SessionCalendar, ts_ns: int | None, close_label: bool, step_ns: int) -> bool:
+        """A first bar: start the session of its trade date, False if that is over. None: that bar was refused, so
         undo it."""
         if ts_ns is None:
             for symbol in self._symbols.values():
                 symbol._core.stop()
-            self._grid = None
+            self._grid = self._date = None
             return False
-        grid = self._session_of_close(ts_ns, step_ns) if close_label else self._calendar.session_at(ts_ns)
-        if self._ended is not None and grid.date <= self._ended:
+        day = (_session_of_close(calendar, ts_ns, step_ns) if close_label else calendar.session_at(ts_ns)).date
+        last = self._ended if self._date is None else self._date
+        if last is not None and day <= last:
             return False
-        self._turn(grid.date)
+        if self._date is not None:  # on which the symbol has no session of its own
+            raise SessionStateError(
+                f"timestamp belongs to a later trade date than the session of {last}, roll_session() first:"
+                f" ts_ns={ts_ns} (ERR_LATER_SESSION)"
+            )
+        self._turn(*self._grids(day))
         return True
 
     def _floor(self, symbol: SymbolSessionData) -> int:
-        """Bars from before this time cannot start a session: theirs has ended."""
-        if self._ended is None:
+        """Bars from before this time cannot start a session: theirs is over."""
+        last = self._ended if self._date is None else self._date
+        if last is None or symbol._core.days is None:  # a symbol that was removed: `begin` refuses it
             return _LEAST
+        calendar = symbol.calendar
         try:
-            return symbol.calendar.session(symbol.calendar.next_date(self._ended)).span_start
-        except CalendarError:  # the last session that the calendar knows
-            return symbol.calendar.session(self._ended).span_stop
-
-    def _session_of_close(self, end_ns: int, step_ns: int) -> SessionGrid:
-        """Session in which a bar opened that ended at `end_ns`: a step earlier, or less at the end of a segment."""
-        try:
-            grid = self._calendar.session_at(end_ns - 1)
-            if end_ns in grid.segments[:, 1]:
-                return grid
-        except CalendarError:
-            pass
-        return self._calendar.session_at(end_ns - step_ns)
+            return calendar.session(calendar.next_date(last)).span_start
+        except CalendarError:  # the calendar knows no later session: such a bar is refused for that
+            return calendar.session(last).span_stop if calendar.session_dates(last, last) else _LEAST
 
     def advance_to(self, ts_ns: Any) -> None:
         """Move the clock forwards: slots that are over by then are expected, also of symbols that are silent.
@@ -273,7 +291,12 @@ class SessionData:
         return MappingProxyType(self._symbols)
 
     def register_symbol(
-        self, symbol: str, base_interval: str | None = None, derived_intervals: Iterable[str] | None = None
+        self,
+        symbol: str,
+        base_interval: str | None = None,
+        derived_intervals: Iterable[str] | None = None,
+        *,
+        calendar: str | SessionCalendar | None = None,
     ) -> SymbolSessionData:
         """Add a symbol, or return the one that is there.
 
@@ -283,13 +306,19 @@ class SessionData:
             Not empty, and encodable as UTF-8.
         base_interval, derived_intervals : optional
             In place of the store's. With another base, the store's derived intervals that it divides are kept.
+        calendar : str or SessionCalendar, optional
+            In place of the store's: the symbol has this calendar's hours of each trade date, and no session where it
+            has none. ``"24/7"`` stands for always open.
 
         Raises
         ------
+        CalendarError
+            There is no such calendar, or the symbol is there with another.
         IntervalError
             The intervals do not fit each other, or the symbol is there with others.
         """
         intervals = self._intervals(base_interval, derived_intervals)
+        own = self._calendar if calendar is None else find_calendar(calendar)
         symbol = _check_name(symbol)
         held = self._symbols.get(symbol)
         if held is not None:
@@ -299,14 +328,16 @@ class SessionData:
                     f"{symbol!r} is registered with {', '.join(held.intervals)}; a symbol cannot change its intervals"
                     " during a session"
                 )
+            if calendar is not None and held.calendar is not own:
+                raise CalendarError(f"{symbol!r} is registered with calendar {held.calendar.name!r}, not {own.name!r}")
             return held
         core = _store.SymbolCore(
             symbol, self._clock, tuple(i.name for i in intervals), tuple(i.step_ns for i in intervals),
-            self._capacity, self._close_label, self._need_session,
+            self._capacity, self._close_label, partial(self._need_session, own),
         )  # fmt: skip
-        if self._grid is not None:
-            core.start(self._grid.compiled, True)
-        self._symbols[symbol] = SymbolSessionData(self, core, self._calendar)
+        if self._date is not None and own.session_dates(self._date, self._date):
+            core.start(own.session(self._date).compiled, True)
+        self._symbols[symbol] = SymbolSessionData(self, core, own)
         self._clock.touch()
         return self._symbols[symbol]
 
@@ -348,7 +379,7 @@ class SessionData:
             symbol._core.detach()
         self._symbols.clear()
         self._slice, self._slice_names = Slice([]), []
-        self._grid = self._ended = None
+        self._grid = self._date = self._ended = None
         self._clock.reset()
 
     # --- writing ---
@@ -423,13 +454,13 @@ class SessionData:
             )
         if not names:
             return 0
-        if self._grid is not None:
+        if self._date is not None:
             return self._slice.append(*columns)
         core = self._symbols[names[0]]._core
         first = _store.earliest(core, *columns, self._floor(self._symbols[names[0]]))
         if first is None:
             return self._slice.append(*columns)  # raises: no bar could start a session
-        core.begin(first, self._close_label)
+        core.begin(first, self._close_label)  # from the floor on, so it does start one
         try:
             return self._slice.append(*columns)
         except BaseException:  # a call that is refused starts no session
@@ -622,10 +653,21 @@ class SessionData:
         return store_html(self)
 
     def __repr__(self) -> str:
-        date = "no session" if self._grid is None else str(self._grid.date)
+        date = "no session" if self._date is None else str(self._date)
         intervals = ", ".join(interval.name for interval in (self._base, *self._derived))
         n = len(self._symbols)
         return f"<SessionData {self._calendar.name} {date}: {n} symbols, {intervals}, as of {self.as_of}>"
+
+
+def _session_of_close(calendar: SessionCalendar, end_ns: int, step_ns: int) -> SessionGrid:
+    """Session in which a bar opened that ended at `end_ns`: a step earlier, or less at the end of a segment."""
+    try:
+        grid = calendar.session_at(end_ns - 1)
+        if end_ns in grid.segments[:, 1]:
+            return grid
+    except CalendarError:
+        pass
+    return calendar.session_at(end_ns - step_ns)
 
 
 def _check_complete(complete: bool) -> None:

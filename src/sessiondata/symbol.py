@@ -19,7 +19,7 @@ from sessiondata.times import from_ns
 
 if TYPE_CHECKING:
     from sessiondata._store import SymbolCore
-    from sessiondata.calendars import SessionCalendar
+    from sessiondata.calendars import SessionCalendar, SessionGrid
     from sessiondata.session import SessionData
 
 __all__ = ["SymbolSessionData"]
@@ -115,6 +115,12 @@ class SymbolSessionData:
         return self._calendar
 
     @property
+    def grid(self) -> SessionGrid | None:
+        """Hours of the session under way; None if the symbol has none."""
+        date = self._data.session_date
+        return None if self._core.grid is None or date is None else self._calendar.session(date)
+
+    @property
     def _zone(self) -> tzinfo:
         return self._calendar.zone
 
@@ -182,11 +188,12 @@ class SymbolSessionData:
         first = _store.earliest(self._core, *columns, self._data._floor(self))
         if first is None:  # no row could start a session: raise for the first, or count them all
             return self._core.extend(*columns, on_bad == "skip", close_label)
-        self._core.begin(first, close_label)
+        started = self._core.begin(first, close_label)
         try:
             return self._core.extend(*columns, on_bad == "skip", close_label)
         except BaseException:  # a call that is refused starts no session
-            self._core.begin(None, close_label)
+            if started:
+                self._core.begin(None, close_label)
             raise
 
     def load_historical_bars(
