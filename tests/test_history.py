@@ -711,3 +711,50 @@ def test_the_first_bar_of_any_symbol_starts_the_session_of_all() -> None:
     assert data.register_symbol("0005.HK") is data.symbols["0005.HK"]
     late = data.register_symbol("0011.HK", calendar=HONG_KONG)
     assert late.grid is None
+
+
+# --- the gate ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_inactive_store_takes_bars_and_answers_nobody() -> None:
+    data = new_store(derived=("5m",))
+    spy = data.register_symbol("SPY")
+    data.add_historical_indicator("avg_volume_1d")
+    held = spy.bars()
+    assert data.is_active
+    data.deactivate()
+    assert not data.is_active
+    day = CALENDAR.session(MONDAY).date
+    questions = [
+        lambda: data.to_dict(), lambda: data.to_json(), lambda: data.get_latest_bar("SPY"),
+        lambda: data.get_last_n_bars("SPY", 1), lambda: data.get_bars_since("SPY", 0),
+        lambda: data.get_bar_count("SPY"), lambda: data.get_session_metrics("SPY"), lambda: data.get_gaps("SPY"),
+        lambda: data.get_quality("SPY"), lambda: data.get_historical_bars("SPY"),
+        lambda: data.get_historical_quality("SPY"), lambda: data.get_historical_gaps("SPY"),
+        lambda: data.get_all_bars_including_historical("SPY"),
+        lambda: data.get_historical_indicator("SPY", "avg_volume_1d"), lambda: spy.bars("5m"), lambda: spy.bars_base,
+        lambda: spy.bars_derived, lambda: spy.bar_gaps, lambda: spy.bar_quality, lambda: spy.session_volume,
+        lambda: spy.session_high, lambda: spy.session_low, lambda: spy.last_update, lambda: spy.metrics(),
+        lambda: spy.historical_bars, lambda: spy.historical_indicators, lambda: spy.historical_day(day),
+    ]  # fmt: skip
+
+    def feed(date: str) -> None:
+        spy.extend(*columns(date, range(3)))
+        data.append("SPY", opening(date) + 3 * MINUTE, *BAR)
+        data.advance_to(opening(date) + 10 * MINUTE)
+        spy.load_historical_bars("1m", *columns("2024-03-08", range(3)))
+
+    feed(MONDAY)
+    data.roll_session()
+    feed(TUESDAY)
+    for question in questions:
+        with pytest.raises(sd.InactiveError, match="not active"):
+            question()
+    assert isinstance(sd.InactiveError(), sd.SessionStateError)
+    assert "4 x 1m" in repr(spy)
+    assert len(held) == 4  # what was handed out is not taken back
+    assert data.symbols["SPY"].counters["stored"] == 4
+    data.activate()
+    for question in questions:
+        question()
+    assert len(spy.historical_bars["1m"]) == 2

@@ -13,6 +13,7 @@ import zipfile
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,7 @@ import reference as ref
 import sessiondata as sd
 from sessiondata.readers import BarTable, read_bars
 from sessiondata.replay import ReplaySession, replay
-from worlds import MINUTE, exact, same_symbol
+from worlds import MINUTE, exact, same_history, same_symbol
 
 Row = tuple[int, float, float, float, float, float]
 
@@ -326,3 +327,79 @@ def test_real_bars_in_any_order_make_the_same_document(lean: Path, name: str) ->
         del document["meta"]["sequence"]
         documents.add(repr(exact(document)))
     assert len(documents) == 1
+
+
+# --- days after days --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("calendar", "files", "dates"),
+    [
+        (
+            "XNYS",
+            {name: f"equity/usa/minute/{name.lower()}" for name in ("SPY", "IBM", "AIG")},
+            ("2013-10-04", "2013-10-07", "2013-10-08", "2013-10-09", "2013-10-10", "2013-10-11"),
+        ),
+        (None, {"BTCUSD": "crypto/coinbase/minute/btcusd"}, ("2018-04-04", "2018-04-05", "2018-04-06")),
+    ],
+)
+def test_days_after_days_end_in_the_state_of_the_model(
+    lean: Path, calendar: str | None, files: dict[str, str], dates: tuple[str, ...]
+) -> None:
+    """Warm-up that overlaps the running session, a start, rolls, bars late by a minute, an hour and a day, a second
+    delivery of the first day, and history trimmed to three days."""
+    rng = np.random.default_rng(20131007)
+    data = sd.SessionData(calendar, "1m", ("5m", "15m", "1h", "1d"), trailing_days=3)
+    data.add_historical_indicator("vwap_3d")
+    sessions = []
+    for date in dates:
+        grid = data.calendar.session(date)
+        segments = [(start, stop) for start, stop in grid.segments.tolist()]
+        sessions.append(ref.RefSession(date, grid.tz, segments, (grid.span_start, grid.span_stop)))
+    rows = {
+        (name, date): read_rows(lean / folder / f"{date.replace('-', '')}_trade.zip")[name]
+        for name, folder in files.items()
+        for date in dates
+    }
+    for name in files:
+        data.register_symbol(name)
+        # The day before, and the first hour of the day that begins.
+        data.load_historical_bars(name, "1m", *columns_of(rows[name, dates[0]] + rows[name, dates[1]][:60]))
+        data.load_historical_bars(name, "5m", *columns_of(rows[name, dates[0]][::50]))
+    data.start_session(dates[1])
+    model = ref.RefStore(sessions[1], "1m", ["5m", "15m", "1h", "1d"])
+    for name in files:
+        model.register(name)
+        model.load(name, "1m", rows[name, dates[0]] + rows[name, dates[1]][:60], sessions)
+        model.load(name, "5m", rows[name, dates[0]][::50], sessions)
+    held_back: dict[str, list[Row]] = {name: [] for name in files}
+    for number, date in enumerate(dates[1:], 1):
+        if number > 1:
+            assert str(data.roll_session().date) == date
+            model.roll(sessions[number], 3, 3)
+        for name in files:
+            day = rows[name, date]
+            fates = rng.choice(["now", "a minute", "an hour", "a day"], len(day), p=[0.9, 0.05, 0.03, 0.02])
+            delay = {"now": 0, "a minute": MINUTE + 1, "an hour": 60 * MINUTE + 1}
+            arrival = sorted(
+                (row[0] + delay[fate], row) for row, fate in zip(day, fates, strict=True) if fate != "a day"
+            )
+            for _, row in arrival[: len(arrival) // 2]:
+                assert data.append(name, *row) == model.append(name, *row)
+            data.extend(name, *columns_of([row for _, row in arrival[len(arrival) // 2 :]] + held_back[name]))
+            model.extend(name, [row for _, row in arrival[len(arrival) // 2 :]] + held_back[name])
+            held_back[name] = [row for row, fate in zip(day, fates, strict=True) if fate == "a day"]
+        if number == 2:  # the vendor delivers the first day again, all of it
+            for name in files:
+                assert data.load_historical_bars(name, "1m", *columns_of(rows[name, dates[1]])) == 0
+                assert model.load(name, "1m", rows[name, dates[1]], sessions) == 0
+    world = SimpleNamespace(data=data, model=model, sessions=sessions, session=sessions[-1], loaded={"5m"}, windows=[])
+    for name in files:
+        same_symbol(data.symbols[name], model.symbols[name])
+        same_history(world, name)
+        kept = list(dates[:-1])[-3:]
+        assert [str(date) for date in data.symbols[name].historical_bars["1m"]] == kept
+        for date in kept[:-1]:  # whose late bars have all come
+            window = data.symbols[name].historical_bars["1m"][dt.date.fromisoformat(date)]
+            assert exact([tuple(bar)[:6] for bar in window]) == exact(rows[name, date])
+    assert exact(data.to_dict()) == exact(ref.document(model, sequence=data.sequence))

@@ -13,6 +13,7 @@ __all__ = [
     "BarTypeError",
     "CalendarError",
     "DateOutOfRangeError",
+    "InactiveError",
     "InputError",
     "IntervalError",
     "SessionDataError",
@@ -94,6 +95,10 @@ class DateOutOfRangeError(CalendarError):
 
 class SessionStateError(SessionDataError, RuntimeError):
     """A call that does not fit the state of the store, such as a bar of a later trade date before the roll."""
+
+
+class InactiveError(SessionStateError):
+    """A question to a store that `deactivate` has closed to readers."""
 
 
 class UnknownNameError(SessionDataError, KeyError):

@@ -16,7 +16,14 @@ from sessiondata._slice import Slice
 from sessiondata.calendars import SessionCalendar, SessionGrid, _to_date
 from sessiondata.calendars import calendar as find_calendar
 from sessiondata.columns import bar_columns
-from sessiondata.errors import BarError, CalendarError, IntervalError, SessionStateError, UnknownNameError
+from sessiondata.errors import (
+    BarError,
+    CalendarError,
+    InactiveError,
+    IntervalError,
+    SessionStateError,
+    UnknownNameError,
+)
 from sessiondata.export import document, document_bytes
 from sessiondata.gaps import GapInfo
 from sessiondata.indicators import Function, Indicator, check_indicator_name, indicator
@@ -78,6 +85,7 @@ class SessionData:
         self._close_label = check_label(label)
         self._clock = _store.StoreClock()
         self._grid: SessionGrid | None = None
+        self._active = True
         self._date: dt.date | None = None  # trade date of the session under way, by whichever calendar
         self._ended: dt.date | None = None  # of the one before
         self._symbols: dict[str, SymbolSessionData] = {}
@@ -282,6 +290,28 @@ class SessionData:
             A time before the clock's has no effect.
         """
         self._clock.advance(to_ns(ts_ns))
+
+    # --- the gate ---
+
+    @property
+    def is_active(self) -> bool:
+        """Whether readers are answered."""
+        return self._active
+
+    def activate(self) -> None:
+        """Answer readers again."""
+        self._active = True
+
+    def deactivate(self) -> None:
+        """Answer no reader until `activate`: questions to the store and its symbols, and exports, raise InactiveError.
+
+        The feeder goes on: bars, loads, marks, the clock and rolls are taken. Series and windows that were handed out
+        before, and compiled callers, are not stopped."""
+        self._active = False
+
+    def _check_active(self) -> None:
+        if not self._active:
+            raise InactiveError("the store is not active: it takes bars, but answers no question until activate()")
 
     # --- symbols ---
 
@@ -537,6 +567,7 @@ class SessionData:
         UnknownNameError
             Neither added nor set.
         """
+        self._check_active()
         held = self.get_symbol_data(symbol)
         if name not in held._indicator_values and name not in self._indicators:
             raise UnknownNameError(f"no historical indicator {name!r} of {symbol!r}; add or set it first")
@@ -639,12 +670,14 @@ class SessionData:
             with offset, or integers. JavaScript cannot hold epoch_ns.
         """
         _check_complete(complete)
+        self._check_active()
         return document(self, timestamps)
 
     def to_json(self, complete: bool = True, *, timestamps: str = "time") -> bytes:
         """The document as UTF-8 JSON: byte for byte ``orjson.dumps(data.to_dict(...))``, written natively. Parameters
         are those of `to_dict`."""
         _check_complete(complete)
+        self._check_active()
         return document_bytes(self, timestamps)
 
     def _repr_html_(self) -> str:

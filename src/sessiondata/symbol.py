@@ -251,6 +251,7 @@ class SymbolSessionData:
     def historical_bars(self) -> Mapping[str, HistoricalBars]:
         """Bars of past days: ``historical_bars["1m"][date]`` is an immutable `BarWindow`. By interval: those that the
         symbol holds, ``"1d"``, and those that were loaded. Read-only; the date under way is not among them."""
+        self._data._check_active()
         intervals = self._history.intervals()
         return MappingProxyType({interval.name: HistoricalBars(self._history, interval) for interval in intervals})
 
@@ -266,6 +267,7 @@ class SymbolSessionData:
     def historical_indicators(self) -> dict[str, Any]:
         """Indicators by name: those of the store in the order in which they were added, then those that were set for
         this symbol alone. A new dict."""
+        self._data._check_active()
         return {name: self._indicator(name) for name in {**self._data._indicators, **self._indicator_values}}
 
     def _indicator(self, name: str) -> Any:
@@ -286,6 +288,7 @@ class SymbolSessionData:
         UnknownNameError
             There are no base bars of that date.
         """
+        self._data._check_active()
         base = parse_interval(self.base_interval)
         day = self._history.day(self._history.known(base, date))
         assert day is not None  # base rows make days, nothing else does
@@ -301,6 +304,7 @@ class SymbolSessionData:
         UnknownNameError
             If the symbol does not hold that interval.
         """
+        self._data._check_active()
         if interval is None:
             return self._series[self._core.intervals[0]]
         series = self._series.get(interval) if isinstance(interval, str) else None
@@ -317,11 +321,13 @@ class SymbolSessionData:
     @property
     def bars_base(self) -> BarSeries:
         """Series of the base interval."""
+        self._data._check_active()
         return self._series[self._core.intervals[0]]
 
     @property
     def bars_derived(self) -> Mapping[str, BarSeries]:
         """Series of the derived intervals by name, shortest first. Read-only."""
+        self._data._check_active()
         return MappingProxyType({name: self._series[name] for name in self._core.intervals[1:]})
 
     # --- gaps and quality ---
@@ -329,11 +335,13 @@ class SymbolSessionData:
     @property
     def bar_gaps(self) -> dict[str, list[GapInfo]]:
         """Gaps by interval; an empty list where there is none."""
+        self._data._check_active()
         return {name: series.gaps for name, series in self._series.items()}
 
     @property
     def bar_quality(self) -> dict[str, float]:
         """Quality by interval."""
+        self._data._check_active()
         return {name: series.quality for name, series in self._series.items()}
 
     def _gaps(self, k: int) -> list[GapInfo]:
@@ -369,29 +377,34 @@ class SymbolSessionData:
     @property
     def session_volume(self) -> float:
         """Volume of the regular session; 0.0 before its first bar."""
+        self._data._check_active()
         bar = self._core.session_bar(False)
         return 0.0 if bar is None else bar[0]
 
     @property
     def session_high(self) -> float | None:
         """Highest price of the regular session; None before its first bar."""
+        self._data._check_active()
         bar = self._core.session_bar(False)
         return None if bar is None else bar[1]
 
     @property
     def session_low(self) -> float | None:
         """Lowest price of the regular session; None before its first bar."""
+        self._data._check_active()
         bar = self._core.session_bar(False)
         return None if bar is None else bar[2]
 
     @property
     def last_update(self) -> datetime | None:
         """Open time of the newest regular bar, in the exchange's zone; None before the first."""
+        self._data._check_active()
         return self._time(self._core.newest_ts(False))
 
     def metrics(self) -> dict[str, Any]:
         """Session metrics: volume, high, low, last_update and bar_count of regular bars; the same of the others under
         ``"extended"``."""
+        self._data._check_active()
         counters = self._core.counters()
         n_extended = counters["extended"]
         return {
@@ -428,7 +441,7 @@ class SymbolSessionData:
         return symbol_html(self)
 
     def __repr__(self) -> str:
-        base = self.bars_base
+        base = self._series[self.base_interval]
         return (
             f"<SymbolSessionData {self.symbol}: {len(base)} x {self.base_interval}, {base.missing} missing, quality"
             f" {base.quality:.2f}, derived {', '.join(self.intervals[1:]) or 'none'}>"
