@@ -758,3 +758,24 @@ def test_an_inactive_store_takes_bars_and_answers_nobody() -> None:
     for question in questions:
         question()
     assert len(spy.historical_bars["1m"]) == 2
+
+
+def test_days_of_history_are_frozen_windows() -> None:
+    pd = pytest.importorskip("pandas")
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    for date in (MONDAY, TUESDAY):
+        spy.extend(*columns(date, range(-3, 8)))
+        if date == MONDAY:
+            data.roll_session()
+    window = spy.historical_bars["5m"][MONDAY]
+    assert window.is_frozen
+    frame = window.to_pandas(copy=False)
+    assert np.shares_memory(frame["close"].to_numpy(), window.close)
+    assert frame["extended"].tolist() == [True, False, False]
+    every = data.get_all_bars_including_historical("SPY", "5m").to_pandas(copy=False)
+    assert every["extended"].tolist() == [True, False, False] * 2
+    assert every["forming"].tolist() == [False] * 5 + [True]
+    assert every["n_base"].tolist() == [3, 5, 3] * 2
+    times = pd.to_datetime(spy.bars("5m").timestamp, utc=True)
+    assert every.index.tolist() == [*(times - pd.Timedelta("1D")), *times]

@@ -26,6 +26,8 @@ from sessiondata.intervals import Interval, parse_interval
 from sessiondata.series import Bar, BarSeries, BarWindow
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from sessiondata._grid import Grid
     from sessiondata._store import SymbolCore
     from sessiondata.calendars import SessionGrid
@@ -96,10 +98,11 @@ class HistoricalDay:
 class _Rows:
     """Makes records of rows that belong to no series: what `BarWindow` asks its series for."""
 
-    __slots__ = ("_base_ns", "_step_ns", "_zone", "interval", "symbol")
+    __slots__ = ("_base_ns", "_step_ns", "_zone", "interval", "is_derived", "symbol")
 
     def __init__(self, symbol: SymbolSessionData, interval: Interval) -> None:
         self.symbol, self.interval, self._zone = symbol.symbol, interval.name, symbol._zone
+        self.is_derived = interval.name != symbol.base_interval
         self._step_ns, self._base_ns = interval.step_ns, symbol._core.steps_ns[0]
 
     def _make_bar(self, grid: Grid, forming_ts: int | None, values: tuple[Any, ...], n_base: int) -> Bar:
@@ -118,6 +121,11 @@ class _Grids:
     def base_slots(self, ts_ns: int, step_ns: int, base_ns: int) -> int:
         grid = self._grids[bisect_right(self._starts, ts_ns) - 1]
         return grid.compiled.base_slots(ts_ns, step_ns, base_ns)
+
+    def extended(self, times: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        cuts = np.searchsorted(times, [*self._starts, 2**63 - 1]).tolist()
+        parts = [grid.compiled.extended(times[i:j]) for grid, i, j in zip(self._grids, cuts, cuts[1:], strict=False)]
+        return np.concatenate([np.zeros(0, np.bool_), *parts])
 
 
 class HistoricalBars(Mapping[dt.date, BarWindow]):
@@ -260,7 +268,9 @@ class History:
         day = self.known(interval, date)
         core, given = self.days.cores.get(day), self.days.given.get(interval.name, {}).get(day)
         if core is not None and given is None and interval.name in core.intervals:
-            return HistoricalDay(day, core, self.symbol._zone).bars(interval.name)[:]
+            window = HistoricalDay(day, core, self.symbol._zone).bars(interval.name)[:]
+            window._seq = None  # nobody will ever write to these rows
+            return window
         grid = self.symbol.calendar.session(day).compiled
         return BarWindow._fixed(self._columns(interval, day), _Rows(self.symbol, interval), grid)
 
