@@ -197,13 +197,13 @@ cdef class Days:
                 day = self._live
             bar = summary(day) if keep_daily > keep else None
             if bar is not None:
-                daily[date] = bar
+                daily = {**daily, date: bar}
         if daily:
             dates = [date for date in dates[n_gone:]
                      if has_session_bar(self._live if date == ended else <SymbolCore>cores[date])]
             dates = sorted([*daily, *dates])
-            for date in dates[:max(0, len(dates) - keep_daily)]:
-                daily.pop(date, None)
+            dates = dates[max(0, len(dates) - keep_daily):]
+            daily = {date: bar for date, bar in daily.items() if date in dates or date >= before}
         return cores, daily
 
     cpdef void commit(self, tuple staged, int64_t changed) noexcept:
@@ -321,8 +321,9 @@ def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t ke
         all_days = {**days.cores, date: opened[i]}
         if not _ascends(all_days):
             all_days = dict(sorted(all_days.items()))
-        daily = dict(days.daily)
-        daily.pop(date, None)
+        daily = days.daily
+        if date in daily:
+            daily = {day: bar for day, bar in daily.items() if day != date}
         staged.append(days._trimmed(all_days, daily, keep, keep_daily, before, date))
     return staged
 

@@ -187,8 +187,7 @@ cdef class SymbolCore:
 
     cdef void _own_session(self, Grid grid):
         """What belongs to a session beside `symbol` and `_memory`."""
-        self.grid = grid
-        self._columns, self._columns_at = [None] * len(self.intervals), [0] * len(self.intervals)
+        self.grid, self._columns = grid, None
         self.session_id += 1
         self._is_plain = not self.close_label
 
@@ -201,7 +200,7 @@ cdef class SymbolCore:
         self._is_plain = False
         self.symbol.fold_stop = INT64_MIN
         self.symbol.grid = NULL
-        self.grid, self._memory, self._columns = None, None, []
+        self.grid, self._memory, self._columns = None, None, None
         self.symbol.newest_stop = INT64_MIN
         self.symbol.bars_updated = 0
         memset(&self.symbol.counters, 0, sizeof(self.symbol.counters))
@@ -243,6 +242,8 @@ cdef class SymbolCore:
         Read-only, and no user can make them writable: their base is a `_View`. Rows `rows(k)` are live."""
         cdef Ring* ring = series_ring(&self.symbol, k)
         cdef Memory memory = self._memory
+        if self._columns is None:
+            self._columns, self._columns_at = [None] * len(self.intervals), [0] * len(self.intervals)
         if self._columns_at[k] != <Py_ssize_t>ring.ts:
             self._columns[k] = (
                 _view(memory, ring.ts, ring.room, _INT64), _view(memory, ring.open, ring.room, _FLOAT64),
