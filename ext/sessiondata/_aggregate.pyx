@@ -44,28 +44,11 @@ cdef void level_init(Level* level, int32_t kind, int32_t parent, int64_t step_ns
     level.merged_seq = -1
 
 
-cdef void level_hand_down(Level* levels, int32_t i, const GridData* grid) noexcept nogil:
-    """The newest row of level `i` is complete: publish it and fold it into the children."""
-    cdef int32_t child = levels[i].child
-    level_publish(&levels[i])
-    while child >= 0:
-        level_pull(levels, child, grid)
-        child = levels[child].next
-
-
-cdef void level_pull(Level* levels, int32_t i, const GridData* grid) noexcept nogil:
-    """Fold the parent's newest row, as it stands, into level `i`: once more if it was folded before."""
-    cdef Level* level = &levels[i]
-    cdef const Level* parent = &levels[level.parent]
-    cdef int64_t seq = parent.ring.next_seq - 1
-    if seq < 0 or not level_takes(level, parent.region):
-        return
-    if parent.bar.ts < level.slot_stop:
-        level_merge(level, &parent.bar, seq != level.merged_seq)
-    else:
-        level_hand_down(levels, i, grid)
-        level_open(level, grid, parent.region, &parent.bar)
-    level.merged_seq = seq
+cdef void level_begin(Level* levels, int32_t i, const GridData* grid) noexcept nogil:
+    """Begin another slot of level `i` with the parent's newest row, which is the first in it."""
+    cdef const Level* parent = &levels[levels[i].parent]
+    level_hand_down(levels, i, grid)
+    level_open(&levels[i], grid, parent.region, &parent.bar)
 
 
 cdef void level_settle(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil:

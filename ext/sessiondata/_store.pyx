@@ -190,7 +190,7 @@ cdef class SymbolCore:
     def stop(self):
         """Forget the session: no rows, and windows on it are no longer valid."""
         self._is_plain = False
-        self.symbol.fold_stop = INT64_MIN
+        self.symbol.run_stop = INT64_MIN
         self.symbol.grid = NULL
         self.grid, self._memory, self._columns = None, None, []
         self.symbol.newest_stop = INT64_MIN

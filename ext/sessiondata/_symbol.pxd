@@ -40,7 +40,8 @@ cdef struct Counters:
 cdef struct Symbol:
     # What each bar touches comes first, so that it shares few cache lines.
     int64_t next_slot_ts  # ns, slot after the newest row, if that is on a slot of `region`; else INT64_MAX
-    int64_t fold_stop     # ns, bars before it need no look around: whole slots, no new derived bar, rows to put them in
+    int64_t run_stop      # ns, bars before it that follow slot by slot: whole slots of `region`, with rows to put them in
+    int64_t fold_stop     # ns, those of them that begin no derived bar: where the first slot of the roots ends
     int64_t last_ts       # ns, newest row; span_start - 1 while there is none
     int64_t newest_stop   # ns, end of the newest row; INT64_MIN while there is none
     int64_t newest_ts[2]  # ns, newest extended [0] and regular [1] row; INT64_MIN while there is none
@@ -74,32 +75,36 @@ cdef inline int check_values(const Bar* bar) noexcept nogil:
     return 0
 
 
-cdef inline bint symbol_expects(const Symbol* symbol, int64_t ts) noexcept nogil:
-    """Whether a bar at `ts` is the very next one and begins no derived bar; False before a session."""
-    return ts == symbol.next_slot_ts and ts < symbol.fold_stop
+cdef inline bint symbol_follows(const Symbol* symbol, int64_t ts) noexcept nogil:
+    """Whether a bar at `ts` is simply the next one, on the slot after the newest row's; False before a session."""
+    return ts == symbol.next_slot_ts and ts < symbol.run_stop
 
 
-cdef inline int symbol_store(Symbol* symbol, Bar* bar) noexcept nogil:
-    """Store one bar whose values have been checked, and everything it causes; returns a status.
-
-    A session must have been started. `bar.n_base` is scratch. O(roots) for a bar that is expected, O(levels) for others
-    that are the newest."""
-    cdef int32_t i
-    if not symbol_expects(symbol, bar.ts):
-        return symbol_store_apart(symbol, bar)
+cdef inline int symbol_store_next(Symbol* symbol, Bar* bar) noexcept nogil:
+    """`symbol_store` of a bar that follows. O(roots), and O(levels) where slots end."""
+    cdef int32_t i = symbol.root
     bar.n_base = 1
     ring_push_at(&symbol.base, symbol.base.next_seq - symbol.base.origin, bar)
     symbol.gaps.frontier += 1
     symbol.gaps.n_present += 1
     symbol.last_ts = symbol.newest_ts[1] = bar.ts
     symbol.next_slot_ts = symbol.newest_stop = bar.ts + symbol.step_ns
-    i = symbol.root
-    while i >= 0:
-        level_merge(&symbol.levels[i], bar, True)
-        i = symbol.levels[i].next
+    if bar.ts >= symbol.fold_stop:
+        symbol_open_slots(symbol, bar[0])  # by value: its address would cost the bar its registers
+    else:
+        while i >= 0:
+            level_merge(&symbol.levels[i], bar, True)
+            i = symbol.levels[i].next
     symbol.clock.sequence += 1
     symbol.bars_updated = 1
     return STORED
+
+
+cdef inline int symbol_store(Symbol* symbol, Bar* bar) noexcept nogil:
+    """Store one bar whose values have been checked, and everything it causes; returns a status.
+
+    A session must have been started. `bar.n_base` is scratch. O(levels) for a bar that is the newest."""
+    return symbol_store_next(symbol, bar) if symbol_follows(symbol, bar.ts) else symbol_store_apart(symbol, bar)
 
 
 cdef inline int symbol_append(Symbol* symbol, Bar* bar) noexcept nogil:
@@ -120,6 +125,7 @@ cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:
 
 
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
+cdef void symbol_open_slots(Symbol* symbol, Bar bar) noexcept nogil
 cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil
 cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil
 cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil

@@ -16,8 +16,8 @@ next_slot_ts, where set, is the slot after the newest row and gaps.frontier its 
 from libc.stdint cimport INT64_MAX, INT64_MIN, uint64_t
 
 from sessiondata._aggregate cimport (
-    DAY, EXTENDED, INTRADAY, Columns, is_aligned, level_extend, level_hand_down, level_mark_settled, level_open,
-    level_rebuild, level_takes, ring_columns,
+    DAY, EXTENDED, INTRADAY, Columns, is_aligned, level_extend, level_hand_down, level_mark_settled, level_merge,
+    level_open, level_open_next, level_rebuild, level_takes, ring_columns,
 )
 from sessiondata._columns cimport Bars, is_suspicious
 from sessiondata._gaps cimport gaps_check, gaps_mark_present, gaps_mark_rows
@@ -42,7 +42,7 @@ cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
     symbol.grid, symbol.region = grid, &grid.regions[0]
     symbol.last_ts = grid.span_start - 1
     symbol.next_slot_ts = INT64_MAX
-    symbol.newest_stop = symbol.fold_stop = INT64_MIN
+    symbol.newest_stop = symbol.run_stop = symbol.fold_stop = INT64_MIN
     symbol.newest_ts[0] = symbol.newest_ts[1] = INT64_MIN
     symbol.bars_updated = 0
 
@@ -84,18 +84,18 @@ cdef inline void _place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
 
 
 cdef inline void _limit_folds(Symbol* symbol) noexcept nogil:
-    """Find out how far rows go that symbol_store may take without a look around."""
-    cdef int64_t stop = symbol.region.stop - symbol.step_ns + 1
+    """Find out how far bars go that symbol_store may take without a look around."""
     cdef int64_t rows = symbol.base.room - (symbol.base.next_seq - symbol.base.origin)
-    cdef int64_t room
+    cdef int64_t stop = symbol.region.stop - symbol.step_ns + 1
+    cdef int64_t room = (rows if rows < MANY_ROWS else MANY_ROWS) * symbol.step_ns
     cdef int32_t i = symbol.root
+    if symbol.next_slot_ts < stop and stop - symbol.next_slot_ts > room:
+        stop = symbol.next_slot_ts + room
+    symbol.run_stop = stop
     while i >= 0:
         if symbol.levels[i].slot_stop < stop:
             stop = symbol.levels[i].slot_stop
         i = symbol.levels[i].next
-    room = (rows if rows < MANY_ROWS else MANY_ROWS) * symbol.step_ns
-    if symbol.next_slot_ts < stop and stop - symbol.next_slot_ts > room:
-        stop = symbol.next_slot_ts + room
     symbol.fold_stop = stop
 
 
@@ -107,6 +107,24 @@ cdef inline void _fold_newest(Symbol* symbol, int32_t i, const Bar* bar) noexcep
     else:
         level_hand_down(symbol.levels, i, symbol.grid)
         level_open(level, symbol.grid, symbol.region, bar)
+
+
+cdef void symbol_open_slots(Symbol* symbol, Bar bar) noexcept nogil:
+    """Fold the next bar into the roots, of which one or more begin a slot with it."""
+    cdef Level* level
+    cdef int64_t stop = symbol.run_stop
+    cdef int32_t i = symbol.root
+    while i >= 0:
+        level = &symbol.levels[i]
+        if bar.ts < level.slot_stop:
+            level_merge(level, &bar, True)
+        else:
+            level_hand_down(symbol.levels, i, symbol.grid)
+            level_open_next(level, symbol.region, &bar)
+        if level.slot_stop < stop:
+            stop = level.slot_stop
+        i = level.next
+    symbol.fold_stop = stop
 
 
 cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:

@@ -28,7 +28,8 @@ from sessiondata._status cimport (
     ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL,
 )
 from sessiondata._symbol cimport (
-    MAX_LEVELS, Symbol, symbol_append, symbol_as_of, symbol_expects, symbol_open_label, symbol_settle,
+    MAX_LEVELS, Symbol, check_values, symbol_append, symbol_as_of, symbol_follows, symbol_open_label, symbol_settle,
+    symbol_store_next,
 )
 from sessiondata._time cimport NAT
 
@@ -101,12 +102,14 @@ cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, 
     """Store one bar and everything it causes; returns what became of it."""
     cdef Entry* entry = _find(handle)
     cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
+    cdef int status
     if entry == NULL:
         return ERR_NO_SYMBOL
-    if entry.close_label or not symbol_expects(entry.symbol, ts_ns):
+    if entry.close_label or not symbol_follows(entry.symbol, ts_ns):
         return _append_apart(entry, ts_ns, open, high, low, close, volume)
     # Here no address of the bar leaves this function, so that it stays in registers (a fifth fewer instructions).
-    return symbol_append(entry.symbol, &bar)
+    status = check_values(&bar)
+    return status if status else symbol_store_next(entry.symbol, &bar)
 
 
 cdef int64_t _append_apart(const Entry* entry, int64_t ts_ns, double open, double high, double low, double close,
