@@ -148,8 +148,8 @@ cdef struct Columns:
 cdef void level_init(Level* level, int32_t kind, int32_t parent, int64_t step_ns, int64_t base_ns) noexcept nogil
 cdef bint level_extend(Level* level, const GridData* grid, const Region* region, const Columns* rows, int64_t n,
                        int64_t row_ns, bint first_is_new, bint all_aligned) noexcept nogil
-cdef void level_rebuild(Level* level, const GridData* grid, const Region* region, int64_t ts,
-                        const Ring* parent) noexcept nogil
+cdef void level_rebuild(Level* level, const GridData* grid, const Region* region, int64_t ts, const Ring* parent,
+                        bint all_aligned) noexcept nogil
 cdef Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil
 cdef void level_begin(Level* levels, int32_t i, const GridData* grid) noexcept nogil
 cdef void level_settle(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil

@@ -5,9 +5,9 @@ from libc.stdint cimport int32_t, int64_t
 from sessiondata._aggregate cimport Level, level_merge, level_settle
 from sessiondata._gaps cimport Gaps
 from sessiondata._grid cimport GridData, Region
-from sessiondata._ring cimport Bar, Ring, ring_push_at
+from sessiondata._ring cimport Bar, Ring, ring_push_base
 from sessiondata._status cimport (
-    ERR_HIGH_LOW, ERR_NOT_FINITE, ERR_VOLUME, N_REASONS, STORED,
+    ERR_HIGH_LOW, ERR_VOLUME, N_REASONS, STORED,
 )
 
 
@@ -40,7 +40,7 @@ cdef struct Counters:
 cdef struct Symbol:
     # What each bar touches comes first, so that it shares few cache lines.
     int64_t next_slot_ts  # ns, slot after the newest row, if that is on a slot of `region`; else INT64_MAX
-    int64_t run_stop      # ns, bars before it that follow slot by slot: whole slots of `region`, with rows to put them in
+    int64_t run_stop      # ns, up to it bars may follow slot by slot: whole slots of `region`, with rows for them
     int64_t fold_stop     # ns, those of them that begin no derived bar: where the first slot of the roots ends
     int64_t last_ts       # ns, newest row; span_start - 1 while there is none
     int64_t newest_stop   # ns, end of the newest row; INT64_MIN while there is none
@@ -64,10 +64,9 @@ cdef struct Symbol:
 
 cdef inline int check_values(const Bar* bar) noexcept nogil:
     """0, or the status of the first rule about values that the bar breaks."""
-    # x - x is 0 for finite x and NaN for infinities and NaN.
-    if not ((bar.open - bar.open) + (bar.high - bar.high) + (bar.low - bar.low) + (bar.close - bar.close)
-            + (bar.volume - bar.volume) == 0.0):
-        return ERR_NOT_FINITE
+    cdef double total = bar.open + bar.high + bar.low + bar.close + bar.volume
+    if not total - total == 0.0:  # NaN where one of them is NaN or infinite, or the sum is beyond float64
+        return check_values_apart(bar.open, bar.high, bar.low, bar.close, bar.volume)
     if bar.high < bar.low:
         return ERR_HIGH_LOW
     if bar.volume < 0.0:
@@ -80,34 +79,40 @@ cdef inline bint symbol_follows(const Symbol* symbol, int64_t ts) noexcept nogil
     return ts == symbol.next_slot_ts and ts < symbol.run_stop
 
 
-cdef inline int symbol_store_next(Symbol* symbol, Bar* bar) noexcept nogil:
-    """`symbol_store` of a bar that follows. O(roots), and O(levels) where slots end."""
+cdef inline int symbol_store_next(Symbol* symbol, const Bar* bar) noexcept nogil:
+    """`symbol_store` of a bar that follows. O(roots), and O(levels) where slots end.
+
+    No address of the bar leaves this function, so that where it is inlined a bar can stay in registers."""
     cdef int32_t i = symbol.root
-    bar.n_base = 1
-    ring_push_at(&symbol.base, symbol.base.next_seq - symbol.base.origin, bar)
+    cdef Bar row = Bar(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, 1)
+    ring_push_base(&symbol.base, symbol.base.next_seq - symbol.base.origin, &row)
     symbol.gaps.frontier += 1
     symbol.gaps.n_present += 1
-    symbol.last_ts = symbol.newest_ts[1] = bar.ts
-    symbol.next_slot_ts = symbol.newest_stop = bar.ts + symbol.step_ns
-    if bar.ts >= symbol.fold_stop:
-        symbol_open_slots(symbol, bar[0])  # by value: its address would cost the bar its registers
+    symbol.last_ts = symbol.newest_ts[1] = row.ts
+    symbol.next_slot_ts = symbol.newest_stop = row.ts + symbol.step_ns
+    if row.ts >= symbol.fold_stop:
+        symbol_open_slots(symbol, row.ts, row.open, row.high, row.low, row.close, row.volume)
     else:
         while i >= 0:
-            level_merge(&symbol.levels[i], bar, True)
+            level_merge(&symbol.levels[i], &row, True)
             i = symbol.levels[i].next
     symbol.clock.sequence += 1
     symbol.bars_updated = 1
     return STORED
 
 
-cdef inline int symbol_store(Symbol* symbol, Bar* bar) noexcept nogil:
+cdef inline int symbol_store(Symbol* symbol, const Bar* bar) noexcept nogil:
     """Store one bar whose values have been checked, and everything it causes; returns a status.
 
-    A session must have been started. `bar.n_base` is scratch. O(levels) for a bar that is the newest."""
-    return symbol_store_next(symbol, bar) if symbol_follows(symbol, bar.ts) else symbol_store_apart(symbol, bar)
+    A session must have been started. O(levels) for a bar that is the newest."""
+    cdef Bar row
+    if symbol_follows(symbol, bar.ts):
+        return symbol_store_next(symbol, bar)
+    row = Bar(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, 0)  # its address may go, that of `bar` not
+    return symbol_store_apart(symbol, &row)
 
 
-cdef inline int symbol_append(Symbol* symbol, Bar* bar) noexcept nogil:
+cdef inline int symbol_append(Symbol* symbol, const Bar* bar) noexcept nogil:
     """Check and store one bar; returns a status. A session must have been started."""
     cdef int status = check_values(bar)
     return status if status else symbol_store(symbol, bar)
@@ -125,7 +130,9 @@ cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:
 
 
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
-cdef void symbol_open_slots(Symbol* symbol, Bar bar) noexcept nogil
+cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil
+cdef void symbol_open_slots(Symbol* symbol, int64_t ts, double open, double high, double low, double close,
+                            double volume) noexcept nogil
 cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil
 cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil
 cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil

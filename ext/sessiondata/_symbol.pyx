@@ -1,6 +1,7 @@
 """One symbol: what a bar does, natively and completely, before the call returns.
 
-    bar -> check -> the next slot, and nothing ends with it?   push, fold into the roots    (symbol_store, inline)
+    bar -> check -> the next slot of the region?  push, fold into the roots                 (symbol_store_next, inline)
+                        and a root's slot is over: it hands its row down, begins the next   (symbol_open_slots)
                     newest?      place it; push; roots whose slot is over hand it down      (symbol_store_apart)
                     else         find its place; equal: nothing; else replace or insert, then rebuild the one slot of
                                  each level that holds it                                   (_append_out_of_turn)
@@ -21,12 +22,13 @@ from sessiondata._aggregate cimport (
 )
 from sessiondata._columns cimport Bars, is_suspicious
 from sessiondata._gaps cimport gaps_check, gaps_mark_present, gaps_mark_rows
-from sessiondata._grid cimport find_region, ordinal_in, slot_start_in
+from sessiondata._grid cimport find_region, ordinal_in, slot_number, slot_start_in
 from sessiondata._ring cimport (
     ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace,
 )
 from sessiondata._status cimport (
-    CORRECTED, ERR_LATER_SESSION, ERR_NAT, ERR_TS_RANGE, LATE, OTHER_SESSION, REPEATED, TOO_OLD,
+    CORRECTED, ERR_HIGH_LOW, ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_TS_RANGE, ERR_VOLUME, LATE, OTHER_SESSION,
+    REPEATED, TOO_OLD,
 )
 from sessiondata._time cimport NAT
 
@@ -47,6 +49,16 @@ cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
     symbol.bars_updated = 0
 
 
+cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil:
+    """`check_values` where the sum of the values is not finite: each by itself."""
+    # x - x is 0 for finite x and NaN for infinities and NaN.
+    if not (open - open) + (high - high) + (low - low) + (close - close) + (volume - volume) == 0.0:
+        return ERR_NOT_FINITE
+    if high < low:
+        return ERR_HIGH_LOW
+    return ERR_VOLUME if volume < 0.0 else 0
+
+
 cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil:
     """0, or the status of the first rule that the bar breaks; before a session any date is as good as another."""
     cdef int status = check_values(bar)
@@ -62,6 +74,8 @@ cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil:
 cdef inline void _place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
     """Find region and slot of the newest bar, tell the tracker, set bar.n_base."""
     cdef const Region* region = symbol.region
+    cdef const int32_t* cuts
+    cdef uint64_t number
     if bar.ts == symbol.next_slot_ts and bar.ts < region.stop:
         symbol.gaps.frontier += 1
         symbol.gaps.n_present += 1
@@ -71,16 +85,19 @@ cdef inline void _place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
     while bar.ts >= region.stop:
         region += 1
     symbol.region = region
-    bar.n_base = is_aligned(region, symbol.step_ns, bar.ts)
+    symbol.next_slot_ts = INT64_MAX
     if not region.regular:
+        bar.n_base = is_aligned(region, symbol.step_ns, bar.ts)
         symbol.counters.extended += 1
-        symbol.next_slot_ts = INT64_MAX
-    elif bar.n_base:
-        gaps_mark_present(&symbol.gaps, ordinal_in(symbol.gaps.table, region, bar.ts))
+        return
+    cuts = &symbol.gaps.table.cuts[region.segment]
+    number = slot_number(symbol.gaps.table, region.anchor, bar.ts)
+    bar.n_base = number < <uint64_t>(cuts[1] - cuts[0])
+    if bar.n_base:
+        gaps_mark_present(&symbol.gaps, cuts[0] + <int32_t>number)
         symbol.next_slot_ts = bar.ts + symbol.step_ns
     else:
         symbol.counters.off_grid += 1
-        symbol.next_slot_ts = INT64_MAX
 
 
 cdef inline void _limit_folds(Symbol* symbol) noexcept nogil:
@@ -109,8 +126,10 @@ cdef inline void _fold_newest(Symbol* symbol, int32_t i, const Bar* bar) noexcep
         level_open(level, symbol.grid, symbol.region, bar)
 
 
-cdef void symbol_open_slots(Symbol* symbol, Bar bar) noexcept nogil:
+cdef void symbol_open_slots(Symbol* symbol, int64_t ts, double open, double high, double low, double close,
+                            double volume) noexcept nogil:
     """Fold the next bar into the roots, of which one or more begin a slot with it."""
+    cdef Bar bar = Bar(ts, open, high, low, close, volume, 1)
     cdef Level* level
     cdef int64_t stop = symbol.run_stop
     cdef int32_t i = symbol.root
@@ -213,7 +232,7 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
     cdef Level* level
     cdef int64_t seq, evicted_ts
     cdef Bar row
-    cdef bint exists
+    cdef bint exists, all_aligned
     cdef int32_t i
     if status:
         return status
@@ -244,12 +263,13 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
         symbol.counters.corrected += 1
     else:
         _insert(symbol, region, seq, bar)
+    all_aligned = region.regular and symbol.counters.off_grid == 0
     for i in range(symbol.n_levels):
         level = &symbol.levels[i]
         if not level_takes(level, region):
             continue
         level_rebuild(level, symbol.grid, region, bar.ts,
-                      base if level.parent < 0 else &symbol.levels[level.parent].ring)
+                      base if level.parent < 0 else &symbol.levels[level.parent].ring, all_aligned)
     level_mark_settled(symbol.levels, symbol.n_levels, base.next_seq)
     _limit_folds(symbol)
     symbol.clock.sequence += 1

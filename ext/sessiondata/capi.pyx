@@ -47,7 +47,7 @@ cdef enum:
 
 
 cdef struct Entry:
-    int64_t handle              # 0: free
+    int64_t handle              # free: that of another entry, so that nobody finds it
     Symbol* symbol
     int64_t generation          # of this entry, so far
     int32_t close_label         # timestamps that are appended are the ends of bars
@@ -60,7 +60,8 @@ cdef struct Table:
     Entry* entries
 
 
-cdef Table* _table = NULL
+cdef Table _no_table            # of size 0, until somebody asks for a handle
+cdef Table* _table = &_no_table
 cdef list _free = []            # indices of free entries
 
 
@@ -68,7 +69,7 @@ cdef inline Entry* _find(int64_t handle) noexcept nogil:
     """Entry of a handle; NULL if it is of no living symbol."""
     cdef Table* table = _table
     cdef int64_t index = handle & ((<int64_t>1 << INDEX_BITS) - 1)
-    if table == NULL or index >= table.size or table.entries[index].handle != handle or handle == 0:
+    if index >= table.size or table.entries[index].handle != handle:
         return NULL
     return &table.entries[index]
 
@@ -376,16 +377,18 @@ cdef int64_t handle_take(void* symbol, tuple steps_ns, bint close_label) except 
 cdef void handle_give_back(int64_t handle) noexcept:
     """Let calls with this handle fail from now on."""
     cdef Entry* entry = _find(handle)
+    cdef int64_t index
     if entry != NULL:
-        entry.handle = 0
+        index = handle & ((<int64_t>1 << INDEX_BITS) - 1)
+        entry.handle = index ^ 1
         entry.symbol = NULL
-        _free.append(handle & ((<int64_t>1 << INDEX_BITS) - 1))
+        _free.append(index)
 
 
 cdef int _grow() except -1:
     """Put a table of twice the size in place of the full one."""
     global _table
-    cdef int64_t before = 0 if _table == NULL else _table.size
+    cdef int64_t before = _table.size, i
     cdef int64_t size = 2 * before if before else FIRST_SIZE
     if size > <int64_t>1 << INDEX_BITS:
         raise MemoryError("too many symbols are held by compiled callers")
@@ -395,6 +398,8 @@ cdef int _grow() except -1:
     table.size, table.entries = size, <Entry*>(table + 1)
     if before:
         memcpy(table.entries, _table.entries, before * sizeof(Entry))
+    for i in range(before, size):
+        table.entries[i].handle = i ^ 1
     _table = table
     _free.extend(range(size - 1, before - 1, -1))
     return 0
