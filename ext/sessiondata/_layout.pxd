@@ -11,6 +11,7 @@ from sessiondata._symbol cimport Block, Symbol
 cdef class Memory:
     # Owner of the blocks of a symbol's session; windows hold it.
     cdef Block* newest
+    cdef object evidence    # an Evidence, to which the trackers point; None before the first mark or retry
     cdef bint holds(self, const void* address) noexcept nogil   # whether it lies in one of the blocks
     cdef int64_t n_bytes(self) noexcept nogil
 

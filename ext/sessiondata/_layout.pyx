@@ -12,6 +12,7 @@ in either.
 Blocks are kept until the session's `Memory` goes: windows may still look at the compact one.
 """
 
+cimport cython
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from libc.stdint cimport INT64_MAX, int32_t
 from libc.string cimport memcpy, memset
@@ -29,6 +30,7 @@ cdef enum:
     TOUCHED = 4 << 20           # bytes; a larger block is left to the pages that bars really reach
 
 
+@cython.no_gc  # Evidence refers to no object, so there is no cycle to be found
 cdef class Memory:
     def __cinit__(self):
         self.newest = NULL

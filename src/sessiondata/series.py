@@ -26,6 +26,7 @@ Int64Array: TypeAlias = "npt.NDArray[np.int64]"
 FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 
 _NAMES = ("timestamp", "open", "high", "low", "close", "volume")
+_STATES = ("pending", "present", "missing", "no_trade", "halted")  # as `_gaps` numbers them
 
 
 class Bar(NamedTuple):
@@ -417,23 +418,48 @@ class BarSeries(_Columns):
 
     @property
     def expected(self) -> int:
-        """Slots of the session that are over."""
-        return self._core.tally(self._k)[1]
+        """Slots of the session that are over: ``present + missing + no_trade + halted``."""
+        return self._core.states(self._k)[0]
 
     @property
     def present(self) -> int:
         """Slots among the expected with a bar on them."""
-        return self._core.tally(self._k)[0]
+        return self._core.states(self._k)[1]
 
     @property
     def missing(self) -> int:
-        """Slots among the expected without a bar."""
-        present, expected = self._core.tally(self._k)
-        return expected - present
+        """Slots among the expected without a bar, and without evidence that there should be none."""
+        return self._core.states(self._k)[2]
+
+    @property
+    def no_trade(self) -> int:
+        """Slots among the expected without a bar in which, as was marked, nothing traded (for a part of them the market
+        may have been halted)."""
+        return self._core.states(self._k)[3]
+
+    @property
+    def halted(self) -> int:
+        """Slots among the expected without a bar through which, as was marked, the market was halted."""
+        return self._core.states(self._k)[4]
+
+    def slot_state(self, ts_ns: Any) -> str | None:
+        """State of the slot of the regular session that holds a time.
+
+        Parameters
+        ----------
+        ts_ns : int ns, datetime64 or aware datetime
+
+        Returns
+        -------
+        {"present", "missing", "no_trade", "halted", "pending"} or None
+            None outside the session's segments; pending is a slot that is not over.
+        """
+        state = self._core.state_at(self._k, to_ns(ts_ns))
+        return None if state < 0 else _STATES[state]
 
     @property
     def gap_count(self) -> int:
-        """Number of gaps. O(segments)."""
+        """Number of gaps. O(segments), and marks in time after the newest bar."""
         return len(self.gaps) if self._k in self._owner._pinned_gaps else self._core.gap_count(self._k)
 
     @property
@@ -445,13 +471,18 @@ class BarSeries(_Columns):
     def quality(self) -> float:
         """100 * present / expected, or what `set_quality` pinned; 100.0 where nothing is expected yet."""
         pinned = self._owner._pinned_quality.get(self._k)
-        return self.completeness if pinned is None else pinned
+        if pinned is not None:
+            return pinned
+        present, expected = self._core.tally(self._k)
+        return 100.0 * present / expected if expected else 100.0
 
     @property
     def completeness(self) -> float:
-        """100 * explained / expected: present slots, and those known to be without trade or halted."""
-        present, expected = self._core.tally(self._k)
-        return 100.0 * present / expected if expected else 100.0
+        """100 * (present + no_trade + halted) / expected: what is left to 100 is really unexplained.
+
+        100.0 where nothing is expected yet."""
+        expected, _, missing, _, _ = self._core.states(self._k)
+        return 100.0 * (expected - missing) / expected if expected else 100.0
 
     def _repr_html_(self) -> str:
         from sessiondata.display import series_html  # not needed until a notebook asks

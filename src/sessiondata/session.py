@@ -46,6 +46,9 @@ class SessionData:
         Rows of each base ring. By default a whole session, so that no bar is ever overwritten.
     label : {"open", "close"}
         Which end of its interval an incoming timestamp names. Stored bars are labelled by their open.
+    grace_ns : int
+        How long after its end a bar may still arrive: by the clock a slot is over, and a forming bar complete, so much
+        later. A newer bar of the same symbol proves at once that the feed has passed a slot.
 
     Notes
     -----
@@ -62,6 +65,7 @@ class SessionData:
         *,
         capacity: int | None = None,
         label: str = "open",
+        grace_ns: int = 0,
     ) -> None:
         self._calendar = find_calendar(calendar)
         self._zone = self._calendar.zone
@@ -73,7 +77,9 @@ class SessionData:
         self.trailing_days = trailing_days
         self._capacity = 0 if capacity is None else operator.index(capacity)
         self._close_label = check_label(label)
-        self._clock = _store.StoreClock()
+        if not 0 <= operator.index(grace_ns) < 2**63:
+            raise ValueError(f"grace_ns is a number of nanoseconds, not negative: {grace_ns}")
+        self._clock = _store.StoreClock(operator.index(grace_ns))
         self._grid: SessionGrid | None = None
         self._symbols: dict[str, SymbolSessionData] = {}
         self._slice, self._slice_names = Slice([]), list[str]()
@@ -98,6 +104,11 @@ class SessionData:
     def sequence(self) -> int:
         """Number of changes so far; never goes back."""
         return self._clock.sequence
+
+    @property
+    def grace_ns(self) -> int:
+        """How long after its end a bar may still arrive, by the clock; ns."""
+        return self._clock.grace_ns
 
     @property
     def as_of(self) -> dt.datetime | None:
