@@ -1127,6 +1127,30 @@ class RefStore:
             self.clock = ts
             self.sequence += 1
 
+    def classify_gaps(
+        self, interval: str | None, outage_share: float, active_share: float
+    ) -> list[tuple[str, int, str, int, int]]:
+        """(symbol, start of the gap, kind, others that miss most of it, others that are active) of each gap."""
+        found = []
+        for symbol in self.symbols.values():
+            name = symbol.base if interval is None else interval
+            if name not in symbol.intervals():
+                continue
+            for first, last, _ in symbol.gaps(name):
+                n_missing = n_active = 0
+                for other in self.symbols.values():
+                    if other is symbol or name not in other.intervals():
+                        continue
+                    states = [(first <= ts <= last, state) for ts, state in other.states(name)]
+                    present, missing = states.count((True, "present")), states.count((True, "missing"))
+                    good, bad = states.count((False, "present")), states.count((False, "missing"))
+                    if present + missing > 0 and good > 0 and good >= active_share * (good + bad):
+                        n_active += 1
+                        n_missing += missing > present
+                kind = "unknown" if n_active == 0 else "outage" if n_missing > outage_share * n_active else "quiet"
+                found.append((symbol.name, first, kind, n_missing, n_active))
+        return found
+
     def as_of(self) -> int | None:
         """Latest `as_of` of all symbols, and the clock itself; None before any bar and any clock."""
         times = [symbol.as_of() for symbol in self.symbols.values()]

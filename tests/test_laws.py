@@ -137,6 +137,14 @@ class StoreLife(RuleBasedStateMachine):
         self.world.record_retry(name, interval, *data.draw(spans(self.shape)), when)
         self.world.same()
 
+    @rule(i=st.integers(0, 7), outage=st.sampled_from([0.0, 0.4, 0.5, 1.0]), active=st.sampled_from([0.0, 0.1, 0.5]))
+    def classify(self, i: int, outage: float, active: float) -> None:
+        intervals = [None, *self.world.model.symbols[NAMES[0]].intervals()]
+        interval = intervals[i % len(intervals)]
+        found = self.world.data.classify_gaps(interval, outage_share=outage, active_share=active)
+        got = [(c.gap.symbol, c.gap.start_ns, c.kind, c.n_missing, c.n_active) for c in found]
+        assert got == self.world.model.classify_gaps(interval, outage, active)
+
     @precondition(lambda self: len(self.world.names) < len(NAMES))
     @rule()
     def register(self) -> None:

@@ -334,3 +334,73 @@ def test_a_retry_may_be_at_any_time(when: int) -> None:
     spy.record_retry("5m", OPEN, OPEN + 9 * MINUTE, when)
     for style in ("time", "iso", "epoch_ms", "epoch_ns"):
         assert data.to_json(timestamps=style) == orjson.dumps(data.to_dict(timestamps=style))
+
+
+# --- outages ---
+
+
+def kinds(data: sd.SessionData, **options: Any) -> list[tuple[str, int, str, int, int]]:
+    found = data.classify_gaps(**options)
+    return [(c.gap.symbol, (c.gap.start_ns - OPEN) // MINUTE, c.kind, c.n_missing, c.n_active) for c in found]
+
+
+def three(absent: dict[str, set[int]]) -> sd.SessionData:
+    made = World("plain", "1m", DERIVED, None)
+    for name, gone in absent.items():
+        made.register(name)
+        for i in sorted(set(range(30)) - gone):
+            made.append(name, OPEN + i * MINUTE, BAR)
+    made.advance_to(OPEN + 30 * MINUTE)
+    return made.data
+
+
+def test_what_most_active_symbols_miss_is_an_outage() -> None:
+    data = three({"A": {10, 11, 12}, "B": {9, 10, 11, 12}, "C": {10, 11, 12, 20}, "D": {3}})
+    assert kinds(data) == [
+        ("A", 10, "outage", 2, 3), ("B", 9, "outage", 2, 3), ("C", 10, "outage", 2, 3), ("C", 20, "quiet", 0, 3),
+        ("D", 3, "quiet", 0, 3),
+    ]  # fmt: skip
+    assert data.classify_gaps()[0].share == pytest.approx(2 / 3)
+    assert kinds(data, outage_share=0.7)[0] == ("A", 10, "quiet", 2, 3)
+    assert kinds(data, interval="1d") == []
+
+
+def test_a_symbol_that_hardly_trades_is_no_witness() -> None:
+    data = three({"A": {10, 11}, "idle": set(range(1, 30)), "none": set(range(30))})
+    assert kinds(data)[0] == ("A", 10, "unknown", 0, 0)
+    assert kinds(data)[1] == ("idle", 1, "quiet", 0, 1)  # A has all bars outside that gap, which is one
+    assert kinds(data, active_share=0.0)[0] == ("A", 10, "outage", 1, 1)
+    assert data.classify_gaps()[0].share == 0.0
+
+
+def test_a_halted_symbol_is_no_witness() -> None:
+    data = three({"A": {10, 11}, "B": {10, 11}, "C": set()})
+    assert kinds(data)[0] == ("A", 10, "quiet", 1, 2)
+    data.symbols["B"].mark_halted(OPEN + 10 * MINUTE, OPEN + 12 * MINUTE)
+    assert kinds(data) == [("A", 10, "quiet", 0, 1)]
+
+
+def test_gaps_are_compared_among_those_that_hold_the_interval() -> None:
+    data = three({"A": {10, 11}, "B": set(range(10, 15))})
+    other = data.register_symbol("C", "5m", ("15m",))
+    for i in (0, 5, 15, 20, 25):
+        other.append(OPEN + i * MINUTE, *BAR)
+    assert kinds(data, interval="5m") == [("B", 10, "quiet", 1, 2), ("C", 10, "quiet", 1, 2)]
+    assert kinds(data, interval="300s", outage_share=0.4)[0] == ("B", 10, "outage", 1, 2)
+    assert [found[0] for found in kinds(data)] == ["A", "B", "C"]
+
+
+def test_what_cannot_be_classified_is_refused() -> None:
+    data = three({"A": {10, 11}})
+    for interval in ("7m", "x", 5):
+        with pytest.raises(sd.UnknownNameError):
+            data.classify_gaps(interval)  # type: ignore[arg-type]
+    for share in (-0.1, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="share"):
+            data.classify_gaps(outage_share=share)
+        with pytest.raises(ValueError, match="share"):
+            data.classify_gaps(active_share=share)
+    assert sd.SessionData(None).classify_gaps() == []
+    idle = sd.SessionData(None)
+    idle.register_symbol("SPY")
+    assert idle.classify_gaps("5m") == []

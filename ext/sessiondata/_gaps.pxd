@@ -67,6 +67,8 @@ cdef void gaps_mark_out_of_turn(Gaps* gaps, int32_t ordinal) noexcept nogil
 cdef int64_t gaps_mark_rows(Gaps* gaps, const Region* region, const int64_t* ts, int64_t n) noexcept nogil
 cdef int32_t gaps_count(const Gaps* gaps, int32_t expected) noexcept nogil
 cdef int32_t gaps_list(const Gaps* gaps, int32_t expected, int32_t* out_start, int32_t* out_stop) noexcept nogil
+cdef void gaps_tally(const Gaps* gaps, int32_t start, int32_t stop, int32_t* out_present,
+                     int32_t* out_missing) noexcept nogil
 cdef int gaps_state(const Gaps* gaps, int32_t expected, int32_t ordinal) noexcept nogil
 cdef void gaps_recount(Gaps* gaps) noexcept nogil
 cdef bint gaps_check(const Gaps* gaps) noexcept nogil

@@ -434,6 +434,27 @@ cdef int gaps_state(const Gaps* gaps, int32_t expected, int32_t ordinal) noexcep
     return HALTED if slots_hold(&gaps.marks.halted, ordinal) else NO_TRADE
 
 
+cdef inline int32_t _missing_between(const Gaps* gaps, int32_t start, int32_t stop) noexcept nogil:
+    """Slots of absent [start, stop) that nothing explains; 0 where that is empty."""
+    if start >= stop:
+        return 0
+    return stop - start - (0 if gaps.marks == NULL else slots_between(&gaps.marks.explained, start, stop))
+
+
+cdef void gaps_tally(const Gaps* gaps, int32_t start, int32_t stop, int32_t* out_present,
+                     int32_t* out_missing) noexcept nogil:
+    """Present and missing slots among [start, stop), all of which are over. O(log ranges + ranges in it)."""
+    cdef int32_t i = max(_find(gaps, start), 0), low, high
+    cdef int32_t tail = min(stop, max(start, gaps.frontier))
+    out_present[0], out_missing[0] = tail - start, _missing_between(gaps, tail, stop)
+    while i < gaps.n_ranges and gaps.start[i] < stop:
+        low, high = max(gaps.start[i], start), min(gaps.stop[i], stop)
+        if low < high:
+            out_present[0] -= high - low
+            out_missing[0] += _missing_between(gaps, low, high)
+        i += 1
+
+
 cdef bint _check_marks(const Gaps* gaps) noexcept nogil:
     cdef Marks counted = gaps.marks[0]
     cdef Gaps copy = gaps[0]

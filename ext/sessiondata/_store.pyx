@@ -23,9 +23,9 @@ from sessiondata.times import to_ns
 from sessiondata._aggregate cimport Level
 from sessiondata._evidence cimport Evidence, evidence_of
 from sessiondata._gaps cimport (
-    gaps_count, gaps_explained, gaps_halted, gaps_list, gaps_missing, gaps_present, gaps_state,
+    gaps_count, gaps_explained, gaps_halted, gaps_list, gaps_missing, gaps_present, gaps_state, gaps_tally,
 )
-from sessiondata._grid cimport expected_at, ordinal_start
+from sessiondata._grid cimport expected_at, first_slot_from, ordinal_start
 from sessiondata._layout cimport lay_out, series_gaps, series_ring
 from sessiondata._marks cimport Spans, retries_of
 from sessiondata._ring cimport Bar, ring_find, ring_oldest, ring_read
@@ -699,6 +699,31 @@ cdef class SymbolCore:
             self.ring(k)
         if self.symbol.grid != NULL and not symbol_check(&self.symbol):
             raise AssertionError(f"invariants of {self.name!r} do not hold")
+
+
+def count_missing(list series not None, int64_t start_ns, int64_t stop_ns, double active_share):
+    """(how many miss most of the slots that begin in [start_ns, stop_ns), how many are active) of series that are given
+    as (SymbolCore, number): those that expect some of the slots, and have bars on that share of all others."""
+    cdef SymbolCore core
+    cdef Py_ssize_t k
+    cdef Gaps* gaps
+    cdef int32_t expected, first, last, present, missing, present_outside, missing_outside
+    cdef int64_t n_missing = 0, n_active = 0
+    for core, k in series:
+        gaps = core.tracker(k)
+        if gaps == NULL:
+            continue
+        expected = expected_at(gaps.table, symbol_as_of(&core.symbol))
+        last = min(first_slot_from(gaps.table, stop_ns), expected)
+        first = min(first_slot_from(gaps.table, start_ns), last)
+        gaps_tally(gaps, first, last, &present, &missing)
+        present_outside = gaps_present(gaps, expected) - present
+        missing_outside = gaps_missing(gaps, expected) - missing
+        if present + missing > 0 and present_outside > 0 and (
+                present_outside >= active_share * (present_outside + missing_outside)):
+            n_active += 1
+            n_missing += missing > present
+    return n_missing, n_active
 
 
 cdef list _list_spans(const Spans* spans):

@@ -20,6 +20,7 @@ from sessiondata.errors import (
     UnknownNameError,
 )
 from sessiondata.gaps import BarArrays, GapArrays, GapInfo, aggregate, find_gaps, quality
+from sessiondata.outages import ClassifiedGap
 from sessiondata.series import Bar, BarSeries, BarWindow
 from sessiondata.session import SessionData
 from sessiondata.symbol import SymbolSessionData
@@ -48,6 +49,7 @@ __all__ = [
     "BarTypeError",
     "BarWindow",
     "CalendarError",
+    "ClassifiedGap",
     "DateOutOfRangeError",
     "GapArrays",
     "GapInfo",

@@ -19,6 +19,7 @@ from sessiondata.errors import BarError, CalendarError, IntervalError, SessionSt
 from sessiondata.export import document, document_bytes
 from sessiondata.gaps import GapInfo
 from sessiondata.intervals import Interval, check_intervals, parse_interval
+from sessiondata.outages import ClassifiedGap, classify_gaps
 from sessiondata.series import Bar, BarWindow
 from sessiondata.symbol import SymbolSessionData, check_label
 from sessiondata.times import from_ns, to_ns
@@ -385,6 +386,46 @@ class SessionData:
     def set_gaps(self, symbol: str, interval: str, gaps: Iterable[GapInfo] | None) -> None:
         """Report these gaps in place of the computed ones, until called with None."""
         self.get_symbol_data(symbol).set_gaps(interval, gaps)
+
+    def classify_gaps(
+        self, interval: str | None = None, *, outage_share: float = 0.5, active_share: float = 0.5
+    ) -> list[ClassifiedGap]:
+        """Tell outages from quiet stretches: does a gap stand alone, or do the others miss the same slots?
+
+        Parameters
+        ----------
+        interval : str, optional
+            Whose gaps; by default those of each symbol's base. Symbols that do not hold it are left out.
+        outage_share : float
+            A gap is an outage if more than this share of the other active symbols miss it, that is more than half of
+            its slots.
+        active_share : float
+            A symbol is active if it has bars on at least this share of the slots that it expects outside the gap.
+            What is marked as without trade or halted counts for nothing, neither in the gap nor outside.
+
+        Returns
+        -------
+        list of ClassifiedGap
+            By symbol as they were registered, then in time order; each with its evidence.
+
+        Raises
+        ------
+        UnknownNameError
+            If no symbol holds the interval.
+        ValueError
+            If a share does not lie between 0 and 1.
+
+        Notes
+        -----
+        O(different gaps x symbols).
+        """
+        symbols = self._symbols.values()
+        if interval is not None:
+            holders = [symbol for symbol in symbols if symbol.holds(interval)]
+            if not holders:
+                raise UnknownNameError(f"no symbol holds an interval {interval!r}")
+            interval = holders[0].bars(interval).interval
+        return classify_gaps(symbols, interval, outage_share, active_share)
 
     def get_quality(self, symbol: str, interval: str | None = None) -> float:
         """Quality of an interval in percent, or what `set_quality` pinned."""

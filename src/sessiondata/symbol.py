@@ -197,6 +197,13 @@ class SymbolSessionData:
             held = ", ".join(self._core.intervals)
             raise UnknownNameError(f"{self.symbol!r} holds no interval {interval!r}; it holds {held}") from error
 
+    def holds(self, interval: str) -> bool:
+        """Whether the symbol has a series of that interval, in any spelling of it."""
+        try:
+            return parse_interval(interval).name in self._core.intervals
+        except IntervalError:
+            return False
+
     @property
     def bars_base(self) -> BarSeries:
         """Series of the base interval."""
