@@ -1018,6 +1018,41 @@ class RefSymbol:
             return []
         return find_gaps([*self._timestamps(interval), *self.explained(interval)], self.session, interval, as_of)
 
+    def extended_states(self, interval: str) -> list[list[tuple[int, str]]]:
+        """Start and state of each slot that is expected before the open, and after the close."""
+        step_ns, session = step_of(interval), self.session
+        if step_ns is None or self.store.extended is None:
+            return [[], []]
+        start, stop = self.store.extended
+        before, after = [], []
+        at = session.open
+        while at > max(start, session.span_start):
+            before.append((max(at - step_ns, session.span_start), at))
+            at -= step_ns
+        at = session.close
+        while at < min(stop, session.span_stop):
+            after.append((at, min(at + step_ns, session.span_stop)))
+            at += step_ns
+        as_of = self.as_of()
+        seen = {bar.ts for bar in self._all_bars(interval) if not bar.regular}
+
+        def state(slot: tuple[int, int]) -> str:
+            if as_of is None or slot[1] > as_of:
+                return "pending"
+            return "present" if slot[0] in seen else "missing"
+
+        return [[(slot[0], state(slot)) for slot in slots] for slots in (before[::-1], after)]
+
+    def extended_gaps(self, interval: str) -> list[tuple[int, int, int]]:
+        """List the gaps outside the segments, in the form of :meth:`gaps`."""
+        found = []
+        for states in self.extended_states(interval):
+            for state, run in itertools.groupby(states, key=lambda slot: slot[1]):
+                starts = [ts for ts, _ in run]
+                if state == "missing":
+                    found.append((starts[0], starts[-1], len(starts)))
+        return found
+
     def gap_retries(self, interval: str) -> list[tuple[int, int | None]]:
         """(greatest count, latest time) of the retries of each gap's slots; (0, None) where there was none."""
         retries = self.retries.get(interval, {})
@@ -1073,6 +1108,8 @@ class RefStore:
         Rows each base ring holds, exactly. By default the base slots of all regions of the session.
     grace : int
         Nanoseconds that the clock is late when slots are judged.
+    extended : (int, int), optional
+        Bars are expected from the first of these times until the open, and from the close until the second.
 
     Attributes
     ----------
@@ -1091,9 +1128,11 @@ class RefStore:
         derived: list[str] | None = None,
         capacity: int | None = None,
         grace: int = 0,
+        extended: tuple[int, int] | None = None,
     ) -> None:
         self.session = session
         self.grace = grace
+        self.extended = extended
         self.base = base
         self.derived = [] if derived is None else list(derived)
         self.capacity = capacity

@@ -22,11 +22,15 @@ class StoreLife(RuleBasedStateMachine):
 
     world: World
 
-    @initialize(configuration=configurations(), grace=st.sampled_from([0, 0, 1, 90 * SECOND]))
-    def start(self, configuration: Any, grace: int) -> None:
-        note(repr((*configuration, grace)))
+    @initialize(
+        configuration=configurations(),
+        grace=st.sampled_from([0, 0, 1, 90 * SECOND]),
+        around=st.one_of(st.none(), st.tuples(st.integers(0, 900), st.integers(0, 900))),
+    )
+    def start(self, configuration: Any, grace: int, around: tuple[int, int] | None) -> None:
+        note(repr((*configuration, grace, around)))
         self.shape = configuration[0]
-        self.world = World(*configuration, grace)
+        self.world = World(*configuration, grace, around)
         self.world.register(NAMES[0])
         self.next_ts = SHAPES[self.shape][2][0][0]
         self.taken: list[tuple[str, int, tuple[float, ...]]] = []
@@ -167,7 +171,7 @@ def test_law_1_arrival_order_does_not_matter(configuration: Any, data: st.DataOb
     rng = random.Random(seed)
     documents = set()
     for way in range(5):
-        world = World(shape, base, derived, None, grace * SECOND)
+        world = World(shape, base, derived, None, grace * SECOND, (grace * 7, 400))
         spy = world.data.register_symbol("SPY")
         arrival: list[Any] = sorted(rows) if way == 0 else rng.sample(rows, len(rows))
         told = marks if way == 0 else rng.sample(marks, len(marks))
@@ -191,7 +195,10 @@ def test_law_1_arrival_order_does_not_matter(configuration: Any, data: st.DataOb
         document = world.data.to_dict(timestamps="epoch_ns")
         del document["meta"]["sequence"]
         series = spy.bars_derived.values()
-        counts = [(s.missing, s.no_trade, s.halted, s.completeness) for s in (spy.bars_base, *series)]
+        counts = [
+            (s.missing, s.no_trade, s.halted, s.completeness, s.extended.present, s.extended.gaps)
+            for s in (spy.bars_base, *series)
+        ]
         extras = (exact(spy.metrics()), [s.n_base.tolist() for s in series], counts, spy.marks)
         documents.add(repr((exact(document), extras)))
     assert len(documents) == 1

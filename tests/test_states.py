@@ -404,3 +404,78 @@ def test_what_cannot_be_classified_is_refused() -> None:
     idle = sd.SessionData(None)
     idle.register_symbol("SPY")
     assert idle.classify_gaps("5m") == []
+
+
+# --- extended hours ---
+
+
+def test_extended_hours_are_not_expected_unless_somebody_asks_for_them() -> None:
+    data = sd.SessionData("XNYS", "1m", DERIVED)
+    data.start_session("2024-03-12")
+    spy = data.register_symbol("SPY")
+    spy.append(OPEN - 10 * MINUTE, *BAR)
+    spy.append(OPEN + 7 * HOUR, *BAR)
+    for series in (spy.bars_base, *spy.bars_derived.values()):
+        assert (series.extended.expected, series.extended.gaps, series.extended.quality) == (0, [], 100.0)
+    assert spy.bars_base.expected == 390
+
+
+def test_extended_hours_have_their_own_numbers() -> None:
+    """04:00 to 20:00 around 09:30 to 16:00 in New York: 330 minutes before, 240 after."""
+    data = sd.SessionData("XNYS", "1m", DERIVED, extended_hours=("04:00", "20:00"))
+    data.start_session("2024-03-12")
+    spy = data.register_symbol("SPY")
+    start = OPEN - 330 * MINUTE
+    assert (spy.bars_base.extended.expected, spy.bars_base.extended.quality) == (0, 100.0)
+    spy.append(start - MINUTE, *BAR)  # nobody expects it
+    for i in (0, 1, 2, 5, 300):
+        spy.append(start + i * MINUTE, *BAR)
+    minutes = spy.bars_base.extended
+    assert (minutes.expected, minutes.present, minutes.missing, minutes.gap_count) == (301, 5, 296, 2)
+    assert [(gap.start_time.strftime("%H:%M"), gap.bar_count) for gap in minutes.gaps] == [("04:03", 2), ("04:06", 294)]
+    assert spy.bars_base.expected == 0
+    spy.extend(OPEN + MINUTE * np.arange(390), *np.full((5, 390), 1.0))
+    close = OPEN + 390 * MINUTE
+    spy.extend(close + MINUTE * np.arange(100, 200), *np.full((5, 100), 1.0))
+    assert (minutes.expected, minutes.present, minutes.gap_count) == (530, 105, 4)
+    data.advance_to(close + 8 * HOUR)
+    assert (minutes.expected, minutes.present, minutes.gap_count) == (570, 105, 5)
+    assert (spy.bars_base.quality, spy.bars_base.gaps) == (100.0, [])
+    hours = spy.bars("1h").extended  # 03:30 reaches into the hours, as does no slot before it
+    assert (hours.expected, hours.present) == (10, 2 + 3)
+    assert [gap.start_time.strftime("%H:%M") for gap in hours.gaps] == ["04:30", "16:00"]
+    assert spy.bars("1d").extended.expected == 0
+    document = data.to_dict()["symbols"]["SPY"]["session"]["data"]["1m"]
+    assert (document["quality"], "gaps" in document) == (100.0, False)
+    assert repr(minutes) == "<ExtendedSlots SPY 1m: 465 of 570 missing, quality 18.42>"
+
+
+@pytest.mark.parametrize(
+    ("calendar", "date", "hours", "expected"),
+    [
+        ("XNYS", "2015-12-24", ("04:00", "20:00"), (330, 420)),  # closes at 13:00
+        ("XNYS", "2024-03-11", ("04:00", "20:00"), (330, 240)),  # the clocks changed the day before
+        ("XNYS", "2024-03-12", ("09:30", "16:00"), (0, 0)),
+        ("XNYS", "2024-03-12", ("00:00", "24:00"), (570, 480)),
+        ("XNYS", "2024-03-12", (dt.time(4), dt.time(20)), (330, 240)),
+        ("XHKG", "2024-03-12", ("09:00", "16:30"), (30, 30)),  # no break in it
+        ("CMES", "2024-03-12", ("16:30", "16:30"), (0, 30)),  # Chicago: 17:00 the day before to 16:00
+        (None, "2024-03-12", ("04:00", "20:00"), (0, 0)),  # always open
+    ],
+)
+def test_extended_hours_lie_around_every_session(calendar: Any, date: str, hours: Any, expected: Any) -> None:
+    data = sd.SessionData(calendar, "1m", ("5m",), extended_hours=hours)
+    data.start_session(date)
+    spy = data.register_symbol("SPY")
+    assert data.grid is not None
+    data.advance_to(int(data.grid.segments[0, 0]))
+    before = spy.bars_base.extended.expected
+    data.advance_to(data.grid.span_stop)
+    found = (before, spy.bars_base.extended.expected - before)
+    assert found == expected
+
+
+@pytest.mark.parametrize("hours", ["04:00", ("04:00",), ("4", "20:00"), (4, 20), ("04:00", "25:00"), ("04:00", None)])
+def test_extended_hours_that_are_none_are_refused(hours: Any) -> None:
+    with pytest.raises(sd.CalendarError):
+        sd.SessionData("XNYS", extended_hours=hours)

@@ -127,16 +127,29 @@ class World:
     """One store and its model; `same()` compares every answer they have."""
 
     def __init__(
-        self, shape: str, base: str, derived: tuple[str, ...], capacity: int | None, grace_ns: int = 0
+        self,
+        shape: str,
+        base: str,
+        derived: tuple[str, ...],
+        capacity: int | None,
+        grace_ns: int = 0,
+        around: tuple[int, int] | None = None,
     ) -> None:
+        """`around`: seconds before the open and after the close in which bars are expected too."""
         date, tz, segments = SHAPES[shape]
         self.calendar = sd.SessionCalendar.from_schedule({date: segments}, tz)
         self.grid = self.calendar.session(date)
-        self.data = sd.SessionData(self.calendar, base, derived, capacity=capacity, grace_ns=grace_ns)
+        hours = extended = None
+        if around is not None:
+            extended = (segments[0][0] - around[0] * SECOND, segments[-1][1] + around[1] * SECOND)
+            hours = tuple(from_ns(ts, self.grid.zone).strftime("%H:%M:%S") for ts in extended)
+        self.data = sd.SessionData(
+            self.calendar, base, derived, capacity=capacity, grace_ns=grace_ns, extended_hours=hours
+        )
         self.data.start_session(date)
         span = (self.grid.span_start, self.grid.span_stop)
         self.session = ref.RefSession(date, tz, segments, span)
-        self.model = ref.RefStore(self.session, base, list(derived), capacity, grace_ns)
+        self.model = ref.RefStore(self.session, base, list(derived), capacity, grace_ns, extended)
         self.names: list[str] = []
 
     def register(self, name: str) -> None:
@@ -242,6 +255,14 @@ def same_symbol(symbol: sd.SymbolSessionData, model: ref.RefSymbol) -> None:
         assert retries == [
             (n, None if when is None else from_ns(when, zone)) for n, when in model.gap_retries(interval)
         ]
+        extended = [state for states in model.extended_states(interval) for _, state in states]
+        present, missing = extended.count("present"), extended.count("missing")
+        counts = (series.extended.expected, series.extended.present, series.extended.missing)
+        assert counts == (present + missing, present, missing)
+        assert series.extended.quality == series.extended.completeness == ref.percentage(present, present + missing)
+        gaps = [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in series.extended.gaps]
+        assert gaps == model.extended_gaps(interval)
+        assert series.extended.gap_count == len(gaps)
         assert series.total_count == model.total_count(interval)
     assert symbol.marks == model.marks()
     same_metrics(symbol, model.metrics())

@@ -26,7 +26,8 @@ from sessiondata._gaps cimport (
     gaps_count, gaps_explained, gaps_halted, gaps_list, gaps_missing, gaps_present, gaps_state, gaps_tally,
 )
 from sessiondata._grid cimport expected_at, first_slot_from, ordinal_start
-from sessiondata._layout cimport lay_out, series_gaps, series_ring
+from sessiondata._extended cimport Extended, extended_expected, extended_start
+from sessiondata._layout cimport lay_out, series_extended, series_gaps, series_ring
 from sessiondata._marks cimport Spans, retries_of
 from sessiondata._ring cimport Bar, ring_find, ring_oldest, ring_read
 from sessiondata._status cimport (
@@ -188,9 +189,10 @@ cdef class SymbolCore:
 
     # --- memory ---
 
-    def start(self, Grid grid not None):
-        """Allocate everything for a session and begin it empty."""
-        self._memory = lay_out(&self.symbol, grid, self.steps_ns, self._capacity)
+    def start(self, Grid grid not None, hours=None):
+        """Allocate everything for a session and begin it empty. `hours`: (start_ns, stop_ns) around it in which bars
+        are expected too."""
+        self._memory = lay_out(&self.symbol, grid, self.steps_ns, self._capacity, hours)
         self.grid = grid
         self._columns, self._columns_at = [None] * len(self.intervals), [0] * len(self.intervals)
         self.session_id += 1
@@ -647,6 +649,37 @@ cdef class SymbolCore:
         gaps_list(gaps, expected, &ranges[0, 0], &ranges[1, 0])
         return [
             (ordinal_start(gaps.table, ranges[0, i]), ordinal_start(gaps.table, ranges[1, i] - 1),
+             ranges[1, i] - ranges[0, i])
+            for i in range(n)
+        ]
+
+    cdef Extended* extended(self, Py_ssize_t k) noexcept nogil:
+        """Slots of series `k` that are expected outside the segments; NULL if there are none."""
+        if self.symbol.grid == NULL:
+            return NULL
+        if k > 0:
+            symbol_settle(&self.symbol, <int32_t>k - 1)
+        return series_extended(&self.symbol, k)
+
+    def extended_tally(self, Py_ssize_t k):
+        """(present, expected) slots of series `k` outside the segments that are over; (0, 0) if none are expected."""
+        cdef Extended* extended = self.extended(k)
+        if extended == NULL:
+            return 0, 0
+        cdef int32_t expected = extended_expected(extended, symbol_as_of(&self.symbol))
+        return gaps_present(&extended.gaps, expected), expected
+
+    def extended_gaps(self, Py_ssize_t k):
+        """`gaps(k)` outside the segments."""
+        cdef Extended* extended = self.extended(k)
+        if extended == NULL:
+            return []
+        cdef int32_t expected = extended_expected(extended, symbol_as_of(&self.symbol))
+        cdef int32_t n = gaps_count(&extended.gaps, expected), i
+        cdef int32_t[:, ::1] ranges = np.empty((2, n + 1), np.int32)
+        gaps_list(&extended.gaps, expected, &ranges[0, 0], &ranges[1, 0])
+        return [
+            (extended_start(extended, ranges[0, i]), extended_start(extended, ranges[1, i] - 1),
              ranges[1, i] - ranges[0, i])
             for i in range(n)
         ]

@@ -3,6 +3,7 @@
 from libc.stdint cimport INT64_MIN, int32_t, int64_t
 
 from sessiondata._aggregate cimport Level, level_merge, level_settle
+from sessiondata._extended cimport Extended
 from sessiondata._gaps cimport Gaps
 from sessiondata._grid cimport GridData, Region
 from sessiondata._ring cimport Bar, Ring, ring_push_at
@@ -60,6 +61,7 @@ cdef struct Symbol:
     int (*make_room)(Symbol*) noexcept nogil  # moves a symbol to the roomy block; NULL where it is there already
     int64_t span_rows     # rows of the base ring in the roomy block
     Block** blocks        # newest block, where its owner keeps it
+    Extended* extended    # base slots expected outside the segments; NULL: none
     Counters counters
 
 

@@ -21,7 +21,7 @@ from sessiondata.errors import (
 )
 from sessiondata.gaps import BarArrays, GapArrays, GapInfo, aggregate, find_gaps, quality
 from sessiondata.outages import ClassifiedGap
-from sessiondata.series import Bar, BarSeries, BarWindow
+from sessiondata.series import Bar, BarSeries, BarWindow, ExtendedSlots
 from sessiondata.session import SessionData
 from sessiondata.symbol import SymbolSessionData
 
@@ -51,6 +51,7 @@ __all__ = [
     "CalendarError",
     "ClassifiedGap",
     "DateOutOfRangeError",
+    "ExtendedSlots",
     "GapArrays",
     "GapInfo",
     "InputError",

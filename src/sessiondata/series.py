@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sessiondata.gaps import GapInfo
     from sessiondata.symbol import SymbolSessionData
 
-__all__ = ["Bar", "BarSeries", "BarWindow"]
+__all__ = ["Bar", "BarSeries", "BarWindow", "ExtendedSlots"]
 
 Int64Array: TypeAlias = "npt.NDArray[np.int64]"
 FloatArray: TypeAlias = "npt.NDArray[np.float64]"
@@ -458,6 +458,11 @@ class BarSeries(_Columns):
         return None if state < 0 else _STATES[state]
 
     @property
+    def extended(self) -> ExtendedSlots:
+        """What is expected of this series outside the session's segments, in a store with ``extended_hours``."""
+        return ExtendedSlots(self)
+
+    @property
     def gap_count(self) -> int:
         """Number of gaps. O(segments), and marks in time after the newest bar."""
         return len(self.gaps) if self._k in self._owner._pinned_gaps else self._core.gap_count(self._k)
@@ -498,6 +503,67 @@ class BarSeries(_Columns):
         return (
             f"<BarSeries {self.symbol} {self.interval}: {len(self)} bars, {self.missing} of {self.expected} missing,"
             f" quality {self.quality:.2f}{newest}>"
+        )
+
+
+class ExtendedSlots:
+    """Slots before the open and after the close in which a store with ``extended_hours`` expects bars; always current.
+
+    They are those that extended bars fall in anyway: counted backwards from the open and forwards from the close.
+    Expected are the ones that reach into the hours. Nothing of it is in the regular numbers; ``"1d"`` has none, nor has
+    a store without ``extended_hours``. Marks are of the regular session, so what is absent here is missing.
+    """
+
+    __slots__ = ("_series",)
+
+    def __init__(self, series: BarSeries) -> None:
+        self._series = series
+
+    def _tally(self) -> tuple[int, int]:
+        return self._series._core.extended_tally(self._series._k)
+
+    @property
+    def expected(self) -> int:
+        """Slots that are over."""
+        return self._tally()[1]
+
+    @property
+    def present(self) -> int:
+        """Slots among the expected with a bar on them."""
+        return self._tally()[0]
+
+    @property
+    def missing(self) -> int:
+        """Slots among the expected without a bar."""
+        present, expected = self._tally()
+        return expected - present
+
+    @property
+    def quality(self) -> float:
+        """100 * present / expected; 100.0 where nothing is expected yet."""
+        present, expected = self._tally()
+        return 100.0 * present / expected if expected else 100.0
+
+    @property
+    def completeness(self) -> float:
+        """The same as `quality`: nothing can be marked here."""
+        return self.quality
+
+    @property
+    def gap_count(self) -> int:
+        """Number of gaps. O(gaps)."""
+        return len(self._series._core.extended_gaps(self._series._k))
+
+    @property
+    def gaps(self) -> list[GapInfo]:
+        """Gaps in time order: runs of missing slots, before the open or after the close. O(gaps)."""
+        return self._series._owner._gaps_of(self._series._k, self._series._core.extended_gaps(self._series._k))
+
+    def __repr__(self) -> str:
+        series = self._series
+        return (
+            f"<ExtendedSlots {series.symbol} {series.interval}: {self.missing} of {self.expected} missing,"
+            f" quality {self.quality:.2f}>"
         )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from sessiondata import _store
 from sessiondata._slice import Slice
-from sessiondata.calendars import SessionCalendar, SessionGrid
+from sessiondata.calendars import SessionCalendar, SessionGrid, to_hours
 from sessiondata.calendars import calendar as find_calendar
 from sessiondata.columns import bar_columns
 from sessiondata.errors import BarError, CalendarError, IntervalError, SessionStateError, UnknownNameError
@@ -50,6 +50,9 @@ class SessionData:
     grace_ns : int
         How long after its end a bar may still arrive: by the clock a slot is over, and a forming bar complete, so much
         later. A newer bar of the same symbol proves at once that the feed has passed a slot.
+    extended_hours : (start, stop), optional
+        Local times of day, ``"04:00"``, ``"20:00"``: bars are expected from the one before the open until the one after
+        the close, too. What is missing there stands apart in `BarSeries.extended`. By default nothing is expected.
 
     Notes
     -----
@@ -67,6 +70,7 @@ class SessionData:
         capacity: int | None = None,
         label: str = "open",
         grace_ns: int = 0,
+        extended_hours: tuple[Any, Any] | None = None,
     ) -> None:
         self._calendar = find_calendar(calendar)
         self._zone = self._calendar.zone
@@ -80,6 +84,7 @@ class SessionData:
         self._close_label = check_label(label)
         if not 0 <= operator.index(grace_ns) < 2**63:
             raise ValueError(f"grace_ns is a number of nanoseconds, not negative: {grace_ns}")
+        self._extended_hours = None if extended_hours is None else to_hours(extended_hours)
         self._clock = _store.StoreClock(operator.index(grace_ns))
         self._grid: SessionGrid | None = None
         self._symbols: dict[str, SymbolSessionData] = {}
@@ -150,8 +155,11 @@ class SessionData:
 
     def _start(self, grid: SessionGrid) -> None:
         for symbol in self._symbols.values():
-            symbol._core.start(grid.compiled)
+            symbol._core.start(grid.compiled, self._hours(grid))
         self._grid = grid
+
+    def _hours(self, grid: SessionGrid) -> tuple[int, int] | None:
+        return None if self._extended_hours is None else grid.around(self._extended_hours)
 
     def _need_session(self, ts_ns: int | None, close_label: bool, step_ns: int) -> None:
         """A first bar: start the session of its trade date. None: that bar was refused, so undo it."""
@@ -224,7 +232,7 @@ class SessionData:
             self._capacity, self._close_label, self._need_session,
         )  # fmt: skip
         if self._grid is not None:
-            core.start(self._grid.compiled)
+            core.start(self._grid.compiled, self._hours(self._grid))
         self._symbols[symbol] = SymbolSessionData(self, core)
         self._clock.touch()
         return self._symbols[symbol]

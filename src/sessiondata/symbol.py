@@ -230,14 +230,17 @@ class SymbolSessionData:
         pinned = self._pinned_gaps.get(k)
         if pinned is not None:
             return list(pinned)
-        name, interval, zone = self.symbol, self._core.intervals[k], self._zone
-        retries = self._core.retries(k)
+        gaps, retries = self._gaps_of(k, self._core.gaps(k)), self._core.retries(k)
         if retries is None:
-            return [GapInfo(name, interval, start, end, n, zone=zone) for start, end, n in self._core.gaps(k)]
+            return gaps
         return [
-            GapInfo(name, interval, start, end, n, count, self._time(last), zone)
-            for (start, end, n), (count, last) in zip(self._core.gaps(k), retries, strict=True)
+            gap._replace(retry_count=count, last_retry=self._time(last))
+            for gap, (count, last) in zip(gaps, retries, strict=True)
         ]
+
+    def _gaps_of(self, k: int, gaps: list[tuple[int, int, int]]) -> list[GapInfo]:
+        name, interval, zone = self.symbol, self._core.intervals[k], self._zone
+        return [GapInfo(name, interval, start, end, n, zone=zone) for start, end, n in gaps]
 
     def mark_no_trade(self, interval: str, start_ns: Any, stop_ns: Any) -> bool:
         """Nothing traded in some slots: where they have no bar they are not missing, but ``no_trade``.
