@@ -300,11 +300,17 @@ cdef int32_t _add_missing(const Marks* marks, int32_t start, int32_t stop, int32
 
 
 cdef void _count_absent(Gaps* gaps, int32_t first) noexcept nogil:
-    """Take the ranges from `first` on into the counts of the marks."""
+    """Take the ranges from `first` on into the counts of the marks. O(ranges + marks) of that stretch."""
     cdef Marks* marks = gaps.marks
-    cdef int32_t i
+    cdef const Slots* explained = &marks.explained
+    cdef int32_t i, at = slots_find(explained, gaps.start[first]) if first < gaps.n_ranges else 0
     for i in range(first, gaps.n_ranges):
-        marks.n_explained += slots_between(&marks.explained, gaps.start[i], gaps.stop[i])
+        while at < explained.n and explained.stop[at] <= gaps.start[i]:
+            at += 1
+        if at == explained.n or explained.start[at] >= gaps.stop[i]:
+            marks.n_gaps += 1
+            continue
+        marks.n_explained += slots_between(explained, gaps.start[i], gaps.stop[i])
         marks.n_halted += slots_between(&marks.halted, gaps.start[i], gaps.stop[i])
         marks.n_gaps = _add_missing(marks, gaps.start[i], gaps.stop[i], marks.n_gaps, NULL, NULL)
 
