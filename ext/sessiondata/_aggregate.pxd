@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t
 
+from sessiondata._extended cimport Extended, extended_mark
 from sessiondata._gaps cimport Gaps, gaps_mark_present
 from sessiondata._grid cimport GridData, Region, SlotTable, ordinal_in, slot_start_in, slot_stop_in
 from sessiondata._ring cimport Bar, Ring, ring_push
@@ -30,6 +31,7 @@ cdef struct Level:
     int64_t span_rows     # slots in the whole span: more rows there cannot be
     Ring ring
     Gaps gaps
+    Extended* extended    # slots expected outside the segments; NULL: none
 
 
 cdef inline bint level_takes(const Level* level, const Region* region) noexcept nogil:
@@ -63,6 +65,8 @@ cdef inline void level_open(Level* level, const GridData* grid, const Region* re
         level.gaps.n_present += 1
     elif region.regular:
         gaps_mark_present(&level.gaps, ordinal_in(level.gaps.table, region, start))
+    elif level.extended != NULL:
+        extended_mark(level.extended, start)
 
 
 cdef inline void level_open_next(Level* level, const Region* region, const Bar* row) noexcept nogil:

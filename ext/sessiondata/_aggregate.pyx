@@ -333,6 +333,8 @@ cdef void level_rebuild(Level* level, const GridData* grid, const Region* region
         ring_insert(&level.ring, seq, &bar)
         if region.regular:
             gaps_mark_present(&level.gaps, ordinal_in(level.gaps.table, region, start))
+        elif level.extended != NULL:
+            extended_mark(level.extended, start)
     if seq == level.ring.next_seq - 1:
         level.bar, level.slot_stop, level.region = bar, stop, region
         level.closed_volume, level.closed_base = closed_volume, closed_base

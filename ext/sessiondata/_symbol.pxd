@@ -1,8 +1,9 @@
 # One symbol as a C struct: base ring, levels, trackers, counters; append and extend without the interpreter.
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport INT64_MIN, int32_t, int64_t
 
 from sessiondata._aggregate cimport Level, level_merge, level_settle
+from sessiondata._extended cimport Extended
 from sessiondata._gaps cimport Gaps
 from sessiondata._grid cimport GridData, Region
 from sessiondata._ring cimport Bar, Ring, ring_push_base
@@ -23,6 +24,8 @@ cdef struct Block:
 
 cdef struct Clock:
     int64_t as_of         # ns; moved by advance_to only, INT64_MIN before; shared by the symbols of a store
+    int64_t judged        # ns, up to when slots are judged by the clock alone: as_of - grace_ns
+    int64_t grace_ns      # how long after its end a bar may still arrive
     int64_t sequence      # changes of the store so far
 
 
@@ -59,6 +62,7 @@ cdef struct Symbol:
     int (*make_room)(Symbol*) noexcept nogil  # moves a symbol to the roomy block; NULL where it is there already
     int64_t span_rows     # rows of the base ring in the roomy block
     Block** blocks        # newest block, where its owner keeps it
+    Extended* extended    # base slots expected outside the segments; NULL: none
     Counters counters
 
 
@@ -124,9 +128,20 @@ cdef inline void symbol_settle(Symbol* symbol, int32_t level) noexcept nogil:
         level_settle(symbol.levels, level, symbol.grid, symbol.base.next_seq)
 
 
+cdef inline bint clock_advance(Clock* clock, int64_t ts) noexcept nogil:
+    """Move the clock forwards; False (and no change) if it stands there already or further."""
+    if ts <= clock.as_of:
+        return False
+    clock.as_of = ts
+    clock.judged = ts - clock.grace_ns if ts >= INT64_MIN + clock.grace_ns else INT64_MIN
+    clock.sequence += 1
+    return True
+
+
 cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:
-    """Up to when the symbol is judged: the store's clock or the end of its newest row, in ns; INT64_MIN if neither."""
-    return symbol.clock.as_of if symbol.clock.as_of > symbol.newest_stop else symbol.newest_stop
+    """Up to when the symbol is judged, in ns: the store's clock less its grace, or the end of the newest row, which
+    proves that the feed has come so far; INT64_MIN if neither."""
+    return symbol.clock.judged if symbol.clock.judged > symbol.newest_stop else symbol.newest_stop
 
 
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil

@@ -21,6 +21,7 @@ from sessiondata._aggregate cimport (
     level_open, level_open_next, level_rebuild, level_takes, ring_columns,
 )
 from sessiondata._columns cimport Bars, is_suspicious
+from sessiondata._extended cimport extended_mark
 from sessiondata._gaps cimport gaps_check, gaps_mark_present, gaps_mark_rows
 from sessiondata._grid cimport find_region, ordinal_in, slot_number, slot_start_in
 from sessiondata._ring cimport (
@@ -71,6 +72,15 @@ cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil:
     return ERR_LATER_SESSION if symbol.grid != NULL and bar.ts >= symbol.grid.span_stop else 0
 
 
+cdef inline void _mark_extended(Symbol* symbol, const Region* region, const int64_t* ts, int64_t n) noexcept nogil:
+    """Tell the tracker of extended slots of rows in one region, if there is one."""
+    cdef int64_t i
+    if symbol.extended != NULL:
+        for i in range(n):
+            if is_aligned(region, symbol.step_ns, ts[i]):
+                extended_mark(symbol.extended, ts[i])
+
+
 cdef inline void _place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
     """Find region and slot of the newest bar, tell the tracker, set bar.n_base."""
     cdef const Region* region = symbol.region
@@ -89,6 +99,7 @@ cdef inline void _place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
     if not region.regular:
         bar.n_base = is_aligned(region, symbol.step_ns, bar.ts)
         symbol.counters.extended += 1
+        _mark_extended(symbol, region, &bar.ts, 1)
         return
     cuts = &symbol.gaps.table.cuts[region.segment]
     number = slot_number(symbol.gaps.table, region.anchor, bar.ts)
@@ -285,6 +296,7 @@ cdef void _insert(Symbol* symbol, const Region* region, int64_t seq, const Bar* 
         symbol.newest_ts[region.regular] = bar.ts
     if not region.regular:
         symbol.counters.extended += 1
+        _mark_extended(symbol, region, &bar.ts, 1)
     elif is_aligned(region, symbol.step_ns, bar.ts):
         gaps_mark_present(&symbol.gaps, ordinal_in(symbol.gaps.table, region, bar.ts))
     else:
@@ -337,6 +349,7 @@ cdef bint _mark_rows(Symbol* symbol, const Region* region, const int64_t* ts, in
     if not region.regular:
         symbol.counters.extended += n
         symbol.next_slot_ts = INT64_MAX
+        _mark_extended(symbol, region, ts, n)
         return False
     off_grid = gaps_mark_rows(&symbol.gaps, region, ts, n)
     symbol.counters.off_grid += off_grid
@@ -437,6 +450,8 @@ cdef bint symbol_check(const Symbol* symbol) noexcept nogil:
     cdef Bar row
     if not ring_check(&symbol.base) or not gaps_check(&symbol.gaps):
         return False
+    if symbol.extended != NULL and not gaps_check(&symbol.extended.gaps):
+        return False
     if symbol.base.next_seq > 0 and symbol.base.ts[symbol.base.next_seq - 1 - symbol.base.origin] != symbol.last_ts:
         return False
     if symbol.next_slot_ts != INT64_MAX and not (
@@ -447,6 +462,8 @@ cdef bint symbol_check(const Symbol* symbol) noexcept nogil:
     for i in range(symbol.n_levels):
         level = &symbol.levels[i]
         if not ring_check(&level.ring) or (level.kind != EXTENDED and not gaps_check(&level.gaps)):
+            return False
+        if level.extended != NULL and not gaps_check(&level.extended.gaps):
             return False
         if level.ring.next_seq > 0:
             ring_read(&level.ring, level.ring.next_seq - 1, &row)

@@ -28,8 +28,8 @@ from sessiondata._status cimport (
     ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL,
 )
 from sessiondata._symbol cimport (
-    MAX_LEVELS, Symbol, check_values, symbol_append, symbol_as_of, symbol_follows, symbol_open_label, symbol_settle,
-    symbol_store_next,
+    MAX_LEVELS, Symbol, check_values, clock_advance, symbol_append, symbol_as_of, symbol_follows, symbol_open_label,
+    symbol_settle, symbol_store_next,
 )
 from sessiondata._time cimport NAT
 
@@ -131,11 +131,7 @@ cdef int64_t sd_advance_to(int64_t handle, int64_t ts_ns) noexcept nogil:
         return ERR_NO_SYMBOL
     if ts_ns == NAT:
         return ERR_NAT
-    if ts_ns <= entry.symbol.clock.as_of:
-        return 0
-    entry.symbol.clock.as_of = ts_ns
-    entry.symbol.clock.sequence += 1
-    return 1
+    return clock_advance(entry.symbol.clock, ts_ns)
 
 
 cdef int64_t sd_series(int64_t handle, int64_t step_ns) noexcept nogil:
@@ -303,7 +299,7 @@ cdef int64_t sd_present(int64_t handle, int64_t k) noexcept nogil:
 
 
 cdef int64_t sd_missing(int64_t handle, int64_t k) noexcept nogil:
-    """Slots among the expected without a bar."""
+    """Slots among the expected without a bar, and without a mark that explains it."""
     cdef Gaps* gaps
     cdef int32_t expected
     cdef int64_t status = _tally(handle, k, &gaps, &expected)

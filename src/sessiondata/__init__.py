@@ -20,7 +20,8 @@ from sessiondata.errors import (
     UnknownNameError,
 )
 from sessiondata.gaps import BarArrays, GapArrays, GapInfo, aggregate, find_gaps, quality
-from sessiondata.series import Bar, BarSeries, BarWindow
+from sessiondata.outages import ClassifiedGap
+from sessiondata.series import Bar, BarSeries, BarWindow, ExtendedSlots
 from sessiondata.session import SessionData
 from sessiondata.symbol import SymbolSessionData
 
@@ -48,7 +49,9 @@ __all__ = [
     "BarTypeError",
     "BarWindow",
     "CalendarError",
+    "ClassifiedGap",
     "DateOutOfRangeError",
+    "ExtendedSlots",
     "GapArrays",
     "GapInfo",
     "InputError",

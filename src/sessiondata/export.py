@@ -58,10 +58,12 @@ def document_bytes(data: SessionData, timestamps: str) -> bytes:
         if symbol._pinned_gaps or symbol._pinned_quality
     }
     meta = _meta(data, timestamps, _json.latest_as_of(cores, data._clock))
-    return _json.write_document(_dumps(meta), cores, pinned, _json.Style(kind, from_, offset))
+    return _json.write_document(
+        _dumps(meta), cores, pinned, _json.Style(kind, from_, offset, lambda ts: _dumps(show(ts)))
+    )
 
 
-def _dumps(small: dict[str, Any]) -> bytes:
+def _dumps(small: dict[str, Any] | str | int) -> bytes:
     """JSON of texts, ints and None, which every writer spells alike."""
     import json  # not needed to store bars
 

@@ -12,13 +12,14 @@ import numpy as np
 
 from sessiondata import _store
 from sessiondata._slice import Slice
-from sessiondata.calendars import SessionCalendar, SessionGrid
+from sessiondata.calendars import SessionCalendar, SessionGrid, to_hours
 from sessiondata.calendars import calendar as find_calendar
 from sessiondata.columns import bar_columns
 from sessiondata.errors import BarError, CalendarError, IntervalError, SessionStateError, UnknownNameError
 from sessiondata.export import document, document_bytes
 from sessiondata.gaps import GapInfo
 from sessiondata.intervals import Interval, check_intervals, parse_interval
+from sessiondata.outages import ClassifiedGap, classify_gaps
 from sessiondata.series import Bar, BarWindow
 from sessiondata.symbol import SymbolSessionData, check_label
 from sessiondata.times import from_ns, to_ns
@@ -46,6 +47,12 @@ class SessionData:
         Rows of each base ring. By default a whole session, so that no bar is ever overwritten.
     label : {"open", "close"}
         Which end of its interval an incoming timestamp names. Stored bars are labelled by their open.
+    grace_ns : int
+        How long after its end a bar may still arrive: by the clock a slot is over, and a forming bar complete, so much
+        later. A newer bar of the same symbol proves at once that the feed has passed a slot.
+    extended_hours : (start, stop), optional
+        Local times of day, ``"04:00"``, ``"20:00"``: bars are expected from the one before the open until the one after
+        the close, too. What is missing there stands apart in `BarSeries.extended`. By default nothing is expected.
 
     Notes
     -----
@@ -62,6 +69,8 @@ class SessionData:
         *,
         capacity: int | None = None,
         label: str = "open",
+        grace_ns: int = 0,
+        extended_hours: tuple[Any, Any] | None = None,
     ) -> None:
         self._calendar = find_calendar(calendar)
         self._zone = self._calendar.zone
@@ -73,7 +82,10 @@ class SessionData:
         self.trailing_days = trailing_days
         self._capacity = 0 if capacity is None else operator.index(capacity)
         self._close_label = check_label(label)
-        self._clock = _store.StoreClock()
+        if not 0 <= operator.index(grace_ns) < 2**63:
+            raise ValueError(f"grace_ns is a number of nanoseconds, not negative: {grace_ns}")
+        self._extended_hours = None if extended_hours is None else to_hours(extended_hours)
+        self._clock = _store.StoreClock(operator.index(grace_ns))
         self._grid: SessionGrid | None = None
         self._symbols: dict[str, SymbolSessionData] = {}
         self._slice, self._slice_names = Slice([]), list[str]()
@@ -98,6 +110,11 @@ class SessionData:
     def sequence(self) -> int:
         """Number of changes so far; never goes back."""
         return self._clock.sequence
+
+    @property
+    def grace_ns(self) -> int:
+        """How long after its end a bar may still arrive, by the clock; ns."""
+        return self._clock.grace_ns
 
     @property
     def as_of(self) -> dt.datetime | None:
@@ -138,8 +155,11 @@ class SessionData:
 
     def _start(self, grid: SessionGrid) -> None:
         for symbol in self._symbols.values():
-            symbol._core.start(grid.compiled)
+            symbol._core.start(grid.compiled, self._hours(grid))
         self._grid = grid
+
+    def _hours(self, grid: SessionGrid) -> tuple[int, int] | None:
+        return None if self._extended_hours is None else grid.around(self._extended_hours)
 
     def _need_session(self, ts_ns: int | None, close_label: bool, step_ns: int) -> None:
         """A first bar: start the session of its trade date. None: that bar was refused, so undo it."""
@@ -212,7 +232,7 @@ class SessionData:
             self._capacity, self._close_label, self._need_session,
         )  # fmt: skip
         if self._grid is not None:
-            core.start(self._grid.compiled)
+            core.start(self._grid.compiled, self._hours(self._grid))
         self._symbols[symbol] = SymbolSessionData(self, core)
         self._clock.touch()
         return self._symbols[symbol]
@@ -374,6 +394,46 @@ class SessionData:
     def set_gaps(self, symbol: str, interval: str, gaps: Iterable[GapInfo] | None) -> None:
         """Report these gaps in place of the computed ones, until called with None."""
         self.get_symbol_data(symbol).set_gaps(interval, gaps)
+
+    def classify_gaps(
+        self, interval: str | None = None, *, outage_share: float = 0.5, active_share: float = 0.5
+    ) -> list[ClassifiedGap]:
+        """Tell outages from quiet stretches: does a gap stand alone, or do the others miss the same slots?
+
+        Parameters
+        ----------
+        interval : str, optional
+            Whose gaps; by default those of each symbol's base. Symbols that do not hold it are left out.
+        outage_share : float
+            A gap is an outage if more than this share of the other active symbols miss it, that is more than half of
+            its slots.
+        active_share : float
+            A symbol is active if it has bars on at least this share of the slots that it expects outside the gap.
+            What is marked as without trade or halted counts for nothing, neither in the gap nor outside.
+
+        Returns
+        -------
+        list of ClassifiedGap
+            By symbol as they were registered, then in time order; each with its evidence.
+
+        Raises
+        ------
+        UnknownNameError
+            If no symbol holds the interval.
+        ValueError
+            If a share does not lie between 0 and 1.
+
+        Notes
+        -----
+        O(different gaps x symbols).
+        """
+        symbols = self._symbols.values()
+        if interval is not None:
+            holders = [symbol for symbol in symbols if symbol.holds(interval)]
+            if not holders:
+                raise UnknownNameError(f"no symbol holds an interval {interval!r}")
+            interval = holders[0].bars(interval).interval
+        return classify_gaps(symbols, interval, outage_share, active_share)
 
     def get_quality(self, symbol: str, interval: str | None = None) -> float:
         """Quality of an interval in percent, or what `set_quality` pinned."""
