@@ -6,6 +6,8 @@ queries are views, exports are bytes. Start with `SessionData`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from sessiondata.calendars import SessionCalendar, SessionGrid, calendar
 from sessiondata.errors import (
     BarError,
@@ -25,7 +27,18 @@ from sessiondata.series import Bar, BarSeries, BarWindow, ExtendedSlots
 from sessiondata.session import SessionData
 from sessiondata.symbol import SymbolSessionData
 
+if TYPE_CHECKING:
+    from sessiondata.quality_manager import DataQualityManager
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "DataQualityManager":  # its threads are not for a plain import
+        from sessiondata.quality_manager import DataQualityManager
+
+        return DataQualityManager
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def get_include() -> str:
@@ -50,6 +63,7 @@ __all__ = [
     "BarWindow",
     "CalendarError",
     "ClassifiedGap",
+    "DataQualityManager",
     "DateOutOfRangeError",
     "ExtendedSlots",
     "GapArrays",

@@ -228,8 +228,9 @@ class SymbolSessionData:
 
     def _gaps(self, k: int) -> list[GapInfo]:
         pinned = self._pinned_gaps.get(k)
-        if pinned is not None:
-            return list(pinned)
+        return self._computed_gaps(k) if pinned is None else list(pinned)
+
+    def _computed_gaps(self, k: int) -> list[GapInfo]:
         gaps, retries = self._gaps_of(k, self._core.gaps(k)), self._core.retries(k)
         if retries is None:
             return gaps
