@@ -97,6 +97,15 @@ def feed(handles, ts, o, h, l, c, v):  # noqa: E741
     return stored
 
 
+@numba.njit
+def store(memory, ts, o, h, l, c, v):  # noqa: E741
+    for s in range(len(memory)):
+        column = memory[s]
+        for i in range(len(ts)):
+            column[0, i], column[1, i], column[2, i] = ts[i], o[s, i], h[s, i]
+            column[3, i], column[4, i], column[5, i] = l[s, i], c[s, i], v[s, i]
+
+
 def their_arrays(case: str):
     day, n = CASES[case][0](), CASES[case][1]
     ints, floats = zip(*(numba_loop.new_arrays(day) for _ in range(n)), strict=True)
@@ -136,6 +145,24 @@ def test_bars_alone(case, timed):
 
     assert feed(*setup()) == columns[1].size
     timed(*row_of(case), "sessiondata, no strategy", columns[1].size, feed, setup=setup, yardstick=True)
+
+
+@each_case
+def test_storing_alone(case, timed):
+    """The same rows into six columns of memory that is as cold: touched when made, and a collection ago. (Times are
+    stored as floats: bytes are bytes.)"""
+    columns = columns_of(case)
+
+    def setup():
+        new_symbols(case)  # what is set up for us passes through the caches here, too
+        return np.full((len(columns[1]), 6, -(-len(columns[0]) // 8) * 8 + 8), 0.5), *columns
+
+    arguments = setup()
+    store(*arguments)
+    for k, column in enumerate(columns):
+        assert np.array_equal(arguments[0][:, k, : len(columns[0])], np.broadcast_to(column, columns[1].shape))
+    note = "six columns, nothing else: what the memory takes"
+    timed(*row_of(case), "storing alone", columns[1].size, store, setup=setup, yardstick=True, note=note)
 
 
 @each_case

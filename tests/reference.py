@@ -33,7 +33,10 @@ Where the specification (``docs/design.md``, cited as §) leaves room, this mode
 13. *Volume -0.0* is integral, so a document shows the integer 0.
 14. *Rows outside the span* given to the batch kernels lie in no slot: they are left out without an error.
 15. *as_of* is None until there is a bar or a clock; nothing is expected then and nothing is forming.
-16. ``no_trade`` and ``halted`` marks are not specified yet: ``completeness`` equals ``quality``.
+16. *Marks* (§5) are kept as told, in time. A slot is explained if every nanosecond of it in which the market is open
+    is; ``"1d"`` therefore needs its segments explained, not its breaks.
+17. *A mark that changes nothing*: all of its time in which the market is open was marked so before.
+18. *Retries* belong to slots; what was asked for while it was missing keeps its count, also if the slot is filled.
 """
 
 from __future__ import annotations
@@ -588,6 +591,24 @@ def percentage_shown(present: int, expected: int) -> float:
     return (10000 * present // expected) / 100 if expected else 100.0
 
 
+def merge_spans(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Stretches of time in order, those that overlap or touch made one, empty ones left out."""
+    merged: list[tuple[int, int]] = []
+    for start, stop in sorted(spans):
+        if start >= stop:
+            continue
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], stop))
+        else:
+            merged.append((start, stop))
+    return merged
+
+
+def is_covered(start: int, stop: int, spans: list[tuple[int, int]]) -> bool:
+    """Whether ``[start, stop)`` lies wholly in the union of the spans."""
+    return any(a <= start and stop <= b for a, b in merge_spans(spans))
+
+
 def aggregate(
     rows: list[Row], session: RefSession, from_interval: str, to_interval: str
 ) -> list[tuple[int, float, float, float, float, float, int]]:
@@ -655,9 +676,9 @@ class DailyRow(NamedTuple):
     """Their volumes, summed likewise."""
 
 
-def closed_store(session: RefSession) -> RefStore:
+def closed_store(session: RefSession, extended: tuple[int, int] | None) -> RefStore:
     """A store of a session of which every slot is over."""
-    store = RefStore(session)
+    store = RefStore(session, extended=extended)
     store.clock = session.span_stop
     return store
 
@@ -691,6 +712,10 @@ class RefSymbol:
         assert self.capacity >= 1
         self.history: dict[int, Values] = {}
         self._bars: dict[str, list[Bar]] = {}
+        self.no_trade: list[tuple[int, int]] = []
+        self.halted: list[tuple[int, int]] = []
+        self._explained: dict[str, dict[int, str]] = {}
+        self.retries: dict[str, dict[int, tuple[int, int]]] = {}
         self.retained: list[int] = []
         self.newest_evicted: int | None = None
         self.counters = dict.fromkeys(COUNTERS, 0)
@@ -803,6 +828,65 @@ class RefSymbol:
             self.newest_evicted = self.retained.pop(0)
             self.counters["overwritten"] += 1
 
+    # -- marking
+
+    def mark_no_trade(self, interval: str, start: int, stop: int) -> bool:
+        """Nothing traded in the slots of an interval that begin in ``[start, stop)``.
+
+        Returns
+        -------
+        bool
+            Whether any of it is new.
+        """
+        slots = [(a, b) for a, b, _ in self.session.regular_slots(interval) if start <= a < stop]
+        return self._mark(self.no_trade, slots)
+
+    def mark_halted(self, start: int, stop: int) -> bool:
+        """The market was halted in ``[start, stop)``; returns whether any of it is new."""
+        return self._mark(self.halted, [(start, stop)])
+
+    def _mark(self, marked: list[tuple[int, int]], spans: list[tuple[int, int]]) -> bool:
+        open_spans = [(max(a, start), min(b, stop)) for a, b in spans for start, stop in self.session.segments]
+        before = merge_spans(marked)
+        marked += [(a, b) for a, b in open_spans if a < b]
+        self._explained.clear()
+        changed = merge_spans(marked) != before
+        self.store.sequence += changed
+        return changed
+
+    def marks(self) -> dict[str, list[tuple[int, int]]]:
+        """What was marked, as far as the market is open."""
+        return {"no_trade": merge_spans(self.no_trade), "halted": merge_spans(self.halted)}
+
+    def explained(self, interval: str) -> dict[int, str]:
+        """State by start of the slots that the marks explain, whether there is a bar on them or not."""
+        if interval not in self._explained:
+            states = {}
+            for start, stop, _ in self.session.regular_slots(interval):
+                pieces = [(max(a, start), min(b, stop)) for a, b in self.session.segments if a < stop and start < b]
+                if all(is_covered(a, b, self.halted) for a, b in pieces):
+                    states[start] = "halted"
+                elif all(is_covered(a, b, self.halted + self.no_trade) for a, b in pieces):
+                    states[start] = "no_trade"
+            self._explained[interval] = states
+        return self._explained[interval]
+
+    def record_retry(self, interval: str, start: int, stop: int, when: int) -> int:
+        """Count one more retry of the slots that are missing now and begin in ``[start, stop)``.
+
+        Returns
+        -------
+        int
+            How many they are.
+        """
+        retries = self.retries.setdefault(interval, {})
+        asked = [ts for ts, state in self.states(interval) if state == "missing" and start <= ts < stop]
+        for ts in asked:
+            count, last = retries.get(ts, (0, when))
+            retries[ts] = (count + 1, max(last, when))
+        self.store.sequence += bool(asked)
+        return len(asked)
+
     # -- intervals
 
     def intervals(self) -> list[str]:
@@ -823,8 +907,8 @@ class RefSymbol:
     # -- reading
 
     def as_of(self) -> int | None:
-        """Return the later of the store's clock and the end of the newest row; None before both."""
-        times = [] if self.store.clock is None else [self.store.clock]
+        """Return the later of the store's clock less its grace and the end of the newest row; None before both."""
+        times = [] if self.store.clock is None else [self.store.clock - self.store.grace]
         if self.retained:
             times.append(self.session.bar_end(self.retained[-1], self.base))
         return max(times, default=None)
@@ -930,24 +1014,88 @@ class RefSymbol:
         """Count the regular slots that are over and have a bar."""
         return self._present_expected(interval)[0]
 
+    def states(self, interval: str) -> list[tuple[int, str]]:
+        """Start and state of each regular slot of the session, pending ones too."""
+        as_of = self.as_of()
+        seen = set(self._timestamps(interval))
+        explained = self.explained(interval)
+        states = []
+        for start, stop, _ in self.session.regular_slots(interval):
+            if as_of is None or stop > as_of:
+                states.append((start, "pending"))
+            elif start in seen:
+                states.append((start, "present"))
+            else:
+                states.append((start, explained.get(start, "missing")))
+        return states
+
+    def count(self, interval: str, state: str) -> int:
+        """Count the regular slots in a state."""
+        return sum(found == state for _, found in self.states(interval))
+
     def missing(self, interval: str) -> int:
-        """Count the regular slots that are over and have no bar."""
-        return self.expected(interval) - self.present(interval)
+        """Count the regular slots that are over, have no bar and are not explained."""
+        return self.count(interval, "missing")
 
     def quality(self, interval: str) -> float:
         """``100 * present / expected``; 100.0 where nothing is expected."""
         return percentage(*self._present_expected(interval))
 
     def completeness(self, interval: str) -> float:
-        """Share of the expected slots that is explained; the quality, as long as nothing can be marked."""
-        return self.quality(interval)
+        """Share of the expected slots that has a bar or is explained."""
+        expected = self.expected(interval)
+        return percentage(expected - self.missing(interval), expected)
 
     def gaps(self, interval: str) -> list[tuple[int, int, int]]:
         """List the gaps as of now; see :func:`find_gaps`."""
         as_of = self.as_of()
         if as_of is None:
             return []
-        return find_gaps(self._timestamps(interval), self.session, interval, as_of)
+        return find_gaps([*self._timestamps(interval), *self.explained(interval)], self.session, interval, as_of)
+
+    def extended_states(self, interval: str) -> list[list[tuple[int, str]]]:
+        """Start and state of each slot that is expected before the open, and after the close."""
+        step_ns, session = step_of(interval), self.session
+        if step_ns is None or self.store.extended is None:
+            return [[], []]
+        start, stop = self.store.extended
+        before, after = [], []
+        at = session.open
+        while at > max(start, session.span_start):
+            before.append((max(at - step_ns, session.span_start), at))
+            at -= step_ns
+        at = session.close
+        while at < min(stop, session.span_stop):
+            after.append((at, min(at + step_ns, session.span_stop)))
+            at += step_ns
+        as_of = self.as_of()
+        seen = {bar.ts for bar in self._all_bars(interval) if not bar.regular}
+
+        def state(slot: tuple[int, int]) -> str:
+            if as_of is None or slot[1] > as_of:
+                return "pending"
+            return "present" if slot[0] in seen else "missing"
+
+        return [[(slot[0], state(slot)) for slot in slots] for slots in (before[::-1], after)]
+
+    def extended_gaps(self, interval: str) -> list[tuple[int, int, int]]:
+        """List the gaps outside the segments, in the form of :meth:`gaps`."""
+        found = []
+        for states in self.extended_states(interval):
+            for state, run in itertools.groupby(states, key=lambda slot: slot[1]):
+                starts = [ts for ts, _ in run]
+                if state == "missing":
+                    found.append((starts[0], starts[-1], len(starts)))
+        return found
+
+    def gap_retries(self, interval: str) -> list[tuple[int, int | None]]:
+        """(greatest count, latest time) of the retries of each gap's slots; (0, None) where there was none."""
+        retries = self.retries.get(interval, {})
+        found: list[tuple[int, int | None]] = []
+        for first, last, _ in self.gaps(interval):
+            tried = [retry for ts, retry in retries.items() if first <= ts <= last]
+            found.append((max(n for n, _ in tried), max(when for _, when in tried)) if tried else (0, None))
+        return found
 
     def metrics(self) -> dict[str, Any]:
         """Session metrics of the regular bars, which the 1d bar holds, and of the extended ones apart.
@@ -993,6 +1141,10 @@ class RefStore:
         Intervals that are aggregated and shown, in any order; ``"1d"`` is maintained in any case.
     capacity : int, optional
         Rows each base ring holds, exactly. By default the base slots of all regions of the session.
+    grace : int
+        Nanoseconds that the clock is late when slots are judged.
+    extended : (int, int), optional
+        Bars are expected from the first of these times until the open, and from the close until the second.
 
     Attributes
     ----------
@@ -1002,6 +1154,8 @@ class RefStore:
         Where :meth:`advance_to` has moved it.
     sequence : int
         Grows with each change.
+    extended_hours : dict
+        date -> `extended`, of the sessions to come and those that are loaded.
     past : dict
         name -> date -> the symbol as it was when that session ended, or as it was loaded; its store's clock stands at
         the end of the span. The date under way may be among them: it is not shown as history.
@@ -1012,15 +1166,24 @@ class RefStore:
     """
 
     def __init__(
-        self, session: RefSession, base: str = "1m", derived: list[str] | None = None, capacity: int | None = None
+        self,
+        session: RefSession,
+        base: str = "1m",
+        derived: list[str] | None = None,
+        capacity: int | None = None,
+        grace: int = 0,
+        extended: tuple[int, int] | None = None,
     ) -> None:
         self.session = session
+        self.grace = grace
+        self.extended = extended
         self.base = base
         self.derived = [] if derived is None else list(derived)
         self.capacity = capacity
         self.symbols: dict[str, RefSymbol] = {}
         self.clock: int | None = None
         self.sequence = 0
+        self.extended_hours: dict[str, tuple[int, int]] = {}
         self.past: dict[str, dict[str, RefSymbol]] = {}
         self.given: dict[str, dict[str, dict[str, dict[int, Values]]]] = {}
         self.kept: dict[str, dict[str, DailyRow]] = {}
@@ -1073,10 +1236,10 @@ class RefStore:
         """
         ended, symbols, self.symbols = self.session, self.symbols, {}
         for symbol in symbols.values():
-            symbol.store = closed_store(ended)
+            symbol.store = closed_store(ended, self.extended)
             self.past.setdefault(symbol.name, {})[ended.date] = symbol
             self.kept.get(symbol.name, {}).pop(ended.date, None)
-        self.session, self.clock = session, None
+        self.session, self.clock, self.extended = session, None, self.extended_hours.get(session.date)
         self.sequence += 1
         for symbol in symbols.values():
             self._begin(symbol)
@@ -1147,7 +1310,9 @@ class RefStore:
         days = self.past.setdefault(name, {})
         if session.date not in days:
             base, derived, _ = self.symbols[name].asked
-            days[session.date] = RefSymbol(closed_store(session), name, base, derived, None)
+            days[session.date] = RefSymbol(
+                closed_store(session, self.extended_hours.get(session.date)), name, base, derived, None
+            )
             self.kept.get(name, {}).pop(session.date, None)
         return days[session.date]
 
@@ -1200,8 +1365,32 @@ class RefStore:
             found.append(DailyRow(rows[0], *sums))
         return found[-n:] if n else []
 
+    def classify_gaps(
+        self, interval: str | None, outage_share: float, active_share: float
+    ) -> list[tuple[str, int, str, int, int]]:
+        """(symbol, start of the gap, kind, others that miss most of it, others that are active) of each gap."""
+        found = []
+        for symbol in self.symbols.values():
+            name = symbol.base if interval is None else interval
+            if name not in symbol.intervals():
+                continue
+            for first, last, _ in symbol.gaps(name):
+                n_missing = n_active = 0
+                for other in self.symbols.values():
+                    if other is symbol or name not in other.intervals():
+                        continue
+                    states = [(first <= ts <= last, state) for ts, state in other.states(name)]
+                    present, missing = states.count((True, "present")), states.count((True, "missing"))
+                    good, bad = states.count((False, "present")), states.count((False, "missing"))
+                    if present + missing > 0 and good > 0 and good >= active_share * (good + bad):
+                        n_active += 1
+                        n_missing += missing > present
+                kind = "unknown" if n_active == 0 else "outage" if n_missing > outage_share * n_active else "quiet"
+                found.append((symbol.name, first, kind, n_missing, n_active))
+        return found
+
     def as_of(self) -> int | None:
-        """Latest `as_of` of all symbols, and the clock; None before any bar and any clock."""
+        """Latest `as_of` of all symbols, and the clock itself; None before any bar and any clock."""
         times = [symbol.as_of() for symbol in self.symbols.values()]
         return max((ts for ts in [self.clock, *times] if ts is not None), default=None)
 
@@ -1281,6 +1470,9 @@ def series_document(symbol: RefSymbol, interval: str, timestamps: str) -> dict[s
             "missing_bars": sum(n for _, _, n in gaps),
             "ranges": [{"start_time": show(first), "end_time": show(last), "bar_count": n} for first, last, n in gaps],
         }
+        for shown, (count, when) in zip(part["gaps"]["ranges"], symbol.gap_retries(interval), strict=True):
+            if when is not None:
+                shown.update(retry_count=count, last_retry=show(when))
     part["columns"] = list(COLUMNS)
     part["data"] = [[show(bar.ts), bar.open, bar.high, bar.low, bar.close, volume_shown(bar.volume)] for bar in bars]
     return part

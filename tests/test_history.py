@@ -24,11 +24,19 @@ class HistoryLife(StoreLife):
 
     world: HistoryWorld
 
-    @initialize(configuration=configurations(), trailing_days=st.integers(0, 4), first=st.sampled_from([0, 0, 0, 2]))
-    def start(self, configuration: Any, trailing_days: int, first: int) -> None:  # type: ignore[override]
-        note(repr((configuration, trailing_days, first)))
+    @initialize(
+        configuration=configurations(),
+        trailing_days=st.integers(0, 4),
+        first=st.sampled_from([0, 0, 0, 2]),
+        grace=st.sampled_from([0, 0, 90 * 1_000_000_000]),
+        hours=st.sampled_from([None, ("08:00", "17:00"), ("00:00", "23:59")]),
+    )
+    def start(  # type: ignore[override]
+        self, configuration: Any, trailing_days: int, first: int, grace: int, hours: tuple[str, str] | None
+    ) -> None:
+        note(repr((*configuration, trailing_days, first, grace, hours)))
         self.shape = configuration[0]
-        self.world = HistoryWorld(*configuration, trailing_days, first)
+        self.world = HistoryWorld(*configuration, trailing_days, first, grace, hours)
         self.world.register(NAMES[0])
         self.next_ts = self.world.session.open
         self.taken: list[tuple[str, int, tuple[float, ...]]] = []
@@ -779,3 +787,46 @@ def test_days_of_history_are_frozen_windows() -> None:
     assert every["n_base"].tolist() == [3, 5, 3] * 2
     times = pd.to_datetime(spy.bars("5m").timestamp, utc=True)
     assert every.index.tolist() == [*(times - pd.Timedelta("1D")), *times]
+
+
+def test_evidence_and_extended_hours_go_with_the_day_and_into_its_copies() -> None:
+    data = new_store(extended_hours=("09:00", "16:30"), grace_ns=3 * MINUTE)
+    spy = data.register_symbol("SPY")
+    start = opening(MONDAY)
+    spy.extend(*columns(MONDAY, [-5, *range(10), *range(20, 390)]))
+    spy.mark_no_trade("1m", start + 12 * MINUTE, start + 14 * MINUTE)
+    spy.mark_halted(start + 15 * MINUTE, start + 17 * MINUTE)
+    spy.record_retry("1m", start + 10 * MINUTE, start + 12 * MINUTE, start)
+    marks = spy.marks
+    data.roll_session()
+    before = spy.historical_day(MONDAY).bars()
+    assert spy.append(start + 13 * MINUTE, *BAR)  # the day is copied
+    assert spy.append(start - 7 * MINUTE, *BAR)  # and again
+    after = spy.historical_day(MONDAY).bars()
+    assert (before.present, before.no_trade, before.halted, before.missing) == (380, 2, 2, 6)
+    assert (after.present, after.no_trade, after.halted, after.missing) == (381, 1, 2, 6)
+    assert (before.extended.present, before.extended.missing) == (1, 59)
+    assert (after.extended.present, after.extended.missing) == (2, 58)
+    assert [gap.retry_count for gap in after.gaps] == [gap.retry_count for gap in before.gaps] == [1, 0, 0]
+    assert spy.historical_bars["1m"].gaps(MONDAY) == after.gaps
+    assert (spy.marks, spy.bars().no_trade) != (marks, 2)  # the new session was told nothing
+    assert spy.bars().expected == 0
+    spy.load_historical_bars("1m", *columns("2024-03-08", range(10)))
+    assert spy.historical_day("2024-03-08").bars().extended.expected == 60
+
+
+def test_the_quality_manager_goes_on_where_the_gate_is_closed_and_the_session_rolls() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(MONDAY, [0, 1, 5]))
+
+    def fetch(_: str, __: str, start_ns: int, stop_ns: int) -> Any:
+        return columns(MONDAY, range((start_ns - opening(MONDAY)) // MINUTE, (stop_ns - opening(MONDAY)) // MINUTE))
+
+    manager = sd.DataQualityManager(data, mode="live", fetch=fetch)
+    data.deactivate()
+    manager.step(opening(MONDAY) + 6 * MINUTE)
+    data.roll_session()
+    manager.step(opening(TUESDAY))
+    data.activate()
+    assert len(past(spy, MONDAY)) == 6

@@ -125,8 +125,8 @@ def same_answers(spy: sd.SymbolSessionData) -> None:
         n = len(series)
         counts = (n, series.total_count, series.forming)
         tally = (series.expected, series.present, series.missing, series.gap_count)
-        assert numbers(spy.handle, k) == numbers(spy, k) == (counts, tally, series.completeness)
-        assert answers(series) == (counts, tally, series.completeness, series.completeness)
+        assert numbers(spy.handle, k) == numbers(spy, k) == (counts, tally, series.quality)
+        assert answers(series) == (counts, tally, series.quality, series.completeness)
         for mine, name in zip(columns(series), ("timestamp", "open", "high", "low", "close", "volume"), strict=True):
             other = getattr(series, name)
             assert mine.dtype == other.dtype
@@ -245,6 +245,20 @@ def test_the_example_trades_as_it_would_in_python() -> None:
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 4
+
+
+def test_what_is_explained_or_still_in_grace_is_not_missing_for_compiled_callers_either() -> None:
+    data, spy = store(grace_ns=MINUTE)
+    spy.append(DAY_NS, 1.0, 1.0, 1.0, 1.0, 1.0)
+    same_answers(spy)
+    spy.mark_no_trade("1m", DAY_NS + 2 * MINUTE, DAY_NS + 4 * MINUTE)
+    spy.mark_halted(DAY_NS + 20 * MINUTE, DAY_NS + 30 * MINUTE)
+    assert jit.advance_to(spy, DAY_NS + 9 * MINUTE) == 1
+    assert (jit.expected(spy, 0), jit.missing(spy, 0), jit.gap_count(spy, 0)) == (8, 5, 2)
+    same_answers(spy)
+    data.advance_to(DAY_NS + 32 * MINUTE)
+    assert (jit.expected(spy, 1), jit.missing(spy, 1), jit.gap_count(spy, 1)) == (6, 3, 1)
+    same_answers(spy)
 
 
 def test_the_clock_is_the_store_s() -> None:

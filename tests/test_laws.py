@@ -11,22 +11,26 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 import sessiondata as sd
-from worlds import SHAPES, World, bad_values, configurations, exact, step_of, timestamps, values
+from worlds import SECOND, SHAPES, World, bad_values, configurations, exact, spans, step_of, timestamps, values
 
 FAR_AWAY = (-(2**63), 1 - 2**63, 2**63 - 1, 2**63 - 10**12, 0, 4 * 10**18, -(9 * 10**18))
 NAMES = ("AAA", 'q"\\\n', "ünï")
 
 
 class StoreLife(RuleBasedStateMachine):
-    """Laws 1 to 6: append, extend, late, correct, repeat, refuse, advance; every answer compared after each."""
+    """Laws 1 to 6: append, extend, late, correct, repeat, refuse, mark, retry; every answer compared after each."""
 
     world: World
 
-    @initialize(configuration=configurations())
-    def start(self, configuration: Any) -> None:
-        note(repr(configuration))
+    @initialize(
+        configuration=configurations(),
+        grace=st.sampled_from([0, 0, 1, 90 * SECOND]),
+        around=st.one_of(st.none(), st.tuples(st.integers(0, 900), st.integers(0, 900))),
+    )
+    def start(self, configuration: Any, grace: int, around: tuple[int, int] | None) -> None:
+        note(repr((*configuration, grace, around)))
         self.shape = configuration[0]
-        self.world = World(*configuration)
+        self.world = World(*configuration, grace, around)
         self.world.register(NAMES[0])
         self.next_ts = SHAPES[self.shape][2][0][0]
         self.taken: list[tuple[str, int, tuple[float, ...]]] = []
@@ -119,6 +123,35 @@ class StoreLife(RuleBasedStateMachine):
         self.world.advance_to(data.draw(self.timestamps()))
         self.world.same()
 
+    @rule(i=st.integers(0, 2), data=st.data())
+    def mark_no_trade(self, i: int, data: st.DataObject) -> None:
+        """Anywhere: before, between and after bars, in advance, over other marks."""
+        name = self.name(i)
+        interval = data.draw(st.sampled_from(self.world.model.symbols[name].intervals()))
+        self.world.mark_no_trade(name, interval, *data.draw(spans(self.shape)))
+        self.world.same()
+
+    @rule(i=st.integers(0, 2), data=st.data())
+    def mark_halted(self, i: int, data: st.DataObject) -> None:
+        self.world.mark_halted(self.name(i), *data.draw(spans(self.shape)))
+        self.world.same()
+
+    @rule(i=st.integers(0, 2), data=st.data(), when=st.integers(-5, 5))
+    def retry(self, i: int, data: st.DataObject, when: int) -> None:
+        name = self.name(i)
+        interval = data.draw(st.sampled_from(self.world.model.symbols[name].intervals()))
+        when = SHAPES[self.shape][2][0][1] + when * 7_000_123_000_000
+        self.world.record_retry(name, interval, *data.draw(spans(self.shape)), when)
+        self.world.same()
+
+    @rule(i=st.integers(0, 7), outage=st.sampled_from([0.0, 0.4, 0.5, 1.0]), active=st.sampled_from([0.0, 0.1, 0.5]))
+    def classify(self, i: int, outage: float, active: float) -> None:
+        intervals = [None, *self.world.model.symbols[NAMES[0]].intervals()]
+        interval = intervals[i % len(intervals)]
+        found = self.world.data.classify_gaps(interval, outage_share=outage, active_share=active)
+        got = [(c.gap.symbol, c.gap.start_ns, c.kind, c.n_missing, c.n_active) for c in found]
+        assert got == self.world.model.classify_gaps(interval, outage, active)
+
     @precondition(lambda self: len(self.world.names) < len(NAMES))
     @rule()
     def register(self) -> None:
@@ -130,35 +163,57 @@ StoreLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 TestStoreLife = StoreLife.TestCase
 
 
-@given(configuration=configurations(), data=st.data(), seed=st.integers(0, 2**32))
-def test_law_1_arrival_order_does_not_matter(configuration: Any, data: st.DataObject, seed: int) -> None:
+@given(configuration=configurations(), data=st.data(), seed=st.integers(0, 2**32), grace=st.sampled_from([0, 1, 90]))
+def test_law_1_arrival_order_does_not_matter(configuration: Any, data: st.DataObject, seed: int, grace: int) -> None:
+    """Of bars, of marks, and of marks among bars."""
     shape, base, derived, _ = configuration
     rows = data.draw(st.lists(st.tuples(timestamps(shape), values()), unique_by=lambda row: row[0], max_size=60))
+    intervals = [None, base, *derived]  # None: halted
+    marks = data.draw(st.lists(st.tuples(st.sampled_from(intervals), spans(shape)), max_size=6))
     now = data.draw(timestamps(shape))
     rng = random.Random(seed)
     documents = set()
     for way in range(5):
-        world = World(shape, base, derived, None)
+        world = World(shape, base, derived, None, grace * SECOND, (grace * 7, 400))
         spy = world.data.register_symbol("SPY")
-        arrival = sorted(rows) if way == 0 else rng.sample(rows, len(rows))
+        arrival: list[Any] = sorted(rows) if way == 0 else rng.sample(rows, len(rows))
+        told = marks if way == 0 else rng.sample(marks, len(marks))
         early = rng.random() < 0.5
         if early:
             world.data.advance_to(now)
-        while arrival:
-            n = 1 if way == 0 else rng.randint(1, len(arrival))
+        while arrival or told:
+            if told and rng.random() < (0.3 if arrival else 1.0):
+                mark(spy, told[0])
+                told = told[1:]
+                continue
+            n = 1 if way == 0 else rng.randint(1, len(arrival)) if arrival else 0
             piece, arrival = arrival[:n], arrival[n:]
             if n == 1 and rng.random() < 0.5:
                 spy.append(piece[0][0], *piece[0][1])
-            else:
+            elif n:
                 ts = np.array([row[0] for row in piece], np.int64)
                 spy.extend(ts, *np.array([row[1] for row in piece]).T)
         if not early:
             world.data.advance_to(now)
         document = world.data.to_dict(timestamps="epoch_ns")
         del document["meta"]["sequence"]
-        metrics = spy.metrics()
-        documents.add(repr((exact(document), exact(metrics), [s.n_base.tolist() for s in spy.bars_derived.values()])))
+        series = spy.bars_derived.values()
+        counts = [
+            (s.missing, s.no_trade, s.halted, s.completeness, s.extended.present, s.extended.gaps)
+            for s in (spy.bars_base, *series)
+        ]
+        extras = (exact(spy.metrics()), [s.n_base.tolist() for s in series], counts, spy.marks)
+        documents.add(repr((exact(document), extras)))
     assert len(documents) == 1
+
+
+def mark(spy: sd.SymbolSessionData, told: tuple[str | None, tuple[int, int]]) -> None:
+    """A mark in the slots of an interval, or a halt without one."""
+    interval, span = told
+    if interval is None:
+        spy.mark_halted(*span)
+    else:
+        spy.mark_no_trade(interval, *span)
 
 
 # Numbers of rows in a slot that the kernels have loops of their own for, and others; slots that the session cuts.

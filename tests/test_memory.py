@@ -131,6 +131,9 @@ def calls() -> dict[str, Any]:
         "extend": lambda data: data.symbols["SPY"].extend(*extended),
         "extend, unordered": lambda data: data.symbols["SPY"].extend(*unordered),
         "append_slice": lambda data: data.append_slice(["SPY"], *one),
+        "mark_no_trade": lambda data: data.symbols["SPY"].mark_no_trade("1m", OPEN, CLOSE),
+        "mark_halted": lambda data: data.symbols["SPY"].mark_halted(OPEN, CLOSE),
+        "record_retry": lambda data: data.symbols["SPY"].record_retry("1m", OPEN, CLOSE, CLOSE),
     }
 
 
@@ -141,6 +144,7 @@ def test_where_there_is_no_memory_to_move_to_nothing_changes(name: str) -> None:
     call = calls()[name]
     data = new_store()
     data.register_symbol("SPY").extend(*columns(10))
+    data.advance_to(OPEN + 20 * MINUTE)
     before = data.to_json()
     failed = 0
     for k in itertools.count():

@@ -113,18 +113,43 @@ def timestamps(shape: str) -> st.SearchStrategy[int]:
     return st.one_of(on_grid, on_grid, on_grid, on_grid, off_grid)
 
 
+def spans(shape: str) -> st.SearchStrategy[tuple[int, int]]:
+    """Stretches of time to mark: short and long, on slots and beside them, in the session and around it, empty ones."""
+    step = step_of(shape)
+    lengths = st.one_of(
+        st.sampled_from([0, 1, step, 2 * step, 5 * step, 15 * step, 90 * step]),
+        st.integers(0, 20).map(lambda n: n * step // 2),
+    )
+    return st.tuples(timestamps(shape), lengths).map(lambda drawn: (drawn[0], drawn[0] + drawn[1]))
+
+
 class World:
     """One store and its model; `same()` compares every answer they have."""
 
-    def __init__(self, shape: str, base: str, derived: tuple[str, ...], capacity: int | None) -> None:
+    def __init__(
+        self,
+        shape: str,
+        base: str,
+        derived: tuple[str, ...],
+        capacity: int | None,
+        grace_ns: int = 0,
+        around: tuple[int, int] | None = None,
+    ) -> None:
+        """`around`: seconds before the open and after the close in which bars are expected too."""
         date, tz, segments = SHAPES[shape]
         self.calendar = sd.SessionCalendar.from_schedule({date: segments}, tz)
         self.grid = self.calendar.session(date)
-        self.data = sd.SessionData(self.calendar, base, derived, capacity=capacity)
+        hours = extended = None
+        if around is not None:
+            extended = (segments[0][0] - around[0] * SECOND, segments[-1][1] + around[1] * SECOND)
+            hours = tuple(from_ns(ts, self.grid.zone).strftime("%H:%M:%S") for ts in extended)
+        self.data = sd.SessionData(
+            self.calendar, base, derived, capacity=capacity, grace_ns=grace_ns, extended_hours=hours
+        )
         self.data.start_session(date)
         span = (self.grid.span_start, self.grid.span_stop)
         self.session = ref.RefSession(date, tz, segments, span)
-        self.model = ref.RefStore(self.session, base, list(derived), capacity)
+        self.model = ref.RefStore(self.session, base, list(derived), capacity, grace_ns, extended)
         self.names: list[str] = []
 
     def register(self, name: str) -> None:
@@ -155,6 +180,22 @@ class World:
     def advance_to(self, ts: int) -> None:
         self.data.advance_to(ts)
         self.model.advance_to(ts)
+
+    def mark_no_trade(self, name: str, interval: str, start: int, stop: int) -> None:
+        self._mark(name, "mark_no_trade", interval, start, stop)
+
+    def mark_halted(self, name: str, start: int, stop: int) -> None:
+        self._mark(name, "mark_halted", start, stop)
+
+    def record_retry(self, name: str, interval: str, start: int, stop: int, when: int) -> None:
+        self._mark(name, "record_retry", interval, start, stop, when)
+
+    def _mark(self, name: str, method: str, *arguments: Any) -> None:
+        """Both say the same, and the sequence moves only with a change."""
+        before = self.data.sequence
+        said = getattr(self.data.symbols[name], method)(*arguments)
+        assert said == getattr(self.model.symbols[name], method)(*arguments)
+        assert self.data.sequence - before == bool(said)
 
     def same(self, styles: tuple[str, ...] = ("time",)) -> None:
         for name in self.names:
@@ -189,6 +230,7 @@ def exact(value: Any) -> Any:
 
 def same_symbol(symbol: sd.SymbolSessionData, model: ref.RefSymbol) -> None:
     same_series(symbol, model)
+    assert symbol.marks == model.marks()
     same_metrics(symbol, model.metrics())
     same_counters(symbol, model)
 
@@ -213,10 +255,27 @@ def same_series(symbol: Any, model: ref.RefSymbol) -> None:
         assert (series.expected, series.present, series.missing) == (
             model.expected(interval), model.present(interval), model.missing(interval),
         )  # fmt: skip
+        assert (series.no_trade, series.halted) == (model.count(interval, "no_trade"), model.count(interval, "halted"))
+        assert series.expected == series.present + series.missing + series.no_trade + series.halted
+        states = model.states(interval)
+        assert [series.slot_state(ts) for ts, _ in states[:40]] == [state for _, state in states[:40]]
         assert (series.quality, series.completeness) == (model.quality(interval), model.completeness(interval))
         gaps = [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in series.gaps]
         assert gaps == model.gaps(interval)
         assert series.gap_count == len(gaps)
+        retries = [(gap.retry_count, gap.last_retry) for gap in series.gaps]
+        zone = symbol._zone
+        assert retries == [
+            (n, None if when is None else from_ns(when, zone)) for n, when in model.gap_retries(interval)
+        ]
+        extended = [state for states in model.extended_states(interval) for _, state in states]
+        present, missing = extended.count("present"), extended.count("missing")
+        counts = (series.extended.expected, series.extended.present, series.extended.missing)
+        assert counts == (present + missing, present, missing)
+        assert series.extended.quality == series.extended.completeness == ref.percentage(present, present + missing)
+        gaps = [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in series.extended.gaps]
+        assert gaps == model.extended_gaps(interval)
+        assert series.extended.gap_count == len(gaps)
         assert series.total_count == model.total_count(interval)
 
 
@@ -240,24 +299,36 @@ class HistoryWorld(World):
     DAYS = (0, 1, 2, 4, 5, 6)
 
     def __init__(
-        self, shape: str, base: str, derived: tuple[str, ...], capacity: int | None, trailing_days: int, first: int = 0
+        self,
+        shape: str,
+        base: str,
+        derived: tuple[str, ...],
+        capacity: int | None,
+        trailing_days: int,
+        first: int = 0,
+        grace_ns: int = 0,
+        hours: tuple[str, str] | None = None,
     ) -> None:
         date, tz, segments = SHAPES[shape]
-        hours = {
+        schedule = {
             shifted_date(date, day): [(start + day * ref.DAY, stop + day * ref.DAY) for start, stop in segments]
             for day in self.DAYS
         }
-        self.calendar = sd.SessionCalendar.from_schedule(hours, tz)
+        self.calendar = sd.SessionCalendar.from_schedule(schedule, tz)
         self.sessions = []
-        for day, its_segments in hours.items():
+        for day, its_segments in schedule.items():
             grid = self.calendar.session(day)
             self.sessions.append(ref.RefSession(day, tz, its_segments, (grid.span_start, grid.span_stop)))
         self.number, self.trailing_days = first, trailing_days
-        self.data = sd.SessionData(self.calendar, base, derived, trailing_days, capacity=capacity)
+        self.data = sd.SessionData(
+            self.calendar, base, derived, trailing_days, capacity=capacity, grace_ns=grace_ns, extended_hours=hours
+        )
+        around = {session.date: self.data._hours(self.calendar.session(session.date)) for session in self.sessions}
         self.data.add_historical_indicator("vwap_3d")
         self.session = self.sessions[first]
         self.grid = self.data.start_session(self.session.date)
-        self.model = ref.RefStore(self.session, base, list(derived), capacity)
+        self.model = ref.RefStore(self.session, base, list(derived), capacity, grace_ns, around[self.session.date])
+        self.model.extended_hours = {date: hours for date, hours in around.items() if hours is not None}
         self.names: list[str] = []
         self.loaded: set[str] = set()
         self.windows: list[tuple[sd.BarWindow, Any]] = []
@@ -324,11 +395,11 @@ def same_history(world: HistoryWorld, name: str) -> None:
             world.windows = [*world.windows[-20:], (window, exact(got))]
             regular = [row[0] for row in rows if sessions[date].is_regular(row[0])]
             past = days.get(date)
+            found = ref.find_gaps(regular, sessions[date], interval)
             if past is not None and interval in past.intervals() and not model.was_given(name, interval, date):
-                regular = past._timestamps(interval)
+                regular, found = past._timestamps(interval), past.gaps(interval)
             tallies.append(ref.count_present(regular, sessions[date], interval))
             assert bars.tally(date) == tallies[-1]
-            found = ref.find_gaps(regular, sessions[date], interval)
             assert [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in bars.gaps(date)] == found
             gaps += found
         assert bars.tally() == tuple(map(sum, zip((0, 0), *tallies, strict=True)))

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t
 
+from sessiondata._extended cimport Extended, extended_mark
 from sessiondata._gaps cimport Gaps, gaps_mark_present
 from sessiondata._grid cimport GridData, Region, SlotTable, ordinal_in, slot_start_in, slot_stop_in
 from sessiondata._ring cimport Bar, Ring, ring_push
@@ -30,6 +31,7 @@ cdef struct Level:
     int64_t span_rows     # slots in the whole span: more rows there cannot be
     Ring ring
     Gaps gaps
+    Extended* extended    # slots expected outside the segments; NULL: none
 
 
 cdef inline bint level_takes(const Level* level, const Region* region) noexcept nogil:
@@ -63,6 +65,24 @@ cdef inline void level_open(Level* level, const GridData* grid, const Region* re
         level.gaps.n_present += 1
     elif region.regular:
         gaps_mark_present(&level.gaps, ordinal_in(level.gaps.table, region, start))
+    elif level.extended != NULL:
+        extended_mark(level.extended, start)
+
+
+cdef inline void level_open_next(Level* level, const Region* region, const Bar* row) noexcept nogil:
+    """Begin the slot after the newest one, of the same segment, with a parent row at its start. No search, no question.
+
+    Of the ring's row only what stays is written: `level_publish` writes the rest, before anybody reads it."""
+    cdef Ring* ring = &level.ring
+    cdef int64_t at = ring.next_seq - ring.origin, stop = row.ts + level.step_ns
+    ring.ts[at] = row.ts
+    ring.open[at] = row.open
+    ring.next_seq += 1
+    level.bar = row[0]
+    level.slot_stop = stop if stop < region.stop else region.stop
+    level.closed_volume, level.closed_base = 0.0, 0
+    level.gaps.frontier += 1
+    level.gaps.n_present += 1
 
 
 cdef inline void level_merge(Level* level, const Bar* row, bint is_new) noexcept nogil:
@@ -90,6 +110,29 @@ cdef inline void level_publish(Level* level) noexcept nogil:
     ring.n_base[at] = level.bar.n_base
 
 
+cdef inline void level_pull(Level* levels, int32_t i, const GridData* grid) noexcept nogil:
+    """Fold the parent's newest row, as it stands, into level `i`: once more if it was folded before."""
+    cdef Level* level = &levels[i]
+    cdef const Level* parent = &levels[level.parent]
+    cdef int64_t seq = parent.ring.next_seq - 1
+    if seq < 0 or not level_takes(level, parent.region):
+        return
+    if parent.bar.ts < level.slot_stop:
+        level_merge(level, &parent.bar, seq != level.merged_seq)
+    else:
+        level_begin(levels, i, grid)
+    level.merged_seq = seq
+
+
+cdef inline void level_hand_down(Level* levels, int32_t i, const GridData* grid) noexcept nogil:
+    """The newest row of level `i` is complete: publish it and fold it into the children."""
+    cdef int32_t child = levels[i].child
+    level_publish(&levels[i])
+    while child >= 0:
+        level_pull(levels, child, grid)
+        child = levels[child].next
+
+
 cdef inline int32_t is_aligned(const Region* region, int64_t base_ns, int64_t ts) noexcept nogil:
     """1 if a base bar sits on a base slot of its region (the first one before the open may be cut by the span)."""
     return (ts - region.anchor) % base_ns == 0 or ts == region.start
@@ -109,10 +152,9 @@ cdef struct Columns:
 cdef void level_init(Level* level, int32_t kind, int32_t parent, int64_t step_ns, int64_t base_ns) noexcept nogil
 cdef bint level_extend(Level* level, const GridData* grid, const Region* region, const Columns* rows, int64_t n,
                        int64_t row_ns, bint first_is_new, bint all_aligned) noexcept nogil
-cdef void level_rebuild(Level* level, const GridData* grid, const Region* region, int64_t ts,
-                        const Ring* parent) noexcept nogil
+cdef void level_rebuild(Level* level, const GridData* grid, const Region* region, int64_t ts, const Ring* parent,
+                        bint all_aligned) noexcept nogil
 cdef Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil
-cdef void level_hand_down(Level* levels, int32_t i, const GridData* grid) noexcept nogil
-cdef void level_pull(Level* levels, int32_t i, const GridData* grid) noexcept nogil
+cdef void level_begin(Level* levels, int32_t i, const GridData* grid) noexcept nogil
 cdef void level_settle(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil
 cdef void level_mark_settled(Level* levels, int32_t n_levels, int64_t base_seq) noexcept nogil

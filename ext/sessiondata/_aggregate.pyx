@@ -44,28 +44,11 @@ cdef void level_init(Level* level, int32_t kind, int32_t parent, int64_t step_ns
     level.merged_seq = -1
 
 
-cdef void level_hand_down(Level* levels, int32_t i, const GridData* grid) noexcept nogil:
-    """The newest row of level `i` is complete: publish it and fold it into the children."""
-    cdef int32_t child = levels[i].child
-    level_publish(&levels[i])
-    while child >= 0:
-        level_pull(levels, child, grid)
-        child = levels[child].next
-
-
-cdef void level_pull(Level* levels, int32_t i, const GridData* grid) noexcept nogil:
-    """Fold the parent's newest row, as it stands, into level `i`: once more if it was folded before."""
-    cdef Level* level = &levels[i]
-    cdef const Level* parent = &levels[level.parent]
-    cdef int64_t seq = parent.ring.next_seq - 1
-    if seq < 0 or not level_takes(level, parent.region):
-        return
-    if parent.bar.ts < level.slot_stop:
-        level_merge(level, &parent.bar, seq != level.merged_seq)
-    else:
-        level_hand_down(levels, i, grid)
-        level_open(level, grid, parent.region, &parent.bar)
-    level.merged_seq = seq
+cdef void level_begin(Level* levels, int32_t i, const GridData* grid) noexcept nogil:
+    """Begin another slot of level `i` with the parent's newest row, which is the first in it."""
+    cdef const Level* parent = &levels[levels[i].parent]
+    level_hand_down(levels, i, grid)
+    level_open(&levels[i], grid, parent.region, &parent.bar)
 
 
 cdef void level_settle(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil:
@@ -255,42 +238,45 @@ cdef inline int32_t _count_aligned(const int64_t* ts, int64_t n, const Region* r
 
 
 cdef bint _fold_columns(const Level* level, const Region* region, const Ring* parent, int64_t start, int64_t stop,
-                        Bar* out_bar, double* out_closed_volume, int32_t* out_closed_base) noexcept nogil:
+                        bint all_aligned, Bar* out_bar, double* out_closed_volume,
+                        int32_t* out_closed_base) noexcept nogil:
     """Fold all of the parent's rows in [start, stop), which are of one region; False if there are none."""
     cdef int64_t seq = ring_find(parent, start), n = ring_find(parent, stop) - seq, i
     cdef Columns rows
-    cdef double high, low, volume = 0.0
-    cdef int32_t n_base = 0, last_base
+    cdef double high, low, volume, closed_volume = 0.0
+    cdef int32_t n_base = 0, last_base = 1
     if n == 0:
         return False
     rows = ring_columns(parent, seq)
-    high, low = rows.high[0], rows.low[0]
+    high, low, volume = rows.high[0], rows.low[0], rows.volume[0]
+    # Volumes are summed one after the other by definition; highs and lows are done while each sum is waited for.
     for i in range(1, n):
         high = rows.high[i] if rows.high[i] > high else high
         low = rows.low[i] if rows.low[i] < low else low
-    volume = rows.volume[0]
-    out_closed_volume[0] = 0.0
-    for i in range(1, n):
-        out_closed_volume[0] = volume
+        closed_volume = volume
         volume += rows.volume[i]
-    if rows.n_base == NULL:
-        n_base = _count_aligned(rows.ts, n, region, level.base_ns)
-        last_base = is_aligned(region, level.base_ns, rows.ts[n - 1])
-    else:
+    if rows.n_base != NULL:
         for i in range(n):
             n_base += rows.n_base[i]
         last_base = rows.n_base[n - 1]
-    out_closed_base[0] = n_base - last_base
+    elif all_aligned:
+        n_base = <int32_t>n
+    else:
+        n_base = _count_aligned(rows.ts, n, region, level.base_ns)
+        last_base = is_aligned(region, level.base_ns, rows.ts[n - 1])
+    out_closed_volume[0], out_closed_base[0] = closed_volume, n_base - last_base
     out_bar[0] = Bar(rows.ts[0], rows.open[0], high, low, rows.close[n - 1], volume, n_base)
     return True
 
 
 cdef inline bint _fold(const Level* level, const GridData* grid, const Region* region, const Ring* parent,
-                       int64_t start, int64_t stop, Bar* out_bar, double* out_closed_volume,
+                       int64_t start, int64_t stop, bint all_aligned, Bar* out_bar, double* out_closed_volume,
                        int32_t* out_closed_base) noexcept nogil:
     """Fold the parent's rows in [start, stop) that belong to this level; False if there are none."""
     if level.kind == INTRADAY:
-        return _fold_columns(level, region, parent, start, stop, out_bar, out_closed_volume, out_closed_base)
+        return _fold_columns(
+            level, region, parent, start, stop, all_aligned, out_bar, out_closed_volume, out_closed_base
+        )
     cdef int64_t seq = ring_find(parent, start)
     cdef bint empty = True
     cdef const Region* home = region
@@ -319,11 +305,12 @@ cdef inline bint _fold(const Level* level, const GridData* grid, const Region* r
     return not empty
 
 
-cdef void level_rebuild(Level* level, const GridData* grid, const Region* region, int64_t ts,
-                        const Ring* parent) noexcept nogil:
+cdef void level_rebuild(Level* level, const GridData* grid, const Region* region, int64_t ts, const Ring* parent,
+                        bint all_aligned) noexcept nogil:
     """Fold the slot of `ts` again after a late or corrected bar, and replace or insert its row.
 
-    O(log rows + rows of the slot), and a memmove of later rows where the slot had none."""
+    `all_aligned`: each base row of `region` sits on its slot. O(log rows + rows of the slot), and a memmove of later
+    rows where the slot had none."""
     cdef int64_t start, stop, seq
     cdef Bar bar
     cdef double closed_volume
@@ -335,7 +322,7 @@ cdef void level_rebuild(Level* level, const GridData* grid, const Region* region
         start, stop = grid.open_ns, grid.close_ns
     else:
         start, stop = grid.span_start, grid.span_stop
-    if not _fold(level, grid, region, parent, start, stop, &bar, &closed_volume, &closed_base):
+    if not _fold(level, grid, region, parent, start, stop, all_aligned, &bar, &closed_volume, &closed_base):
         return
     if level.kind != EXTENDED:
         bar.ts = start
@@ -346,6 +333,8 @@ cdef void level_rebuild(Level* level, const GridData* grid, const Region* region
         ring_insert(&level.ring, seq, &bar)
         if region.regular:
             gaps_mark_present(&level.gaps, ordinal_in(level.gaps.table, region, start))
+        elif level.extended != NULL:
+            extended_mark(level.extended, start)
     if seq == level.ring.next_seq - 1:
         level.bar, level.slot_stop, level.region = bar, stop, region
         level.closed_volume, level.closed_base = closed_volume, closed_base

@@ -17,6 +17,7 @@ microseconds.
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
 
 from sessiondata._aggregate cimport Level
+from sessiondata._evidence cimport copy_evidence
 from sessiondata._grid cimport Grid, Region
 from sessiondata._layout cimport copy_out
 from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_read
@@ -34,7 +35,7 @@ cdef SymbolCore _blank(SymbolCore like, StoreClock clock, int64_t capacity):
 cdef StoreClock _closed(Grid grid):
     """A clock at which the whole span is over."""
     cdef StoreClock clock = StoreClock()
-    clock.data.as_of = grid.data.span_stop
+    clock.data.as_of = clock.data.judged = grid.data.span_stop
     return clock
 
 
@@ -49,6 +50,7 @@ cdef SymbolCore _copied(SymbolCore day):
     cdef SymbolCore copy = _blank(day, day.clock, day._capacity)
     copy.symbol = day.symbol
     copy._memory = copy_out(&copy.symbol)
+    copy_evidence(day._memory.evidence, copy._memory, &copy.symbol)
     copy._own_session(day.grid)
     return copy
 
@@ -164,14 +166,14 @@ cdef class Days:
             i = stop
         return self.stage(days), changed, other
 
-    def draft(self, date, Grid grid not None):
+    def draft(self, date, Grid grid not None, hours):
         """A day to extend and then `stage`: a copy of the one that is here, or an empty one with room for all of its
         session."""
         cdef SymbolCore day
         if date in self.cores:
             return _copied(<SymbolCore>self.cores[date])
         day = _blank(self._live, _closed(grid), 0)
-        day.start(grid, False)
+        day.start(grid, hours, False)
         return day
 
     def stage(self, dict days):
@@ -272,10 +274,10 @@ def summary(SymbolCore day not None):
     return bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.n_base, turnover, traded
 
 
-def open_sessions(list cores, list grids, date, bint touch):
+def open_sessions(list cores, list hours, date, bint touch):
     """A fresh core for each symbol with its session of a date begun; nothing changes before `turn`.
 
-    `grids` holds None for a symbol without a session. A day of that date in history is continued. `touch` the memory
+    `hours` holds (Grid, hours around it or None), (None, None) for a symbol without a session. A day of that date in history is continued. `touch` the memory
     now, or leave that to the bars."""
     cdef SymbolCore core, fresh, held
     cdef StoreClock clock
@@ -290,10 +292,11 @@ def open_sessions(list cores, list grids, date, bint touch):
             if clock is None:
                 clock = clocks[core.grid] = _closed(core.grid)
         held = core.days.cores.get(date)
-        if grids[i] is None or held is None or held._capacity != core._capacity:
+        grid, around = <tuple>hours[i]
+        if grid is None or held is None or held._capacity != core._capacity:
             fresh = _blank(core, clock, core._capacity)
-            if grids[i] is not None:
-                fresh.start(grids[i], touch)
+            if grid is not None:
+                fresh.start(grid, around, touch)
                 if held is not None:
                     first, stop, _ = held.rows(0)
                     fresh.extend(*(column[first:stop] for column in held.columns(0)[:6]), False, False)

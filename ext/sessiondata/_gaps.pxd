@@ -1,29 +1,54 @@
-# Which slots of one interval are present: frontier, count and sorted ranges of missing ordinals.
+# Which slots of one interval are present: frontier, count and sorted ranges of absent ordinals.
 
 from libc.stdint cimport int32_t, int64_t
 
 from sessiondata._grid cimport Region, SlotTable, expected_at
+from sessiondata._marks cimport Marks, Slots, slots_between
+
+
+cdef enum:
+    # States of a slot.
+    PENDING = 0
+    PRESENT = 1
+    MISSING = 2
+    NO_TRADE = 3
+    HALTED = 4
 
 
 cdef struct Gaps:
-    int32_t* start        # first missing ordinal of each explicit range, ascending; memory is the symbol's
-    int32_t* stop         # one past the last missing ordinal
+    int32_t* start        # first absent ordinal of each explicit range, ascending; memory is the symbol's
+    int32_t* stop         # one past the last absent ordinal
     int32_t n_ranges
     int32_t frontier      # slots below are explicit (present or in a range), slots from here on are absent
     int32_t n_present
     const SlotTable* table
-
-
-cdef inline int32_t gaps_missing(const Gaps* gaps, int32_t expected) noexcept nogil:
-    """Missing slots when `expected` slots are over. O(1).
-
-    At most the newest present slot is not over (a forming derived bar); it is left out of both counts."""
-    return expected - gaps_present(gaps, expected)
+    Marks* marks          # what explains absent slots, and retries; NULL: nothing was told. Memory is Evidence's
 
 
 cdef inline int32_t gaps_present(const Gaps* gaps, int32_t expected) noexcept nogil:
-    """Present slots among the `expected` that are over. O(1)."""
+    """Present slots among the `expected` that are over. O(1).
+
+    At most the newest present slot is not over (a forming derived bar); no count has it then."""
     return gaps.n_present - 1 if gaps.frontier > expected else gaps.n_present
+
+
+cdef inline int32_t gaps_explained(const Gaps* gaps, int32_t expected) noexcept nogil:
+    """Absent slots among the `expected` that are without trade or halted. O(1), O(log marks) of a tail."""
+    if gaps.marks == NULL:
+        return 0
+    return gaps.marks.n_explained + slots_between(&gaps.marks.explained, gaps.frontier, expected)
+
+
+cdef inline int32_t gaps_halted(const Gaps* gaps, int32_t expected) noexcept nogil:
+    """Those of them that are halted."""
+    if gaps.marks == NULL:
+        return 0
+    return gaps.marks.n_halted + slots_between(&gaps.marks.halted, gaps.frontier, expected)
+
+
+cdef inline int32_t gaps_missing(const Gaps* gaps, int32_t expected) noexcept nogil:
+    """Missing slots when `expected` slots are over: the absent ones that nothing explains."""
+    return expected - gaps_present(gaps, expected) - gaps_explained(gaps, expected)
 
 
 cdef inline void gaps_mark_present(Gaps* gaps, int32_t ordinal) noexcept nogil:
@@ -42,5 +67,9 @@ cdef void gaps_mark_out_of_turn(Gaps* gaps, int32_t ordinal) noexcept nogil
 cdef int64_t gaps_mark_rows(Gaps* gaps, const Region* region, const int64_t* ts, int64_t n) noexcept nogil
 cdef int32_t gaps_count(const Gaps* gaps, int32_t expected) noexcept nogil
 cdef int32_t gaps_list(const Gaps* gaps, int32_t expected, int32_t* out_start, int32_t* out_stop) noexcept nogil
+cdef void gaps_tally(const Gaps* gaps, int32_t start, int32_t stop, int32_t* out_present,
+                     int32_t* out_missing) noexcept nogil
+cdef int gaps_state(const Gaps* gaps, int32_t expected, int32_t ordinal) noexcept nogil
+cdef void gaps_recount(Gaps* gaps) noexcept nogil
 cdef bint gaps_check(const Gaps* gaps) noexcept nogil
 cdef int open_column(object array, Py_buffer* out_view, bint is_time) except -1

@@ -1,14 +1,16 @@
-"""Present and missing slots of one interval.
+"""Present and absent slots of one interval.
 
     ordinal   0 1 2 3 4 5 6 7 8 | 9 ...         ranges   [2, 4)  [6, 7)          explicit, below the frontier
     slot      # # . . # # . # # |               frontier 9, n_present 6
                                                 tail     [9, expected)           implied by the clock, stored nowhere
 
-A range never crosses a cut (the first ordinal of a segment), so each is one gap. In-order arrival moves the frontier; a
-jump turns what it passes over into ranges; a late bar is a binary search, then its range shrinks, splits or goes.
+A range never crosses a cut (the first ordinal of a segment), so each is one gap where nothing explains a part of it
+(`_marks`). In-order arrival moves the frontier; a jump turns what it passes over into ranges; a late bar is a binary
+search, then its range shrinks, splits or goes.
 
 Invariants (`gaps_check`): ranges sorted, apart or touching only at a cut, not empty, inside [0, frontier), not across
-a cut; n_present + missing in ranges = frontier; slot frontier - 1 is present.
+a cut; n_present + absent in ranges = frontier; slot frontier - 1 is present; the counts in `marks` are those of the
+ranges.
 
 Rejected: a bitmap (listing gaps would scan it), one node per missing slot (a quiet stock has 20,000 a day at 1s).
 Columns of times (a batch that extends a symbol, or plain arrays without a store) go through `_take_rows`: rows that
@@ -25,6 +27,7 @@ from libc.string cimport memcpy, memmove
 import numpy as np
 
 from sessiondata._grid cimport Grid, Region, slot_number
+from sessiondata._marks cimport slots_find, slots_hold
 from sessiondata._runs cimport find_breaks, unbroken
 from sessiondata._status cimport ERR_NAT, ERR_TS_ORDER, Offence, raise_status
 from sessiondata._time cimport NAT
@@ -228,6 +231,7 @@ cdef void gaps_init(Gaps* gaps, const SlotTable* table) noexcept nogil:
     gaps.table = table
     gaps.start = gaps.stop = NULL
     gaps.n_ranges = gaps.frontier = gaps.n_present = 0
+    gaps.marks = NULL
 
 
 cdef void gaps_move(Gaps* gaps, int32_t* memory) noexcept nogil:
@@ -276,18 +280,78 @@ cdef inline int32_t _find(const Gaps* gaps, int32_t ordinal) noexcept nogil:
     return low - 1
 
 
+cdef int32_t _add_missing(const Marks* marks, int32_t start, int32_t stop, int32_t n, int32_t* out_start,
+                          int32_t* out_stop) noexcept nogil:
+    """Append what nothing explains of the absent slots [start, stop), which lie in one segment, to `n` gaps; returns
+    the new count. Without `out_start` they are only counted. O(log marks + marks in it)."""
+    cdef const Slots* explained = &marks.explained
+    cdef int32_t i = slots_find(explained, start), end
+    while start < stop:
+        if i < explained.n and explained.start[i] <= start:
+            start = explained.stop[i]
+            i += 1
+            continue
+        end = explained.start[i] if i < explained.n and explained.start[i] < stop else stop
+        if out_start != NULL:
+            out_start[n], out_stop[n] = start, end
+        n += 1
+        start = end
+    return n
+
+
+cdef void _count_absent(Gaps* gaps, int32_t first) noexcept nogil:
+    """Take the ranges from `first` on into the counts of the marks. O(ranges + marks) of that stretch."""
+    cdef Marks* marks = gaps.marks
+    cdef const Slots* explained = &marks.explained
+    cdef int32_t i, at = slots_find(explained, gaps.start[first]) if first < gaps.n_ranges else 0
+    for i in range(first, gaps.n_ranges):
+        while at < explained.n and explained.stop[at] <= gaps.start[i]:
+            at += 1
+        if at == explained.n or explained.start[at] >= gaps.stop[i]:
+            marks.n_gaps += 1
+            continue
+        marks.n_explained += slots_between(explained, gaps.start[i], gaps.stop[i])
+        marks.n_halted += slots_between(&marks.halted, gaps.start[i], gaps.stop[i])
+        marks.n_gaps = _add_missing(marks, gaps.start[i], gaps.stop[i], marks.n_gaps, NULL, NULL)
+
+
+cdef void gaps_recount(Gaps* gaps) noexcept nogil:
+    """Count anew after the marks have changed. O(ranges + marks)."""
+    gaps.marks.n_explained = gaps.marks.n_halted = gaps.marks.n_gaps = 0
+    _count_absent(gaps, 0)
+
+
+cdef inline bint _is_missing(const Gaps* gaps, int32_t i, int32_t ordinal) noexcept nogil:
+    """Whether a slot lies in range `i` and nothing explains it."""
+    return gaps.start[i] <= ordinal < gaps.stop[i] and not slots_hold(&gaps.marks.explained, ordinal)
+
+
+cdef void _discount(Gaps* gaps, int32_t i, int32_t ordinal) noexcept nogil:
+    """An absent slot of range `i` is about to be taken out of it: take it out of the counts of the marks."""
+    cdef Marks* marks = gaps.marks
+    if slots_hold(&marks.explained, ordinal):
+        marks.n_explained -= 1
+        marks.n_halted -= slots_hold(&marks.halted, ordinal)
+    else:  # its gap is split, or shorter, or filled
+        marks.n_gaps += _is_missing(gaps, i, ordinal - 1) + _is_missing(gaps, i, ordinal + 1) - 1
+
+
 cdef void gaps_mark_out_of_turn(Gaps* gaps, int32_t ordinal) noexcept nogil:
     """The two cases that are not "the next slot": a jump over absent slots, and a late bar."""
-    cdef int32_t i, behind
+    cdef int32_t i = gaps.n_ranges, behind
     if ordinal >= gaps.frontier:
         gaps.n_ranges = _cut_range(gaps.table, gaps.frontier, ordinal, gaps.n_ranges, gaps.start, gaps.stop)
         gaps.frontier = ordinal + 1
         gaps.n_present += 1
+        if gaps.marks != NULL:
+            _count_absent(gaps, i)
         return
     i = _find(gaps, ordinal)
     if i < 0 or ordinal >= gaps.stop[i]:
         return
     gaps.n_present += 1
+    if gaps.marks != NULL:
+        _discount(gaps, i, ordinal)
     behind = gaps.n_ranges - i - 1
     if gaps.stop[i] - gaps.start[i] == 1:
         memmove(&gaps.start[i], &gaps.start[i + 1], behind * sizeof(int32_t))
@@ -309,6 +373,7 @@ cdef int64_t gaps_mark_rows(Gaps* gaps, const Region* region, const int64_t* ts,
     """Ascending rows in one segment, newer than all others, now sit on their slots; returns how many sit on none.
 
     O(n)."""
+    cdef int32_t before = gaps.n_ranges
     cdef Take take = _new_take(gaps.table)
     take.gaps, take.n_ranges = gaps, gaps.n_ranges
     take.region, take.reach = region, gaps.frontier
@@ -320,12 +385,30 @@ cdef int64_t gaps_mark_rows(Gaps* gaps, const Region* region, const int64_t* ts,
     if take.n_present > 0:
         gaps.n_ranges, gaps.frontier = <int32_t>take.n_ranges, <int32_t>take.reach
         gaps.n_present += <int32_t>take.n_present
+        if gaps.marks != NULL:
+            _count_absent(gaps, before)
     return n - take.n_present
 
 
+cdef int32_t _add_tail(const Gaps* gaps, int32_t expected, int32_t n, int32_t* out_start,
+                       int32_t* out_stop) noexcept nogil:
+    """Append the gaps of the tail, cut at segments and marks, to `n` gaps; without `out_start` they are only counted.
+    """
+    cdef int32_t at = gaps.frontier, cut
+    while at < expected:
+        cut = min(_next_cut(gaps.table, at), expected)
+        n = _add_missing(gaps.marks, at, cut, n, out_start, out_stop)
+        at = cut
+    return n
+
+
 cdef int32_t gaps_count(const Gaps* gaps, int32_t expected) noexcept nogil:
-    """Number of gaps when `expected` slots are over: the ranges, and the tail cut at segments."""
+    """Number of gaps when `expected` slots are over: those of the ranges, and the tail cut at segments.
+
+    O(segments + marks in the tail)."""
     cdef int32_t n = gaps.n_ranges, at = gaps.frontier
+    if gaps.marks != NULL:
+        return _add_tail(gaps, expected, gaps.marks.n_gaps, NULL, NULL)
     while at < expected:
         n += 1
         at = _next_cut(gaps.table, at)
@@ -334,23 +417,72 @@ cdef int32_t gaps_count(const Gaps* gaps, int32_t expected) noexcept nogil:
 
 cdef int32_t gaps_list(const Gaps* gaps, int32_t expected, int32_t* out_start, int32_t* out_stop) noexcept nogil:
     """Write all gaps as ordinal ranges, ascending; room for gaps_count() each. Returns their number."""
-    cdef int32_t i
+    cdef int32_t i, n = 0
+    if gaps.marks != NULL:
+        for i in range(gaps.n_ranges):
+            n = _add_missing(gaps.marks, gaps.start[i], gaps.stop[i], n, out_start, out_stop)
+        return _add_tail(gaps, expected, n, out_start, out_stop)
     for i in range(gaps.n_ranges):
         out_start[i], out_stop[i] = gaps.start[i], gaps.stop[i]
     return _cut_range(gaps.table, gaps.frontier, expected, gaps.n_ranges, out_start, out_stop)
 
 
+cdef int gaps_state(const Gaps* gaps, int32_t expected, int32_t ordinal) noexcept nogil:
+    """State of a slot when `expected` slots are over. O(log ranges + log marks)."""
+    cdef int32_t i
+    if ordinal >= expected:
+        return PENDING
+    i = _find(gaps, ordinal)
+    if ordinal < gaps.frontier and (i < 0 or ordinal >= gaps.stop[i]):
+        return PRESENT
+    if gaps.marks == NULL or not slots_hold(&gaps.marks.explained, ordinal):
+        return MISSING
+    return HALTED if slots_hold(&gaps.marks.halted, ordinal) else NO_TRADE
+
+
+cdef inline int32_t _missing_between(const Gaps* gaps, int32_t start, int32_t stop) noexcept nogil:
+    """Slots of absent [start, stop) that nothing explains; 0 where that is empty."""
+    if start >= stop:
+        return 0
+    return stop - start - (0 if gaps.marks == NULL else slots_between(&gaps.marks.explained, start, stop))
+
+
+cdef void gaps_tally(const Gaps* gaps, int32_t start, int32_t stop, int32_t* out_present,
+                     int32_t* out_missing) noexcept nogil:
+    """Present and missing slots among [start, stop), all of which are over. O(log ranges + ranges in it)."""
+    cdef int32_t i = max(_find(gaps, start), 0), low, high
+    cdef int32_t tail = min(stop, max(start, gaps.frontier))
+    out_present[0], out_missing[0] = tail - start, _missing_between(gaps, tail, stop)
+    while i < gaps.n_ranges and gaps.start[i] < stop:
+        low, high = max(gaps.start[i], start), min(gaps.stop[i], stop)
+        if low < high:
+            out_present[0] -= high - low
+            out_missing[0] += _missing_between(gaps, low, high)
+        i += 1
+
+
+cdef bint _check_marks(const Gaps* gaps) noexcept nogil:
+    cdef Marks counted = gaps.marks[0]
+    cdef Gaps copy = gaps[0]
+    copy.marks = &counted
+    gaps_recount(&copy)
+    return (counted.n_explained == gaps.marks.n_explained and counted.n_halted == gaps.marks.n_halted
+            and counted.n_gaps == gaps.marks.n_gaps)
+
+
 cdef bint gaps_check(const Gaps* gaps) noexcept nogil:
     """True if the invariants of the module's note hold."""
-    cdef int32_t i, missing = 0, at = 0
+    cdef int32_t i, absent = 0, at = 0
+    if gaps.marks != NULL and not _check_marks(gaps):
+        return False
     for i in range(gaps.n_ranges):
         if gaps.start[i] >= gaps.stop[i] or gaps.start[i] < at or _next_cut(gaps.table, gaps.start[i]) < gaps.stop[i]:
             return False
         if i > 0 and gaps.start[i] == at and _next_cut(gaps.table, gaps.start[i - 1]) != at:
             return False
-        missing += gaps.stop[i] - gaps.start[i]
+        absent += gaps.stop[i] - gaps.start[i]
         at = gaps.stop[i]
-    return at <= gaps.frontier - (gaps.frontier > 0) and gaps.n_present + missing == gaps.frontier
+    return at <= gaps.frontier - (gaps.frontier > 0) and gaps.n_present + absent == gaps.frontier
 
 
 # --- batch kernels --------------------------------------------------------------------------------------------------

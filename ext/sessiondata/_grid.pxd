@@ -97,3 +97,4 @@ cdef inline int32_t expected_at(const SlotTable* table, int64_t as_of) noexcept 
 
 
 cdef int64_t ordinal_start(const SlotTable* table, int32_t ordinal) noexcept nogil
+cdef int32_t first_slot_from(const SlotTable* table, int64_t ts) noexcept nogil

@@ -197,3 +197,18 @@ cdef int64_t ordinal_start(const SlotTable* table, int32_t ordinal) noexcept nog
         if grid.regions[i].regular and grid.regions[i].segment == low:
             return grid.regions[i].anchor + <int64_t>(ordinal - table.cuts[low]) * table.step_ns
     return grid.close_ns
+
+
+cdef int32_t first_slot_from(const SlotTable* table, int64_t ts) noexcept nogil:
+    """Ordinal of the first regular slot that begins at or after `ts`; n_slots if none does. O(log segments)."""
+    cdef const GridData* grid = table.grid
+    cdef const Region* region
+    if ts <= grid.open_ns:
+        return 0
+    if ts >= grid.close_ns or table.step_ns == 0:
+        return table.n_slots
+    region = find_region(grid, ts)
+    if not region.regular:
+        return table.cuts[region.segment]
+    return min(table.cuts[region.segment] + <int32_t>ceil_div(ts - region.anchor, table.step_ns),
+               table.cuts[region.segment + 1])

@@ -20,6 +20,7 @@ from libc.string cimport memcpy, strlen
 from sessiondata._aggregate cimport Level
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_list, gaps_missing, gaps_present
 from sessiondata._grid cimport expected_at, ordinal_start
+from sessiondata._marks cimport retries_of
 from sessiondata._prefetch cimport prefetch
 from sessiondata._ring cimport Ring, ring_oldest
 from sessiondata._store cimport StoreClock, SymbolCore
@@ -42,6 +43,7 @@ cdef enum:
     ROW_BLOCK = 64                                   # rows that are reserved for at once
     ROW_BYTES = TIME_BYTES + 5 * F64_BYTES + 16
     GAP_BYTES = 2 * TIME_BYTES + I64_BYTES + 64
+    RETRY_BYTES = TIME_BYTES + I64_BYTES + 64
     FIXED_BYTES = 512                                # literals and numbers of one piece of the document
 
 
@@ -62,17 +64,29 @@ cdef class Style:
         "time" is resolved already: the time of day is unambiguous.
     from_ns, offset_ns : ndarray of int64
         UTC offsets in force.
+    show : callable
+        Called with int ns, returns the JSON of a time that may lie anywhere: when a gap was asked for again.
     """
 
     cdef TimeStyle data
     cdef const int64_t[::1] _from_ns, _offset_ns
+    cdef object _show
+    cdef int64_t _shown_ns      # the time that `_shown` is the JSON of
+    cdef bytes _shown
 
-    def __cinit__(self, str kind, const int64_t[::1] from_ns, const int64_t[::1] offset_ns):
+    def __cinit__(self, str kind, const int64_t[::1] from_ns, const int64_t[::1] offset_ns, show):
+        self._show, self._shown = show, None
         self.data.kind = ("time", "iso", "epoch_ms", "epoch_ns").index(kind)
         self._from_ns, self._offset_ns = from_ns, offset_ns
         self.data.n_offsets = <int32_t>from_ns.shape[0]
         self.data.from_ns, self.data.offset_ns = &from_ns[0], &offset_ns[0]
         self.data.day.length_ns = 0
+
+    cdef bytes anytime(self, int64_t ts):
+        """JSON of a time that may lie anywhere. Gaps are mostly asked for together, so the last one is kept."""
+        if self._shown is None or self._shown_ns != ts:
+            self._shown, self._shown_ns = self._show(ts), ts
+        return self._shown
 
 
 cdef void _turn_day(TimeStyle* style, int64_t ts) noexcept nogil:
@@ -174,33 +188,52 @@ cdef int _rows(ByteWriter writer, const Ring* ring, TimeStyle* style) except -1:
     return 0
 
 
-cdef int _tracked_gaps(ByteWriter writer, const Gaps* gaps, int32_t expected, TimeStyle* style) except -1:
+cdef char* _write_retries(char* out, const Gaps* gaps, int32_t start, int32_t stop, Style style) except NULL:
+    """`"retry_count":...,"last_retry":...,` of a gap, nothing if it was never asked for again."""
+    cdef int32_t count
+    cdef int64_t last_ns
+    cdef bytes last
+    retries_of(&gaps.marks.retries, start, stop, &count, &last_ns)
+    if count == 0:
+        return out
+    last = style.anytime(last_ns)
+    out = _write_literal(write_i64(_write_literal(out, b',"retry_count":'), count), b',"last_retry":')
+    return _write_literal(out, PyBytes_AS_STRING(last))
+
+
+cdef int _tracked_gaps(ByteWriter writer, const Gaps* gaps, int32_t expected, Style times) except -1:
     """`"gaps":{...},` of a tracker, nothing where there is no gap."""
     cdef int32_t n = gaps_count(gaps, expected), i
+    cdef TimeStyle* style = &times.data
+    cdef bint retried = gaps.marks != NULL and gaps.marks.retries.n > 0
     cdef int32_t* start
     cdef int32_t* stop
     cdef int64_t ts
     cdef char* out
     if n == 0:
         return 0
-    reserve(writer, FIXED_BYTES + n * GAP_BYTES)
+    reserve(writer, FIXED_BYTES + n * (GAP_BYTES + RETRY_BYTES if retried else GAP_BYTES))
     start = <int32_t*>malloc(2 * n * sizeof(int32_t))
     if start == NULL:
         raise MemoryError("no memory for the gaps")
-    stop = start + n
-    gaps_list(gaps, expected, start, stop)
-    out = write_i64(_write_literal(writer.data + writer.size, b'"gaps":{"gap_count":'), n)
-    out = write_i64(_write_literal(out, b',"missing_bars":'), gaps_missing(gaps, expected))
-    out = _write_literal(out, b',"ranges":[')
-    for i in range(n):
-        ts = ordinal_start(gaps.table, start[i])
-        out = _write_time(_write_literal(out, b'{"start_time":'), ts, style)
-        ts += (stop[i] - 1 - start[i]) * gaps.table.step_ns  # a gap lies in one segment
-        out = _write_time(_write_literal(out, b'"end_time":'), ts, style)
-        out = write_i64(_write_literal(out, b'"bar_count":'), stop[i] - start[i])
-        out = _write_literal(out, b"},")
-    writer.size = _write_literal(out - 1, b"]},") - writer.data
-    free(start)
+    try:
+        stop = start + n
+        gaps_list(gaps, expected, start, stop)
+        out = write_i64(_write_literal(writer.data + writer.size, b'"gaps":{"gap_count":'), n)
+        out = write_i64(_write_literal(out, b',"missing_bars":'), gaps_missing(gaps, expected))
+        out = _write_literal(out, b',"ranges":[')
+        for i in range(n):
+            ts = ordinal_start(gaps.table, start[i])
+            out = _write_time(_write_literal(out, b'{"start_time":'), ts, style)
+            ts += (stop[i] - 1 - start[i]) * gaps.table.step_ns  # a gap lies in one segment
+            out = _write_time(_write_literal(out, b'"end_time":'), ts, style)
+            out = write_i64(_write_literal(out, b'"bar_count":'), stop[i] - start[i])
+            if retried:
+                out = _write_retries(out, gaps, start[i], stop[i], times)
+            out = _write_literal(out, b"},")
+        writer.size = _write_literal(out - 1, b"]},") - writer.data
+    finally:
+        free(start)
     return 0
 
 
@@ -217,7 +250,7 @@ cdef inline char* _write_any_f64(char* out, double x) noexcept nogil:
 
 
 cdef int _series(ByteWriter writer, SymbolCore core, Py_ssize_t k, dict pinned_gaps, dict pinned_quality,
-                 TimeStyle* style) except -1:
+                 Style style) except -1:
     """`"NAME":{"count":...,"data":[...]},` of one series."""
     cdef Gaps* gaps = core.tracker(k)
     cdef Ring* ring = core.ring(k)
@@ -253,14 +286,14 @@ cdef int _series(ByteWriter writer, SymbolCore core, Py_ssize_t k, dict pinned_g
     out = _write_literal(out, b'"columns":["timestamp","open","high","low","close","volume"],"data":[')
     writer.size = out - writer.data
     if started:
-        _rows(writer, ring, style)
+        _rows(writer, ring, &style.data)
     reserve(writer, FIXED_BYTES)
     writer.size = _write_literal(writer.data + writer.size, b"]},") - writer.data
     return 0
 
 
 cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinned_quality, bytes zone,
-                 TimeStyle* style) except -1:
+                 Style style) except -1:
     """`"NAME":{"session":{...},"historical":{...}},` of one symbol."""
     cdef Symbol* symbol = &core.symbol
     cdef Level* day = NULL  # the session's bar
@@ -378,7 +411,7 @@ def write_document(bytes meta, list cores, dict pinned, Style style not None, di
             gaps, quality = pinned.get(core, (None, None))
         if own:
             used, zone = own.get(core, (style, None))
-        _symbol(writer, core, gaps, quality, zone, &used.data)
+        _symbol(writer, core, gaps, quality, zone, used)
     if cores:
         writer.size -= 1  # the comma behind the last symbol
     _bytes(writer, b"}}")

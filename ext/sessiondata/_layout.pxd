@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t
 
+from sessiondata._extended cimport Extended
 from sessiondata._gaps cimport Gaps
 from sessiondata._grid cimport Grid
 from sessiondata._ring cimport Ring
@@ -11,6 +12,7 @@ from sessiondata._symbol cimport Block, Symbol
 cdef class Memory:
     # Owner of the blocks of a symbol's session; windows hold it.
     cdef Block* newest
+    cdef object evidence    # an Evidence, to which the trackers point; None before the first mark or retry
     cdef bint holds(self, const void* address) noexcept nogil   # whether it lies in one of the blocks
     cdef int64_t n_bytes(self) noexcept nogil
 
@@ -25,5 +27,10 @@ cdef inline Gaps* series_gaps(Symbol* symbol, Py_ssize_t k) noexcept nogil:
     return &symbol.gaps if k == 0 else &symbol.levels[k - 1].gaps
 
 
-cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity, bint touch)
+cdef inline Extended* series_extended(Symbol* symbol, Py_ssize_t k) noexcept nogil:
+    """Slots of series `k` that are expected outside the segments; NULL if there are none."""
+    return symbol.extended if k == 0 else symbol.levels[k - 1].extended
+
+
+cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity, hours, bint touch)
 cdef Memory copy_out(Symbol* symbol)

@@ -1,6 +1,7 @@
 """The memory of a symbol in one session: blocks, and what lies where in them.
 
     [ Level structs | base columns | columns of each level | ranges of each tracker ]      all 64-byte aligned
+    [ Extended structs | ranges of each ]                   where bars are expected outside the segments; never moves
 
 A session begins in a compact block, with a row for each regular slot of each interval: what a full day takes, and no
 more. It is written once when it is made, so that no bar pays for the first touch of a page. Rows beside the regular
@@ -12,13 +13,15 @@ in either.
 Blocks are kept until the session's `Memory` goes: windows may still look at the compact one.
 """
 
+cimport cython
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from libc.stdint cimport INT64_MAX, int32_t
 from libc.string cimport memcpy, memset
 
 from sessiondata._aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_init
+from sessiondata._extended cimport Extended, extended_init
 from sessiondata._gaps cimport gaps_init, gaps_max_ranges, gaps_move
-from sessiondata._grid cimport SlotTable
+from sessiondata._grid cimport GridData, SlotTable
 from sessiondata._ring cimport ring_bytes, ring_init, ring_move
 from sessiondata._status cimport ERR_MEMORY
 from sessiondata._symbol cimport MAX_LEVELS
@@ -29,6 +32,7 @@ cdef enum:
     TOUCHED = 4 << 20           # bytes; a larger block is left to the pages that bars really reach
 
 
+@cython.no_gc  # Evidence refers to no object, so there is no cycle to be found
 cdef class Memory:
     def __cinit__(self):
         self.newest = NULL
@@ -58,11 +62,12 @@ cdef class Memory:
         return total
 
 
-cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity, bint touch):
+cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity, hours, bint touch):
     """Allocate the memory of a symbol and lay its rings, levels and trackers over it, all empty.
 
-    `steps_ns` are the lengths of the series, base first, 0 for the session; `capacity` 0 is one session. `touch`: write
-    to the memory now, so that no bar pays for the first touch of a page."""
+    `steps_ns` are the lengths of the series, base first, 0 for the session; `capacity` 0 is one session; `hours` are
+    (start_ns, stop_ns) around it in which bars are expected too, or None. `touch`: write to the memory now, so that no
+    bar pays for the first touch of a page."""
     cdef list steps = [step for step in steps_ns[1:] if step]
     cdef Py_ssize_t n_levels = len(steps) + 2, k
     cdef Level levels[MAX_LEVELS]
@@ -84,8 +89,11 @@ cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity,
             gaps_init(series_gaps(symbol, k), grid.table(symbol.levels[k - 1].step_ns))
             symbol.levels[k - 1].span_rows = grid.possible_slots(symbol.levels[k - 1].step_ns)
     ring_init(&symbol.base, False)
-    if _move_to_new_block(symbol, not capacity, touch):
+    symbol.extended = NULL
+    if (hours is not None and _expect(symbol, &grid.data, hours[0], hours[1])) or (
+            _move_to_new_block(symbol, not capacity, touch)):
         symbol.levels = NULL
+        symbol.extended = NULL
         raise MemoryError(f"no memory for {symbol.span_rows} rows of a symbol")
     if not capacity:
         symbol.make_room = _make_room
@@ -93,12 +101,72 @@ cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity,
 
 
 cdef Memory copy_out(Symbol* symbol):
-    """Give a copied struct memory of its own, with all that lies in the memory it still points to."""
+    """Give a copied struct memory of its own, with all that lies in the memory it still points to but the evidence."""
     cdef Memory memory = Memory()
     symbol.blocks = &memory.newest
-    if _move_to_new_block(symbol, symbol.make_room != NULL, False):
+    if _move_to_new_block(symbol, symbol.make_room != NULL, False) or (
+            symbol.extended != NULL and _copy_extended(symbol)):
         raise MemoryError(f"no memory for a copy of {symbol.base.next_seq} rows")
     return memory
+
+
+cdef int _copy_extended(Symbol* symbol) noexcept nogil:
+    """Move the trackers outside the segments into a block of their own, the one they are in being another symbol's; 0,
+    or ERR_MEMORY."""
+    cdef int32_t n_series = symbol.n_levels - 1, k
+    cdef int64_t n_bytes = HEADER + n_series * <int64_t>sizeof(Extended)
+    cdef Extended* old = symbol.extended
+    cdef Extended* extended
+    cdef Block* block
+    cdef int32_t* at
+    for k in range(n_series):
+        n_bytes += 2 * gaps_max_ranges(&old[k].table) * <int64_t>sizeof(int32_t)
+    block = <Block*>PyMem_RawMalloc(<size_t>n_bytes)
+    if block == NULL:
+        return ERR_MEMORY
+    block.n_bytes, block.older = n_bytes, symbol.blocks[0]
+    symbol.blocks[0] = block
+    extended = <Extended*>(<char*>block + HEADER)
+    at = <int32_t*>(extended + n_series)
+    for k in range(n_series):
+        extended[k] = old[k]
+        extended[k].table.cuts = extended[k].cuts
+        extended[k].gaps.table = &extended[k].table
+        gaps_move(&extended[k].gaps, at)
+        at += 2 * gaps_max_ranges(&extended[k].table)
+        if k > 0:
+            symbol.levels[k - 1].extended = &extended[k]
+    symbol.extended = extended
+    return 0
+
+
+cdef int _expect(Symbol* symbol, const GridData* grid, int64_t start, int64_t stop) noexcept nogil:
+    """Make trackers for the slots outside the segments, in a block of their own; 0, or ERR_MEMORY."""
+    cdef int32_t n_series = symbol.n_levels - 1, k  # the base and the intraday levels: the session has no slot outside
+    cdef int64_t n_bytes = HEADER + n_series * <int64_t>sizeof(Extended)
+    cdef Extended probe
+    cdef Extended* extended
+    cdef Block* block
+    cdef int32_t* at
+    for k in range(n_series):
+        extended_init(&probe, grid, symbol.step_ns if k == 0 else symbol.levels[k - 1].step_ns, start, stop)
+        n_bytes += 2 * gaps_max_ranges(&probe.table) * <int64_t>sizeof(int32_t)
+    block = <Block*>PyMem_RawMalloc(<size_t>n_bytes)
+    if block == NULL:
+        return ERR_MEMORY
+    block.n_bytes, block.older = n_bytes, symbol.blocks[0]
+    symbol.blocks[0] = block
+    extended = <Extended*>(<char*>block + HEADER)
+    at = <int32_t*>(extended + n_series)
+    for k in range(n_series):
+        extended_init(&extended[k], grid, symbol.step_ns if k == 0 else symbol.levels[k - 1].step_ns, start, stop)
+        gaps_move(&extended[k].gaps, at)
+        at += 2 * gaps_max_ranges(&extended[k].table)
+        if k == 0:
+            symbol.extended = extended
+        else:
+            symbol.levels[k - 1].extended = &extended[k]
+    return 0
 
 
 cdef int _init_level(Level* level, Py_ssize_t i, list steps, int64_t base_ns) except -1:

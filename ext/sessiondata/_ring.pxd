@@ -47,29 +47,37 @@ cdef inline int64_t ring_claim(Ring* ring) noexcept nogil:
     return at
 
 
-cdef inline void ring_write(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
-    """Write one physical row."""
+cdef inline void ring_write_base(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
+    """Write one physical row of a ring without the column n_base."""
     ring.ts[at] = bar.ts
     ring.open[at] = bar.open
     ring.high[at] = bar.high
     ring.low[at] = bar.low
     ring.close[at] = bar.close
     ring.volume[at] = bar.volume
+
+
+cdef inline void ring_write(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
+    """Write one physical row."""
+    ring_write_base(ring, at, bar)
     if ring.n_base != NULL:
         ring.n_base[at] = bar.n_base
 
 
 cdef inline void ring_push(Ring* ring, const Bar* bar) noexcept nogil:
     """Add the newest row; overwrites the oldest one of a full ring."""
-    ring_push_at(ring, ring_claim(ring), bar)
+    cdef int64_t at = ring_claim(ring)
+    if ring.n_base != NULL:
+        ring.n_base[at] = bar.n_base  # derived rings hold one lap
+    ring_push_base(ring, at, bar)
 
 
-cdef inline void ring_push_at(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
-    """Add the newest row at the physical row that is its own."""
-    ring_write(ring, at, bar)
+cdef inline void ring_push_base(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
+    """Add the newest row of a ring without the column n_base, at the physical row that is its own."""
+    ring_write_base(ring, at, bar)
     if at >= ring.capacity:
         ring.evicted_ts = ring.ts[at - ring.capacity]
-        ring_write(ring, at - ring.capacity, bar)
+        ring_write_base(ring, at - ring.capacity, bar)
     ring.next_seq += 1
 
 

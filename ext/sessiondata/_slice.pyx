@@ -15,7 +15,7 @@ from sessiondata._prefetch cimport prefetch
 from sessiondata._ring cimport Bar, Ring
 from sessiondata._status cimport CORRECTED, ERR_NO_SESSION, STORED
 from sessiondata._store cimport SymbolCore
-from sessiondata._symbol cimport Symbol, check_bar, check_values, symbol_expects, symbol_reserve, symbol_store
+from sessiondata._symbol cimport Symbol, check_bar, check_values, symbol_follows, symbol_reserve, symbol_store
 
 
 cdef enum:
@@ -137,7 +137,7 @@ cdef class Slice:
                 prefetch(symbols[i + SYMBOL_AHEAD])
             bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
             status = check_values(&bar)
-            if status or not symbol_expects(symbols[i], bar.ts):
+            if status or not symbol_follows(symbols[i], bar.ts):
                 status = _check_apart(symbols[i], &bar)
                 is_late |= bar.ts <= symbols[i].last_ts
             if status:

@@ -21,17 +21,21 @@ from sessiondata.errors import BarTypeError, SessionStateError, TimeError, shown
 from sessiondata.times import to_ns
 
 from sessiondata._aggregate cimport Level
-from sessiondata._gaps cimport gaps_count, gaps_list, gaps_present
-from sessiondata._grid cimport expected_at, ordinal_start
-from sessiondata._layout cimport lay_out, series_gaps, series_ring
+from sessiondata._evidence cimport Evidence, evidence_of
+from sessiondata._gaps cimport (
+    gaps_count, gaps_explained, gaps_halted, gaps_list, gaps_missing, gaps_present, gaps_state, gaps_tally,
+)
+from sessiondata._grid cimport expected_at, first_slot_from, ordinal_start
+from sessiondata._extended cimport Extended, extended_expected, extended_start
+from sessiondata._layout cimport lay_out, series_extended, series_gaps, series_ring
+from sessiondata._marks cimport Spans, retries_of
 from sessiondata._ring cimport Bar, ring_find, ring_oldest, ring_read
 from sessiondata._status cimport (
     CORRECTED, ERR_NO_SESSION, ERR_TS_RANGE, N_REASONS, STORED, Offence, raise_status, reason_index,
 )
 from sessiondata._symbol cimport (
-    check_bar, check_rows, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_open_label, symbol_reserve,
-    symbol_settle,
-    symbol_start,
+    check_bar, check_rows, clock_advance, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_open_label,
+    symbol_reserve, symbol_settle, symbol_start,
 )
 from sessiondata.capi cimport handle_give_back, handle_take
 
@@ -39,10 +43,17 @@ from sessiondata._status import REASONS
 
 
 cdef class StoreClock:
-    """Clock and change sequence of a store; every symbol of the store points into it."""
+    """Clock and change sequence of a store; every symbol of the store points into it.
 
-    def __cinit__(self):
-        self.data.as_of, self.data.sequence = INT64_MIN, 0
+    Parameters
+    ----------
+    grace_ns : int
+        How long after its end a bar may still arrive before its slot counts as over, if nothing newer has come.
+    """
+
+    def __cinit__(self, int64_t grace_ns=0):
+        self.data.as_of, self.data.judged, self.data.sequence = INT64_MIN, INT64_MIN, 0
+        self.data.grace_ns = grace_ns
 
     @property
     def as_of(self):
@@ -50,16 +61,16 @@ cdef class StoreClock:
         return None if self.data.as_of == INT64_MIN else self.data.as_of
 
     @property
+    def grace_ns(self):
+        return self.data.grace_ns
+
+    @property
     def sequence(self):
         return self.data.sequence
 
     def advance(self, int64_t ts_ns):
         """Move the clock forwards; False (and no change) if it stands there already or further."""
-        if ts_ns <= self.data.as_of:
-            return False
-        self.data.as_of = ts_ns
-        self.data.sequence += 1
-        return True
+        return clock_advance(&self.data, ts_ns)
 
     def touch(self):
         """Count a change that no bar made."""
@@ -67,7 +78,7 @@ cdef class StoreClock:
 
     def reset(self):
         """Forget the time (a new session); the sequence goes on."""
-        self.data.as_of = INT64_MIN
+        self.data.as_of = self.data.judged = INT64_MIN
         self.data.sequence += 1
 
 
@@ -179,9 +190,10 @@ cdef class SymbolCore:
 
     # --- memory ---
 
-    def start(self, Grid grid not None, bint touch):
-        """Allocate everything for a session and begin it empty; `touch` the memory now or leave it to the bars."""
-        self._memory = lay_out(&self.symbol, grid, self.steps_ns, self._capacity, touch)
+    def start(self, Grid grid not None, hours, bint touch):
+        """Allocate everything for a session and begin it empty. `hours`: (start_ns, stop_ns) around it in which bars
+        are expected too, or None; `touch` the memory now or leave that to the bars."""
+        self._memory = lay_out(&self.symbol, grid, self.steps_ns, self._capacity, hours, touch)
         self._own_session(grid)
         symbol_start(&self.symbol, &grid.data)
 
@@ -198,7 +210,7 @@ cdef class SymbolCore:
     def stop(self):
         """Forget the session: no rows, and windows on it are no longer valid."""
         self._is_plain = False
-        self.symbol.fold_stop = INT64_MIN
+        self.symbol.run_stop = INT64_MIN
         self.symbol.grid = NULL
         self.grid, self._memory, self._columns = None, None, None
         self.symbol.newest_stop = INT64_MIN
@@ -532,6 +544,60 @@ cdef class SymbolCore:
     cdef int _refuse(self, int status, row, ts, open, high, low, close, volume) except -1:
         raise_status(Offence(status, self.name, row, ts, open, high, low, close, volume))
 
+    # --- evidence about absent slots ---
+    # There must be a session.
+
+    def mark_no_trade(self, Py_ssize_t k, int64_t start_ns, int64_t stop_ns):
+        """Nothing traded in the slots of series `k` that begin in [start_ns, stop_ns); False if that was known."""
+        return self._mark(False, k, start_ns, stop_ns)
+
+    def mark_halted(self, int64_t start_ns, int64_t stop_ns):
+        """The market stood still in [start_ns, stop_ns); False if that was known."""
+        return self._mark(True, 0, start_ns, stop_ns)
+
+    cdef bint _mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns) except -1:
+        cdef bint changed = evidence_of(self._memory, &self.symbol).mark(&self.symbol, halted, k, start_ns, stop_ns)
+        if changed:
+            self._changed()
+        return changed
+
+    def record_retry(self, Py_ssize_t k, int64_t start_ns, int64_t stop_ns, int64_t when_ns):
+        """The missing slots of series `k` that begin in [start_ns, stop_ns) were asked for again; returns their number.
+        """
+        cdef int64_t n = evidence_of(self._memory, &self.symbol).retry(&self.symbol, k, start_ns, stop_ns, when_ns)
+        if n > 0:
+            self._changed()
+        return n
+
+    cdef void _changed(self) noexcept nogil:
+        self.symbol.clock.sequence += 1
+        self.symbol.bars_updated = 1
+
+    def marks(self):
+        """(spans without trade, halted spans), each a list of (start_ns, stop_ns)."""
+        cdef Evidence evidence = None if self._memory is None else self._memory.evidence
+        if evidence is None:
+            return [], []
+        return _list_spans(&evidence.no_trade), _list_spans(&evidence.halted)
+
+    def retries(self, Py_ssize_t k):
+        """List of (how often, when last in ns or None) for each of `gaps(k)`; None if nothing was asked for again."""
+        if self.symbol.grid == NULL:
+            return None
+        cdef Gaps* gaps = self.tracker(k)
+        if gaps.marks == NULL or gaps.marks.retries.n == 0:
+            return None
+        cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&self.symbol))
+        cdef int32_t n = gaps_count(gaps, expected), i, count
+        cdef int64_t last_ns
+        cdef int32_t[:, ::1] ranges = np.empty((2, n + 1), np.int32)
+        cdef list found = []
+        gaps_list(gaps, expected, &ranges[0, 0], &ranges[1, 0])
+        for i in range(n):
+            retries_of(&gaps.marks.retries, ranges[0, i], ranges[1, i], &count, &last_ns)
+            found.append((count, last_ns if count else None))
+        return found
+
     # --- answers ---
     # Before a session there is no memory, and not even an address in it may be formed.
 
@@ -588,6 +654,25 @@ cdef class SymbolCore:
         cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&self.symbol))
         return gaps_present(gaps, expected), expected
 
+    def states(self, Py_ssize_t k):
+        """(expected, present, missing, without trade, halted) slots of series `k` that are over."""
+        if self.symbol.grid == NULL:
+            return 0, 0, 0, 0, 0
+        cdef Gaps* gaps = self.tracker(k)
+        cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&self.symbol))
+        cdef int32_t explained = gaps_explained(gaps, expected), halted = gaps_halted(gaps, expected)
+        return expected, gaps_present(gaps, expected), gaps_missing(gaps, expected), explained - halted, halted
+
+    def state_at(self, Py_ssize_t k, int64_t ts_ns):
+        """State of the regular slot of series `k` that holds `ts_ns`, by its number in `_gaps`; -1 if none does."""
+        if self.symbol.grid == NULL:
+            return -1
+        cdef Gaps* gaps = self.tracker(k)
+        cdef int64_t ordinal = self.grid.slot_of(ts_ns, gaps.table.step_ns)
+        if ordinal < 0:
+            return -1
+        return gaps_state(gaps, expected_at(gaps.table, symbol_as_of(&self.symbol)), <int32_t>ordinal)
+
     def gap_count(self, Py_ssize_t k):
         if self.symbol.grid == NULL:
             return 0
@@ -607,6 +692,37 @@ cdef class SymbolCore:
         gaps_list(gaps, expected, &ranges[0, 0], &ranges[1, 0])
         return [
             (ordinal_start(gaps.table, ranges[0, i]), ordinal_start(gaps.table, ranges[1, i] - 1),
+             ranges[1, i] - ranges[0, i])
+            for i in range(n)
+        ]
+
+    cdef Extended* extended(self, Py_ssize_t k) noexcept nogil:
+        """Slots of series `k` that are expected outside the segments; NULL if there are none."""
+        if self.symbol.grid == NULL:
+            return NULL
+        if k > 0:
+            symbol_settle(&self.symbol, <int32_t>k - 1)
+        return series_extended(&self.symbol, k)
+
+    def extended_tally(self, Py_ssize_t k):
+        """(present, expected) slots of series `k` outside the segments that are over; (0, 0) if none are expected."""
+        cdef Extended* extended = self.extended(k)
+        if extended == NULL:
+            return 0, 0
+        cdef int32_t expected = extended_expected(extended, symbol_as_of(&self.symbol))
+        return gaps_present(&extended.gaps, expected), expected
+
+    def extended_gaps(self, Py_ssize_t k):
+        """`gaps(k)` outside the segments."""
+        cdef Extended* extended = self.extended(k)
+        if extended == NULL:
+            return []
+        cdef int32_t expected = extended_expected(extended, symbol_as_of(&self.symbol))
+        cdef int32_t n = gaps_count(&extended.gaps, expected), i
+        cdef int32_t[:, ::1] ranges = np.empty((2, n + 1), np.int32)
+        gaps_list(&extended.gaps, expected, &ranges[0, 0], &ranges[1, 0])
+        return [
+            (extended_start(extended, ranges[0, i]), extended_start(extended, ranges[1, i] - 1),
              ranges[1, i] - ranges[0, i])
             for i in range(n)
         ]
@@ -659,6 +775,36 @@ cdef class SymbolCore:
             self.ring(k)
         if self.symbol.grid != NULL and not symbol_check(&self.symbol):
             raise AssertionError(f"invariants of {self.name!r} do not hold")
+
+
+def count_missing(list series not None, int64_t start_ns, int64_t stop_ns, double active_share):
+    """(how many miss most of the slots that begin in [start_ns, stop_ns), how many are active) of series that are given
+    as (SymbolCore, number): those that expect some of the slots, and have bars on that share of all others."""
+    cdef SymbolCore core
+    cdef Py_ssize_t k
+    cdef Gaps* gaps
+    cdef int32_t expected, first, last, present, missing, present_outside, missing_outside
+    cdef int64_t n_missing = 0, n_active = 0
+    for core, k in series:
+        gaps = core.tracker(k)
+        if gaps == NULL:
+            continue
+        expected = expected_at(gaps.table, symbol_as_of(&core.symbol))
+        last = min(first_slot_from(gaps.table, stop_ns), expected)
+        first = min(first_slot_from(gaps.table, start_ns), last)
+        gaps_tally(gaps, first, last, &present, &missing)
+        present_outside = gaps_present(gaps, expected) - present
+        missing_outside = gaps_missing(gaps, expected) - missing
+        if present + missing > 0 and present_outside > 0 and (
+                present_outside >= active_share * (present_outside + missing_outside)):
+            n_active += 1
+            n_missing += missing > present
+    return n_missing, n_active
+
+
+cdef list _list_spans(const Spans* spans):
+    cdef int64_t i
+    return [(spans.start[i], spans.stop[i]) for i in range(spans.n)]
 
 
 def earliest(SymbolCore core, const int64_t[::1] ts, const double[::1] open, const double[::1] high,

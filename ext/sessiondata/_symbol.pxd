@@ -1,13 +1,14 @@
 # One symbol as a C struct: base ring, levels, trackers, counters; append and extend without the interpreter.
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport INT64_MIN, int32_t, int64_t
 
 from sessiondata._aggregate cimport Level, level_merge, level_settle
+from sessiondata._extended cimport Extended
 from sessiondata._gaps cimport Gaps
 from sessiondata._grid cimport GridData, Region
-from sessiondata._ring cimport Bar, Ring, ring_push_at
+from sessiondata._ring cimport Bar, Ring, ring_push_base
 from sessiondata._status cimport (
-    ERR_HIGH_LOW, ERR_NOT_FINITE, ERR_VOLUME, N_REASONS, STORED,
+    ERR_HIGH_LOW, ERR_VOLUME, N_REASONS, STORED,
 )
 
 
@@ -23,6 +24,8 @@ cdef struct Block:
 
 cdef struct Clock:
     int64_t as_of         # ns; moved by advance_to only, INT64_MIN before; shared by the symbols of a store
+    int64_t judged        # ns, up to when slots are judged by the clock alone: as_of - grace_ns
+    int64_t grace_ns      # how long after its end a bar may still arrive
     int64_t sequence      # changes of the store so far
 
 
@@ -40,7 +43,8 @@ cdef struct Counters:
 cdef struct Symbol:
     # What each bar touches comes first, so that it shares few cache lines.
     int64_t next_slot_ts  # ns, slot after the newest row, if that is on a slot of `region`; else INT64_MAX
-    int64_t fold_stop     # ns, bars before it need no look around: whole slots, no new derived bar, rows to put them in
+    int64_t run_stop      # ns, up to it bars may follow slot by slot: whole slots of `region`, with rows for them
+    int64_t fold_stop     # ns, those of them that begin no derived bar: where the first slot of the roots ends
     int64_t last_ts       # ns, newest row; span_start - 1 while there is none
     int64_t newest_stop   # ns, end of the newest row; INT64_MIN while there is none
     int64_t newest_ts[2]  # ns, newest extended [0] and regular [1] row; INT64_MIN while there is none
@@ -61,15 +65,15 @@ cdef struct Symbol:
     void* owner           # the SymbolCore
     # Where a bar from before the span goes, if the symbol has days in history; else NULL. See _days.
     int (*take_earlier)(Symbol*, const Bar*, bint store) noexcept nogil
+    Extended* extended    # base slots expected outside the segments; NULL: none
     Counters counters
 
 
 cdef inline int check_values(const Bar* bar) noexcept nogil:
     """0, or the status of the first rule about values that the bar breaks."""
-    # x - x is 0 for finite x and NaN for infinities and NaN.
-    if not ((bar.open - bar.open) + (bar.high - bar.high) + (bar.low - bar.low) + (bar.close - bar.close)
-            + (bar.volume - bar.volume) == 0.0):
-        return ERR_NOT_FINITE
+    cdef double total = bar.open + bar.high + bar.low + bar.close + bar.volume
+    if not total - total == 0.0:  # NaN where one of them is NaN or infinite, or the sum is beyond float64
+        return check_values_apart(bar.open, bar.high, bar.low, bar.close, bar.volume)
     if bar.high < bar.low:
         return ERR_HIGH_LOW
     if bar.volume < 0.0:
@@ -77,35 +81,45 @@ cdef inline int check_values(const Bar* bar) noexcept nogil:
     return 0
 
 
-cdef inline bint symbol_expects(const Symbol* symbol, int64_t ts) noexcept nogil:
-    """Whether a bar at `ts` is the very next one and begins no derived bar; False before a session."""
-    return ts == symbol.next_slot_ts and ts < symbol.fold_stop
+cdef inline bint symbol_follows(const Symbol* symbol, int64_t ts) noexcept nogil:
+    """Whether a bar at `ts` is simply the next one, on the slot after the newest row's; False before a session."""
+    return ts == symbol.next_slot_ts and ts < symbol.run_stop
 
 
-cdef inline int symbol_store(Symbol* symbol, Bar* bar) noexcept nogil:
-    """Store one bar whose values have been checked, and everything it causes; returns a status.
+cdef inline int symbol_store_next(Symbol* symbol, const Bar* bar) noexcept nogil:
+    """`symbol_store` of a bar that follows. O(roots), and O(levels) where slots end.
 
-    A session must have been started. `bar.n_base` is scratch. O(roots) for a bar that is expected, O(levels) for others
-    that are the newest."""
-    cdef int32_t i
-    if not symbol_expects(symbol, bar.ts):
-        return symbol_store_apart(symbol, bar)
-    bar.n_base = 1
-    ring_push_at(&symbol.base, symbol.base.next_seq - symbol.base.origin, bar)
+    No address of the bar leaves this function, so that where it is inlined a bar can stay in registers."""
+    cdef int32_t i = symbol.root
+    cdef Bar row = Bar(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, 1)
+    ring_push_base(&symbol.base, symbol.base.next_seq - symbol.base.origin, &row)
     symbol.gaps.frontier += 1
     symbol.gaps.n_present += 1
-    symbol.last_ts = symbol.newest_ts[1] = bar.ts
-    symbol.next_slot_ts = symbol.newest_stop = bar.ts + symbol.step_ns
-    i = symbol.root
-    while i >= 0:
-        level_merge(&symbol.levels[i], bar, True)
-        i = symbol.levels[i].next
+    symbol.last_ts = symbol.newest_ts[1] = row.ts
+    symbol.next_slot_ts = symbol.newest_stop = row.ts + symbol.step_ns
+    if row.ts >= symbol.fold_stop:
+        symbol_open_slots(symbol, row.ts, row.open, row.high, row.low, row.close, row.volume)
+    else:
+        while i >= 0:
+            level_merge(&symbol.levels[i], &row, True)
+            i = symbol.levels[i].next
     symbol.clock.sequence += 1
     symbol.bars_updated = 1
     return STORED
 
 
-cdef inline int symbol_append(Symbol* symbol, Bar* bar) noexcept nogil:
+cdef inline int symbol_store(Symbol* symbol, const Bar* bar) noexcept nogil:
+    """Store one bar whose values have been checked, and everything it causes; returns a status.
+
+    A session must have been started. O(levels) for a bar that is the newest."""
+    cdef Bar row
+    if symbol_follows(symbol, bar.ts):
+        return symbol_store_next(symbol, bar)
+    row = Bar(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, 0)  # its address may go, that of `bar` not
+    return symbol_store_apart(symbol, &row)
+
+
+cdef inline int symbol_append(Symbol* symbol, const Bar* bar) noexcept nogil:
     """Check and store one bar; returns a status. A session must have been started."""
     cdef int status = check_values(bar)
     return status if status else symbol_store(symbol, bar)
@@ -117,12 +131,26 @@ cdef inline void symbol_settle(Symbol* symbol, int32_t level) noexcept nogil:
         level_settle(symbol.levels, level, symbol.grid, symbol.base.next_seq)
 
 
+cdef inline bint clock_advance(Clock* clock, int64_t ts) noexcept nogil:
+    """Move the clock forwards; False (and no change) if it stands there already or further."""
+    if ts <= clock.as_of:
+        return False
+    clock.as_of = ts
+    clock.judged = ts - clock.grace_ns if ts >= INT64_MIN + clock.grace_ns else INT64_MIN
+    clock.sequence += 1
+    return True
+
+
 cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:
-    """Up to when the symbol is judged: the store's clock or the end of its newest row, in ns; INT64_MIN if neither."""
-    return symbol.clock.as_of if symbol.clock.as_of > symbol.newest_stop else symbol.newest_stop
+    """Up to when the symbol is judged, in ns: the store's clock less its grace, or the end of the newest row, which
+    proves that the feed has come so far; INT64_MIN if neither."""
+    return symbol.clock.judged if symbol.clock.judged > symbol.newest_stop else symbol.newest_stop
 
 
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
+cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil
+cdef void symbol_open_slots(Symbol* symbol, int64_t ts, double open, double high, double low, double close,
+                            double volume) noexcept nogil
 cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil
 cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil
 cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil

@@ -1,6 +1,7 @@
 """One symbol: what a bar does, natively and completely, before the call returns.
 
-    bar -> check -> the next slot, and nothing ends with it?   push, fold into the roots    (symbol_store, inline)
+    bar -> check -> the next slot of the region?  push, fold into the roots                 (symbol_store_next, inline)
+                        and a root's slot is over: it hands its row down, begins the next   (symbol_open_slots)
                     newest?      place it; push; roots whose slot is over hand it down      (symbol_store_apart)
                     else         find its place; equal: nothing; else replace or insert, then rebuild the one slot of
                                  each level that holds it                                   (_append_out_of_turn)
@@ -16,17 +17,19 @@ next_slot_ts, where set, is the slot after the newest row and gaps.frontier its 
 from libc.stdint cimport INT64_MAX, INT64_MIN, uint64_t
 
 from sessiondata._aggregate cimport (
-    DAY, EXTENDED, INTRADAY, Columns, is_aligned, level_extend, level_hand_down, level_mark_settled, level_open,
-    level_rebuild, level_takes, ring_columns,
+    DAY, EXTENDED, INTRADAY, Columns, is_aligned, level_extend, level_hand_down, level_mark_settled, level_merge,
+    level_open, level_open_next, level_rebuild, level_takes, ring_columns,
 )
 from sessiondata._columns cimport Bars, is_suspicious
+from sessiondata._extended cimport extended_mark
 from sessiondata._gaps cimport gaps_check, gaps_mark_present, gaps_mark_rows
-from sessiondata._grid cimport find_region, ordinal_in, slot_start_in
+from sessiondata._grid cimport find_region, ordinal_in, slot_number, slot_start_in
 from sessiondata._ring cimport (
     ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace,
 )
 from sessiondata._status cimport (
-    CORRECTED, ERR_LATER_SESSION, ERR_NAT, ERR_TS_RANGE, LATE, OTHER_SESSION, REPEATED, TOO_OLD,
+    CORRECTED, ERR_HIGH_LOW, ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_TS_RANGE, ERR_VOLUME, LATE, OTHER_SESSION,
+    REPEATED, TOO_OLD,
 )
 from sessiondata._time cimport NAT
 
@@ -42,9 +45,19 @@ cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
     symbol.grid, symbol.region = grid, &grid.regions[0]
     symbol.last_ts = grid.span_start - 1
     symbol.next_slot_ts = INT64_MAX
-    symbol.newest_stop = symbol.fold_stop = INT64_MIN
+    symbol.newest_stop = symbol.run_stop = symbol.fold_stop = INT64_MIN
     symbol.newest_ts[0] = symbol.newest_ts[1] = INT64_MIN
     symbol.bars_updated = 0
+
+
+cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil:
+    """`check_values` where the sum of the values is not finite: each by itself."""
+    # x - x is 0 for finite x and NaN for infinities and NaN.
+    if not (open - open) + (high - high) + (low - low) + (close - close) + (volume - volume) == 0.0:
+        return ERR_NOT_FINITE
+    if high < low:
+        return ERR_HIGH_LOW
+    return ERR_VOLUME if volume < 0.0 else 0
 
 
 cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil:
@@ -59,9 +72,20 @@ cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil:
     return ERR_LATER_SESSION if symbol.grid != NULL and bar.ts >= symbol.grid.span_stop else 0
 
 
+cdef inline void _mark_extended(Symbol* symbol, const Region* region, const int64_t* ts, int64_t n) noexcept nogil:
+    """Tell the tracker of extended slots of rows in one region, if there is one."""
+    cdef int64_t i
+    if symbol.extended != NULL:
+        for i in range(n):
+            if is_aligned(region, symbol.step_ns, ts[i]):
+                extended_mark(symbol.extended, ts[i])
+
+
 cdef inline void _place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
     """Find region and slot of the newest bar, tell the tracker, set bar.n_base."""
     cdef const Region* region = symbol.region
+    cdef const int32_t* cuts
+    cdef uint64_t number
     if bar.ts == symbol.next_slot_ts and bar.ts < region.stop:
         symbol.gaps.frontier += 1
         symbol.gaps.n_present += 1
@@ -71,31 +95,35 @@ cdef inline void _place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
     while bar.ts >= region.stop:
         region += 1
     symbol.region = region
-    bar.n_base = is_aligned(region, symbol.step_ns, bar.ts)
+    symbol.next_slot_ts = INT64_MAX
     if not region.regular:
+        bar.n_base = is_aligned(region, symbol.step_ns, bar.ts)
         symbol.counters.extended += 1
-        symbol.next_slot_ts = INT64_MAX
-    elif bar.n_base:
-        gaps_mark_present(&symbol.gaps, ordinal_in(symbol.gaps.table, region, bar.ts))
+        _mark_extended(symbol, region, &bar.ts, 1)
+        return
+    cuts = &symbol.gaps.table.cuts[region.segment]
+    number = slot_number(symbol.gaps.table, region.anchor, bar.ts)
+    bar.n_base = number < <uint64_t>(cuts[1] - cuts[0])
+    if bar.n_base:
+        gaps_mark_present(&symbol.gaps, cuts[0] + <int32_t>number)
         symbol.next_slot_ts = bar.ts + symbol.step_ns
     else:
         symbol.counters.off_grid += 1
-        symbol.next_slot_ts = INT64_MAX
 
 
 cdef inline void _limit_folds(Symbol* symbol) noexcept nogil:
-    """Find out how far rows go that symbol_store may take without a look around."""
-    cdef int64_t stop = symbol.region.stop - symbol.step_ns + 1
+    """Find out how far bars go that symbol_store may take without a look around."""
     cdef int64_t rows = symbol.base.room - (symbol.base.next_seq - symbol.base.origin)
-    cdef int64_t room
+    cdef int64_t stop = symbol.region.stop - symbol.step_ns + 1
+    cdef int64_t room = (rows if rows < MANY_ROWS else MANY_ROWS) * symbol.step_ns
     cdef int32_t i = symbol.root
+    if symbol.next_slot_ts < stop and stop - symbol.next_slot_ts > room:
+        stop = symbol.next_slot_ts + room
+    symbol.run_stop = stop
     while i >= 0:
         if symbol.levels[i].slot_stop < stop:
             stop = symbol.levels[i].slot_stop
         i = symbol.levels[i].next
-    room = (rows if rows < MANY_ROWS else MANY_ROWS) * symbol.step_ns
-    if symbol.next_slot_ts < stop and stop - symbol.next_slot_ts > room:
-        stop = symbol.next_slot_ts + room
     symbol.fold_stop = stop
 
 
@@ -107,6 +135,26 @@ cdef inline void _fold_newest(Symbol* symbol, int32_t i, const Bar* bar) noexcep
     else:
         level_hand_down(symbol.levels, i, symbol.grid)
         level_open(level, symbol.grid, symbol.region, bar)
+
+
+cdef void symbol_open_slots(Symbol* symbol, int64_t ts, double open, double high, double low, double close,
+                            double volume) noexcept nogil:
+    """Fold the next bar into the roots, of which one or more begin a slot with it."""
+    cdef Bar bar = Bar(ts, open, high, low, close, volume, 1)
+    cdef Level* level
+    cdef int64_t stop = symbol.run_stop
+    cdef int32_t i = symbol.root
+    while i >= 0:
+        level = &symbol.levels[i]
+        if bar.ts < level.slot_stop:
+            level_merge(level, &bar, True)
+        else:
+            level_hand_down(symbol.levels, i, symbol.grid)
+            level_open_next(level, symbol.region, &bar)
+        if level.slot_stop < stop:
+            stop = level.slot_stop
+        i = level.next
+    symbol.fold_stop = stop
 
 
 cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:
@@ -195,7 +243,7 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
     cdef Level* level
     cdef int64_t seq, evicted_ts
     cdef Bar row
-    cdef bint exists
+    cdef bint exists, all_aligned
     cdef int32_t i
     if status:
         return status
@@ -228,12 +276,13 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
         symbol.counters.corrected += 1
     else:
         _insert(symbol, region, seq, bar)
+    all_aligned = region.regular and symbol.counters.off_grid == 0
     for i in range(symbol.n_levels):
         level = &symbol.levels[i]
         if not level_takes(level, region):
             continue
         level_rebuild(level, symbol.grid, region, bar.ts,
-                      base if level.parent < 0 else &symbol.levels[level.parent].ring)
+                      base if level.parent < 0 else &symbol.levels[level.parent].ring, all_aligned)
     level_mark_settled(symbol.levels, symbol.n_levels, base.next_seq)
     _limit_folds(symbol)
     symbol.clock.sequence += 1
@@ -249,6 +298,7 @@ cdef void _insert(Symbol* symbol, const Region* region, int64_t seq, const Bar* 
         symbol.newest_ts[region.regular] = bar.ts
     if not region.regular:
         symbol.counters.extended += 1
+        _mark_extended(symbol, region, &bar.ts, 1)
     elif is_aligned(region, symbol.step_ns, bar.ts):
         gaps_mark_present(&symbol.gaps, ordinal_in(symbol.gaps.table, region, bar.ts))
     else:
@@ -301,6 +351,7 @@ cdef bint _mark_rows(Symbol* symbol, const Region* region, const int64_t* ts, in
     if not region.regular:
         symbol.counters.extended += n
         symbol.next_slot_ts = INT64_MAX
+        _mark_extended(symbol, region, ts, n)
         return False
     off_grid = gaps_mark_rows(&symbol.gaps, region, ts, n)
     symbol.counters.off_grid += off_grid
@@ -401,6 +452,8 @@ cdef bint symbol_check(const Symbol* symbol) noexcept nogil:
     cdef Bar row
     if not ring_check(&symbol.base) or not gaps_check(&symbol.gaps):
         return False
+    if symbol.extended != NULL and not gaps_check(&symbol.extended.gaps):
+        return False
     if symbol.base.next_seq > 0 and symbol.base.ts[symbol.base.next_seq - 1 - symbol.base.origin] != symbol.last_ts:
         return False
     if symbol.next_slot_ts != INT64_MAX and not (
@@ -411,6 +464,8 @@ cdef bint symbol_check(const Symbol* symbol) noexcept nogil:
     for i in range(symbol.n_levels):
         level = &symbol.levels[i]
         if not ring_check(&level.ring) or (level.kind != EXTENDED and not gaps_check(&level.gaps)):
+            return False
+        if level.extended != NULL and not gaps_check(&level.extended.gaps):
             return False
         if level.ring.next_seq > 0:
             ring_read(&level.ring, level.ring.next_seq - 1, &row)

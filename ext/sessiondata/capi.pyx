@@ -28,7 +28,8 @@ from sessiondata._status cimport (
     ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL,
 )
 from sessiondata._symbol cimport (
-    MAX_LEVELS, Symbol, symbol_append, symbol_as_of, symbol_expects, symbol_open_label, symbol_settle,
+    MAX_LEVELS, Symbol, check_values, clock_advance, symbol_append, symbol_as_of, symbol_follows, symbol_open_label,
+    symbol_settle, symbol_store_next,
 )
 from sessiondata._time cimport NAT
 
@@ -46,7 +47,7 @@ cdef enum:
 
 
 cdef struct Entry:
-    int64_t handle              # 0: free
+    int64_t handle              # free: that of another entry, so that nobody finds it
     Symbol* symbol
     int64_t generation          # of this entry, so far
     int32_t close_label         # timestamps that are appended are the ends of bars
@@ -59,7 +60,8 @@ cdef struct Table:
     Entry* entries
 
 
-cdef Table* _table = NULL
+cdef Table _no_table            # of size 0, until somebody asks for a handle
+cdef Table* _table = &_no_table
 cdef list _free = []            # indices of free entries
 
 
@@ -67,7 +69,7 @@ cdef inline Entry* _find(int64_t handle) noexcept nogil:
     """Entry of a handle; NULL if it is of no living symbol."""
     cdef Table* table = _table
     cdef int64_t index = handle & ((<int64_t>1 << INDEX_BITS) - 1)
-    if table == NULL or index >= table.size or table.entries[index].handle != handle or handle == 0:
+    if index >= table.size or table.entries[index].handle != handle:
         return NULL
     return &table.entries[index]
 
@@ -101,12 +103,14 @@ cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, 
     """Store one bar and everything it causes; returns what became of it."""
     cdef Entry* entry = _find(handle)
     cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
+    cdef int status
     if entry == NULL:
         return ERR_NO_SYMBOL
-    if entry.close_label or not symbol_expects(entry.symbol, ts_ns):
+    if entry.close_label or not symbol_follows(entry.symbol, ts_ns):
         return _append_apart(entry, ts_ns, open, high, low, close, volume)
     # Here no address of the bar leaves this function, so that it stays in registers (a fifth fewer instructions).
-    return symbol_append(entry.symbol, &bar)
+    status = check_values(&bar)
+    return status if status else symbol_store_next(entry.symbol, &bar)
 
 
 cdef int64_t _append_apart(const Entry* entry, int64_t ts_ns, double open, double high, double low, double close,
@@ -127,11 +131,7 @@ cdef int64_t sd_advance_to(int64_t handle, int64_t ts_ns) noexcept nogil:
         return ERR_NO_SYMBOL
     if ts_ns == NAT:
         return ERR_NAT
-    if ts_ns <= entry.symbol.clock.as_of:
-        return 0
-    entry.symbol.clock.as_of = ts_ns
-    entry.symbol.clock.sequence += 1
-    return 1
+    return clock_advance(entry.symbol.clock, ts_ns)
 
 
 cdef int64_t sd_series(int64_t handle, int64_t step_ns) noexcept nogil:
@@ -299,7 +299,7 @@ cdef int64_t sd_present(int64_t handle, int64_t k) noexcept nogil:
 
 
 cdef int64_t sd_missing(int64_t handle, int64_t k) noexcept nogil:
-    """Slots among the expected without a bar."""
+    """Slots among the expected without a bar, and without a mark that explains it."""
     cdef Gaps* gaps
     cdef int32_t expected
     cdef int64_t status = _tally(handle, k, &gaps, &expected)
@@ -373,16 +373,18 @@ cdef int64_t handle_take(void* symbol, tuple steps_ns, bint close_label) except 
 cdef void handle_give_back(int64_t handle) noexcept:
     """Let calls with this handle fail from now on."""
     cdef Entry* entry = _find(handle)
+    cdef int64_t index
     if entry != NULL:
-        entry.handle = 0
+        index = handle & ((<int64_t>1 << INDEX_BITS) - 1)
+        entry.handle = index ^ 1
         entry.symbol = NULL
-        _free.append(handle & ((<int64_t>1 << INDEX_BITS) - 1))
+        _free.append(index)
 
 
 cdef int _grow() except -1:
     """Put a table of twice the size in place of the full one."""
     global _table
-    cdef int64_t before = 0 if _table == NULL else _table.size
+    cdef int64_t before = _table.size, i
     cdef int64_t size = 2 * before if before else FIRST_SIZE
     if size > <int64_t>1 << INDEX_BITS:
         raise MemoryError("too many symbols are held by compiled callers")
@@ -392,6 +394,8 @@ cdef int _grow() except -1:
     table.size, table.entries = size, <Entry*>(table + 1)
     if before:
         memcpy(table.entries, _table.entries, before * sizeof(Entry))
+    for i in range(before, size):
+        table.entries[i].handle = i ^ 1
     _table = table
     _free.extend(range(size - 1, before - 1, -1))
     return 0

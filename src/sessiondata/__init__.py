@@ -6,6 +6,8 @@ queries are views, exports are bytes. Start with `SessionData`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from sessiondata.calendars import SessionCalendar, SessionGrid, calendar
 from sessiondata.errors import (
     BarError,
@@ -21,11 +23,23 @@ from sessiondata.errors import (
     UnknownNameError,
 )
 from sessiondata.gaps import BarArrays, GapArrays, GapInfo, aggregate, find_gaps, quality
-from sessiondata.series import Bar, BarSeries, BarWindow
+from sessiondata.outages import ClassifiedGap
+from sessiondata.series import Bar, BarSeries, BarWindow, ExtendedSlots
 from sessiondata.session import SessionData
 from sessiondata.symbol import SymbolSessionData
 
+if TYPE_CHECKING:
+    from sessiondata.quality_manager import DataQualityManager
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "DataQualityManager":  # its threads are not for a plain import
+        from sessiondata.quality_manager import DataQualityManager
+
+        return DataQualityManager
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def get_include() -> str:
@@ -49,7 +63,10 @@ __all__ = [
     "BarTypeError",
     "BarWindow",
     "CalendarError",
+    "ClassifiedGap",
+    "DataQualityManager",
     "DateOutOfRangeError",
+    "ExtendedSlots",
     "GapArrays",
     "GapInfo",
     "InactiveError",

@@ -224,6 +224,25 @@ class SessionGrid:
         """
         return utc_offsets(self.zone, self.span_start, self.span_stop)
 
+    def around(self, hours: tuple[int, int]) -> tuple[int, int]:
+        """Instants at which longer hours around the session start and stop.
+
+        Parameters
+        ----------
+        hours : (int, int)
+            Local times of day in ns since midnight: the last at or before the open, the first at or after the close.
+
+        Returns
+        -------
+        (int, int)
+            ns; they may lie outside the span.
+        """
+        open_ns, close_ns = int(self.segments[0, 0]), int(self.segments[-1, 1])
+        days = [_wall(from_ns(end, self.zone).date()) for end in (open_ns, close_ns)]
+        starts = _instants([days[0] + day * _DAY_NS + hours[0] for day in (-1, 0)], self.zone)
+        stops = _instants([days[1] + day * _DAY_NS + hours[1] for day in (-1, 0, 1)], self.zone)
+        return max(start for start in starts if start <= open_ns), min(stop for stop in stops if stop >= close_ns)
+
     @property
     def needs_dates(self) -> bool:
         """Whether a local time of day alone would be ambiguous.
@@ -312,6 +331,13 @@ def _to_time(value: Any, what: str) -> int:
         seconds = (value.hour * 60 + value.minute) * 60 + value.second
         return seconds * 1_000_000_000 + value.microsecond * 1000
     raise CalendarError(f"{what} is a local time of day, 'HH:MM', 'HH:MM:SS' or a time without tzinfo: got {value!r}")
+
+
+def to_hours(value: Any) -> tuple[int, int]:
+    """Two times of day, in ns since midnight."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise CalendarError(f"extended hours are two local times of day, such as ('04:00', '20:00'): got {value!r}")
+    return _to_time(value[0], "the start of extended hours"), _to_time(value[1], "the stop of extended hours")
 
 
 def _to_zone(tz: Any) -> ZoneInfo:

@@ -44,7 +44,7 @@ def document_bytes(data: SessionData, timestamps: str) -> bytes:
     _check_timestamps(timestamps)
     symbols = data.symbols.values()
     cores = [symbol._core for symbol in symbols]
-    style = _style(data.grid, timestamps)
+    style = _style(data.calendar, data.grid, timestamps)
     others: dict[SessionCalendar, tuple[_json.Style, bytes | None]] = {}
     own = {}
     for symbol in symbols:
@@ -52,7 +52,7 @@ def document_bytes(data: SessionData, timestamps: str) -> bytes:
         if calendar is not data.calendar:
             if calendar not in others:
                 zone = b'"timezone":%b,' % json_bytes(calendar.tz) if calendar.tz != data.calendar.tz else None
-                others[calendar] = _style(symbol.grid, timestamps), zone
+                others[calendar] = _style(calendar, symbol.grid, timestamps), zone
             own[symbol._core] = others[calendar]
     pinned = {
         symbol._core: (
@@ -69,12 +69,14 @@ def document_bytes(data: SessionData, timestamps: str) -> bytes:
     return _json.write_document(json_bytes(meta), cores, pinned, style, own)
 
 
-def _style(grid: SessionGrid | None, timestamps: str) -> _json.Style:
+def _style(calendar: SessionCalendar, grid: SessionGrid | None, timestamps: str) -> _json.Style:
     from sessiondata import _json
 
-    if grid is None:  # no rows then, so any offset will do
-        return _json.Style(_resolve(None, timestamps), np.zeros(1, np.int64), np.zeros(1, np.int64))
-    return _json.Style(_resolve(grid, timestamps), *grid.offsets())
+    kind = _resolve(grid, timestamps)
+    show = _shower(calendar.zone, kind)
+    # Without a session there are no rows, so any offset will do.
+    offsets = (np.zeros(1, np.int64), np.zeros(1, np.int64)) if grid is None else grid.offsets()
+    return _json.Style(kind, *offsets, lambda ts_ns: json_bytes(show(ts_ns)))
 
 
 def json_bytes(small: Any) -> bytes:

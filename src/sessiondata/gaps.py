@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from sessiondata._grid import Grid
+    from sessiondata._store import SymbolCore
     from sessiondata.columns import BarColumns
 
 __all__ = ["BarArrays", "GapArrays", "GapInfo", "aggregate", "find_gaps", "quality"]
@@ -89,6 +90,37 @@ class GapInfo(NamedTuple):
     def __str__(self) -> str:
         start, end = (time.isoformat(sep=" ") for time in (self.start_time, self.end_time))
         return f"{self.symbol} {self.interval}: {self.bar_count} missing, {start} .. {end}"
+
+
+class GapOwner:
+    """What has the gaps of its series: a symbol, or one of its past days."""
+
+    __slots__ = ()
+
+    _core: SymbolCore
+    _pinned_gaps: dict[int, list[GapInfo]]
+    _pinned_quality: dict[int, float]
+
+    @property
+    def _zone(self) -> tzinfo:
+        raise NotImplementedError
+
+    def _gaps(self, k: int) -> list[GapInfo]:
+        pinned = self._pinned_gaps.get(k)
+        return self._computed_gaps(k) if pinned is None else list(pinned)
+
+    def _computed_gaps(self, k: int) -> list[GapInfo]:
+        gaps, retries = self._gaps_of(k, self._core.gaps(k)), self._core.retries(k)
+        if retries is None:
+            return gaps
+        return [
+            gap._replace(retry_count=count, last_retry=None if last is None else from_ns(last, self._zone))
+            for gap, (count, last) in zip(gaps, retries, strict=True)
+        ]
+
+    def _gaps_of(self, k: int, gaps: list[tuple[int, int, int]]) -> list[GapInfo]:
+        name, interval, zone = self._core.name, self._core.intervals[k], self._zone
+        return [GapInfo(name, interval, start, end, n, zone=zone) for start, end, n in gaps]
 
 
 def check_gap(gap: GapInfo) -> GapInfo:

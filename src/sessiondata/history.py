@@ -21,7 +21,7 @@ import numpy as np
 from sessiondata import _days, _gaps
 from sessiondata.calendars import _to_date
 from sessiondata.errors import BarError, CalendarError, UnknownNameError
-from sessiondata.gaps import GapInfo
+from sessiondata.gaps import GapInfo, GapOwner
 from sessiondata.intervals import Interval, parse_interval
 from sessiondata.series import Bar, BarSeries, BarWindow
 
@@ -41,7 +41,7 @@ Columns: TypeAlias = "tuple[Any, ...]"  # ts, open, high, low, close, volume, n_
 _DAILY = "1d"
 
 
-class HistoricalDay:
+class HistoricalDay(GapOwner):
     """One past session of one symbol: series like those of the session under way, with everything over.
 
     Attributes
@@ -52,13 +52,17 @@ class HistoricalDay:
         Names of the series, the base first.
     """
 
-    __slots__ = ("_core", "_pinned_gaps", "_pinned_quality", "_series", "_zone", "date")
+    __slots__ = ("_core", "_pinned_gaps", "_pinned_quality", "_series", "_tz", "date")
 
     def __init__(self, date: dt.date, core: SymbolCore, zone: dt.tzinfo) -> None:
-        self.date, self._core, self._zone = date, core, zone
+        self.date, self._core, self._tz = date, core, zone
         self._pinned_gaps: dict[int, list[GapInfo]] = {}
         self._pinned_quality: dict[int, float] = {}
         self._series = {name: BarSeries(self, core, k) for k, name in enumerate(core.intervals)}
+
+    @property
+    def _zone(self) -> dt.tzinfo:
+        return self._tz
 
     @property
     def intervals(self) -> tuple[str, ...]:
@@ -82,10 +86,6 @@ class HistoricalDay:
         if name not in self._series:
             raise UnknownNameError(f"{self._core.name!r} holds no interval {interval!r} on {self.date}")
         return self._series[name]
-
-    def _gaps(self, k: int) -> list[GapInfo]:
-        name, interval, zone = self._core.name, self._core.intervals[k], self._zone
-        return [GapInfo(name, interval, start, end, n, zone=zone) for start, end, n in self._core.gaps(k)]
 
     def __repr__(self) -> str:
         base = self.bars()
@@ -383,7 +383,7 @@ class History:
             if grid.date == self._running and core.grid is not None:
                 today = columns
             else:
-                drafts[grid.date] = draft = self.days.draft(grid.date, grid.compiled)
+                drafts[grid.date] = draft = self.days.draft(grid.date, grid.compiled, self.symbol._data._hours(grid))
                 stored += draft.extend(*columns, False, close_label)
         staged = self.days.stage(drafts)
         if today is not None:

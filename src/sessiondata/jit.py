@@ -525,6 +525,7 @@ def _method(name: str) -> None:
 _method("append")
 _method("advance_to")
 _value, _count, _forming = (_call[name] for name in ("session_value", "count", "forming"))
+_expected, _missing, _quality = (_call[name] for name in ("expected", "missing", "quality"))
 _attribute(SymbolType, "session_volume", lambda self: _value(self, VOLUME))
 _attribute(SymbolType, "session_high", lambda self: _value(self, HIGH))
 _attribute(SymbolType, "session_low", lambda self: _value(self, LOW))
@@ -598,7 +599,14 @@ for _name in _COLUMNS:
     _attribute(SeriesType, _name, _column(_name))
 for _name in ("slot_stop", "expected", "present", "missing", "gap_count", "quality", "total_count"):
     _attribute(SeriesType, _name, (lambda call: lambda self: call(self))(_call[_name]))
-_attribute(SeriesType, "completeness", (lambda call: lambda self: call(self))(_call["quality"]))
+_attribute(
+    SeriesType,
+    "completeness",
+    # NaN where the quality is.
+    lambda self: (
+        100.0 * (_expected(self) - _missing(self)) / _expected(self) if _expected(self) > 0 else _quality(self)
+    ),
+)
 _attribute(SeriesType, "forming", lambda self: _forming(self) == 1)
 
 

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from sessiondata.history import HistoricalDay
     from sessiondata.symbol import SymbolSessionData
 
-__all__ = ["Bar", "BarSeries", "BarWindow"]
+__all__ = ["Bar", "BarSeries", "BarWindow", "ExtendedSlots"]
 
 Int64Array: TypeAlias = "npt.NDArray[np.int64]"
 FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 
 _NAMES = ("timestamp", "open", "high", "low", "close", "volume")
+_STATES = ("pending", "present", "missing", "no_trade", "halted")  # as `_gaps` numbers them
 
 
 class Bar(NamedTuple):
@@ -427,23 +428,53 @@ class BarSeries(_Columns):
 
     @property
     def expected(self) -> int:
-        """Slots of the session that are over."""
-        return self._core.tally(self._k)[1]
+        """Slots of the session that are over: ``present + missing + no_trade + halted``."""
+        return self._core.states(self._k)[0]
 
     @property
     def present(self) -> int:
         """Slots among the expected with a bar on them."""
-        return self._core.tally(self._k)[0]
+        return self._core.states(self._k)[1]
 
     @property
     def missing(self) -> int:
-        """Slots among the expected without a bar."""
-        present, expected = self._core.tally(self._k)
-        return expected - present
+        """Slots among the expected without a bar, and without evidence that there should be none."""
+        return self._core.states(self._k)[2]
+
+    @property
+    def no_trade(self) -> int:
+        """Slots among the expected without a bar in which, as was marked, nothing traded (for a part of them the market
+        may have been halted)."""
+        return self._core.states(self._k)[3]
+
+    @property
+    def halted(self) -> int:
+        """Slots among the expected without a bar through which, as was marked, the market was halted."""
+        return self._core.states(self._k)[4]
+
+    def slot_state(self, ts_ns: Any) -> str | None:
+        """State of the slot of the regular session that holds a time.
+
+        Parameters
+        ----------
+        ts_ns : int ns, datetime64 or aware datetime
+
+        Returns
+        -------
+        {"present", "missing", "no_trade", "halted", "pending"} or None
+            None outside the session's segments; pending is a slot that is not over.
+        """
+        state = self._core.state_at(self._k, to_ns(ts_ns))
+        return None if state < 0 else _STATES[state]
+
+    @property
+    def extended(self) -> ExtendedSlots:
+        """What is expected of this series outside the session's segments, in a store with ``extended_hours``."""
+        return ExtendedSlots(self)
 
     @property
     def gap_count(self) -> int:
-        """Number of gaps. O(segments)."""
+        """Number of gaps. O(segments), and marks in time after the newest bar."""
         return len(self.gaps) if self._k in self._owner._pinned_gaps else self._core.gap_count(self._k)
 
     @property
@@ -455,13 +486,18 @@ class BarSeries(_Columns):
     def quality(self) -> float:
         """100 * present / expected, or what `set_quality` pinned; 100.0 where nothing is expected yet."""
         pinned = self._owner._pinned_quality.get(self._k)
-        return self.completeness if pinned is None else pinned
+        if pinned is not None:
+            return pinned
+        present, expected = self._core.tally(self._k)
+        return 100.0 * present / expected if expected else 100.0
 
     @property
     def completeness(self) -> float:
-        """100 * explained / expected: present slots, and those known to be without trade or halted."""
-        present, expected = self._core.tally(self._k)
-        return 100.0 * present / expected if expected else 100.0
+        """100 * (present + no_trade + halted) / expected: what is left to 100 is really unexplained.
+
+        100.0 where nothing is expected yet."""
+        expected, _, missing, _, _ = self._core.states(self._k)
+        return 100.0 * (expected - missing) / expected if expected else 100.0
 
     def _repr_html_(self) -> str:
         from sessiondata.display import series_html  # not needed until a notebook asks
@@ -477,6 +513,67 @@ class BarSeries(_Columns):
         return (
             f"<BarSeries {self.symbol} {self.interval}: {len(self)} bars, {self.missing} of {self.expected} missing,"
             f" quality {self.quality:.2f}{newest}>"
+        )
+
+
+class ExtendedSlots:
+    """Slots before the open and after the close in which a store with ``extended_hours`` expects bars; always current.
+
+    They are those that extended bars fall in anyway: counted backwards from the open and forwards from the close.
+    Expected are the ones that reach into the hours. Nothing of it is in the regular numbers; ``"1d"`` has none, nor has
+    a store without ``extended_hours``. Marks are of the regular session, so what is absent here is missing.
+    """
+
+    __slots__ = ("_series",)
+
+    def __init__(self, series: BarSeries) -> None:
+        self._series = series
+
+    def _tally(self) -> tuple[int, int]:
+        return self._series._core.extended_tally(self._series._k)
+
+    @property
+    def expected(self) -> int:
+        """Slots that are over."""
+        return self._tally()[1]
+
+    @property
+    def present(self) -> int:
+        """Slots among the expected with a bar on them."""
+        return self._tally()[0]
+
+    @property
+    def missing(self) -> int:
+        """Slots among the expected without a bar."""
+        present, expected = self._tally()
+        return expected - present
+
+    @property
+    def quality(self) -> float:
+        """100 * present / expected; 100.0 where nothing is expected yet."""
+        present, expected = self._tally()
+        return 100.0 * present / expected if expected else 100.0
+
+    @property
+    def completeness(self) -> float:
+        """The same as `quality`: nothing can be marked here."""
+        return self.quality
+
+    @property
+    def gap_count(self) -> int:
+        """Number of gaps. O(gaps)."""
+        return len(self._series._core.extended_gaps(self._series._k))
+
+    @property
+    def gaps(self) -> list[GapInfo]:
+        """Gaps in time order: runs of missing slots, before the open or after the close. O(gaps)."""
+        return self._series._owner._gaps_of(self._series._k, self._series._core.extended_gaps(self._series._k))
+
+    def __repr__(self) -> str:
+        series = self._series
+        return (
+            f"<ExtendedSlots {series.symbol} {series.interval}: {self.missing} of {self.expected} missing,"
+            f" quality {self.quality:.2f}>"
         )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from sessiondata import _days, _store
 from sessiondata._slice import Slice
-from sessiondata.calendars import SessionCalendar, SessionGrid, _to_date
+from sessiondata.calendars import SessionCalendar, SessionGrid, _to_date, to_hours
 from sessiondata.calendars import calendar as find_calendar
 from sessiondata.columns import bar_columns
 from sessiondata.errors import (
@@ -28,6 +28,7 @@ from sessiondata.export import document, document_bytes
 from sessiondata.gaps import GapInfo
 from sessiondata.indicators import Function, Indicator, check_indicator_name, indicator
 from sessiondata.intervals import Interval, check_intervals, parse_interval
+from sessiondata.outages import ClassifiedGap, classify_gaps
 from sessiondata.series import Bar, BarWindow
 from sessiondata.symbol import SymbolSessionData, check_label
 from sessiondata.times import from_ns, to_ns
@@ -35,6 +36,7 @@ from sessiondata.times import from_ns, to_ns
 __all__ = ["SessionData"]
 
 _LEAST = -(2**63)
+_NO_SESSION = None, None  # neither grid nor hours around it
 _MAX_CAPACITY = 2**32  # rows; 400 GB a symbol, and far from where sizes in bytes would overflow
 
 
@@ -56,6 +58,12 @@ class SessionData:
         Rows of each base ring. By default a whole session, so that no bar is ever overwritten.
     label : {"open", "close"}
         Which end of its interval an incoming timestamp names. Stored bars are labelled by their open.
+    grace_ns : int
+        How long after its end a bar may still arrive: by the clock a slot is over, and a forming bar complete, so much
+        later. A newer bar of the same symbol proves at once that the feed has passed a slot.
+    extended_hours : (start, stop), optional
+        Local times of day, ``"04:00"``, ``"20:00"``: bars are expected from the one before the open until the one after
+        the close, too. What is missing there stands apart in `BarSeries.extended`. By default nothing is expected.
 
     Notes
     -----
@@ -72,6 +80,8 @@ class SessionData:
         *,
         capacity: int | None = None,
         label: str = "open",
+        grace_ns: int = 0,
+        extended_hours: tuple[Any, Any] | None = None,
     ) -> None:
         self._calendar = find_calendar(calendar)
         self._zone = self._calendar.zone
@@ -83,7 +93,10 @@ class SessionData:
         self.trailing_days = trailing_days
         self._capacity = 0 if capacity is None else operator.index(capacity)
         self._close_label = check_label(label)
-        self._clock = _store.StoreClock()
+        if not 0 <= operator.index(grace_ns) < 2**63:
+            raise ValueError(f"grace_ns is a number of nanoseconds, not negative: {grace_ns}")
+        self._extended_hours = None if extended_hours is None else to_hours(extended_hours)
+        self._clock = _store.StoreClock(operator.index(grace_ns))
         self._grid: SessionGrid | None = None
         self._active = True
         self._date: dt.date | None = None  # trade date of the session under way, by whichever calendar
@@ -113,6 +126,11 @@ class SessionData:
     def sequence(self) -> int:
         """Number of changes so far; never goes back."""
         return self._clock.sequence
+
+    @property
+    def grace_ns(self) -> int:
+        """How long after its end a bar may still arrive, by the clock; ns."""
+        return self._clock.grace_ns
 
     @property
     def as_of(self) -> dt.datetime | None:
@@ -231,8 +249,10 @@ class SessionData:
         before = date if date is not None or ended is None else ended + dt.timedelta(days=1)
         symbols = list(self._symbols.values())
         cores = [symbol._core for symbol in symbols]
-        compiled = {calendar: None if grid is None else grid.compiled for calendar, grid in grids.items()}
-        opened = _days.open_sessions(cores, [compiled.get(s._calendar) for s in symbols], date, ended is None)
+        hours = {
+            calendar: (None if grid is None else grid.compiled, self._hours(grid)) for calendar, grid in grids.items()
+        }
+        opened = _days.open_sessions(cores, [hours.get(s._calendar, _NO_SESSION) for s in symbols], date, ended is None)
         keep, keep_daily = self.trailing_days, self._keep_daily()
         staged: list[Any] = [None] * len(cores)
         given: list[Any] = [None] * len(cores)
@@ -249,6 +269,9 @@ class SessionData:
     def _keep_daily(self) -> int:
         """Days of which history keeps the session's bar."""
         return max(self.trailing_days, *(indicator.days for indicator in self._indicators.values()), 0)
+
+    def _hours(self, grid: SessionGrid | None) -> tuple[int, int] | None:
+        return None if self._extended_hours is None or grid is None else grid.around(self._extended_hours)
 
     def _need_session(self, calendar: SessionCalendar, ts_ns: int | None, close_label: bool, step_ns: int) -> bool:
         """A first bar: start the session of its trade date, False if that is over. None: that bar was refused, so
@@ -366,7 +389,8 @@ class SessionData:
             self._capacity, self._close_label, partial(self._need_session, own),
         )  # fmt: skip
         if self._date is not None and own.session_dates(self._date, self._date):
-            core.start(own.session(self._date).compiled, True)
+            grid = own.session(self._date)
+            core.start(grid.compiled, self._hours(grid), True)
         self._symbols[symbol] = SymbolSessionData(self, core, own)
         self._clock.touch()
         return self._symbols[symbol]
@@ -633,6 +657,46 @@ class SessionData:
     def set_gaps(self, symbol: str, interval: str, gaps: Iterable[GapInfo] | None) -> None:
         """Report these gaps in place of the computed ones, until called with None."""
         self.get_symbol_data(symbol).set_gaps(interval, gaps)
+
+    def classify_gaps(
+        self, interval: str | None = None, *, outage_share: float = 0.5, active_share: float = 0.5
+    ) -> list[ClassifiedGap]:
+        """Tell outages from quiet stretches: does a gap stand alone, or do the others miss the same slots?
+
+        Parameters
+        ----------
+        interval : str, optional
+            Whose gaps; by default those of each symbol's base. Symbols that do not hold it are left out.
+        outage_share : float
+            A gap is an outage if more than this share of the other active symbols miss it, that is more than half of
+            its slots.
+        active_share : float
+            A symbol is active if it has bars on at least this share of the slots that it expects outside the gap.
+            What is marked as without trade or halted counts for nothing, neither in the gap nor outside.
+
+        Returns
+        -------
+        list of ClassifiedGap
+            By symbol as they were registered, then in time order; each with its evidence.
+
+        Raises
+        ------
+        UnknownNameError
+            If no symbol holds the interval.
+        ValueError
+            If a share does not lie between 0 and 1.
+
+        Notes
+        -----
+        O(different gaps x symbols).
+        """
+        symbols = self._symbols.values()
+        if interval is not None:
+            holders = [symbol for symbol in symbols if symbol.holds(interval)]
+            if not holders:
+                raise UnknownNameError(f"no symbol holds an interval {interval!r}")
+            interval = holders[0].bars(interval).interval
+        return classify_gaps(symbols, interval, outage_share, active_share)
 
     def get_quality(self, symbol: str, interval: str | None = None) -> float:
         """Quality of an interval in percent, or what `set_quality` pinned."""

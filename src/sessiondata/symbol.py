@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from sessiondata import _store
 from sessiondata._days import check_rows
 from sessiondata.columns import bar_columns
-from sessiondata.errors import BarError, IntervalError, UnknownNameError
-from sessiondata.gaps import GapInfo, check_gap
+from sessiondata.errors import BarError, IntervalError, SessionStateError, TimeError, UnknownNameError
+from sessiondata.gaps import GapInfo, GapOwner, check_gap
 from sessiondata.history import HistoricalBars, HistoricalDay, History, opens_of_dates
 from sessiondata.intervals import parse_interval
 from sessiondata.series import BarSeries
-from sessiondata.times import from_ns
+from sessiondata.times import from_ns, to_ns
 
 if TYPE_CHECKING:
     from sessiondata._store import SymbolCore
@@ -54,7 +54,7 @@ One writer per symbol.
 """
 
 
-class SymbolSessionData:
+class SymbolSessionData(GapOwner):
     """Bars, gaps, quality and metrics of one symbol in the current session.
 
     Made by `SessionData.register_symbol`. One thread may write; the native state is complete after every call.
@@ -318,6 +318,13 @@ class SymbolSessionData:
             held = ", ".join(self._core.intervals)
             raise UnknownNameError(f"{self.symbol!r} holds no interval {interval!r}; it holds {held}") from error
 
+    def holds(self, interval: str) -> bool:
+        """Whether the symbol has a series of that interval, in any spelling of it."""
+        try:
+            return parse_interval(interval).name in self._core.intervals
+        except IntervalError:
+            return False
+
     @property
     def bars_base(self) -> BarSeries:
         """Series of the base interval."""
@@ -344,12 +351,92 @@ class SymbolSessionData:
         self._data._check_active()
         return {name: series.quality for name, series in self._series.items()}
 
-    def _gaps(self, k: int) -> list[GapInfo]:
-        pinned = self._pinned_gaps.get(k)
-        if pinned is not None:
-            return list(pinned)
-        name, interval, zone = self.symbol, self._core.intervals[k], self._zone
-        return [GapInfo(name, interval, start, end, n, zone=zone) for start, end, n in self._core.gaps(k)]
+    def mark_no_trade(self, interval: str, start_ns: Any, stop_ns: Any) -> bool:
+        """Nothing traded in some slots: where they have no bar they are not missing, but ``no_trade``.
+
+        Parameters
+        ----------
+        interval : str
+            Whose slots: those of it that begin in ``[start_ns, stop_ns)``. The time that they cover is marked for all
+            intervals: a 5m slot is ``no_trade`` once all its minutes are explained.
+        start_ns, stop_ns : int ns, datetime64 or aware datetime
+            Half-open. Times outside the session's segments count for nothing; slots may lie in the future.
+
+        Returns
+        -------
+        bool
+            True if any of that time was not marked before. Else nothing has changed.
+
+        Raises
+        ------
+        UnknownNameError
+            If the symbol does not hold that interval.
+        TimeError
+            If a time is not one, or the stop lies before the start.
+        SessionStateError
+            If there is no session.
+
+        Notes
+        -----
+        Marks are kept until the session ends, whatever bars come and whenever they do; a bar makes its slot present all
+        the same. O(marks + gaps).
+        """
+        k = self._number(interval)
+        return self._core.mark_no_trade(k, *self._checked_span(start_ns, stop_ns))
+
+    def mark_halted(self, start_ns: Any, stop_ns: Any) -> bool:
+        """The market was, or will be, halted in ``[start_ns, stop_ns)``: slots that lie wholly in halted time and have
+        no bar are not missing, but ``halted``.
+
+        Parameters, errors and notes are those of `mark_no_trade`. Bars and their slots stay what they are. A slot that
+        is halted in part and without trade in the rest is ``no_trade``.
+        """
+        return self._core.mark_halted(*self._checked_span(start_ns, stop_ns))
+
+    @property
+    def marks(self) -> dict[str, list[tuple[int, int]]]:
+        """What was marked in this session, as far as the market is open: ``"no_trade"`` and ``"halted"``, each a list
+        of ``(start_ns, stop_ns)``, half-open, in time order, none touching the next."""
+        no_trade, halted = self._core.marks()
+        return {"no_trade": no_trade, "halted": halted}
+
+    def record_retry(self, interval: str, start_ns: Any, stop_ns: Any, when: Any) -> int:
+        """Somebody has asked again for the missing bars of an interval.
+
+        Parameters
+        ----------
+        interval : str
+        start_ns, stop_ns : int ns, datetime64 or aware datetime
+            The slots that are missing now and begin in ``[start_ns, stop_ns)`` are counted.
+        when : int ns, datetime64 or aware datetime
+            When that was; kept to the microsecond, rounded down.
+
+        Returns
+        -------
+        int
+            Number of slots that were counted. With none nothing has changed.
+
+        Raises
+        ------
+        UnknownNameError, TimeError, SessionStateError
+            As for `mark_no_trade`.
+
+        Notes
+        -----
+        Counts are kept for slots, so that the parts of a gap keep them when it is split: `GapInfo.retry_count` is the
+        greatest, `GapInfo.last_retry` the latest of a gap's slots. O(gaps).
+        """
+        k = self._number(interval)
+        when_ns = max(to_ns(when) // 1000, -(2**63 // 1000)) * 1000  # as GapInfo has it
+        return self._core.record_retry(k, *self._checked_span(start_ns, stop_ns), when_ns)
+
+    def _checked_span(self, start: Any, stop: Any) -> tuple[int, int]:
+        start_ns, stop_ns = to_ns(start), to_ns(stop)
+        if stop_ns < start_ns:
+            raise TimeError(f"a span of time must not stop before it starts: [{start_ns}, {stop_ns})")
+        if self._core.grid is None:
+            raise SessionStateError(f"symbol {self.symbol!r} has no session; start_session(date) first")
+        return start_ns, stop_ns
 
     def set_gaps(self, interval: str, gaps: Iterable[GapInfo] | None) -> None:
         """Report these gaps for an interval in place of the computed ones, until called with None."""
@@ -422,7 +509,8 @@ class SymbolSessionData:
 
     @property
     def bars_updated(self) -> bool:
-        """Set by every change of the bars; a reader clears it by assigning False."""
+        """Set by every change of the bars and of what is known about absent ones; a reader clears it by assigning
+        False."""
         return self._core.bars_updated
 
     @bars_updated.setter

@@ -1,0 +1,165 @@
+"""Evidence about absent slots: told in time, kept in time, compiled for each tracker of the symbol.
+
+    mark_no_trade, mark_halted -> union with the spans told before -> slots of each interval -> counts of its tracker
+    record_retry               -> gaps of one interval as they are -> how often and when, by ranges of slots
+
+Made with the first mark or retry of a session and kept by its `Memory`, so that it lives as long as the trackers that
+point to it. Telling allocates, all that it needs before anything changes: without memory nothing has happened.
+"""
+
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc
+
+from sessiondata._gaps cimport Gaps, gaps_count, gaps_list, gaps_recount
+from sessiondata._grid cimport SlotTable, expected_at, first_slot_from
+from sessiondata._layout cimport series_gaps
+from sessiondata._marks cimport (
+    Retries, Slots, retries_add, retries_copy, retries_free, slots_inside, spans_alloc, spans_copy, spans_equal,
+    spans_free, spans_of_market,
+    spans_of_slots, spans_union,
+)
+from sessiondata._symbol cimport symbol_as_of, symbol_settle
+
+
+cdef class Evidence:
+    def __dealloc__(self):
+        cdef int32_t k
+        spans_free(&self.no_trade)
+        spans_free(&self.halted)
+        for k in range(self.n_trackers):
+            retries_free(&self.marks[k].retries)
+        PyMem_RawFree(self.marks)
+        PyMem_RawFree(self._slots)
+
+    cdef bint mark(self, Symbol* symbol, bint halted, Py_ssize_t k, int64_t start, int64_t stop) except -1:
+        """Explain the slots of series `k` that begin in [start, stop), or with `halted` that time itself; False if
+        nothing of it is new. O(spans + ranges of all trackers)."""
+        cdef const Spans* old = &self.halted if halted else &self.no_trade
+        cdef const SlotTable* table = series_gaps(symbol, k).table
+        cdef Spans told, grown
+        told.start = grown.start = NULL
+        try:
+            if spans_alloc(&told, table.grid.n_segments) or spans_alloc(&grown, old.n + table.grid.n_segments):
+                raise MemoryError("no memory for a mark")
+            if halted:
+                spans_of_market(table, start, stop, &told)
+            else:
+                spans_of_slots(table, start, stop, &told)
+            spans_union(old, &told, &grown)
+            if spans_equal(old, &grown):
+                return False
+            self._grow(symbol, halted, &grown)
+            return True
+        finally:
+            spans_free(&told)
+            spans_free(&grown)
+
+    cdef int _grow(self, Symbol* symbol, bint halted, Spans* spans) except -1:
+        """Put these spans in place of those told before (which they get in exchange), and compile them."""
+        cdef Spans explained
+        cdef const Spans* halts = spans if halted else &self.halted
+        cdef const Spans* quiet = &self.no_trade if halted else spans
+        cdef int32_t* memory = NULL
+        cdef int32_t* at
+        cdef Gaps* gaps
+        cdef int64_t room
+        cdef int32_t k
+        if spans_alloc(&explained, halts.n + quiet.n) == 0:
+            spans_union(halts, quiet, &explained)
+            room = max(explained.n, halts.n) + series_gaps(symbol, 0).table.grid.n_segments
+            memory = <int32_t*>PyMem_RawMalloc(<size_t>(6 * room * self.n_trackers) * sizeof(int32_t))
+        if memory == NULL:
+            spans_free(&explained)
+            raise MemoryError("no memory for a mark")
+        at = memory
+        for k in range(self.n_trackers):
+            gaps = series_gaps(symbol, k)
+            at = _compile(gaps.table, &explained, &self.marks[k].explained, at, room)
+            at = _compile(gaps.table, halts, &self.marks[k].halted, at, room)
+            gaps_recount(gaps)
+        spans_free(&explained)
+        PyMem_RawFree(self._slots)
+        self._slots = memory
+        if halted:
+            self.halted, spans[0] = spans[0], self.halted
+        else:
+            self.no_trade, spans[0] = spans[0], self.no_trade
+        return 0
+
+    cdef int64_t retry(self, Symbol* symbol, Py_ssize_t k, int64_t start, int64_t stop, int64_t when_ns) except -1:
+        """The missing slots of series `k` that begin in [start, stop) were asked for again; returns how many there are.
+        """
+        cdef Gaps* gaps
+        cdef Retries counted
+        cdef int32_t expected, n, n_counted
+        cdef int32_t* ranges
+        cdef int status
+        if k > 0:
+            symbol_settle(symbol, <int32_t>k - 1)
+        gaps = series_gaps(symbol, k)
+        expected = expected_at(gaps.table, symbol_as_of(symbol))
+        n = gaps_count(gaps, expected)
+        ranges = <int32_t*>PyMem_RawMalloc(<size_t>(2 * n + 1) * sizeof(int32_t))
+        if ranges == NULL:
+            raise MemoryError("no memory for a retry")
+        gaps_list(gaps, expected, ranges, ranges + n)
+        status = retries_add(&gaps.marks.retries, ranges, ranges + n, n, first_slot_from(gaps.table, start),
+                             first_slot_from(gaps.table, stop), when_ns, &counted, &n_counted)
+        PyMem_RawFree(ranges)
+        if status:
+            raise MemoryError("no memory for a retry")
+        if n_counted == 0:
+            retries_free(&counted)
+            return 0
+        retries_free(&gaps.marks.retries)
+        gaps.marks.retries = counted
+        return n_counted
+
+
+cdef int32_t* _compile(const SlotTable* table, const Spans* spans, Slots* slots, int32_t* memory,
+                       int64_t room) noexcept nogil:
+    """Lay ranges over memory for 3 * room numbers and fill them; returns where that ends."""
+    slots.start, slots.stop, slots.before = memory, memory + room, memory + 2 * room
+    slots_inside(table, spans, slots)
+    return memory + 3 * room
+
+
+cdef Evidence evidence_of(Memory memory, Symbol* symbol):
+    """The evidence of a symbol's session, made with the first question for it."""
+    cdef Evidence evidence = memory.evidence
+    cdef int32_t k
+    if evidence is None:
+        evidence = Evidence.__new__(Evidence)
+        # Every series has a tracker but the extended one, which is the last.
+        evidence.marks = <Marks*>PyMem_RawCalloc(<size_t>symbol.n_levels, sizeof(Marks))
+        if evidence.marks == NULL:
+            raise MemoryError("no memory for marks")
+        evidence.n_trackers = symbol.n_levels
+        for k in range(symbol.n_levels):
+            series_gaps(symbol, k).marks = &evidence.marks[k]
+            gaps_recount(series_gaps(symbol, k))
+        memory.evidence = evidence
+    return evidence
+
+
+cdef int copy_evidence(Evidence old, Memory memory, Symbol* symbol) except -1:
+    """Give a copy of a session, whose trackers still point to the marks of the session it was made of, evidence of its
+    own."""
+    cdef Evidence evidence
+    cdef Spans spans
+    cdef int32_t k, halted
+    for k in range(symbol.n_levels):
+        series_gaps(symbol, k).marks = NULL
+    if old is None:
+        return 0
+    evidence = evidence_of(memory, symbol)
+    for halted in range(2):
+        if spans_copy(&old.halted if halted else &old.no_trade, &spans):
+            raise MemoryError("no memory for the copy of a mark")
+        try:
+            evidence._grow(symbol, halted, &spans)
+        finally:
+            spans_free(&spans)
+    for k in range(evidence.n_trackers):
+        if retries_copy(&old.marks[k].retries, &evidence.marks[k].retries):
+            raise MemoryError("no memory for the copy of a retry")
+    return 0

@@ -1,0 +1,517 @@
+"""Gaps over time: found, asked for again, filled or given up. What a provider answers goes into the store.
+
+    step(now)  ->  gaps of each symbol (the store's own)  ->  lives: opened, shortened, closed with a reason
+               ->  those whose turn it is  ->  fetch, in a thread of its own  ->  bars, or evidence that there are none
+
+The store says what is missing and keeps the retries of each slot, so a gap that splits takes them along; the manager
+keeps the lives and decides whose turn it is. The feeder never waits for any of it: the two share nothing but the
+store, whose calls are short. Time is the store's clock, so a replay that steps at the same times does the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sessiondata.columns import bar_columns
+from sessiondata.errors import SessionDataError
+from sessiondata.gaps import BarArrays
+from sessiondata.series import BarSeries, BarWindow
+from sessiondata.times import to_ns
+
+if TYPE_CHECKING:
+    from sessiondata.columns import BarColumns
+    from sessiondata.gaps import GapInfo
+    from sessiondata.session import SessionData
+    from sessiondata.symbol import SymbolSessionData
+
+__all__ = ["DataQualityManager", "GapLife", "GapTry"]
+
+#: ``fetch(symbol, interval, start_ns, stop_ns)``
+Fetch = Callable[[str, str, int, int], Any]
+
+_SECOND_NS = 1_000_000_000
+_MOST_HANGING = 8  # calls of `fetch` that have been given up and not come back; no further ones are made then
+_NAMES = ("timestamp", "open", "high", "low", "close", "volume")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, frozen=True)
+class GapTry:
+    """One request for a gap, or for a part that was left of it.
+
+    Attributes
+    ----------
+    when_ns : int
+        The store's time.
+    start_ns, stop_ns : int
+        What was asked for, ``[start_ns, stop_ns)``.
+    outcome : str
+        ``"filled"`` (all bars came), ``"partial"`` (some did), ``"empty"`` (the provider confirmed that there are
+        none), ``"unknown"`` (it answered None), ``"rubbish"`` (an answer with nothing that could be stored),
+        ``"error"`` (it raised), ``"timeout"``.
+    rows : int
+        Bars stored.
+    detail : str
+        What was wrong, or "".
+    """
+
+    when_ns: int
+    start_ns: int
+    stop_ns: int
+    outcome: str
+    rows: int = 0
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class GapLife:
+    """What became of one gap.
+
+    Attributes
+    ----------
+    symbol, interval : str
+    session_date : datetime.date
+    start_ns, end_ns : int
+        First and last slot that it has had, both inclusive; while nothing arrives the last one moves on.
+    found_ns : int
+        The store's time when it was seen first.
+    tries : list of GapTry
+    reason : str or None
+        None while it is open. ``"filled"``: bars stand in all slots that nothing else explains; ``"confirmed_empty"``:
+        there was no trade, or a halt, in any of them; ``"gave_up"``: `max_retries` were in vain; ``"session_over"``:
+        its session was left.
+    closed_ns : int or None
+        When that was seen. A gap that was given up and is filled after all changes its reason.
+    """
+
+    symbol: str
+    interval: str
+    session_date: Any
+    start_ns: int
+    end_ns: int
+    found_ns: int
+    tries: list[GapTry] = field(default_factory=list)
+    reason: str | None = None
+    closed_ns: int | None = None
+
+
+@dataclass(slots=True)
+class _Watch:
+    """One symbol in one session."""
+
+    symbol: SymbolSessionData
+    session_id: int
+    session_date: Any
+    seen: tuple[Any, ...] | None = None
+    lives: list[GapLife] = field(default_factory=list)  # open and given up, in time order
+    closed: list[GapLife] = field(default_factory=list)
+
+
+class DataQualityManager:
+    """Watches the gaps of a store's base intervals and, in live mode, asks a provider for what is missing.
+
+    Parameters
+    ----------
+    data : SessionData
+    mode : {"backtest", "live"}
+        Report only, or also ask `fetch`.
+    fetch : callable, optional
+        ``fetch(symbol, interval, start_ns, stop_ns)`` for the bars that open in ``[start_ns, stop_ns)``; needed in live
+        mode. It returns six columns (time, open, high, low, close, volume), a `BarWindow` or `BarArrays`, or a mapping
+        or data frame with columns of these names. No rows at all confirm that nothing was traded; None says nothing.
+        It runs in a thread of its own.
+    max_retries : int
+        Requests for a slot before it is given up.
+    retry_interval_seconds : float
+        Time of the store between the first request and the second.
+    backoff : float
+        Each further wait is so many times as long as the one before.
+    max_interval_seconds : float
+        Longest wait.
+    timeout_seconds : float
+        Real time after which a request has failed. Its answer, should it come, is dropped.
+    poll_seconds : float
+        Real time between two looks of the thread at the store's change sequence.
+
+    Notes
+    -----
+    Time is the store's: ``as_of``, so what is due is due at the same step in every replay. A manager may be stepped by
+    the caller or run its own thread (`start`), which is also a context manager. `step`, `lives` and
+    `get_quality_stats` may be called from any thread.
+
+    A fetched bar never replaces one that has arrived meanwhile, and rows beside the slots that were asked for are
+    dropped, so that asking twice changes nothing.
+    """
+
+    def __init__(
+        self,
+        data: SessionData,
+        mode: str = "backtest",
+        fetch: Fetch | None = None,
+        max_retries: int = 5,
+        retry_interval_seconds: float = 60,
+        *,
+        backoff: float = 2.0,
+        max_interval_seconds: float = 3600,
+        timeout_seconds: float = 30.0,
+        poll_seconds: float = 0.05,
+    ) -> None:
+        if mode not in ("live", "backtest"):
+            raise ValueError(f'mode is "live" or "backtest": {mode!r}')
+        if mode == "live" and fetch is None:
+            raise ValueError("live mode needs fetch(symbol, interval, start_ns, stop_ns)")
+        if max_retries < 1:
+            raise ValueError(f"max_retries is at least 1: {max_retries}")
+        if not retry_interval_seconds >= 0 or not max_interval_seconds >= 0 or not backoff >= 1:
+            raise ValueError("intervals must not be negative, and backoff is at least 1")
+        if not timeout_seconds > 0 or not poll_seconds > 0:
+            raise ValueError("timeout_seconds and poll_seconds must be positive")
+        self.data, self.mode, self.max_retries = data, mode, max_retries
+        self._fetch = fetch if mode == "live" else None
+        self._wait_ns, self._most_ns = int(retry_interval_seconds * _SECOND_NS), int(max_interval_seconds * _SECOND_NS)
+        self._backoff, self._timeout, self._poll = backoff, timeout_seconds, poll_seconds
+        self._watched: dict[str, _Watch] = {}
+        self._past: list[GapLife] = []  # of sessions that were left
+        self._stepping, self._reading = threading.Lock(), threading.Lock()
+        self._hanging: list[threading.Event] = []
+        self._wake, self._stopped = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+        self._failures = 0
+
+    # --- the thread ---
+
+    def start(self) -> None:
+        """Watch the store from a thread of its own (a daemon); nothing happens if it runs already."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        self._stopped.clear()
+        self._thread = threading.Thread(target=self._run, name="sessiondata quality", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """End the thread; True if it has ended.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait for the request it may be waiting for; by default until it has ended.
+        """
+        thread = self._thread
+        if thread is None:
+            return True
+        self._stopped.set()
+        self._wake.set()
+        thread.join(timeout)
+        return not thread.is_alive()
+
+    def notify(self) -> None:
+        """Have the thread look at the store now, not at its next turn."""
+        self._wake.set()
+
+    @property
+    def is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def __enter__(self) -> DataQualityManager:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        seen: int | None = None
+        while not self._stopped.is_set():
+            sequence = self.data.sequence
+            if sequence != seen or self._wake.is_set():
+                seen = sequence
+                self._wake.clear()
+                try:
+                    self.step()
+                except Exception:  # whatever it was, the next change is another chance
+                    self._failures += 1
+                    _log.exception("a round of the quality manager failed")
+            self._wake.wait(self._poll)
+
+    # --- a round ---
+
+    def step(self, now: Any = None) -> list[GapTry]:
+        """Do one round: look at all gaps, ask for those whose turn it is, store what comes.
+
+        Parameters
+        ----------
+        now : int, datetime64 or aware datetime, optional
+            Time of the round; by default the store's (`SessionData.as_of`). It does not move the store's clock.
+
+        Returns
+        -------
+        list of GapTry
+            Requests made, in order of symbols and time.
+        """
+        now_ns = self.data._as_of_ns() if now is None else to_ns(now)
+        if now_ns is None:
+            return []
+        tries: list[GapTry] = []
+        with self._stepping:
+            for watch in self._watch_all(now_ns):
+                self._look(watch, now_ns)
+                before = len(tries)
+                for gap in self._due(watch, now_ns):
+                    if self._stopped.is_set() and threading.current_thread() is self._thread:
+                        return tries
+                    made = self._ask(watch, gap, now_ns)
+                    if made is not None:
+                        tries.append(made)
+                if len(tries) > before:
+                    self._look(watch, now_ns)
+        return tries
+
+    def _watch_all(self, now_ns: int) -> list[_Watch]:
+        """The symbols that have a session; what was watched in another session is over."""
+        symbols = dict(self.data.symbols)
+        with self._reading:
+            for name, watch in list(self._watched.items()):
+                symbol = symbols.get(name)
+                if symbol is watch.symbol and symbol._core.session_id == watch.session_id:
+                    continue
+                for life in watch.lives:
+                    life.reason, life.closed_ns = life.reason or "session_over", life.closed_ns or now_ns
+                self._past += sorted(chain(watch.closed, watch.lives), key=lambda life: life.start_ns)
+                del self._watched[name]
+            for name, symbol in symbols.items():
+                if name not in self._watched and symbol._core.grid is not None:
+                    self._watched[name] = _Watch(symbol, symbol._core.session_id, self.data.session_date)
+            return list(self._watched.values())
+
+    def _look(self, watch: _Watch, now_ns: int) -> None:
+        """Bring the lives of a symbol's gaps up to date."""
+        series = watch.symbol._series[watch.symbol.base_interval]
+        seen = series.expected, series.present, series.missing
+        if seen == watch.seen and not any(life.reason is None and self._is_spent(life) for life in watch.lives):
+            return
+        gaps = watch.symbol._computed_gaps(0)
+        with self._reading:
+            watch.seen = seen
+            self._match(watch, gaps, now_ns)
+
+    def _match(self, watch: _Watch, gaps: list[GapInfo], now_ns: int) -> None:
+        """Give each gap to the life that it is a part of, or open one; close lives of which nothing is left.
+
+        Slots never become missing again, so parts of one gap lie between its ends, and only its last slot moves on.
+        """
+        lives: list[GapLife] = []
+        left = iter(gaps)
+        gap = next(left, None)
+        for life in watch.lives:
+            while gap is not None and gap.end_ns < life.start_ns:
+                lives.append(self._open(watch, gap, now_ns))
+                gap = next(left, None)
+            spent, parts = True, 0
+            while gap is not None and gap.start_ns <= life.end_ns:
+                life.end_ns, parts = max(life.end_ns, gap.end_ns), parts + 1
+                spent = spent and gap.retry_count >= self.max_retries
+                gap = next(left, None)
+            if not parts:
+                life.reason, life.closed_ns = (
+                    self._why_closed(watch.symbol._series[watch.symbol.base_interval], life),
+                    now_ns,
+                )
+                watch.closed.append(life)
+                continue
+            if spent and self._fetch is not None and life.reason is None:
+                life.reason, life.closed_ns = "gave_up", now_ns
+            elif not spent and life.reason == "gave_up":
+                life.reason = life.closed_ns = None  # more of it went missing, which nobody has asked for yet
+            lives.append(life)
+        while gap is not None:
+            lives.append(self._open(watch, gap, now_ns))
+            gap = next(left, None)
+        watch.lives = lives
+
+    def _is_spent(self, life: GapLife) -> bool:
+        return len(life.tries) >= self.max_retries
+
+    @staticmethod
+    def _open(watch: _Watch, gap: GapInfo, now_ns: int) -> GapLife:
+        return GapLife(gap.symbol, gap.interval, watch.session_date, gap.start_ns, gap.end_ns, now_ns)
+
+    @staticmethod
+    def _why_closed(series: BarSeries, life: GapLife) -> str:
+        slots = range(life.start_ns, life.end_ns + 1, series._core.steps_ns[0])
+        return "filled" if any(series.slot_state(slot) == "present" for slot in slots) else "confirmed_empty"
+
+    # --- requests ---
+
+    def _due(self, watch: _Watch, now_ns: int) -> Iterator[GapInfo]:
+        """Gaps whose turn it is."""
+        if self._fetch is None or not any(life.reason is None for life in watch.lives):
+            return
+        for gap in watch.symbol._computed_gaps(0):
+            if gap.retry_count >= self.max_retries:
+                continue
+            if gap.last_retry is None or now_ns - to_ns(gap.last_retry) >= self._pause_ns(gap.retry_count):
+                yield gap
+
+    def _pause_ns(self, retries: int) -> int:
+        """Wait after so many requests."""
+        try:
+            return min(int(self._wait_ns * self._backoff ** (retries - 1)), self._most_ns)
+        except OverflowError:
+            return self._most_ns
+
+    def _ask(self, watch: _Watch, gap: GapInfo, now_ns: int) -> GapTry | None:
+        """Ask for one gap and store the answer; None if too many requests hang already."""
+        start, stop = gap.start_ns, gap.end_ns + watch.symbol._core.steps_ns[0]
+        self._hanging = [done for done in self._hanging if not done.is_set()]
+        if len(self._hanging) >= _MOST_HANGING:
+            return None
+        outcome, rows, detail = self._outcome(watch, gap, start, stop)
+        if watch.symbol._core.session_id == watch.session_id:
+            watch.symbol.record_retry(gap.interval, start, gap.end_ns + 1, now_ns)
+        made = GapTry(now_ns, start, stop, outcome, rows, detail)
+        with self._reading:
+            for life in watch.lives:
+                if life.start_ns <= start <= life.end_ns:
+                    life.tries.append(made)
+        return made
+
+    def _outcome(self, watch: _Watch, gap: GapInfo, start: int, stop: int) -> tuple[str, int, str]:
+        """(outcome, bars stored, what was wrong) of one request."""
+        symbol = watch.symbol
+        try:
+            answer = self._call(gap.symbol, gap.interval, start, stop)
+        except TimeoutError:
+            return "timeout", 0, f"no answer within {self._timeout:g} s"
+        except Exception as error:
+            return "error", 0, f"{type(error).__name__}: {error}"
+        if answer is None:
+            return "unknown", 0, ""
+        try:
+            columns = _columns_of(answer, gap.symbol)
+        except Exception as error:  # of an object that somebody else wrote
+            return "rubbish", 0, f"{type(error).__name__}: {error}"
+        try:
+            if not len(columns[0]):
+                if symbol._core.session_id == watch.session_id:
+                    symbol.mark_no_trade(gap.interval, start, gap.end_ns + 1)
+                return "empty", 0, ""
+            wanted = self._wanted(symbol._series[symbol.base_interval], columns[0], start, stop)
+            rows = symbol.extend(*(column[wanted] for column in columns), on_bad="skip", label="open")
+        except SessionDataError as error:
+            return "rubbish", 0, f"{type(error).__name__}: {error}"
+        if not rows:
+            return "rubbish", 0, f"none of {len(columns[0])} rows is a good bar of a missing slot"
+        return "filled" if rows >= gap.bar_count else "partial", rows, ""
+
+    @staticmethod
+    def _wanted(series: BarSeries, ts_ns: Any, start: int, stop: int) -> Any:
+        """Mask of rows on slots that were asked for and have no bar yet."""
+        inside = (ts_ns >= start) & (ts_ns < stop)
+        inside[inside] = (ts_ns[inside] - start) % series._core.steps_ns[0] == 0
+        there = series.since(start).timestamp
+        return inside & ~np.isin(ts_ns, there[: np.searchsorted(there, stop)])
+
+    def _call(self, *arguments: Any) -> Any:
+        """`fetch`, in a thread of its own, for at most `timeout_seconds`."""
+        fetch = self._fetch
+        assert fetch is not None
+        done = threading.Event()
+        answer: list[tuple[Any, BaseException | None]] = []
+
+        def run() -> None:
+            try:
+                answer.append((fetch(*arguments), None))
+            except BaseException as error:  # also a SystemExit: it ends a request, and nothing else
+                answer.append((None, error))
+            finally:
+                done.set()
+
+        threading.Thread(target=run, name="sessiondata fetch", daemon=True).start()
+        if not done.wait(self._timeout):
+            self._hanging.append(done)
+            raise TimeoutError
+        value, error = answer[0]
+        if error is not None:
+            raise error if isinstance(error, Exception) else RuntimeError(repr(error))
+        return value
+
+    # --- answers ---
+
+    def lives(self, symbol: str | None = None) -> list[GapLife]:
+        """Lives of all gaps seen so far (of one symbol), open ones included: copies, by symbol and time; those of
+        sessions that were left come first."""
+        with self._reading:
+            watches = [watch for name, watch in self._watched.items() if symbol in (None, name)]
+            lives = [life for life in self._past if symbol in (None, life.symbol)]
+            for watch in watches:
+                lives += sorted(chain(watch.closed, watch.lives), key=lambda life: life.start_ns)
+            return [_copy(life) for life in lives]
+
+    def get_quality_stats(self) -> dict[str, Any]:
+        """What has been seen and done.
+
+        Returns
+        -------
+        dict
+            ``symbols``: by name the base interval's ``interval``, ``quality``, ``completeness``, ``missing``, and how
+            many of its gaps are ``open``, ``filled``, ``confirmed_empty``, ``gave_up``; ``outcomes``: requests by
+            outcome; ``requests``: their number; ``hanging``: requests that timed out and have not come back;
+            ``failures``: rounds of the thread that failed; ``mode``; ``running``.
+        """
+        lives = self.lives()
+        symbols: dict[str, dict[str, Any]] = {}
+        for name, symbol in dict(self.data.symbols).items():
+            base = symbol._series[symbol.base_interval]
+            symbols[name] = {
+                "interval": base.interval,
+                "quality": base.quality,
+                "completeness": base.completeness,
+                "missing": base.missing,
+                **dict.fromkeys(("open", "filled", "confirmed_empty", "gave_up"), 0),
+            }
+        outcomes: dict[str, int] = {}
+        for life in lives:
+            if life.symbol in symbols and life.reason != "session_over":
+                symbols[life.symbol][life.reason or "open"] += 1
+            for made in life.tries:
+                outcomes[made.outcome] = outcomes.get(made.outcome, 0) + 1
+        return {
+            "mode": self.mode,
+            "running": self.is_running,
+            "symbols": symbols,
+            "requests": sum(outcomes.values()),
+            "outcomes": outcomes,
+            "hanging": sum(not done.is_set() for done in self._hanging),
+            "failures": self._failures,
+        }
+
+    def __repr__(self) -> str:
+        lives = self.lives()
+        n_open = sum(life.reason is None for life in lives)
+        running = "running" if self.is_running else "not running"
+        return f"<DataQualityManager {self.mode}, {running}: {len(lives)} gaps seen, {n_open} open>"
+
+
+def _copy(life: GapLife) -> GapLife:
+    values = {name: getattr(life, name) for name in GapLife.__slots__}
+    return GapLife(**{**values, "tries": list(life.tries)})
+
+
+def _columns_of(answer: Any, symbol: str) -> BarColumns:
+    """Six columns of what a provider returned."""
+    if isinstance(answer, (BarSeries, BarWindow)):
+        answer = (answer.timestamp, answer.open, answer.high, answer.low, answer.close, answer.volume)
+    elif isinstance(answer, BarArrays):
+        answer = answer[:6]
+    elif isinstance(answer, Mapping) or hasattr(answer, "columns"):
+        answer = tuple(answer[name] for name in _NAMES)
+    if len(answer) == 0:
+        answer = ((),) * 6
+    return bar_columns(*answer, symbol=symbol)

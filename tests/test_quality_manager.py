@@ -1,0 +1,454 @@
+"""DataQualityManager: what is asked for and when, what becomes of the answers, and what is told of it."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sessiondata as sd
+from worlds import MINUTE, exact, utc
+
+OPEN = utc("2024-03-12T09:30:00-04:00")
+HOURS = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
+RETRY = 60 * 1_000_000_000
+
+
+def new_store(symbols: tuple[str, ...] = ("SPY",)) -> sd.SessionData:
+    data = sd.SessionData(HOURS, "1m", ("5m", "1h", "1d"))
+    data.start_session("2024-03-12")
+    for symbol in symbols:
+        data.register_symbol(symbol)
+    return data
+
+
+def bar(minute: int, seed: int = 0) -> tuple[Any, ...]:
+    price = 100.0 + (minute * 7 + seed) % 13
+    return (OPEN + minute * MINUTE, price, price + 1, price - 1, price + 0.5, float(100 + minute))
+
+
+def columns(minutes: Any, seed: int = 0) -> tuple[Any, ...]:
+    rows = [bar(minute, seed) for minute in minutes]
+    return tuple(np.array(column) for column in zip(*rows, strict=True)) if rows else ((),) * 6
+
+
+def feed(data: sd.SessionData, minutes: Any, symbol: str = "SPY") -> None:
+    for minute in minutes:
+        data.append(symbol, *bar(minute))
+
+
+def minutes_in(start_ns: int, stop_ns: int) -> range:
+    return range((start_ns - OPEN) // MINUTE, (stop_ns - OPEN) // MINUTE)
+
+
+class Provider:
+    """Answers with what is right, and keeps what it was asked for."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self.asked: list[tuple[str, str, int, int]] = []
+        self.answer = answer
+
+    def __call__(self, symbol: str, interval: str, start_ns: int, stop_ns: int) -> Any:
+        self.asked.append((symbol, interval, start_ns, stop_ns))
+        return columns(minutes_in(start_ns, stop_ns)) if self.answer is None else self.answer(start_ns, stop_ns)
+
+
+def outcomes(tries: list[Any]) -> list[str]:
+    return [made.outcome for made in tries]
+
+
+def test_a_gap_is_asked_for_and_filled() -> None:
+    data, provider = new_store(), Provider()
+    feed(data, [0, 1, 5, 6])
+    manager = sd.DataQualityManager(data, "live", provider)
+    assert outcomes(manager.step()) == ["filled"]
+    assert provider.asked == [("SPY", "1m", OPEN + 2 * MINUTE, OPEN + 5 * MINUTE)]
+    perfect = new_store()
+    feed(perfect, range(7))
+    document, expected = data.to_dict(), perfect.to_dict()
+    assert document["symbols"] == expected["symbols"]
+    (life,) = manager.lives()
+    assert (life.reason, life.start_ns, life.end_ns) == ("filled", OPEN + 2 * MINUTE, OPEN + 4 * MINUTE)
+    assert life.found_ns == life.closed_ns == OPEN + 7 * MINUTE
+    assert [(made.when_ns, made.rows) for made in life.tries] == [(OPEN + 7 * MINUTE, 3)]
+    assert manager.step() == []
+
+
+def test_backtest_only_reports() -> None:
+    data, provider = new_store(), Provider()
+    feed(data, [0, 4])
+    manager = sd.DataQualityManager(data, fetch=provider)
+    before = data.to_json()
+    assert manager.step() == []
+    assert not provider.asked
+    assert data.to_json() == before
+    (life,) = manager.lives()
+    assert (life.reason, life.tries) == (None, [])
+    assert manager.get_quality_stats()["symbols"]["SPY"] == {
+        "interval": "1m", "quality": 40.0, "completeness": 40.0, "missing": 3,
+        "open": 1, "filled": 0, "confirmed_empty": 0, "gave_up": 0,
+    }  # fmt: skip
+    feed(data, [1, 2, 3])
+    manager.step()
+    assert [life.reason for life in manager.lives()] == ["filled"]
+
+
+@pytest.mark.parametrize(
+    "empty", [(), ((),) * 6, {name: [] for name in ("timestamp", "open", "high", "low", "close", "volume")}]
+)
+def test_an_empty_answer_confirms_that_there_was_no_trade(empty: Any) -> None:
+    data = new_store()
+    feed(data, [0, 4])
+    manager = sd.DataQualityManager(data, "live", Provider(lambda *_: empty))
+    assert outcomes(manager.step()) == ["empty"]
+    series = data.symbols["SPY"].bars_base
+    assert (series.missing, series.no_trade, series.completeness) == (0, 3, 100.0)
+    assert [life.reason for life in manager.lives()] == ["confirmed_empty"]
+    assert manager.step() == []
+
+
+def boom(*_: Any) -> Any:
+    raise ConnectionError("no route")
+
+
+def leave(*_: Any) -> Any:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "detail"),
+    [
+        (boom, "error", "ConnectionError: no route"),
+        (leave, "error", "SystemExit(3)"),
+        (lambda *_: "a page of HTML, for example", "rubbish", ""),
+        (lambda *_: 42, "rubbish", "TypeError"),
+        (lambda *_: (1, 2, 3), "rubbish", "six columns"),
+        (lambda *_: columns([9]), "rubbish", "none of 1 rows"),
+        (lambda start, _: ([start + 1], [1.0], [1.0], [1.0], [1.0], [1.0]), "rubbish", "none of 1 rows"),
+        (lambda start, _: ([start], [1.0], [np.nan], [1.0], [1.0], [1.0]), "rubbish", "none of 1 rows"),
+        (lambda *_: (["yesterday"], [1.0], [1.0], [1.0], [1.0], [1.0]), "rubbish", ""),
+        (lambda start, _: ([start], ["x"], [1.0], [1.0], [1.0], [1.0]), "rubbish", ""),
+    ],
+)
+def test_a_failing_provider_changes_nothing_but_the_retries(answer: Any, outcome: str, detail: str) -> None:
+    data = new_store()
+    feed(data, [0, 4])
+    before = data.symbols["SPY"].bars_base[:].copy()
+    manager = sd.DataQualityManager(data, "live", Provider(answer))
+    (made,) = manager.step()
+    assert made.outcome == outcome
+    assert detail in made.detail
+    spy = data.symbols["SPY"]
+    assert list(spy.bars_base) == list(before)
+    (gap,) = spy.bars_base.gaps
+    assert (gap.bar_count, gap.retry_count) == (3, 1)
+
+
+def test_none_says_nothing() -> None:
+    data = new_store()
+    feed(data, [0, 4])
+    manager = sd.DataQualityManager(data, "live", lambda *_: None)
+    assert outcomes(manager.step()) == ["unknown"]
+    assert data.symbols["SPY"].bars_base.missing == 3
+
+
+def test_retries_wait_longer_each_time_and_end() -> None:
+    data, provider = new_store(), Provider(boom)
+    feed(data, [0, 2])
+    manager = sd.DataQualityManager(data, "live", provider, 4, 60, backoff=2)
+    tried = []
+    for minute in range(40):
+        data.advance_to(OPEN + (3 + minute) * MINUTE)
+        feed(data, [3 + minute])
+        tried += [made.when_ns for made in manager.step()]
+    first = OPEN + 4 * MINUTE
+    assert tried == [first + wait * RETRY for wait in (0, 1, 3, 7)]
+    (life,) = manager.lives()
+    assert (life.reason, life.closed_ns) == ("gave_up", first + 7 * RETRY)
+    (gap,) = data.symbols["SPY"].bars_base.gaps
+    assert (gap.retry_count, gap.last_retry.timestamp()) == (4, tried[-1] / 1e9)
+    data.append("SPY", *bar(1))  # it comes after all
+    manager.step()
+    assert [life.reason for life in manager.lives()] == ["filled"]
+
+
+def test_waits_have_a_limit() -> None:
+    data, provider = new_store(), Provider(boom)
+    feed(data, [0, 2])
+    manager = sd.DataQualityManager(data, "live", provider, 2000, 60, backoff=1e9, max_interval_seconds=120)
+    tried = []
+    for minute in range(3, 12):
+        feed(data, [minute])
+        tried += [made.when_ns for made in manager.step()]
+    assert tried == [OPEN + minute * MINUTE for minute in (4, 5, 7, 9, 11)]
+
+
+def test_parts_of_a_gap_keep_their_retries() -> None:
+    data, provider = new_store(), Provider(lambda *_: None)
+    feed(data, [0, 9])
+    manager = sd.DataQualityManager(data, "live", provider, 3, 60, backoff=1)
+    manager.step()
+    provider.answer = lambda start, _: columns([4]) if start == OPEN + MINUTE else None
+    feed(data, [10])
+    assert outcomes(manager.step()) == ["partial"]  # splits the gap
+    gaps = data.symbols["SPY"].bars_base.gaps
+    assert [(gap.bar_count, gap.retry_count) for gap in gaps] == [(3, 2), (4, 2)]
+    provider.answer = lambda *_: None
+    feed(data, [11, 13])
+    assert outcomes(manager.step()) == ["unknown"] * 3
+    lives = manager.lives()
+    assert [(life.end_ns - life.start_ns) // MINUTE + 1 for life in lives] == [8, 1]
+    assert [life.reason for life in lives] == ["gave_up", None]
+    assert [made.outcome for made in lives[0].tries] == ["unknown", "partial", "unknown", "unknown"]
+
+
+def test_silence_that_goes_on_is_one_gap_and_asked_for_as_it_grows() -> None:
+    data, provider = new_store(), Provider(lambda *_: None)
+    feed(data, [0])
+    manager = sd.DataQualityManager(data, "live", provider, 3, 60, backoff=1)
+    for minute in range(2, 9):
+        data.advance_to(OPEN + minute * MINUTE)
+        manager.step()
+    assert [minutes_in(start, stop) for _, _, start, stop in provider.asked] == [range(1, 2), range(1, 3), range(1, 4)]
+    (life,) = manager.lives()
+    assert life.reason == "gave_up"
+    assert life.end_ns == OPEN + 7 * MINUTE
+
+
+def test_a_bar_that_came_meanwhile_is_not_replaced() -> None:
+    data = new_store()
+    feed(data, [0, 3])
+
+    def answer(*_: Any) -> Any:
+        data.append("SPY", OPEN + MINUTE, 7.0, 7.0, 7.0, 7.0, 7.0)
+        return columns([0, 1, 2, 3], seed=5)
+
+    manager = sd.DataQualityManager(data, "live", Provider(answer))
+    assert [(made.outcome, made.rows) for made in manager.step()] == [("partial", 1)]
+    spy = data.symbols["SPY"]
+    assert spy.bars_base[1].volume == 7.0
+    assert spy.bars_base[0].open == bar(0)[1]
+    assert spy.counters["corrected"] == 0
+    assert [life.reason for life in manager.lives()] == ["filled"]
+
+
+def test_a_request_that_hangs_times_out_and_its_answer_is_dropped() -> None:
+    data, release = new_store(), threading.Event()
+    feed(data, [0, 2])
+
+    def answer(*_: Any) -> Any:
+        release.wait(30)
+        return columns([1])
+
+    manager = sd.DataQualityManager(data, "live", Provider(answer), timeout_seconds=0.05)
+    assert outcomes(manager.step()) == ["timeout"]
+    assert manager.get_quality_stats()["hanging"] == 1
+    release.set()
+    deadline = time.monotonic() + 10
+    while manager.get_quality_stats()["hanging"] and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert manager.get_quality_stats()["hanging"] == 0
+    assert data.symbols["SPY"].bars_base.missing == 1
+
+
+def test_no_more_requests_while_too_many_hang() -> None:
+    data, release = new_store(), threading.Event()
+    feed(data, range(0, 60, 2))
+    provider = Provider(lambda *_: release.wait(30))
+    manager = sd.DataQualityManager(data, "live", provider, timeout_seconds=0.005)
+    assert outcomes(manager.step()) == ["timeout"] * 8
+    assert len(provider.asked) == 8
+    release.set()
+
+
+def test_the_feeder_does_not_wait_for_a_hanging_provider() -> None:
+    data, entered, release = new_store(), threading.Event(), threading.Event()
+
+    def answer(*_: Any) -> Any:
+        entered.set()
+        release.wait(30)
+        return None
+
+    with sd.DataQualityManager(data, "live", Provider(answer), poll_seconds=0.001) as manager:
+        feed(data, [0, 2])
+        assert entered.wait(10)
+        feed(data, range(3, 390))  # would not come to its end
+        assert len(data.symbols["SPY"].bars_base) == 389
+        assert data.to_json()
+        assert manager.is_running
+        release.set()
+    assert not manager.is_running
+
+
+def test_the_thread_fills_gaps_of_a_feed_by_itself() -> None:
+    data, provider = new_store(("SPY", "QQQ")), Provider()
+    with sd.DataQualityManager(data, "live", provider, retry_interval_seconds=0, poll_seconds=0.001) as manager:
+        manager.start()  # again: nothing happens
+        for minute in range(390):
+            for symbol in ("SPY", "QQQ"):
+                if minute % 7 != 3:
+                    feed(data, [minute], symbol)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and any(s.bars_base.missing for s in data.symbols.values()):
+            manager.notify()
+            time.sleep(0.001)
+    perfect = new_store(("SPY", "QQQ"))
+    for symbol in ("SPY", "QQQ"):
+        feed(perfect, range(390), symbol)
+    assert data.to_dict()["symbols"] == perfect.to_dict()["symbols"]
+    assert manager.get_quality_stats()["failures"] == 0
+
+
+def test_the_thread_survives_a_round_that_fails(caplog: pytest.LogCaptureFixture, monkeypatch: Any) -> None:
+    data, provider = new_store(), Provider()
+    manager = sd.DataQualityManager(data, "live", provider, poll_seconds=0.001)
+    good, failed = manager._watch_all, threading.Event()
+
+    def broken(_now_ns: int) -> Any:
+        failed.set()
+        raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr(manager, "_watch_all", broken)
+    with manager:
+        feed(data, [0, 2])
+        assert failed.wait(10)
+        monkeypatch.setattr(manager, "_watch_all", good)
+        deadline = time.monotonic() + 10
+        while data.symbols["SPY"].bars_base.missing and time.monotonic() < deadline:
+            manager.notify()
+            time.sleep(0.001)
+    assert data.symbols["SPY"].bars_base.missing == 0
+    assert manager.get_quality_stats()["failures"] >= 1
+    assert "broken on purpose" in caplog.text
+
+
+def test_a_session_that_is_left_closes_its_lives() -> None:
+    data, provider = new_store(), Provider(lambda *_: None)
+    feed(data, [0, 3])
+    manager = sd.DataQualityManager(data, "live", provider)
+    manager.step()
+    data.clear()
+    data.start_session("2024-03-13")
+    data.register_symbol("SPY")
+    data.advance_to(OPEN + 1441 * MINUTE)
+    manager.step()
+    lives = manager.lives("SPY")
+    assert [life.reason for life in lives] == ["session_over", None]
+    assert [str(life.session_date) for life in lives] == ["2024-03-12", "2024-03-13"]
+    assert manager.get_quality_stats()["symbols"]["SPY"]["open"] == 1
+
+
+def test_pinned_gaps_are_not_asked_for() -> None:
+    data, provider = new_store(), Provider()
+    feed(data, range(5))
+    data.set_gaps("SPY", "1m", [sd.GapInfo("SPY", "1m", OPEN, OPEN, 1)])
+    assert sd.DataQualityManager(data, "live", provider).step() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (("both",), {}),
+        (("live",), {}),
+        (("live", boom, 0), {}),
+        (("live", boom, 1, -1), {}),
+        (("live", boom), {"backoff": 0.5}),
+        (("live", boom), {"backoff": float("nan")}),
+        (("live", boom), {"timeout_seconds": 0}),
+        (("live", boom), {"poll_seconds": 0}),
+        (("live", boom), {"max_interval_seconds": -1}),
+    ],
+)
+def test_bad_arguments(arguments: Any, options: Any) -> None:
+    with pytest.raises(ValueError, match=r"mode|fetch|max_retries|intervals|positive"):
+        sd.DataQualityManager(new_store(), *arguments, **options)
+
+
+# --- a live day ---
+
+
+class FlakyProvider:
+    """Often wrong in every way, never forever; what it says in the end is right. `quiet` minutes had no trade."""
+
+    def __init__(self, seed: int, quiet: set[int]) -> None:
+        self.random, self.quiet = random.Random(seed), quiet
+
+    def __call__(self, _symbol: str, _interval: str, start_ns: int, stop_ns: int) -> Any:
+        asked = minutes_in(start_ns, stop_ns)
+        there = [minute for minute in asked if minute not in self.quiet]
+        chance = self.random.random()
+        if chance < 0.15:
+            raise TimeoutError("busy")
+        if chance < 0.25:
+            return None
+        if chance < 0.35:
+            return "<html>"
+        if chance < 0.45:  # bars that nobody asked for
+            return columns([minute + 500 for minute in asked])
+        if chance < 0.65 and there:
+            there = self.random.sample(there, (len(there) + 1) // 2)
+        if chance < 0.75:
+            there = [*there, *there]
+        return columns(there)
+
+
+def live_day(seed: int, lost: float, late: float, quiet_share: float) -> tuple[sd.SessionData, Any, set[int]]:
+    """A feed that loses bars, repeats some and brings some late; a manager that steps once a minute."""
+    rng = random.Random(seed)
+    quiet = {minute for minute in range(390) if rng.random() < quiet_share}
+    data = new_store()
+    manager = sd.DataQualityManager(
+        data, "live", FlakyProvider(seed, quiet), max_retries=1_000, retry_interval_seconds=30, backoff=1
+    )
+    held: list[int] = []
+    for minute in range(390):
+        data.advance_to(OPEN + (minute + 1) * MINUTE)
+        if minute not in quiet:
+            chance = rng.random()
+            if chance < late:
+                held.append(minute)
+            elif chance >= late + lost:
+                feed(data, [minute] * rng.choice([1, 1, 1, 2]))
+        if held and rng.random() < 0.4:
+            feed(data, [held.pop(0)])
+        manager.step()
+    feed(data, held)
+    for minute in range(390, 2_000):  # after the close, until nothing is missing
+        if not data.symbols["SPY"].bars_base.missing:
+            break
+        data.advance_to(OPEN + (minute + 1) * MINUTE)
+        manager.step()
+    manager.step()
+    return data, manager, quiet
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32), lost=st.sampled_from([0.0, 0.05, 0.4]), late=st.sampled_from([0.0, 0.1]))
+def test_a_flaky_day_ends_as_a_perfect_one(seed: int, lost: float, late: float) -> None:
+    data, manager, quiet = live_day(seed, lost, late, 0.03)
+    perfect = new_store()
+    feed(perfect, [minute for minute in range(390) if minute not in quiet])
+    perfect.advance_to(data.as_of)
+    spy, best = data.symbols["SPY"], perfect.symbols["SPY"]
+    for minute in quiet:
+        best.mark_no_trade("1m", OPEN + minute * MINUTE, OPEN + minute * MINUTE + 1)
+    assert spy.bars_base.missing == 0
+    document, expected = data.to_dict(), perfect.to_dict()
+    assert exact(document["symbols"]) == exact(expected["symbols"])
+    assert [spy.bars(name).no_trade for name in spy.intervals] == [best.bars(name).no_trade for name in spy.intervals]
+    assert all(life.reason in ("filled", "confirmed_empty") for life in manager.lives())
+    stats = manager.get_quality_stats()
+    assert stats["symbols"]["SPY"]["completeness"] == 100.0
+    assert stats["requests"] == sum(stats["outcomes"].values())
+
+
+def test_the_same_day_again_is_the_same() -> None:
+    (one, first, _), (other, second, _) = (live_day(7, 0.2, 0.1, 0.03) for _ in range(2))
+    assert one.to_json() == other.to_json()
+    assert first.lives() == second.lives()
