@@ -16,6 +16,7 @@ from sessiondata.errors import (
     IntervalError,
     SessionDataError,
     SessionStateError,
+    SourceError,
     TimeError,
     UnknownNameError,
 )
@@ -23,6 +24,7 @@ from sessiondata.gaps import BarArrays, GapArrays, GapInfo, aggregate, find_gaps
 from sessiondata.series import Bar, BarSeries, BarWindow
 from sessiondata.session import SessionData
 from sessiondata.symbol import SymbolSessionData
+from sessiondata.ticks import Quote, QuoteSeries, QuoteWindow, Tick, TickSeries, TickWindow
 
 __version__ = "0.1.0"
 
@@ -53,12 +55,19 @@ __all__ = [
     "GapInfo",
     "InputError",
     "IntervalError",
+    "Quote",
+    "QuoteSeries",
+    "QuoteWindow",
     "SessionCalendar",
     "SessionData",
     "SessionDataError",
     "SessionGrid",
     "SessionStateError",
+    "SourceError",
     "SymbolSessionData",
+    "Tick",
+    "TickSeries",
+    "TickWindow",
     "TimeError",
     "UnknownNameError",
     "aggregate",
