@@ -144,12 +144,10 @@ cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
     return STORED
 
 
-cdef bint _fold_slot(const Symbol* symbol, int kind, const TickRing* ring, int64_t start, int64_t stop,
+cdef void _fold_slot(const Symbol* symbol, int kind, const TickRing* ring, int64_t start, int64_t stop,
                      Bar* out_bar) noexcept nogil:
-    """Fold all ticks in [start, stop) into a base row; there is one at least. True if the row is there already, with
-    these values."""
-    cdef int64_t seq = ticks_find(ring, start), at = seq - ring.origin, end = ticks_find(ring, stop) - ring.origin
-    cdef const Ring* base = &symbol.base
+    """Fold all ticks in [start, stop) into a base row; there is one at least."""
+    cdef int64_t at = ticks_find(ring, start) - ring.origin, end = ticks_find(ring, stop) - ring.origin
     cdef double price = price_of(kind, symbol.quote_bars, ring.value[0][at], ring.value[1][at])
     out_bar[0] = Bar(start, price, price, price, price, _size_of(kind, ring.value[1][at]), 1)
     at += 1
@@ -160,10 +158,6 @@ cdef bint _fold_slot(const Symbol* symbol, int kind, const TickRing* ring, int64
         out_bar.close = price
         out_bar.volume += _size_of(kind, ring.value[1][at])
         at += 1
-    at = ring_find(base, start) - base.origin
-    return (at < base.next_seq - base.origin and base.ts[at] == start and base.open[at] == out_bar.open
-            and base.high[at] == out_bar.high and base.low[at] == out_bar.low and base.close[at] == out_bar.close
-            and base.volume[at] == out_bar.volume)
 
 
 cdef int _take_late(Symbol* symbol, int kind, TickRing* ring, const Tick* tick) noexcept nogil:
@@ -191,8 +185,8 @@ cdef int _take_late(Symbol* symbol, int kind, TickRing* ring, const Tick* tick) 
             _counters(symbol, kind).too_old += 1
             return TOO_OLD
         ticks_insert(ring, tick)
-        if not _fold_slot(symbol, kind, ring, start, stop, &bar):
-            symbol_place_late(symbol, region, seq, exists, &bar)
+        _fold_slot(symbol, kind, ring, start, stop, &bar)
+        symbol_place_late(symbol, region, seq, exists, &bar)
     _counters(symbol, kind).late += 1
     ring.updated = 1
     symbol.clock.sequence += 1
@@ -361,7 +355,7 @@ cdef bint feed_check(const Symbol* symbol) noexcept nogil:
     cdef const TickRing* ring
     cdef const Ring* base = &symbol.base
     cdef const Region* region
-    cdef int64_t seq, ts
+    cdef int64_t seq, at
     cdef Bar bar
     if symbol.ticks != NULL and not ticks_check(symbol.ticks):
         return False
@@ -373,9 +367,12 @@ cdef bint feed_check(const Symbol* symbol) noexcept nogil:
     if symbol.next_slot_ts != INT64_MAX or symbol.newest_stop != ring.last_ts or symbol.base_stop <= ring.last_ts:
         return False
     for seq in range(ring_oldest(base), base.next_seq):
-        ts = base.ts[seq - base.origin]
-        region = find_region(symbol.grid, ts)
-        if ts > ring.evicted_ts and not _fold_slot(symbol, symbol.source, ring, ts,
-                                                   slot_stop_in(region, symbol.step_ns, ts), &bar):
+        at = seq - base.origin
+        region = find_region(symbol.grid, base.ts[at])
+        if base.ts[at] <= ring.evicted_ts:
+            continue
+        _fold_slot(symbol, symbol.source, ring, base.ts[at], slot_stop_in(region, symbol.step_ns, base.ts[at]), &bar)
+        if not (base.open[at] == bar.open and base.high[at] == bar.high and base.low[at] == bar.low
+                and base.close[at] == bar.close and base.volume[at] == bar.volume):
             return False
     return True

@@ -112,18 +112,7 @@ cdef inline void _fold_newest(Symbol* symbol, int32_t i, const Bar* bar) noexcep
         level_open(level, symbol.grid, symbol.region, bar)
 
 
-cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:
-    """Any bar (values checked) that symbol_store does not take itself."""
-    cdef int status
-    if symbol.source > SOURCE_BARS:
-        return ERR_SOURCE
-    status = symbol_take(symbol, bar)
-    if symbol.source == SOURCE_NONE and status == STORED:
-        symbol.source = SOURCE_BARS
-    return status
-
-
-cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil:
+cdef inline int _take(Symbol* symbol, Bar* bar) noexcept nogil:
     """Store a bar (values checked), whatever feeds the symbol."""
     cdef const Region* region
     cdef int32_t i
@@ -151,6 +140,22 @@ cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil:
     symbol.clock.sequence += 1
     symbol.bars_updated = 1
     return STORED
+
+
+cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:
+    """Any bar (values checked) that symbol_store does not take itself."""
+    cdef int status
+    if symbol.source > SOURCE_BARS:
+        return ERR_SOURCE
+    status = _take(symbol, bar)
+    if symbol.source == SOURCE_NONE and status == STORED:
+        symbol.source = SOURCE_BARS
+    return status
+
+
+cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil:
+    """Store a bar (values checked) that ticks or quotes have made, and that symbol_store would not take itself."""
+    return _take(symbol, bar)
 
 
 cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sessiondata import _store
+from sessiondata._tape import QuoteTape, TradeTape
 from sessiondata.columns import bar_columns, quote_columns, tick_columns
 from sessiondata.errors import BarError, BarTypeError, IntervalError, UnknownNameError
 from sessiondata.gaps import GapInfo, check_gap
@@ -135,20 +136,9 @@ class SymbolSessionData:
         self._pinned_quality: dict[int, float] = {}
         self._series = {name: BarSeries(self, core, k) for k, name in enumerate(core.intervals)}
         self.append = core.append
-
-    def __getattr__(self, name: str) -> Any:
-        """Make what trades or quotes need when they are first asked for: most symbols have neither."""
-        if name not in ("append_quote", "append_tick", "quotes", "ticks"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        from sessiondata._tape import QuoteTape, TradeTape  # not needed to store bars
-
-        if name in ("append_tick", "ticks"):
-            trades = TradeTape(self._core)
-            self.append_tick, self.ticks = trades.append, TickSeries(self, trades)
-        else:
-            quotes = QuoteTape(self._core)
-            self.append_quote, self.quotes = quotes.append, QuoteSeries(self, quotes)
-        return object.__getattribute__(self, name)
+        trades, quotes = TradeTape(core), QuoteTape(core)
+        self.append_tick, self.ticks = trades.append, TickSeries(self, trades)
+        self.append_quote, self.quotes = quotes.append, QuoteSeries(self, quotes)
 
     # --- what it is ---
 

@@ -239,7 +239,7 @@ class _Series(_Columns, Generic[_Row, _W]):
 
     __slots__ = ("_owner", "_tape")
 
-    def __init__(self, owner: SymbolSessionData, tape: Tape) -> None:
+    def __init__(self, owner: SymbolSessionData, tape: Any) -> None:
         self._owner, self._tape = owner, tape
 
     def _make(self, *values: Any) -> _Row:
