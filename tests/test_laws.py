@@ -326,3 +326,42 @@ def test_order_of_a_batch_is_judged_without_overflow() -> None:
     start, bar = SHAPES["plain"][2][0][0], (1.0, 2.0, 0.5, 1.5, 10.0)
     world.extend("SPY", [(start, *bar), (-(9 * 10**18), *bar)])
     world.same()
+
+
+@given(
+    configuration=configurations(), data=st.data(), seed=st.integers(0, 2**32), kind=st.sampled_from(["ticks", "mid"])
+)
+def test_law_1_for_trades_and_quotes(configuration: Any, data: st.DataObject, seed: int, kind: str) -> None:
+    """Distinct times, in any order, one by one or in arrays: the same rows, bars, gaps and documents."""
+    shape, base, derived, _ = configuration
+    rows = st.tuples(tick_times(shape), ticks() if kind == "ticks" else quotes())
+    given_rows = data.draw(st.lists(rows, unique_by=lambda row: row[0], max_size=60))
+    now = data.draw(tick_times(shape))
+    rng = random.Random(seed)
+    documents = set()
+    for way in range(5):
+        world = World(shape, base, derived, None)
+        spy = world.data.register_symbol("SPY", quote_bars=None if kind == "ticks" else "mid")
+        append = spy.append_tick if kind == "ticks" else spy.append_quote
+        arrival = sorted(given_rows) if way == 0 else rng.sample(given_rows, len(given_rows))
+        early = rng.random() < 0.5
+        if early:
+            world.data.advance_to(now)
+        while arrival:
+            n = 1 if way == 0 else rng.randint(1, len(arrival))
+            piece, arrival = arrival[:n], arrival[n:]
+            if n == 1 and rng.random() < 0.5:
+                append(piece[0][0], *piece[0][1])
+            else:
+                columns = [np.array(column) for column in zip(*(row[1] for row in piece), strict=True)]
+                (spy.extend_ticks if kind == "ticks" else spy.extend_quotes)([row[0] for row in piece], *columns)
+            if rng.random() < 0.3:
+                list(spy.bars(rng.choice(spy.intervals)))
+        if not early:
+            world.data.advance_to(now)
+        document = world.data.to_dict(timestamps="epoch_ns")
+        del document["meta"]["sequence"]
+        everything = (document, spy.metrics(), [s.n_base.tolist() for s in spy.bars_derived.values()])
+        tape = [list(series) for series in (spy.ticks, spy.quotes)]
+        documents.add(repr((exact(everything), exact(tape))))
+    assert len(documents) == 1

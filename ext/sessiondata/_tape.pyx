@@ -367,6 +367,16 @@ cdef class TradeTape(Tape):
             codes[i] = code
         return np.asarray(codes)
 
+    def are_codes(self, const int64_t[::1] codes):
+        """Whether each number is the code of a string: ASCII bytes, and no zero byte below another one."""
+        cdef uint64_t wrong = 0, code, used
+        cdef Py_ssize_t i
+        for i in range(codes.shape[0]):
+            code = <uint64_t>codes[i]
+            used = code + 0x7F7F7F7F7F7F7F7F  # the top bit of each byte that is not zero, if all are ASCII
+            wrong |= (code | used >> 8 & ~used) & 0x8080808080808080
+        return wrong == 0
+
     def exchange_code(self, text):
         """Code of a string."""
         return exchange_code(text, self.core)

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SymbolSessionData"]
 
-_NOT_ASCII = np.frombuffer(b"\x80" * 8, np.int64)[0]
-
 _APPEND = """append(ts_ns, open, high, low, close, volume, /) -> bool
 
 Store one bar and everything it causes: derived bars, gaps, quality, metrics. The hot path; positional scalars.
@@ -292,7 +290,7 @@ class SymbolSessionData:
             )  # fmt: skip
         if array.dtype.kind == "S" and array.dtype.itemsize <= 8:
             codes = np.ascontiguousarray(array.astype("S8")).view(np.int64)
-            if not (codes & _NOT_ASCII).any():
+            if tape.are_codes(codes):
                 return codes
         if array.dtype.kind not in "SUOT":
             raise BarTypeError(
