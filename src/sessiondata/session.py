@@ -310,15 +310,11 @@ class SessionData:
         """`SymbolSessionData.append_tick` by name. Keep the symbol's own at hand where speed counts."""
         return self.get_symbol_data(symbol).append_tick(ts_ns, price, size, exchange)
 
-    def append_quote(
-        self, symbol: str, ts_ns: Any, bid: float, ask: float, bid_size: float, ask_size: float
-    ) -> bool:
+    def append_quote(self, symbol: str, ts_ns: Any, bid: float, ask: float, bid_size: float, ask_size: float) -> bool:
         """`SymbolSessionData.append_quote` by name."""
         return self.get_symbol_data(symbol).append_quote(ts_ns, bid, ask, bid_size, ask_size)
 
-    def extend_ticks(
-        self, symbol: str, ts_ns: Any, price: Any, size: Any, exchange: Any = "", **options: Any
-    ) -> int:
+    def extend_ticks(self, symbol: str, ts_ns: Any, price: Any, size: Any, exchange: Any = "", **options: Any) -> int:
         """`SymbolSessionData.extend_ticks` by name."""
         return self.get_symbol_data(symbol).extend_ticks(ts_ns, price, size, exchange, **options)
 

@@ -176,9 +176,7 @@ class _Window(_Columns, Generic[_Row]):
         if self._seq is None or self._stop == self._start:
             return True
         tape = self._series._tape
-        return (
-            self._session_id == tape.core.session_id and self._moves == tape.moves() and tape.rows()[2] <= self._seq
-        )
+        return self._session_id == tape.core.session_id and self._moves == tape.moves() and tape.rows()[2] <= self._seq
 
     def copy(self: _AnyWindow) -> _AnyWindow:
         """Independent window on copied arrays; it stays what it is whatever the ring does."""
