@@ -12,8 +12,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 import sessiondata as sd
 from worlds import (
-    SHAPES, World, bad_rows, bad_values, configurations, exact, quotes, step_of, tick_times, ticks, timestamps, values,
-)  # fmt: skip
+    SHAPES,
+    World,
+    bad_rows,
+    bad_values,
+    configurations,
+    exact,
+    quotes,
+    step_of,
+    tick_times,
+    ticks,
+    timestamps,
+    values,
+)
 
 FAR_AWAY = (-(2**63), 1 - 2**63, 2**63 - 1, 2**63 - 10**12, 0, 4 * 10**18, -(9 * 10**18))
 NAMES = ("AAA", 'q"\\\n', "ünï")

@@ -437,7 +437,7 @@ def test_trades_one_by_one_make_the_same_bars_as_in_arrays(lean: Path) -> None:
 
 
 def test_quotes_of_ibm_make_mid_bars(lean: Path) -> None:
-    """109,066 quotes beside a suspicious one, most of one side: 0 is "unchanged", so each side goes on until it changes."""
+    """109,066 quotes and a suspicious one, most of one side: 0 is "unchanged", so each side stands until it changes."""
     ts, rows = read_ticks(lean / "equity/usa/tick/ibm/20131007_quote.zip")
     assert len(rows) == 109_067
     suspicious = np.array([row[7] == "1" for row in rows])

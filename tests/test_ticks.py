@@ -263,7 +263,8 @@ def test_windows() -> None:
     window = spy.ticks.last(10)
     assert isinstance(window, sd.TickWindow)
     assert (
-        list(window) == [sd.Tick(int(t), p, s, "AB"[i % 2]) for i, (t, p, s) in enumerate(zip(ts, price, size))][-10:]
+        list(window)
+        == [sd.Tick(int(t), p, s, "AB"[i % 2]) for i, (t, p, s) in enumerate(zip(ts, price, size, strict=True))][-10:]
     )
     assert window[-1] == spy.ticks[-1] == spy.ticks.latest
     assert list(window[2:4]) == list(spy.ticks)[-8:-6]
@@ -366,7 +367,7 @@ def test_times_and_numbers_of_every_kind() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda s: s.append_tick(DAY_NS, float("inf"), 1.0), sd.BarError, "price and size must be finite: price=inf symbol"),
+        (lambda s: s.append_tick(DAY_NS, float("inf"), 1.0), sd.BarError, "price and size must be finite: price=inf"),
         (lambda s: s.append_tick(DAY_NS, 1.0, -1.0), sd.BarError, "size must not be negative: size=-1.0 symbol='SPY'"),
         (lambda s: s.append_tick(DAY_NS, "1", 1.0), sd.BarTypeError, "price must be a real number"),
         (lambda s: s.append_tick(DAY_NS, 1.0, True), sd.BarTypeError, "size must be a real number"),
@@ -383,7 +384,7 @@ def test_times_and_numbers_of_every_kind() -> None:
         (lambda s: s.extend_ticks([DAY_NS] * 2, [1.0], [1.0] * 2), sd.BarError, "price: 1, time: 2"),
         (lambda s: s.extend_ticks([DAY_NS], [1.0], [1.0], ["A", "B"]), sd.BarError, "ERR_LENGTH"),
         (lambda s: s.extend_ticks([DAY_NS], [1.0], [1.0], [1]), sd.BarTypeError, "array of strings"),
-        (lambda s: s.extend_ticks([DAY_NS], [1.0], [1.0], np.array([None])), sd.BarTypeError, "exchange must be a string"),
+        (lambda s: s.extend_ticks([DAY_NS], [1.0], [1.0], np.array([None])), sd.BarTypeError, "be a string"),
         (lambda s: s.extend_ticks([DAY_NS], [1.0], [1.0], ["123456789"]), sd.BarError, "at most eight ASCII"),
         (lambda s: s.extend_ticks([DAY_NS], [1.0], [1.0], np.array(["é".encode("latin-1")])), sd.BarError, "ASCII"),
         (lambda s: s.extend_ticks([DAY_NS], [1.0], [1.0], np.array([b"A\0B"])), sd.BarError, "ASCII"),

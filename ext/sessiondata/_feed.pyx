@@ -1,12 +1,12 @@
 """A symbol fed by trades or quotes: they are the parents of its base rows.
 
-    trade -> check -> in the newest base slot?  push; grow the newest row, and the roots, in place     (feed_trade, inline)
-                      a later slot?             a new base row, as if a bar had come; push             (feed_apart)
-                      older than the newest?    insert; fold its slot again: a correction of that row  (_take_late)
-    arrays -> check all -> in order: rows by runs of one slot, through symbol_extend; copy columns     (feed_extend)
+    trade -> check -> in the newest base slot?  push; grow the newest row, and roots, in place     (feed_trade, inline)
+                      a later slot?             a new base row, as if a bar had come; push         (feed_apart)
+                      older than the newest?    insert; fold its slot again: it is corrected       (_take_late)
+    arrays -> check all -> in order: rows by runs of one slot, through symbol_extend; copy columns (feed_extend)
 
-A base row is the fold of the ticks in its slot in time order, of equal times in order of arrival; as a derived bar is of
-base rows. So whatever the order in which ticks come, the row is the same, to the last bit of its volume.
+A base row is the fold of the ticks in its slot in time order, of equal times in order of arrival; as a derived bar is
+of base rows. So whatever the order in which ticks come, the row is the same, to the last bit of its volume.
 
 What says that a slot is over differs from bars. A bar that has come is whole, and proves that its time has passed; a
 trade proves no more than its own time. So `newest_stop` is the newest trade's time, the newest row is forming until its
@@ -32,7 +32,8 @@ from sessiondata._symbol cimport (
     Block, first_at_or_after, symbol_extend, symbol_is_too_old, symbol_place_late, symbol_reserve, symbol_take,
 )
 from sessiondata._ticks cimport (
-    SOURCE_NONE, TickCounters, ticks_bytes, ticks_check, ticks_extend, ticks_find, ticks_init, ticks_insert, ticks_oldest,
+    SOURCE_NONE, TickCounters, ticks_bytes, ticks_check, ticks_extend, ticks_find, ticks_init, ticks_insert,
+    ticks_oldest,
 )
 from sessiondata._time cimport NAT
 
@@ -259,7 +260,7 @@ cdef int64_t _grow_newest(Symbol* symbol, int kind, const int64_t* ts, const dou
     """Add those of the ascending ticks that lie in the newest base slot to its row; returns how many."""
     cdef const Ring* base = &symbol.base
     cdef int64_t at = base.next_seq - 1 - base.origin, i = 0
-    cdef double high, low, close, volume, price
+    cdef double high, low, close, volume
     if n == 0 or ts[0] >= symbol.base_stop:
         return 0
     high, low, close, volume = base.high[at], base.low[at], base.close[at], base.volume[at]

@@ -32,8 +32,7 @@ cdef class SymbolCore:
     cdef bint _is_plain                 # there is a session, and appended timestamps are the starts of bars
     cdef object _need_session           # called with ts_ns by the first bar of a store without a session
     cdef Memory _memory                 # everything `symbol` points to but the grid
-    cdef list _columns                  # per series, then of ticks and quotes: read-only arrays over the whole ring,
-                                        # made when asked for
+    cdef list _columns                  # of series, ticks, quotes: read-only arrays over the ring, made when asked for
     cdef list _columns_at               # per series: the address that they were made for
     cdef Ring* ring(self, Py_ssize_t k) noexcept nogil       # NULL before a session, as is the tracker
     cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil

@@ -256,7 +256,8 @@ cdef bint symbol_is_too_old(const Symbol* symbol, const Region* region, int64_t 
     return _is_too_old(symbol, region, ts, evicted_ts)
 
 
-cdef void symbol_place_late(Symbol* symbol, const Region* region, int64_t seq, bint exists, const Bar* bar) noexcept nogil:
+cdef void symbol_place_late(Symbol* symbol, const Region* region, int64_t seq, bint exists,
+                            const Bar* bar) noexcept nogil:
     """Put a row that is not the newest in its place, `seq`, and fold its slot of each level again."""
     cdef Ring* base = &symbol.base
     cdef Level* level

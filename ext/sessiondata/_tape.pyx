@@ -4,23 +4,23 @@ cimport cython
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_CheckExact
-from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
 import numpy as np
 
 from sessiondata.errors import BarError, BarTypeError, shown
 
-from sessiondata._feed cimport check_tick, check_ticks, feed_apart, feed_extend, feed_quote, feed_reserve, feed_ring
-from sessiondata._feed cimport feed_trade
+from sessiondata._feed cimport (
+    check_tick, check_ticks, feed_apart, feed_extend, feed_quote, feed_reserve, feed_ring, feed_trade,
+)
 from sessiondata._layout cimport Memory
 from sessiondata._status cimport (
-    ERR_LATER_SESSION, ERR_NAT, ERR_NO_SESSION, ERR_NOT_FINITE, ERR_SIZE, ERR_SOURCE, LATE, STORED, Offence,
-    raise_status,
+    ERR_NAT, ERR_NOT_FINITE, ERR_SIZE, ERR_SOURCE, LATE, STORED, Offence, raise_status,
 )
 from sessiondata._store cimport SymbolCore, number_of, time_of, view_of
 from sessiondata._symbol cimport Symbol
 from sessiondata._ticks cimport (
-    N_TICK_REASONS, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_find, ticks_oldest, ticks_read,
+    N_TICK_REASONS, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_find, ticks_oldest,
 )
 
 from sessiondata._status import TICK_REASONS
@@ -56,6 +56,30 @@ cdef int64_t exchange_code(object text, SymbolCore core) except? -1:
             return <int64_t>code
     raise BarError("exchange is at most eight ASCII characters", symbol=core.name, value=f"exchange={shown(text)}",
                    code="ERR_EXCHANGE")
+
+
+def exchange_codes(list texts, SymbolCore core not None):
+    """Codes of strings, int64 array of the same length; `core` is for the message."""
+    cdef int64_t[::1] codes = np.empty(len(texts), np.int64)
+    cdef dict known = {}
+    cdef Py_ssize_t i
+    for i in range(len(texts)):
+        code = known.get(texts[i])
+        if code is None:
+            code = known[texts[i]] = exchange_code(texts[i], core)
+        codes[i] = code
+    return np.asarray(codes)
+
+
+def are_codes(const int64_t[::1] codes):
+    """Whether each number is the code of a string: ASCII bytes, and no zero byte below another one."""
+    cdef uint64_t wrong = 0, code, used
+    cdef Py_ssize_t i
+    for i in range(codes.shape[0]):
+        code = <uint64_t>codes[i]
+        used = code + 0x7F7F7F7F7F7F7F7F  # the top bit of each byte that is not zero, if all are ASCII
+        wrong |= (code | used >> 8 & ~used) & 0x8080808080808080
+    return wrong == 0
 
 
 cdef class Tape:
@@ -354,32 +378,6 @@ cdef class TradeTape(Tape):
         tick.ts = time_of(ts_ns, self.core)
         tick.value[0], tick.value[1] = number_of(price, "price", self.core), number_of(size, "size", self.core)
         return self._append_any(&tick)
-
-    def exchange_codes(self, texts):
-        """Codes of a list of strings, int64 array of the same length."""
-        cdef int64_t[::1] codes = np.empty(len(texts), np.int64)
-        cdef dict known = {}
-        cdef Py_ssize_t i
-        for i in range(len(texts)):
-            code = known.get(texts[i])
-            if code is None:
-                code = known[texts[i]] = exchange_code(texts[i], self.core)
-            codes[i] = code
-        return np.asarray(codes)
-
-    def are_codes(self, const int64_t[::1] codes):
-        """Whether each number is the code of a string: ASCII bytes, and no zero byte below another one."""
-        cdef uint64_t wrong = 0, code, used
-        cdef Py_ssize_t i
-        for i in range(codes.shape[0]):
-            code = <uint64_t>codes[i]
-            used = code + 0x7F7F7F7F7F7F7F7F  # the top bit of each byte that is not zero, if all are ASCII
-            wrong |= (code | used >> 8 & ~used) & 0x8080808080808080
-        return wrong == 0
-
-    def exchange_code(self, text):
-        """Code of a string."""
-        return exchange_code(text, self.core)
 
 
 cdef class QuoteTape(Tape):

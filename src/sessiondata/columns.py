@@ -64,7 +64,8 @@ def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = N
             "bars are six columns: time, open, high, low, close, volume",
             symbol=symbol, value=f"{1 + len(values)} columns", code="ERR_COLUMNS",
         )  # fmt: skip
-    return _columns(ts_ns, values, _NAMES, symbol, tz)  # type: ignore[return-value]
+    columns: BarColumns = _columns(ts_ns, values, _NAMES, symbol, tz)
+    return columns
 
 
 def tick_columns(

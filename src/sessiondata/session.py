@@ -422,8 +422,9 @@ class SessionData:
 
     def memory_usage(self) -> dict[str, int]:
         """Bytes: ``"reserved"`` by all rings and trackers, and ``"rows"``, those of the live rows of all series (48 a
-        base row, 52 a derived one, 32 a trade, 40 a quote). A regular day takes 1.2 times its rows; rows outside it reserve room for the whole
-        span, which is resident only where it has been written to."""
+        base row, 52 a derived one, 32 a trade, 40 a quote). A regular day takes 1.2 times its rows; rows outside it
+        reserve room for the whole span, and a ring of trades or quotes for two laps, which are resident only where
+        they have been written to."""
         usage = [symbol._core.memory_usage() for symbol in self._symbols.values()]
         return {"reserved": sum(reserved for reserved, _ in usage), "rows": sum(rows for _, rows in usage)}
 

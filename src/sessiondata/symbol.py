@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sessiondata import _store
-from sessiondata._tape import QuoteTape, TradeTape
+from sessiondata._tape import QuoteTape, TradeTape, are_codes, exchange_codes
 from sessiondata.columns import bar_columns, quote_columns, tick_columns
 from sessiondata.errors import BarError, BarTypeError, IntervalError, UnknownNameError
 from sessiondata.gaps import GapInfo, check_gap
@@ -279,9 +279,8 @@ class SymbolSessionData:
 
     def _exchange_codes(self, exchange: Any, n: int) -> Any:
         """Exchanges as the native code keeps them: eight bytes each, an int64."""
-        tape = self.ticks._tape
         if isinstance(exchange, str):
-            return np.full(n, tape.exchange_code(exchange), np.int64)
+            return np.full(n, exchange_codes([exchange], self._core)[0], np.int64)
         array = np.asarray(exchange)
         if array.ndim != 1 or len(array) != n:
             raise BarError(
@@ -290,16 +289,15 @@ class SymbolSessionData:
             )  # fmt: skip
         if array.dtype.kind == "S" and array.dtype.itemsize <= 8:
             codes = np.ascontiguousarray(array.astype("S8")).view(np.int64)
-            if tape.are_codes(codes):
+            if are_codes(codes):
                 return codes
         if array.dtype.kind not in "SUOT":
             raise BarTypeError(
                 "exchange is a string, or an array of strings",
                 symbol=self.symbol, value=f"dtype {array.dtype}", code="ERR_DTYPE",
             )  # fmt: skip
-        return tape.exchange_codes(
-            [text.decode("latin-1") if isinstance(text, bytes) else text for text in array.tolist()]
-        )
+        texts = [text.decode("latin-1") if isinstance(text, bytes) else text for text in array.tolist()]
+        return exchange_codes(texts, self._core)
 
     def extend_quotes(
         self,

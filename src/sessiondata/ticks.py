@@ -154,6 +154,8 @@ class _Window(_Columns, Generic[_Row]):
 
     __slots__ = ("_arrays", "_moves", "_seq", "_series", "_session_id", "_start", "_stop")
 
+    _series: _Series[_Row, Any]
+
     def __init__(
         self, arrays: tuple[npt.NDArray[Any], ...], start: int, stop: int, series: _Series[_Row, Any], seq: int | None
     ) -> None:
@@ -237,7 +239,9 @@ class _Series(_Columns, Generic[_Row, _W]):
 
     __slots__ = ("_owner", "_tape")
 
-    def __init__(self, owner: SymbolSessionData, tape: Any) -> None:
+    _tape: Tape
+
+    def __init__(self, owner: SymbolSessionData, tape: Tape) -> None:
         self._owner, self._tape = owner, tape
 
     def _make(self, *values: Any) -> _Row:
@@ -289,7 +293,8 @@ class _Series(_Columns, Generic[_Row, _W]):
         return self.window(0, len(self))[key]
 
     def __iter__(self) -> Iterator[_Row]:
-        return iter(self.window(0, len(self)))
+        window: Any = self.window(0, len(self))
+        return iter(window)
 
     def last(self, n: int) -> _W:
         """Newest `n` rows (all, if there are fewer). A view, also after the ring has wrapped."""
