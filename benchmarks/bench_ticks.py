@@ -51,6 +51,21 @@ def test_extend(trades, timed):
 
 
 @each
+def test_untouched_memory(trades, timed):
+    """A ring is made with the first trade. Where nobody has used its memory before, the system hands out each page."""
+    kept = []
+
+    def setup():
+        kept.append(ours.new_tick_store(trades.day)[1])
+        return kept[-1].extend_ticks, *trades.columns
+
+    timed(
+        *row_of(trades, "extend"), "sessiondata, memory never touched", len(trades),
+        lambda extend, *columns: extend(*columns), setup=setup, yardstick=True, note="includes the system's page faults",
+    )  # fmt: skip
+
+
+@each
 def test_numba(trades, timed):
     numba_loop = pytest.importorskip("benchmarks.numba_loop", reason="numba is not installed")
     day = trades.day

@@ -73,13 +73,13 @@ def exchange_codes(list texts, SymbolCore core not None):
 
 def are_codes(const int64_t[::1] codes):
     """Whether each number is the code of a string: ASCII bytes, and no zero byte below another one."""
-    cdef uint64_t wrong = 0, code, used
+    cdef uint64_t wrong = 0, low_bits = 0x7F7F7F7F7F7F7F7F, code, used
     cdef Py_ssize_t i
     for i in range(codes.shape[0]):
         code = <uint64_t>codes[i]
-        used = code + 0x7F7F7F7F7F7F7F7F  # the top bit of each byte that is not zero, if all are ASCII
-        wrong |= (code | used >> 8 & ~used) & 0x8080808080808080
-    return wrong == 0
+        used = code + low_bits  # the top bit of each byte that is not zero, if all are ASCII
+        wrong |= code | used >> 8 & ~used
+    return wrong & ~low_bits == 0
 
 
 cdef class Tape:

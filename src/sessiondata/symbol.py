@@ -288,7 +288,7 @@ class SymbolSessionData:
                 symbol=self.symbol, value=f"exchange: shape {array.shape}, time: {n}", code="ERR_LENGTH",
             )  # fmt: skip
         if array.dtype.kind == "S" and array.dtype.itemsize <= 8:
-            codes = np.ascontiguousarray(array.astype("S8")).view(np.int64)
+            codes = _padded(np.ascontiguousarray(array))
             if are_codes(codes):
                 return codes
         if array.dtype.kind not in "SUOT":
@@ -475,6 +475,16 @@ class SymbolSessionData:
             f"<SymbolSessionData {self.symbol}: {len(base)} x {self.base_interval}, {base.missing} missing, quality"
             f" {base.quality:.2f}, derived {', '.join(self.intervals[1:]) or 'none'}>"
         )
+
+
+def _padded(texts: Any) -> Any:
+    """Contiguous bytes of dtype S1 to S8 as int64. NumPy's own conversion of texts takes 50 ns each."""
+    width = texts.dtype.itemsize
+    if width == 8:
+        return texts.view(np.int64)
+    codes = np.zeros((len(texts), 8), np.uint8)
+    codes[:, :width] = texts.view(np.uint8).reshape(-1, width)
+    return codes.view(np.int64).reshape(-1)
 
 
 def check_on_bad(on_bad: str) -> None:
