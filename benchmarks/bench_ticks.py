@@ -61,7 +61,8 @@ def test_untouched_memory(trades, timed):
 
     timed(
         *row_of(trades, "extend"), "sessiondata, memory never touched", len(trades),
-        lambda extend, *columns: extend(*columns), setup=setup, yardstick=True, note="includes the system's page faults",
+        lambda extend, *columns: extend(*columns), setup=setup, yardstick=True,
+        note="includes the system's page faults",
     )  # fmt: skip
 
 

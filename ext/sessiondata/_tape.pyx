@@ -349,6 +349,32 @@ cdef class Tape:
         }
 
 
+cdef class Lazy:
+    """An attribute that is made when it is first asked for: most symbols never need it. `slot` holds it, None before.
+
+    In C, because a Python property would cost as much again as a call of `append_tick`."""
+
+    cdef str _slot
+    cdef object _make
+    cdef readonly str text
+
+    def __cinit__(self, str slot, make, str text=""):
+        self._slot, self._make, self.text = slot, make, text
+
+    @property
+    def __doc__(self):
+        return self.text
+
+    def __get__(self, owner, kind):
+        if owner is None:
+            return self
+        value = getattr(owner, self._slot)
+        if value is None:
+            self._make(owner)
+            value = getattr(owner, self._slot)
+        return value
+
+
 cdef class TradeTape(Tape):
     """Trades of one symbol."""
 

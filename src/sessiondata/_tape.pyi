@@ -1,4 +1,5 @@
 # Types of the compiled module; docstrings stand in ext/sessiondata/_tape.pyx.
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,3 +31,8 @@ class QuoteTape(Tape):
 
 def exchange_codes(texts: list[str], core: SymbolCore) -> _Ints: ...
 def are_codes(codes: _Ints) -> bool: ...
+
+class Lazy:
+    text: str
+    def __new__(cls, slot: str, make: Callable[[Any], None], text: str = "") -> Lazy: ...
+    def __get__(self, owner: Any, kind: Any) -> Callable[..., bool]: ...

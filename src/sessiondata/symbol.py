@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sessiondata import _store
-from sessiondata._tape import QuoteTape, TradeTape, are_codes, exchange_codes
+from sessiondata._tape import Lazy, QuoteTape, TradeTape, are_codes, exchange_codes
 from sessiondata.columns import bar_columns, quote_columns, tick_columns
 from sessiondata.errors import BarError, BarTypeError, IntervalError, UnknownNameError
 from sessiondata.gaps import GapInfo, check_gap
@@ -116,16 +116,16 @@ class SymbolSessionData:
     # `append` is the native method itself, held in a slot: a Python method around it would double its cost.
     __slots__ = {
         "__weakref__": "",
+        "_append_quote": "native methods and series of trades and quotes, made when they are first asked for",
+        "_append_tick": "",
         "_core": "native state",
         "_data": "the store",
         "_pinned_gaps": "series number -> list of GapInfo",
         "_pinned_quality": "series number -> float",
+        "_quotes": "",
         "_series": "name -> BarSeries",
+        "_ticks": "",
         "append": _APPEND,
-        "append_quote": _APPEND_QUOTE,
-        "append_tick": _APPEND_TICK,
-        "quotes": "Series of the quotes of this session.",
-        "ticks": "Series of the trades of this session.",
     }
 
     def __init__(self, data: SessionData, core: SymbolCore) -> None:
@@ -134,9 +134,37 @@ class SymbolSessionData:
         self._pinned_quality: dict[int, float] = {}
         self._series = {name: BarSeries(self, core, k) for k, name in enumerate(core.intervals)}
         self.append = core.append
-        trades, quotes = TradeTape(core), QuoteTape(core)
-        self.append_tick, self.ticks = trades.append, TickSeries(self, trades)
-        self.append_quote, self.quotes = quotes.append, QuoteSeries(self, quotes)
+        self._append_tick: Callable[..., bool] | None = None
+        self._append_quote: Callable[..., bool] | None = None
+        self._ticks: TickSeries | None = None
+        self._quotes: QuoteSeries | None = None
+
+    def _keep_trades(self) -> None:
+        trades = TradeTape(self._core)
+        self._append_tick, self._ticks = trades.append, TickSeries(self, trades)
+
+    def _keep_quotes(self) -> None:
+        quotes = QuoteTape(self._core)
+        self._append_quote, self._quotes = quotes.append, QuoteSeries(self, quotes)
+
+    append_tick = Lazy("_append_tick", _keep_trades, _APPEND_TICK)
+    append_quote = Lazy("_append_quote", _keep_quotes, _APPEND_QUOTE)
+
+    @property
+    def ticks(self) -> TickSeries:
+        """Series of the trades of this session."""
+        if self._ticks is None:
+            self._keep_trades()
+        assert self._ticks is not None
+        return self._ticks
+
+    @property
+    def quotes(self) -> QuoteSeries:
+        """Series of the quotes of this session."""
+        if self._quotes is None:
+            self._keep_quotes()
+        assert self._quotes is not None
+        return self._quotes
 
     # --- what it is ---
 
