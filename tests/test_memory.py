@@ -125,12 +125,20 @@ def calls() -> dict[str, Any]:
     extended = columns(3, CLOSE)
     unordered = tuple(column[::-1].copy() for column in extended)
     one = tuple(column[:1].copy() for column in extended)
+    trades, late = extended[:3], unordered[:3]
     return {
         "append": lambda data: data.symbols["SPY"].append(CLOSE, *BAR),
         "a late bar": lambda data: data.symbols["SPY"].append(OPEN - MINUTE, *BAR),
         "extend": lambda data: data.symbols["SPY"].extend(*extended),
         "extend, unordered": lambda data: data.symbols["SPY"].extend(*unordered),
         "append_slice": lambda data: data.append_slice(["SPY"], *one),
+        "a first trade": lambda data: data.symbols["IBM"].append_tick(OPEN, 1.0, 2.0, "Q"),
+        "a trade beside the session": lambda data: data.symbols["AIG"].append_tick(CLOSE, 1.0, 2.0),
+        "a late trade": lambda data: data.symbols["AIG"].append_tick(OPEN - MINUTE, 1.0, 2.0),
+        "a first quote": lambda data: data.symbols["SPY"].append_quote(OPEN, 1.0, 2.0, 3.0, 4.0),
+        "extend_ticks": lambda data: data.symbols["IBM"].extend_ticks(*trades),
+        "extend_ticks, unordered": lambda data: data.symbols["AIG"].extend_ticks(*late),
+        "extend_quotes": lambda data: data.symbols["AIG"].extend_quotes(*extended[:5]),
     }
 
 
@@ -141,6 +149,8 @@ def test_where_there_is_no_memory_to_move_to_nothing_changes(name: str) -> None:
     call = calls()[name]
     data = new_store()
     data.register_symbol("SPY").extend(*columns(10))
+    data.register_symbol("IBM")
+    data.register_symbol("AIG").append_tick(OPEN, 1.0, 1.0)
     before = data.to_json()
     failed = 0
     for k in itertools.count():
@@ -154,7 +164,8 @@ def test_where_there_is_no_memory_to_move_to_nothing_changes(name: str) -> None:
         finally:
             testcapi.remove_mem_hooks()
         assert data.to_json() == before
-        data.symbols["SPY"]._core.check_invariants()
+        for symbol in data.symbols.values():
+            symbol._core.check_invariants()
     assert failed >= 1
     assert data.to_json() != before
 
