@@ -18,6 +18,7 @@ from sessiondata.errors import (
     IntervalError,
     SessionDataError,
     SessionStateError,
+    SourceError,
     TimeError,
     UnknownNameError,
 )
@@ -26,6 +27,7 @@ from sessiondata.outages import ClassifiedGap
 from sessiondata.series import Bar, BarSeries, BarWindow, ExtendedSlots
 from sessiondata.session import SessionData
 from sessiondata.symbol import SymbolSessionData
+from sessiondata.ticks import Quote, QuoteSeries, QuoteWindow, Tick, TickSeries, TickWindow
 
 if TYPE_CHECKING:
     from sessiondata.quality_manager import DataQualityManager
@@ -70,12 +72,19 @@ __all__ = [
     "GapInfo",
     "InputError",
     "IntervalError",
+    "Quote",
+    "QuoteSeries",
+    "QuoteWindow",
     "SessionCalendar",
     "SessionData",
     "SessionDataError",
     "SessionGrid",
     "SessionStateError",
+    "SourceError",
     "SymbolSessionData",
+    "Tick",
+    "TickSeries",
+    "TickWindow",
     "TimeError",
     "UnknownNameError",
     "aggregate",

@@ -26,6 +26,8 @@ from sessiondata.times import from_ns, to_ns
 
 __all__ = ["SessionData"]
 
+#: Bars that quotes make, and what they are called natively.
+_QUOTE_BARS = {None: 0, "mid": 1, "bid": 2, "ask": 3}
 _MAX_CAPACITY = 2**32  # rows; 400 GB a symbol, and far from where sizes in bytes would overflow
 
 
@@ -53,6 +55,9 @@ class SessionData:
     extended_hours : (start, stop), optional
         Local times of day, ``"04:00"``, ``"20:00"``: bars are expected from the one before the open until the one after
         the close, too. What is missing there stands apart in `BarSeries.extended`. By default nothing is expected.
+    tick_capacity, quote_capacity : int
+        Rows of the rings of trades and quotes, which a symbol gets with its first one. Older rows are overwritten; the
+        bars made of them stay.
 
     Notes
     -----
@@ -71,20 +76,21 @@ class SessionData:
         label: str = "open",
         grace_ns: int = 0,
         extended_hours: tuple[Any, Any] | None = None,
+        tick_capacity: int = 65_536,
+        quote_capacity: int = 65_536,
     ) -> None:
         self._calendar = find_calendar(calendar)
         self._zone = self._calendar.zone
         self._base, self._derived = check_intervals(base_interval, derived_intervals)
-        if capacity is not None and not 1 <= operator.index(capacity) <= _MAX_CAPACITY:
-            raise ValueError(f"capacity is 1 to {_MAX_CAPACITY} rows: {capacity}")
         if trailing_days < 0:
             raise ValueError(f"trailing_days must not be negative: {trailing_days}")
         self.trailing_days = trailing_days
-        self._capacity = 0 if capacity is None else operator.index(capacity)
+        self._capacity = 0 if capacity is None else _check_capacity(capacity)
         self._close_label = check_label(label)
         if not 0 <= operator.index(grace_ns) < 2**63:
             raise ValueError(f"grace_ns is a number of nanoseconds, not negative: {grace_ns}")
         self._extended_hours = None if extended_hours is None else to_hours(extended_hours)
+        self._tick_capacities = _check_capacity(tick_capacity, "tick_"), _check_capacity(quote_capacity, "quote_")
         self._clock = _store.StoreClock(operator.index(grace_ns))
         self._grid: SessionGrid | None = None
         self._symbols: dict[str, SymbolSessionData] = {}
@@ -200,7 +206,12 @@ class SessionData:
         return MappingProxyType(self._symbols)
 
     def register_symbol(
-        self, symbol: str, base_interval: str | None = None, derived_intervals: Iterable[str] | None = None
+        self,
+        symbol: str,
+        base_interval: str | None = None,
+        derived_intervals: Iterable[str] | None = None,
+        *,
+        quote_bars: str | None = None,
     ) -> SymbolSessionData:
         """Add a symbol, or return the one that is there.
 
@@ -210,12 +221,18 @@ class SessionData:
             Not empty, and encodable as UTF-8.
         base_interval, derived_intervals : optional
             In place of the store's. With another base, the store's derived intervals that it divides are kept.
+        quote_bars : {"mid", "bid", "ask"}, optional
+            Make base bars from quotes, of these prices and without volume. By default quotes make none.
 
         Raises
         ------
         IntervalError
             The intervals do not fit each other, or the symbol is there with others.
+        ValueError
+            ``quote_bars`` is none of these, or the symbol is there with another one.
         """
+        if quote_bars not in _QUOTE_BARS:
+            raise ValueError(f'quote_bars is "mid", "bid", "ask" or None: {quote_bars!r}')
         intervals = self._intervals(base_interval, derived_intervals)
         symbol = _check_name(symbol)
         held = self._symbols.get(symbol)
@@ -226,10 +243,12 @@ class SessionData:
                     f"{symbol!r} is registered with {', '.join(held.intervals)}; a symbol cannot change its intervals"
                     " during a session"
                 )
+            if quote_bars is not None and _QUOTE_BARS[quote_bars] != held._core.quote_bars:
+                raise ValueError(f"{symbol!r} is registered with other quote_bars than {quote_bars!r}")
             return held
         core = _store.SymbolCore(
             symbol, self._clock, tuple(i.name for i in intervals), tuple(i.step_ns for i in intervals),
-            self._capacity, self._close_label, self._need_session,
+            self._capacity, self._close_label, self._need_session, *self._tick_capacities, _QUOTE_BARS[quote_bars],
         )  # fmt: skip
         if self._grid is not None:
             core.start(self._grid.compiled, self._hours(self._grid))
@@ -306,6 +325,24 @@ class SessionData:
     ) -> int:
         """`SymbolSessionData.extend` by name, of six columns or a frame."""
         return self.get_symbol_data(symbol).extend(ts_ns, open, high, low, close, volume, **options)
+
+    def append_tick(self, symbol: str, ts_ns: Any, price: float, size: float, exchange: str = "") -> bool:
+        """`SymbolSessionData.append_tick` by name. Keep the symbol's own at hand where speed counts."""
+        return self.get_symbol_data(symbol).append_tick(ts_ns, price, size, exchange)
+
+    def append_quote(self, symbol: str, ts_ns: Any, bid: float, ask: float, bid_size: float, ask_size: float) -> bool:
+        """`SymbolSessionData.append_quote` by name."""
+        return self.get_symbol_data(symbol).append_quote(ts_ns, bid, ask, bid_size, ask_size)
+
+    def extend_ticks(self, symbol: str, ts_ns: Any, price: Any, size: Any, exchange: Any = "", **options: Any) -> int:
+        """`SymbolSessionData.extend_ticks` by name."""
+        return self.get_symbol_data(symbol).extend_ticks(ts_ns, price, size, exchange, **options)
+
+    def extend_quotes(
+        self, symbol: str, ts_ns: Any, bid: Any, ask: Any, bid_size: Any, ask_size: Any, **options: Any
+    ) -> int:
+        """`SymbolSessionData.extend_quotes` by name."""
+        return self.get_symbol_data(symbol).extend_quotes(ts_ns, bid, ask, bid_size, ask_size, **options)
 
     def append_slice(
         self,
@@ -445,8 +482,9 @@ class SessionData:
 
     def memory_usage(self) -> dict[str, int]:
         """Bytes: ``"reserved"`` by all rings and trackers, and ``"rows"``, those of the live rows of all series (48 a
-        base row, 52 a derived one). A regular day takes 1.2 times its rows; rows outside it reserve room for the whole
-        span, which is resident only where it has been written to."""
+        base row, 52 a derived one, 32 a trade, 40 a quote). A regular day takes 1.2 times its rows; rows outside it
+        reserve room for the whole span, and a ring of trades or quotes for two laps, which are resident only where
+        they have been written to."""
         usage = [symbol._core.memory_usage() for symbol in self._symbols.values()]
         return {"reserved": sum(reserved for reserved, _ in usage), "rows": sum(rows for _, rows in usage)}
 
@@ -482,6 +520,12 @@ class SessionData:
         intervals = ", ".join(interval.name for interval in (self._base, *self._derived))
         n = len(self._symbols)
         return f"<SessionData {self._calendar.name} {date}: {n} symbols, {intervals}, as of {self.as_of}>"
+
+
+def _check_capacity(capacity: int, of: str = "") -> int:
+    if not 1 <= operator.index(capacity) <= _MAX_CAPACITY:
+        raise ValueError(f"{of}capacity is 1 to {_MAX_CAPACITY} rows: {capacity}")
+    return operator.index(capacity)
 
 
 def _check_complete(complete: bool) -> None:
