@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from benchmarks.data import Day
-from benchmarks.loops import bare_loop, clocked, clocked_twice, feed
+from benchmarks.data import Day, Trades
+from benchmarks.loops import bare_loop, bare_loop_of_trades, clocked, clocked_twice, feed, feed_trades
 
 _skipped: list[str] = []
 
@@ -117,14 +117,17 @@ class Timer:
         contestant: str,
         rows: list[tuple[Any, ...]],
         setup: Callable[[], Callable[..., Any]],
+        *,
+        of_trades: bool = False,
         **info: Any,
     ) -> None:
-        """Time calls from a Python loop: `setup` returns what is called with each of the rows.
+        """Time calls from a Python loop: `setup` returns what is called with each of the rows, bars or trades.
 
         Before each round the same loop without the call is timed. Both go to the report, which takes it off: a machine
         that changes its speed does so for seconds, and so for both.
         """
         self._benchmark.group = row
+        call_all, call_none = (feed_trades, bare_loop_of_trades) if of_trades else (feed, bare_loop)
         calls: list[tuple[float, float]] = []
         loops: list[tuple[float, float]] = []
 
@@ -133,13 +136,13 @@ class Timer:
             while len(calls) < self._least or (time.perf_counter() - begun < self._seconds and len(calls) < self._most):
                 call = setup()
                 gc.collect()  # the store of the round before is a cycle: its memory goes back before the clock runs
-                loops.append(clocked_twice(bare_loop, rows))
-                calls.append(clocked_twice(feed, call, rows))
+                loops.append(clocked_twice(call_none, rows))
+                calls.append(clocked_twice(call_all, call, rows))
 
         gc.collect()
         gc.freeze()
         try:
-            feed(setup(), rows)
+            call_all(setup(), rows)
             self._benchmark.pedantic(rounds, rounds=1, iterations=1)
         finally:
             gc.unfreeze()
@@ -184,6 +187,15 @@ def percentiles(times: Any) -> dict[str, float]:
 @pytest.fixture
 def timed(benchmark: Any, request: pytest.FixtureRequest) -> Timer:
     return Timer(benchmark, request.config.getoption("--quick"))
+
+
+@pytest.fixture
+def trades(request: pytest.FixtureRequest) -> Trades:
+    """The trades of a row of the report (indirect parameter: a function of `data`)."""
+    found = request.param()
+    if found is None:
+        pytest.skip("the sample data with IBM's trades is not there")
+    return found
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = ["DERIVED", "STEP_NS", "ZONE", "Columns", "Day", "minutes", "minutes_with_holes", "seconds"]
-__all__ += ["seconds_with_holes", "spy_seconds"]
+__all__ += ["Trades", "ibm_trades", "seconds_with_holes", "spy_seconds", "trades"]
 
 SECOND_NS = 1_000_000_000
 ZONE = ZoneInfo("America/New_York")
@@ -40,6 +40,7 @@ STEP_NS = {
 Columns = tuple[npt.NDArray[Any], ...]
 
 _SPY = Path("equity", "usa", "second", "spy", "20131007_trade.zip")
+_IBM = Path("equity", "usa", "tick", "ibm", "20131007_trade.zip")
 # Beside the project's root; a worktree elsewhere has no real data, and rows on it are skipped.
 _LEAN = Path(__file__).resolve().parents[2] / "shared" / "data" / "lean"
 
@@ -99,6 +100,35 @@ class Day:
         return replace(self, name=name, title=title, columns=columns)
 
 
+@dataclass(frozen=True)
+class Trades:
+    """One symbol's trades of one session, 09:30 to 16:00 in New York, in time order.
+
+    Attributes
+    ----------
+    name, title : str
+        Part of a row's name in the report, and the same in words.
+    day : Day
+        The session; without bars.
+    columns : tuple of ndarray
+        ts_ns (int64), price, size (float64), exchange (S8).
+    """
+
+    name: str
+    title: str
+    day: Day
+    columns: Columns
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    @cached_property
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Trades as tuples of Python scalars, as a feed handler has them at hand."""
+        *numbers, exchange = (column.tolist() for column in self.columns)
+        return list(zip(*numbers, [text.decode() for text in exchange], strict=True))
+
+
 def to_datetime(ts_ns: int) -> dt.datetime:
     """Aware datetime in the exchange's zone; every time here is a whole second."""
     return dt.datetime.fromtimestamp(ts_ns // SECOND_NS, ZONE)
@@ -148,6 +178,36 @@ def spy_seconds() -> Day | None:
     # Pre-market bars are left out: no contestant but ours tells them apart.
     regular = (ts_ns >= day.open_ns) & (ts_ns < day.stop_ns)
     return day.keep(regular, "spy", f"SPY 2013-10-07, {regular.sum():,} bars of 1s")
+
+
+@cache
+def trades() -> Trades:
+    """100,000 trades at random times, some of them at the same one: four in a second, and seconds without any."""
+    day = Day("trades", "", dt.date(2024, 3, 12), "1s", ())
+    rng = np.random.RandomState(4)
+    n = 100_000
+    ms = np.sort(rng.randint(0, 23_400_000, size=n)).astype(np.int64)
+    price = (17_240 + rng.randint(-2, 3, size=n).cumsum()) / 100
+    size = rng.randint(1, 1_000, size=n).astype(np.float64)
+    exchange = np.array([b"Q", b"N", b"P", b"ARCX"], "S8")[rng.randint(0, 4, size=n)]
+    return Trades("made-up", f"{n:,} trades", day, (day.open_ns + ms * 1_000_000, price, size, exchange))
+
+
+@cache
+def ibm_trades() -> Trades | None:
+    """IBM's regular trades of 2013-10-07; None where the sample data is absent."""
+    path = _LEAN / _IBM
+    if not path.is_file():
+        return None
+    with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as member:
+        rows = list(csv.reader(io.TextIOWrapper(member, "ascii")))
+    day = Day("trades", "", dt.date(2013, 10, 7), "1s", ())
+    table = np.array([row[:3] for row in rows], np.int64)
+    ts_ns = day.open_ns + (table[:, 0] - 34_200_000) * 1_000_000
+    columns = ts_ns, table[:, 1] / 10_000, table[:, 2].astype(np.float64), np.array([row[3] for row in rows], "S8")
+    regular = (ts_ns >= day.open_ns) & (ts_ns < day.stop_ns)
+    kept = tuple(np.ascontiguousarray(column[regular]) for column in columns)
+    return Trades("ibm", f"IBM 2013-10-07, {regular.sum():,} trades", day, kept)
 
 
 def _walk(name: str, title: str, base: str, seed: int) -> Day:

@@ -114,6 +114,28 @@ def _append_slice() -> tuple[Work, Work | None, int]:
     return run, None, 400 * 10
 
 
+def _append_tick() -> tuple[Work, Work | None, int]:
+    from benchmarks import data, ours
+    from benchmarks.loops import bare_loop_of_trades, feed_trades
+
+    rows = data.trades().rows
+    spy = ours.new_tick_store()[1]
+    return lambda: feed_trades(spy.append_tick, rows), lambda: bare_loop_of_trades(rows), len(rows)
+
+
+def _extend_ticks() -> tuple[Work, Work | None, int]:
+    from benchmarks import data, ours
+
+    columns = data.trades().columns
+    stores = [ours.new_tick_store()[1] for _ in range(2)]
+
+    def run() -> None:
+        for spy in stores:
+            spy.extend_ticks(*columns)
+
+    return run, None, 2 * len(columns[0])
+
+
 def _find_gaps(name: str) -> tuple[Work, Work | None, int]:
     import sessiondata as sd
     from benchmarks import data, ours
@@ -147,6 +169,8 @@ WORK: dict[str, Callable[[], tuple[Work, Work | None, int]]] = {
     "extend, 23,400 rows": lambda: _extend("seconds", 2),
     "extend, 22,266 rows with holes": lambda: _extend("seconds_with_holes", 2),
     "extend, 390 rows": lambda: _extend("minutes", 20),
+    "append_tick": _append_tick,
+    "extend_ticks, 100,000 rows": _extend_ticks,
     "gap scan": lambda: _find_gaps("seconds"),
     "gap scan, with holes": lambda: _find_gaps("seconds_with_holes"),
     "export, 50 symbols of 390 rows": lambda: _export("minutes", 50),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["bare_loop", "clocked", "clocked_twice", "feed"]
+__all__ = ["bare_loop", "bare_loop_of_trades", "clocked", "clocked_twice", "feed", "feed_trades"]
 
 
 def feed(call: Callable[..., Any], rows: Iterable[tuple[Any, ...]]) -> None:
@@ -17,6 +17,16 @@ def feed(call: Callable[..., Any], rows: Iterable[tuple[Any, ...]]) -> None:
 def bare_loop(rows: Iterable[tuple[Any, ...]]) -> None:
     """What is taken off: the same loop, which unpacks the same rows."""
     for ts, o, h, low, c, v in rows:  # noqa: B007
+        pass
+
+
+def feed_trades(call: Callable[..., Any], rows: Iterable[tuple[Any, ...]]) -> None:
+    for ts, price, size, exchange in rows:
+        call(ts, price, size, exchange)
+
+
+def bare_loop_of_trades(rows: Iterable[tuple[Any, ...]]) -> None:
+    for ts, price, size, exchange in rows:  # noqa: B007
         pass
 
 

@@ -18,7 +18,16 @@ import numpy as np
 
 from benchmarks.data import DERIVED, STEP_NS, Day
 
-__all__ = ["append", "derived_bars", "extend", "extend_stepwise", "find_gaps", "missing", "new_arrays"]
+__all__ = [
+    "append",
+    "bars_of_trades",
+    "derived_bars",
+    "extend",
+    "extend_stepwise",
+    "find_gaps",
+    "missing",
+    "new_arrays",
+]
 
 # The integers: what stands below, then the timestamps of the base, then those of each derived interval.
 COUNT = 0  # bars stored, and derived bars of each interval
@@ -93,6 +102,31 @@ def _take(ints, floats, ts, o, h, low, c, v):
 def append(ints, floats, ts, o, h, low, c, v):
     """One bar, called from Python."""
     return _take(ints, floats, ts, o, h, low, c, v)
+
+
+@numba.njit(cache=True)
+def bars_of_trades(ts, price, size, open_ns, step_ns, out_ts, o, h, low, c, v):
+    """Fold ascending trades into bars of one step; returns how many. Trades that are bad refuse all."""
+    good = True
+    for i in range(len(ts)):  # without branches, so that it is vectorised
+        good &= (price[i] == price[i]) & (size[i] >= 0.0)
+    n, stop = 0, open_ns
+    if not good:
+        return 0
+    for i in range(len(ts)):
+        if ts[i] >= stop:
+            start = open_ns + (ts[i] - open_ns) // step_ns * step_ns
+            stop = start + step_ns
+            out_ts[n] = start
+            o[n] = h[n] = low[n] = c[n] = price[i]
+            v[n] = size[i]
+            n += 1
+        else:
+            h[n - 1] = max(h[n - 1], price[i])
+            low[n - 1] = min(low[n - 1], price[i])
+            c[n - 1] = price[i]
+            v[n - 1] += size[i]
+    return n
 
 
 @numba.njit(cache=True)

@@ -11,10 +11,11 @@ import numpy as np
 import sessiondata as sd
 from benchmarks.data import DERIVED, STEP_NS, ZONE, Columns, Day, to_datetime
 from benchmarks.data import minutes as data_minutes
+from benchmarks.data import trades as data_trades
 from benchmarks.object_model import ObjectStore, Symbol
 
 __all__ = ["CALENDAR", "bars_of", "fill", "gaps_of", "model_bars", "model_gaps", "model_of", "new_model", "new_store"]
-__all__ += ["new_stores", "same_bars", "same_gaps", "slices_of"]
+__all__ += ["new_stores", "new_tick_store", "same_bars", "same_gaps", "slices_of"]
 
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", ZONE, name="benchmark")
 
@@ -29,6 +30,11 @@ def new_store(
     data = sd.SessionData(CALENDAR, day.base, derived, **options)
     data.start_session(day.date)
     return data, data.register_symbol("SPY")
+
+
+def new_tick_store(day: Day | None = None) -> tuple[sd.SessionData, sd.SymbolSessionData]:
+    """The same for trades: bars of one second are made of them."""
+    return new_store(data_trades().day if day is None else day, tick_capacity=100_000)
 
 
 def new_stores(symbols: int, date: dt.date, base: str = "1m") -> sd.SessionData:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.data import DERIVED, Columns, Day
+from benchmarks.data import DERIVED, Columns, Day, Trades
 
 __all__ = [
     "diff_gaps",
@@ -21,7 +21,9 @@ __all__ = [
     "orjson_from_columns",
     "orjson_of_numpy_columns",
     "pandas_bars",
+    "pandas_bars_of_trades",
     "polars_bars",
+    "polars_bars_of_trades",
     "polars_gaps",
 ]
 __all__ += ["setdiff_gaps"]
@@ -40,18 +42,32 @@ def polars_bars(day: Day) -> Callable[[], dict[str, Any]]:
 
     ts_ns = pl.Series("timestamp", day.columns[0]).cast(pl.Datetime("ns"))
     base = pl.DataFrame([ts_ns, *(pl.Series(*pair) for pair in zip(_NAMES[1:], day.columns[1:], strict=True))])
+    return lambda: _polars_derived(base, day)
+
+
+def polars_bars_of_trades(trades: Trades) -> Callable[[], dict[str, Any]]:
+    """Bars of one second, and derived ones, by `group_by_dynamic`."""
+    import polars as pl
+
+    ts_ns = pl.Series("timestamp", trades.columns[0]).cast(pl.Datetime("ns"))
+    frame = pl.DataFrame([ts_ns, pl.Series("price", trades.columns[1]), pl.Series("size", trades.columns[2])])
+    price = pl.col("price")
+    fold = [price.first().alias("open"), price.max().alias("high"), price.min().alias("low")]
+    fold += [price.last().alias("close"), pl.col("size").sum().alias("volume")]
+    return lambda: _polars_derived(frame.group_by_dynamic("timestamp", every="1s").agg(fold), trades.day)
+
+
+def _polars_derived(parent: Any, day: Day) -> dict[str, Any]:
+    import polars as pl
+
     fold = [getattr(pl.col(name), how)() for name, how in _HOW.items()]
-
-    def run() -> dict[str, Any]:
-        frames, parent = {}, base
-        for name, every in _EVERY.items():
-            offset = "30m" if name == "1h" else "0m"  # hours of this session begin at half past
-            parent = parent.group_by_dynamic("timestamp", every=every, offset=offset).agg(fold)
-            frames[name] = parent
-        frames["1d"] = parent.select(pl.lit(day.open_ns).cast(pl.Datetime("ns")).alias("timestamp"), *fold)
-        return frames
-
-    return run
+    frames = {}
+    for name, every in _EVERY.items():
+        offset = "30m" if name == "1h" else "0m"  # hours of this session begin at half past
+        parent = parent.group_by_dynamic("timestamp", every=every, offset=offset).agg(fold)
+        frames[name] = parent
+    frames["1d"] = parent.select(pl.lit(day.open_ns).cast(pl.Datetime("ns")).alias("timestamp"), *fold)
+    return frames
 
 
 def pandas_bars(day: Day) -> Callable[[], dict[str, Any]]:
@@ -61,18 +77,35 @@ def pandas_bars(day: Day) -> Callable[[], dict[str, Any]]:
     index = pd.DatetimeIndex(day.columns[0].view("datetime64[ns]"), name="timestamp")
     base = pd.DataFrame(dict(zip(_NAMES[1:], day.columns[1:], strict=True)), index=index)
 
+    return lambda: _pandas_derived(base, day)
+
+
+def pandas_bars_of_trades(trades: Trades) -> Callable[[], dict[str, Any]]:
+    """Bars of one second, and derived ones, by `resample`."""
+    import pandas as pd
+
+    index = pd.DatetimeIndex(trades.columns[0].view("datetime64[ns]"), name="timestamp")
+    frame = pd.DataFrame({"price": trades.columns[1], "size": trades.columns[2]}, index=index)
+
     def run() -> dict[str, Any]:
-        frames, parent = {}, base
-        for name, frequency in _FREQUENCY.items():
-            offset = "30min" if name == "1h" else None
-            # resample makes a row for each bucket, also for those without a bar.
-            parent = parent.resample(frequency, offset=offset).agg(_HOW).dropna(subset=["open"])
-            frames[name] = parent
-        values = parent["open"].iloc[0], parent["high"].max(), parent["low"].min(), parent["close"].iloc[-1]
-        frames["1d"] = (day.open_ns, *values, parent["volume"].sum())
-        return frames
+        seconds = frame.resample("1s")
+        bars = seconds["price"].ohlc()
+        bars["volume"] = seconds["size"].sum()
+        return _pandas_derived(bars.dropna(subset=["open"]), trades.day)
 
     return run
+
+
+def _pandas_derived(parent: Any, day: Day) -> dict[str, Any]:
+    frames = {}
+    for name, frequency in _FREQUENCY.items():
+        offset = "30min" if name == "1h" else None
+        # resample makes a row for each bucket, also for those without a bar.
+        parent = parent.resample(frequency, offset=offset).agg(_HOW).dropna(subset=["open"])
+        frames[name] = parent
+    values = parent["open"].iloc[0], parent["high"].max(), parent["low"].min(), parent["close"].iloc[-1]
+    frames["1d"] = (day.open_ns, *values, parent["volume"].sum())
+    return frames
 
 
 def frame_bars(frames: dict[str, Any]) -> dict[str, Columns]:

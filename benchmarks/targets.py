@@ -124,6 +124,8 @@ TARGETS = (
     Target("the same of each call's median over the sessions", 5, "x", _tail(OURS, typical=True)),
     Target("`extend`, a bar of 23,400", 7, "ns", _time("extend/seconds")),
     Target("`extend`, a bar of 390", 7, "ns", _time("extend/minutes")),
+    Target("a trade by `append_tick`", 100, "ns", _time("ticks/append/made-up")),
+    Target("`extend_ticks`, a trade of 100,000", 15, "ns", _time("ticks/extend/made-up")),
     Target("a bar from an `@njit` loop", 15, "ns", _first("jit/")),
     Target("`append_slice`, a bar of 10,000 symbols", 100, "ns", _time("scale/append_slice", "10,000")),
     Target("gap scan over `np.sum`", 1.3, "x", _ratio("gaps/seconds", "np.sum of the times", inverse=True)),

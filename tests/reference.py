@@ -37,6 +37,9 @@ Where the specification (``docs/design.md``, cited as §) leaves room, this mode
     is; ``"1d"`` therefore needs its segments explained, not its breaks.
 17. *A mark that changes nothing*: all of its time in which the market is open was marked so before.
 18. *Retries* belong to slots; what was asked for while it was missing keeps its count, also if the slot is filled.
+19. *Ticks and quotes*: only the newest ``capacity`` of a kind are kept, but a base bar is the fold of all that were
+    ever accepted in its slot. ``late`` and ``corrected`` bars of a symbol fed by ticks are those that a late tick made
+    or folded again. A tick or quote that is refused for its source is refused whatever else is wrong with it.
 """
 
 from __future__ import annotations
@@ -76,6 +79,9 @@ Values = tuple[float, float, float, float, float]
 """open, high, low, close, volume"""
 Row = tuple[int, float, float, float, float, float]
 """ts, open, high, low, close, volume"""
+
+TICK_REASONS = ("ERR_NOT_FINITE", "ERR_SIZE", "ERR_NAT", "ERR_LATER_SESSION")
+TICK_COUNTERS = ("stored", "late", "too_old", "other_session", "overwritten")
 
 COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
 
@@ -419,11 +425,11 @@ class BadBarError(ValueError):
     ----------
     code : str
         One of `REASONS`.
-    row : int
-        Position of the first bad bar in the batch.
+    row : int or None
+        Position of the first bad bar in the batch; None where no single one is at fault.
     """
 
-    def __init__(self, code: str, row: int) -> None:
+    def __init__(self, code: str, row: int | None) -> None:
         super().__init__(f"{code} at row {row}")
         self.code = code
         self.row = row
@@ -662,6 +668,83 @@ def check_derived(base: str, derived: str) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Trades and quotes
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def check_tick(session: RefSession, kind: str, ts: int, *values: Any) -> str | None:
+    """Name the first rule that a trade or quote breaks.
+
+    Parameters
+    ----------
+    session : RefSession
+        The session it is meant for.
+    kind : {"ticks", "quotes"}
+    ts : int
+    *values
+        price, size, exchange; or bid, ask, bid size, ask size.
+
+    Returns
+    -------
+    str or None
+        One of `TICK_REASONS`, or None. One before the span breaks no rule.
+    """
+    numbers = values[:2] if kind == "ticks" else values
+    if not all(math.isfinite(x) for x in numbers):
+        return "ERR_NOT_FINITE"
+    if any(size < 0 for size in (numbers[1:] if kind == "ticks" else numbers[2:])):
+        return "ERR_SIZE"
+    if ts == NAT:
+        return "ERR_NAT"
+    if ts >= session.span_stop:
+        return "ERR_LATER_SESSION"
+    return None
+
+
+class RefTape:
+    """The trades or the quotes of a symbol.
+
+    Attributes
+    ----------
+    accepted : list of tuple
+        All that were ever accepted, (ts, *values): in time order, of equal times in order of arrival.
+    n_evicted : int
+        How many of the oldest the ring has let go of.
+    counters, skipped : dict of int
+        What became of them (`TICK_COUNTERS`), and of bad ones by reason (`TICK_REASONS`).
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.accepted: list[tuple[Any, ...]] = []
+        self.n_evicted = 0
+        self.counters = dict.fromkeys(TICK_COUNTERS, 0)
+        self.skipped = dict.fromkeys(TICK_REASONS, 0)
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Those that the ring still holds."""
+        return self.accepted[self.n_evicted :]
+
+    def is_late(self, ts: int) -> bool:
+        """Whether one of this time would be older than the newest there is."""
+        return bool(self.accepted) and ts < self.accepted[-1][0]
+
+    def has_lost(self, ts: int) -> bool:
+        """Whether something at or after `ts` is gone from the ring, or would be to make room for one more."""
+        n_gone = self.n_evicted + (len(self.rows) == self.capacity)
+        return n_gone > 0 and self.accepted[n_gone - 1][0] >= ts
+
+    def add(self, row: tuple[Any, ...]) -> None:
+        """Put a row behind all that are not newer."""
+        bisect.insort_right(self.accepted, row, key=lambda row: row[0])
+        self.counters["stored"] += 1
+        if len(self.rows) > self.capacity:
+            self.n_evicted += 1
+            self.counters["overwritten"] += 1
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # The store
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -697,15 +780,28 @@ class RefSymbol:
         Newest timestamp that the ring has let go of.
     counters, skipped : dict of int
         What became of the bars (`COUNTERS`), and of bad ones by reason (`REASONS`).
+    source : {"bars", "ticks", "quotes"}, optional
+        What came first, and makes the base bars.
+    tapes : dict of RefTape
+        Trades and quotes, by kind: ``"ticks"`` and ``"quotes"``.
     """
 
-    def __init__(self, store: RefStore, name: str, base: str, derived: list[str], capacity: int | None) -> None:
+    def __init__(
+        self,
+        store: RefStore,
+        name: str,
+        base: str,
+        derived: list[str],
+        capacity: int | None,
+        tick_capacities: tuple[int, int] = (65_536, 65_536),
+        quote_bars: str | None = None,
+    ) -> None:
         for interval in derived:
             check_derived(base, interval)
         self.store = store
         self.session = store.session
         self.name = name
-        self.asked = (base, derived, capacity)
+        self.asked = (base, derived, capacity, tick_capacities, quote_bars)
         self.base = canonical(base)
         self.derived = sorted({canonical(interval) for interval in derived}, key=by_length)
         self.capacity = store.session.count_slots(base) if capacity is None else capacity
@@ -720,6 +816,9 @@ class RefSymbol:
         self.newest_evicted: int | None = None
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.skipped = dict.fromkeys(REASONS, 0)
+        self.source: str | None = None
+        self.quote_bars = quote_bars
+        self.tapes = {"ticks": RefTape(tick_capacities[0]), "quotes": RefTape(tick_capacities[1])}
 
     # -- writing
 
@@ -759,6 +858,8 @@ class RefSymbol:
             For the first bad bar; nothing has changed then.
         """
         assert on_bad in ("raise", "skip")
+        if rows and self.source not in (None, "bars"):
+            raise BadBarError("ERR_SOURCE", None)
         rows = [(int(ts), float(o), float(h), float(lo), float(c), float(v)) for ts, o, h, lo, c, v in rows]
         codes = [check_bar(self.session, self.base, *row) for row in rows]
         if on_bad == "raise":
@@ -771,7 +872,100 @@ class RefSymbol:
         good = [row for row, code in zip(rows, codes, strict=True) if code is None]
         good.sort(key=lambda row: row[0])  # stable: of equal timestamps the later row comes later
         outcomes = [self._take(row[0], row[1:]) for row in good]
+        if self.source is None and self.retained:
+            self.source = "bars"
         return sum(outcome in ("stored", "late", "corrected") for outcome in outcomes)
+
+    def makes_bars(self, kind: str) -> bool:
+        """Whether base bars can be made of ``"ticks"`` (always) or ``"quotes"``."""
+        return kind == "ticks" or self.quote_bars is not None
+
+    def extend_tape(self, kind: str, rows: list[tuple[Any, ...]], on_bad: str = "raise") -> int:
+        """Offer trades or quotes, all or nothing.
+
+        Parameters
+        ----------
+        kind : {"ticks", "quotes"}
+        rows : list of (ts, price, size, exchange) or of (ts, bid, ask, bid size, ask size)
+            In any order; a batch is taken in time order, of equal times in the order of the list.
+        on_bad : {"raise", "skip"}
+            As in `extend`.
+
+        Returns
+        -------
+        int
+            Rows added.
+
+        Raises
+        ------
+        BadBarError
+            For the first bad row, or because something else feeds the symbol; nothing has changed then.
+        """
+        if rows and self.makes_bars(kind) and self.source not in (None, kind):
+            raise BadBarError("ERR_SOURCE", None)
+        codes = [check_tick(self.session, kind, *row) for row in rows]
+        for position, code in enumerate(codes):
+            if code is not None and on_bad == "raise":
+                raise BadBarError(code, position)
+        for code in codes:
+            if code is not None:
+                self.tapes[kind].skipped[code] += 1
+        good = [row for row, code in zip(rows, codes, strict=True) if code is None]
+        good.sort(key=lambda row: row[0])  # stable
+        return sum([self._take_tick(kind, row) for row in good])
+
+    def _take_tick(self, kind: str, row: tuple[Any, ...]) -> bool:
+        """Take one good trade or quote; False if it was refused without being wrong."""
+        tape, ts = self.tapes[kind], row[0]
+        slot = self.session.slot_of(ts, self.base)
+        if slot is None:  # good ones are not after the span
+            tape.counters["other_session"] += 1
+            return False
+        late = tape.is_late(ts)
+        if late and self._is_tick_too_old(kind, slot.start if self.makes_bars(kind) else ts):
+            tape.counters["too_old"] += 1
+            return False
+        tape.add(row)
+        tape.counters["late"] += late
+        if self.makes_bars(kind):
+            self.source = kind
+            self._fold_slot(kind, slot, late)
+        self.store.sequence += 1
+        return True
+
+    def _is_tick_too_old(self, kind: str, start: int) -> bool:
+        """Whether a late tick, whose slot begins at `start`, could not be folded into its bar and those derived."""
+        if self.tapes[kind].has_lost(start):
+            return True
+        if not self.makes_bars(kind):
+            return False
+        evicted = self.newest_evicted
+        if start not in self.history and len(self.retained) == self.capacity:
+            evicted = self.retained[0]
+        return self._is_too_old(start, evicted)
+
+    def _fold_slot(self, kind: str, slot: Slot, late: bool) -> None:
+        """Make the base bar of a slot of everything that was accepted in it."""
+        members = [row for row in self.tapes[kind].accepted if slot.start <= row[0] < slot.stop]
+        values = fold([self._bar_of(kind, row) for row in members])
+        if slot.start not in self.history:
+            if late:
+                self.counters["late"] += 1
+            self.counters["stored"] += 1
+            self._add_row(slot.start)
+        elif late:
+            self.counters["corrected"] += 1
+        self.history[slot.start] = values
+        self._bars.clear()
+
+    def _bar_of(self, kind: str, row: tuple[Any, ...]) -> Values:
+        """What one trade or quote is as a bar: a quote has no volume."""
+        if kind == "ticks":
+            _, price, size, _ = row
+            return price, price, price, price, size
+        _, bid, ask, _, _ = row
+        price = {"bid": bid, "ask": ask, "mid": 0.5 * bid + 0.5 * ask}[self.quote_bars or "mid"]
+        return price, price, price, price, 0.0
 
     def _take(self, ts: int, values: Values) -> str:
         """Take one good bar and say what became of it."""
@@ -907,9 +1101,12 @@ class RefSymbol:
     # -- reading
 
     def as_of(self) -> int | None:
-        """Return the later of the store's clock less its grace and the end of the newest row; None before both."""
+        """Return the later of the store's clock less its grace and the end of the newest row; None before both. A trade
+        or quote that makes bars proves no more than its own time."""
         times = [] if self.store.clock is None else [self.store.clock - self.store.grace]
-        if self.retained:
+        if self.source in ("ticks", "quotes"):
+            times.append(self.tapes[self.source].accepted[-1][0])
+        elif self.retained:
             times.append(self.session.bar_end(self.retained[-1], self.base))
         return max(times, default=None)
 
@@ -981,8 +1178,13 @@ class RefSymbol:
         return [(bar.n_base, bar.n_expected) for bar in self.bars(interval)]
 
     def forming(self, interval: str) -> bool:
-        """Whether the newest bar of a derived series is still in progress; never for the base."""
+        """Whether the newest bar is still in progress; of the base only if it is not made of streamed bars."""
         bars, as_of = self.bars(interval), self.as_of()
+        if interval == self.base and self.source in ("ticks", "quotes"):
+            slot = self.session.slot_of(bars[-1].ts, self.base)
+            assert slot is not None
+            assert as_of is not None
+            return as_of < slot.stop
         return interval != self.base and bool(bars) and as_of is not None and as_of < bars[-1].stop
 
     def daily_row(self) -> DailyRow | None:
@@ -1145,6 +1347,8 @@ class RefStore:
         Nanoseconds that the clock is late when slots are judged.
     extended : (int, int), optional
         Bars are expected from the first of these times until the open, and from the close until the second.
+    tick_capacities : (int, int)
+        Trades and quotes that each symbol keeps.
 
     Attributes
     ----------
@@ -1173,10 +1377,12 @@ class RefStore:
         capacity: int | None = None,
         grace: int = 0,
         extended: tuple[int, int] | None = None,
+        tick_capacities: tuple[int, int] = (65_536, 65_536),
     ) -> None:
         self.session = session
         self.grace = grace
         self.extended = extended
+        self.tick_capacities = tick_capacities
         self.base = base
         self.derived = [] if derived is None else list(derived)
         self.capacity = capacity
@@ -1189,14 +1395,19 @@ class RefStore:
         self.kept: dict[str, dict[str, DailyRow]] = {}
 
     def register(
-        self, name: str, base: str | None = None, derived: list[str] | None = None, capacity: int | None = None
+        self,
+        name: str,
+        base: str | None = None,
+        derived: list[str] | None = None,
+        capacity: int | None = None,
+        quote_bars: str | None = None,
     ) -> RefSymbol:
         """Add a symbol, or return the one of that name as it is; what is not given is the store's."""
         if name not in self.symbols:
             base = self.base if base is None else base
             derived = self.derived if derived is None else derived
             capacity = self.capacity if capacity is None else capacity
-            self.symbols[name] = RefSymbol(self, name, base, derived, capacity)
+            self.symbols[name] = RefSymbol(self, name, base, derived, capacity, self.tick_capacities, quote_bars)
         return self.symbols[name]
 
     def append(self, name: str, ts: int, o: float, h: float, lo: float, c: float, v: float) -> bool:
@@ -1309,9 +1520,9 @@ class RefStore:
             return self.symbols[name]
         days = self.past.setdefault(name, {})
         if session.date not in days:
-            base, derived, _ = self.symbols[name].asked
+            base, derived, _, *tapes = self.symbols[name].asked
             days[session.date] = RefSymbol(
-                closed_store(session, self.extended_hours.get(session.date)), name, base, derived, None
+                closed_store(session, self.extended_hours.get(session.date)), name, base, derived, None, *tapes
             )
             self.kept.get(name, {}).pop(session.date, None)
         return days[session.date]
@@ -1442,7 +1653,10 @@ def symbol_document(symbol: RefSymbol, timestamps: str) -> dict[str, Any]:
             "volume": volume_shown(metrics["volume"]),
             "high": metrics["high"],
             "low": metrics["low"],
-            "data": {interval: series_document(symbol, interval, timestamps) for interval in symbol.intervals()},
+            "data": {
+                **{interval: series_document(symbol, interval, timestamps) for interval in symbol.intervals()},
+                **{kind: tape_document(symbol, kind, timestamps) for kind, tape in symbol.tapes.items() if tape.rows},
+            },
         },
         "historical": {"loaded": False},
     }
@@ -1476,6 +1690,20 @@ def series_document(symbol: RefSymbol, interval: str, timestamps: str) -> dict[s
     part["columns"] = list(COLUMNS)
     part["data"] = [[show(bar.ts), bar.open, bar.high, bar.low, bar.close, volume_shown(bar.volume)] for bar in bars]
     return part
+
+
+def tape_document(symbol: RefSymbol, kind: str, timestamps: str) -> dict[str, Any]:
+    """Part of the trades or quotes of a symbol, which has some; parameters as for :func:`document`."""
+    tape = symbol.tapes[kind]
+    ts, *values = tape.rows[-1]
+    latest: dict[str, Any] = {"timestamp": time_shown(ts, symbol.session, timestamps)}
+    if kind == "ticks":
+        price, size, exchange = values
+        latest.update(price=price, size=volume_shown(size), exchange=exchange)
+    else:
+        bid, ask, bid_size, ask_size = values
+        latest.update(bid=bid, ask=ask, bid_size=volume_shown(bid_size), ask_size=volume_shown(ask_size))
+    return {"count": len(tape.rows), "total_count": len(tape.accepted), "latest": latest}
 
 
 def volume_shown(volume: float) -> int | float:

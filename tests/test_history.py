@@ -744,12 +744,15 @@ def test_an_inactive_store_takes_bars_and_answers_nobody() -> None:
         lambda: spy.bars_derived, lambda: spy.bar_gaps, lambda: spy.bar_quality, lambda: spy.session_volume,
         lambda: spy.session_high, lambda: spy.session_low, lambda: spy.last_update, lambda: spy.metrics(),
         lambda: spy.historical_bars, lambda: spy.historical_indicators, lambda: spy.historical_day(day),
+        lambda: spy.ticks, lambda: spy.quotes,
     ]  # fmt: skip
 
     def feed(date: str) -> None:
         spy.extend(*columns(date, range(3)))
         data.append("SPY", opening(date) + 3 * MINUTE, *BAR)
         data.advance_to(opening(date) + 10 * MINUTE)
+        spy.append_quote(opening(date), 1.0, 2.0, 3.0, 4.0)
+        spy.extend_quotes([opening(date)], [1.0], [2.0], [3.0], [4.0])
         spy.load_historical_bars("1m", *columns("2024-03-08", range(3)))
 
     feed(MONDAY)
@@ -830,3 +833,55 @@ def test_the_quality_manager_goes_on_where_the_gate_is_closed_and_the_session_ro
     manager.step(opening(TUESDAY))
     data.activate()
     assert len(past(spy, MONDAY)) == 6
+
+
+# --- trades and quotes ------------------------------------------------------------------------------------------------
+
+
+def test_a_day_of_trades_becomes_history_and_a_late_trade_is_counted() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    start = opening(MONDAY)
+    for second in range(0, 600, 7):
+        spy.append_tick(start + second * MINUTE // 60, 10.0 + second % 5, 2.0, "P")
+    spy.append_quote(start, 1.0, 2.0, 3.0, 4.0)
+    assert spy.bars().forming
+    shown = [tuple(bar)[:6] for bar in spy.bars()]
+    data.roll_session()
+    day = spy.historical_day(MONDAY)
+    assert past(spy, MONDAY) == shown
+    assert not day.bars().forming
+    assert (spy.ticks.latest, spy.quotes.latest, len(spy.bars())) == (None, None, 0)
+    assert not spy.append_tick(start + 5 * MINUTE, 10.0, 1.0)
+    assert spy.ticks.counters["other_session"] == 1
+    with pytest.raises(sd.SourceError, match="fed by ticks"):
+        spy.append(start + 20 * MINUTE, *BAR)  # its day was fed by trades
+    spy.append(opening(TUESDAY), *BAR)  # today may be fed by something else
+    day._core.check_invariants()
+
+
+def test_a_late_bar_of_a_day_that_has_quotes_too() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(MONDAY, range(5)))
+    for i in range(20):
+        spy.append_quote(opening(MONDAY) + i * MINUTE, 1.0, 2.0, 3.0, 4.0)
+    quotes = spy.quotes.last(20)
+    data.roll_session()
+    for minute in (8, 7, 9):  # each makes a copy of the day
+        assert spy.append(opening(MONDAY) + minute * MINUTE, *BAR)
+    spy.historical_day(MONDAY)._core.check_invariants()
+    assert len(past(spy, MONDAY)) == 8
+    assert quotes.timestamp.tolist() == [opening(MONDAY) + i * MINUTE for i in range(20)]
+
+
+def test_trades_between_two_sessions() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    spy.append_tick(opening(MONDAY), 10.0, 1.0)
+    data.end_session()
+    assert not spy.append_tick(opening(MONDAY) + MINUTE, 10.0, 1.0)
+    assert spy.extend_ticks([opening(MONDAY) + MINUTE], [10.0], [1.0]) == 0
+    assert (data.session_date, spy.ticks.counters["other_session"]) == (None, 2)
+    assert spy.extend_ticks([opening(TUESDAY), opening(MONDAY) + MINUTE], [10.0, 11.0], [1.0, 1.0]) == 1
+    assert (str(data.session_date), len(spy.bars())) == (TUESDAY, 1)

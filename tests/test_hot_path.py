@@ -205,3 +205,34 @@ def test_a_million_appends_keep_no_native_memory() -> None:
     feed_all(stores[1:], bars)
     # The interpreter's own arenas may move by a page or two; a single byte per bar would be a million.
     assert abs(bytes_in_use() - before) < 65_536
+
+
+def test_a_hundred_thousand_trades_and_quotes_allocate_nothing() -> None:
+    """Rings wrap, and one trade in a hundred is late; the first of a session makes the ring."""
+    data = sd.SessionData("24/7", tick_capacity=1_000, quote_capacity=1_000)
+    data.start_session("2024-03-12")
+    spy = data.register_symbol("SPY")
+    step = 86_400_000_000_000 // 100_000
+    ticks = [(DAY_NS + (i - 60 * (i % 100 == 99)) * step, 1.0 + i % 7, 2.0) for i in range(100_000)]
+    append_tick, append_quote = spy.append_tick, spy.append_quote
+
+    def feed_some(some: list[tuple[int, float, float]]) -> None:
+        for ts_ns, price, size in some:
+            append_tick(ts_ns, price, size, "Q")
+            append_quote(ts_ns, price, price, size, size)
+
+    first, rest = ticks[:1_500], ticks[1_500:]
+    feed_some(first)
+    gc.collect()
+    blocks = sys.getallocatedblocks()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        feed_some(rest)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak - before < 4096
+    assert abs(sys.getallocatedblocks() - blocks) < 100
+    assert (spy.ticks.counters["late"], spy.ticks.counters["overwritten"]) == (1_000, 99_000)

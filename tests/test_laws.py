@@ -11,7 +11,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 import sessiondata as sd
-from worlds import SECOND, SHAPES, World, bad_values, configurations, exact, spans, step_of, timestamps, values
+from worlds import (
+    SECOND,
+    SHAPES,
+    World,
+    bad_rows,
+    bad_values,
+    configurations,
+    exact,
+    quotes,
+    spans,
+    step_of,
+    tick_times,
+    ticks,
+    timestamps,
+    values,
+)
 
 FAR_AWAY = (-(2**63), 1 - 2**63, 2**63 - 1, 2**63 - 10**12, 0, 4 * 10**18, -(9 * 10**18))
 NAMES = ("AAA", 'q"\\\n', "ünï")
@@ -159,6 +174,94 @@ class StoreLife(RuleBasedStateMachine):
         self.world.same()
 
 
+class TapeLife(RuleBasedStateMachine):
+    """The same laws for trades and quotes, beside bars that compete with them for the symbols."""
+
+    world: World
+
+    @initialize(
+        configuration=configurations(),
+        capacities=st.tuples(*[st.one_of(st.integers(1, 9), st.integers(10, 60), st.just(65_536))] * 2),
+        quote_bars=st.sampled_from([None, "mid", "bid", "ask"]),
+    )
+    def start(self, configuration: Any, capacities: tuple[int, int], quote_bars: str | None) -> None:
+        note(repr((configuration, capacities, quote_bars)))
+        self.shape = configuration[0]
+        self.world = World(*configuration, tick_capacities=capacities)
+        self.world.register(NAMES[0])
+        self.world.register(NAMES[1], quote_bars)
+        self.next_ts = SHAPES[self.shape][2][0][0]
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.world.same(styles=("time", "iso", "epoch_ms", "epoch_ns"))
+
+    @rule(i=st.integers(0, 1), ahead=st.sampled_from([0, 1, 7, 10, 30]), tick=ticks(), quote=quotes(), data=st.data())
+    def append_next(self, i: int, ahead: int, tick: Any, quote: Any, data: st.DataObject) -> None:
+        """Not older than anything before: the hot path. Seven tenths of a slot on, or none, or three slots."""
+        self.next_ts += ahead * step_of(self.shape) // 10
+        kind = data.draw(st.sampled_from(["ticks", "ticks", "quotes"]))
+        self.world.append_tape(NAMES[i], kind, (self.next_ts, *(tick if kind == "ticks" else quote)))
+        self.world.same()
+
+    @rule(i=st.integers(0, 1), data=st.data(), tick=ticks(), quote=quotes(), kind=st.sampled_from(["ticks", "quotes"]))
+    def append_anywhere(self, i: int, data: st.DataObject, tick: Any, quote: Any, kind: str) -> None:
+        ts = data.draw(st.one_of(tick_times(self.shape), tick_times(self.shape), st.sampled_from(FAR_AWAY)))
+        self.world.append_tape(NAMES[i], kind, (ts, *(tick if kind == "ticks" else quote)))
+        self.world.same()
+
+    @rule(i=st.integers(0, 1), data=st.data(), kind=st.sampled_from(["ticks", "quotes"]))
+    def append_bad(self, i: int, data: st.DataObject, kind: str) -> None:
+        before = exact(self.world.data.to_dict())
+        self.world.append_tape(NAMES[i], kind, (data.draw(tick_times(self.shape)), *data.draw(bad_rows(kind))))
+        assert exact(self.world.data.to_dict()) == before
+
+    @rule(i=st.integers(0, 1), n=st.integers(1, 60), rows=st.lists(ticks(), min_size=1, max_size=5),
+          apart=st.sampled_from([0, 1, 3, 10, 17]))  # fmt: skip
+    def extend_next(self, i: int, n: int, rows: list[Any], apart: int) -> None:
+        """A block in order: the other hot path."""
+        step, stop = step_of(self.shape), self.world.grid.span_stop
+        times = [self.next_ts + k * apart * step // 10 for k in range(n)]
+        block = [(ts, *rows[k % len(rows)]) for k, ts in enumerate(times) if ts < stop]
+        self.next_ts = max([self.next_ts, *(row[0] for row in block)])
+        self.world.extend_tape(NAMES[i], "ticks", block)
+        self.world.same()
+
+    @rule(i=st.integers(0, 1), data=st.data(), on_bad=st.sampled_from(["raise", "skip"]),
+          kind=st.sampled_from(["ticks", "quotes"]), n_bad=st.sampled_from([0, 0, 1, 2]))  # fmt: skip
+    def extend_anything(self, i: int, data: st.DataObject, on_bad: str, kind: str, n_bad: int) -> None:
+        rows: Any = st.tuples(tick_times(self.shape), ticks() if kind == "ticks" else quotes())
+        block = data.draw(st.lists(rows, max_size=25))
+        block += [(data.draw(tick_times(self.shape)), data.draw(bad_rows(kind))) for _ in range(n_bad)]
+        block = data.draw(st.permutations(block))
+        before = exact(self.world.data.to_dict())
+        self.world.extend_tape(NAMES[i], kind, [(ts, *row) for ts, row in block], on_bad)
+        if n_bad and on_bad == "raise":
+            assert exact(self.world.data.to_dict()) == before
+        self.world.same()
+
+    @rule(i=st.integers(0, 1), data=st.data(), bar=values(), on_bad=st.sampled_from(["raise", "skip"]))
+    def offer_bars(self, i: int, data: st.DataObject, bar: Any, on_bad: str) -> None:
+        """Bars of a symbol that is fed by something else are refused; of another they are stored, and refuse ticks."""
+        self.world.append(NAMES[i], data.draw(timestamps(self.shape)), bar)
+        self.world.extend(NAMES[i], [(ts, *bar) for ts in data.draw(st.lists(timestamps(self.shape)))], on_bad)
+        self.world.same()
+
+    @rule(data=st.data())
+    def advance(self, data: st.DataObject) -> None:
+        self.world.advance_to(data.draw(tick_times(self.shape)))
+        self.world.same()
+
+    @rule(i=st.integers(0, 1), data=st.data())
+    def read(self, i: int, data: st.DataObject) -> None:
+        """Reading brings series up to date, and changes no answer."""
+        spy = self.world.data.symbols[NAMES[i]]
+        list(spy.bars(data.draw(st.sampled_from(spy.intervals))))
+
+
+TapeLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
+TestTapeLife = TapeLife.TestCase
+
 StoreLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 TestStoreLife = StoreLife.TestCase
 
@@ -294,3 +397,42 @@ def test_order_of_a_batch_is_judged_without_overflow() -> None:
     start, bar = SHAPES["plain"][2][0][0], (1.0, 2.0, 0.5, 1.5, 10.0)
     world.extend("SPY", [(start, *bar), (-(9 * 10**18), *bar)])
     world.same()
+
+
+@given(
+    configuration=configurations(), data=st.data(), seed=st.integers(0, 2**32), kind=st.sampled_from(["ticks", "mid"])
+)
+def test_law_1_for_trades_and_quotes(configuration: Any, data: st.DataObject, seed: int, kind: str) -> None:
+    """Distinct times, in any order, one by one or in arrays: the same rows, bars, gaps and documents."""
+    shape, base, derived, _ = configuration
+    rows = st.tuples(tick_times(shape), ticks() if kind == "ticks" else quotes())
+    given_rows = data.draw(st.lists(rows, unique_by=lambda row: row[0], max_size=60))
+    now = data.draw(tick_times(shape))
+    rng = random.Random(seed)
+    documents = set()
+    for way in range(5):
+        world = World(shape, base, derived, None)
+        spy = world.data.register_symbol("SPY", quote_bars=None if kind == "ticks" else "mid")
+        append = spy.append_tick if kind == "ticks" else spy.append_quote
+        arrival = sorted(given_rows) if way == 0 else rng.sample(given_rows, len(given_rows))
+        early = rng.random() < 0.5
+        if early:
+            world.data.advance_to(now)
+        while arrival:
+            n = 1 if way == 0 else rng.randint(1, len(arrival))
+            piece, arrival = arrival[:n], arrival[n:]
+            if n == 1 and rng.random() < 0.5:
+                append(piece[0][0], *piece[0][1])
+            else:
+                columns = [np.array(column) for column in zip(*(row[1] for row in piece), strict=True)]
+                (spy.extend_ticks if kind == "ticks" else spy.extend_quotes)([row[0] for row in piece], *columns)
+            if rng.random() < 0.3:
+                list(spy.bars(rng.choice(spy.intervals)))
+        if not early:
+            world.data.advance_to(now)
+        document = world.data.to_dict(timestamps="epoch_ns")
+        del document["meta"]["sequence"]
+        everything = (document, spy.metrics(), [s.n_base.tolist() for s in spy.bars_derived.values()])
+        tape = [list(series) for series in (spy.ticks, spy.quotes)]
+        documents.add(repr((exact(everything), exact(tape))))
+    assert len(documents) == 1

@@ -125,6 +125,7 @@ def calls() -> dict[str, Any]:
     extended = columns(3, CLOSE)
     unordered = tuple(column[::-1].copy() for column in extended)
     one = tuple(column[:1].copy() for column in extended)
+    trades, late = extended[:3], unordered[:3]
     return {
         "append": lambda data: data.symbols["SPY"].append(CLOSE, *BAR),
         "a late bar": lambda data: data.symbols["SPY"].append(OPEN - MINUTE, *BAR),
@@ -134,6 +135,13 @@ def calls() -> dict[str, Any]:
         "mark_no_trade": lambda data: data.symbols["SPY"].mark_no_trade("1m", OPEN, CLOSE),
         "mark_halted": lambda data: data.symbols["SPY"].mark_halted(OPEN, CLOSE),
         "record_retry": lambda data: data.symbols["SPY"].record_retry("1m", OPEN, CLOSE, CLOSE),
+        "a first trade": lambda data: data.symbols["IBM"].append_tick(OPEN, 1.0, 2.0, "Q"),
+        "a trade beside the session": lambda data: data.symbols["AIG"].append_tick(CLOSE, 1.0, 2.0),
+        "a late trade": lambda data: data.symbols["AIG"].append_tick(OPEN - MINUTE, 1.0, 2.0),
+        "a first quote": lambda data: data.symbols["SPY"].append_quote(OPEN, 1.0, 2.0, 3.0, 4.0),
+        "extend_ticks": lambda data: data.symbols["IBM"].extend_ticks(*trades),
+        "extend_ticks, unordered": lambda data: data.symbols["AIG"].extend_ticks(*late),
+        "extend_quotes": lambda data: data.symbols["AIG"].extend_quotes(*extended[:5]),
     }
 
 
@@ -145,6 +153,8 @@ def test_where_there_is_no_memory_to_move_to_nothing_changes(name: str) -> None:
     data = new_store()
     data.register_symbol("SPY").extend(*columns(10))
     data.advance_to(OPEN + 20 * MINUTE)
+    data.register_symbol("IBM")
+    data.register_symbol("AIG").append_tick(OPEN, 1.0, 1.0)
     before = data.to_json()
     failed = 0
     for k in itertools.count():
@@ -158,7 +168,8 @@ def test_where_there_is_no_memory_to_move_to_nothing_changes(name: str) -> None:
         finally:
             testcapi.remove_mem_hooks()
         assert data.to_json() == before
-        data.symbols["SPY"]._core.check_invariants()
+        for symbol in data.symbols.values():
+            symbol._core.check_invariants()
     assert failed >= 1
     assert data.to_json() != before
 

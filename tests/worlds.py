@@ -103,6 +103,36 @@ def bad_values(draw: Any) -> tuple[float, float, float, float, float]:
     return tuple(bar)  # type: ignore[return-value]
 
 
+@st.composite
+def ticks(draw: Any) -> tuple[float, float, str]:
+    """price, size, exchange of a good trade."""
+    return draw(PRICES), draw(VOLUMES), draw(st.sampled_from(["", "Q", "N", "ARCX", "12345678"]))
+
+
+@st.composite
+def quotes(draw: Any) -> tuple[float, float, float, float]:
+    """bid, ask, bid size, ask size of a good quote, crossed or not."""
+    return draw(PRICES), draw(PRICES), draw(VOLUMES), draw(VOLUMES)
+
+
+@st.composite
+def bad_rows(draw: Any, kind: str) -> tuple[Any, ...]:
+    """A trade or quote with a number that is not finite, or a negative size."""
+    row: list[Any] = list(draw(ticks() if kind == "ticks" else quotes()))
+    if draw(st.booleans()):
+        row[1 if kind == "ticks" else draw(st.integers(2, 3))] = -1.0
+    else:
+        place = draw(st.integers(0, 1 if kind == "ticks" else 3))
+        row[place] = draw(st.sampled_from([float("nan"), float("inf"), -float("inf")]))
+    return tuple(row)
+
+
+def tick_times(shape: str) -> st.SearchStrategy[int]:
+    """Anywhere in and around the slots of bars, often at the same time as others."""
+    step = step_of(shape)
+    return st.tuples(timestamps(shape), st.sampled_from([0, 0, 1, step // 3, step // 2, step - 1])).map(sum)
+
+
 def timestamps(shape: str) -> st.SearchStrategy[int]:
     """Mostly slots in and around the segments; now and then off the grid or far away."""
     _, _, segments = SHAPES[shape]
@@ -134,6 +164,7 @@ class World:
         capacity: int | None,
         grace_ns: int = 0,
         around: tuple[int, int] | None = None,
+        tick_capacities: tuple[int, int] = (65_536, 65_536),
     ) -> None:
         """`around`: seconds before the open and after the close in which bars are expected too."""
         date, tz, segments = SHAPES[shape]
@@ -143,18 +174,19 @@ class World:
         if around is not None:
             extended = (segments[0][0] - around[0] * SECOND, segments[-1][1] + around[1] * SECOND)
             hours = tuple(from_ns(ts, self.grid.zone).strftime("%H:%M:%S") for ts in extended)
+        rings = {"tick_capacity": tick_capacities[0], "quote_capacity": tick_capacities[1]}
         self.data = sd.SessionData(
-            self.calendar, base, derived, capacity=capacity, grace_ns=grace_ns, extended_hours=hours
+            self.calendar, base, derived, capacity=capacity, grace_ns=grace_ns, extended_hours=hours, **rings
         )
         self.data.start_session(date)
         span = (self.grid.span_start, self.grid.span_stop)
         self.session = ref.RefSession(date, tz, segments, span)
-        self.model = ref.RefStore(self.session, base, list(derived), capacity, grace_ns, extended)
+        self.model = ref.RefStore(self.session, base, list(derived), capacity, grace_ns, extended, tick_capacities)
         self.names: list[str] = []
 
-    def register(self, name: str) -> None:
-        self.data.register_symbol(name)
-        self.model.register(name)
+    def register(self, name: str, quote_bars: str | None = None) -> None:
+        self.data.register_symbol(name, quote_bars=quote_bars)
+        self.model.register(name, quote_bars=quote_bars)
         self.names.append(name)
 
     def append(self, name: str, ts: int, bar: tuple[float, ...]) -> None:
@@ -175,6 +207,30 @@ class World:
         columns = list(zip(*rows, strict=True)) if rows else [()] * 6
         arrays = [np.array(columns[0], np.int64), *(np.array(column, float) for column in columns[1:])]
         got = outcome(lambda: self.data.extend(name, *arrays, on_bad=on_bad), with_row=True)
+        assert got == expected
+
+    def append_tape(self, name: str, kind: str, row: tuple[Any, ...]) -> None:
+        """A trade or a quote for both; they agree on what became of it, errors included."""
+        try:
+            expected: Any = self.model.symbols[name].extend_tape(kind, [row]) == 1
+        except ref.BadBarError as error:
+            expected = error.code
+        append = self.data.append_tick if kind == "ticks" else self.data.append_quote
+        assert outcome(lambda: append(name, *row)) == expected
+
+    def extend_tape(self, name: str, kind: str, rows: list[tuple[Any, ...]], on_bad: str = "raise") -> None:
+        import numpy as np
+
+        try:
+            expected: Any = self.model.symbols[name].extend_tape(kind, rows, on_bad)
+        except ref.BadBarError as error:
+            expected = (error.code, error.row)
+        ts, *columns = list(zip(*rows, strict=True)) if rows else [()] * (4 if kind == "ticks" else 5)
+        arrays = [np.array(column, None if column and isinstance(column[0], str) else float) for column in columns]
+        if kind == "ticks" and not rows:
+            arrays[-1] = np.array([], "S1")
+        extend = self.data.extend_ticks if kind == "ticks" else self.data.extend_quotes
+        got = outcome(lambda: extend(name, np.array(ts, np.int64), *arrays, on_bad=on_bad), with_row=True)
         assert got == expected
 
     def advance_to(self, ts: int) -> None:
@@ -231,6 +287,8 @@ def exact(value: Any) -> Any:
 def same_symbol(symbol: sd.SymbolSessionData, model: ref.RefSymbol) -> None:
     same_series(symbol, model)
     assert symbol.marks == model.marks()
+    for series, tape in ((symbol.ticks, model.tapes["ticks"]), (symbol.quotes, model.tapes["quotes"])):
+        same_tape(series, tape)
     same_metrics(symbol, model.metrics())
     same_counters(symbol, model)
 
@@ -277,6 +335,16 @@ def same_series(symbol: Any, model: ref.RefSymbol) -> None:
         assert gaps == model.extended_gaps(interval)
         assert series.extended.gap_count == len(gaps)
         assert series.total_count == model.total_count(interval)
+
+
+def same_tape(series: Any, tape: ref.RefTape) -> None:
+    assert exact([tuple(row) for row in series]) == exact(tape.rows)
+    assert series.timestamp.tolist() == [row[0] for row in tape.rows]
+    assert (len(series), series.total_count) == (len(tape.rows), len(tape.accepted))
+    assert series.latest == (tape.rows[-1] if tape.rows else None)
+    counters = dict(series.counters)
+    assert counters.pop("skipped") == {code: n for code, n in tape.skipped.items() if n}
+    assert counters == tape.counters
 
 
 def same_metrics(symbol: sd.SymbolSessionData, expected: dict[str, Any]) -> None:

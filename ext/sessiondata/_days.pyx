@@ -29,7 +29,8 @@ from sessiondata._time cimport NAT
 
 cdef SymbolCore _blank(SymbolCore like, StoreClock clock, int64_t capacity):
     """A core of the same symbol without a session."""
-    return SymbolCore(like.name, clock, like.intervals, like.steps_ns, capacity, like.close_label, None)
+    return SymbolCore(like.name, clock, like.intervals, like.steps_ns, capacity, like.close_label, None,
+                      like.symbol.tick_capacity, like.symbol.quote_capacity, like.symbol.quote_bars)
 
 
 cdef StoreClock _closed(Grid grid):
@@ -50,6 +51,8 @@ cdef SymbolCore _copied(SymbolCore day):
     cdef SymbolCore copy = _blank(day, day.clock, day._capacity)
     copy.symbol = day.symbol
     copy._memory = copy_out(&copy.symbol)
+    if day.symbol.ticks != NULL or day.symbol.quotes != NULL:  # bars change nothing in them
+        copy._memory.shared = day._memory if day._memory.shared is None else day._memory.shared
     copy_evidence(day._memory.evidence, copy._memory, &copy.symbol)
     copy._own_session(day.grid)
     return copy
@@ -132,6 +135,10 @@ cdef class Days:
         self.version += 1
         self._live.symbol.clock.sequence += n
         self._live.symbol.bars_updated = 1
+
+    def source_at(self, int64_t ts):
+        """SOURCE_*: what fed the day that holds `ts`, which must be here."""
+        return (<SymbolCore>self.cores[self._date_at(ts)]).symbol.source
 
     def release(self):
         """The slice is done: what it has reserved is a day like any other."""
@@ -277,8 +284,8 @@ def summary(SymbolCore day not None):
 def open_sessions(list cores, list hours, date, bint touch):
     """A fresh core for each symbol with its session of a date begun; nothing changes before `turn`.
 
-    `hours` holds (Grid, hours around it or None), (None, None) for a symbol without a session. A day of that date in history is continued. `touch` the memory
-    now, or leave that to the bars."""
+    `hours` holds (Grid, hours around it or None), (None, None) for a symbol without a session. A day of that date in
+    history is continued. `touch` the memory now, or leave that to the bars."""
     cdef SymbolCore core, fresh, held
     cdef StoreClock clock
     cdef Py_ssize_t i

@@ -30,6 +30,7 @@ from sessiondata._text cimport (
     scale_column, set_day, store4, write_cents, write_f64, write_i64, write_string, write_time, write_u64,
     write_volume,
 )
+from sessiondata._ticks cimport Tick, TickRing, ticks_oldest, ticks_read
 from sessiondata._time cimport floor_div
 
 from sessiondata.export import shown_quality
@@ -292,6 +293,35 @@ cdef int _series(ByteWriter writer, SymbolCore core, Py_ssize_t k, dict pinned_g
     return 0
 
 
+cdef int _tape(ByteWriter writer, const TickRing* ring, bint quotes, TimeStyle* style) except -1:
+    """`"ticks":{...},` or `"quotes":{...},`: how many there are, and the latest."""
+    cdef int hint = 2
+    cdef const char* exchange
+    cdef Py_ssize_t n = 0
+    cdef char* out
+    cdef Tick tick
+    ticks_read(ring, ring.next_seq - 1, &tick)
+    reserve(writer, FIXED_BYTES + STRING_BYTES + STRING_FACTOR * 8)
+    out = _write_literal(writer.data + writer.size, b'"quotes":{"count":' if quotes else b'"ticks":{"count":')
+    out = write_i64(out, ring.next_seq - ticks_oldest(ring))
+    out = write_i64(_write_literal(out, b',"total_count":'), ring.next_seq)
+    out = _write_time(_write_literal(out, b',"latest":{"timestamp":'), tick.ts, style)
+    if quotes:
+        out = _write_price(_write_literal(out, b'"bid":'), tick.value[0], &hint)
+        out = _write_price(_write_literal(out, b'"ask":'), tick.value[1], &hint)
+        out = write_volume(_write_literal(out, b'"bid_size":'), tick.value[2], &hint)
+        out = write_volume(_write_literal(out, b',"ask_size":'), tick.value[3], &hint)
+    else:
+        out = _write_price(_write_literal(out, b'"price":'), tick.value[0], &hint)
+        out = write_volume(_write_literal(out, b'"size":'), tick.value[1], &hint)
+        exchange = <const char*>&tick.exchange
+        while n < 8 and exchange[n]:
+            n += 1
+        out = write_string(_write_literal(out, b',"exchange":'), exchange, n)
+    writer.size = _write_literal(out, b"}},") - writer.data
+    return 0
+
+
 cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinned_quality, bytes zone,
                  Style style) except -1:
     """`"NAME":{"session":{...},"historical":{...}},` of one symbol."""
@@ -323,6 +353,10 @@ cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinn
     writer.size = _write_literal(out, b',"data":{') - writer.data
     for k in range(len(core.intervals)):
         _series(writer, core, k, pinned_gaps, pinned_quality, style)
+    if symbol.ticks != NULL and symbol.ticks.next_seq > 0:
+        _tape(writer, symbol.ticks, False, &style.data)
+    if symbol.quotes != NULL and symbol.quotes.next_seq > 0:
+        _tape(writer, symbol.quotes, True, &style.data)
     reserve(writer, FIXED_BYTES)  # from the comma behind the last series on
     out = _write_literal(writer.data + writer.size - 1, b'}},"historical":{"loaded":false}},')
     writer.size = out - writer.data

@@ -13,9 +13,10 @@ from libc.stdint cimport int64_t
 from sessiondata._aggregate cimport Level
 from sessiondata._prefetch cimport prefetch
 from sessiondata._ring cimport Bar, Ring
-from sessiondata._status cimport CORRECTED, ERR_NO_SESSION, STORED
+from sessiondata._status cimport CORRECTED, ERR_NO_SESSION, ERR_SOURCE, STORED
 from sessiondata._store cimport SymbolCore
 from sessiondata._symbol cimport Symbol, check_bar, check_values, symbol_follows, symbol_reserve, symbol_store
+from sessiondata._ticks cimport SOURCE_BARS
 
 
 cdef enum:
@@ -82,6 +83,8 @@ cdef int _check_apart(Symbol* symbol, const Bar* bar) noexcept nogil:
     cdef int status = check_bar(symbol, bar)
     if status:
         return status
+    if symbol.source > SOURCE_BARS:
+        return ERR_SOURCE
     if symbol.grid == NULL:
         return ERR_NO_SESSION
     if bar.ts < symbol.grid.span_start and symbol.take_earlier != NULL:

@@ -17,6 +17,7 @@ cdef enum:
     ERR_VOLUME = -103
     ERR_NAT = -104
     ERR_TS_RANGE = -105
+    ERR_SIZE = -106
     # -2xx: order and state
     ERR_LATER_SESSION = -201
     ERR_NO_SESSION = -202
@@ -25,6 +26,7 @@ cdef enum:
     ERR_MEMORY = -205
     ERR_NO_SYMBOL = -206
     ERR_NO_SERIES = -207
+    ERR_SOURCE = -208
 
     # The errors that on_bad="skip" counts, in the order of their counters: -101 .. -105, -201
     N_REASONS = 6
@@ -39,6 +41,8 @@ cdef class Offence:
     # What a kernel found, gathered for the message.
     cdef public int status
     cdef public object symbol, row, ts_ns, open, high, low, close, volume
+    # Of a trade or quote: "ticks" or "quotes", and its values; and what feeds the symbol, where that is the trouble.
+    cdef public object kind, source, values
 
 
 cdef int raise_status(Offence offence) except -1

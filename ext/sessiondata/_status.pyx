@@ -5,9 +5,10 @@ A kernel that may not touch the interpreter returns an int: zero or positive tel
 code up in one table, so every message has the same form: rule, row, value, symbol, code.
 """
 
-from sessiondata.errors import BarError, SessionStateError, shown
+from sessiondata.errors import BarError, SessionStateError, SourceError, shown
 
 REASONS = ("ERR_NOT_FINITE", "ERR_HIGH_LOW", "ERR_VOLUME", "ERR_NAT", "ERR_TS_RANGE", "ERR_LATER_SESSION")
+TICK_REASONS = ("ERR_NOT_FINITE", "ERR_SIZE", "ERR_NAT", "ERR_LATER_SESSION")
 
 # status -> (code, rule, the values that the message shows)
 _RULES = {
@@ -33,6 +34,14 @@ _RULES = {
 }
 
 
+# kind -> names of its values, of those that must be finite, and of those that must not be negative
+_TICKS = {
+    "ticks": (("price", "size"), "price and size", "size"),
+    "quotes": (("bid", "ask", "bid_size", "ask_size"), "bid, ask, bid_size and ask_size", "bid_size and ask_size"),
+}
+SOURCES = (None, "bars", "ticks", "quotes")
+
+
 cdef class Offence:
     """A broken rule with the row that broke it; everything `raise_status` needs for the message."""
 
@@ -41,20 +50,34 @@ cdef class Offence:
         self.status = status
         self.symbol, self.row, self.ts_ns = symbol, row, ts_ns
         self.open, self.high, self.low, self.close, self.volume = open, high, low, close, volume
+        self.kind, self.source, self.values = "bars", None, None
 
 
 cdef int raise_status(Offence offence) except -1:
     """Raise the exception that belongs to a negative status."""
     if offence.status == ERR_MEMORY:
         raise MemoryError(f"no memory for more rows of symbol={offence.symbol!r}")
-    code, rule, names = _RULES[offence.status]
-    values = {name: getattr(offence, name) for name in names}
+    if offence.status == ERR_SOURCE:
+        raise SourceError(offence.symbol, SOURCES[offence.source], offence.kind)
+    code, rule, values = _broken(offence)
     if offence.status == ERR_NOT_FINITE:  # show the culprit only
         values = {name: x for name, x in values.items() if not (x - x == 0.0)}
     value = ", ".join(f"{name}={shown(x)}" for name, x in values.items())
     if offence.status in (ERR_LATER_SESSION, ERR_NO_SESSION):
         raise SessionStateError(f"{rule}: " + _place(offence) + f"{value} symbol={offence.symbol!r} ({code})")
     raise BarError(rule, symbol=offence.symbol, row=offence.row, value=value, code=code)
+
+
+cdef tuple _broken(Offence offence):
+    """(code, rule, values by name) of an offence."""
+    if offence.status not in (ERR_NOT_FINITE, ERR_SIZE) or offence.kind not in _TICKS:
+        code, rule, names = _RULES[offence.status]
+        return code, rule, {name: getattr(offence, name) for name in names}
+    names, finite, positive = _TICKS[offence.kind]
+    values = dict(zip(names, offence.values, strict=True))
+    if offence.status == ERR_NOT_FINITE:
+        return "ERR_NOT_FINITE", f"{finite} must be finite", values
+    return "ERR_SIZE", f"{positive} must not be negative", {name: x for name, x in values.items() if "size" in name}
 
 
 cdef str _place(Offence offence):

@@ -10,6 +10,11 @@ from sessiondata._ring cimport Bar, Ring
 from sessiondata._symbol cimport Clock, Symbol
 
 
+cdef double number_of(object x, str column, SymbolCore core) except? -1.0
+cdef int64_t time_of(object x, SymbolCore core) except? -1
+cdef object view_of(Memory memory, void* start, int64_t n, object dtype)
+
+
 cdef class StoreClock:
     cdef Clock data
 
@@ -29,9 +34,10 @@ cdef class SymbolCore:
     cdef bint _is_plain                 # there is a session, and appended timestamps are the starts of bars
     cdef object _need_session           # called with ts_ns by the first bar of a store without a session
     cdef Memory _memory                 # everything `symbol` points to but the grid
-    cdef list _columns                  # per series: read-only arrays over the whole ring; all made when asked for
+    cdef list _columns                  # of series, ticks, quotes: read-only arrays over the ring, made when asked for
     cdef list _columns_at               # per series: the address that they were made for
     cdef void _own_session(self, Grid grid)
+    cdef list column_cache(self)
     cdef Ring* ring(self, Py_ssize_t k) noexcept nogil       # NULL before a session, as is the tracker
     cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil
     cdef Extended* extended(self, Py_ssize_t k) noexcept nogil

@@ -22,21 +22,23 @@ from sessiondata.times import to_ns
 
 from sessiondata._aggregate cimport Level
 from sessiondata._evidence cimport Evidence, evidence_of
+from sessiondata._extended cimport Extended, extended_expected, extended_start
+from sessiondata._feed cimport feed_check
 from sessiondata._gaps cimport (
     gaps_count, gaps_explained, gaps_halted, gaps_list, gaps_missing, gaps_present, gaps_state, gaps_tally,
 )
 from sessiondata._grid cimport expected_at, first_slot_from, ordinal_start
-from sessiondata._extended cimport Extended, extended_expected, extended_start
 from sessiondata._layout cimport lay_out, series_extended, series_gaps, series_ring
 from sessiondata._marks cimport Spans, retries_of
 from sessiondata._ring cimport Bar, ring_find, ring_oldest, ring_read
 from sessiondata._status cimport (
-    CORRECTED, ERR_NO_SESSION, ERR_TS_RANGE, N_REASONS, STORED, Offence, raise_status, reason_index,
+    CORRECTED, ERR_NO_SESSION, ERR_SOURCE, ERR_TS_RANGE, N_REASONS, STORED, Offence, raise_status, reason_index,
 )
 from sessiondata._symbol cimport (
     check_bar, check_rows, clock_advance, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_open_label,
     symbol_reserve, symbol_settle, symbol_start,
 )
+from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE, ticks_oldest
 from sessiondata.capi cimport handle_give_back, handle_take
 
 from sessiondata._status import REASONS
@@ -82,7 +84,7 @@ cdef class StoreClock:
         self.data.sequence += 1
 
 
-cdef double _number(object x, str column, SymbolCore core) except? -1.0:
+cdef double number_of(object x, str column, SymbolCore core) except? -1.0:
     """A Python number as a double; anything that is not a real number is a typed error."""
     # float() would take these: a bool, the nanoseconds of a datetime64, the real part of a complex scalar.
     if not (isinstance(x, (bool, np.ma.core.MaskedConstant))
@@ -95,7 +97,7 @@ cdef double _number(object x, str column, SymbolCore core) except? -1.0:
                        code="ERR_TYPE")
 
 
-cdef int64_t _time(object x, SymbolCore core) except? -1:
+cdef int64_t time_of(object x, SymbolCore core) except? -1:
     cdef int overflow = 0
     cdef int64_t ts_ns
     if not PyLong_CheckExact(x):
@@ -121,7 +123,7 @@ cdef class _View:
         PyBuffer_FillInfo(buffer, self, self._start, self._n_bytes, 1, flags)
 
 
-cdef object _view(Memory memory, void* start, int64_t n, object dtype):
+cdef object view_of(Memory memory, void* start, int64_t n, object dtype):
     cdef _View view = _View.__new__(_View)
     view._memory, view._start, view._n_bytes = memory, start, n * dtype.itemsize
     return np.frombuffer(view, dtype)
@@ -168,15 +170,22 @@ cdef class SymbolCore:
         Called with (ts_ns, close_label, step_ns) when a bar arrives before any session has been started: it starts
         one or raises; False if the bar is of a session that has ended. Called with None for ts_ns when that bar was
         then refused, to undo it.
+    tick_capacity, quote_capacity : int
+        Rows of the rings of trades and quotes.
+    quote_bars : int
+        QUOTE_BARS_*: the bars that quotes make.
     """
 
     def __cinit__(self, str name, StoreClock clock not None, tuple intervals, tuple steps_ns, int64_t capacity,
-                  bint close_label, need_session):
+                  bint close_label, need_session, int64_t tick_capacity=0, int64_t quote_capacity=0,
+                  int quote_bars=0):
         self.name, self.clock, self.intervals, self.steps_ns = name, clock, intervals, steps_ns
         self._capacity, self.close_label, self._need_session = capacity, close_label, need_session
         self.symbol.clock, self.symbol.step_ns = &clock.data, steps_ns[0]
         self.symbol.grid = NULL
-        self.symbol.newest_stop = INT64_MIN
+        self.symbol.newest_stop = self.symbol.base_stop = INT64_MIN
+        self.symbol.tick_capacity, self.symbol.quote_capacity = max(1, tick_capacity), max(1, quote_capacity)
+        self.symbol.quote_bars = quote_bars
 
     def __dealloc__(self):
         handle_give_back(self._handle)
@@ -213,9 +222,12 @@ cdef class SymbolCore:
         self.symbol.run_stop = INT64_MIN
         self.symbol.grid = NULL
         self.grid, self._memory, self._columns = None, None, None
-        self.symbol.newest_stop = INT64_MIN
+        self.symbol.newest_stop = self.symbol.base_stop = INT64_MIN
+        self.symbol.source, self.symbol.grown = SOURCE_NONE, 0
+        self.symbol.ticks = self.symbol.quotes = NULL
         self.symbol.bars_updated = 0
         memset(&self.symbol.counters, 0, sizeof(self.symbol.counters))
+        memset(self.symbol.tick_counters, 0, sizeof(self.symbol.tick_counters))
         self.session_id += 1
 
     def detach(self):
@@ -244,9 +256,20 @@ cdef class SymbolCore:
         return series_gaps(&self.symbol, k)
 
     @property
+    def quote_bars(self):
+        """QUOTE_BARS_*: the bars that quotes make."""
+        return self.symbol.quote_bars
+
+    @property
     def memory(self):
         """Object that keeps the memory of the session alive, for views made by compiled code; None before one."""
         return self._memory
+
+    cdef list column_cache(self):
+        """`_columns`, made when they are first asked for: many a day of history is never looked at."""
+        if self._columns is None:
+            self._columns, self._columns_at = [None] * (len(self.intervals) + 2), [0] * len(self.intervals)
+        return self._columns
 
     def columns(self, Py_ssize_t k):
         """Arrays (ts, open, high, low, close, volume, n_base or None) over the whole ring of series `k`.
@@ -254,14 +277,13 @@ cdef class SymbolCore:
         Read-only, and no user can make them writable: their base is a `_View`. Rows `rows(k)` are live."""
         cdef Ring* ring = series_ring(&self.symbol, k)
         cdef Memory memory = self._memory
-        if self._columns is None:
-            self._columns, self._columns_at = [None] * len(self.intervals), [0] * len(self.intervals)
+        self.column_cache()
         if self._columns_at[k] != <Py_ssize_t>ring.ts:
             self._columns[k] = (
-                _view(memory, ring.ts, ring.room, _INT64), _view(memory, ring.open, ring.room, _FLOAT64),
-                _view(memory, ring.high, ring.room, _FLOAT64), _view(memory, ring.low, ring.room, _FLOAT64),
-                _view(memory, ring.close, ring.room, _FLOAT64), _view(memory, ring.volume, ring.room, _FLOAT64),
-                _view(memory, ring.n_base, ring.room, _INT32) if ring.derived else None,
+                view_of(memory, ring.ts, ring.room, _INT64), view_of(memory, ring.open, ring.room, _FLOAT64),
+                view_of(memory, ring.high, ring.room, _FLOAT64), view_of(memory, ring.low, ring.room, _FLOAT64),
+                view_of(memory, ring.close, ring.room, _FLOAT64), view_of(memory, ring.volume, ring.room, _FLOAT64),
+                view_of(memory, ring.n_base, ring.room, _INT32) if ring.derived else None,
             )
             self._columns_at[k] = <Py_ssize_t>ring.ts
         return self._columns[k]
@@ -275,6 +297,10 @@ cdef class SymbolCore:
         for k in range(self.symbol.n_levels + 1):
             ring = self.ring(k)
             rows += (ring.next_seq - ring_oldest(ring)) * (48 if k == 0 else 52)
+        if self.symbol.ticks != NULL:
+            rows += (self.symbol.ticks.next_seq - ticks_oldest(self.symbol.ticks)) * 32
+        if self.symbol.quotes != NULL:
+            rows += (self.symbol.quotes.next_seq - ticks_oldest(self.symbol.quotes)) * 40
         return self._memory.n_bytes(), rows
 
     # --- writing ---
@@ -325,13 +351,15 @@ cdef class SymbolCore:
         """`append` of what is not exactly an int and five floats, and of first, close-labelled and bad bars."""
         cdef Bar bar
         cdef int status
-        bar.ts = _time(ts_ns, self)
+        bar.ts = time_of(ts_ns, self)
         cdef int64_t given_ts = bar.ts
-        bar.open, bar.high = _number(open, "open", self), _number(high, "high", self)
-        bar.low, bar.close = _number(low, "low", self), _number(close, "close", self)
-        bar.volume = _number(volume, "volume", self)
+        bar.open, bar.high = number_of(open, "open", self), number_of(high, "high", self)
+        bar.low, bar.close = number_of(low, "low", self), number_of(close, "close", self)
+        bar.volume = number_of(volume, "volume", self)
         if self.symbol.grid == NULL:
             return self._append_first(&bar)
+        if self.symbol.source > SOURCE_BARS:
+            self._refuse(ERR_SOURCE, None, None, None, None, None, None, None)
         if self.close_label:
             self._open_label(&bar.ts)
         status = symbol_append(&self.symbol, &bar)
@@ -429,7 +457,7 @@ cdef class SymbolCore:
         row = check_rows(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n, &status,
                          &in_order)
         if row >= 0:
-            if skip:
+            if skip and status != ERR_SOURCE:
                 return self._extend_good(ts, open, high, low, close, volume)
             self._refuse(status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row])
         if in_order:
@@ -542,7 +570,11 @@ cdef class SymbolCore:
         symbol_open_label(&self.symbol, ts)
 
     cdef int _refuse(self, int status, row, ts, open, high, low, close, volume) except -1:
-        raise_status(Offence(status, self.name, row, ts, open, high, low, close, volume))
+        cdef Offence offence = Offence(status, self.name, row, ts, open, high, low, close, volume)
+        offence.source = self.symbol.source
+        if status == ERR_SOURCE and self.symbol.source <= SOURCE_BARS:  # a bar of a past day, which was fed otherwise
+            offence.source = self.days.source_at(ts)
+        raise_status(offence)
 
     # --- evidence about absent slots ---
     # There must be a session.
@@ -639,8 +671,9 @@ cdef class SymbolCore:
         return row.ts, row.open, row.high, row.low, row.close, row.volume, row.n_base
 
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil:
-        return k > 0 and self.symbol.grid != NULL and self.ring(k).next_seq > 0 and (
-            symbol_as_of(&self.symbol) < self.symbol.levels[k - 1].slot_stop)
+        if self.symbol.grid == NULL or self.ring(k).next_seq == 0:
+            return False
+        return symbol_as_of(&self.symbol) < (self.symbol.base_stop if k == 0 else self.symbol.levels[k - 1].slot_stop)
 
     def forming(self, Py_ssize_t k):
         """Whether the newest row of series `k` is a bar still in progress."""
@@ -773,7 +806,7 @@ cdef class SymbolCore:
         cdef Py_ssize_t k
         for k in range(self.symbol.n_levels + 1 if self.symbol.grid != NULL else 0):
             self.ring(k)
-        if self.symbol.grid != NULL and not symbol_check(&self.symbol):
+        if self.symbol.grid != NULL and not (symbol_check(&self.symbol) and feed_check(&self.symbol)):
             raise AssertionError(f"invariants of {self.name!r} do not hold")
 
 

@@ -10,6 +10,7 @@ from sessiondata._ring cimport Bar, Ring, ring_push_base
 from sessiondata._status cimport (
     ERR_HIGH_LOW, ERR_VOLUME, N_REASONS, STORED,
 )
+from sessiondata._ticks cimport TickCounters, TickRing
 
 
 cdef enum:
@@ -46,7 +47,7 @@ cdef struct Symbol:
     int64_t run_stop      # ns, up to it bars may follow slot by slot: whole slots of `region`, with rows for them
     int64_t fold_stop     # ns, those of them that begin no derived bar: where the first slot of the roots ends
     int64_t last_ts       # ns, newest row; span_start - 1 while there is none
-    int64_t newest_stop   # ns, end of the newest row; INT64_MIN while there is none
+    int64_t newest_stop   # ns, end of the newest row, or the newest tick's time; INT64_MIN while there is none
     int64_t newest_ts[2]  # ns, newest extended [0] and regular [1] row; INT64_MIN while there is none
     int64_t step_ns       # base interval
     Clock* clock          # the store's
@@ -60,6 +61,8 @@ cdef struct Symbol:
     const GridData* grid  # NULL before a session; memory of the Grid object that SymbolCore keeps alive
     const Region* region  # region of the newest row
     int (*make_room)(Symbol*) noexcept nogil  # moves a symbol to the roomy block; NULL where it is there already
+    int32_t source        # SOURCE_*: what makes base rows; ticks and quotes never set next_slot_ts
+    int32_t grown         # 1: the newest base row has grown in place since levels were brought up to date
     int64_t span_rows     # rows of the base ring in the roomy block
     Block** blocks        # newest block, where its owner keeps it
     void* owner           # the SymbolCore
@@ -67,6 +70,13 @@ cdef struct Symbol:
     int (*take_earlier)(Symbol*, const Bar*, bint store) noexcept nogil
     Extended* extended    # base slots expected outside the segments; NULL: none
     Counters counters
+    TickRing* ticks       # trades; NULL until there is one. Memory of a block, as is that of quotes
+    TickRing* quotes
+    TickCounters tick_counters[2]  # of trades, of quotes
+    int64_t base_stop     # ns, end of the newest base row's slot, if ticks or quotes made it; else INT64_MIN
+    int64_t tick_capacity   # rows of the rings to come
+    int64_t quote_capacity
+    int32_t quote_bars    # QUOTE_BARS_*: the bars that quotes make
 
 
 cdef inline int check_values(const Bar* bar) noexcept nogil:
@@ -127,6 +137,8 @@ cdef inline int symbol_append(Symbol* symbol, const Bar* bar) noexcept nogil:
 
 cdef inline void symbol_settle(Symbol* symbol, int32_t level) noexcept nogil:
     """Bring ring and tracker of a level up to date. Every reader of them calls it first."""
+    if symbol.grown:
+        symbol_unsettle(symbol)
     if symbol.levels[level].settled_seq != symbol.base.next_seq:
         level_settle(symbol.levels, level, symbol.grid, symbol.base.next_seq)
 
@@ -152,6 +164,12 @@ cdef int check_values_apart(double open, double high, double low, double close, 
 cdef void symbol_open_slots(Symbol* symbol, int64_t ts, double open, double high, double low, double close,
                             double volume) noexcept nogil
 cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil
+cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil
+cdef bint symbol_is_too_old(const Symbol* symbol, const Region* region, int64_t ts, bint exists) noexcept nogil
+cdef void symbol_place_late(Symbol* symbol, const Region* region, int64_t seq, bint exists,
+                            const Bar* bar) noexcept nogil
+cdef void symbol_unsettle(Symbol* symbol) noexcept nogil
+cdef int64_t first_at_or_after(const int64_t* ts, int64_t n, int64_t bound) noexcept nogil
 cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil
 cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil
 cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* open, const double* high,

@@ -28,9 +28,10 @@ from sessiondata._ring cimport (
     ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace,
 )
 from sessiondata._status cimport (
-    CORRECTED, ERR_HIGH_LOW, ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_TS_RANGE, ERR_VOLUME, LATE, OTHER_SESSION,
-    REPEATED, TOO_OLD,
+    CORRECTED, ERR_HIGH_LOW, ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_SOURCE, ERR_TS_RANGE, ERR_VOLUME, LATE,
+    OTHER_SESSION, REPEATED, TOO_OLD,
 )
+from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE
 from sessiondata._time cimport NAT
 
 
@@ -48,6 +49,8 @@ cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
     symbol.newest_stop = symbol.run_stop = symbol.fold_stop = INT64_MIN
     symbol.newest_ts[0] = symbol.newest_ts[1] = INT64_MIN
     symbol.bars_updated = 0
+    symbol.source, symbol.grown, symbol.base_stop = SOURCE_NONE, 0, INT64_MIN
+    symbol.ticks = symbol.quotes = NULL
 
 
 cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil:
@@ -157,8 +160,8 @@ cdef void symbol_open_slots(Symbol* symbol, int64_t ts, double open, double high
     symbol.fold_stop = stop
 
 
-cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:
-    """Any bar (values checked) that symbol_store does not take itself."""
+cdef inline int _take(Symbol* symbol, Bar* bar) noexcept nogil:
+    """Store a bar (values checked), whatever feeds the symbol."""
     cdef const Region* region
     cdef int32_t i
     cdef int status
@@ -187,6 +190,22 @@ cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     return STORED
 
 
+cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:
+    """Any bar (values checked) that symbol_store does not take itself."""
+    cdef int status
+    if symbol.source > SOURCE_BARS:
+        return ERR_SOURCE
+    status = _take(symbol, bar)
+    if symbol.source == SOURCE_NONE and symbol.base.next_seq > 0:  # not if it went to a day in history
+        symbol.source = SOURCE_BARS
+    return status
+
+
+cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil:
+    """Store a bar (values checked) that ticks or quotes have made, and that symbol_store would not take itself."""
+    return _take(symbol, bar)
+
+
 cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil:
     """See to it that `n_new` of the `n` ascending rows can be added; 0, or ERR_MEMORY and nothing has changed.
 
@@ -201,9 +220,17 @@ cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_
     for i in range(grid.n_regions):
         region = &grid.regions[i]
         if not region.regular and ts[0] < region.stop and ts[n - 1] >= region.start:
-            if _first_at_or_after(ts, n, region.start) < _first_at_or_after(ts, n, region.stop):
+            if first_at_or_after(ts, n, region.start) < first_at_or_after(ts, n, region.stop):
                 return symbol.make_room(symbol)
     return 0
+
+
+cdef void symbol_unsettle(Symbol* symbol) noexcept nogil:
+    """The newest base row has grown: what was made of it is no longer up to date."""
+    cdef int32_t i
+    for i in range(symbol.n_levels):
+        symbol.levels[i].settled_seq = -1
+    symbol.grown = 0
 
 
 cdef void _settle_all(Symbol* symbol) noexcept nogil:
@@ -240,11 +267,9 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
     cdef int status = check_bar(symbol, bar)
     cdef const Region* region
     cdef Ring* base = &symbol.base
-    cdef Level* level
-    cdef int64_t seq, evicted_ts
+    cdef int64_t seq
     cdef Bar row
-    cdef bint exists, all_aligned
-    cdef int32_t i
+    cdef bint exists
     if status:
         return status
     if bar.ts < symbol.grid.span_start:
@@ -264,12 +289,30 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
         if status:
             return status
     region = find_region(symbol.grid, bar.ts)
-    evicted_ts = base.evicted_ts
-    if not exists and base.next_seq >= base.capacity:  # inserting would push the oldest row out
-        evicted_ts = base.ts[ring_oldest(base) - base.origin]
-    if _is_too_old(symbol, region, bar.ts, evicted_ts):
+    if symbol_is_too_old(symbol, region, bar.ts, exists):
         symbol.counters.too_old += 1
         return TOO_OLD
+    symbol_place_late(symbol, region, seq, exists, bar)
+    symbol.clock.sequence += 1
+    return CORRECTED if exists else LATE
+
+
+cdef bint symbol_is_too_old(const Symbol* symbol, const Region* region, int64_t ts, bint exists) noexcept nogil:
+    """Whether a late row, or another one in place of one that `exists`, could not be folded exactly."""
+    cdef const Ring* base = &symbol.base
+    cdef int64_t evicted_ts = base.evicted_ts
+    if not exists and base.next_seq >= base.capacity:  # inserting would push the oldest row out
+        evicted_ts = base.ts[ring_oldest(base) - base.origin]
+    return _is_too_old(symbol, region, ts, evicted_ts)
+
+
+cdef void symbol_place_late(Symbol* symbol, const Region* region, int64_t seq, bint exists,
+                            const Bar* bar) noexcept nogil:
+    """Put a row that is not the newest in its place, `seq`, and fold its slot of each level again."""
+    cdef Ring* base = &symbol.base
+    cdef Level* level
+    cdef bint all_aligned
+    cdef int32_t i
     _settle_all(symbol)
     if exists:
         ring_replace(base, seq, bar)
@@ -285,9 +328,7 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
                       base if level.parent < 0 else &symbol.levels[level.parent].ring, all_aligned)
     level_mark_settled(symbol.levels, symbol.n_levels, base.next_seq)
     _limit_folds(symbol)
-    symbol.clock.sequence += 1
     symbol.bars_updated = 1
-    return CORRECTED if exists else LATE
 
 
 cdef void _insert(Symbol* symbol, const Region* region, int64_t seq, const Bar* bar) noexcept nogil:
@@ -316,7 +357,9 @@ cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* o
     cdef bint in_order = n == 0 or ts[0] > symbol.last_ts
     cdef Bars bars = Bars(ts, open, high, low, close, volume)
     cdef Bar bar
-    out_status[0] = 0
+    out_status[0] = ERR_SOURCE if symbol.source > SOURCE_BARS else 0
+    if out_status[0]:
+        return 0
     while i < n:
         stop = i + CHECKED if i + CHECKED < n else n
         if is_suspicious(&bars, i, stop, span_start, span_stop, &disorder):
@@ -332,7 +375,7 @@ cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* o
     return -1
 
 
-cdef int64_t _first_at_or_after(const int64_t* ts, int64_t n, int64_t bound) noexcept nogil:
+cdef int64_t first_at_or_after(const int64_t* ts, int64_t n, int64_t bound) noexcept nogil:
     cdef int64_t low = 0, high = n, middle
     if n > 0 and ts[n - 1] < bound:
         return n
@@ -366,7 +409,7 @@ cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open
     span are counted as of another session), or ERR_MEMORY and nothing has changed."""
     cdef int64_t i, count, before
     cdef int status
-    cdef int64_t skipped = _first_at_or_after(ts, n, symbol.grid.span_start)
+    cdef int64_t skipped = first_at_or_after(ts, n, symbol.grid.span_start)
     cdef const Region* region
     status = symbol_reserve(symbol, ts + skipped, n - skipped, n - skipped)
     if status:
@@ -381,7 +424,7 @@ cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open
         if region != symbol.region:
             symbol.region, symbol.next_slot_ts = region, INT64_MAX
         # In pieces, so that the copy finds the rows where folding them has just put them: in a near cache.
-        count = _first_at_or_after(ts + i, n - i if n - i < PIECE else PIECE, region.stop)
+        count = first_at_or_after(ts + i, n - i if n - i < PIECE else PIECE, region.stop)
         _extend_region(symbol, region, ts + i, open + i, high + i, low + i, close + i, volume + i, count)
         ring_extend(&symbol.base, ts + i, open + i, high + i, low + i, close + i, volume + i, count)
         i += count
@@ -392,6 +435,8 @@ cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open
         symbol.newest_stop = before if before < symbol.region.stop else symbol.region.stop
         level_mark_settled(symbol.levels, symbol.n_levels, symbol.base.next_seq)
         _limit_folds(symbol)
+        if symbol.source == SOURCE_NONE:
+            symbol.source = SOURCE_BARS
         symbol.clock.sequence += n - skipped
         symbol.bars_updated = 1
     return n - skipped

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 
 # A module compiled against this file asks for this name when it is imported, so that one of another version is refused
 # with an ImportError. Rename it, and raise ABI in capi.pyx, whenever a signature or a meaning below changes.
-cdef int64_t sd_abi_1
+cdef int64_t sd_abi_2
 
 cdef enum:
     # What became of a bar: sd_append returns one of these, or an error.
@@ -21,11 +21,13 @@ cdef enum:
     SD_ERR_VOLUME = -103
     SD_ERR_NAT = -104
     SD_ERR_TS_RANGE = -105
+    SD_ERR_SIZE = -106         # of a trade or quote
     SD_ERR_LATER_SESSION = -201
     SD_ERR_NO_SESSION = -202   # the symbol has no session (or has left its store)
     SD_ERR_MEMORY = -205       # no memory for rows beyond those of a regular day
     SD_ERR_NO_SYMBOL = -206    # the handle is of no symbol, or of one that is gone
     SD_ERR_NO_SERIES = -207    # the symbol holds no such series, or a series no such column
+    SD_ERR_SOURCE = -208       # something else feeds the symbol in this session: bars, trades or quotes
 
     # Columns of a series.
     SD_TIMESTAMP = 0           # int64 ns; the others are doubles
@@ -41,6 +43,10 @@ cdef enum:
 # answers about derived intervals are brought up to date when they are asked for.
 cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, double low, double close,
                        double volume) noexcept nogil
+# `exchange` is up to eight ASCII bytes, the first in the lowest byte; 0: none.
+cdef int64_t sd_append_tick(int64_t handle, int64_t ts_ns, double price, double size, int64_t exchange) noexcept nogil
+cdef int64_t sd_append_quote(int64_t handle, int64_t ts_ns, double bid, double ask, double bid_size,
+                             double ask_size) noexcept nogil
 cdef int64_t sd_advance_to(int64_t handle, int64_t ts_ns) noexcept nogil
 cdef int64_t sd_series(int64_t handle, int64_t step_ns) noexcept nogil
 cdef int64_t sd_count(int64_t handle, int64_t k) noexcept nogil

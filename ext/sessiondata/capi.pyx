@@ -21,6 +21,7 @@ from libc.stdlib cimport calloc
 from libc.string cimport memcpy
 
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_missing, gaps_present
+from sessiondata._feed cimport feed_quote, feed_trade
 from sessiondata._grid cimport expected_at
 from sessiondata._layout cimport series_gaps, series_ring
 from sessiondata._ring cimport Bar, Ring, ring_oldest
@@ -31,11 +32,12 @@ from sessiondata._symbol cimport (
     MAX_LEVELS, Symbol, check_values, clock_advance, symbol_append, symbol_as_of, symbol_follows, symbol_open_label,
     symbol_settle, symbol_store_next,
 )
+from sessiondata._ticks cimport SOURCE_BARS, Tick
 from sessiondata._time cimport NAT
 
-ABI = 1  # see sd_abi_1 in the .pxd
+ABI = 2  # see sd_abi_2 in the .pxd
 
-cdef int64_t sd_abi_1 = 1
+cdef int64_t sd_abi_2 = 2
 
 cdef extern from "<math.h>" nogil:
     const double NAN
@@ -122,6 +124,33 @@ cdef int64_t _append_apart(const Entry* entry, int64_t ts_ns, double open, doubl
     if entry.close_label:
         symbol_open_label(entry.symbol, &bar.ts)
     return symbol_append(entry.symbol, &bar)
+
+
+cdef int64_t sd_append_tick(int64_t handle, int64_t ts_ns, double price, double size,
+                            int64_t exchange) noexcept nogil:
+    """Store one trade and everything it causes; returns what became of it."""
+    cdef Entry* entry = _find(handle)
+    cdef Tick tick
+    if entry == NULL:
+        return ERR_NO_SYMBOL
+    if entry.symbol.grid == NULL:
+        return ERR_NO_SESSION
+    tick.ts, tick.value[0], tick.value[1], tick.exchange = ts_ns, price, size, exchange
+    return feed_trade(entry.symbol, &tick)
+
+
+cdef int64_t sd_append_quote(int64_t handle, int64_t ts_ns, double bid, double ask, double bid_size,
+                             double ask_size) noexcept nogil:
+    """Store one quote and everything it causes; returns what became of it."""
+    cdef Entry* entry = _find(handle)
+    cdef Tick tick
+    if entry == NULL:
+        return ERR_NO_SYMBOL
+    if entry.symbol.grid == NULL:
+        return ERR_NO_SESSION
+    tick.ts, tick.value[0], tick.value[1], tick.exchange = ts_ns, bid, ask, 0
+    tick.value[2], tick.value[3] = bid_size, ask_size
+    return feed_quote(entry.symbol, &tick)
 
 
 cdef int64_t sd_advance_to(int64_t handle, int64_t ts_ns) noexcept nogil:
@@ -258,8 +287,8 @@ cdef int64_t sd_forming(int64_t handle, int64_t k) noexcept nogil:
     cdef int64_t status = _check(entry, k)
     if status:
         return status
-    return (_ring_begun(entry, k).next_seq > 0 and k > 0
-            and symbol_as_of(entry.symbol) < entry.symbol.levels[k - 1].slot_stop)
+    return (_ring_begun(entry, k).next_seq > 0 and symbol_as_of(entry.symbol)
+            < (entry.symbol.base_stop if k == 0 else entry.symbol.levels[k - 1].slot_stop))
 
 
 cdef int64_t sd_slot_stop(int64_t handle, int64_t k) noexcept nogil:
@@ -267,7 +296,9 @@ cdef int64_t sd_slot_stop(int64_t handle, int64_t k) noexcept nogil:
     cdef Entry* entry = _find(handle)
     if _check(entry, k) or _ring_begun(entry, k).next_seq == 0:
         return NAT
-    return entry.symbol.newest_stop if k == 0 else entry.symbol.levels[k - 1].slot_stop
+    if k > 0:
+        return entry.symbol.levels[k - 1].slot_stop
+    return entry.symbol.newest_stop if entry.symbol.source == SOURCE_BARS else entry.symbol.base_stop
 
 
 # --- what is missing ---

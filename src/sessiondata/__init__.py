@@ -19,6 +19,7 @@ from sessiondata.errors import (
     IntervalError,
     SessionDataError,
     SessionStateError,
+    SourceError,
     TimeError,
     UnknownNameError,
 )
@@ -27,6 +28,7 @@ from sessiondata.outages import ClassifiedGap
 from sessiondata.series import Bar, BarSeries, BarWindow, ExtendedSlots
 from sessiondata.session import SessionData
 from sessiondata.symbol import SymbolSessionData
+from sessiondata.ticks import Quote, QuoteSeries, QuoteWindow, Tick, TickSeries, TickWindow
 
 if TYPE_CHECKING:
     from sessiondata.quality_manager import DataQualityManager
@@ -72,12 +74,19 @@ __all__ = [
     "InactiveError",
     "InputError",
     "IntervalError",
+    "Quote",
+    "QuoteSeries",
+    "QuoteWindow",
     "SessionCalendar",
     "SessionData",
     "SessionDataError",
     "SessionGrid",
     "SessionStateError",
+    "SourceError",
     "SymbolSessionData",
+    "Tick",
+    "TickSeries",
+    "TickWindow",
     "TimeError",
     "UnknownNameError",
     "aggregate",

@@ -2,6 +2,8 @@
 from typing import Any, Final
 
 REASONS: Final[tuple[str, ...]]
+TICK_REASONS: Final[tuple[str, ...]]
+SOURCES: Final[tuple[str | None, ...]]
 
 class Offence:
     status: int
@@ -13,6 +15,9 @@ class Offence:
     low: Any
     close: Any
     volume: Any
+    kind: str
+    source: Any
+    values: Any
     def __init__(
         self,
         status: int,

@@ -1,4 +1,4 @@
-"""Columns of bars handed in by users, as the kernels want them."""
+"""Columns of bars, trades and quotes handed in by users, as the kernels want them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sessiondata.times import is_plain, to_ns_array
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["ALIASES", "bar_columns"]
+__all__ = ["ALIASES", "bar_columns", "quote_columns", "tick_columns"]
 
 # Usual names of the columns of files and frames, in lower case.
 ALIASES = {
@@ -64,6 +64,27 @@ def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = N
             "bars are six columns: time, open, high, low, close, volume",
             symbol=symbol, value=f"{1 + len(values)} columns", code="ERR_COLUMNS",
         )  # fmt: skip
+    columns: BarColumns = _columns(ts_ns, values, _NAMES, symbol, tz)
+    return columns
+
+
+def tick_columns(
+    ts_ns: Any, price: Any, size: Any, *, symbol: str | None = None, tz: Any = None
+) -> tuple[npt.NDArray[np.int64], list[_Floats]]:
+    """Times and values of trades, as `bar_columns` has them of bars: (times, [price, size])."""
+    times, *values = _columns(ts_ns, (price, size), ("price", "size"), symbol, tz)
+    return times, values
+
+
+def quote_columns(
+    ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = None
+) -> tuple[npt.NDArray[np.int64], list[_Floats]]:
+    """Times and values of quotes, as `bar_columns` has them of bars: (times, [bid, ask, bid_size, ask_size])."""
+    times, *floats = _columns(ts_ns, values, ("bid", "ask", "bid_size", "ask_size"), symbol, tz)
+    return times, floats
+
+
+def _columns(ts_ns: Any, values: tuple[Any, ...], names: tuple[str, ...], symbol: str | None, tz: Any) -> Any:
     try:
         times = to_ns_array(ts_ns, tz)
     except TimeError as error:
@@ -74,14 +95,14 @@ def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = N
             break
     else:  # the usual case; the questions below cost more than storing 100 bars
         return (times, *values)
-    columns = [_floats(column, name, symbol) for column, name in zip(values, _NAMES, strict=True)]
-    for column, name in zip(columns, _NAMES, strict=True):
+    columns = [_floats(column, name, symbol) for column, name in zip(values, names, strict=True)]
+    for column, name in zip(columns, names, strict=True):
         if len(column) != n:
             raise BarError(
                 "all columns must have the length of the time column",
                 symbol=symbol, value=f"{name}: {len(column)}, time: {len(times)}", code="ERR_LENGTH",
             )  # fmt: skip
-    return cast("BarColumns", (times, *columns))
+    return (times, *columns)
 
 
 def _floats(column: Any, name: str, symbol: str | None) -> _Floats:

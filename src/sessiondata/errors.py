@@ -18,6 +18,7 @@ __all__ = [
     "IntervalError",
     "SessionDataError",
     "SessionStateError",
+    "SourceError",
     "TimeError",
     "UnknownNameError",
 ]
@@ -36,14 +37,14 @@ class SessionDataError(Exception):
 
 
 class BarError(SessionDataError, ValueError):
-    """A bar, or a batch of bars, breaks a rule. Nothing of the call was stored.
+    """A bar, trade or quote, or a batch of them, breaks a rule. Nothing of the call was stored.
 
     Attributes
     ----------
     symbol : str or None
-        Symbol the bar was meant for.
+        Symbol it was meant for.
     row : int or None
-        Position of the first bad bar in the batch; None for a single bar.
+        Position of the first bad row in the batch; None for a single one.
     value : object
         The offending value; a text shows it by name, such as ``"high=1.0, low=2.0"``.
     rule : str
@@ -99,6 +100,27 @@ class SessionStateError(SessionDataError, RuntimeError):
 
 class InactiveError(SessionStateError):
     """A question to a store that `deactivate` has closed to readers."""
+
+
+class SourceError(SessionStateError):
+    """A bar, trade or quote for a symbol whose bars are made of something else in this session.
+
+    Attributes
+    ----------
+    symbol : str
+    source, kind : str
+        What feeds the symbol, and what was refused: ``"bars"``, ``"ticks"`` or ``"quotes"``.
+    """
+
+    def __init__(self, symbol: str, source: str, kind: str) -> None:
+        self.symbol, self.source, self.kind = symbol, source, kind
+        super().__init__(
+            f"what feeds a symbol must not change during a session: {kind} for a symbol fed by {source}"
+            f" symbol={symbol!r} (ERR_SOURCE)"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.symbol, self.source, self.kind)
 
 
 class UnknownNameError(SessionDataError, KeyError):

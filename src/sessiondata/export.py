@@ -167,7 +167,11 @@ def _symbol(symbol: SymbolSessionData, timestamps: str) -> dict[str, Any]:
             "volume": shown_volume(symbol.session_volume),
             "high": _number(symbol.session_high),
             "low": _number(symbol.session_low),
-            "data": {interval: _series(symbol, interval, show) for interval in symbol.intervals},
+            "data": {
+                **{interval: _series(symbol, interval, show) for interval in symbol.intervals},
+                **({"ticks": _ticks(symbol, show)} if symbol.ticks.latest else {}),
+                **({"quotes": _quotes(symbol, show)} if symbol.quotes.latest else {}),
+            },
         },
         "historical": {"loaded": False},
     }
@@ -191,6 +195,35 @@ def _series(symbol: SymbolSessionData, interval: str, show: Callable[[int], str 
     rows = zip(series.timestamp.tolist(), *(column.tolist() for column in columns), series.volume.tolist(), strict=True)
     part["data"] = [[show(ts), *prices, shown_volume(volume)] for ts, *prices, volume in rows]
     return part
+
+
+def _ticks(symbol: SymbolSessionData, show: Callable[[int], str | int]) -> dict[str, Any]:
+    ticks, latest = symbol.ticks, symbol.ticks[-1]
+    return {
+        "count": len(ticks),
+        "total_count": ticks.total_count,
+        "latest": {
+            "timestamp": show(latest.timestamp),
+            "price": latest.price,
+            "size": shown_volume(latest.size),
+            "exchange": latest.exchange,
+        },
+    }
+
+
+def _quotes(symbol: SymbolSessionData, show: Callable[[int], str | int]) -> dict[str, Any]:
+    quotes, latest = symbol.quotes, symbol.quotes[-1]
+    return {
+        "count": len(quotes),
+        "total_count": quotes.total_count,
+        "latest": {
+            "timestamp": show(latest.timestamp),
+            "bid": latest.bid,
+            "ask": latest.ask,
+            "bid_size": shown_volume(latest.bid_size),
+            "ask_size": shown_volume(latest.ask_size),
+        },
+    }
 
 
 def _quality(symbol: SymbolSessionData, interval: str) -> float:

@@ -81,11 +81,13 @@ ERR_HIGH_LOW = -102
 ERR_VOLUME = -103
 ERR_NAT = -104
 ERR_TS_RANGE = -105
+ERR_SIZE = -106
 ERR_LATER_SESSION = -201
 ERR_NO_SESSION = -202
 ERR_MEMORY = -205
 ERR_NO_SYMBOL = -206
 ERR_NO_SERIES = -207
+ERR_SOURCE = -208
 
 # Columns.
 TIMESTAMP = 0
@@ -186,6 +188,8 @@ def _unbox(kind: Any, obj: Any, c: Any) -> NativeValue:
 
 _SIGNATURES: dict[str, Any] = {
     "append": types.int64(types.int64, types.int64, *(types.float64,) * 5),
+    "append_tick": types.int64(types.int64, types.int64, types.float64, types.float64, types.int64),
+    "append_quote": types.int64(types.int64, types.int64, *(types.float64,) * 4),
     "advance_to": types.int64(types.int64, types.int64),
     "series": types.int64(types.int64, types.int64),
     "count": types.int64(types.int64, types.int64),
@@ -350,6 +354,38 @@ def append(
     O(derived intervals) for the newest bar, without allocating; O(log rows) and one slot of each interval for another.
     """
     raise NotImplementedError
+
+
+@_compiled
+def append_tick(symbol: Symbol, ts_ns: int, price: float, size: float, exchange: int, /) -> int:
+    """Store one trade and everything it causes.
+
+    Parameters
+    ----------
+    exchange : int
+        What `exchange_code` made of a text; 0 for none.
+
+    Returns
+    -------
+    int
+        As of `append`. ``ERR_SOURCE`` if bars or quotes feed the symbol in this session, ``ERR_MEMORY`` if there is no
+        memory for the ring, which the first trade of a session allocates.
+    """
+    raise NotImplementedError
+
+
+@_compiled
+def append_quote(symbol: Symbol, ts_ns: int, bid: float, ask: float, bid_size: float, ask_size: float, /) -> int:
+    """Store one quote, and everything it causes where quotes make bars; returns a status as `append_tick`."""
+    raise NotImplementedError
+
+
+def exchange_code(text: str) -> int:
+    """What compiled code calls an exchange: its (at most eight ASCII) characters as a number. Not for numba code."""
+    code = text.encode("ascii")
+    if len(code) > 8 or b"\0" in code:
+        raise ValueError(f"exchange is at most eight ASCII characters: {text!r}")
+    return int.from_bytes(code, "little")
 
 
 @_compiled
@@ -523,6 +559,8 @@ def _method(name: str) -> None:
 
 
 _method("append")
+_method("append_tick")
+_method("append_quote")
 _method("advance_to")
 _value, _count, _forming = (_call[name] for name in ("session_value", "count", "forming"))
 _expected, _missing, _quality = (_call[name] for name in ("expected", "missing", "quality"))

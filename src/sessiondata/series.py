@@ -377,7 +377,7 @@ class BarSeries(_Columns):
 
     @property
     def forming(self) -> bool:
-        """Whether the newest bar is still in progress. Always False for the base."""
+        """Whether the newest bar is still in progress. Of the base, only bars made of trades or quotes ever are."""
         return self._core.forming(self._k)
 
     def __len__(self) -> int:

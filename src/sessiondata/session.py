@@ -37,6 +37,8 @@ __all__ = ["SessionData"]
 
 _LEAST = -(2**63)
 _NO_SESSION = None, None  # neither grid nor hours around it
+#: Bars that quotes make, and what they are called natively.
+_QUOTE_BARS = {None: 0, "mid": 1, "bid": 2, "ask": 3}
 _MAX_CAPACITY = 2**32  # rows; 400 GB a symbol, and far from where sizes in bytes would overflow
 
 
@@ -64,6 +66,9 @@ class SessionData:
     extended_hours : (start, stop), optional
         Local times of day, ``"04:00"``, ``"20:00"``: bars are expected from the one before the open until the one after
         the close, too. What is missing there stands apart in `BarSeries.extended`. By default nothing is expected.
+    tick_capacity, quote_capacity : int
+        Rows of the rings of trades and quotes, which a symbol gets with its first one. Older rows are overwritten; the
+        bars made of them stay.
 
     Notes
     -----
@@ -82,20 +87,21 @@ class SessionData:
         label: str = "open",
         grace_ns: int = 0,
         extended_hours: tuple[Any, Any] | None = None,
+        tick_capacity: int = 65_536,
+        quote_capacity: int = 65_536,
     ) -> None:
         self._calendar = find_calendar(calendar)
         self._zone = self._calendar.zone
         self._base, self._derived = check_intervals(base_interval, derived_intervals)
-        if capacity is not None and not 1 <= operator.index(capacity) <= _MAX_CAPACITY:
-            raise ValueError(f"capacity is 1 to {_MAX_CAPACITY} rows: {capacity}")
         if trailing_days < 0:
             raise ValueError(f"trailing_days must not be negative: {trailing_days}")
         self.trailing_days = trailing_days
-        self._capacity = 0 if capacity is None else operator.index(capacity)
+        self._capacity = 0 if capacity is None else _check_capacity(capacity)
         self._close_label = check_label(label)
         if not 0 <= operator.index(grace_ns) < 2**63:
             raise ValueError(f"grace_ns is a number of nanoseconds, not negative: {grace_ns}")
         self._extended_hours = None if extended_hours is None else to_hours(extended_hours)
+        self._tick_capacities = _check_capacity(tick_capacity, "tick_"), _check_capacity(quote_capacity, "quote_")
         self._clock = _store.StoreClock(operator.index(grace_ns))
         self._grid: SessionGrid | None = None
         self._active = True
@@ -295,6 +301,8 @@ class SessionData:
 
     def _floor(self, symbol: SymbolSessionData) -> int:
         """Bars from before this time cannot start a session: theirs is over."""
+        if symbol._core.grid is not None:
+            return _LEAST
         last = self._ended if self._date is None else self._date
         if last is None or symbol._core.days is None:  # a symbol that was removed: `begin` refuses it
             return _LEAST
@@ -350,6 +358,7 @@ class SessionData:
         derived_intervals: Iterable[str] | None = None,
         *,
         calendar: str | SessionCalendar | None = None,
+        quote_bars: str | None = None,
     ) -> SymbolSessionData:
         """Add a symbol, or return the one that is there.
 
@@ -362,6 +371,8 @@ class SessionData:
         calendar : str or SessionCalendar, optional
             In place of the store's: the symbol has this calendar's hours of each trade date, and no session where it
             has none. ``"24/7"`` stands for always open.
+        quote_bars : {"mid", "bid", "ask"}, optional
+            Make base bars from quotes, of these prices and without volume. By default quotes make none.
 
         Raises
         ------
@@ -369,7 +380,11 @@ class SessionData:
             There is no such calendar, or the symbol is there with another.
         IntervalError
             The intervals do not fit each other, or the symbol is there with others.
+        ValueError
+            ``quote_bars`` is none of these, or the symbol is there with another one.
         """
+        if quote_bars not in _QUOTE_BARS:
+            raise ValueError(f'quote_bars is "mid", "bid", "ask" or None: {quote_bars!r}')
         intervals = self._intervals(base_interval, derived_intervals)
         own = self._calendar if calendar is None else find_calendar(calendar)
         symbol = _check_name(symbol)
@@ -383,10 +398,13 @@ class SessionData:
                 )
             if calendar is not None and held.calendar is not own:
                 raise CalendarError(f"{symbol!r} is registered with calendar {held.calendar.name!r}, not {own.name!r}")
+            if quote_bars is not None and _QUOTE_BARS[quote_bars] != held._core.quote_bars:
+                raise ValueError(f"{symbol!r} is registered with other quote_bars than {quote_bars!r}")
             return held
         core = _store.SymbolCore(
             symbol, self._clock, tuple(i.name for i in intervals), tuple(i.step_ns for i in intervals),
-            self._capacity, self._close_label, partial(self._need_session, own),
+            self._capacity, self._close_label, partial(self._need_session, own), *self._tick_capacities,
+            _QUOTE_BARS[quote_bars],
         )  # fmt: skip
         if self._date is not None and own.session_dates(self._date, self._date):
             grid = own.session(self._date)
@@ -464,6 +482,24 @@ class SessionData:
     ) -> int:
         """`SymbolSessionData.extend` by name, of six columns or a frame."""
         return self.get_symbol_data(symbol).extend(ts_ns, open, high, low, close, volume, **options)
+
+    def append_tick(self, symbol: str, ts_ns: Any, price: float, size: float, exchange: str = "") -> bool:
+        """`SymbolSessionData.append_tick` by name. Keep the symbol's own at hand where speed counts."""
+        return self.get_symbol_data(symbol).append_tick(ts_ns, price, size, exchange)
+
+    def append_quote(self, symbol: str, ts_ns: Any, bid: float, ask: float, bid_size: float, ask_size: float) -> bool:
+        """`SymbolSessionData.append_quote` by name."""
+        return self.get_symbol_data(symbol).append_quote(ts_ns, bid, ask, bid_size, ask_size)
+
+    def extend_ticks(self, symbol: str, ts_ns: Any, price: Any, size: Any, exchange: Any = "", **options: Any) -> int:
+        """`SymbolSessionData.extend_ticks` by name."""
+        return self.get_symbol_data(symbol).extend_ticks(ts_ns, price, size, exchange, **options)
+
+    def extend_quotes(
+        self, symbol: str, ts_ns: Any, bid: Any, ask: Any, bid_size: Any, ask_size: Any, **options: Any
+    ) -> int:
+        """`SymbolSessionData.extend_quotes` by name."""
+        return self.get_symbol_data(symbol).extend_quotes(ts_ns, bid, ask, bid_size, ask_size, **options)
 
     def append_slice(
         self,
@@ -708,9 +744,10 @@ class SessionData:
 
     def memory_usage(self) -> dict[str, int]:
         """Bytes: ``"reserved"`` by all rings and trackers of the session, and ``"rows"``, those of the live rows of all
-        series (48 a base row, 52 a derived one); ``"history_reserved"`` and ``"history_rows"``, the same of the days
-        in history. A regular day takes 1.2 times its rows; rows outside it reserve room for the whole span, which is
-        resident only where it has been written to."""
+        series (48 a base row, 52 a derived one, 32 a trade, 40 a quote); ``"history_reserved"`` and
+        ``"history_rows"``, the same of the days in history. A regular day takes 1.2 times its rows; rows outside it
+        reserve room for the whole span, and a ring of trades or quotes for two laps, which are resident only where
+        they have been written to."""
         usage = [symbol._core.memory_usage() for symbol in self._symbols.values()]
         history = [symbol._history.memory_usage() for symbol in self._symbols.values()]
         return {
@@ -765,6 +802,12 @@ def _session_of_close(calendar: SessionCalendar, end_ns: int, step_ns: int) -> S
     except CalendarError:
         pass
     return calendar.session_at(end_ns - step_ns)
+
+
+def _check_capacity(capacity: int, of: str = "") -> int:
+    if not 1 <= operator.index(capacity) <= _MAX_CAPACITY:
+        raise ValueError(f"{of}capacity is 1 to {_MAX_CAPACITY} rows: {capacity}")
+    return operator.index(capacity)
 
 
 def _check_complete(complete: bool) -> None:

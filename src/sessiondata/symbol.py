@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sessiondata import _store
 from sessiondata._days import check_rows
-from sessiondata.columns import bar_columns
-from sessiondata.errors import BarError, IntervalError, SessionStateError, TimeError, UnknownNameError
+from sessiondata._tape import Lazy, QuoteTape, TradeTape, are_codes, exchange_codes
+from sessiondata.columns import bar_columns, quote_columns, tick_columns
+from sessiondata.errors import BarError, BarTypeError, IntervalError, SessionStateError, TimeError, UnknownNameError
 from sessiondata.gaps import GapInfo, GapOwner, check_gap
 from sessiondata.history import HistoricalBars, HistoricalDay, History, opens_of_dates
 from sessiondata.intervals import parse_interval
 from sessiondata.series import BarSeries
+from sessiondata.ticks import QuoteSeries, TickSeries
 from sessiondata.times import from_ns, to_ns
 
 if TYPE_CHECKING:
@@ -54,6 +58,58 @@ One writer per symbol.
 """
 
 
+_APPEND_TICK = """append_tick(ts_ns, price, size, exchange="", /) -> bool
+
+Store one trade and everything it causes: it grows the bar of its base slot, which is forming until the grid or the
+clock says that the slot is over.
+
+Parameters
+----------
+ts_ns : int, datetime64 or aware datetime
+    An int is ns since 1970 UTC. Of equal times the later arrival stands later.
+price, size : float
+exchange : str
+    At most eight ASCII characters.
+
+Returns
+-------
+bool
+    True if the store changed. False for a trade that is refused without being wrong (its slot has lost trades to the
+    ring, or it is of an earlier trade date): see ``ticks.counters``.
+
+Raises
+------
+BarError, BarTypeError, TimeError
+    The trade breaks a rule; the store is as it was.
+SourceError
+    The symbol is fed by bars or quotes in this session.
+SessionStateError
+    The trade belongs to a later trade date than the session.
+
+Notes
+-----
+O(levels on base rows) in the newest base slot; O(log rows), the trades after it and one slot of each interval for a
+late one. The first trade of a session allocates the ring. One writer per symbol.
+"""
+
+_APPEND_QUOTE = """append_quote(ts_ns, bid, ask, bid_size, ask_size, /) -> bool
+
+Store one quote. It makes no bars, unless the symbol was registered with ``quote_bars``.
+
+Parameters
+----------
+ts_ns : int, datetime64 or aware datetime
+    An int is ns since 1970 UTC. Of equal times the later arrival stands later.
+bid, ask, bid_size, ask_size : float
+    A bid above the ask is accepted: crossed markets are real.
+
+Returns
+-------
+bool
+    True if the store changed; see `append_tick`, also for what is raised. SourceError is for quotes that make bars.
+"""
+
+
 class SymbolSessionData(GapOwner):
     """Bars, gaps, quality and metrics of one symbol in the current session.
 
@@ -63,6 +119,8 @@ class SymbolSessionData(GapOwner):
     # `append` is the native method itself, held in a slot: a Python method around it would double its cost.
     __slots__ = {
         "__weakref__": "",
+        "_append_quote": "native methods and series of trades and quotes, made when they are first asked for",
+        "_append_tick": "",
         "_calendar": "its own calendar, or the store's",
         "_core": "native state",
         "_data": "the store",
@@ -71,7 +129,9 @@ class SymbolSessionData(GapOwner):
         "_indicator_values": "name -> what was set",
         "_pinned_gaps": "series number -> list of GapInfo",
         "_pinned_quality": "series number -> float",
+        "_quotes": "",
         "_series": "name -> BarSeries",
+        "_ticks": "",
         "append": _APPEND,
     }
 
@@ -84,6 +144,45 @@ class SymbolSessionData(GapOwner):
         self._pinned_quality: dict[int, float] = {}
         self._series = {name: BarSeries(self, core, k) for k, name in enumerate(core.intervals)}
         self.append = core.append
+        self._append_tick: Callable[..., bool] | None = None
+        self._append_quote: Callable[..., bool] | None = None
+        self._ticks: TickSeries | None = None
+        self._quotes: QuoteSeries | None = None
+
+    def _keep_trades(self) -> None:
+        trades = TradeTape(self._core)
+        self._append_tick, self._ticks = trades.append, TickSeries(self, trades)
+
+    def _keep_quotes(self) -> None:
+        quotes = QuoteTape(self._core)
+        self._append_quote, self._quotes = quotes.append, QuoteSeries(self, quotes)
+
+    append_tick = Lazy("_append_tick", _keep_trades, _APPEND_TICK)
+    append_quote = Lazy("_append_quote", _keep_quotes, _APPEND_QUOTE)
+
+    @property
+    def ticks(self) -> TickSeries:
+        """Series of the trades of this session."""
+        self._data._check_active()
+        return self._trades()
+
+    def _trades(self) -> TickSeries:
+        if self._ticks is None:
+            self._keep_trades()
+        assert self._ticks is not None
+        return self._ticks
+
+    @property
+    def quotes(self) -> QuoteSeries:
+        """Series of the quotes of this session."""
+        self._data._check_active()
+        return self._all_quotes()
+
+    def _all_quotes(self) -> QuoteSeries:
+        if self._quotes is None:
+            self._keep_quotes()
+        assert self._quotes is not None
+        return self._quotes
 
     # --- what it is ---
 
@@ -175,8 +274,7 @@ class SymbolSessionData(GapOwner):
             stored = self._core.extend_newest(ts_ns, open, high, low, close, volume)
             if stored >= 0:  # the usual case: what follows costs more than storing a few hundred bars
                 return stored
-        if on_bad not in ("raise", "skip"):
-            raise ValueError(f'on_bad is "raise" or "skip": {on_bad!r}')
+        check_on_bad(on_bad)
         close_label = self._core.close_label if label is None else check_label(label)
         if volume is None and open is None and high is None and low is None and close is None:
             from sessiondata.frames import frame_columns  # not needed until a frame comes
@@ -293,6 +391,104 @@ class SymbolSessionData(GapOwner):
         day = self._history.day(self._history.known(base, date))
         assert day is not None  # base rows make days, nothing else does
         return day
+
+    def extend_ticks(
+        self,
+        ts_ns: Any,
+        price: Any,
+        size: Any,
+        exchange: Any = "",
+        *,
+        on_bad: str = "raise",
+        tz: str | tzinfo | None = None,
+    ) -> int:
+        """Store arrays of trades, all or nothing.
+
+        Parameters
+        ----------
+        ts_ns : array of times, shape (n,)
+            int64 ns since 1970 UTC, datetime64 of any unit, or a pandas, polars or Arrow column. Any order: rows are
+            taken in time order, of equal times in the order of the arrays.
+        price, size : arrays of numbers, shape (n,)
+            Any integer or float dtype, byte order and stride; contiguous float64 is not copied.
+        exchange : str, or array of str or bytes, shape (n,)
+            At most eight ASCII characters; one for all, or one each.
+        on_bad : {"raise", "skip"}
+            What to do with a row that breaks a rule: raise and store nothing, or leave it out and count it in
+            ``ticks.counters["skipped"]``.
+        tz : str or tzinfo, optional
+            Zone of naive times.
+
+        Returns
+        -------
+        int
+            Rows added. Those that are too old or of an earlier trade date are in ``ticks.counters``.
+
+        Raises
+        ------
+        BarError, BarTypeError, TimeError, SourceError, SessionStateError
+            Names symbol, row, value and rule; the store is as it was.
+        """
+        check_on_bad(on_bad)
+        times, values = tick_columns(ts_ns, price, size, symbol=self.symbol, tz=tz)
+        codes = self._exchange_codes(exchange, len(times))
+        return self._trades()._tape.extend(times, values, codes, on_bad == "skip", self._data._floor(self))
+
+    def _exchange_codes(self, exchange: Any, n: int) -> Any:
+        """Exchanges as the native code keeps them: eight bytes each, an int64."""
+        if isinstance(exchange, str):
+            return np.full(n, exchange_codes([exchange], self._core)[0], np.int64)
+        array = np.asarray(exchange)
+        if array.ndim != 1 or len(array) != n:
+            raise BarError(
+                "all columns must have the length of the time column",
+                symbol=self.symbol, value=f"exchange: shape {array.shape}, time: {n}", code="ERR_LENGTH",
+            )  # fmt: skip
+        if array.dtype.kind == "S" and array.dtype.itemsize <= 8:
+            codes = _padded(np.ascontiguousarray(array))
+            if are_codes(codes):
+                return codes
+        if array.dtype.kind not in "SUOT":
+            raise BarTypeError(
+                "exchange is a string, or an array of strings",
+                symbol=self.symbol, value=f"dtype {array.dtype}", code="ERR_DTYPE",
+            )  # fmt: skip
+        texts = [text.decode("latin-1") if isinstance(text, bytes) else text for text in array.tolist()]
+        return exchange_codes(texts, self._core)
+
+    def extend_quotes(
+        self,
+        ts_ns: Any,
+        bid: Any,
+        ask: Any,
+        bid_size: Any,
+        ask_size: Any,
+        *,
+        on_bad: str = "raise",
+        tz: str | tzinfo | None = None,
+    ) -> int:
+        """Store arrays of quotes, all or nothing; parameters, result and errors are like those of `extend_ticks`."""
+        check_on_bad(on_bad)
+        times, values = quote_columns(ts_ns, bid, ask, bid_size, ask_size, symbol=self.symbol, tz=tz)
+        return self._all_quotes()._tape.extend(times, values, None, on_bad == "skip", self._data._floor(self))
+
+    @property
+    def ticks_updated(self) -> bool:
+        """Set by every change of the trades; a reader clears it by assigning False."""
+        return self._trades()._tape.updated
+
+    @ticks_updated.setter
+    def ticks_updated(self, value: bool) -> None:
+        self._trades()._tape.updated = value
+
+    @property
+    def quotes_updated(self) -> bool:
+        """Set by every change of the quotes; a reader clears it by assigning False."""
+        return self._all_quotes()._tape.updated
+
+    @quotes_updated.setter
+    def quotes_updated(self, value: bool) -> None:
+        self._all_quotes()._tape.updated = value
 
     # --- bars ---
 
@@ -534,6 +730,21 @@ class SymbolSessionData(GapOwner):
             f"<SymbolSessionData {self.symbol}: {len(base)} x {self.base_interval}, {base.missing} missing, quality"
             f" {base.quality:.2f}, derived {', '.join(self.intervals[1:]) or 'none'}>"
         )
+
+
+def _padded(texts: Any) -> Any:
+    """Contiguous bytes of dtype S1 to S8 as int64. NumPy's own conversion of texts takes 50 ns each."""
+    width = texts.dtype.itemsize
+    if width == 8:
+        return texts.view(np.int64)
+    codes = np.zeros((len(texts), 8), np.uint8)
+    codes[:, :width] = texts.view(np.uint8).reshape(-1, width)
+    return codes.view(np.int64).reshape(-1)
+
+
+def check_on_bad(on_bad: str) -> None:
+    if on_bad not in ("raise", "skip"):
+        raise ValueError(f'on_bad is "raise" or "skip": {on_bad!r}')
 
 
 def check_label(label: str) -> bool:

@@ -1,0 +1,449 @@
+"""Trades, or quotes, of one symbol for Python: the `def` wrappers around `_feed`, as `_store` has them for bars."""
+
+cimport cython
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_CheckExact
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint64_t
+
+import numpy as np
+
+from sessiondata.errors import BarError, BarTypeError, shown
+
+from sessiondata._feed cimport (
+    check_tick, check_ticks, feed_apart, feed_extend, feed_quote, feed_reserve, feed_ring, feed_trade,
+)
+from sessiondata._layout cimport Memory
+from sessiondata._status cimport (
+    ERR_NAT, ERR_NOT_FINITE, ERR_SIZE, ERR_SOURCE, LATE, STORED, Offence, raise_status,
+)
+from sessiondata._store cimport SymbolCore, number_of, time_of, view_of
+from sessiondata._symbol cimport Symbol
+from sessiondata._ticks cimport (
+    N_TICK_REASONS, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_find, ticks_oldest,
+)
+
+from sessiondata._status import TICK_REASONS
+
+cdef object _INT64 = np.dtype("int64"), _FLOAT64 = np.dtype("float64"), _TEXT = np.dtype("S8")
+
+
+cdef inline int _reason_index(int status) noexcept nogil:
+    """Position of a status in the array of skip counters."""
+    return 0 if status == ERR_NOT_FINITE else 1 if status == ERR_SIZE else 2 if status == ERR_NAT else 3
+
+
+cdef int64_t exchange_code(object text, SymbolCore core) except? -1:
+    """Up to eight ASCII characters as one number, the first in the lowest byte."""
+    cdef Py_ssize_t n = 9, i
+    cdef const char* characters = NULL
+    cdef uint64_t code = 0
+    if not PyUnicode_CheckExact(text):
+        if not isinstance(text, str):
+            raise BarTypeError("exchange must be a string", symbol=core.name, value=f"exchange={shown(text)}",
+                               code="ERR_TYPE")
+        text = str(text)
+    try:
+        characters = PyUnicode_AsUTF8AndSize(text, &n)
+    except UnicodeEncodeError:
+        pass
+    if n <= 8:
+        for i in range(n):
+            if not 0 < characters[i] < 128:
+                break
+            code |= <uint64_t>characters[i] << 8 * i
+        else:
+            return <int64_t>code
+    raise BarError("exchange is at most eight ASCII characters", symbol=core.name, value=f"exchange={shown(text)}",
+                   code="ERR_EXCHANGE")
+
+
+def exchange_codes(list texts, SymbolCore core not None):
+    """Codes of strings, int64 array of the same length; `core` is for the message."""
+    cdef int64_t[::1] codes = np.empty(len(texts), np.int64)
+    cdef dict known = {}
+    cdef Py_ssize_t i
+    for i in range(len(texts)):
+        code = known.get(texts[i])
+        if code is None:
+            code = known[texts[i]] = exchange_code(texts[i], core)
+        codes[i] = code
+    return np.asarray(codes)
+
+
+def are_codes(const int64_t[::1] codes):
+    """Whether each number is the code of a string: ASCII bytes, and no zero byte below another one."""
+    cdef uint64_t wrong = 0, low_bits = 0x7F7F7F7F7F7F7F7F, code, used
+    cdef Py_ssize_t i
+    for i in range(codes.shape[0]):
+        code = <uint64_t>codes[i]
+        used = code + low_bits  # the top bit of each byte that is not zero, if all are ASCII
+        wrong |= code | used >> 8 & ~used
+    return wrong & ~low_bits == 0
+
+
+cdef class Tape:
+    """What trades and quotes have in common.
+
+    Parameters
+    ----------
+    core : SymbolCore
+    """
+
+    cdef readonly SymbolCore core
+    cdef Symbol* symbol
+    cdef int kind
+
+    def __cinit__(self, SymbolCore core not None):
+        self.core, self.symbol = core, &core.symbol
+
+    # --- writing ---
+
+    cdef int _refuse(self, int status, row, const Tick* tick) except -1:
+        cdef Offence offence = Offence(status, self.core.name, row, tick.ts)
+        offence.kind = "ticks" if self.kind == SOURCE_TICKS else "quotes"
+        offence.source = self.symbol.source
+        offence.values = [tick.value[i] for i in range(2 if self.kind == SOURCE_TICKS else 4)]
+        raise_status(offence)
+
+    cdef int _store(self, const Tick* tick) noexcept nogil:
+        return feed_trade(self.symbol, tick) if self.kind == SOURCE_TICKS else feed_quote(self.symbol, tick)
+
+    cdef object _append_any(self, const Tick* tick):
+        """Store one that may be the first of a session, or bad."""
+        cdef int status
+        if self.symbol.grid == NULL:
+            status = check_tick(self.symbol, self.kind, tick)
+            if status:
+                self._refuse(status, None, tick)
+            if self.core.begin(tick.ts, False) is False:  # of a session that is over
+                self._counters().other_session += 1
+                return False
+            try:
+                return self._append_any(tick)
+            except BaseException:  # a call that is refused starts no session
+                self.core.begin(None, False)
+                raise
+        status = ERR_SOURCE if self._is_of_another_source() else self._store(tick)
+        if status < 0:
+            self._refuse(status, None, tick)
+        return STORED <= status <= LATE
+
+    cdef bint _is_of_another_source(self) noexcept nogil:
+        """Whether this makes base rows, and something else does in this session."""
+        return (self.symbol.source != 0 and self.symbol.source != self.kind
+                and (self.kind == SOURCE_TICKS or self.symbol.quote_bars != 0))
+
+    cdef int _set_columns(self, const double** out_values, list columns) except -1:
+        cdef const double[::1] column
+        cdef Py_ssize_t i
+        for i in range(4):
+            out_values[i] = NULL
+            if i < len(columns):
+                column = columns[i]
+                out_values[i] = &column[0]
+        return 0
+
+    def extend(self, given_ts, list values, exchange, bint skip, int64_t floor):
+        """Store arrays of equal length, all or nothing; returns rows added. See the facade's `extend_ticks`. Rows from
+        before `floor` are of sessions that are over, where none is under way.
+
+        Contiguous int64 times, float64 values, and of trades int64 exchange codes; `exchange` is None for quotes."""
+        cdef const int64_t[::1] ts = given_ts, codes
+        cdef const int64_t* code = NULL
+        cdef const double* columns[4]
+        cdef int64_t n = ts.shape[0], row
+        cdef int status
+        cdef bint in_order
+        if n == 0:
+            return 0
+        self._set_columns(columns, values)
+        if exchange is not None:
+            codes = exchange
+            code = &codes[0]
+        if self.symbol.grid == NULL:
+            return self._extend_unstarted(given_ts, values, exchange, skip, floor)
+        if self._holds(&ts[0]) or self._holds(code) or any(self._holds(columns[i]) for i in range(4)):
+            # Views of this very ring, which storing the rows may overwrite while they are read.
+            return self.extend(np.array(given_ts), [np.array(column) for column in values],
+                               None if exchange is None else np.array(exchange), skip, floor)
+        row = check_ticks(self.symbol, self.kind, &ts[0], columns, n, &status, &in_order)
+        if row >= 0:
+            if skip and status != ERR_SOURCE:
+                return self._extend_good(given_ts, values, exchange)
+            self._refuse_row(status, row, given_ts, values)
+        if in_order:
+            n = feed_extend(self.symbol, self.kind, &ts[0], columns, code, n)
+            if n < 0:
+                self._refuse_row(<int>n, 0, given_ts, values)
+            return n
+        return self._extend_unordered(given_ts, values, exchange)
+
+    cdef bint _holds(self, const void* address) except -1:
+        cdef Memory memory = self.core._memory
+        return address != NULL and memory.holds(address)
+
+    cdef int _read(self, Tick* out_tick, Py_ssize_t row, given_ts, list values) except -1:
+        cdef Py_ssize_t i
+        out_tick.ts, out_tick.exchange = given_ts[row], 0
+        for i in range(4):
+            out_tick.value[i] = values[i][row] if i < len(values) else 0.0
+        return 0
+
+    cdef int _refuse_row(self, int status, Py_ssize_t row, given_ts, list values) except -1:
+        cdef Tick tick
+        self._read(&tick, row, given_ts, values)
+        self._refuse(status, row, &tick)
+
+    cdef int64_t _extend_unstarted(self, given_ts, list values, exchange, bint skip, int64_t floor) except -1:
+        """Start the session of the earliest good row from `floor` on; without one raise for the first bad row, or count
+        them all."""
+        cdef Py_ssize_t i, n = len(given_ts)
+        cdef int64_t least = INT64_MAX
+        cdef int status
+        cdef Tick tick
+        for i in range(n):
+            self._read(&tick, i, given_ts, values)
+            status = check_tick(self.symbol, self.kind, &tick)
+            if status and not skip:
+                self._refuse(status, i, &tick)
+            if status == 0 and floor <= tick.ts < least:
+                least = tick.ts
+        if least == INT64_MAX:
+            for i in range(n):
+                self._read(&tick, i, given_ts, values)
+                status = check_tick(self.symbol, self.kind, &tick)
+                if status:
+                    self._count_skipped(status)
+                else:
+                    self._counters().other_session += 1
+            return 0
+        self.core.begin(least, False)
+        try:
+            return self.extend(given_ts, values, exchange, skip, floor)
+        except BaseException:  # a call that is refused starts no session
+            self.core.begin(None, False)
+            raise
+
+    cdef TickCounters* _counters(self) noexcept nogil:
+        return &self.symbol.tick_counters[self.kind == SOURCE_QUOTES]
+
+    cdef void _count_skipped(self, int status) noexcept nogil:
+        self._counters().skipped[_reason_index(status)] += 1
+
+    cdef int64_t _extend_good(self, given_ts, list values, exchange) except -1:
+        """Count the bad rows per reason, then extend by the others."""
+        good = np.ones(len(given_ts), bool)
+        cdef Py_ssize_t i
+        cdef int status
+        cdef Tick tick
+        for i in range(len(given_ts)):
+            self._read(&tick, i, given_ts, values)
+            status = check_tick(self.symbol, self.kind, &tick)
+            if status:
+                self._count_skipped(status)
+                good[i] = False
+        return self.extend(given_ts[good], [column[good] for column in values],
+                           None if exchange is None else exchange[good], False, INT64_MIN)
+
+    cdef int64_t _extend_unordered(self, given_ts, list values, exchange) except -1:
+        """Take checked rows in time order (stable: of equal times in the order of their rows): runs of newer rows as
+        blocks, late ones one by one."""
+        order = np.argsort(given_ts, kind="stable")
+        sorted_values = [column[order] for column in values]
+        sorted_exchange = None if exchange is None else exchange[order]
+        cdef const int64_t[::1] ts = given_ts[order], codes
+        cdef const int64_t* code = NULL
+        cdef const double* columns[4]
+        cdef const double* rest[4]
+        cdef const TickRing* ring
+        cdef int64_t i = 0, n = ts.shape[0], stored = 0
+        cdef int status
+        cdef Tick tick
+        self._set_columns(columns, sorted_values)
+        if exchange is not None:
+            codes = sorted_exchange
+            code = &codes[0]
+        status = feed_reserve(self.symbol, self.kind, &ts[0], n)  # before anything changes: nothing can fail after it
+        if status:
+            self._refuse_row(status, 0, given_ts, values)
+        ring = feed_ring(self.symbol, self.kind)
+        while i < n and ts[i] < ring.last_ts:
+            tick.ts, tick.exchange = ts[i], code[i] if code != NULL else 0
+            for k in range(4):
+                tick.value[k] = columns[k][i] if columns[k] != NULL else 0.0
+            status = feed_apart(self.symbol, self.kind, &tick)
+            stored += STORED <= status <= LATE
+            i += 1
+        if i < n:
+            for k in range(4):
+                rest[k] = columns[k] + i if columns[k] != NULL else NULL
+            stored += feed_extend(self.symbol, self.kind, &ts[i], rest, code + i if code != NULL else NULL, n - i)
+        return stored
+
+    # --- answers ---
+
+    cdef TickRing* ring(self) noexcept nogil:
+        """NULL before the first row of a session."""
+        if self.symbol.grid == NULL:
+            return NULL
+        return feed_ring(self.symbol, self.kind)
+
+    def rows(self):
+        """(first, stop, sequence of the first) of the live rows: positions in `columns`."""
+        cdef TickRing* ring = self.ring()
+        if ring == NULL:
+            return 0, 0, 0
+        return ticks_oldest(ring) - ring.origin, ring.next_seq - ring.origin, ticks_oldest(ring)
+
+    def count(self):
+        """Live rows."""
+        cdef TickRing* ring = self.ring()
+        return 0 if ring == NULL else ring.next_seq - ticks_oldest(ring)
+
+    def total_count(self):
+        """Rows ever added in this session."""
+        cdef TickRing* ring = self.ring()
+        return 0 if ring == NULL else ring.next_seq
+
+    def find(self, int64_t ts_ns):
+        """Position among the live rows of the first one at or after `ts_ns`."""
+        cdef TickRing* ring = self.ring()
+        return 0 if ring == NULL else ticks_find(ring, ts_ns) - ticks_oldest(ring)
+
+    def moves(self):
+        """How often rows changed places because of a late one."""
+        cdef TickRing* ring = self.ring()
+        return 0 if ring == NULL else ring.n_moves
+
+    def columns(self):
+        """Arrays over the whole ring, of which rows `rows()` are live: time, values, and of trades the exchange as S8.
+
+        Read-only, as those of bars. There must have been a row in this session."""
+        cdef TickRing* ring = self.ring()
+        cdef Memory memory = self.core._memory
+        cdef list made = self.core.column_cache()  # forgotten with the session
+        cdef Py_ssize_t k = len(made) - (2 if self.kind == SOURCE_TICKS else 1), i
+        cdef int64_t n = 2 * ring.capacity
+        if made[k] is None:
+            values = tuple([view_of(memory, ring.value[i], n, _FLOAT64) for i in range(4) if ring.value[i] != NULL])
+            texts = () if ring.exchange == NULL else (view_of(memory, ring.exchange, n, _TEXT),)
+            made[k] = (view_of(memory, ring.ts, n, _INT64), *values, *texts)
+        return made[k]
+
+    @property
+    def updated(self):
+        cdef TickRing* ring = self.ring()
+        return ring != NULL and bool(ring.updated)
+
+    @updated.setter
+    def updated(self, bint value):
+        cdef TickRing* ring = self.ring()
+        if ring != NULL:
+            ring.updated = value
+
+    def counters(self):
+        """Dict of what became of all rows of the session."""
+        cdef TickCounters* counters = self._counters()
+        cdef TickRing* ring = self.ring()
+        cdef int i
+        return {
+            "stored": 0 if ring == NULL else ring.next_seq,
+            "late": counters.late,
+            "too_old": counters.too_old,
+            "other_session": counters.other_session,
+            "skipped": {TICK_REASONS[i]: counters.skipped[i] for i in range(N_TICK_REASONS) if counters.skipped[i]},
+            "overwritten": 0 if ring == NULL else ticks_oldest(ring),
+        }
+
+
+cdef class Lazy:
+    """An attribute that is made when it is first asked for: most symbols never need it. `slot` holds it, None before.
+
+    In C, because a Python property would cost as much again as a call of `append_tick`."""
+
+    cdef str _slot
+    cdef object _make
+    cdef readonly str text
+
+    def __cinit__(self, str slot, make, str text=""):
+        self._slot, self._make, self.text = slot, make, text
+
+    @property
+    def __doc__(self):
+        return self.text
+
+    def __get__(self, owner, kind):
+        if owner is None:
+            return self
+        value = getattr(owner, self._slot)
+        if value is None:
+            self._make(owner)
+            value = getattr(owner, self._slot)
+        return value
+
+
+cdef class TradeTape(Tape):
+    """Trades of one symbol."""
+
+    def __cinit__(self, core):
+        self.kind = SOURCE_TICKS
+
+    @cython.binding(False)  # a plain built-in method, which the interpreter calls without a detour
+    def append(self, ts_ns, price, size, exchange="", /):
+        """
+        Store one trade and everything it causes; see the facade's `append_tick`.
+
+        Returns
+        -------
+        bool
+            True if the store changed.
+        """
+        cdef Tick tick
+        cdef int status, overflow = 0
+        tick.exchange = exchange_code(exchange, self.core)
+        if PyFloat_CheckExact(price) and PyFloat_CheckExact(size) and PyLong_CheckExact(ts_ns):
+            tick.ts = PyLong_AsLongLongAndOverflow(ts_ns, &overflow)
+            tick.value[0], tick.value[1] = PyFloat_AS_DOUBLE(price), PyFloat_AS_DOUBLE(size)
+            if overflow == 0 and self.symbol.source == SOURCE_TICKS:
+                status = feed_trade(self.symbol, &tick)
+                if status >= 0:
+                    return STORED <= status <= LATE
+        tick.ts = time_of(ts_ns, self.core)
+        tick.value[0], tick.value[1] = number_of(price, "price", self.core), number_of(size, "size", self.core)
+        return self._append_any(&tick)
+
+
+cdef class QuoteTape(Tape):
+    """Quotes of one symbol."""
+
+    def __cinit__(self, core):
+        self.kind = SOURCE_QUOTES
+
+    @cython.binding(False)
+    def append(self, ts_ns, bid, ask, bid_size, ask_size, /):
+        """
+        Store one quote and everything it causes; see the facade's `append_quote`.
+
+        Returns
+        -------
+        bool
+            True if the store changed.
+        """
+        cdef Tick tick
+        cdef int status, overflow = 0
+        tick.exchange = 0
+        if (PyFloat_CheckExact(bid) and PyFloat_CheckExact(ask) and PyFloat_CheckExact(bid_size)
+                and PyFloat_CheckExact(ask_size) and PyLong_CheckExact(ts_ns)):
+            tick.ts = PyLong_AsLongLongAndOverflow(ts_ns, &overflow)
+            tick.value[0], tick.value[1] = PyFloat_AS_DOUBLE(bid), PyFloat_AS_DOUBLE(ask)
+            tick.value[2], tick.value[3] = PyFloat_AS_DOUBLE(bid_size), PyFloat_AS_DOUBLE(ask_size)
+            if overflow == 0 and self.symbol.grid != NULL and not self._is_of_another_source():
+                status = feed_quote(self.symbol, &tick)
+                if status >= 0:
+                    return STORED <= status <= LATE
+        tick.ts = time_of(ts_ns, self.core)
+        tick.value[0], tick.value[1] = number_of(bid, "bid", self.core), number_of(ask, "ask", self.core)
+        tick.value[2] = number_of(bid_size, "bid_size", self.core)
+        tick.value[3] = number_of(ask_size, "ask_size", self.core)
+        return self._append_any(&tick)

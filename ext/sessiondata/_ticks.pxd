@@ -1,0 +1,92 @@
+# Rings of trades and quotes: columns in time order, of equal times in order of arrival.
+
+from libc.stdint cimport int32_t, int64_t, uint8_t
+
+
+cdef enum:
+    # What feeds a symbol: whatever comes first in a session and makes base rows.
+    SOURCE_NONE = 0
+    SOURCE_BARS = 1
+    SOURCE_TICKS = 2
+    SOURCE_QUOTES = 3
+
+
+cdef enum:
+    # Reasons for which on_bad="skip" leaves a tick or quote out: ERR_NOT_FINITE, ERR_SIZE, ERR_NAT, ERR_LATER_SESSION.
+    N_TICK_REASONS = 4
+
+
+cdef struct Tick:
+    # A trade or a quote.
+    int64_t ts            # ns
+    double value[4]       # price, size; or bid, ask, bid size, ask size
+    int64_t exchange      # of a trade: up to eight ASCII bytes, the first in the lowest byte; 0: none
+
+
+cdef struct TickCounters:
+    # What became of a symbol's trades, or quotes.
+    int64_t late
+    int64_t too_old
+    int64_t other_session
+    int64_t skipped[N_TICK_REASONS]
+
+
+cdef struct TickRing:
+    # Columns with room for 2 * capacity rows, laid out like a Ring of bars. The struct lies at the head of their block.
+    int64_t* ts           # ns, never decreasing over the live rows
+    double* value[4]      # [2] and [3] of quotes only
+    int64_t* exchange     # of trades; NULL in a ring of quotes
+    int64_t capacity      # rows
+    int64_t next_seq      # sequence of the next row; only grows
+    int64_t origin        # physical row of sequence s is s - origin
+    int64_t last_ts       # ns, newest row; INT64_MIN while there is none
+    int64_t n_moves       # late inserts so far: rows changed places
+    int64_t evicted_ts    # ns, newest overwritten row; INT64_MIN while there is none
+    int32_t updated       # set on change, cleared by the reader
+
+
+cdef inline int64_t ticks_oldest(const TickRing* ring) noexcept nogil:
+    """Sequence of the oldest live row; live rows are [oldest, next_seq)."""
+    return ring.next_seq - ring.capacity if ring.next_seq > ring.capacity else 0
+
+
+cdef inline int64_t ticks_claim(TickRing* ring) noexcept nogil:
+    """Physical row for the next sequence; starts a new lap where one is due. The caller fills it, then publishes."""
+    cdef int64_t at = ring.next_seq - ring.origin
+    if at == 2 * ring.capacity:
+        ring.origin += ring.capacity
+        at = ring.capacity
+    return at
+
+
+cdef inline void ticks_write(TickRing* ring, int64_t at, const Tick* tick) noexcept nogil:
+    """Write one physical row."""
+    ring.ts[at] = tick.ts
+    ring.value[0][at] = tick.value[0]
+    ring.value[1][at] = tick.value[1]
+    if ring.exchange != NULL:
+        ring.exchange[at] = tick.exchange
+    else:
+        ring.value[2][at] = tick.value[2]
+        ring.value[3][at] = tick.value[3]
+
+
+cdef inline void ticks_push(TickRing* ring, const Tick* tick) noexcept nogil:
+    """Add a row that is not older than the newest; overwrites the oldest one of a full ring."""
+    cdef int64_t at = ticks_claim(ring)
+    if at >= ring.capacity:
+        ring.evicted_ts = ring.ts[at - ring.capacity]
+        ticks_write(ring, at - ring.capacity, tick)
+    ticks_write(ring, at, tick)
+    ring.last_ts = tick.ts
+    ring.next_seq += 1
+
+
+cdef int64_t ticks_bytes(int64_t capacity, bint quotes) noexcept nogil
+cdef void ticks_init(TickRing* ring, uint8_t* memory, int64_t capacity, bint quotes) noexcept nogil
+cdef int64_t ticks_find(const TickRing* ring, int64_t ts) noexcept nogil
+cdef void ticks_read(const TickRing* ring, int64_t seq, Tick* out_tick) noexcept nogil
+cdef void ticks_insert(TickRing* ring, const Tick* tick) noexcept nogil
+cdef void ticks_extend(TickRing* ring, const int64_t* ts, const double** values, const int64_t* exchange,
+                       int64_t n) noexcept nogil
+cdef bint ticks_check(const TickRing* ring) noexcept nogil
