@@ -111,6 +111,7 @@ cdef class Evidence:
             return 0
         retries_free(&gaps.marks.retries)
         gaps.marks.retries = counted
+        gaps.n_edits += 1
         return n_counted
 
 

@@ -230,7 +230,7 @@ cdef void gaps_init(Gaps* gaps, const SlotTable* table) noexcept nogil:
     """An empty tracker without memory; `gaps_move` gives it some."""
     gaps.table = table
     gaps.start = gaps.stop = NULL
-    gaps.n_ranges = gaps.frontier = gaps.n_present = 0
+    gaps.n_ranges = gaps.frontier = gaps.n_present = gaps.n_edits = 0
     gaps.marks = NULL
 
 
@@ -317,6 +317,7 @@ cdef void _count_absent(Gaps* gaps, int32_t first) noexcept nogil:
 
 cdef void gaps_recount(Gaps* gaps) noexcept nogil:
     """Count anew after the marks have changed. O(ranges + marks)."""
+    gaps.n_edits += 1
     gaps.marks.n_explained = gaps.marks.n_halted = gaps.marks.n_gaps = 0
     _count_absent(gaps, 0)
 
@@ -350,6 +351,7 @@ cdef void gaps_mark_out_of_turn(Gaps* gaps, int32_t ordinal) noexcept nogil:
     if i < 0 or ordinal >= gaps.stop[i]:
         return
     gaps.n_present += 1
+    gaps.n_edits += 1
     if gaps.marks != NULL:
         _discount(gaps, i, ordinal)
     behind = gaps.n_ranges - i - 1

@@ -18,8 +18,10 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, strlen
 
 from sessiondata._aggregate cimport Level
-from sessiondata._gaps cimport Gaps, gaps_count, gaps_list, gaps_missing, gaps_present
-from sessiondata._grid cimport expected_at, ordinal_start
+from sessiondata._cursor cimport FORMING, Change, Cursor, Shown, Visit, pinned_hundredths
+from sessiondata._gaps cimport Gaps, gaps_count, gaps_list, gaps_missing
+from sessiondata._grid cimport ordinal_start
+from sessiondata._layout cimport series_gaps, series_ring
 from sessiondata._marks cimport retries_of
 from sessiondata._prefetch cimport prefetch
 from sessiondata._ring cimport Ring, ring_oldest
@@ -31,8 +33,6 @@ from sessiondata._text cimport (
     write_volume,
 )
 from sessiondata._time cimport floor_div
-
-from sessiondata.export import shown_quality
 
 
 cdef enum:
@@ -168,9 +168,9 @@ cdef char* _write_block(char* out, const Ring* ring, int64_t at, int64_t n, Time
     return out
 
 
-cdef int _rows(ByteWriter writer, const Ring* ring, TimeStyle* style) except -1:
-    """All live rows, with commas between."""
-    cdef int64_t at = ring_oldest(ring) - ring.origin, stop = ring.next_seq - ring.origin, n
+cdef int _rows(ByteWriter writer, const Ring* ring, int64_t first, int64_t end, TimeStyle* style) except -1:
+    """The live rows [first, end), by sequence, with commas between."""
+    cdef int64_t at = first - ring.origin, stop = end - ring.origin, n
     cdef int price_hint = 2, volume_hint = 2
     cdef char* out
     if at == stop:
@@ -249,65 +249,91 @@ cdef inline char* _write_any_f64(char* out, double x) noexcept nogil:
     return write_f64(out, x, &hint)
 
 
-cdef int _series(ByteWriter writer, SymbolCore core, Py_ssize_t k, dict pinned_gaps, dict pinned_quality,
-                 Style style) except -1:
-    """`"NAME":{"count":...,"data":[...]},` of one series."""
-    cdef Gaps* gaps = core.tracker(k)
-    cdef Ring* ring = core.ring(k)
-    cdef bint started = core.symbol.grid != NULL
-    cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&core.symbol)) if started else 0
-    cdef double quality = 100.0
-    cdef Py_ssize_t n_name
+cdef int _changed_rows(ByteWriter writer, const Ring* ring, const Change* change, TimeStyle* style) except -1:
+    """The rows that a consumer lacks, in time order, with commas between."""
+    cdef int32_t i
+    for i in range(change.n_edited):
+        _rows(writer, ring, change.edited[i], change.edited[i] + 1, style)
+        reserve(writer, 1)
+        writer.data[writer.size] = c","
+        writer.size += 1
+    _rows(writer, ring, change.first, change.stop, style)
+    if change.n_edited > 0 and change.first == change.stop:
+        writer.size -= 1
+    return 0
+
+
+cdef int _series(ByteWriter writer, Cursor cursor, Py_ssize_t i, Py_ssize_t k, const Visit* visit, dict pinned_gaps,
+                 dict pinned_quality, Style style) except -1:
+    """`"NAME":{"count":...,"data":[...]},` of one series, as far as its consumer lacks it: 0 if it lacks nothing."""
+    cdef SymbolCore core = <SymbolCore>cursor.cores[i]
+    cdef Change change
+    cdef bint pinned = pinned_gaps is not None and k in pinned_gaps, started = core.symbol.grid != NULL
+    cdef const Gaps* gaps = series_gaps(&core.symbol, k) if started else NULL
+    cdef const Ring* ring = series_ring(&core.symbol, k) if started else NULL
+    cdef Py_ssize_t n_name, before
     cdef const char* name = PyUnicode_AsUTF8AndSize(core.intervals[k], &n_name)
+    cdef const Shown* shown = &cursor.heads[i].series[k]
     cdef char* out
-    if pinned_quality is not None and k in pinned_quality:
-        quality = shown_quality(pinned_quality[k])
-    elif expected:
-        quality = 10_000 * <int64_t>gaps_present(gaps, expected) // expected / 100.0
+    cursor.step(i, k, visit, pinned, pinned_hundredths(pinned_quality, k), &change)
+    if not change.shown:
+        return 0
     reserve(writer, FIXED_BYTES + n_name)
     out = writer.data + writer.size
     out[0] = c'"'
     memcpy(out + 1, name, n_name)
     out = _write_literal(out + 1 + n_name, b'":{"count":')
-    out = write_i64(out, ring.next_seq - ring_oldest(ring) if started else 0)
-    out = write_i64(_write_literal(out, b',"total_count":'), ring.next_seq if started else 0)
+    out = write_i64(out, shown.total - ring_oldest(ring) if started else 0)
+    out = write_i64(_write_literal(out, b',"total_count":'), shown.total)
     out = _write_literal(out, b',"generated":true' if k else b',"generated":false')
-    if core.is_forming(k):
+    if shown.flags & FORMING:
         out = _write_literal(out, b',"forming":true')
-    out = _write_any_f64(_write_literal(out, b',"quality":'), quality)
-    out[0] = c","
-    writer.size = out + 1 - writer.data
-    if pinned_gaps is not None and k in pinned_gaps:
-        _bytes(writer, pinned_gaps[k])
-    elif started:
-        _tracked_gaps(writer, gaps, expected, style)
+    out = write_cents(_write_literal(out, b',"quality":'), shown.quality)
+    writer.size = before = out - writer.data
+    if change.gaps:
+        if pinned:
+            _bytes(writer, pinned_gaps[k])
+        elif started:
+            _tracked_gaps(writer, gaps, shown.expected, style)
     reserve(writer, FIXED_BYTES)
     out = writer.data + writer.size
+    if change.gaps and not visit.whole and writer.size == before:
+        out = _write_literal(out, b'"gaps":null,')
+    if change.replace:
+        out = _write_literal(out, b'"replace":true,')
     out = _write_literal(out, b'"columns":["timestamp","open","high","low","close","volume"],"data":[')
     writer.size = out - writer.data
     if started:
-        _rows(writer, ring, &style.data)
+        _changed_rows(writer, ring, &change, &style.data)
     reserve(writer, FIXED_BYTES)
     writer.size = _write_literal(writer.data + writer.size, b"]},") - writer.data
-    return 0
+    return 1
 
 
-cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinned_quality, Style style) except -1:
-    """`"NAME":{"session":{...},"historical":{...}},` of one symbol."""
+cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, dict pinned_gaps, dict pinned_quality,
+                 Style style) except -1:
+    """`"NAME":{"session":{...},"historical":{...}},` of one symbol, as far as its consumer lacks it."""
+    cdef SymbolCore core = <SymbolCore>cursor.cores[i]
     cdef Symbol* symbol = &core.symbol
     cdef Level* day = NULL  # the session's bar
     cdef int hint = 2
-    cdef Py_ssize_t n_name, k
-    cdef const char* name = PyUnicode_AsUTF8AndSize(core.name, &n_name)
+    cdef Py_ssize_t n_name, k, before = writer.size
+    cdef const char* name
     cdef char* out
+    cdef Visit visit
+    cdef int n_shown = 0
+    if not cursor.visit(i, not delta, &visit):
+        return 0
     if symbol.grid != NULL:
         symbol_settle(symbol, symbol.n_levels - 2)
         day = &symbol.levels[symbol.n_levels - 2]
         if day.ring.next_seq == 0:
             day = NULL
+    name = PyUnicode_AsUTF8AndSize(core.name, &n_name)
     reserve(writer, FIXED_BYTES + STRING_BYTES + STRING_FACTOR * n_name)
     out = write_string(writer.data + writer.size, name, n_name)
-    out = _write_literal(out, b':{"session":{"volume":')
+    out = _write_literal(out, b':{"replace":true,"session":{"volume":' if delta and visit.whole
+                         else b':{"session":{"volume":')
     if day == NULL:
         out = _write_literal(out, b'0,"high":null,"low":null')
     else:
@@ -316,11 +342,18 @@ cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinn
         out = _write_any_f64(out, day.bar.low)
     writer.size = _write_literal(out, b',"data":{') - writer.data
     for k in range(len(core.intervals)):
-        _series(writer, core, k, pinned_gaps, pinned_quality, style)
-    reserve(writer, FIXED_BYTES)  # from the comma behind the last series on
-    out = _write_literal(writer.data + writer.size - 1, b'}},"historical":{"loaded":false}},')
-    writer.size = out - writer.data
-    return 0
+        if cursor.heads[i].selected >> k & 1:
+            n_shown += _series(writer, cursor, i, k, &visit, pinned_gaps, pinned_quality, style)
+    if n_shown == 0 and not visit.whole and not visit.changed:
+        writer.size = before
+        return 0
+    reserve(writer, FIXED_BYTES)
+    writer.size -= n_shown > 0  # the comma behind the last series
+    out = _write_literal(writer.data + writer.size, b"}}")
+    if visit.whole:
+        out = _write_literal(out, b',"historical":{"loaded":false}')
+    writer.size = _write_literal(out, b"},") - writer.data
+    return 1
 
 
 def latest_as_of(list cores, StoreClock clock not None):
@@ -369,14 +402,15 @@ cdef int _look_ahead(list cores, Py_ssize_t i) except -1:
 cdef Py_ssize_t _wanted = 0
 
 
-def write_document(bytes meta, list cores, dict pinned, Style style not None):
-    """The complete document.
+def write_document(bytes meta, Cursor cursor not None, bint delta, dict pinned, Style style not None):
+    """The complete document of a cursor's symbols, or what has changed of it.
 
     Parameters
     ----------
     meta : bytes
         The `meta` object as JSON.
-    cores : list of SymbolCore
+    cursor : Cursor
+        Started, or (with `delta`) going on; it counts everything as shown.
     pinned : dict of SymbolCore to (gaps, quality)
         What is reported in place of what is computed, by series number: gaps as the ready member ``b'"gaps":{...},'``
         (their times may lie anywhere, so Python writes them), quality as float.
@@ -387,20 +421,20 @@ def write_document(bytes meta, list cores, dict pinned, Style style not None):
     bytes
     """
     global _wanted
-    cdef ByteWriter writer = ByteWriter(_wanted)
-    cdef SymbolCore core
+    cdef ByteWriter writer = ByteWriter(_wanted if not delta else 0)
+    cdef list cores = cursor.cores
     cdef dict gaps = None, quality = None
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, n_shown = 0
     _bytes(writer, b'{"meta":')
     _bytes(writer, meta)
     _bytes(writer, b',"symbols":{')
-    for i, core in enumerate(cores):
+    for i in range(len(cores)):
         _look_ahead(cores, i)
         if pinned:
-            gaps, quality = pinned.get(core, (None, None))
-        _symbol(writer, core, gaps, quality, style)
-    if cores:
-        writer.size -= 1  # the comma behind the last symbol
+            gaps, quality = pinned.get(cores[i], (None, None))
+        n_shown += _symbol(writer, cursor, i, delta, gaps, quality, style)
+    writer.size -= n_shown > 0  # the comma behind the last symbol
     _bytes(writer, b"}}")
-    _wanted = writer.size + (writer.size >> 4)
+    if not delta:
+        _wanted = writer.size + (writer.size >> 4)
     return writer.take()

@@ -12,6 +12,7 @@ from sessiondata._symbol cimport Clock, Symbol
 
 cdef class StoreClock:
     cdef Clock data
+    cdef readonly int64_t epoch         # sessions begun so far, and times that the store was cleared
 
 
 cdef class SymbolCore:
@@ -23,6 +24,7 @@ cdef class SymbolCore:
     cdef readonly Grid grid             # None before a session
     cdef readonly StoreClock clock
     cdef readonly bint close_label      # appended timestamps are the ends of bars
+    cdef int64_t n_pin_edits            # changes of what is reported in place of what is computed
     cdef int64_t _handle                # 0 until somebody asks for it
     cdef int64_t _capacity              # rows asked for; 0: one session
     cdef bint _is_plain                 # there is a session, and appended timestamps are the starts of bars

@@ -53,6 +53,7 @@ cdef class StoreClock:
 
     def __cinit__(self, int64_t grace_ns=0):
         self.data.as_of, self.data.judged, self.data.sequence = INT64_MIN, INT64_MIN, 0
+        self.epoch = 0
         self.data.grace_ns = grace_ns
 
     @property
@@ -75,6 +76,10 @@ cdef class StoreClock:
     def touch(self):
         """Count a change that no bar made."""
         self.data.sequence += 1
+
+    def begin_epoch(self, int step=1):
+        """Another session begins, or (-1) the one that has just begun does not."""
+        self.epoch += step
 
     def reset(self):
         """Forget the time (a new session); the sequence goes on."""
@@ -527,8 +532,15 @@ cdef class SymbolCore:
         return n
 
     cdef void _changed(self) noexcept nogil:
+        self.symbol.n_edits += 1
         self.symbol.clock.sequence += 1
         self.symbol.bars_updated = 1
+
+    def note_pins(self):
+        """What is reported in place of what is computed has changed."""
+        self.n_pin_edits += 1
+        self.symbol.n_edits += 1
+        self.symbol.clock.sequence += 1
 
     def marks(self):
         """(spans without trade, halted spans), each a list of (start_ns, stop_ns)."""

@@ -14,6 +14,7 @@ from sessiondata._status cimport (
 
 cdef enum:
     MAX_LEVELS = 18       # 16 derived intervals, the session bar, the extended one
+    EDITS = 64            # rows changed out of turn that a symbol remembers
 
 
 cdef struct Block:
@@ -62,6 +63,9 @@ cdef struct Symbol:
     int64_t span_rows     # rows of the base ring in the roomy block
     Block** blocks        # newest block, where its owner keeps it
     Extended* extended    # base slots expected outside the segments; NULL: none
+    int64_t n_edits       # changes but for rows added in turn; never goes back, whatever the session
+    int64_t n_edited      # base rows inserted or replaced out of turn in this session
+    int64_t* edited_ts    # ns, the last EDITS of them: number n at n % EDITS; memory of the block
     Counters counters
 
 
@@ -126,6 +130,18 @@ cdef inline bint clock_advance(Clock* clock, int64_t ts) noexcept nogil:
     clock.judged = ts - clock.grace_ns if ts >= INT64_MIN + clock.grace_ns else INT64_MIN
     clock.sequence += 1
     return True
+
+
+cdef inline int64_t symbol_changes(const Symbol* symbol) noexcept nogil:
+    """Moves with each change of the symbol within a session. Bars in turn move it by the row that they add."""
+    return symbol.n_edits + (symbol.base.next_seq if symbol.grid != NULL else 0)
+
+
+cdef inline void symbol_note_edit(Symbol* symbol, int64_t ts) noexcept nogil:
+    """Remember that the base row at `ts` was inserted or replaced out of turn."""
+    symbol.edited_ts[symbol.n_edited % EDITS] = ts
+    symbol.n_edited += 1
+    symbol.n_edits += 1
 
 
 cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:

@@ -46,6 +46,7 @@ cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
     symbol.newest_stop = symbol.fold_stop = INT64_MIN
     symbol.newest_ts[0] = symbol.newest_ts[1] = INT64_MIN
     symbol.bars_updated = 0
+    symbol.n_edited = 0
 
 
 cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil:
@@ -245,6 +246,7 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
                       base if level.parent < 0 else &symbol.levels[level.parent].ring)
     level_mark_settled(symbol.levels, symbol.n_levels, base.next_seq)
     _limit_folds(symbol)
+    symbol_note_edit(symbol, bar.ts)
     symbol.clock.sequence += 1
     symbol.bars_updated = 1
     return CORRECTED if exists else LATE

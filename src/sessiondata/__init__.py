@@ -7,11 +7,14 @@ queries are views, exports are bytes. Start with `SessionData`.
 from __future__ import annotations
 
 from sessiondata.calendars import SessionCalendar, SessionGrid, calendar
+from sessiondata.cursors import ExportCursor
+from sessiondata.delta import apply_delta
 from sessiondata.errors import (
     BarError,
     BarTypeError,
     CalendarError,
     DateOutOfRangeError,
+    DeltaError,
     InputError,
     IntervalError,
     SessionDataError,
@@ -51,6 +54,8 @@ __all__ = [
     "CalendarError",
     "ClassifiedGap",
     "DateOutOfRangeError",
+    "DeltaError",
+    "ExportCursor",
     "ExtendedSlots",
     "GapArrays",
     "GapInfo",
@@ -65,6 +70,7 @@ __all__ = [
     "TimeError",
     "UnknownNameError",
     "aggregate",
+    "apply_delta",
     "calendar",
     "find_gaps",
     "get_include",

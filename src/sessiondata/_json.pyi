@@ -4,6 +4,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from sessiondata._cursor import Cursor
 from sessiondata._store import StoreClock, SymbolCore
 
 class Style:
@@ -18,7 +19,8 @@ class Style:
 def latest_as_of(cores: list[SymbolCore], clock: StoreClock) -> int | None: ...
 def write_document(
     meta: bytes,
-    cores: list[SymbolCore],
+    cursor: Cursor,
+    delta: bool,
     pinned: dict[SymbolCore, tuple[dict[int, bytes], dict[int, float]]],
     style: Style,
 ) -> bytes: ...

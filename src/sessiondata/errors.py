@@ -13,6 +13,7 @@ __all__ = [
     "BarTypeError",
     "CalendarError",
     "DateOutOfRangeError",
+    "DeltaError",
     "InputError",
     "IntervalError",
     "SessionDataError",
@@ -94,6 +95,10 @@ class DateOutOfRangeError(CalendarError):
 
 class SessionStateError(SessionDataError, RuntimeError):
     """A call that does not fit the state of the store, such as a bar of a later trade date before the roll."""
+
+
+class DeltaError(SessionDataError, ValueError):
+    """A delta that does not go on from the document at hand, or one that nobody can be given."""
 
 
 class UnknownNameError(SessionDataError, KeyError):

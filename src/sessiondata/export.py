@@ -11,9 +11,12 @@ import numpy as np
 from sessiondata.times import to_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from sessiondata._store import SymbolCore
+    from sessiondata.cursors import ExportCursor
     from sessiondata.gaps import GapInfo
+    from sessiondata.series import BarSeries, BarWindow
     from sessiondata.session import SessionData
     from sessiondata.symbol import SymbolSessionData
 
@@ -27,17 +30,47 @@ _SECOND_NS = 1_000_000_000
 _EXACT = 2**53  # beyond it a float64 no longer tells neighbouring integers apart
 
 
-def document(data: SessionData, timestamps: str) -> dict[str, Any]:
-    """The complete document as plain Python objects, in the order of its keys."""
+def document(
+    data: SessionData,
+    complete: bool,
+    cursor: ExportCursor,
+    timestamps: str,
+    symbols: Iterable[str] | None,
+    intervals: Iterable[str] | None,
+) -> dict[str, Any]:
+    """The complete document as plain Python objects, in the order of its keys, or what has changed of it."""
     show = _shower(data, _resolve(data, timestamps))
-    return {
-        "meta": _meta(data, timestamps, data._as_of_ns()),
-        "symbols": {name: _symbol(symbol, show) for name, symbol in data.symbols.items()},
-    }
+    meta = _meta(data, timestamps, data._as_of_ns())
+    if complete:
+        native = cursor._start(data, timestamps, symbols, intervals)
+        native.take(_pinned(data, show))
+        shown = {core.name: _symbol(data._symbols[core.name], cursor._intervals, show) for core in cursor._selected}
+    else:
+        cursor._check(symbols, intervals)
+        meta.update(_meta_of_delta(data, cursor, timestamps))
+        if "resync" in meta:
+            return {"meta": meta, "symbols": {}}
+        _go_on(data, cursor, meta)
+        shown = {}
+        for number, whole, series in cursor._native.changes(_pinned(data, show)):
+            symbol = data._symbols[cursor._selected[number].name]
+            if whole:
+                shown[symbol.symbol] = {"replace": True, **_symbol(symbol, cursor._intervals, show)}
+            else:
+                shown[symbol.symbol] = _changes(symbol, series, show)
+    cursor._finish(data)
+    return {"meta": meta, "symbols": shown}
 
 
-def document_bytes(data: SessionData, timestamps: str) -> bytes:
-    """The complete document as JSON, written natively."""
+def document_bytes(
+    data: SessionData,
+    complete: bool,
+    cursor: ExportCursor,
+    timestamps: str,
+    symbols: Iterable[str] | None,
+    intervals: Iterable[str] | None,
+) -> bytes:
+    """What `document` gives as JSON, written natively."""
     from sessiondata import _json  # not needed to store bars
 
     kind = _resolve(data, timestamps)
@@ -47,20 +80,37 @@ def document_bytes(data: SessionData, timestamps: str) -> bytes:
     else:
         from_, offset = grid.offsets()
     show = _shower(data, kind)
-    symbols = data.symbols.values()
-    cores = [symbol._core for symbol in symbols]
-    pinned = {
-        symbol._core: (
+    meta = _meta(data, timestamps, _json.latest_as_of(data._all_cores(), data._clock))
+    if complete:
+        cursor._start(data, timestamps, symbols, intervals)
+    else:
+        cursor._check(symbols, intervals)
+        meta.update(_meta_of_delta(data, cursor, timestamps))
+        if "resync" in meta:
+            return b'{"meta":%b,"symbols":{}}' % _dumps(meta)
+        _go_on(data, cursor, meta)
+    style = _json.Style(kind, from_, offset, lambda ts: _dumps(show(ts)))
+    written = _json.write_document(_dumps(meta), cursor._native, not complete, _pinned(data, show), style)
+    cursor._finish(data)
+    return written
+
+
+def _go_on(data: SessionData, cursor: ExportCursor, meta: dict[str, Any]) -> None:
+    """Begin a delta, and say which symbols have gone."""
+    removed = cursor._native.go_on(cursor._select(data))
+    if removed:
+        meta["removed"] = removed
+
+
+def _pinned(data: SessionData, show: Callable[[int], str | int]) -> dict[SymbolCore, Any]:
+    """What is reported in place of what is computed: gaps as the JSON of a member, quality."""
+    return {
+        core: (
             {k: b'"gaps":%b,' % _dumps(_gaps(gaps, show)) if gaps else b"" for k, gaps in symbol._pinned_gaps.items()},
             symbol._pinned_quality,
         )
-        for symbol in symbols
-        if symbol._pinned_gaps or symbol._pinned_quality
+        for core, symbol in data._pinned.items()
     }
-    meta = _meta(data, timestamps, _json.latest_as_of(cores, data._clock))
-    return _json.write_document(
-        _dumps(meta), cores, pinned, _json.Style(kind, from_, offset, lambda ts: _dumps(show(ts)))
-    )
 
 
 def _dumps(small: dict[str, Any] | str | int) -> bytes:
@@ -102,6 +152,13 @@ def _meta(data: SessionData, timestamps: str, as_of: int | None) -> dict[str, An
     }
 
 
+def _meta_of_delta(data: SessionData, cursor: ExportCursor, timestamps: str) -> dict[str, Any]:
+    """What the `meta` of a delta has more, or other, than that of a complete document."""
+    since = cursor.sequence if cursor.timestamps == timestamps else None
+    more = {"complete": False, "cursor": cursor.name, "since": since, "epoch": data._clock.epoch}
+    return more if since is not None else {**more, "resync": True}
+
+
 def _shower(data: SessionData, kind: str) -> Callable[[int], str | int]:
     """A function that writes a time in a resolved form."""
     zone = data.calendar.zone
@@ -134,21 +191,55 @@ def _number(x: float | None) -> float | None:
     return None if x is None or not math.isfinite(x) else x
 
 
-def _symbol(symbol: SymbolSessionData, show: Callable[[int], str | int]) -> dict[str, Any]:
+def _symbol(
+    symbol: SymbolSessionData, intervals: frozenset[str] | None, show: Callable[[int], str | int]
+) -> dict[str, Any]:
+    selected = [interval for interval in symbol.intervals if intervals is None or interval in intervals]
     return {
-        "session": {
-            "volume": shown_volume(symbol.session_volume),
-            "high": _number(symbol.session_high),
-            "low": _number(symbol.session_low),
-            "data": {interval: _series(symbol, interval, show) for interval in symbol.intervals},
-        },
+        "session": {**_metrics(symbol), "data": {interval: _series(symbol, interval, show) for interval in selected}},
         "historical": {"loaded": False},
+    }
+
+
+def _metrics(symbol: SymbolSessionData) -> dict[str, Any]:
+    return {
+        "volume": shown_volume(symbol.session_volume),
+        "high": _number(symbol.session_high),
+        "low": _number(symbol.session_low),
     }
 
 
 def _series(symbol: SymbolSessionData, interval: str, show: Callable[[int], str | int]) -> dict[str, Any]:
     series = symbol.bars(interval)
     gaps = series.gaps
+    part = _counts(symbol, series)
+    if gaps:
+        part["gaps"] = _gaps(gaps, show)
+    part["columns"] = list(_COLUMNS)
+    part["data"] = _rows(series, show)
+    return part
+
+
+def _changes(
+    symbol: SymbolSessionData, changed: list[tuple[int, bool, bool, list[int]]], show: Callable[[int], str | int]
+) -> dict[str, Any]:
+    """What has changed of a symbol, by its cursor."""
+    parts = {}
+    for k, gaps_changed, replace, positions in changed:
+        interval = symbol.intervals[k]
+        series = symbol.bars(interval)
+        part = parts[interval] = _counts(symbol, series)
+        if gaps_changed:
+            gaps = series.gaps
+            part["gaps"] = _gaps(gaps, show) if gaps else None
+        if replace:
+            part["replace"] = True
+        part["columns"] = list(_COLUMNS)
+        part["data"] = [row for i in positions for row in _rows(series[i : i + 1], show)]
+    return {"session": {**_metrics(symbol), "data": parts}}
+
+
+def _counts(symbol: SymbolSessionData, series: BarSeries) -> dict[str, Any]:
     part: dict[str, Any] = {
         "count": len(series),
         "total_count": series.total_count,
@@ -156,14 +247,14 @@ def _series(symbol: SymbolSessionData, interval: str, show: Callable[[int], str 
     }
     if series.forming:
         part["forming"] = True
-    part["quality"] = _quality(symbol, interval)
-    if gaps:
-        part["gaps"] = _gaps(gaps, show)
-    part["columns"] = list(_COLUMNS)
-    columns = (series.open, series.high, series.low, series.close)
-    rows = zip(series.timestamp.tolist(), *(column.tolist() for column in columns), series.volume.tolist(), strict=True)
-    part["data"] = [[show(ts), *prices, shown_volume(volume)] for ts, *prices, volume in rows]
+    part["quality"] = _quality(symbol, series.interval)
     return part
+
+
+def _rows(bars: BarSeries | BarWindow, show: Callable[[int], str | int]) -> list[list[Any]]:
+    columns = (bars.open, bars.high, bars.low, bars.close)
+    rows = zip(bars.timestamp.tolist(), *(column.tolist() for column in columns), bars.volume.tolist(), strict=True)
+    return [[show(ts), *prices, shown_volume(volume)] for ts, *prices, volume in rows]
 
 
 def _quality(symbol: SymbolSessionData, interval: str) -> float:

@@ -15,6 +15,7 @@ from sessiondata._slice import Slice
 from sessiondata.calendars import SessionCalendar, SessionGrid, to_hours
 from sessiondata.calendars import calendar as find_calendar
 from sessiondata.columns import bar_columns
+from sessiondata.cursors import ExportCursor
 from sessiondata.errors import BarError, CalendarError, IntervalError, SessionStateError, UnknownNameError
 from sessiondata.export import document, document_bytes
 from sessiondata.gaps import GapInfo
@@ -89,6 +90,10 @@ class SessionData:
         self._grid: SessionGrid | None = None
         self._symbols: dict[str, SymbolSessionData] = {}
         self._slice, self._slice_names = Slice([]), list[str]()
+        self._cores: list[_store.SymbolCore] | None = None  # of all symbols; None: not listed yet
+        self._pinned: dict[_store.SymbolCore, SymbolSessionData] = {}  # symbols with pinned gaps or quality
+        self._cursors: dict[str, ExportCursor] = {}
+        self._default_cursor: ExportCursor | None = None
 
     # --- session ---
 
@@ -157,6 +162,7 @@ class SessionData:
         for symbol in self._symbols.values():
             symbol._core.start(grid.compiled, self._hours(grid))
         self._grid = grid
+        self._clock.begin_epoch()
 
     def _hours(self, grid: SessionGrid) -> tuple[int, int] | None:
         return None if self._extended_hours is None else grid.around(self._extended_hours)
@@ -167,6 +173,7 @@ class SessionData:
             for symbol in self._symbols.values():
                 symbol._core.stop()
             self._grid = None
+            self._clock.begin_epoch(-1)
         elif close_label:
             self._start(self._session_of_close(ts_ns, step_ns))
         else:
@@ -234,6 +241,7 @@ class SessionData:
         if self._grid is not None:
             core.start(self._grid.compiled, self._hours(self._grid))
         self._symbols[symbol] = SymbolSessionData(self, core)
+        self._cores = None
         self._clock.touch()
         return self._symbols[symbol]
 
@@ -264,8 +272,11 @@ class SessionData:
 
     def remove_symbol(self, symbol: str) -> None:
         """Forget a symbol. What still refers to it shows no rows and takes none."""
-        self.get_symbol_data(symbol)._core.detach()
+        held = self.get_symbol_data(symbol)
+        held._core.detach()
         del self._symbols[symbol]
+        self._pinned.pop(held._core, None)
+        self._cores = None
         self._slice, self._slice_names = Slice([]), []
         self._clock.touch()
 
@@ -274,8 +285,11 @@ class SessionData:
         for symbol in self._symbols.values():
             symbol._core.detach()
         self._symbols.clear()
+        self._pinned.clear()
+        self._cores = None
         self._slice, self._slice_names = Slice([]), []
         self._grid = None
+        self._clock.begin_epoch()
         self._clock.reset()
 
     # --- writing ---
@@ -452,25 +466,99 @@ class SessionData:
 
     # --- export ---
 
-    def to_dict(self, complete: bool = True, *, timestamps: str = "time") -> dict[str, Any]:
+    def to_dict(
+        self,
+        complete: bool = True,
+        *,
+        cursor: str | ExportCursor | None = None,
+        timestamps: str = "time",
+        symbols: Iterable[str] | None = None,
+        intervals: Iterable[str] | None = None,
+    ) -> dict[str, Any]:
         """The document as plain Python objects.
 
         Parameters
         ----------
         complete : bool
-            Everything the store holds. (Deltas are not part of this version.)
+            Everything the store holds, or with False a delta: what has changed since the last export through the
+            cursor. `apply_delta` says what a consumer does with it. Its `meta` says ``"resync": true`` where no delta
+            can be served: the cursor has had no complete export, or times were written otherwise.
+        cursor : str or ExportCursor, optional
+            For whom the export is, by `export_cursor`; by default the one without a name. Every export moves its
+            cursor, and no other.
         timestamps : {"time", "iso", "epoch_ms", "epoch_ns"}
             How times are written: the exchange's local time of day (ISO 8601 where that would be ambiguous), ISO 8601
             with offset, or integers. JavaScript cannot hold epoch_ns.
-        """
-        _check_complete(complete)
-        return document(self, timestamps)
+        symbols, intervals : iterable of str, optional
+            Show these only; by default all. A complete export settles it for the deltas that follow. They need not say
+            it again.
 
-    def to_json(self, complete: bool = True, *, timestamps: str = "time") -> bytes:
+        Raises
+        ------
+        UnknownNameError
+            There is no such cursor, no such symbol, or no symbol selected holds the interval.
+        DeltaError
+            A delta with another selection than the complete export before it.
+        ValueError
+            No such form of times.
+        """
+        return document(self, complete, self._cursor(cursor), timestamps, symbols, intervals)
+
+    def to_json(
+        self,
+        complete: bool = True,
+        *,
+        cursor: str | ExportCursor | None = None,
+        timestamps: str = "time",
+        symbols: Iterable[str] | None = None,
+        intervals: Iterable[str] | None = None,
+    ) -> bytes:
         """The document as UTF-8 JSON: byte for byte ``orjson.dumps(data.to_dict(...))``, written natively. Parameters
-        are those of `to_dict`."""
-        _check_complete(complete)
-        return document_bytes(self, timestamps)
+        and errors are those of `to_dict`."""
+        return document_bytes(self, complete, self._cursor(cursor), timestamps, symbols, intervals)
+
+    def export_cursor(self, name: str | None = None) -> ExportCursor:
+        """The cursor of that name, made if it is not there; None for the default one.
+
+        Each consumer of deltas has one of its own. It takes some 500 bytes a symbol."""
+        if name is None:
+            if self._default_cursor is None:
+                self._default_cursor = ExportCursor(None)
+            return self._default_cursor
+        if name not in self._cursors:
+            self._cursors[name] = ExportCursor(_check_text(name, "a cursor's name"))
+        return self._cursors[name]
+
+    @property
+    def cursors(self) -> tuple[str, ...]:
+        """Names of the cursors, in the order they were made; the default one has none."""
+        return tuple(self._cursors)
+
+    def drop_cursor(self, name: str | None = None) -> None:
+        """Forget a cursor. One made again under its name begins with a complete export.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no cursor of that name.
+        """
+        if name is None:
+            self._default_cursor = None
+        elif self._cursors.pop(name, None) is None:
+            raise UnknownNameError(f"no cursor {name!r}")
+
+    def _cursor(self, cursor: str | ExportCursor | None) -> ExportCursor:
+        name = cursor.name if isinstance(cursor, ExportCursor) else cursor
+        held = self.export_cursor() if name is None else self._cursors.get(name)
+        if held is None or (isinstance(cursor, ExportCursor) and held is not cursor):
+            raise UnknownNameError(f"no cursor {name!r}; export_cursor({name!r}) first")
+        return held
+
+    def _all_cores(self) -> list[_store.SymbolCore]:
+        """Of all symbols in order; another list whenever they change."""
+        if self._cores is None:
+            self._cores = [symbol._core for symbol in self._symbols.values()]
+        return self._cores
 
     def _repr_html_(self) -> str:
         from sessiondata.display import store_html  # not needed until a notebook asks
@@ -484,17 +572,16 @@ class SessionData:
         return f"<SessionData {self._calendar.name} {date}: {n} symbols, {intervals}, as of {self.as_of}>"
 
 
-def _check_complete(complete: bool) -> None:
-    if not complete:
-        raise NotImplementedError("deltas are not part of this version; export the complete document")
-
-
 def _check_name(symbol: str) -> str:
     """The name as a plain str: a subclass such as NumPy's is no key of a JSON document."""
-    if not isinstance(symbol, str) or not symbol:
-        raise UnknownNameError(f"a symbol is a text that is not empty: {symbol!r}")
+    return _check_text(symbol, "a symbol")
+
+
+def _check_text(text: str, what: str) -> str:
+    if not isinstance(text, str) or not text:
+        raise UnknownNameError(f"{what} is a text that is not empty: {text!r}")
     try:
-        symbol.encode()
+        text.encode()
     except UnicodeEncodeError as error:
-        raise UnknownNameError(f"a symbol must be encodable as UTF-8: {symbol!r}") from error
-    return str(symbol)
+        raise UnknownNameError(f"{what} must be encodable as UTF-8: {text!r}") from error
+    return str(text)
