@@ -28,15 +28,24 @@ cdef struct Shown:
     uint8_t flags
 
 
+cdef struct Label:
+    # `"NAME":{"count":` of an interval: text to be copied as a whole.
+    char text[32]
+    Py_ssize_t n
+
+
 cdef struct Head:
     # One symbol as it was shown.
-    int64_t session       # session_id; -1 without a session; -2: never shown
-    int64_t changes       # symbol_changes
+    int64_t last_ts       # of the symbol
+    int64_t n_edits
     int64_t as_of         # ns, up to when it was judged
+    int64_t session       # session_id; NO_SESSION; NEVER shown
     int64_t n_edited
     int64_t n_pin_edits
+    const Label* labels   # of its series
     Shown* series         # all of the symbol's, also those that are not selected
     uint32_t selected     # bit k: series k is shown
+    int32_t n_series
 
 
 cdef struct Visit:
@@ -44,6 +53,8 @@ cdef struct Visit:
     bint whole            # it is new to the consumer, or its session is: everything is shown
     bint changed          # it has changed by more than time
     bint pins_changed
+    bint in_turn          # the newest row is on a slot, and it is the one that time has come to
+    int64_t as_of         # ns, up to when it is judged
     int32_t n_edited      # base rows changed out of turn; -1: more than anybody remembers
     int64_t edited_ts[EDITS]
 
@@ -57,18 +68,22 @@ cdef struct Change:
     int64_t edited[EDITS]  # sequences of rows to show, ascending
     int64_t first         # and of the first of the newest rows, which are all shown
     int64_t stop          # one past the newest
+    Bar newest            # the newest row, if there is one; that of a ring may be behind it
 
 
 cdef class Cursor:
     cdef list cores       # symbols as they were shown, in order
     cdef Head* heads      # one for each
     cdef Shown* shown
+    cdef dict labels      # tuple of names of intervals -> bytes that hold an array of Label
     cdef object intervals  # frozenset of names that are selected; None: all
     cdef bint millis      # times are shown in milliseconds, so two rows may look the same
     cdef bint is_open     # an export is under way, or was given up: nothing is known of what was shown
-    cdef int visit(self, Py_ssize_t i, bint whole, Visit* out_visit) noexcept
-    cdef void step(self, Py_ssize_t i, Py_ssize_t k, const Visit* visit, bint pinned_gaps, int pinned_quality,
-                   Change* out_change) noexcept
+    cdef const Label* _labels_of(self, tuple intervals) except NULL
+    cdef bint has_changed(self, Py_ssize_t i) noexcept
+    cdef void visit(self, Py_ssize_t i, bint whole, Visit* out_visit) noexcept
+    cdef void step(self, SymbolCore core, Shown* shown, Py_ssize_t k, const Visit* visit, bint pinned_gaps,
+                   int pinned_quality, Change* out_change) noexcept
     cdef int _align(self, list cores, list removed) except -1
 
 

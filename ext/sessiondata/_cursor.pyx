@@ -17,16 +17,17 @@ Rejected: marking rows as changed (a store for each bar, for each consumer), kee
 that grow a bar: comparing five numbers is simpler than being right about all of them).
 """
 
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
-from libc.stdint cimport INT64_MIN
+from libc.stdint cimport INT64_MAX, INT64_MIN
 from libc.string cimport memcmp, memcpy, memmove, memset
 
 from sessiondata._aggregate cimport INTRADAY, Level
-from sessiondata._gaps cimport gaps_missing, gaps_present
+from sessiondata._gaps cimport gaps_explained, gaps_present
 from sessiondata._grid cimport Region, expected_at, find_region, slot_start_in
 from sessiondata._layout cimport series_gaps, series_ring
 from sessiondata._ring cimport ring_find, ring_oldest, ring_read
-from sessiondata._symbol cimport Symbol, symbol_as_of, symbol_changes
+from sessiondata._symbol cimport Symbol, symbol_as_of, symbol_fold, symbol_settle
 from sessiondata._time cimport floor_div
 
 from sessiondata.export import shown_quality
@@ -36,10 +37,6 @@ cdef enum:
     MILLI_NS = 1_000_000
     NO_SESSION = -1
     NEVER = -2
-
-
-cdef inline int64_t _session_of(SymbolCore core) noexcept:
-    return NO_SESSION if core.symbol.grid == NULL else core.session_id
 
 
 cdef inline bint _same_milli(const Ring* ring, int64_t seq) noexcept nogil:
@@ -100,24 +97,32 @@ cdef inline bint _differs(const Shown* shown, const Bar* bar) noexcept nogil:
     return memcmp(shown.values, &bar.open, 5 * sizeof(double)) != 0
 
 
-cdef void _find_rows(const Symbol* symbol, Py_ssize_t k, const Ring* ring, const Shown* shown, const Visit* visit,
-                     Change* change) noexcept nogil:
-    """Which rows a consumer lacks."""
+cdef inline void _find_rows(Symbol* symbol, Py_ssize_t k, const Ring* ring, const Shown* shown, const Visit* visit,
+                            Change* change) noexcept nogil:
+    """Which rows a consumer lacks. Rings are settled where more than the newest row is read of them."""
     cdef int64_t oldest = ring_oldest(ring)
     cdef Bar row
-    change.stop, change.n_edited = ring.next_seq, 0
+    change.stop = ring.next_seq
+    if not visit.whole and visit.n_edited == 0 and shown.newest_ts != INT64_MIN and shown.total > oldest:
+        change.first = shown.total
+        if shown.total == ring.next_seq:
+            change.first -= _differs(shown, &change.newest)
+            return
+        ring_read(ring, shown.total - 1, &row)  # rows before the newest are always in the ring as they are
+        change.first -= _differs(shown, &row)
+        return
+    if k > 0:
+        symbol_settle(symbol, <int32_t>k - 1)
     if visit.whole or visit.n_edited < 0 or shown.newest_ts == INT64_MIN:
         change.first = oldest
         change.replace = not visit.whole and visit.n_edited < 0
         return
-    change.replace = False
     change.first = shown.total if visit.n_edited == 0 else ring_find(ring, shown.newest_ts + 1)
     if change.first <= oldest:
         change.first = oldest
         return
     ring_read(ring, change.first - 1, &row)
-    if _differs(shown, &row):
-        change.first -= 1
+    change.first -= _differs(shown, &row)
     if visit.n_edited > 0:
         _find_edited(symbol, k, ring, visit, change)
 
@@ -126,7 +131,7 @@ cdef class Cursor:
     """What one consumer has been shown; nothing at first."""
 
     def __cinit__(self):
-        self.cores, self.intervals = [], None
+        self.cores, self.labels, self.intervals = [], {}, None
         self.is_open = True
 
     def __dealloc__(self):
@@ -182,8 +187,8 @@ cdef class Cursor:
                 heads[j] = self.heads[i]
                 memcpy(at, self.heads[i].series, len(core.intervals) * sizeof(Shown))
                 i += 1
-            heads[j].series = at
-            heads[j].selected = 0
+            heads[j].series, heads[j].labels = at, self._labels_of(core.intervals)
+            heads[j].selected, heads[j].n_series = 0, <int32_t>len(core.intervals)
             for k, name in enumerate(core.intervals):
                 if self.intervals is None or name in self.intervals:
                     heads[j].selected |= <uint32_t>1 << k
@@ -196,62 +201,92 @@ cdef class Cursor:
         self.heads, self.shown, self.cores = heads, shown, cores
         return 0
 
-    cdef int visit(self, Py_ssize_t i, bint whole, Visit* out_visit) noexcept:
-        """Look at symbol `i`: 0 if nothing of it has changed, 1 if something may have. It then counts as shown."""
+    cdef const Label* _labels_of(self, tuple intervals) except NULL:
+        """Many symbols have the same intervals, and one copy of their names stays in a near cache."""
+        cdef Label label
+        cdef bytes labels = self.labels.get(intervals), text
+        if labels is None:
+            labels = b""
+            for name in intervals:
+                text = b'"%b":{"count":' % name.encode()
+                memset(&label, 0, sizeof(Label))
+                label.n = len(text)
+                memcpy(label.text, PyBytes_AS_STRING(text), label.n)
+                labels += (<char*>&label)[:sizeof(Label)]
+            self.labels[intervals] = labels
+        return <const Label*>PyBytes_AS_STRING(labels)
+
+    cdef bint has_changed(self, Py_ssize_t i) noexcept:
+        """Whether anything of symbol `i` may be other than it was shown."""
+        cdef const Symbol* symbol = &(<SymbolCore>self.cores[i]).symbol
+        cdef const Head* head = &self.heads[i]
+        return (head.last_ts != symbol.last_ts or head.n_edits != symbol.n_edits
+                or head.as_of != symbol_as_of(symbol) or head.session == NEVER)
+
+    cdef void visit(self, Py_ssize_t i, bint whole, Visit* out_visit) noexcept:
+        """Look at symbol `i`, of which something has changed, and bring it up to date. It then counts as shown."""
         cdef SymbolCore core = <SymbolCore>self.cores[i]
         cdef Symbol* symbol = &core.symbol
         cdef Head* head = &self.heads[i]
-        cdef int64_t session = _session_of(core), changes = symbol_changes(symbol), as_of = symbol_as_of(symbol), n
-        if not whole and head.changes == changes and head.as_of == as_of and head.session == session:
-            return 0
+        cdef int64_t session = NO_SESSION if symbol.grid == NULL else core.session_id, n
         out_visit.whole = whole or head.session != session
-        out_visit.changed = head.changes != changes
+        out_visit.changed = head.last_ts != symbol.last_ts or head.n_edits != symbol.n_edits
         out_visit.pins_changed = head.n_pin_edits != core.n_pin_edits
+        out_visit.as_of = symbol_as_of(symbol)
+        out_visit.in_turn = symbol.next_slot_ts != INT64_MAX and out_visit.as_of == symbol.newest_stop
         out_visit.n_edited = 0
-        if not out_visit.whole and session != NO_SESSION and head.n_edited != symbol.n_edited:
-            n = symbol.n_edited - head.n_edited
-            out_visit.n_edited = <int32_t>n if n <= EDITS else -1
-            while 0 < n <= EDITS:
-                out_visit.edited_ts[n - 1] = symbol.edited_ts[(symbol.n_edited - n) % EDITS]
-                n -= 1
-        head.session, head.changes, head.as_of = session, changes, as_of
-        head.n_edited, head.n_pin_edits = symbol.n_edited, core.n_pin_edits
-        return 1
+        if symbol.grid != NULL:
+            symbol_fold(symbol)
+            if not out_visit.whole and head.n_edited != symbol.n_edited:
+                n = symbol.n_edited - head.n_edited
+                out_visit.n_edited = <int32_t>n if n <= EDITS else -1
+                while 0 < n <= EDITS:
+                    out_visit.edited_ts[n - 1] = symbol.edited_ts[(symbol.n_edited - n) % EDITS]
+                    n -= 1
+        head.last_ts, head.n_edits, head.as_of = symbol.last_ts, symbol.n_edits, out_visit.as_of
+        head.session, head.n_edited, head.n_pin_edits = session, symbol.n_edited, core.n_pin_edits
 
-    cdef void step(self, Py_ssize_t i, Py_ssize_t k, const Visit* visit, bint pinned_gaps, int pinned_quality,
-                   Change* out_change) noexcept:
-        """What of series `k` of symbol `i` is to be shown. It then counts as shown.
+    cdef void step(self, SymbolCore core, Shown* shown, Py_ssize_t k, const Visit* visit, bint pinned_gaps,
+                   int pinned_quality, Change* out_change) noexcept:
+        """What of series `k` of a symbol that has been visited is to be shown. It then counts as shown.
 
         `pinned_gaps`: whether they are pinned; `pinned_quality` in hundredths of a percent, -1 if it is not."""
-        cdef SymbolCore core = <SymbolCore>self.cores[i]
         cdef Symbol* symbol = &core.symbol
-        cdef Shown* shown = &self.heads[i].series[k]
         cdef Shown now
-        cdef Ring* ring
-        cdef Gaps* gaps
-        cdef Bar row
-        memset(&now, 0, sizeof(Shown))
-        now.newest_ts = INT64_MIN
-        now.quality = 10_000
+        cdef const Ring* ring
+        cdef const Gaps* gaps
+        cdef const Level* level
+        cdef int32_t present
+        now.total, now.newest_ts, now.quality = 0, INT64_MIN, 10_000
+        now.missing = now.expected = now.gap_edits = 0
         now.flags = PINNED if pinned_gaps else 0
+        memset(now.values, 0, sizeof(now.values))
         out_change.first = out_change.stop = 0
         out_change.n_edited, out_change.replace = 0, False
         if symbol.grid != NULL:
-            ring, gaps = core.ring(k), series_gaps(symbol, k)
+            ring, gaps = series_ring(symbol, k), series_gaps(symbol, k)
             now.total = ring.next_seq
             if now.total > 0:
-                ring_read(ring, now.total - 1, &row)
-                now.newest_ts = row.ts
-                memcpy(now.values, &row.open, 5 * sizeof(double))
-                if core.is_forming(k):
-                    now.flags |= FORMING
-            now.expected = expected_at(gaps.table, symbol_as_of(symbol))
-            now.missing = gaps_missing(gaps, now.expected)
+                if k == 0:
+                    ring_read(ring, now.total - 1, &out_change.newest)
+                else:
+                    level = &symbol.levels[k - 1]
+                    out_change.newest = level.bar
+                    if visit.as_of < level.slot_stop:
+                        now.flags |= FORMING
+                now.newest_ts = out_change.newest.ts
+                memcpy(now.values, &out_change.newest.open, sizeof(now.values))
+            if visit.in_turn:  # the newest slot is the last one below the frontier
+                now.expected = gaps.frontier - (now.flags & FORMING != 0)
+            else:
+                now.expected = expected_at(gaps.table, visit.as_of)
+            present = gaps_present(gaps, now.expected)
+            now.missing = now.expected - present - gaps_explained(gaps, now.expected)
             now.gap_edits = gaps.n_edits
             if now.expected > gaps.frontier:
                 now.flags |= TAIL
-            if now.expected > 0:
-                now.quality = <int16_t>(10_000 * <int64_t>gaps_present(gaps, now.expected) // now.expected)
+            if now.expected > present:
+                now.quality = <int16_t>(10_000 * <int64_t>present // now.expected)
             _find_rows(symbol, k, ring, shown, visit, out_change)
             if self.millis:
                 if (not visit.whole and shown.flags & DENSE) or _is_dense(ring, out_change):
@@ -285,7 +320,8 @@ cdef class Cursor:
             self.visit(i, True, &visit)
             gaps, quality = pinned.get(core, (None, None))
             for k in range(len(core.intervals)):
-                self.step(i, k, &visit, gaps is not None and k in gaps, pinned_hundredths(quality, k), &change)
+                self.step(core, &self.heads[i].series[k], k, &visit, gaps is not None and k in gaps,
+                          pinned_hundredths(quality, k), &change)
 
     def changes(self, dict pinned):
         """What has changed, and note that it is shown: list of (number of the symbol, whole, series), series a list of
@@ -297,14 +333,16 @@ cdef class Cursor:
         cdef int64_t oldest
         cdef list found = [], series
         for i, core in enumerate(self.cores):
-            if not self.visit(i, False, &visit):
+            if not self.has_changed(i):
                 continue
+            self.visit(i, False, &visit)
             gaps, quality = pinned.get(core, (None, None))
             series = []
             for k in range(len(core.intervals)):
                 if not self.heads[i].selected >> k & 1:
                     continue
-                self.step(i, k, &visit, gaps is not None and k in gaps, pinned_hundredths(quality, k), &change)
+                self.step(core, &self.heads[i].series[k], k, &visit, gaps is not None and k in gaps,
+                          pinned_hundredths(quality, k), &change)
                 if change.shown:
                     oldest = 0 if core.symbol.grid == NULL else ring_oldest(series_ring(&core.symbol, k))
                     rows = [change.edited[j] - oldest for j in range(change.n_edited)]

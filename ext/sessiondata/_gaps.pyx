@@ -317,7 +317,6 @@ cdef void _count_absent(Gaps* gaps, int32_t first) noexcept nogil:
 
 cdef void gaps_recount(Gaps* gaps) noexcept nogil:
     """Count anew after the marks have changed. O(ranges + marks)."""
-    gaps.n_edits += 1
     gaps.marks.n_explained = gaps.marks.n_halted = gaps.marks.n_gaps = 0
     _count_absent(gaps, 0)
 

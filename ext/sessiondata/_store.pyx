@@ -202,15 +202,19 @@ cdef class SymbolCore:
         self._columns, self._columns_at = [None] * len(self.intervals), [0] * len(self.intervals)
         self.session_id += 1
         self._is_plain = not self.close_label
+        self.symbol.n_edits += 1
         symbol_start(&self.symbol, &grid.data)
 
-    def stop(self):
-        """Forget the session: no rows, and windows on it are no longer valid."""
+    def stop(self, bint undo=False):
+        """Forget the session: no rows, and windows on it are no longer valid. `undo`: it has only just begun, and that
+        counts as no change."""
+        self.symbol.n_edits += -1 if undo else 1
         self._is_plain = False
         self.symbol.fold_stop = INT64_MIN
         self.symbol.grid = NULL
         self.grid, self._memory, self._columns = None, None, []
         self.symbol.newest_stop = INT64_MIN
+        self.symbol.last_ts = 0  # as before any session
         self.symbol.bars_updated = 0
         memset(&self.symbol.counters, 0, sizeof(self.symbol.counters))
         self.session_id += 1

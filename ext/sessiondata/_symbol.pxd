@@ -2,7 +2,7 @@
 
 from libc.stdint cimport INT64_MIN, int32_t, int64_t
 
-from sessiondata._aggregate cimport Level, level_merge, level_settle
+from sessiondata._aggregate cimport Level, level_merge, level_pull, level_settle
 from sessiondata._extended cimport Extended
 from sessiondata._gaps cimport Gaps
 from sessiondata._grid cimport GridData, Region
@@ -47,6 +47,7 @@ cdef struct Symbol:
     int64_t fold_stop     # ns, bars before it need no look around: whole slots, no new derived bar, rows to put them in
     int64_t last_ts       # ns, newest row; span_start - 1 while there is none
     int64_t newest_stop   # ns, end of the newest row; INT64_MIN while there is none
+    int64_t n_edits       # changes but for rows added in turn, which move last_ts; sessions begun and ended, too
     int64_t newest_ts[2]  # ns, newest extended [0] and regular [1] row; INT64_MIN while there is none
     int64_t step_ns       # base interval
     Clock* clock          # the store's
@@ -63,7 +64,6 @@ cdef struct Symbol:
     int64_t span_rows     # rows of the base ring in the roomy block
     Block** blocks        # newest block, where its owner keeps it
     Extended* extended    # base slots expected outside the segments; NULL: none
-    int64_t n_edits       # changes but for rows added in turn; never goes back, whatever the session
     int64_t n_edited      # base rows inserted or replaced out of turn in this session
     int64_t* edited_ts    # ns, the last EDITS of them: number n at n % EDITS; memory of the block
     Counters counters
@@ -122,6 +122,17 @@ cdef inline void symbol_settle(Symbol* symbol, int32_t level) noexcept nogil:
         level_settle(symbol.levels, level, symbol.grid, symbol.base.next_seq)
 
 
+cdef inline void symbol_fold(Symbol* symbol) noexcept nogil:
+    """Bring the newest bars and trackers of all levels up to date, but not the rings' last rows: what a reader needs
+    who takes the newest row of a level from `bar`. O(levels)."""
+    cdef int32_t i
+    cdef Level* level
+    for i in range(symbol.n_levels - 1):
+        level = &symbol.levels[i]
+        if level.parent >= 0 and level.settled_seq != symbol.base.next_seq:
+            level_pull(symbol.levels, i, symbol.grid)
+
+
 cdef inline bint clock_advance(Clock* clock, int64_t ts) noexcept nogil:
     """Move the clock forwards; False (and no change) if it stands there already or further."""
     if ts <= clock.as_of:
@@ -130,11 +141,6 @@ cdef inline bint clock_advance(Clock* clock, int64_t ts) noexcept nogil:
     clock.judged = ts - clock.grace_ns if ts >= INT64_MIN + clock.grace_ns else INT64_MIN
     clock.sequence += 1
     return True
-
-
-cdef inline int64_t symbol_changes(const Symbol* symbol) noexcept nogil:
-    """Moves with each change of the symbol within a session. Bars in turn move it by the row that they add."""
-    return symbol.n_edits + (symbol.base.next_seq if symbol.grid != NULL else 0)
 
 
 cdef inline void symbol_note_edit(Symbol* symbol, int64_t ts) noexcept nogil:

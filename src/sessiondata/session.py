@@ -171,7 +171,7 @@ class SessionData:
         """A first bar: start the session of its trade date. None: that bar was refused, so undo it."""
         if ts_ns is None:
             for symbol in self._symbols.values():
-                symbol._core.stop()
+                symbol._core.stop(undo=True)
             self._grid = None
             self._clock.begin_epoch(-1)
         elif close_label:
