@@ -6,6 +6,7 @@ from sessiondata._gaps cimport Gaps
 from sessiondata._ring cimport Bar, Ring
 from sessiondata._store cimport SymbolCore
 from sessiondata._symbol cimport EDITS
+from sessiondata._text cimport ByteWriter
 
 
 cdef enum:
@@ -42,6 +43,8 @@ cdef struct Head:
     int64_t session       # session_id; NO_SESSION; NEVER shown
     int64_t n_edited
     int64_t n_pin_edits
+    Py_ssize_t name       # where its name begins in `names`, as a JSON string
+    Py_ssize_t n_name
     const Label* labels   # of its series
     Shown* series         # all of the symbol's, also those that are not selected
     uint32_t selected     # bit k: series k is shown
@@ -75,10 +78,12 @@ cdef class Cursor:
     cdef list cores       # symbols as they were shown, in order
     cdef Head* heads      # one for each
     cdef Shown* shown
+    cdef ByteWriter names  # side by side, so that nothing has to be fetched from the symbols' own
     cdef dict labels      # tuple of names of intervals -> bytes that hold an array of Label
     cdef object intervals  # frozenset of names that are selected; None: all
     cdef bint millis      # times are shown in milliseconds, so two rows may look the same
     cdef bint is_open     # an export is under way, or was given up: nothing is known of what was shown
+    cdef Py_ssize_t _add_name(self, ByteWriter names, str name) except -1
     cdef const Label* _labels_of(self, tuple intervals) except NULL
     cdef bint has_changed(self, Py_ssize_t i) noexcept
     cdef void visit(self, Py_ssize_t i, bint whole, Visit* out_visit) noexcept

@@ -19,6 +19,7 @@ that grow a bar: comparing five numbers is simpler than being right about all of
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport INT64_MAX, INT64_MIN
 from libc.string cimport memcmp, memcpy, memmove, memset
 
@@ -28,6 +29,7 @@ from sessiondata._grid cimport Region, expected_at, find_region, slot_start_in
 from sessiondata._layout cimport series_gaps, series_ring
 from sessiondata._ring cimport ring_find, ring_oldest, ring_read
 from sessiondata._symbol cimport Symbol, symbol_as_of, symbol_fold, symbol_settle
+from sessiondata._text cimport STRING_BYTES, STRING_FACTOR, ByteWriter, reserve, write_string
 from sessiondata._time cimport floor_div
 
 from sessiondata.export import shown_quality
@@ -169,6 +171,7 @@ cdef class Cursor:
         cdef Shown* shown
         cdef Shown* at
         cdef SymbolCore core
+        cdef ByteWriter names = ByteWriter(0)
         for core in cores:
             n_series += len(core.intervals)
         heads = <Head*>PyMem_RawCalloc(<size_t>max(n, 1), sizeof(Head))
@@ -188,6 +191,8 @@ cdef class Cursor:
                 memcpy(at, self.heads[i].series, len(core.intervals) * sizeof(Shown))
                 i += 1
             heads[j].series, heads[j].labels = at, self._labels_of(core.intervals)
+            heads[j].name = names.size
+            heads[j].n_name = self._add_name(names, core.name)
             heads[j].selected, heads[j].n_series = 0, <int32_t>len(core.intervals)
             for k, name in enumerate(core.intervals):
                 if self.intervals is None or name in self.intervals:
@@ -198,8 +203,15 @@ cdef class Cursor:
             i += 1
         PyMem_RawFree(self.heads)
         PyMem_RawFree(self.shown)
-        self.heads, self.shown, self.cores = heads, shown, cores
+        self.heads, self.shown, self.names, self.cores = heads, shown, names, cores
         return 0
+
+    cdef Py_ssize_t _add_name(self, ByteWriter names, str name) except -1:
+        cdef Py_ssize_t n, before = names.size
+        cdef const char* text = PyUnicode_AsUTF8AndSize(name, &n)
+        reserve(names, STRING_BYTES + STRING_FACTOR * n)
+        names.size = write_string(names.data + before, text, n) - names.data
+        return names.size - before
 
     cdef const Label* _labels_of(self, tuple intervals) except NULL:
         """Many symbols have the same intervals, and one copy of their names stays in a near cache."""

@@ -12,7 +12,6 @@ Rejected: a cache from the bits of a price to its text (10 ns a row instead of 1
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
-from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport INT64_MIN, int16_t, int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
@@ -28,8 +27,8 @@ from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_read
 from sessiondata._store cimport StoreClock, SymbolCore
 from sessiondata._symbol cimport Symbol, symbol_as_of, symbol_settle
 from sessiondata._text cimport (
-    F64_BYTES, I64_BYTES, STRING_BYTES, STRING_FACTOR, TIME_BYTES, ByteWriter, DayText, day_holds, reserve,
-    scale_column, set_day, store4, write_cents, write_f64, write_i64, write_string, write_time, write_u64,
+    F64_BYTES, I64_BYTES, TIME_BYTES, ByteWriter, DayText, day_holds, reserve,
+    scale_column, set_day, store4, write_cents, write_f64, write_i64, write_time, write_u64,
     write_volume,
 )
 from sessiondata._time cimport floor_div
@@ -427,16 +426,16 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, dic
     cdef SymbolCore core = <SymbolCore>cursor.cores[i]
     cdef Symbol* symbol = &core.symbol
     cdef Head* head = &cursor.heads[i]
-    cdef Py_ssize_t n_name, k, before = writer.size, start
-    cdef const char* name = PyUnicode_AsUTF8AndSize(core.name, &n_name)
+    cdef Py_ssize_t k, before = writer.size, start
     cdef char* out
     cdef Visit visit
     cdef bint in_turn = delta and not cursor.millis and head.n_edits == symbol.n_edits
     cursor.visit(i, not delta, &visit)
     in_turn = in_turn and visit.in_turn and not visit.whole and pinned_gaps is None and pinned_quality is None
-    reserve(writer, FIXED_BYTES + STRING_BYTES + STRING_FACTOR * n_name)
-    out = write_string(writer.data + writer.size, name, n_name)
-    out = _write_literal(out, b':{"replace":true,"session":{"volume":' if delta and visit.whole
+    reserve(writer, FIXED_BYTES + head.n_name)
+    out = writer.data + writer.size
+    memcpy(out, cursor.names.data + head.name, head.n_name)
+    out = _write_literal(out + head.n_name, b':{"replace":true,"session":{"volume":' if delta and visit.whole
                          else b':{"session":{"volume":')
     out = _write_metrics(out, symbol)
     writer.size = start = out - writer.data
@@ -466,8 +465,11 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, dic
 def latest_as_of(list cores, StoreClock clock not None):
     """Up to when a store is judged: the latest of its clock and its symbols, int ns; None if there is neither."""
     cdef int64_t latest = clock.data.as_of, as_of
+    cdef Py_ssize_t i
     cdef SymbolCore core
-    for core in cores:
+    for i, core in enumerate(cores):
+        if i + 16 < len(cores):
+            prefetch(&(<SymbolCore>cores[i + 16]).symbol)
         as_of = symbol_as_of(&core.symbol)
         latest = as_of if as_of > latest else latest
     return None if latest == INT64_MIN else latest
@@ -492,10 +494,8 @@ cdef void _look_ahead(list cores, const int32_t* at, Py_ssize_t i, Py_ssize_t n,
     if i + 20 < n:
         core = <SymbolCore>cores[at[i + 20]]
         _prefetch_span(&core.symbol, SYMBOL_BYTES)
-        prefetch(<const char*>&core.symbol + sizeof(Symbol))  # where the name is
     if i + 10 < n:
         core = <SymbolCore>cores[at[i + 10]]
-        prefetch(<const char*><void*>core.name + 32)
         if core.symbol.grid != NULL:
             for k in range(core.symbol.n_levels - 1):
                 _prefetch_span(&core.symbol.levels[k], LEVEL_BYTES)
