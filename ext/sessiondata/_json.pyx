@@ -14,7 +14,7 @@ Rejected: a cache from the bits of a price to its text (10 ns a row instead of 1
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport INT64_MIN, int16_t, int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 from sessiondata._aggregate cimport Level
 from sessiondata._cursor cimport FORMING, PINNED, TAIL, Change, Cursor, Head, Label, Shown, Visit, pinned_hundredths
@@ -25,7 +25,7 @@ from sessiondata._marks cimport retries_of
 from sessiondata._prefetch cimport prefetch
 from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_read
 from sessiondata._store cimport StoreClock, SymbolCore
-from sessiondata._symbol cimport Symbol, symbol_as_of, symbol_settle
+from sessiondata._symbol cimport MAX_LEVELS, Symbol, symbol_as_of, symbol_settle
 from sessiondata._text cimport (
     F64_BYTES, I64_BYTES, TIME_BYTES, ByteWriter, DayText, day_holds, reserve,
     scale_column, set_day, store4, write_cents, write_f64, write_i64, write_time, write_u64,
@@ -40,6 +40,7 @@ cdef enum:
     EPOCH_MS = 2
     EPOCH_NS = 3
     ROW_BLOCK = 64                                   # rows that are reserved for at once
+    HEAD_BYTES = 288                                 # of a series, up to its rows, without gaps
     ROW_BYTES = TIME_BYTES + 5 * F64_BYTES + 16
     GAP_BYTES = 2 * TIME_BYTES + I64_BYTES + 64
     RETRY_BYTES = TIME_BYTES + I64_BYTES + 64
@@ -263,13 +264,11 @@ cdef inline char* _write_any_f64(char* out, double x) noexcept nogil:
     return write_f64(out, x, &hint)
 
 
-cdef inline char* _write_row(char* out, const Bar* bar, TimeStyle* style) noexcept nogil:
-    """`[time,open,high,low,close,volume]` of one bar; ROW_BYTES at most."""
+cdef inline char* _write_values(char* out, const Bar* bar) noexcept nogil:
+    """`open,high,low,close,volume]` of one bar."""
     cdef uint32_t cents[4]
     cdef uint32_t volume
     cdef int hint = 2
-    out[0] = c"["
-    out = _write_time(out + 1, bar.ts, style)
     if scale_column(&bar.open, 4, 100.0, cents):  # the four prices stand side by side
         out = write_cents(write_cents(write_cents(write_cents(out, cents[0]), cents[1]), cents[2]), cents[3])
     else:
@@ -282,6 +281,12 @@ cdef inline char* _write_row(char* out, const Bar* bar, TimeStyle* style) noexce
         out = write_volume(out, bar.volume, &hint)
     out[0] = c"]"
     return out + 1
+
+
+cdef inline char* _write_row(char* out, const Bar* bar, TimeStyle* style) noexcept nogil:
+    """`[time,open,high,low,close,volume]` of one bar; ROW_BYTES at most."""
+    out[0] = c"["
+    return _write_values(_write_time(out + 1, bar.ts, style), bar)
 
 
 cdef int _changed_rows(ByteWriter writer, Symbol* symbol, Py_ssize_t k, const Change* change,
@@ -306,6 +311,11 @@ cdef int _changed_rows(ByteWriter writer, Symbol* symbol, Py_ssize_t k, const Ch
     if change.n_edited > 0 and change.first == change.stop:
         writer.size -= 1
     return 0
+
+
+cdef inline char* _write_label(char* out, const Label* label) noexcept nogil:
+    memcpy(out, label.text, sizeof(label.text))
+    return out + label.n
 
 
 cdef int _series(ByteWriter writer, Cursor cursor, SymbolCore core, Head* head, Py_ssize_t k, const Visit* visit,
@@ -350,9 +360,47 @@ cdef int _series(ByteWriter writer, Cursor cursor, SymbolCore core, Head* head, 
     return 0
 
 
-cdef inline char* _write_label(char* out, const Label* label) noexcept nogil:
-    memcpy(out, label.text, sizeof(label.text))
-    return out + label.n
+cdef struct SeriesText:
+    # How a series of the symbol before began, and its row: symbols are mostly alike in that, but for the prices.
+    const Label* label
+    int64_t count
+    int64_t total
+    int32_t quality
+    bint forming
+    size_t n_head
+    size_t n_time
+    int64_t ts
+    char head[HEAD_BYTES]     # up to the first row
+    char time[TIME_BYTES]     # `"09:30:00",`
+
+
+cdef inline char* _write_head(char* out, SeriesText* text, const Label* label, bint derived, int64_t count,
+                              int64_t total, bint forming, int32_t quality) noexcept nogil:
+    """`"NAME":{"count":...,"data":[` without gaps."""
+    cdef char* end
+    if text.label != label or text.count != count or text.total != total or text.quality != quality or (
+            text.forming != forming):
+        end = write_u64(_write_label(text.head, label), count)
+        end = write_u64(_write_literal(end, b',"total_count":'), total)
+        end = _write_literal(end, b',"generated":true' if derived else b',"generated":false')
+        if forming:
+            end = _write_literal(end, b',"forming":true')
+        end = write_cents(_write_literal(end, b',"quality":'), quality)
+        end = _write_literal(end, b'"columns":["timestamp","open","high","low","close","volume"],"data":[')
+        text.label, text.count, text.total, text.quality, text.forming = label, count, total, quality, forming
+        text.n_head = end - text.head
+    memcpy(out, text.head, text.n_head)
+    return out + text.n_head
+
+
+cdef inline char* _write_newest(char* out, const Bar* bar, SeriesText* text, TimeStyle* style) noexcept nogil:
+    """`_write_row`, with the time of the symbol before where it is the same."""
+    if text.n_time == 0 or text.ts != bar.ts:
+        text.n_time = _write_time(text.time, bar.ts, style) - text.time
+        text.ts = bar.ts
+    out[0] = c"["
+    memcpy(out + 1, text.time, TIME_BYTES)
+    return _write_values(out + 1 + text.n_time, bar)
 
 
 cdef inline char* _write_metrics(char* out, const Symbol* symbol) noexcept nogil:
@@ -367,7 +415,7 @@ cdef inline char* _write_metrics(char* out, const Symbol* symbol) noexcept nogil
 
 
 cdef char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown, Py_ssize_t k, const Label* label,
-                           int64_t as_of, TimeStyle* style) noexcept nogil:
+                           SeriesText* text, int64_t as_of, TimeStyle* style) noexcept nogil:
     """What `_series` writes in the commonest case, a third of its work: nothing has happened but bars in turn, and of
     these the series has at most one new row. NULL, and nothing has changed, where it is another case."""
     cdef const Ring* ring
@@ -398,13 +446,7 @@ cdef char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown, Py_ssi
     if not newest_differs and quality == shown.quality and forming == (shown.flags & FORMING != 0):
         shown.expected = expected
         return out
-    out = write_u64(_write_label(out, label), count)
-    out = write_u64(_write_literal(out, b',"total_count":'), total)
-    out = _write_literal(out, b',"generated":true' if k else b',"generated":false')
-    if forming:
-        out = _write_literal(out, b',"forming":true')
-    out = write_cents(_write_literal(out, b',"quality":'), quality)
-    out = _write_literal(out, b'"columns":["timestamp","open","high","low","close","volume"],"data":[')
+    out = _write_head(out, text, label, k > 0, count, total, forming, quality)
     if k > 0 and total != shown.total:
         ring_read(ring, total - 2, &row)
         if memcmp(shown.values, &row.open, 5 * sizeof(double)) != 0:
@@ -412,7 +454,7 @@ cdef char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown, Py_ssi
             out[0] = c","
             out += 1
     if newest_differs:
-        out = _write_row(out, newest, style)
+        out = _write_newest(out, newest, text, style)
     shown.total, shown.newest_ts = total, newest.ts
     memcpy(shown.values, &newest.open, 5 * sizeof(double))
     shown.missing, shown.expected, shown.quality = missing, expected, <int16_t>quality
@@ -420,7 +462,7 @@ cdef char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown, Py_ssi
     return _write_literal(out, b"]},")
 
 
-cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, dict pinned_gaps, dict pinned_quality,
+cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, SeriesText* texts, dict pinned_gaps, dict pinned_quality,
                  Style style) except -1:
     """`"NAME":{"session":{...},"historical":{...}},` of one symbol, as far as its consumer lacks it."""
     cdef SymbolCore core = <SymbolCore>cursor.cores[i]
@@ -444,8 +486,8 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, dic
             continue
         if in_turn:
             reserve(writer, FIXED_BYTES + 2 * ROW_BYTES)
-            out = _series_in_turn(writer.data + writer.size, symbol, &head.series[k], k, &head.labels[k], visit.as_of,
-                                  &style.data)
+            out = _series_in_turn(writer.data + writer.size, symbol, &head.series[k], k, &head.labels[k], &texts[k],
+                                  visit.as_of, &style.data)
             if out != NULL:
                 writer.size = out - writer.data
                 continue
@@ -491,11 +533,11 @@ cdef void _look_ahead(list cores, const int32_t* at, Py_ssize_t i, Py_ssize_t n,
     cdef SymbolCore core
     cdef const Ring* ring
     cdef int64_t row
-    if i + 20 < n:
-        core = <SymbolCore>cores[at[i + 20]]
-        _prefetch_span(&core.symbol, SYMBOL_BYTES)
     if i + 10 < n:
         core = <SymbolCore>cores[at[i + 10]]
+        _prefetch_span(&core.symbol, SYMBOL_BYTES)
+    if i + 4 < n:
+        core = <SymbolCore>cores[at[i + 4]]
         if core.symbol.grid != NULL:
             for k in range(core.symbol.n_levels - 1):
                 _prefetch_span(&core.symbol.levels[k], LEVEL_BYTES)
@@ -547,6 +589,8 @@ def write_document(bytes meta, Cursor cursor not None, bint delta, dict pinned, 
     cdef dict gaps = None, quality = None
     cdef Py_ssize_t i, n = 0, n_shown = 0
     cdef int32_t* at = <int32_t*>malloc(<size_t>(len(cores) + 1) * sizeof(int32_t))  # symbols to be written
+    cdef SeriesText texts[MAX_LEVELS]
+    memset(texts, 0, sizeof(texts))
     if at == NULL:
         raise MemoryError("no memory for an export")
     try:
@@ -563,7 +607,7 @@ def write_document(bytes meta, Cursor cursor not None, bint delta, dict pinned, 
             _look_ahead(cores, at, i, n, delta)
             if pinned:
                 gaps, quality = pinned.get(cores[at[i]], (None, None))
-            n_shown += _symbol(writer, cursor, at[i], delta, gaps, quality, style)
+            n_shown += _symbol(writer, cursor, at[i], delta, texts, gaps, quality, style)
     finally:
         free(at)
     writer.size -= n_shown > 0  # the comma behind the last symbol
