@@ -465,6 +465,75 @@ def test_loaded_days_of_close_labelled_bars() -> None:
     assert past(spy, MONDAY, "1h")[0][0] == opening(MONDAY) + 360 * MINUTE
 
 
+def test_a_late_close_label_of_a_past_day_may_end_a_short_last_slot() -> None:
+    # 6.5 hours in slots of one hour: the last one begins at 15:30, half an hour before the label.
+    data = sd.SessionData(CALENDAR, "1h", ("1d",), label="close")
+    spy = data.register_symbol("SPY")
+    data.start_session(MONDAY)
+    data.roll_session()
+    end, hour = opening(MONDAY) + 390 * MINUTE, 60 * MINUTE
+    spy.append(end, *BAR)
+    spy.extend([end - 90 * MINUTE + hour, end - 90 * MINUTE], *([x, x] for x in BAR))
+    data.append_slice(["SPY"], end - 150 * MINUTE, *([x] for x in BAR))
+    starts = [opening(MONDAY) + k * hour for k in (3, 4, 5, 6)]
+    assert [bar[0] for bar in past(spy, MONDAY, "1h")] == starts
+    assert spy.counters["other_session"] == 0
+
+
+@pytest.mark.parametrize("way", ["append", "extend", "append_slice"])
+def test_a_close_label_between_sessions_names_the_end_of_its_bar(way: str) -> None:
+    data = new_store(label="close")
+    spy = data.register_symbol("SPY")
+    data.end_session()
+    give(data, way, opening(MONDAY) + 5 * MINUTE)
+    give(data, way, opening(MONDAY) - 72 * 60 * MINUTE)  # of no day that is here
+    assert [bar[0] for bar in past(spy, MONDAY)] == [opening(MONDAY) + 4 * MINUTE]
+    assert spy.counters["other_session"] == 1
+
+
+def give(data: sd.SessionData, way: str, ts_ns: int) -> None:
+    """One bar of the only symbol, by `append`, `extend` or `append_slice`."""
+    if way == "append":
+        data.append(*data.symbols, ts_ns, *BAR)
+    elif way == "extend":
+        data.extend(*data.symbols, [ts_ns], *([x] for x in BAR))
+    else:
+        data.append_slice(data.symbols, [ts_ns], *([x] for x in BAR))
+
+
+@pytest.mark.parametrize("trailing_days", [0, 10])
+def test_a_slice_between_sessions_goes_where_single_bars_go(trailing_days: int) -> None:
+    data = new_store(trailing_days=trailing_days)
+    for name in ("SPY", "IBM"):
+        data.register_symbol(name)
+    data.end_session()
+    stored = data.append_slice(["SPY", "IBM", "SPY"], opening(MONDAY) + MINUTE * np.arange(3), *([x] * 3 for x in BAR))
+    assert stored == (3 if trailing_days else 0)
+    assert data.session_date is None
+    counted = [data.get_symbol_data(name).counters["other_session"] for name in ("SPY", "IBM")]
+    assert counted == ([0, 0] if trailing_days else [2, 1])
+    with pytest.raises(sd.BarError, match="IBM"):  # all or nothing, there too
+        data.append_slice(["SPY", "IBM"], opening(MONDAY) + 9 * MINUTE, *([x, np.nan] for x in BAR))
+    assert stored == sum(
+        len(data.get_symbol_data(name).historical_bars["1m"].get(MONDAY, ())) for name in ("SPY", "IBM")
+    )
+
+
+def test_a_slice_takes_a_late_bar_of_a_symbol_whose_calendar_is_closed_today() -> None:
+    closed = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York", holidays=[TUESDAY])
+    data = new_store()
+    data.register_symbol("SPY")
+    ibm = data.register_symbol("IBM", calendar=closed)
+    data.roll_session()
+    assert str(data.session_date) == TUESDAY
+    times = [opening(TUESDAY), opening(MONDAY)]
+    assert data.append_slice(["SPY", "IBM"], times, *([x, x] for x in BAR)) == 2
+    assert len(past(ibm, MONDAY)) == 1
+    with pytest.raises(sd.SessionStateError, match=r"IBM.*ERR_LATER_SESSION|ERR_LATER_SESSION.*IBM"):
+        data.append_slice(["SPY", "IBM"], [times[0] + MINUTE, opening(WEDNESDAY)], *([x, x] for x in BAR))
+    assert len(data.get_symbol_data("SPY").bars()) == 1
+
+
 def test_a_symbol_that_leaves_takes_its_history_with_it() -> None:
     data = new_store()
     spy = data.register_symbol("SPY")

@@ -23,7 +23,9 @@ from sessiondata._layout cimport copy_out
 from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_read
 from sessiondata._status cimport CORRECTED, ERR_MEMORY, ERR_NAT, ERR_TS_RANGE, OTHER_SESSION, STORED
 from sessiondata._store cimport StoreClock, SymbolCore
-from sessiondata._symbol cimport Symbol, check_values, symbol_append, symbol_reserve, symbol_settle
+from sessiondata._symbol cimport (
+    EARLIER_OPEN, EARLIER_STORE, Symbol, check_values, symbol_append, symbol_open_label, symbol_reserve, symbol_settle,
+)
 from sessiondata._time cimport NAT
 
 
@@ -130,6 +132,15 @@ cdef class Days:
             if STORED <= status <= CORRECTED:
                 self._changed(1)
         return status
+
+    cdef int open_label(self, int64_t* ts) except -1:
+        """Turn the end of a bar into its start, by the grid of the day in which it ends."""
+        date = self._date_at(ts[0] - 1)
+        if date is None:
+            ts[0] -= self._live.symbol.step_ns
+        else:
+            symbol_open_label(&(<SymbolCore>self.cores[date]).symbol, ts)
+        return 0
 
     cdef void _changed(self, int64_t n) noexcept:
         self.version += 1
@@ -243,9 +254,10 @@ cdef bint _ascends(dict days) except -1:
     return True
 
 
-cdef int _take_earlier(Symbol* symbol, const Bar* bar, bint store) noexcept with gil:
+cdef int _take_earlier(Symbol* symbol, Bar* bar, int errand) noexcept with gil:
+    cdef Days days = <Days>(<SymbolCore>symbol.owner).days
     try:
-        return (<Days>(<SymbolCore>symbol.owner).days).take(bar, store)
+        return days.open_label(&bar.ts) if errand == EARLIER_OPEN else days.take(bar, errand == EARLIER_STORE)
     except MemoryError:
         return ERR_MEMORY
 

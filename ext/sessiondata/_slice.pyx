@@ -13,10 +13,14 @@ from libc.stdint cimport int64_t
 from sessiondata._aggregate cimport Level
 from sessiondata._prefetch cimport prefetch
 from sessiondata._ring cimport Bar, Ring
-from sessiondata._status cimport CORRECTED, ERR_NO_SESSION, ERR_SOURCE, STORED
+from sessiondata._status cimport CORRECTED, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_SOURCE, OTHER_SESSION, STORED
 from sessiondata._store cimport SymbolCore
-from sessiondata._symbol cimport Symbol, check_bar, check_values, symbol_follows, symbol_reserve, symbol_store
+from sessiondata._symbol cimport (
+    EARLIER_RESERVE, EARLIER_STORE, Symbol, check_bar, check_values, symbol_follows, symbol_reserve, symbol_store,
+)
 from sessiondata._ticks cimport SOURCE_BARS
+
+from sessiondata.errors import SessionStateError
 
 
 cdef enum:
@@ -78,18 +82,24 @@ cdef inline void _prefetch_slot(const Symbol* symbol) noexcept nogil:
         _prefetch_row(&symbol.levels[root.child].ring)
 
 
-cdef int _check_apart(Symbol* symbol, const Bar* bar) noexcept nogil:
+cdef int _check_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     """0 if the symbol can take the bar and has a row for it, else the status that says why not."""
     cdef int status = check_bar(symbol, bar)
     if status:
         return status
     if symbol.source > SOURCE_BARS:
         return ERR_SOURCE
-    if symbol.grid == NULL:
-        return ERR_NO_SESSION
-    if bar.ts < symbol.grid.span_start and symbol.take_earlier != NULL:
-        return symbol.take_earlier(symbol, bar, False)
+    if symbol.grid == NULL or bar.ts < symbol.grid.span_start:
+        return 0 if symbol.take_earlier == NULL else symbol.take_earlier(symbol, bar, EARLIER_RESERVE)
     return symbol_reserve(symbol, &bar.ts, 1, 1)
+
+
+cdef int _store_earlier(Symbol* symbol, Bar* bar) noexcept nogil:
+    """Store a checked bar for a symbol without a session."""
+    if symbol.take_earlier != NULL:
+        return symbol.take_earlier(symbol, bar, EARLIER_STORE)
+    symbol.counters.other_session += 1
+    return OTHER_SESSION
 
 
 cdef class Slice:
@@ -98,7 +108,7 @@ cdef class Slice:
     Parameters
     ----------
     cores : list of SymbolCore
-        They have one label, and a session whenever bars are appended.
+            They have one label.
     """
 
     cdef list _cores                # keeps the symbols alive
@@ -131,7 +141,7 @@ cdef class Slice:
         cdef const int64_t[::1] ts = given_ts
         cdef int status = 0
         cdef int64_t changed = 0
-        cdef bint is_late = False
+        cdef bint is_late = False, is_idle = False
         cdef Bar bar
         if n and (<SymbolCore>self._cores[0]).close_label:
             ts = self._open_labels(given_ts)
@@ -142,6 +152,9 @@ cdef class Slice:
             status = check_values(&bar)
             if status or not symbol_follows(symbols[i], bar.ts):
                 status = _check_apart(symbols[i], &bar)
+                if symbols[i].grid == NULL:
+                    is_late = is_idle = True
+                    status = status or self._check_idle(i, given_ts[i])
                 is_late |= bar.ts <= symbols[i].last_ts
             if status:
                 if is_late:
@@ -156,11 +169,24 @@ cdef class Slice:
             if i + SLOTS_AHEAD < n:
                 _prefetch_slot(symbols[i + SLOTS_AHEAD])
             bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
-            status = symbol_store(symbols[i], &bar)
+            if is_idle and symbols[i].grid == NULL:
+                status = _store_earlier(symbols[i], &bar)
+            else:
+                status = symbol_store(symbols[i], &bar)
             changed += STORED <= status <= CORRECTED
         if is_late:
             self._release()
         return changed
+
+    cdef int _check_idle(self, Py_ssize_t i, int64_t given_ts) except 1:
+        """0 if a bar for a symbol without a session is of a session that is over, else the status that says why not."""
+        cdef SymbolCore core = <SymbolCore>self._cores[i]
+        try:
+            return 0 if core.begin(given_ts, core.close_label) is False else ERR_NO_SESSION
+        except SessionStateError:
+            if core.days is None:  # it was removed
+                raise
+            return ERR_LATER_SESSION
 
     cdef int _release(self) except -1:
         """Days in history that bars of this slice were for are done."""
@@ -174,6 +200,5 @@ cdef class Slice:
         cdef int64_t[::1] ts = given_ts.copy()
         cdef Py_ssize_t i
         for i in range(self._n):
-            if self._symbols[i].grid != NULL:
-                (<SymbolCore>self._cores[i])._open_label(&ts[i])
+            (<SymbolCore>self._cores[i])._open_label(&ts[i])
         return ts

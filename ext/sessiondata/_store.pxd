@@ -55,7 +55,7 @@ cdef class SymbolCore:
                              bint skip, bint close_label) except -1
     cdef int64_t _extend_unstarted(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
                                    const double[::1] low, const double[::1] close, const double[::1] volume,
-                                   bint skip) except -1
+                                   bint skip, bint close_label) except -1
     cdef int64_t _extend_earlier(self, ts, open, high, low, close, volume) except -1
     cdef int64_t _extend_good(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
                               const double[::1] low, const double[::1] close, const double[::1] volume) except -1

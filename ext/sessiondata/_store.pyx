@@ -376,8 +376,11 @@ cdef class SymbolCore:
         cdef int status = check_bar(&self.symbol, bar)
         if status:
             self._refuse(status, None, bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
+        cdef int64_t ts = bar.ts
         if self.begin(bar.ts, self.close_label) is False:
-            return self._extend_earlier(np.array([bar.ts]), np.array([bar.open]), np.array([bar.high]),
+            if self.close_label:
+                self._open_label(&ts)
+            return self._extend_earlier(np.array([ts]), np.array([bar.open]), np.array([bar.high]),
                                         np.array([bar.low]), np.array([bar.close]), np.array([bar.volume])) > 0
         try:
             return self.append(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
@@ -446,7 +449,7 @@ cdef class SymbolCore:
         if n == 0:
             return 0
         if self.symbol.grid == NULL:
-            return self._extend_unstarted(given_ts, open, high, low, close, volume, skip)
+            return self._extend_unstarted(given_ts, open, high, low, close, volume, skip, close_label)
         if (self._memory.holds(&given_ts[0]) or self._memory.holds(&open[0]) or self._memory.holds(&high[0])
                 or self._memory.holds(&low[0]) or self._memory.holds(&close[0]) or self._memory.holds(&volume[0])):
             # Views of this very ring, which storing the rows may overwrite while they are read.
@@ -469,7 +472,7 @@ cdef class SymbolCore:
 
     cdef int64_t _extend_unstarted(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
                                    const double[::1] low, const double[::1] close, const double[::1] volume,
-                                   bint skip) except -1:
+                                   bint skip, bint close_label) except -1:
         """Rows of which none could start a session: raise for the first bad one or count them; others are of sessions
         that have ended."""
         cdef Py_ssize_t i
@@ -493,7 +496,8 @@ cdef class SymbolCore:
         order = np.flatnonzero(good)[np.argsort(np.asarray(ts)[good], kind="stable")]
         if len(order) == 0:
             return 0
-        return self._extend_earlier(np.asarray(ts)[order], np.asarray(open)[order], np.asarray(high)[order],
+        times = self._open_labels(ts) if close_label else ts
+        return self._extend_earlier(np.asarray(times)[order], np.asarray(open)[order], np.asarray(high)[order],
                                     np.asarray(low)[order], np.asarray(close)[order], np.asarray(volume)[order])
 
     cdef int64_t _extend_earlier(self, ts, open, high, low, close, volume) except -1:

@@ -17,6 +17,12 @@ cdef enum:
     MAX_LEVELS = 18       # 16 derived intervals, the session bar, the extended one
 
 
+cdef enum:                # errands of `take_earlier`
+    EARLIER_OPEN = 0      # the bar's time is that of its end: make it that of its start
+    EARLIER_RESERVE = 1   # see to it that storing the bar cannot fail
+    EARLIER_STORE = 2
+
+
 cdef struct Block:
     # Head of an allocation; the memory of a symbol's session is a list of them.
     Block* older
@@ -66,8 +72,8 @@ cdef struct Symbol:
     int64_t span_rows     # rows of the base ring in the roomy block
     Block** blocks        # newest block, where its owner keeps it
     void* owner           # the SymbolCore
-    # Where a bar from before the span goes, if the symbol has days in history; else NULL. See _days.
-    int (*take_earlier)(Symbol*, const Bar*, bint store) noexcept nogil
+    # What becomes of a bar from before the span, if the symbol has days in history; else NULL. See _days.
+    int (*take_earlier)(Symbol*, Bar*, int errand) noexcept nogil
     Extended* extended    # base slots expected outside the segments; NULL: none
     Counters counters
     TickRing* ticks       # trades; NULL until there is one. Memory of a block, as is that of quotes
@@ -177,5 +183,5 @@ cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* o
                         int* out_status, bint* out_in_order) noexcept nogil
 cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open, const double* high,
                            const double* low, const double* close, const double* volume, int64_t n) noexcept nogil
-cdef void symbol_open_label(const Symbol* symbol, int64_t* ts) noexcept nogil
+cdef void symbol_open_label(Symbol* symbol, int64_t* ts) noexcept nogil
 cdef bint symbol_check(const Symbol* symbol) noexcept nogil

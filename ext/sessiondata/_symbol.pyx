@@ -274,7 +274,7 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
         return status
     if bar.ts < symbol.grid.span_start:
         if symbol.take_earlier != NULL:
-            return symbol.take_earlier(symbol, bar, True)
+            return symbol.take_earlier(symbol, bar, EARLIER_STORE)
         symbol.counters.other_session += 1
         return OTHER_SESSION
     seq = ring_find(base, bar.ts)
@@ -473,18 +473,24 @@ cdef void _extend_region(Symbol* symbol, const Region* region, const int64_t* ts
         changed[i] = before if is_new[i] else before - 1
 
 
-cdef void symbol_open_label(const Symbol* symbol, int64_t* ts) noexcept nogil:
+cdef void symbol_open_label(Symbol* symbol, int64_t* ts) noexcept nogil:
     """Turn the end of a bar into its start. The end of a segment may close a slot shorter than the interval."""
     cdef const Region* region
     cdef const GridData* grid = symbol.grid
     cdef int64_t end = ts[0], step = symbol.step_ns
+    cdef Bar bar
     if end == NAT:
         return
     if end < INT64_MIN + step:
         ts[0] = INT64_MAX  # breaks ERR_TS_RANGE, as it should
         return
     ts[0] = end - step
-    if grid.span_start < end <= grid.span_stop:
+    if grid == NULL or end <= grid.span_start:
+        if symbol.take_earlier != NULL:
+            bar.ts = end
+            symbol.take_earlier(symbol, &bar, EARLIER_OPEN)
+            ts[0] = bar.ts
+    elif end <= grid.span_stop:
         region = find_region(grid, end - 1)
         if region.regular and end == region.stop:
             ts[0] = slot_start_in(region, step, end - 1)

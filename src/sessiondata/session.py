@@ -549,7 +549,7 @@ class SessionData:
         core = self._symbols[names[0]]._core
         first = _store.earliest(core, *columns, self._floor(self._symbols[names[0]]))
         if first is None:
-            return self._slice.append(*columns)  # raises: no bar could start a session
+            return self._slice.append(*columns)  # bad bars, or all of sessions that are over
         core.begin(first, self._close_label)  # from the floor on, so it does start one
         try:
             return self._slice.append(*columns)
