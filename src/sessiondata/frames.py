@@ -31,7 +31,7 @@ from sessiondata.times import nulls_to_nat, ticks_to_ns
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from sessiondata.series import BarWindow, _Columns
+    from sessiondata.series import BarWindow, _BarColumns
 
 __all__ = ["arrow_schema", "arrow_stream", "frame_columns", "to_array", "to_arrow", "to_pandas", "to_polars"]
 
@@ -59,12 +59,12 @@ def _columns(window: BarWindow) -> list[npt.NDArray[Any]]:
     return columns
 
 
-def arrow_schema(rows: _Columns) -> Any:
+def arrow_schema(rows: _BarColumns) -> Any:
     """See `BarSeries.__arrow_c_schema__`."""
     return schema_capsule(rows._window()._series.is_derived)
 
 
-def arrow_stream(rows: _Columns, requested_schema: Any) -> Any:
+def arrow_stream(rows: _BarColumns, requested_schema: Any) -> Any:
     """See `BarSeries.__arrow_c_stream__`."""
     window = rows._window()
     columns = _columns(window if window.is_frozen else window.copy())
@@ -73,7 +73,7 @@ def arrow_stream(rows: _Columns, requested_schema: Any) -> Any:
     return stream_capsule((columns[0], *bits), requested_schema)
 
 
-def to_pandas(rows: _Columns, copy: bool | None) -> Any:
+def to_pandas(rows: _BarColumns, copy: bool | None) -> Any:
     """See `BarSeries.to_pandas`."""
     pd = _library("pandas", "pandas")
     window = rows._window()
@@ -87,12 +87,12 @@ def to_pandas(rows: _Columns, copy: bool | None) -> Any:
     return pd.DataFrame(dict(zip(COLUMNS[1:], columns[1:], strict=False)), index=index, copy=False)
 
 
-def to_polars(rows: _Columns) -> Any:
+def to_polars(rows: _BarColumns) -> Any:
     """See `BarSeries.to_polars`."""
     return _library("polars", "polars").DataFrame(rows)
 
 
-def to_arrow(rows: _Columns) -> Any:
+def to_arrow(rows: _BarColumns) -> Any:
     """See `BarSeries.to_arrow`."""
     return _library("pyarrow", "arrow").RecordBatchReader.from_stream(rows).read_all()
 
@@ -104,7 +104,7 @@ def _library(name: str, extra: str) -> Any:
         raise ImportError(f"this needs {name}: pip install 'sessiondata[{extra}]'") from error
 
 
-def to_array(rows: _Columns, dtype: Any, copy: bool | None) -> npt.NDArray[Any]:
+def to_array(rows: _BarColumns, dtype: Any, copy: bool | None) -> npt.NDArray[Any]:
     """See `BarSeries.__array__`."""
     if copy is False:
         raise ValueError("an array of bars is always a copy (copy=False): a series is columns, not records")

@@ -23,6 +23,7 @@ from sessiondata.calendars import _to_date
 from sessiondata.errors import BarError, CalendarError, UnknownNameError
 from sessiondata.gaps import GapInfo, GapOwner
 from sessiondata.intervals import Interval, parse_interval
+from sessiondata.rows import frozen
 from sessiondata.series import Bar, BarSeries, BarWindow
 
 if TYPE_CHECKING:
@@ -286,7 +287,7 @@ class History:
             parts.append((*(series._column(i) for i in range(6)), series.n_base))
             assert running is not None  # there is a session
             dates.append(running)
-        columns = tuple(_frozen(np.concatenate(column)) for column in zip(_NO_ROWS, *parts, strict=True))
+        columns = tuple(frozen(np.concatenate(column)) for column in zip(_NO_ROWS, *parts, strict=True))
         grids = _Grids([self.symbol.calendar.session(date) for date in dates])
         return BarWindow._fixed(columns, _Rows(self.symbol, interval), grids, forming)
 
@@ -452,7 +453,7 @@ def merged(old: Columns, new: Columns) -> tuple[Any, int]:
     for column in columns[1:6]:
         repeated &= column[first] == column[last]
     rows = np.where(repeated, first, last)
-    return tuple(_frozen(column[rows]) for column in columns), int(len(rows) - repeated.sum())
+    return tuple(frozen(column[rows]) for column in columns), int(len(rows) - repeated.sum())
 
 
 def _slot_labels(interval: Interval, grid: SessionGrid, times: Any, close_label: bool) -> Any:
@@ -470,12 +471,7 @@ def _slot_labels(interval: Interval, grid: SessionGrid, times: Any, close_label:
 
 def _one_row(values: tuple[Any, ...]) -> Columns:
     kinds = (np.int64, *(np.float64,) * 5, np.int32)
-    return tuple(_frozen(np.array([value], kind)) for value, kind in zip(values, kinds, strict=True))
-
-
-def _frozen(array: Any) -> Any:
-    """The same numbers over bytes, which nobody can write to."""
-    return np.frombuffer(array.tobytes(), array.dtype)
+    return tuple(frozen(np.array([value], kind)) for value, kind in zip(values, kinds, strict=True))
 
 
 _NO_ROWS: Columns = tuple(np.frombuffer(b"", kind) for kind in (np.int64, *(np.float64,) * 5, np.int32))

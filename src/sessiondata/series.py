@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, overload
 
 import numpy as np
 
+from sessiondata.rows import LiveRows, Place, RowWindow, TimedColumns
 from sessiondata.times import from_ns, to_ns
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Bar", "BarSeries", "BarWindow", "ExtendedSlots"]
 
-Int64Array: TypeAlias = "npt.NDArray[np.int64]"
 FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 
 _NAMES = ("timestamp", "open", "high", "low", "close", "volume")
@@ -62,32 +62,14 @@ class Bar(NamedTuple):
         return from_ns(self.timestamp, zone)
 
 
-class _Columns:
-    """Column access shared by live series and windows: six arrays over `[start, stop)` of the ring."""
+class _BarColumns(TimedColumns):
+    """Columns of bars: time, open, high, low, close, volume; n_base is the seventh."""
 
     __slots__ = ()
-
-    def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
-        raise NotImplementedError
 
     def _window(self) -> BarWindow:
         """All rows, as they are now."""
         raise NotImplementedError
-
-    def _column(self, i: int) -> npt.NDArray[Any]:
-        columns, start, stop = self._bounds()
-        return columns[i][start:stop]
-
-    @property
-    def timestamp(self) -> Int64Array:
-        """Open times, int64 ns since 1970 UTC, strictly increasing. Read-only view, no copy (a window
-        made by `copy` owns its arrays)."""
-        return self._column(0)
-
-    @property
-    def datetime(self) -> npt.NDArray[np.datetime64]:
-        """`timestamp` as datetime64[ns] in UTC. Read-only view, no copy."""
-        return self._column(0).view("datetime64[ns]")
 
     @property
     def open(self) -> FloatArray:
@@ -184,113 +166,58 @@ class _Columns:
         return frames.to_array(self, dtype, copy)
 
 
-class BarWindow(_Columns):
-    """A fixed range of rows of a series, oldest first.
+class BarWindow(_BarColumns, RowWindow[Bar]):
+    __slots__ = ("_forming_ts", "_grid")
+    __doc__ = RowWindow.__doc__
 
-    Windows of a live series are views: they cost no copy, and values that are replaced in place (a correction, the
-    forming bar) show through. `is_valid` tells when the ring has since overwritten or moved a row.
-    """
+    _unit = "bars"
 
-    __slots__ = ("_arrays", "_forming_ts", "_grid", "_moves", "_seq", "_series", "_session_id", "_start", "_stop")
-
-    def __init__(
-        self,
-        arrays: tuple[npt.NDArray[Any], ...],
-        start: int,
-        stop: int,
-        series: BarSeries,
-        seq: int | None,
-    ) -> None:
-        self._arrays, self._start, self._stop, self._series, self._seq = arrays, start, stop, series, seq
-        self._moves = series._core.moves(series._k)
-        self._session_id = series._core.session_id
-        self._grid = series._core.grid  # a window outlives its session
+    def __init__(self, arrays: tuple[Any, ...], start: int, stop: int, series: Any, seq: int | None) -> None:
+        super().__init__(arrays, start, stop, series, seq)
+        self._grid: Any = None if seq is None else series._core.grid  # a window outlives its session
         self._forming_ts: int | None = None  # of a copy: its forming bar
 
     @classmethod
-    def _fixed(
-        cls, arrays: tuple[npt.NDArray[Any], ...], series: Any, grid: Any, forming_ts: int | None = None
-    ) -> BarWindow:
-        """A window on arrays that nobody writes to. `series` names the bars and makes records of them."""
-        window = cls.__new__(cls)
-        window._arrays, window._start, window._stop, window._series = arrays, 0, len(arrays[0]), series
-        window._seq, window._moves, window._session_id = None, 0, 0
+    def _fixed(cls, arrays: tuple[Any, ...], series: Any, grid: Any, forming_ts: int | None = None) -> BarWindow:
+        """A window on arrays that nobody writes to."""
+        window = cls(arrays, 0, len(arrays[0]), series, None)
         window._grid, window._forming_ts = grid, forming_ts
         return window
-
-    def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
-        return self._arrays, self._start, self._stop
 
     def _window(self) -> BarWindow:
         return self
 
     @property
-    def symbol(self) -> str:
-        return self._series.symbol
-
-    @property
     def interval(self) -> str:
-        return self._series.interval
-
-    def is_valid(self) -> bool:
-        """Whether the window still shows the rows it was taken for.
-
-        False once the ring has overwritten one of them, a late bar has moved rows, or the session is gone. Always
-        True for a window made by `copy`. O(1).
-        """
-        if self._seq is None or self._stop == self._start:
-            return True
-        core, k = self._series._core, self._series._k
-        return self._session_id == core.session_id and self._moves == core.moves(k) and core.rows(k)[2] <= self._seq
+        name: str = self._series.interval
+        return name
 
     @property
     def is_frozen(self) -> bool:
         """Whether nothing can ever change the window, so that frames may show its memory. True for a copy."""
         return self._seq is None
 
-    def copy(self) -> BarWindow:
-        """Independent window on copied arrays; it stays what it is whatever the ring does. Its columns are read-only as
-        well."""
-        return self._copied(slice(None))
-
     def _copied(self, rows: slice) -> BarWindow:
-        # Over bytes, which nobody can write to: frames of other libraries may show them.
-        arrays = tuple(
-            None if a is None else np.frombuffer(a[self._start : self._stop][rows].tobytes(), a.dtype)
-            for a in self._arrays
-        )
-        return BarWindow._fixed(arrays, self._series, self._grid, self._forming())
+        window = super()._copied(rows)
+        window._grid, window._forming_ts = self._grid, self._forming()
+        return window
+
+    def _part(self, start: int, stop: int) -> BarWindow:
+        part = super()._part(start, stop)
+        part._grid, part._forming_ts = self._grid, self._forming_ts
+        return part
 
     def _forming(self) -> int | None:
         """Time of the bar in progress: a copy's when it was made, a view's now (none once its session is gone)."""
-        if self._seq is None or self._session_id != self._series._core.session_id:
+        if self._place is None or self._place.session_id != self._series._core.session_id:
             return self._forming_ts
-        return self._series._forming_ts()
+        forming: int | None = self._series._forming_ts()
+        return forming
 
-    def __len__(self) -> int:
-        return self._stop - self._start
-
-    @overload
-    def __getitem__(self, key: int) -> Bar: ...
-    @overload
-    def __getitem__(self, key: slice) -> BarWindow: ...
-    def __getitem__(self, key: int | slice) -> Bar | BarWindow:
-        if isinstance(key, slice):
-            return self._slice(key)
-        i = range(len(self))[key]  # negative indices and IndexError as for any sequence
+    def _row(self, i: int) -> Bar:
         *values, n_base = (1 if array is None else array[self._start + i].item() for array in self._arrays)
-        return self._series._make_bar(self._grid, self._forming(), tuple(values), n_base)
-
-    def _slice(self, key: slice) -> BarWindow:
-        start, stop, step = key.indices(len(self))
-        if step != 1:  # a strided window cannot be contiguous, so it is a copy
-            return self._copied(key)
-        stop = max(start, stop)
-        window = BarWindow._fixed(self._arrays, self._series, self._grid, self._forming_ts)
-        window._start, window._stop = self._start + start, self._start + stop
-        window._seq = None if self._seq is None else self._seq + start
-        window._moves, window._session_id = self._moves, self._session_id
-        return window
+        bar: Bar = self._series._make_bar(self._grid, self._forming(), tuple(values), n_base)
+        return bar
 
     def __iter__(self) -> Iterator[Bar]:
         *columns, n_base = (None if a is None else a[self._start : self._stop].tolist() for a in self._arrays)
@@ -303,15 +230,11 @@ class BarWindow(_Columns):
 
         return window_html(self)
 
-    def __repr__(self) -> str:
-        if not len(self):
-            return f"<BarWindow {self.symbol} {self.interval}: empty>"
-        zone = self._series._zone
-        first, last = (from_ns(int(self.timestamp[i]), zone).isoformat(sep=" ") for i in (0, -1))
-        return f"<BarWindow {self.symbol} {self.interval}: {len(self)} bars, {first} .. {last}>"
+    def _title(self) -> str:
+        return f"BarWindow {self.symbol} {self.interval}"
 
 
-class BarSeries(_Columns):
+class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
     """The bars of one interval of one symbol in the current session, oldest first; always current.
 
     Rows include extended ones (before the open, in breaks, after the close); gaps, quality and expected counts are of
@@ -361,6 +284,16 @@ class BarSeries(_Columns):
     def _window(self) -> BarWindow:
         return self.window(0, len(self))
 
+    def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, seq: int) -> BarWindow:
+        return BarWindow(arrays, start, stop, self, seq)
+
+    def _place(self) -> Place:
+        core, k = self._core, self._k
+        return Place(core.session_id, core.moves(k), core.rows(k)[2])
+
+    def _find(self, ts_ns: int) -> int:
+        return self._core.find(self._k, ts_ns)
+
     @property
     def n_base(self) -> npt.NDArray[np.int32]:
         """Base bars on their slot behind each bar, int32. A view for derived series, new ones for the base."""
@@ -402,27 +335,6 @@ class BarSeries(_Columns):
         assert grid is not None  # where there is a row there is a session
         n_expected = grid.base_slots(values[0], self._core.steps_ns[self._k], self._core.steps_ns[0])
         return Bar._make((*values, values[0] == forming_ts, n_expected == 0, n_base, n_expected))
-
-    def __iter__(self) -> Iterator[Bar]:
-        return iter(self.window(0, len(self)))
-
-    def last(self, n: int) -> BarWindow:
-        """Newest `n` bars (all, if there are fewer). A view, also after the ring has wrapped."""
-        if n < 0:
-            raise ValueError(f"n must not be negative: {n}")
-        count = len(self)
-        return self.window(max(0, count - n), count)
-
-    def since(self, ts_ns: Any) -> BarWindow:
-        """Bars at or after a time (int ns, datetime64, aware datetime). A view; O(log rows)."""
-        return self.window(self._core.find(self._k, to_ns(ts_ns)), len(self))
-
-    def window(self, i: int, j: int) -> BarWindow:
-        """Bars `[i, j)`, counted from the oldest live one; negative positions count from the end. A view."""
-        i, j, _ = slice(i, j).indices(len(self))
-        columns, start, _ = self._bounds()
-        seq = self._core.rows(self._k)[2]
-        return BarWindow(columns, start + i, start + max(i, j), self, seq + i)
 
     # --- what is missing ---
 

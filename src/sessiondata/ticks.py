@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
-from sessiondata.times import from_ns, to_ns
+from sessiondata.rows import LiveRows, Place, RowWindow, TimedColumns
+from sessiondata.times import from_ns
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
@@ -70,31 +71,7 @@ class Quote(NamedTuple):
         return from_ns(self.timestamp, zone)
 
 
-class _Columns:
-    """Column access shared by live series and windows: arrays over `[start, stop)` of the ring."""
-
-    __slots__ = ()
-
-    def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
-        raise NotImplementedError
-
-    def _column(self, i: int) -> npt.NDArray[Any]:
-        columns, start, stop = self._bounds()
-        return columns[i][start:stop]
-
-    @property
-    def timestamp(self) -> npt.NDArray[np.int64]:
-        """Times, int64 ns since 1970 UTC, never decreasing. Read-only view, no copy (a window made by `copy` owns its
-        arrays)."""
-        return self._column(0)
-
-    @property
-    def datetime(self) -> npt.NDArray[np.datetime64]:
-        """`timestamp` as datetime64[ns] in UTC. Read-only view, no copy."""
-        return self._column(0).view("datetime64[ns]")
-
-
-class _TickColumns(_Columns):
+class _TickColumns(TimedColumns):
     __slots__ = ()
 
     @property
@@ -113,7 +90,7 @@ class _TickColumns(_Columns):
         return self._column(3)
 
 
-class _QuoteColumns(_Columns):
+class _QuoteColumns(TimedColumns):
     __slots__ = ()
 
     @property
@@ -142,98 +119,35 @@ def _tick(timestamp: int, price: float, size: float, exchange: bytes) -> Tick:
 
 
 _Row = TypeVar("_Row", Tick, Quote)
-_AnyWindow = TypeVar("_AnyWindow", bound="_Window[Any]")
 
 
-class _Window(_Columns, Generic[_Row]):
-    """A fixed range of rows, oldest first.
+class _Window(RowWindow[_Row]):
+    __slots__ = ()
+    __doc__ = RowWindow.__doc__
 
-    Windows of a live series are views, and cost no copy. `is_valid` tells when the ring has since overwritten or moved
-    a row.
-    """
-
-    __slots__ = ("_arrays", "_moves", "_seq", "_series", "_session_id", "_start", "_stop")
-
-    _series: _Series[_Row, Any]
-
-    def __init__(
-        self, arrays: tuple[npt.NDArray[Any], ...], start: int, stop: int, series: _Series[_Row, Any], seq: int | None
-    ) -> None:
-        self._arrays, self._start, self._stop, self._series, self._seq = arrays, start, stop, series, seq
-        self._moves, self._session_id = series._tape.moves(), series._tape.core.session_id
-
-    def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
-        return self._arrays, self._start, self._stop
-
-    @property
-    def symbol(self) -> str:
-        return self._series.symbol
-
-    def is_valid(self) -> bool:
-        """Whether the window still shows the rows it was taken for.
-
-        False once the ring has overwritten one of them, a late row has moved others, or the session is gone. Always
-        True for a window made by `copy`. O(1).
-        """
-        if self._seq is None or self._stop == self._start:
-            return True
-        tape = self._series._tape
-        return self._session_id == tape.core.session_id and self._moves == tape.moves() and tape.rows()[2] <= self._seq
-
-    def copy(self: _AnyWindow) -> _AnyWindow:
-        """Independent window on copied arrays; it stays what it is whatever the ring does."""
-        return self._copied(slice(None))
-
-    def _copied(self: _AnyWindow, rows: slice) -> _AnyWindow:
-        arrays = tuple(column[self._start : self._stop][rows].copy() for column in self._arrays)
-        return type(self)(arrays, 0, len(arrays[0]), self._series, None)
-
-    def __len__(self) -> int:
-        return self._stop - self._start
-
-    @overload
-    def __getitem__(self, key: int) -> _Row: ...
-    @overload
-    def __getitem__(self: _AnyWindow, key: slice) -> _AnyWindow: ...
-    def __getitem__(self: Any, key: int | slice) -> Any:
-        if not isinstance(key, slice):
-            i = range(len(self))[key]  # negative indices and IndexError as for any sequence
-            return self._series._make(*(column[self._start + i].item() for column in self._arrays))
-        start, stop, step = key.indices(len(self))
-        if step != 1:  # a strided window cannot be contiguous, so it is a copy
-            return self._copied(key)
-        seq = None if self._seq is None else self._seq + start
-        window = type(self)(self._arrays, self._start + start, self._start + max(start, stop), self._series, seq)
-        window._moves, window._session_id = self._moves, self._session_id
-        return window
+    def _row(self, i: int) -> _Row:
+        row: _Row = self._series._make(*(column[self._start + i].item() for column in self._arrays))
+        return row
 
     def __iter__(self) -> Iterator[_Row]:
         columns = (column[self._start : self._stop].tolist() for column in self._arrays)
         return map(self._series._make, *columns)
 
-    def __repr__(self) -> str:
-        name = type(self).__name__
-        if not len(self):
-            return f"<{name} {self.symbol}: empty>"
-        zone = self._series._zone
-        first, last = (from_ns(int(self.timestamp[i]), zone).isoformat(sep=" ") for i in (0, -1))
-        return f"<{name} {self.symbol}: {len(self)} rows, {first} .. {last}>"
-
 
 class TickWindow(_TickColumns, _Window[Tick]):
     __slots__ = ()
-    __doc__ = _Window.__doc__
+    __doc__ = RowWindow.__doc__
 
 
 class QuoteWindow(_QuoteColumns, _Window[Quote]):
     __slots__ = ()
-    __doc__ = _Window.__doc__
+    __doc__ = RowWindow.__doc__
 
 
 _W = TypeVar("_W", TickWindow, QuoteWindow)
 
 
-class _Series(_Columns, Generic[_Row, _W]):
+class _Series(LiveRows[_Row, _W]):
     """Rows of one symbol in the current session, oldest first; always current. Of equal times the later arrival stands
     later. Reading is O(1) unless said otherwise."""
 
@@ -254,8 +168,11 @@ class _Series(_Columns, Generic[_Row, _W]):
     def _empty(self) -> tuple[npt.NDArray[Any], ...]:
         raise NotImplementedError
 
-    def _window(self, arrays: tuple[npt.NDArray[Any], ...], start: int, stop: int, seq: int) -> _W:
-        raise NotImplementedError
+    def _place(self) -> Place:
+        return Place(self._tape.core.session_id, self._tape.moves(), self._tape.rows()[2])
+
+    def _find(self, ts_ns: int) -> int:
+        return self._tape.find(ts_ns)
 
     @property
     def symbol(self) -> str:
@@ -284,35 +201,6 @@ class _Series(_Columns, Generic[_Row, _W]):
     def __len__(self) -> int:
         return self._tape.count()
 
-    @overload
-    def __getitem__(self, key: int) -> _Row: ...
-    @overload
-    def __getitem__(self, key: slice) -> _W: ...
-    def __getitem__(self, key: int | slice) -> Any:
-        """A row for an int, a window for a slice (a view if its step is 1, else a copy)."""
-        return self.window(0, len(self))[key]
-
-    def __iter__(self) -> Iterator[_Row]:
-        window: Any = self.window(0, len(self))
-        return iter(window)
-
-    def last(self, n: int) -> _W:
-        """Newest `n` rows (all, if there are fewer). A view, also after the ring has wrapped."""
-        if n < 0:
-            raise ValueError(f"n must not be negative: {n}")
-        count = len(self)
-        return self.window(max(0, count - n), count)
-
-    def since(self, ts_ns: Any) -> _W:
-        """Rows at or after a time (int ns, datetime64, aware datetime). A view; O(log rows)."""
-        return self.window(self._tape.find(to_ns(ts_ns)), len(self))
-
-    def window(self, i: int, j: int) -> _W:
-        """Rows `[i, j)`, counted from the oldest live one; negative positions count from the end. A view."""
-        i, j, _ = slice(i, j).indices(len(self))
-        columns, start, _ = self._bounds()
-        return self._window(columns, start + i, start + max(i, j), self._tape.rows()[2] + i)
-
     def __repr__(self) -> str:
         latest = self.latest
         newest = "" if latest is None else f", latest {latest.datetime(self._zone).isoformat(sep=' ')} {latest[1:]}"
@@ -330,7 +218,7 @@ class TickSeries(_TickColumns, _Series[Tick, TickWindow]):
     def _empty(self) -> tuple[npt.NDArray[Any], ...]:
         return _EMPTY[:3] + _EMPTY[5:]
 
-    def _window(self, arrays: tuple[npt.NDArray[Any], ...], start: int, stop: int, seq: int) -> TickWindow:
+    def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, seq: int) -> TickWindow:
         return TickWindow(arrays, start, stop, self, seq)
 
 
@@ -345,7 +233,7 @@ class QuoteSeries(_QuoteColumns, _Series[Quote, QuoteWindow]):
     def _empty(self) -> tuple[npt.NDArray[Any], ...]:
         return _EMPTY[:5]
 
-    def _window(self, arrays: tuple[npt.NDArray[Any], ...], start: int, stop: int, seq: int) -> QuoteWindow:
+    def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, seq: int) -> QuoteWindow:
         return QuoteWindow(arrays, start, stop, self, seq)
 
 

@@ -1,0 +1,198 @@
+"""Rows in time order as arrays: what series of bars, trades and quotes have in common, and windows on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
+
+import numpy as np
+
+from sessiondata.times import from_ns, to_ns
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["LiveRows", "Place", "RowWindow", "TimedColumns", "frozen"]
+
+Row = TypeVar("Row")
+Window = TypeVar("Window", bound="RowWindow[Any]")
+
+
+class Place(NamedTuple):
+    """Where live rows stand: how a window sees that its own have gone.
+
+    Attributes
+    ----------
+    session_id : int
+        Another one in each session.
+    moves : int
+        Grows when rows that are there change places.
+    oldest : int
+        Sequence of the oldest live row.
+    """
+
+    session_id: int
+    moves: int
+    oldest: int
+
+
+class TimedColumns:
+    """Column access shared by live rows and windows: arrays over `[start, stop)` of the ring, the times first."""
+
+    __slots__ = ()
+
+    def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
+        raise NotImplementedError
+
+    def _column(self, i: int) -> npt.NDArray[Any]:
+        columns, start, stop = self._bounds()
+        return columns[i][start:stop]
+
+    @property
+    def timestamp(self) -> npt.NDArray[np.int64]:
+        """Times, int64 ns since 1970 UTC: the open times of bars, strictly increasing; of trades and quotes never
+        decreasing. Read-only view, no copy (a window made by `copy` owns its arrays)."""
+        return self._column(0)
+
+    @property
+    def datetime(self) -> npt.NDArray[np.datetime64]:
+        """`timestamp` as datetime64[ns] in UTC. Read-only view, no copy."""
+        return self._column(0).view("datetime64[ns]")
+
+
+class RowWindow(TimedColumns, Generic[Row]):
+    """A fixed range of rows of a series, oldest first.
+
+    Windows of a live series are views: they cost no copy, and values that are replaced in place (a correction, the
+    forming bar) show through. `is_valid` tells when the ring has since overwritten or moved a row.
+    """
+
+    __slots__ = ("_arrays", "_place", "_seq", "_series", "_start", "_stop")
+
+    _unit = "rows"
+
+    def __init__(self, arrays: tuple[Any, ...], start: int, stop: int, series: Any, seq: int | None) -> None:
+        """Rows `[start, stop)` of arrays; `seq` is the sequence of the first, None where nobody will ever write to
+        them. `series` names the rows and makes records of them."""
+        self._arrays, self._start, self._stop, self._series, self._seq = arrays, start, stop, series, seq
+        self._place: Place | None = None if seq is None else series._place()
+
+    def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
+        return self._arrays, self._start, self._stop
+
+    @property
+    def symbol(self) -> str:
+        name: str = self._series.symbol
+        return name
+
+    def is_valid(self) -> bool:
+        """Whether the window still shows the rows it was taken for.
+
+        False once the ring has overwritten one of them, a late row has moved others, or the session is gone. Always
+        True for a window made by `copy`. O(1).
+        """
+        if self._seq is None or self._stop == self._start:
+            return True
+        now = self._series._place()
+        return self._place is not None and self._place[:2] == now[:2] and now.oldest <= self._seq
+
+    def copy(self: Window) -> Window:
+        """Independent window on copied arrays; it stays what it is whatever the ring does. Its columns are read-only as
+        well."""
+        return self._copied(slice(None))
+
+    def _copied(self: Window, rows: slice) -> Window:
+        cut = (None if array is None else array[self._start : self._stop][rows] for array in self._arrays)
+        arrays: tuple[Any, ...] = tuple(None if array is None else frozen(array) for array in cut)
+        return type(self)(arrays, 0, len(arrays[0]), self._series, None)
+
+    def _part(self: Window, start: int, stop: int) -> Window:
+        """Rows `[start, stop)` of the window, a view."""
+        part = type(self)(self._arrays, self._start + start, self._start + stop, self._series, None)
+        part._seq, part._place = None if self._seq is None else self._seq + start, self._place
+        return part
+
+    def _row(self, i: int) -> Row:
+        """Row `i`, which is there."""
+        raise NotImplementedError
+
+    def _title(self) -> str:
+        return f"{type(self).__name__} {self.symbol}"
+
+    def __len__(self) -> int:
+        return self._stop - self._start
+
+    @overload
+    def __getitem__(self, key: int) -> Row: ...
+    @overload
+    def __getitem__(self: Window, key: slice) -> Window: ...
+    def __getitem__(self: Any, key: int | slice) -> Any:
+        if not isinstance(key, slice):
+            return self._row(range(len(self))[key])  # negative indices and IndexError as for any sequence
+        start, stop, step = key.indices(len(self))
+        # A strided window cannot be contiguous, so it is a copy.
+        return self._part(start, max(start, stop)) if step == 1 else self._copied(key)
+
+    def __iter__(self) -> Iterator[Row]:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return f"<{self._title()}: empty>"
+        zone = self._series._zone
+        first, last = (from_ns(int(self.timestamp[i]), zone).isoformat(sep=" ") for i in (0, -1))
+        return f"<{self._title()}: {len(self)} {self._unit}, {first} .. {last}>"
+
+
+class LiveRows(TimedColumns, Generic[Row, Window]):
+    """Rows of one symbol in a session, oldest first; always current. Reading is O(1) unless said otherwise."""
+
+    __slots__ = ()
+
+    def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, seq: int) -> Window:
+        raise NotImplementedError
+
+    def _place(self) -> Place:
+        raise NotImplementedError
+
+    def _find(self, ts_ns: int) -> int:
+        """Position of the first row at or after a time."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, key: int) -> Row: ...
+    @overload
+    def __getitem__(self, key: slice) -> Window: ...
+    def __getitem__(self, key: int | slice) -> Row | Window:
+        """A row for an int, a window for a slice (a view if its step is 1, else a copy)."""
+        window: Any = self.window(0, len(self))
+        return window[key]  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[Row]:
+        window: Any = self.window(0, len(self))
+        return iter(window)
+
+    def last(self, n: int) -> Window:
+        """Newest `n` rows (all, if there are fewer). A view, also after the ring has wrapped."""
+        if n < 0:
+            raise ValueError(f"n must not be negative: {n}")
+        count = len(self)
+        return self.window(max(0, count - n), count)
+
+    def since(self, ts_ns: Any) -> Window:
+        """Rows at or after a time (int ns, datetime64, aware datetime). A view; O(log rows)."""
+        return self.window(self._find(to_ns(ts_ns)), len(self))
+
+    def window(self, i: int, j: int) -> Window:
+        """Rows `[i, j)`, counted from the oldest live one; negative positions count from the end. A view."""
+        i, j, _ = slice(i, j).indices(len(self))
+        arrays, start, _ = self._bounds()
+        return self._new_window(arrays, start + i, start + max(i, j), self._place().oldest + i)
+
+
+def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same numbers over bytes, which nobody can write to: frames of other libraries may show them."""
+    return np.frombuffer(array.tobytes(), array.dtype)
