@@ -581,6 +581,38 @@ def test_a_symbol_that_leaves_takes_its_history_with_it() -> None:
     data.start_session(MONDAY)  # nothing has ended in a store that was cleared
 
 
+@pytest.mark.parametrize("way", ["remove_symbol", "clear"])
+def test_a_symbol_that_has_left_shows_no_history_and_takes_none(way: str) -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(MONDAY, [0, 3]))
+    data.roll_session()
+    spy.load_historical_bars("30s", *columns("2024-03-08", [0, 3]))
+    data.add_historical_indicator("avg_volume_1d")
+    days = spy.historical_bars["1m"]
+    assert spy.historical_indicators["avg_volume_1d"] is not None
+    if way == "clear":
+        data.clear()
+    else:
+        data.remove_symbol("SPY")
+    sequence = data.sequence
+    assert (len(days), list(spy.historical_bars)) == (0, ["1m", "5m", "1d"])
+    assert spy.historical_indicators == {"avg_volume_1d": None}
+    at = opening(MONDAY)
+    for call in (
+        lambda: spy.load_historical_bars("1m", *columns(MONDAY, [5])),
+        lambda: spy.load_historical_bars("5m", *columns(MONDAY, [5])),
+        lambda: spy.mark_no_trade("1m", at, at + 10 * MINUTE),
+        lambda: spy.mark_halted(at, at + 10 * MINUTE),
+        lambda: spy.record_retry("1m", at, at + 10 * MINUTE, at),
+        lambda: spy.append(at, *BAR),
+    ):
+        with pytest.raises(sd.SessionStateError, match="'SPY'"):
+            call()
+    assert data.sequence == sequence
+    assert (len(days), list(spy.historical_bars)) == (0, ["1m", "5m", "1d"])
+
+
 def calls() -> dict[str, Any]:
     late = columns(MONDAY, (3, 1))
     extended = columns(MONDAY, (-5, 400))  # moves the day to a roomy block

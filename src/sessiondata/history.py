@@ -20,7 +20,7 @@ import numpy as np
 
 from sessiondata import _days, _gaps
 from sessiondata.calendars import _to_date
-from sessiondata.errors import BarError, CalendarError, UnknownNameError
+from sessiondata.errors import BarError, CalendarError, SessionStateError, UnknownNameError
 from sessiondata.gaps import GapInfo, GapOwner
 from sessiondata.intervals import Interval, parse_interval
 from sessiondata.rows import frozen
@@ -350,6 +350,8 @@ class History:
     def load(self, interval: Interval, columns: BarColumns, close_label: bool) -> int:
         """Store checked columns, all or nothing; returns the rows added or corrected. See
         `SymbolSessionData.load_historical_bars`."""
+        if self.symbol._core.days is None:
+            raise SessionStateError(f"symbol {self.symbol.symbol!r} was removed from its store and takes no bars")
         order = np.argsort(columns[0], kind="stable")
         pieces = list(self._by_date(columns, order, close_label))
         if interval.name == self.symbol.base_interval:
@@ -430,6 +432,11 @@ class History:
             if not rows[name]:
                 del rows[name]
         return rows, gone
+
+    def forget(self) -> None:
+        """Keep nothing."""
+        self.days.commit(({}, {}), 0)
+        self.days.give({}, set())
 
     def memory_usage(self) -> tuple[int, int]:
         """(bytes reserved, bytes of the rows)."""

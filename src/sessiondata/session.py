@@ -439,8 +439,9 @@ class SessionData:
             raise UnknownNameError(f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first") from error
 
     def remove_symbol(self, symbol: str) -> None:
-        """Forget a symbol. What still refers to it shows no rows and takes none."""
-        self.get_symbol_data(symbol)._core.detach()
+        """Forget a symbol and its history. What still refers to it shows no rows and takes none; windows that were
+        handed out keep theirs."""
+        self.get_symbol_data(symbol)._leave()
         del self._symbols[symbol]
         self._slice, self._slice_names = Slice([]), []
         self._clock.touch()
@@ -448,7 +449,7 @@ class SessionData:
     def clear(self) -> None:
         """Forget all symbols, their history, the session and the clock. The sequence goes on."""
         for symbol in self._symbols.values():
-            symbol._core.detach()
+            symbol._leave()
         self._symbols.clear()
         self._slice, self._slice_names = Slice([]), []
         self._grid = self._date = self._ended = None

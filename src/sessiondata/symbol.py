@@ -149,6 +149,11 @@ class SymbolSessionData(GapOwner):
         self._ticks: TickSeries | None = None
         self._quotes: QuoteSeries | None = None
 
+    def _leave(self) -> None:
+        """Have no place in the store any more: no session, no history."""
+        self._history.forget()
+        self._core.detach()
+
     def _keep_trades(self) -> None:
         trades = TradeTape(self._core)
         self._append_tick, self._ticks = trades.append, TickSeries(self, trades)
