@@ -363,11 +363,137 @@ def test_pinned_gaps_are_not_asked_for() -> None:
         (("live", boom), {"timeout_seconds": 0}),
         (("live", boom), {"poll_seconds": 0}),
         (("live", boom), {"max_interval_seconds": -1}),
+        (("live", boom), {"max_interval_seconds": float("inf")}),
+        (("live", boom, 1, float("inf")), {}),
+        (("live", boom), {"backoff": float("inf")}),
+        (("live", boom), {"timeout_seconds": float("inf")}),
+        (("live", boom), {"poll_seconds": 1e12}),
+        (("live", boom), {"keep_lives": -1}),
     ],
 )
 def test_bad_arguments(arguments: Any, options: Any) -> None:
-    with pytest.raises(ValueError, match=r"mode|fetch|max_retries|intervals|positive"):
+    with pytest.raises(ValueError, match=r"mode|fetch|max_retries|intervals|positive|keep_lives"):
         sd.DataQualityManager(new_store(), *arguments, **options)
+
+
+@pytest.mark.parametrize("option", ["max_retries", "keep_lives"])
+def test_numbers_of_things_are_whole(option: str) -> None:
+    with pytest.raises(TypeError):
+        sd.DataQualityManager(new_store(), **{option: 2.5})
+
+
+@pytest.mark.parametrize("answer", ["", b"", set(), frozenset(), range(0)])
+def test_an_answer_of_another_kind_confirms_nothing(answer: Any) -> None:
+    data = new_store()
+    feed(data, [0, 4])
+    manager = sd.DataQualityManager(data, "live", Provider(lambda *_: answer))
+    assert outcomes(manager.step()) == ["rubbish"]
+    assert data.symbols["SPY"].bars_base.missing == 3
+
+
+def test_two_rows_for_one_slot_fill_one() -> None:
+    data = new_store()
+    feed(data, [0, 3])
+    twice = tuple(np.concatenate(pair) for pair in zip(columns([1]), columns([1], seed=5), strict=True))
+    manager = sd.DataQualityManager(data, "live", Provider(lambda *_: twice))
+    assert [(made.outcome, made.rows) for made in manager.step()] == [("partial", 1)]
+    assert data.symbols["SPY"].bars_base.missing == 1
+
+
+@pytest.mark.parametrize("way", ["remove", "remove and register", "clear"])
+def test_a_symbol_that_leaves_while_it_is_asked_for_confirms_nothing(way: str) -> None:
+    data = new_store()
+    feed(data, [0, 4])
+
+    def answer(start: int, stop: int) -> Any:
+        if way == "clear":
+            data.clear()
+        else:
+            data.remove_symbol("SPY")
+        if way == "remove and register":
+            data.register_symbol("SPY")
+        return columns(minutes_in(start, stop))
+
+    manager = sd.DataQualityManager(data, "live", Provider(answer))
+    (made,) = manager.step(OPEN + 5 * MINUTE)
+    assert (made.outcome, made.rows) == ("rubbish", 0)
+    assert "removed" in made.detail
+    manager.step(OPEN + 6 * MINUTE)
+    assert [life.reason for life in manager.lives()] == ["session_over"]
+
+
+@pytest.mark.parametrize("end", ["roll_session", "end_session"])
+def test_an_answer_after_the_roll_goes_to_its_day_and_replaces_nothing(end: str) -> None:
+    data = new_store()
+    feed(data, [0, 4])
+
+    def answer(start: int, stop: int) -> Any:
+        data.append("SPY", OPEN + MINUTE, 7.0, 7.0, 7.0, 7.0, 7.0)
+        getattr(data, end)()
+        return columns(minutes_in(start, stop))
+
+    manager = sd.DataQualityManager(data, "live", Provider(answer))
+    assert [(made.outcome, made.rows) for made in manager.step()] == [("partial", 2)]
+    day = data.symbols["SPY"].historical_day("2024-03-12")
+    assert day.bars().volume.tolist() == [100.0, 7.0, 102.0, 103.0, 104.0]
+    assert day.counters["corrected"] == 0
+    manager.step(OPEN + 1440 * MINUTE)
+    assert [life.reason for life in manager.lives()] == ["session_over"]
+
+
+def test_an_empty_answer_after_the_roll_explains_its_day() -> None:
+    data = new_store()
+    feed(data, [0, 4])
+
+    def answer(*_: int) -> Any:
+        data.roll_session()
+        return ()
+
+    manager = sd.DataQualityManager(data, "live", Provider(answer))
+    assert outcomes(manager.step()) == ["empty"]
+    assert data.symbols["SPY"].historical_day("2024-03-12").bars().no_trade == 3
+
+
+def test_a_thread_that_still_waits_is_replaced_by_a_start() -> None:
+    data, release, asked = new_store(), threading.Event(), threading.Event()
+    feed(data, [0, 2])
+
+    def answer(*_: Any) -> Any:
+        asked.set()
+        release.wait(30)
+
+    manager = sd.DataQualityManager(data, "live", Provider(answer))
+    manager.start()
+    assert asked.wait(10)
+    assert not manager.stop(0.01)
+    assert not manager.is_running
+    manager.start()
+    assert manager.is_running
+    release.set()
+    deadline = time.monotonic() + 10
+    while sum(thread.name == "sessiondata quality" for thread in threading.enumerate()) > 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    assert manager.is_running
+    assert manager.stop()
+
+
+def test_what_is_kept_of_sessions_that_were_left_has_a_limit() -> None:
+    data = new_store(("SPY", "IBM"))
+    manager = sd.DataQualityManager(data, "live", Provider(lambda *_: None), keep_lives=5)
+    for day in range(4):
+        for minute in (0, 2, 4):
+            for symbol in ("SPY", "IBM"):
+                data.append(symbol, OPEN + day * 1440 * MINUTE + minute * MINUTE, *bar(minute)[1:])
+        manager.step()
+        if day < 3:
+            data.roll_session()
+    lives = manager.lives()
+    assert len(lives) == 5 + 4  # of sessions that were left, and of the one under way
+    assert [str(life.session_date) for life in lives[:5]] == ["2024-03-13"] + ["2024-03-14"] * 4
+    stats = manager.get_quality_stats()
+    assert (stats["forgotten"], stats["requests"], stats["outcomes"]) == (7, 16, {"unknown": 16})
+    assert sum(stats["symbols"]["SPY"][name] for name in ("open", "filled")) == 2
 
 
 # --- a live day ---

@@ -11,7 +11,10 @@ store, whose calls are short. Time is the store's clock, so a replay that steps 
 from __future__ import annotations
 
 import logging
+import math
+import operator
 import threading
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -38,6 +41,7 @@ Fetch = Callable[[str, str, int, int], Any]
 
 _SECOND_NS = 1_000_000_000
 _MOST_HANGING = 8  # calls of `fetch` that have been given up and not come back; no further ones are made then
+_LONGEST_WAIT = min(threading.TIMEOUT_MAX, 1e9)  # seconds; threads wait no longer
 _NAMES = ("timestamp", "open", "high", "low", "close", "volume")
 _log = logging.getLogger(__name__)
 
@@ -124,9 +128,9 @@ class DataQualityManager:
         Report only, or also ask `fetch`.
     fetch : callable, optional
         ``fetch(symbol, interval, start_ns, stop_ns)`` for the bars that open in ``[start_ns, stop_ns)``; needed in live
-        mode. It returns six columns (time, open, high, low, close, volume), a `BarWindow` or `BarArrays`, or a mapping
-        or data frame with columns of these names. No rows at all confirm that nothing was traded; None says nothing.
-        It runs in a thread of its own.
+        mode. It returns six columns (time, open, high, low, close, volume) as a tuple, list or array, a `BarWindow` or
+        `BarArrays`, or a mapping or data frame with columns of these names. No rows at all confirm that nothing was
+        traded; None says nothing, and anything else is rubbish. It runs in a thread of its own.
     max_retries : int
         Requests for a slot before it is given up.
     retry_interval_seconds : float
@@ -139,6 +143,9 @@ class DataQualityManager:
         Real time after which a request has failed. Its answer, should it come, is dropped.
     poll_seconds : float
         Real time between two looks of the thread at the store's change sequence.
+    keep_lives : int
+        Lives to remember of sessions that were left, over all symbols. Of more the oldest are forgotten; their
+        requests stay in `get_quality_stats`, which says how many they were.
 
     Notes
     -----
@@ -147,7 +154,12 @@ class DataQualityManager:
     `get_quality_stats` may be called from any thread.
 
     A fetched bar never replaces one that has arrived meanwhile, and rows beside the slots that were asked for are
-    dropped, so that asking twice changes nothing.
+    dropped, so that asking twice changes nothing. An answer that comes after the session was rolled goes to its day in
+    history.
+
+    Fetched bars are bars: what feeds a symbol in a session they decide like any others. A symbol that trades or quotes
+    feed takes none of them (the answer is ``"rubbish"`` and says so), and one that a manager fills before its first
+    trade of the day takes no trades in that session. Give symbols of trades a store of their own.
     """
 
     def __init__(
@@ -162,37 +174,48 @@ class DataQualityManager:
         max_interval_seconds: float = 3600,
         timeout_seconds: float = 30.0,
         poll_seconds: float = 0.05,
+        keep_lives: int = 10_000,
     ) -> None:
         if mode not in ("live", "backtest"):
             raise ValueError(f'mode is "live" or "backtest": {mode!r}')
         if mode == "live" and fetch is None:
             raise ValueError("live mode needs fetch(symbol, interval, start_ns, stop_ns)")
-        if max_retries < 1:
+        if operator.index(max_retries) < 1:
             raise ValueError(f"max_retries is at least 1: {max_retries}")
-        if not retry_interval_seconds >= 0 or not max_interval_seconds >= 0 or not backoff >= 1:
-            raise ValueError("intervals must not be negative, and backoff is at least 1")
-        if not timeout_seconds > 0 or not poll_seconds > 0:
-            raise ValueError("timeout_seconds and poll_seconds must be positive")
-        self.data, self.mode, self.max_retries = data, mode, max_retries
+        if not (
+            0 <= retry_interval_seconds < math.inf and 0 <= max_interval_seconds < math.inf and 1 <= backoff < math.inf
+        ):
+            raise ValueError("intervals must not be negative, backoff is at least 1, and all are finite")
+        if not 0 < timeout_seconds <= _LONGEST_WAIT or not 0 < poll_seconds <= _LONGEST_WAIT:
+            raise ValueError(f"timeout_seconds and poll_seconds must be positive, and at most {_LONGEST_WAIT:g}")
+        if operator.index(keep_lives) < 0:
+            raise ValueError(f"keep_lives must not be negative: {keep_lives}")
+        self.data, self.mode, self.max_retries = data, mode, operator.index(max_retries)
         self._fetch = fetch if mode == "live" else None
         self._wait_ns, self._most_ns = int(retry_interval_seconds * _SECOND_NS), int(max_interval_seconds * _SECOND_NS)
         self._backoff, self._timeout, self._poll = backoff, timeout_seconds, poll_seconds
         self._watched: dict[str, _Watch] = {}
-        self._past: list[GapLife] = []  # of sessions that were left
-        self._stepping, self._reading = threading.Lock(), threading.Lock()
+        self._past: deque[GapLife] = deque()  # of sessions that were left, the oldest first
+        self._keep_lives, self._n_forgotten = operator.index(keep_lives), 0
+        self._forgotten_outcomes: Counter[str] = Counter()
+        self._stepping, self._reading = threading.Lock(), threading.RLock()
         self._hanging: list[threading.Event] = []
-        self._wake, self._stopped = threading.Event(), threading.Event()
+        self._wake, self._stopped = threading.Event(), threading.Event()  # each thread has a `_stopped` of its own
         self._thread: threading.Thread | None = None
         self._failures = 0
 
     # --- the thread ---
 
     def start(self) -> None:
-        """Watch the store from a thread of its own (a daemon); nothing happens if it runs already."""
-        if self._thread is not None and self._thread.is_alive():
+        """Watch the store from a thread of its own (a daemon); nothing happens if it runs already.
+
+        One that `stop` has told to end, and that still waits for a request, is replaced."""
+        if self.is_running:
             return
-        self._stopped.clear()
-        self._thread = threading.Thread(target=self._run, name="sessiondata quality", daemon=True)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(self._stopped,), name="sessiondata quality", daemon=True
+        )
         self._thread.start()
 
     def stop(self, timeout: float | None = None) -> bool:
@@ -217,7 +240,8 @@ class DataQualityManager:
 
     @property
     def is_running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        """Whether there is a thread, and nobody has told it to end."""
+        return self._thread is not None and self._thread.is_alive() and not self._stopped.is_set()
 
     def __enter__(self) -> DataQualityManager:
         self.start()
@@ -226,15 +250,15 @@ class DataQualityManager:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _run(self) -> None:
+    def _run(self, stopped: threading.Event) -> None:
         seen: int | None = None
-        while not self._stopped.is_set():
+        while not stopped.is_set():
             sequence = self.data.sequence
             if sequence != seen or self._wake.is_set():
                 seen = sequence
                 self._wake.clear()
                 try:
-                    self.step()
+                    self._round(None, stopped)
                 except Exception:  # whatever it was, the next change is another chance
                     self._failures += 1
                     _log.exception("a round of the quality manager failed")
@@ -255,16 +279,19 @@ class DataQualityManager:
         list of GapTry
             Requests made, in order of symbols and time.
         """
-        now_ns = self.data._as_of_ns() if now is None else to_ns(now)
-        if now_ns is None:
-            return []
+        return self._round(now, None)
+
+    def _round(self, now: Any, stopped: threading.Event | None) -> list[GapTry]:
         tries: list[GapTry] = []
         with self._stepping:
+            now_ns = self.data._as_of_ns() if now is None else to_ns(now)
+            if now_ns is None:
+                return tries
             for watch in self._watch_all(now_ns):
                 self._look(watch, now_ns)
                 before = len(tries)
                 for gap in self._due(watch, now_ns):
-                    if self._stopped.is_set() and threading.current_thread() is self._thread:
+                    if stopped is not None and stopped.is_set():
                         return tries
                     made = self._ask(watch, gap, now_ns)
                     if made is not None:
@@ -282,9 +309,13 @@ class DataQualityManager:
                 if symbol is watch.symbol and symbol._core.session_id == watch.session_id:
                     continue
                 for life in watch.lives:
-                    life.reason, life.closed_ns = life.reason or "session_over", life.closed_ns or now_ns
+                    if life.reason is None:
+                        life.reason, life.closed_ns = "session_over", now_ns
                 self._past += sorted(chain(watch.closed, watch.lives), key=lambda life: life.start_ns)
                 del self._watched[name]
+            while len(self._past) > self._keep_lives:
+                self._forgotten_outcomes.update(made.outcome for made in self._past.popleft().tries)
+                self._n_forgotten += 1
             for name, symbol in symbols.items():
                 if name not in self._watched and symbol._core.grid is not None:
                     self._watched[name] = _Watch(symbol, symbol._core.session_id, self.data.session_date)
@@ -297,6 +328,8 @@ class DataQualityManager:
         if seen == watch.seen and not any(life.reason is None and self._is_spent(life) for life in watch.lives):
             return
         gaps = watch.symbol._computed_gaps(0)
+        if watch.symbol._core.session_id != watch.session_id:
+            return  # those are of another session: the next round finds that this one was left
         with self._reading:
             watch.seen = seen
             self._match(watch, gaps, now_ns)
@@ -344,8 +377,10 @@ class DataQualityManager:
 
     @staticmethod
     def _why_closed(series: BarSeries, life: GapLife) -> str:
-        slots = range(life.start_ns, life.end_ns + 1, series._core.steps_ns[0])
-        return "filled" if any(series.slot_state(slot) == "present" for slot in slots) else "confirmed_empty"
+        states = {series.slot_state(slot) for slot in range(life.start_ns, life.end_ns + 1, series._core.steps_ns[0])}
+        if None in states:  # no slots of this session: the feeder has rolled meanwhile
+            return "session_over"
+        return "filled" if "present" in states else "confirmed_empty"
 
     # --- requests ---
 
@@ -399,24 +434,25 @@ class DataQualityManager:
             return "rubbish", 0, f"{type(error).__name__}: {error}"
         try:
             if not len(columns[0]):
-                if symbol._core.session_id == watch.session_id:
-                    symbol.mark_no_trade(gap.interval, start, gap.end_ns + 1)
+                symbol.mark_no_trade(gap.interval, start, gap.end_ns + 1)
                 return "empty", 0, ""
-            wanted = self._wanted(symbol._series[symbol.base_interval], columns[0], start, stop)
-            rows = symbol.extend(*(column[wanted] for column in columns), on_bad="skip", label="open")
+            wanted = self._wanted(watch, columns[0], start, stop)
+            if wanted.any():
+                symbol.extend(*(column[wanted] for column in columns), on_bad="skip", label="open")
         except SessionDataError as error:
             return "rubbish", 0, f"{type(error).__name__}: {error}"
+        # Not what `extend` returns: of two rows for one slot it counts the second one too.
+        rows = int(np.isin(np.unique(columns[0][wanted]), _times_in(watch, start, stop)).sum())
         if not rows:
             return "rubbish", 0, f"none of {len(columns[0])} rows is a good bar of a missing slot"
         return "filled" if rows >= gap.bar_count else "partial", rows, ""
 
     @staticmethod
-    def _wanted(series: BarSeries, ts_ns: Any, start: int, stop: int) -> Any:
+    def _wanted(watch: _Watch, ts_ns: Any, start: int, stop: int) -> Any:
         """Mask of rows on slots that were asked for and have no bar yet."""
         inside = (ts_ns >= start) & (ts_ns < stop)
-        inside[inside] = (ts_ns[inside] - start) % series._core.steps_ns[0] == 0
-        there = series.since(start).timestamp
-        return inside & ~np.isin(ts_ns, there[: np.searchsorted(there, stop)])
+        inside[inside] = (ts_ns[inside] - start) % watch.symbol._core.steps_ns[0] == 0
+        return inside & ~np.isin(ts_ns, _times_in(watch, start, stop))
 
     def _call(self, *arguments: Any) -> Any:
         """`fetch`, in a thread of its own, for at most `timeout_seconds`."""
@@ -445,8 +481,8 @@ class DataQualityManager:
     # --- answers ---
 
     def lives(self, symbol: str | None = None) -> list[GapLife]:
-        """Lives of all gaps seen so far (of one symbol), open ones included: copies, by symbol and time; those of
-        sessions that were left come first."""
+        """Lives of the gaps seen so far (of one symbol), open ones included: copies, by symbol and time; those of
+        sessions that were left come first, `keep_lives` of them at most."""
         with self._reading:
             watches = [watch for name, watch in self._watched.items() if symbol in (None, name)]
             lives = [life for life in self._past if symbol in (None, life.symbol)]
@@ -462,10 +498,13 @@ class DataQualityManager:
         dict
             ``symbols``: by name the base interval's ``interval``, ``quality``, ``completeness``, ``missing``, and how
             many of its gaps are ``open``, ``filled``, ``confirmed_empty``, ``gave_up``; ``outcomes``: requests by
-            outcome; ``requests``: their number; ``hanging``: requests that timed out and have not come back;
-            ``failures``: rounds of the thread that failed; ``mode``; ``running``.
+            outcome; ``requests``: their number; ``forgotten``: lives of past sessions that are not counted under
+            ``symbols`` any more, as there were more than `keep_lives`; ``hanging``: requests that timed out and have
+            not come back; ``failures``: rounds of the thread that failed; ``mode``; ``running``.
         """
-        lives = self.lives()
+        with self._reading:
+            lives, forgotten = self.lives(), self._n_forgotten
+            outcomes: dict[str, int] = dict(self._forgotten_outcomes)
         symbols: dict[str, dict[str, Any]] = {}
         for name, symbol in dict(self.data.symbols).items():
             base = symbol._series[symbol.base_interval]
@@ -476,7 +515,6 @@ class DataQualityManager:
                 "missing": base.missing,
                 **dict.fromkeys(("open", "filled", "confirmed_empty", "gave_up"), 0),
             }
-        outcomes: dict[str, int] = {}
         for life in lives:
             if life.symbol in symbols and life.reason != "session_over":
                 symbols[life.symbol][life.reason or "open"] += 1
@@ -488,6 +526,7 @@ class DataQualityManager:
             "symbols": symbols,
             "requests": sum(outcomes.values()),
             "outcomes": outcomes,
+            "forgotten": forgotten,
             "hanging": sum(not done.is_set() for done in self._hanging),
             "failures": self._failures,
         }
@@ -504,6 +543,21 @@ def _copy(life: GapLife) -> GapLife:
     return GapLife(**{**values, "tries": list(life.tries)})
 
 
+def _times_in(watch: _Watch, start: int, stop: int) -> Any:
+    """Times of the base rows in [start, stop) of the session that is watched: the one under way, or a day by now."""
+    symbol = watch.symbol
+    series: BarSeries | None
+    if symbol._core.grid is not None and symbol._data.session_date == watch.session_date:
+        series = symbol._series[symbol.base_interval]
+    else:
+        day = symbol._history.day(watch.session_date)
+        series = None if day is None else day.bars()
+    if series is None:
+        return np.zeros(0, np.int64)
+    times = series.since(start).timestamp
+    return times[: np.searchsorted(times, stop)]
+
+
 def _columns_of(answer: Any, symbol: str) -> BarColumns:
     """Six columns of what a provider returned."""
     if isinstance(answer, (BarSeries, BarWindow)):
@@ -512,6 +566,8 @@ def _columns_of(answer: Any, symbol: str) -> BarColumns:
         answer = answer[:6]
     elif isinstance(answer, Mapping) or hasattr(answer, "columns"):
         answer = tuple(answer[name] for name in _NAMES)
+    elif not isinstance(answer, (tuple, list, np.ndarray)):  # an empty text, say, confirms nothing
+        raise TypeError(f"an answer is six columns, a frame or None, not {type(answer).__name__}")
     if len(answer) == 0:
         answer = ((),) * 6
     return bar_columns(*answer, symbol=symbol)
