@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from typing import Any
 
@@ -407,6 +408,21 @@ def test_daily_rows_are_labelled_by_date_or_by_any_time_of_it() -> None:
         spy.load_historical_bars("1d", ["2024-03-14"], *one)
 
 
+@pytest.mark.parametrize(
+    "dates",
+    [
+        np.array(["2024-03-07", "2024-03-08"], "datetime64[D]"),
+        np.array([dt.date(2024, 3, 7), dt.date(2024, 3, 8)], object),
+        np.array(["2024-03-07", "2024-03-08"]),
+        [dt.date(2024, 3, 7), "2024-03-08"],
+    ],
+)
+def test_trade_dates_of_every_kind(dates: Any) -> None:
+    spy = new_store().register_symbol("SPY")
+    assert spy.load_historical_bars("1d", dates, *([float(i), float(i)] for i in (10, 12, 9, 11, 100))) == 2
+    assert [str(date) for date in spy.historical_bars["1d"]] == ["2024-03-07", "2024-03-08"]
+
+
 def test_a_load_that_is_refused_changes_nothing() -> None:
     data = new_store()
     spy = data.register_symbol("SPY")
@@ -722,6 +738,46 @@ def test_functions_of_ones_own_are_called_when_history_has_changed() -> None:
     assert len(seen) == 2
     spy.load_historical_bars("1m", *columns("2024-03-08", range(3)))
     assert (spy.historical_indicators["opens"], len(seen)) == ([10.0, 10.0], 3)
+
+
+def test_a_function_that_raises_is_named_and_stops_nothing_else() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+
+    def broken(_: Any) -> float:
+        raise ZeroDivisionError("of its own")
+
+    data.add_historical_indicator("mine", broken, days=2)
+    data.add_historical_indicator("max_price_1d")
+    spy.extend(*columns(MONDAY, range(3)))
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError, match="of its own") as caught:
+            data.get_historical_indicator("SPY", "mine")
+        assert caught.value.__notes__ == ["in the historical indicator 'mine' of symbol 'SPY'"]
+    with pytest.raises(ZeroDivisionError):
+        spy.historical_indicators  # noqa: B018
+    data.roll_session()
+    assert data.get_historical_indicator("SPY", "max_price_1d") == 12.0
+
+
+@pytest.mark.parametrize(("days", "error"), [(2.5, TypeError), ("2", TypeError), (None, TypeError), (-1, ValueError),
+                                             (2**63, ValueError)])  # fmt: skip
+def test_numbers_of_days_are_checked_before_a_roll_needs_them(days: Any, error: type) -> None:
+    with pytest.raises(error):
+        sd.SessionData(CALENDAR, trailing_days=days)
+    data = new_store(trailing_days=2)
+    with pytest.raises(error):
+        data.trailing_days = days
+    with pytest.raises(error):
+        data.add_historical_indicator("mine", len, days=days)
+    spy = data.register_symbol("SPY")
+    if days is not None:
+        with pytest.raises(error):
+            data.get_historical_bars("SPY", "1m", days)
+    data.roll_session()
+    data.trailing_days = np.int64(1)
+    data.roll_session()
+    assert (data.trailing_days, len(spy.historical_bars["1m"])) == (1, 1)
 
 
 def test_a_value_that_was_set_stands_until_it_is_taken_back() -> None:

@@ -486,7 +486,7 @@ _NO_ROWS: Columns = tuple(np.frombuffer(b"", kind) for kind in (np.int64, *(np.f
 
 def opens_of_dates(symbol: SymbolSessionData, dates: Any) -> Any:
     """Opens of the sessions, if these are dates (datetime64[D], `date`, "YYYY-MM-DD"); None if they are times."""
-    if isinstance(dates, np.ndarray) and dates.dtype != np.dtype("datetime64[D]"):
+    if isinstance(dates, np.ndarray) and dates.dtype != np.dtype("datetime64[D]") and dates.dtype.kind not in "OU":
         return None
     if not isinstance(dates, (np.ndarray, list, tuple)) or not len(dates) or not all(map(_is_date, dates)):
         return None

@@ -6,6 +6,7 @@ indicators that nobody reads. Sums are made in time order, one after the other, 
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from sessiondata.history import DailyBar
     from sessiondata.symbol import SymbolSessionData
 
-__all__ = ["Indicator", "check_indicator_name", "indicator"]
+__all__ = ["Indicator", "check_days", "check_indicator_name", "indicator"]
 
 Function: TypeAlias = "Callable[[SymbolSessionData], Any]"
 
@@ -88,14 +89,20 @@ def check_indicator_name(name: str) -> str:
     return str(name)
 
 
+def check_days(days: int, what: str = "days") -> int:
+    """A number of days as a plain int."""
+    number = operator.index(days)
+    if not 0 <= number < 2**63:
+        raise ValueError(f"{what} must not be negative, and must fit in int64: {days}")
+    return number
+
+
 def indicator(name: str, function: Function | None, days: int) -> Indicator:
     """A user's indicator, or, without a function, one of a built-in family."""
     if function is not None:
         if not callable(function):
             raise TypeError(f"the function of an indicator is called with the symbol's data: {function!r}")
-        if days < 0:
-            raise ValueError(f"days must not be negative: {days}")
-        return Indicator(days, function)
+        return Indicator(check_days(days), function)
     match = re.fullmatch(r"([a-z_]+)_([1-9][0-9]{0,3})d", name, re.ASCII)
     if match is None or match[1] not in _FAMILIES:
         known = ", ".join(f"{family}_<n>d" for family in _FAMILIES)

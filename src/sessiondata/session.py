@@ -26,7 +26,7 @@ from sessiondata.errors import (
 )
 from sessiondata.export import document, document_bytes
 from sessiondata.gaps import GapInfo
-from sessiondata.indicators import Function, Indicator, check_indicator_name, indicator
+from sessiondata.indicators import Function, Indicator, check_days, check_indicator_name, indicator
 from sessiondata.intervals import Interval, check_intervals, parse_interval
 from sessiondata.outages import ClassifiedGap, classify_gaps
 from sessiondata.series import Bar, BarWindow
@@ -93,8 +93,6 @@ class SessionData:
         self._calendar = find_calendar(calendar)
         self._zone = self._calendar.zone
         self._base, self._derived = check_intervals(base_interval, derived_intervals)
-        if trailing_days < 0:
-            raise ValueError(f"trailing_days must not be negative: {trailing_days}")
         self.trailing_days = trailing_days
         self._capacity = 0 if capacity is None else _check_capacity(capacity)
         self._close_label = check_label(label)
@@ -112,6 +110,15 @@ class SessionData:
         self._slice, self._slice_names = Slice([]), list[str]()
 
     # --- session ---
+
+    @property
+    def trailing_days(self) -> int:
+        """Days of history that a roll or an end of a session keeps. May be set; history is trimmed at the next one."""
+        return self._trailing_days
+
+    @trailing_days.setter
+    def trailing_days(self, value: int) -> None:
+        self._trailing_days = check_days(value, "trailing_days")
 
     @property
     def calendar(self) -> SessionCalendar:
@@ -587,14 +594,15 @@ class SessionData:
             of the newest `n` daily bars before the session, None until there are as many.
         function : callable, optional
             Called with the symbol's data (`SymbolSessionData`) when somebody asks, and again only after its history or
-            the session has changed.
+            the session has changed. What it raises is raised to whoever asks, with a note that names the indicator and
+            the symbol, and again the next time; rolls and loads do not call it.
         days : int
             Daily bars that history keeps for the function; the built-in ones know themselves.
 
         Raises
         ------
         ValueError
-            The name is reserved (``"loaded"``, ``"data"``).
+            The name is reserved (``"loaded"``, ``"data"``), or the days are negative or more than fit in int64.
         UnknownNameError
             There is no such built-in indicator.
         """
@@ -659,8 +667,8 @@ class SessionData:
         UnknownNameError
             Neither the symbol nor its history holds that interval.
         """
-        if days is not None and days < 0:
-            raise ValueError(f"days must not be negative: {days}")
+        if days is not None:
+            days = check_days(days)
         bars = self.get_symbol_data(symbol)._historical(interval)
         dates = bars.dates
         return {date: bars[date] for date in (dates if days is None else dates[max(0, len(dates) - days) :])}

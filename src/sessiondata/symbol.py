@@ -322,7 +322,9 @@ class SymbolSessionData(GapOwner):
             interval, also one that the symbol does not hold, are kept as they are: they stand before derived ones of
             the same time.
         ts_ns : array of times, shape (n,)
-            As for `extend`, in any order. Of ``"1d"`` also trade dates: datetime64[D], `date` or ``"YYYY-MM-DD"``.
+            As for `extend`, in any order. Of ``"1d"`` also trade dates: datetime64[D], `date` or ``"YYYY-MM-DD"``. A
+            time belongs to the trade date that holds it: midnight UTC is the evening before in New York, so pass
+            dates where dates are meant. Of rows of one trade date the later one is a correction.
         open, high, low, close, volume : arrays of numbers, shape (n,)
         label : {"open", "close"}, optional
             Which end of its interval a timestamp names; by default the store's.
@@ -336,8 +338,13 @@ class SymbolSessionData(GapOwner):
 
         Raises
         ------
-        BarError, BarTypeError, TimeError, IntervalError
-            Names symbol, row, value and rule (a time that belongs to no trade date breaks one); nothing has changed.
+        BarError, BarTypeError, TimeError, IntervalError, CalendarError
+            Names symbol, row, value and rule (a time that belongs to no trade date breaks one; of dates without a
+            session the date is named); nothing has changed.
+        SourceError
+            Of rows of a date whose bars are made of trades or quotes.
+        SessionStateError
+            The symbol was removed from its store.
         """
         which = parse_interval(interval)
         opens = opens_of_dates(self, ts_ns) if which.step_ns == 0 else None
@@ -380,7 +387,12 @@ class SymbolSessionData(GapOwner):
         version = self._history.version
         cached = self._indicator_cache.get(name)
         if cached is None or cached[0] != version:
-            cached = self._indicator_cache[name] = version, self._data._indicators[name].compute(self)
+            try:
+                value = self._data._indicators[name].compute(self)
+            except Exception as error:  # of a function that somebody else wrote
+                error.add_note(f"in the historical indicator {name!r} of symbol {self.symbol!r}")
+                raise
+            cached = self._indicator_cache[name] = version, value
         return cached[1]
 
     def historical_day(self, date: Any) -> HistoricalDay:
