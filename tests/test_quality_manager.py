@@ -221,6 +221,26 @@ def test_silence_that_goes_on_is_one_gap_and_asked_for_as_it_grows() -> None:
     assert life.end_ns == OPEN + 7 * MINUTE
 
 
+def test_what_went_missing_after_the_last_retry_is_asked_for_once_the_gap_has_ended() -> None:
+    data, provider = new_store(), Provider(boom)
+    feed(data, [0])
+    manager = sd.DataQualityManager(data, "live", provider, 2, 60, backoff=1)
+    for minute in range(2, 9):
+        data.advance_to(OPEN + minute * MINUTE)
+        manager.step()
+    assert [minutes_in(start, stop) for _, _, start, stop in provider.asked] == [range(1, 2), range(1, 3)]
+    assert [life.reason for life in manager.lives()] == ["gave_up"]
+    provider.answer = None  # it works again, and so does the feed
+    feed(data, [8])
+    assert [(minutes_in(made.start_ns, made.stop_ns), made.outcome) for made in manager.step()] == [
+        (range(2, 8), "filled")
+    ]
+    assert data.symbols["SPY"].bars_base.missing == 1
+    (life,) = manager.lives()
+    assert (life.reason, len(life.tries)) == ("gave_up", 3)
+    assert manager.step() == []
+
+
 def test_a_bar_that_came_meanwhile_is_not_replaced() -> None:
     data = new_store()
     feed(data, [0, 3])

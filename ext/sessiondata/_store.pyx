@@ -628,6 +628,21 @@ cdef class SymbolCore:
             found.append((count, last_ns if count else None))
         return found
 
+    def retry_ranges(self, Py_ssize_t k):
+        """List of (start_ns, end_ns, how often) of the slots of series `k` that were asked for again, also of those that
+        have been filled or explained since; ascending, both ends are starts of slots."""
+        if self.symbol.grid == NULL:
+            return []
+        cdef const Gaps* gaps = self.tracker(k)
+        cdef int32_t i
+        if gaps.marks == NULL:
+            return []
+        return [
+            (ordinal_start(gaps.table, gaps.marks.retries.start[i]),
+             ordinal_start(gaps.table, gaps.marks.retries.stop[i] - 1), gaps.marks.retries.count[i])
+            for i in range(gaps.marks.retries.n)
+        ]
+
     # --- answers ---
     # Before a session there is no memory, and not even an address in it may be formed.
 

@@ -14,6 +14,7 @@ import logging
 import math
 import operator
 import threading
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -132,7 +133,8 @@ class DataQualityManager:
         `BarArrays`, or a mapping or data frame with columns of these names. No rows at all confirm that nothing was
         traded; None says nothing, and anything else is rubbish. It runs in a thread of its own.
     max_retries : int
-        Requests for a slot before it is given up.
+        Requests for a slot before it is given up. A gap counts as often as the slot of it that was asked for most; what
+        went missing after its last retry gets its own requests once the gap has ended.
     retry_interval_seconds : float
         Time of the store between the first request and the second.
     backoff : float
@@ -340,6 +342,7 @@ class DataQualityManager:
         Slots never become missing again, so parts of one gap lie between its ends, and only its last slot moves on.
         """
         lives: list[GapLife] = []
+        open_starts = [part.start_ns for part in self._open_parts(watch, gaps)]
         left = iter(gaps)
         gap = next(left, None)
         for life in watch.lives:
@@ -349,7 +352,8 @@ class DataQualityManager:
             spent, parts = True, 0
             while gap is not None and gap.start_ns <= life.end_ns:
                 life.end_ns, parts = max(life.end_ns, gap.end_ns), parts + 1
-                spent = spent and gap.retry_count >= self.max_retries
+                i = bisect_left(open_starts, gap.start_ns)
+                spent = spent and not (i < len(open_starts) and open_starts[i] <= gap.end_ns)
                 gap = next(left, None)
             if not parts:
                 life.reason, life.closed_ns = (
@@ -388,11 +392,40 @@ class DataQualityManager:
         """Gaps whose turn it is."""
         if self._fetch is None or not any(life.reason is None for life in watch.lives):
             return
-        for gap in watch.symbol._computed_gaps(0):
-            if gap.retry_count >= self.max_retries:
-                continue
+        for gap in self._open_parts(watch, watch.symbol._computed_gaps(0)):
             if gap.last_retry is None or now_ns - to_ns(gap.last_retry) >= self._pause_ns(gap.retry_count):
                 yield gap
+
+    def _open_parts(self, watch: _Watch, gaps: list[GapInfo]) -> list[GapInfo]:
+        """What of the gaps may be asked for (again): all of one, while none of its slots was asked for `max_retries`
+        times; then its rest, which went missing afterwards.
+
+        The rest has to wait until the gap has ended. Silence that goes on is asked for as one gap: a provider that has
+        none of it would be asked for each new slot again."""
+        core, series = watch.symbol._core, watch.symbol._series[watch.symbol.base_interval]
+        step = core.steps_ns[0]
+        ranges = core.retry_ranges(0) if any(gap.retry_count >= self.max_retries for gap in gaps) else []
+        parts: list[GapInfo] = []
+        i = 0
+        for gap in gaps:
+            if gap.retry_count < self.max_retries:
+                parts.append(gap)
+                continue
+            if series.slot_state(gap.end_ns + step) == "pending":
+                continue
+            while i < len(ranges) and ranges[i][1] < gap.start_ns:
+                i += 1
+            start, asked = gap.start_ns, 0  # of the part that may begin here, and how often it was asked for
+            for first, last, n in [*_until(ranges, i, gap.end_ns), (gap.end_ns + step, gap.end_ns + step, -1)]:
+                if 0 <= n < self.max_retries:
+                    asked = max(asked, n)
+                    continue
+                if first > start:
+                    n_slots = (first - start) // step
+                    parts.append(gap._replace(start_ns=start, end_ns=first - step, bar_count=n_slots, retry_count=asked,
+                                              last_retry=gap.last_retry if asked else None))  # fmt: skip
+                start, asked = last + step, 0
+        return parts
 
     def _pause_ns(self, retries: int) -> int:
         """Wait after so many requests."""
@@ -536,6 +569,13 @@ class DataQualityManager:
         n_open = sum(life.reason is None for life in lives)
         running = "running" if self.is_running else "not running"
         return f"<DataQualityManager {self.mode}, {running}: {len(lives)} gaps seen, {n_open} open>"
+
+
+def _until(ranges: list[tuple[int, int, int]], i: int, stop: int) -> Iterator[tuple[int, int, int]]:
+    """Ranges from the i-th on that begin at `stop` or before."""
+    while i < len(ranges) and ranges[i][0] <= stop:
+        yield ranges[i]
+        i += 1
 
 
 def _copy(life: GapLife) -> GapLife:

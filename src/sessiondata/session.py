@@ -343,8 +343,9 @@ class SessionData:
     def deactivate(self) -> None:
         """Answer no reader until `activate`: questions to the store and its symbols, and exports, raise InactiveError.
 
-        The feeder goes on: bars, loads, marks, the clock and rolls are taken. Series and windows that were handed out
-        before, and compiled callers, are not stopped."""
+        The feeder goes on: bars, loads, marks, the clock and rolls are taken, and what it needs is answered: counters,
+        flags, marks, hours, times, memory. Series and windows that were handed out before, and compiled callers, are
+        not stopped."""
         self._active = False
 
     def _check_active(self) -> None:
