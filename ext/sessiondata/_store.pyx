@@ -629,7 +629,7 @@ cdef class SymbolCore:
         return found
 
     def retry_ranges(self, Py_ssize_t k):
-        """List of (start_ns, end_ns, how often) of the slots of series `k` that were asked for again, also of those that
+        """List of (start_ns, end_ns, how often) of the slots of series `k` that were asked for again, some of which may
         have been filled or explained since; ascending, both ends are starts of slots."""
         if self.symbol.grid == NULL:
             return []
