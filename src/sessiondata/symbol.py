@@ -573,12 +573,14 @@ class SymbolSessionData(GapOwner):
             Whose slots: those of it that begin in ``[start_ns, stop_ns)``. The time that they cover is marked for all
             intervals: a 5m slot is ``no_trade`` once all its minutes are explained.
         start_ns, stop_ns : int ns, datetime64 or aware datetime
-            Half-open. Times outside the session's segments count for nothing; slots may lie in the future.
+            Half-open. Times outside the segments of the session and of past days count for nothing; slots may lie in
+            the future of the session, but what is known of a later one can be told only once that has started.
 
         Returns
         -------
         bool
-            True if any of that time was not marked before. Else nothing has changed.
+            True if any of that time was not marked before. Else nothing has changed: all of it was known, or it
+            belongs to no day that is here.
 
         Raises
         ------
