@@ -15,7 +15,7 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, strlen
+from libc.string cimport memcpy, memset, strlen
 
 from sessiondata._aggregate cimport Level
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_list, gaps_missing, gaps_present
@@ -409,7 +409,7 @@ cdef int _look_ahead(list cores, Py_ssize_t i) except -1:
 cdef Py_ssize_t _wanted = 0
 
 
-def write_document(bytes meta, list cores, dict pinned, Style style not None, dict own):
+def write_document(bytes meta, list cores, dict pinned, Style style not None, dict own, into=None):
     """The complete document.
 
     Parameters
@@ -424,13 +424,20 @@ def write_document(bytes meta, list cores, dict pinned, Style style not None, di
         Of symbols with the store's calendar.
     own : dict of SymbolCore to (Style, bytes or None)
         Of the others, and the ready member ``b'"timezone":"...",'`` where it is not the store's.
+    into : writable, contiguous buffer, optional
 
     Returns
     -------
-    bytes
+    bytes, or int
+        The document; its length, if it was written into a buffer.
+
+    Raises
+    ------
+    BufferTooSmallError
+        The document has no room there.
     """
     global _wanted
-    cdef ByteWriter writer = ByteWriter(_wanted)
+    cdef ByteWriter writer = ByteWriter(_wanted, into)
     cdef SymbolCore core
     cdef dict gaps = None, quality = None
     cdef Py_ssize_t i
@@ -450,4 +457,30 @@ def write_document(bytes meta, list cores, dict pinned, Style style not None, di
         writer.size -= 1  # the comma behind the last symbol
     _bytes(writer, b"}}")
     _wanted = writer.size + (writer.size >> 4)
+    return writer.take() if into is None else writer.put()
+
+
+# ---- parts of documents
+
+def write_series(SymbolCore core not None, Py_ssize_t k, dict pinned_gaps, dict pinned_quality, Style style not None):
+    """The member of one series in a document, pins as in `write_document`."""
+    cdef ByteWriter writer = ByteWriter()
+    cdef bytes text
+    _series(writer, core, k, pinned_gaps, pinned_quality, style)
+    text = writer.take()
+    return text[len(core.intervals[k]) + 3:len(text) - 1]  # behind `"NAME":`, before the comma
+
+
+def write_rows(const int64_t[::1] ts, const double[::1] open, const double[::1] high, const double[::1] low,
+               const double[::1] close, const double[::1] volume, Style style not None):
+    """``[time,open,high,low,close,volume],[...]``: rows with commas between."""
+    cdef ByteWriter writer = ByteWriter(ts.shape[0] * 64)
+    cdef Ring ring
+    memset(&ring, 0, sizeof(Ring))
+    ring.capacity = ring.next_seq = ts.shape[0]
+    if ring.next_seq:
+        ring.ts = <int64_t*>&ts[0]
+        ring.open, ring.high, ring.low = <double*>&open[0], <double*>&high[0], <double*>&low[0]
+        ring.close, ring.volume = <double*>&close[0], <double*>&volume[0]
+    _rows(writer, &ring, &style.data)
     return writer.take()

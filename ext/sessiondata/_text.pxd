@@ -97,8 +97,10 @@ cdef class ByteWriter:
     cdef Py_ssize_t capacity
     cdef Py_ssize_t _wanted  # bytes that will probably be written
     cdef PyObject* _bytes    # owned
+    cdef Py_buffer _into     # a caller's memory, which `data` points to until the text outgrows it
     cdef int grow(self, Py_ssize_t extra) except -1
     cdef bytes take(self)
+    cdef Py_ssize_t put(self) except -1
 
 
 cdef inline int reserve(ByteWriter writer, Py_ssize_t extra) except -1:

@@ -38,10 +38,13 @@ Rejected, measured on positive prices of two decimals (3.9 ns each as it is, in 
   second form of the same rule.
 """
 
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.ref cimport Py_DECREF, Py_XDECREF
 
 from sessiondata._time cimport floor_div, floor_mod
+
+from sessiondata.errors import BufferTooSmallError
 
 
 cdef extern from "Python.h":
@@ -68,13 +71,19 @@ cdef class ByteWriter:
     ----------
     wanted : int
         Bytes that will probably be written; memory that is not written to costs nothing.
+    into : writable, contiguous buffer, optional
+        Written to as far as the text, and what writers reserve beyond it, has room there; `put` sees to the rest.
     """
 
-    def __cinit__(self, Py_ssize_t wanted=0):
+    def __cinit__(self, Py_ssize_t wanted=0, into=None):
         self._wanted = wanted
+        if into is not None:
+            PyObject_GetBuffer(into, &self._into, PyBUF_WRITABLE)
+            self.data, self.capacity = <char*>self._into.buf, self._into.len
 
     def __dealloc__(self):
         Py_XDECREF(self._bytes)
+        PyBuffer_Release(&self._into)  # does nothing where none was taken
 
     cdef int grow(self, Py_ssize_t extra) except -1:
         """The cold half of `reserve`: at least twice the block, so that growing costs O(1) per byte."""
@@ -84,6 +93,8 @@ cdef class ByteWriter:
         wanted = max(self.size + extra, 2 * self.capacity, 256, self._wanted)
         if self._bytes == NULL:
             self._bytes = PyBytes_FromStringAndSize(NULL, wanted)
+            if self.size:  # it was in the caller's memory so far
+                memcpy(PyBytes_AS_STRING(<object>self._bytes), self.data, self.size)
         else:
             self.data = NULL
             self.capacity = 0  # a failure frees the block
@@ -108,6 +119,14 @@ cdef class ByteWriter:
         self.data = NULL
         self.size = self.capacity = 0
         return result
+
+    cdef Py_ssize_t put(self) except -1:
+        """Have all of the text in the caller's memory; returns its length."""
+        if self._bytes != NULL:
+            if self.size > self._into.len:
+                raise BufferTooSmallError(self.size, self._into.len)
+            memcpy(self._into.buf, self.data, self.size)
+        return self.size
 
 
 # ---- numbers

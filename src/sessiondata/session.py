@@ -779,7 +779,48 @@ class SessionData:
         are those of `to_dict`."""
         _check_complete(complete)
         self._check_active()
-        return document_bytes(self, timestamps)
+        document: bytes = document_bytes(self, timestamps)
+        return document
+
+    def export_into(self, buffer: Any, complete: bool = True, *, timestamps: str = "time") -> int:
+        """Write what `to_json` gives into memory of the caller's.
+
+        Parameters
+        ----------
+        buffer : writable, contiguous buffer
+            A bytearray, memoryview, mmap, array of uint8, shared memory; written from its first byte on. Bytes behind
+            the document may change.
+        complete, timestamps
+            As for `to_dict`.
+
+        Returns
+        -------
+        int
+            Length of the document in bytes.
+
+        Raises
+        ------
+        BufferTooSmallError
+            Says how many bytes are needed. What is in the buffer then is no document.
+        TypeError
+            It is no such buffer.
+
+        Notes
+        -----
+        Give it room for 20 kB more than the document: with less, the end is written elsewhere and all of it copied, which
+        adds some 15 % to the time.
+        """
+        _check_complete(complete)
+        self._check_active()
+        try:
+            with memoryview(buffer) as view:
+                usable = view.c_contiguous and not view.readonly
+        except TypeError:
+            usable = False
+        if not usable:
+            raise TypeError(f"a document goes into a writable, contiguous buffer of bytes: {type(buffer).__name__}")
+        length: int = document_bytes(self, timestamps, into=buffer)
+        return length
 
     def _repr_html_(self) -> str:
         from sessiondata.display import store_html  # not needed until a notebook asks
