@@ -807,8 +807,8 @@ class SessionData:
 
         Notes
         -----
-        Give it room for 20 kB more than the document: with less, the end is written elsewhere and all of it copied, which
-        adds some 15 % to the time.
+        Give it room for 20 kB more than the document: with less, its end is written elsewhere and all of it copied,
+        which adds some 15 % to the time.
         """
         _check_complete(complete)
         self._check_active()
@@ -821,6 +821,39 @@ class SessionData:
             raise TypeError(f"a document goes into a writable, contiguous buffer of bytes: {type(buffer).__name__}")
         length: int = document_bytes(self, timestamps, into=buffer)
         return length
+
+    def to_csv(self, path: Any, interval: str | None = None) -> int:
+        """Write a CSV file for people who compare runs: a row for each step of each symbol, with its bar, what has
+        changed in it, and gaps and quality up to its end. `docs/document.md` lists the columns.
+
+        Parameters
+        ----------
+        path : str or Path
+            Appears when it is complete, or stays what it was.
+        interval : str, optional
+            The step; by default each symbol's base interval. Symbols that do not hold it are left out.
+
+        Returns
+        -------
+        int
+            Rows written.
+
+        Raises
+        ------
+        UnknownNameError
+            No symbol holds the interval.
+        OSError
+            The file cannot be written.
+
+        Notes
+        -----
+        The same store gives the same bytes. Symbols are written as they were registered, one at a time, each in time
+        order.
+        """
+        self._check_active()
+        from sessiondata.validation import write_csv  # not needed to store bars
+
+        return write_csv([self], path, interval)
 
     def _repr_html_(self) -> str:
         from sessiondata.display import store_html  # not needed until a notebook asks
