@@ -160,6 +160,15 @@ def _export(name: str, symbols: int) -> tuple[Work, Work | None, int]:
     return store.to_json, None, items
 
 
+def _export_history() -> tuple[Work, Work | None, int]:
+    """What is spliced costs a call and a copy for each past day of each interval."""
+    from benchmarks.bench_export import with_history
+
+    store = with_history().store
+    store.to_json()
+    return store.to_json, None, sum(len(days) for s in store.symbols.values() for days in s.historical_bars.values())
+
+
 #: Name -> what sets it up and returns (work, the loop to take off, items). The order is that of the file.
 WORK: dict[str, Callable[[], tuple[Work, Work | None, int]]] = {
     "append, in order": _append,

@@ -18,6 +18,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset, strlen
 
 from sessiondata._aggregate cimport Level
+from sessiondata._days cimport Days
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_list, gaps_missing, gaps_present
 from sessiondata._grid cimport expected_at, ordinal_start
 from sessiondata._marks cimport retries_of
@@ -322,8 +323,24 @@ cdef int _tape(ByteWriter writer, const TickRing* ring, bint quotes, TimeStyle* 
     return 0
 
 
+cdef int _historical(ByteWriter writer, list pieces) except -1:
+    """`,"historical":{...}` from behind the session on. Days that are over are text already, and spliced."""
+    cdef Py_ssize_t n = FIXED_BYTES
+    cdef bytes piece
+    cdef char* out
+    for piece in pieces:
+        n += len(piece)
+    reserve(writer, n)
+    out = _write_literal(writer.data + writer.size, b',"historical":{')
+    for piece in pieces:
+        memcpy(out, PyBytes_AS_STRING(piece), len(piece))
+        out += len(piece)
+    writer.size = _write_literal(out, b"}") - writer.data
+    return 0
+
+
 cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinned_quality, bytes zone,
-                 Style style) except -1:
+                 Style style, list history) except -1:
     """`"NAME":{"session":{...},"historical":{...}},` of one symbol."""
     cdef Symbol* symbol = &core.symbol
     cdef Level* day = NULL  # the session's bar
@@ -358,8 +375,10 @@ cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinn
     if symbol.quotes != NULL and symbol.quotes.next_seq > 0:
         _tape(writer, symbol.quotes, True, &style.data)
     reserve(writer, FIXED_BYTES)  # from the comma behind the last series on
-    out = _write_literal(writer.data + writer.size - 1, b'}},"historical":{"loaded":false}},')
-    writer.size = out - writer.data
+    writer.size = _write_literal(writer.data + writer.size - 1, b"}}") - writer.data
+    _historical(writer, _NO_HISTORY if history is None else history)
+    reserve(writer, 2)
+    writer.size = _write_literal(writer.data + writer.size, b"},") - writer.data
     return 0
 
 
@@ -405,11 +424,14 @@ cdef int _look_ahead(list cores, Py_ssize_t i) except -1:
     return 0
 
 
+cdef list _NO_HISTORY = [b'"loaded":false']
+
 # Size of the last document, and a sixteenth: the next one is likely to be like it.
 cdef Py_ssize_t _wanted = 0
 
 
-def write_document(bytes meta, list cores, dict pinned, Style style not None, dict own, into=None):
+def write_document(bytes meta, list cores, dict pinned, Style style not None, dict own, past=None,
+                   bint all_past=False, into=None):
     """The complete document.
 
     Parameters
@@ -424,6 +446,9 @@ def write_document(bytes meta, list cores, dict pinned, Style style not None, di
         Of symbols with the store's calendar.
     own : dict of SymbolCore to (Style, bytes or None)
         Of the others, and the ready member ``b'"timezone":"...",'`` where it is not the store's.
+    past : callable, optional
+        Called with a SymbolCore, returns the members of its `historical` as pieces of text. Only symbols with days
+        before the session, or values that were set, are asked; all of them, if `all_past`.
     into : writable, contiguous buffer, optional
 
     Returns
@@ -443,6 +468,8 @@ def write_document(bytes meta, list cores, dict pinned, Style style not None, di
     cdef Py_ssize_t i
     cdef Style used = style
     cdef bytes zone = None
+    cdef list history
+    cdef object days
     _bytes(writer, b'{"meta":')
     _bytes(writer, meta)
     _bytes(writer, b',"symbols":{')
@@ -452,7 +479,11 @@ def write_document(bytes meta, list cores, dict pinned, Style style not None, di
             gaps, quality = pinned.get(core, (None, None))
         if own:
             used, zone = own.get(core, (style, None))
-        _symbol(writer, core, gaps, quality, zone, used)
+        days = core.days
+        history = None
+        if past is not None and (all_past or days is not None and ((<Days>days).version or (<Days>days).has_values)):
+            history = past(core)
+        _symbol(writer, core, gaps, quality, zone, used, history)
     if cores:
         writer.size -= 1  # the comma behind the last symbol
     _bytes(writer, b"}}")

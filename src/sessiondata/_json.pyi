@@ -26,6 +26,8 @@ def write_document(
     pinned: dict[SymbolCore, tuple[dict[int, bytes], dict[int, float]]],
     style: Style,
     own: dict[SymbolCore, tuple[Style, bytes | None]],
+    past: Callable[[SymbolCore], list[bytes] | None] | None = None,
+    all_past: bool = False,
     into: Any = None,
 ) -> Any: ...
 def write_series(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sessiondata.past import past_dict, past_writer
 from sessiondata.times import to_ns
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def document_bytes(
         if symbol._pinned_gaps or symbol._pinned_quality
     }
     meta = _meta(data, timestamps, _json.latest_as_of(cores, data._clock))
-    return _json.write_document(json_bytes(meta), cores, pinned, style, own, into)
+    return _json.write_document(
+        json_bytes(meta), cores, pinned, style, own, past_writer(data, timestamps), bool(data._indicators), into
+    )
 
 
 def pinned_gaps(owner: GapOwner, show: Callable[[int], str | int]) -> dict[int, bytes]:
@@ -178,7 +181,7 @@ def _symbol(symbol: SymbolSessionData, timestamps: str) -> dict[str, Any]:
                 **({"quotes": _quotes(symbol, show)} if symbol.quotes.latest else {}),
             },
         },
-        "historical": {"loaded": False},
+        "historical": past_dict(symbol, timestamps),
     }
 
 

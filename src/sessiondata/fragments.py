@@ -123,7 +123,7 @@ def _record(record: Any) -> dict[str, Any]:
     """The fields of a bar, trade or quote, volumes and sizes as the document has them."""
     from sessiondata.export import _shower, shown_volume
 
-    fields = record._asdict()
+    fields: dict[str, Any] = record._asdict()
     fields["timestamp"] = _shower(UTC, "iso")(record.timestamp)
     for name in ("volume", "size", "bid_size", "ask_size"):
         if name in fields:

@@ -615,6 +615,7 @@ class SessionData:
         name = check_indicator_name(name)
         if value is not None:
             held._indicator_values[name] = value
+            held._history.days.has_values = True
         elif held._indicator_values.pop(name, None) is None:
             return
         self._clock.touch()
@@ -745,7 +746,8 @@ class SessionData:
     def memory_usage(self) -> dict[str, int]:
         """Bytes: ``"reserved"`` by all rings and trackers of the session, and ``"rows"``, those of the live rows of all
         series (48 a base row, 52 a derived one, 32 a trade, 40 a quote); ``"history_reserved"`` and
-        ``"history_rows"``, the same of the days in history. A regular day takes 1.2 times its rows; rows outside it
+        ``"history_rows"``, the same of the days in history, and of their text once they have been exported (some 1.6
+        times their rows). A regular day takes 1.2 times its rows; rows outside it
         reserve room for the whole span, and a ring of trades or quotes for two laps, which are resident only where
         they have been written to."""
         usage = [symbol._core.memory_usage() for symbol in self._symbols.values()]
