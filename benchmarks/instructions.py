@@ -161,7 +161,7 @@ def _export(name: str, symbols: int) -> tuple[Work, Work | None, int]:
 
 
 def _export_history() -> tuple[Work, Work | None, int]:
-    """What is spliced costs a call and a copy for each past day of each interval."""
+    """A past day is spliced: a piece of text in a list, and a copy."""
     from benchmarks.bench_export import with_history
 
     store = with_history().store
@@ -184,6 +184,7 @@ WORK: dict[str, Callable[[], tuple[Work, Work | None, int]]] = {
     "gap scan, with holes": lambda: _find_gaps("seconds_with_holes"),
     "export, 50 symbols of 390 rows": lambda: _export("minutes", 50),
     "export, 23,400 rows": lambda: _export("seconds", 1),
+    "export, a past day of an interval": _export_history,
 }
 
 

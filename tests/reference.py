@@ -1702,10 +1702,11 @@ def past_interval_document(
     for day in dates:
         session, past = sessions[day], store.past.get(name, {}).get(day)
 
-        def show(ts: int, session: RefSession = session) -> str | int:
-            if interval == "1d":
-                return session.date
+        def instant(ts: int, session: RefSession = session) -> str | int:
             return time_shown(ts, session, "iso" if timestamps == "time" else timestamps)
+
+        def show(ts: int, session: RefSession = session) -> str | int:
+            return session.date if interval == "1d" else instant(ts)
 
         its_rows = store.past_rows(name, interval, day)
         rows += [[show(ts), *prices, volume_shown(volume)] for ts, *prices, volume in its_rows]
@@ -1719,7 +1720,7 @@ def past_interval_document(
         for (first, last, n), (count, when) in zip(gaps, retries, strict=True):
             shown = {"start_time": show(first), "end_time": show(last), "bar_count": n}
             if count:
-                shown.update(retry_count=count, last_retry=None if when is None else show(when))
+                shown.update(retry_count=count, last_retry=None if when is None else instant(when))
             ranges.append(shown)
         present, expected = present + counts[0], expected + counts[1]
     part: dict[str, Any] = {

@@ -260,6 +260,27 @@ def test_text_that_is_kept_counts_as_memory_of_history() -> None:
     assert {**after, "history_reserved": 0} == {**before, "history_reserved": 0}
 
 
+def test_a_day_that_was_asked_for_again_says_when() -> None:
+    data = store(1)
+    b = data.register_symbol("C")
+    data.advance_to(open_of(DAYS[0]) + 4 * MINUTE)
+    assert b.record_retry("1m", open_of(DAYS[0]), open_of(DAYS[0]) + 4 * MINUTE, open_of(DAYS[1])) == 4
+    data.roll_session(DAYS[1])
+    (one,) = past(data, "C")["data"]["1m"]["gaps"]["ranges"]
+    assert one["last_retry"] == "2024-03-08T09:30:00-05:00"
+
+
+def test_a_missing_daily_bar_that_was_asked_for_again_says_when() -> None:
+    data = sd.SessionData(CALENDAR, "1m", ("1d",))
+    data.start_session(DAYS[0])
+    symbol = data.register_symbol("A")
+    data.advance_to(open_of(DAYS[0]) + 4 * MINUTE)
+    symbol.record_retry("1d", open_of(DAYS[0]), open_of(DAYS[0]) + 1, open_of(DAYS[1]))
+    data.roll_session(DAYS[1])
+    (one,) = past(data)["data"]["1d"]["gaps"]["ranges"]
+    assert one == {**gap(DAYS[0], DAYS[0], 1), "retry_count": 1, "last_retry": "2024-03-08T09:30:00-05:00"}
+
+
 # --- times ---
 
 

@@ -82,7 +82,7 @@ def _held(history: History) -> list[tuple[Interval, list[dt.date]]]:
 
 
 def _interval_dict(history: History, interval: Interval, dates: list[dt.date], timestamps: str) -> dict[str, Any]:
-    from sessiondata.export import _gaps, _shower, shown_volume
+    from sessiondata.export import _shower, shown_volume
 
     days: list[tuple[dt.date, Any, list[GapInfo], tuple[int, int]]] = [
         (date, history._columns(interval, date), history.gaps(interval, date), history.tally(interval, date))
@@ -95,7 +95,7 @@ def _interval_dict(history: History, interval: Interval, dates: list[dt.date], t
         shown = show if interval.name != _DAILY else lambda _, date=date: date.isoformat()
         values = zip(*(column.tolist() for column in columns[:6]), strict=True)
         rows += [[shown(ts), *prices, shown_volume(volume)] for ts, *prices, volume in values]
-        gaps += _gaps(its_gaps, shown)["ranges"]
+        gaps += _ranges(interval, date, its_gaps, show)
     present, expected = (sum(tally[i] for *_, tally in days) for i in (0, 1))
     part = {
         "count": len(rows),
@@ -106,6 +106,19 @@ def _interval_dict(history: History, interval: Interval, dates: list[dt.date], t
     if gaps:
         part["gaps"] = {"gap_count": len(gaps), "missing_bars": sum(gap["bar_count"] for gap in gaps), "ranges": gaps}
     return {**part, "columns": _column_names(interval), "data": rows}
+
+
+def _ranges(
+    interval: Interval, date: dt.date, gaps: Sequence[GapInfo], show: Callable[[int], str | int]
+) -> list[dict[str, Any]]:
+    """Gaps of a day; of daily bars what is missing is a date, as its row would have been."""
+    from sessiondata.export import _gap
+
+    ranges = [_gap(gap, show) for gap in gaps]
+    if interval.name == _DAILY:
+        for shown in ranges:
+            shown["start_time"] = shown["end_time"] = date.isoformat()
+    return ranges
 
 
 def _column_names(interval: Interval) -> list[str]:
@@ -192,24 +205,20 @@ class Rendered:
 
     def _render_day(self, interval: Interval, date: dt.date, source: tuple[Any, ...], style: Style) -> _Day:
         from sessiondata import _json
-        from sessiondata.export import _gaps, _shower, json_bytes
+        from sessiondata.export import _shower, json_bytes
 
         history = self._history
         columns = history._columns(interval, date)
         gaps = history.gaps(interval, date)
         ts, opens, highs, lows, closes, volumes, _ = columns
         rows = _json.write_rows(ts, opens, highs, lows, closes, volumes, style)
-        show = _shower(history.symbol._zone, self.kind)
-        if interval.name == _DAILY:
-            text = date.isoformat()
-            show = lambda _: text  # noqa: E731
-            rows = b'["%b"%b' % (text.encode(), rows[rows.index(b",") :]) if rows else rows
-        shown = _gaps(gaps, show)
+        if interval.name == _DAILY and rows:
+            rows = b'["%b"%b' % (date.isoformat().encode(), rows[rows.index(b",") :])
+        ranges = _ranges(interval, date, gaps, _shower(history.symbol._zone, self.kind))
         present, expected = history.tally(interval, date)
-        return _Day(
-            source, len(columns[0]), present, expected, len(gaps), shown["missing_bars"], rows,
-            json_bytes(shown["ranges"])[1:-1],
-        )  # fmt: skip
+        missing = sum(gap.bar_count for gap in gaps)
+        texts = rows, json_bytes(ranges)[1:-1]
+        return _Day(source, len(ts), present, expected, len(gaps), missing, *texts)
 
 
 def _member(interval: Interval, dates: list[dt.date], days: list[_Day]) -> list[bytes]:
