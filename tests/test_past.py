@@ -260,6 +260,17 @@ def test_text_that_is_kept_counts_as_memory_of_history() -> None:
     assert {**after, "history_reserved": 0} == {**before, "history_reserved": 0}
 
 
+def test_marks_and_retries_about_a_past_day_show() -> None:
+    data = store(2)
+    symbol, opening = data.symbols["A"], open_of(DAYS[0])
+    past(data)
+    assert symbol.mark_halted(opening + MINUTE, opening + 2 * MINUTE)
+    assert past(data)["data"]["1m"]["gaps"]["missing_bars"] == 2
+    symbol.record_retry("1m", opening + 2 * MINUTE, opening + 3 * MINUTE, opening)
+    (one,) = past(data)["data"]["1m"]["gaps"]["ranges"]
+    assert (one["retry_count"], one["last_retry"]) == (1, "2024-03-07T09:30:00-05:00")
+
+
 def test_a_day_that_was_asked_for_again_says_when() -> None:
     data = store(1)
     b = data.register_symbol("C")
