@@ -100,7 +100,10 @@ def test_a_store_without_a_session_and_a_symbol_that_was_removed() -> None:
     )
     data.start_session("2024-03-12")
     symbol.append(OPEN, *BAR)
+    data.set_historical_indicator("SPY", "beta", 1.0)
+    data.add_historical_indicator("avg_volume_2d")
     data.remove_symbol("SPY")
+    assert orjson.loads(dumps(symbol))["historical"] == {"loaded": False}
     assert orjson.loads(dumps(symbol))["session"]["data"]["1m"]["count"] == 0
 
 

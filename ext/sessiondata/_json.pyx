@@ -28,7 +28,7 @@ from sessiondata._store cimport StoreClock, SymbolCore
 from sessiondata._symbol cimport Symbol, symbol_as_of, symbol_settle
 from sessiondata._text cimport (
     F64_BYTES, I64_BYTES, STRING_BYTES, STRING_FACTOR, TIME_BYTES, ByteWriter, DayText, day_holds, reserve,
-    scale_column, set_day, store4, write_cents, write_f64, write_i64, write_string, write_time, write_u64,
+    scale_column, set_day, store4, write_cents, write_f64, write_fine, write_i64, write_string, write_time, write_u64,
     write_volume,
 )
 from sessiondata._ticks cimport Tick, TickRing, ticks_oldest, ticks_read
@@ -143,6 +143,10 @@ cdef char* _write_block(char* out, const Ring* ring, int64_t at, int64_t n, Time
         scale_column(ring.open + at, n, 100.0, open) and scale_column(ring.high + at, n, 100.0, high)
         and scale_column(ring.low + at, n, 100.0, low) and scale_column(ring.close + at, n, 100.0, close)
     )
+    cdef bint fine = not cents and (  # currencies: five decimals
+        scale_column(ring.open + at, n, 1e5, open) and scale_column(ring.high + at, n, 1e5, high)
+        and scale_column(ring.low + at, n, 1e5, low) and scale_column(ring.close + at, n, 1e5, close)
+    )
     cdef bint whole = scale_column(ring.volume + at, n, 1.0, volume)
     cdef bint clock = style.kind < EPOCH_MS
     cdef DayText day = style.day  # a copy of which no pointer is taken, so that it stays in registers
@@ -158,6 +162,8 @@ cdef char* _write_block(char* out, const Ring* ring, int64_t at, int64_t n, Time
             out = write_time(out, ts[i], &day)
         if cents:
             out = write_cents(write_cents(write_cents(write_cents(out, open[i]), high[i]), low[i]), close[i])
+        elif fine:
+            out = write_fine(write_fine(write_fine(write_fine(out, open[i]), high[i]), low[i]), close[i])
         else:
             out = _write_price(_write_price(out, ring.open[at + i], price_hint), ring.high[at + i], price_hint)
             out = _write_price(_write_price(out, ring.low[at + i], price_hint), ring.close[at + i], price_hint)
@@ -481,7 +487,8 @@ def write_document(bytes meta, list cores, dict pinned, Style style not None, di
             used, zone = own.get(core, (style, None))
         days = core.days
         history = None
-        if past is not None and (all_past or days is not None and ((<Days>days).version or (<Days>days).has_values)):
+        # A symbol that has left its store has no days.
+        if past is not None and days is not None and (all_past or (<Days>days).version or (<Days>days).has_values):
             history = past(core)
         _symbol(writer, core, gaps, quality, zone, used, history)
     if cores:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from sessiondata.history import _NO_ROWS
 from sessiondata.times import utc_offsets
 
 if TYPE_CHECKING:
@@ -207,18 +208,30 @@ class Rendered:
         from sessiondata import _json
         from sessiondata.export import _shower, json_bytes
 
-        history = self._history
-        columns = history._columns(interval, date)
-        gaps = history.gaps(interval, date)
-        ts, opens, highs, lows, closes, volumes, _ = columns
+        (ts, opens, highs, lows, closes, volumes, *_), gaps, (present, expected) = self._content(interval, date)
         rows = _json.write_rows(ts, opens, highs, lows, closes, volumes, style)
         if interval.name == _DAILY and rows:
             rows = b'["%b"%b' % (date.isoformat().encode(), rows[rows.index(b",") :])
-        ranges = _ranges(interval, date, gaps, _shower(history.symbol._zone, self.kind))
-        present, expected = history.tally(interval, date)
+        ranges = _ranges(interval, date, gaps, _shower(self._history.symbol._zone, self.kind))
         missing = sum(gap.bar_count for gap in gaps)
         texts = rows, json_bytes(ranges)[1:-1]
         return _Day(source, len(ts), present, expected, len(gaps), missing, *texts)
+
+    def _content(self, interval: Interval, date: dt.date) -> tuple[Sequence[Any], list[GapInfo], tuple[int, int]]:
+        """Columns, gaps, and (present, expected) of a day of an interval."""
+        history = self._history
+        core, given, _ = self._source(interval, date)
+        if core is None or given is not None or interval.name not in core.intervals:
+            return (
+                history._columns(interval, date),
+                history.gaps(interval, date),
+                history.tally(interval, date),
+            )
+        # A frozen day says it itself: a third of the time for the first export after a roll.
+        k = core.intervals.index(interval.name)
+        first, stop, _ = core.rows(k)
+        columns = [column[first:stop] for column in core.columns(k)[:6]] if stop else _NO_ROWS
+        return columns, history.gaps(interval, date) if core.gap_count(k) else [], core.tally(k)
 
 
 def _member(interval: Interval, dates: list[dt.date], days: list[_Day]) -> list[bytes]:
