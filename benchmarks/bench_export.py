@@ -19,9 +19,12 @@ class Export(NamedTuple):
     days: dict[str, data.Day]
     document: dict[str, Any]  # ready-made rows
 
+    per_byte: bool = False  # what is measured is a byte of the document, not a row
+
     @property
     def items(self) -> int:
-        """Rows of the document."""
+        if self.per_byte:
+            return len(self.store.to_json())
         return sum(len(symbol.bars(name)) for symbol in self.store.symbols.values() for name in symbol.intervals)
 
 
@@ -67,12 +70,31 @@ def few_rows() -> Export:
     return of_days("2000-symbols", "2,000 symbols, 3 bars of 1m each", days)
 
 
+@cache
+def with_history() -> Export:
+    """Ten days of minutes, rendered before, in front of a session that has just begun: 0.5 ns a byte are 2 GB/s."""
+    dates = [date.isoformat() for date in ours.CALENDAR.session_dates("2024-03-04", "2024-03-18")]
+    store = sd.SessionData(ours.CALENDAR, "1m", data.DERIVED, 10)
+    for number, date in enumerate(dates):
+        if number == 0:
+            store.start_session(date)
+        else:
+            store.roll_session(date)
+        for seed in range(20):
+            shifted = data.minutes(100 * number + seed).columns
+            ts_ns = shifted[0] - shifted[0][0] + ours.CALENDAR.session(date).segments[0, 0]
+            bars = slice(None) if number + 1 < len(dates) else slice(3)
+            store.register_symbol(f"S{seed:03}").extend(*(column[bars] for column in (ts_ns, *shifted[1:])))
+    title = "One byte of the complete document: 20 symbols, ten past days of 390 bars of 1m"
+    return Export("export/history", title, store, {}, store.to_dict(), per_byte=True)
+
+
 def each(*makers: Any) -> Any:
     return pytest.mark.parametrize("export", makers, indirect=True, ids=lambda maker: maker.__name__)
 
 
 each_export = each(many_symbols, one_symbol, with_holes, spy)
-each_export_and_few_rows = each(many_symbols, one_symbol, with_holes, spy, few_rows)
+each_export_and_others = each(many_symbols, one_symbol, with_holes, spy, few_rows, with_history)
 
 
 @pytest.fixture
@@ -83,13 +105,13 @@ def export(request: pytest.FixtureRequest) -> Export:
     return made
 
 
-@each_export_and_few_rows
+@each_export_and_others
 def test_sessiondata(export, timed):
     assert json.loads(export.store.to_json()) == export.store.to_dict(), "contestants disagree on the document"
     timed(export.row, export.title, "sessiondata", export.items, export.store.to_json)
 
 
-@each_export_and_few_rows
+@each_export_and_others
 def test_orjson_of_ready_rows(export, timed):
     orjson = pytest.importorskip("orjson", reason="orjson is not installed")
     document = export.document
@@ -97,13 +119,19 @@ def test_orjson_of_ready_rows(export, timed):
     timed(export.row, export.title, "orjson, rows ready", export.items, lambda: orjson.dumps(document))
 
 
-@each_export_and_few_rows
+@each_export_and_others
 def test_msgspec_of_ready_rows(export, timed):
     msgspec = pytest.importorskip("msgspec", reason="msgspec is not installed")
     document = export.document
     encode = msgspec.json.Encoder().encode
     assert encode(document) == export.store.to_json(), "contestants disagree on the document"
     timed(export.row, export.title, "msgspec, rows ready", export.items, lambda: encode(document))
+
+
+@each(with_history)
+def test_copy_of_the_bytes(export, timed):
+    text = bytearray(export.store.to_json())
+    timed(export.row, export.title, "the ready bytes copied", export.items, lambda: bytes(text), yardstick=True)
 
 
 @each_export

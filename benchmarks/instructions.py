@@ -160,6 +160,15 @@ def _export(name: str, symbols: int) -> tuple[Work, Work | None, int]:
     return store.to_json, None, items
 
 
+def _export_history() -> tuple[Work, Work | None, int]:
+    """A past day is spliced: a piece of text in a list, and a copy."""
+    from benchmarks.bench_export import with_history
+
+    store = with_history().store
+    store.to_json()
+    return store.to_json, None, sum(len(days) for s in store.symbols.values() for days in s.historical_bars.values())
+
+
 #: Name -> what sets it up and returns (work, the loop to take off, items). The order is that of the file.
 WORK: dict[str, Callable[[], tuple[Work, Work | None, int]]] = {
     "append, in order": _append,
@@ -175,6 +184,7 @@ WORK: dict[str, Callable[[], tuple[Work, Work | None, int]]] = {
     "gap scan, with holes": lambda: _find_gaps("seconds_with_holes"),
     "export, 50 symbols of 390 rows": lambda: _export("minutes", 50),
     "export, 23,400 rows": lambda: _export("seconds", 1),
+    "export, a past day of an interval": _export_history,
 }
 
 

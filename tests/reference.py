@@ -1626,7 +1626,13 @@ class RefStore:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def document(store: RefStore, timestamps: str = "time", sequence: int | None = None) -> dict[str, Any]:
+def document(
+    store: RefStore,
+    timestamps: str = "time",
+    sequence: int | None = None,
+    sessions: Iterable[RefSession] = (),
+    indicators: dict[str, dict[str, float | None]] | None = None,
+) -> dict[str, Any]:
     """Build the complete export as plain values, its keys in the order they are exported in.
 
     Parameters
@@ -1638,6 +1644,10 @@ def document(store: RefStore, timestamps: str = "time", sequence: int | None = N
         ambiguous; `as_of` is ISO then.
     sequence : int, optional
         Value of ``meta.sequence``; the model's own by default.
+    sessions : list of RefSession
+        Those that may have a past day.
+    indicators : dict, optional
+        name of a symbol -> name of an indicator -> value.
 
     Returns
     -------
@@ -1656,8 +1666,75 @@ def document(store: RefStore, timestamps: str = "time", sequence: int | None = N
             else time_shown(as_of, session, "iso" if timestamps == "time" else timestamps),
             "sequence": store.sequence if sequence is None else sequence,
         },
-        "symbols": {name: symbol_document(symbol, timestamps) for name, symbol in store.symbols.items()},
+        "symbols": {
+            name: {
+                **symbol_document(symbol, timestamps),
+                "historical": past_document(store, name, timestamps, sessions, (indicators or {}).get(name, {})),
+            }
+            for name, symbol in store.symbols.items()
+        },
     }
+
+
+def past_document(
+    store: RefStore, name: str, timestamps: str, sessions: Iterable[RefSession], indicators: dict[str, float | None]
+) -> dict[str, Any]:
+    """Part of the days before a symbol's session; parameters as for :func:`document`."""
+    by_date = {session.date: session for session in sessions}
+    symbol = store.symbols[name]
+    names = {*symbol.intervals(), "1d", *store.given.get(name, {})}
+    data = {
+        interval: past_interval_document(store, name, interval, timestamps, by_date)
+        for interval in sorted(names, key=by_length)
+        if store.past_dates(name, interval)
+    }
+    if not data and all(value is None for value in indicators.values()):
+        return {"loaded": False}
+    return {"loaded": True, **indicators, "data": data}
+
+
+def past_interval_document(
+    store: RefStore, name: str, interval: str, timestamps: str, sessions: dict[str, RefSession]
+) -> dict[str, Any]:
+    """Part of one interval of the days before a symbol's session."""
+    rows, ranges, present, expected = [], [], 0, 0
+    dates = store.past_dates(name, interval)
+    for day in dates:
+        session, past = sessions[day], store.past.get(name, {}).get(day)
+
+        def instant(ts: int, session: RefSession = session) -> str | int:
+            return time_shown(ts, session, "iso" if timestamps == "time" else timestamps)
+
+        def show(ts: int, session: RefSession = session) -> str | int:
+            return session.date if interval == "1d" else instant(ts)
+
+        its_rows = store.past_rows(name, interval, day)
+        rows += [[show(ts), *prices, volume_shown(volume)] for ts, *prices, volume in its_rows]
+        if past is not None and interval in past.intervals() and not store.was_given(name, interval, day):
+            gaps, retries = past.gaps(interval), past.gap_retries(interval)
+            counts = past.present(interval), past.expected(interval)
+        else:
+            regular = [row[0] for row in its_rows if session.is_regular(row[0])]
+            gaps, counts = find_gaps(regular, session, interval), count_present(regular, session, interval)
+            retries = [(0, None)] * len(gaps)
+        for (first, last, n), (count, when) in zip(gaps, retries, strict=True):
+            shown = {"start_time": show(first), "end_time": show(last), "bar_count": n}
+            if count:
+                shown.update(retry_count=count, last_retry=None if when is None else instant(when))
+            ranges.append(shown)
+        present, expected = present + counts[0], expected + counts[1]
+    part: dict[str, Any] = {
+        "count": len(rows),
+        "date_range": {"start_date": dates[0], "end_date": dates[-1], "days": len(dates)},
+        "dates": dates,
+        "quality": percentage_shown(present, expected),
+    }
+    if ranges:
+        missing = sum(shown["bar_count"] for shown in ranges)
+        part["gaps"] = {"gap_count": len(ranges), "missing_bars": missing, "ranges": ranges}
+    part["columns"] = ["date" if interval == "1d" else "timestamp", *COLUMNS[1:]]
+    part["data"] = rows
+    return part
 
 
 def symbol_document(symbol: RefSymbol, timestamps: str) -> dict[str, Any]:
@@ -1673,7 +1750,6 @@ def symbol_document(symbol: RefSymbol, timestamps: str) -> dict[str, Any]:
                 **{kind: tape_document(symbol, kind, timestamps) for kind, tape in symbol.tapes.items() if tape.rows},
             },
         },
-        "historical": {"loaded": False},
     }
 
 

@@ -234,6 +234,17 @@ def test_a_price_or_volume_that_is_not_like_the_others_of_its_block(share: float
         same(data)
 
 
+@pytest.mark.parametrize("decimals", [3, 4, 5, 6])
+def test_prices_of_currencies(decimals: int) -> None:
+    rng = np.random.default_rng(decimals)
+    for top in (10**2, 10**6, 2**30):
+        prices = rng.integers(0, top, (4, 390)) / 10.0**decimals
+        data = new_store()
+        columns = prices[0], prices.max(0), prices.min(0), prices[3], rng.integers(0, 10**6, 390) / 10.0
+        data.register_symbol("EURUSD").extend(np.arange(390) * MINUTE + OPEN, *columns)
+        same(data)
+
+
 def test_documents_of_any_size_after_one_another_and_bytes_that_stay_as_they_are() -> None:
     # The size of the last document is the guess for the next one: too large, too small, right.
     stores = []

@@ -60,7 +60,7 @@ class HistoryLife(StoreLife):
     def roll(self) -> None:
         self.world.roll()
         self.next_ts = self.world.session.open
-        self.world.same()
+        self.world.same(("time", "iso", "epoch_ms", "epoch_ns"))
 
     @rule(
         i=st.integers(0, 2),

@@ -158,9 +158,9 @@ def test_any_decimals(m, decimals, hint):
 # ---- blocks of a column
 
 
-def takes(values, cents):
-    """Which values a block may hold, by the definition: m / 100 (or m) for a whole 0 <= m < 2^30, and no -0.0."""
-    scale = 100.0 if cents else 1.0
+def takes(values, decimals):
+    """Which values a block may hold, by the definition: m / 10^decimals for a whole 0 <= m < 2^30, and no -0.0."""
+    scale = 10.0**decimals
     with np.errstate(invalid="ignore", over="ignore"):
         m = np.rint(values * scale)
         return (m / scale == values) & (m >= 0) & (m < 2**30) & ~np.signbit(values)
@@ -170,45 +170,57 @@ def check_blocks(values):
     """What may be in a block is written as orjson writes it; anything else is refused wherever it stands."""
     values = np.ascontiguousarray(values, dtype=np.float64).ravel()
     rng = np.random.default_rng(12)
-    for cents in (True, False):
-        good = values[takes(values, cents)]
-        twin = good.tolist() if cents else [int(x) for x in good.tolist()]
-        assert dumps_scaled(good, cents) == orjson.dumps(twin)
-        for x in values[~takes(values, cents)].tolist():
+    for decimals in (0, 2, 5):
+        good = values[takes(values, decimals)]
+        twin = good.tolist() if decimals else [int(x) for x in good.tolist()]
+        assert dumps_scaled(good, decimals) == orjson.dumps(twin)
+        for x in values[~takes(values, decimals)].tolist():
             block = np.ones(int(rng.integers(1, 70)))
             block[rng.integers(0, len(block))] = x
-            assert dumps_scaled(block, cents) is None, x
+            assert dumps_scaled(block, decimals) is None, x
 
 
-def test_blocks_of_millions_of_cents():
+def test_blocks_of_millions_of_short_decimals():
     rng = np.random.default_rng(13)
     for top in (10**3, 10**5, 10**7, 2**30):
         cents = rng.integers(0, top, 1_000_000) / 100.0
-        assert takes(cents, True).all()
-        assert dumps_scaled(cents, True) == orjson.dumps(cents.tolist())
+        assert takes(cents, 2).all()
+        assert dumps_scaled(cents, 2) == orjson.dumps(cents.tolist())
+        fine = rng.integers(0, top, 1_000_000) / 1e5
+        assert takes(fine, 5).all()
+        assert dumps_scaled(fine, 5) == orjson.dumps(fine.tolist())
         whole = rng.integers(0, top, 300_000).astype(np.float64)
-        assert dumps_scaled(whole, False) == orjson.dumps(whole.astype(np.int64).tolist())
-    assert dumps_scaled(np.arange(3_000_000) / 100.0, True) == orjson.dumps((np.arange(3_000_000) / 100.0).tolist())
+        assert dumps_scaled(whole, 0) == orjson.dumps(whole.astype(np.int64).tolist())
+    for decimals in (2, 5):
+        small = np.arange(3_000_000) / 10.0**decimals
+        assert dumps_scaled(small, decimals) == orjson.dumps(small.tolist())
 
 
-def test_blocks_refuse_what_is_no_hundredth():
+def test_blocks_refuse_what_is_no_short_decimal():
     rng = np.random.default_rng(14)
     check_blocks(neighbours(rng.integers(0, 2**30, 300) / 100.0, 2))
     check_blocks(rng.integers(0, 2**64, 3_000, dtype=np.uint64).view(np.float64))
     check_blocks(rng.integers(-(10**7), 10**7, 2_000) / 10.0 ** rng.integers(0, 8, 2_000))
     check_blocks(neighbours(np.ldexp(1.0, np.arange(-1074, 1024))))
     check_blocks((2**30 + np.arange(-200, 200)) / 100.0)
+    check_blocks((2**30 + np.arange(-200, 200)) / 1e5)
+    check_blocks(neighbours(rng.integers(0, 2**30, 300) / 1e5, 2))
     check_blocks(2.0**30 + np.arange(-50, 50))
     check_blocks(np.concatenate([10.0**e + np.arange(-3, 4) / 100 for e in range(23)]))
     check_blocks([0.0, -0.0, 0.005, 0.004, -0.01, np.nan, -np.nan, np.inf, -np.inf, 5e-324, 1e308, -1e308, 2.0**51])
 
 
-@given(st.lists(st.floats() | st.integers(0, 2**30).map(lambda m: m / 100), max_size=70))
+@given(
+    st.lists(
+        st.floats() | st.integers(0, 2**30).map(lambda m: m / 100) | st.integers(0, 2**30).map(lambda m: m / 1e5),
+        max_size=70,
+    )
+)
 def test_any_block(values):
     array = np.array(values, dtype=np.float64)
-    for cents in (True, False):
-        twin = values if cents else [int(x) if math.isfinite(x) else x for x in values]
-        assert dumps_scaled(array, cents) == (orjson.dumps(twin) if takes(array, cents).all() else None)
+    for decimals in (0, 2, 5):
+        twin = values if decimals else [int(x) if math.isfinite(x) else x for x in values]
+        assert dumps_scaled(array, decimals) == (orjson.dumps(twin) if takes(array, decimals).all() else None)
 
 
 # ---- volumes and integers

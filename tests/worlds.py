@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import orjson
@@ -258,9 +259,13 @@ class World:
             self.data.symbols[name]._core.check_invariants()
             same_symbol(self.data.symbols[name], self.model.symbols[name])
         for timestamps_ in styles:
-            expected = ref.document(self.model, timestamps_, sequence=self.data.sequence)
+            expected = self.document(timestamps_)
             assert exact(self.data.to_dict(timestamps=timestamps_)) == exact(expected)
             assert self.data.to_json(timestamps=timestamps_) == orjson.dumps(expected)
+
+    def document(self, timestamps_: str) -> dict[str, Any]:
+        """What the model exports."""
+        return ref.document(self.model, timestamps_, sequence=self.data.sequence)
 
 
 def outcome(call: Any, *, with_row: bool = False) -> Any:
@@ -414,6 +419,12 @@ class HistoryWorld(World):
         self.loaded.add(ref.canonical(interval))
         assert self.data.load_historical_bars(name, interval, *arrays_of(rows)) == expected
 
+    def document(self, timestamps_: str) -> dict[str, Any]:
+        values = {name: vwap_of(self.model, name) for name in self.names}
+        indicators = {name: {"vwap_3d": value if value is None or math.isfinite(value) else None}
+                      for name, value in values.items()}  # fmt: skip
+        return ref.document(self.model, timestamps_, self.data.sequence, self.sessions, indicators)
+
     def same(self, styles: tuple[str, ...] = ("time",)) -> None:
         super().same(styles)
         for name in self.names:
@@ -421,6 +432,17 @@ class HistoryWorld(World):
         for window, rows in self.windows:
             assert exact([tuple(bar) for bar in window]) == rows
             assert window.is_valid()
+
+
+def vwap_of(model: ref.RefStore, name: str) -> float | None:
+    """What ``vwap_3d`` is."""
+    days = model.daily(name, 3)
+    if len(days) < 3:
+        return None
+    turnover, traded = 0.0, 0.0
+    for day in days:
+        turnover, traded = turnover + day.turnover, traded + day.traded
+    return turnover / traded if traded else None
 
 
 def shifted_date(date: str, days: int) -> str:
@@ -474,13 +496,7 @@ def same_history(world: HistoryWorld, name: str) -> None:
         assert bars.tally() == tuple(map(sum, zip((0, 0), *tallies, strict=True)))
         assert [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in bars.gaps()] == gaps
         assert bars.quality() == ref.percentage(*bars.tally())
-    days = model.daily(name, 3)
-    vwap = None
-    if len(days) == 3:
-        turnover, traded = 0.0, 0.0
-        for day in days:
-            turnover, traded = turnover + day.turnover, traded + day.traded
-        vwap = turnover / traded if traded else None
+    vwap = vwap_of(model, name)
     assert exact(symbol.historical_indicators) == exact({"vwap_3d": vwap})
     got = [(bar.turnover, bar.traded) for bar in symbol._history.daily(3)]
     assert exact(got) == exact([row[1:] for row in model.daily(name, 3)])

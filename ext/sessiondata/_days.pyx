@@ -87,15 +87,10 @@ cdef class Days:
     given : dict of str to dict of date to columns
         Rows that were loaded as they are, by interval. Never changed in place.
     version : int
-        Grows with every change.
+        Grows with every change; 0 as long as there never was anything.
+    has_values : bool
+        Indicators of the symbol were set.
     """
-
-    cdef readonly dict cores
-    cdef readonly dict daily
-    cdef readonly dict given
-    cdef readonly int64_t version
-    cdef SymbolCore _live
-    cdef dict _reserved             # date -> copy of a day that a slice is about to write to; in `cores` once it has
 
     def __cinit__(self, SymbolCore live not None):
         self.cores, self.daily, self.given, self._reserved, self._live = {}, {}, {}, {}, live

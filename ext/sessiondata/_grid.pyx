@@ -124,6 +124,11 @@ cdef class Grid:
         self._tables[step_ns] = table
         return &table.data
 
+    @property
+    def span(self):
+        """`(start, stop)` of the timestamps of the trade date."""
+        return self.data.span_start, self.data.span_stop
+
     def possible_slots(self, int64_t step_ns):
         """Number of slots in all regions of the span: more rows than that no derived series can have."""
         cdef int32_t i

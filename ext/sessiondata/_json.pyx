@@ -15,9 +15,10 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, strlen
+from libc.string cimport memcpy, memset, strlen
 
 from sessiondata._aggregate cimport Level
+from sessiondata._days cimport Days
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_list, gaps_missing, gaps_present
 from sessiondata._grid cimport expected_at, ordinal_start
 from sessiondata._marks cimport retries_of
@@ -27,7 +28,7 @@ from sessiondata._store cimport StoreClock, SymbolCore
 from sessiondata._symbol cimport Symbol, symbol_as_of, symbol_settle
 from sessiondata._text cimport (
     F64_BYTES, I64_BYTES, STRING_BYTES, STRING_FACTOR, TIME_BYTES, ByteWriter, DayText, day_holds, reserve,
-    scale_column, set_day, store4, write_cents, write_f64, write_i64, write_string, write_time, write_u64,
+    scale_column, set_day, store4, write_cents, write_f64, write_fine, write_i64, write_string, write_time, write_u64,
     write_volume,
 )
 from sessiondata._ticks cimport Tick, TickRing, ticks_oldest, ticks_read
@@ -142,6 +143,10 @@ cdef char* _write_block(char* out, const Ring* ring, int64_t at, int64_t n, Time
         scale_column(ring.open + at, n, 100.0, open) and scale_column(ring.high + at, n, 100.0, high)
         and scale_column(ring.low + at, n, 100.0, low) and scale_column(ring.close + at, n, 100.0, close)
     )
+    cdef bint fine = not cents and (  # currencies: five decimals
+        scale_column(ring.open + at, n, 1e5, open) and scale_column(ring.high + at, n, 1e5, high)
+        and scale_column(ring.low + at, n, 1e5, low) and scale_column(ring.close + at, n, 1e5, close)
+    )
     cdef bint whole = scale_column(ring.volume + at, n, 1.0, volume)
     cdef bint clock = style.kind < EPOCH_MS
     cdef DayText day = style.day  # a copy of which no pointer is taken, so that it stays in registers
@@ -157,6 +162,8 @@ cdef char* _write_block(char* out, const Ring* ring, int64_t at, int64_t n, Time
             out = write_time(out, ts[i], &day)
         if cents:
             out = write_cents(write_cents(write_cents(write_cents(out, open[i]), high[i]), low[i]), close[i])
+        elif fine:
+            out = write_fine(write_fine(write_fine(write_fine(out, open[i]), high[i]), low[i]), close[i])
         else:
             out = _write_price(_write_price(out, ring.open[at + i], price_hint), ring.high[at + i], price_hint)
             out = _write_price(_write_price(out, ring.low[at + i], price_hint), ring.close[at + i], price_hint)
@@ -322,8 +329,24 @@ cdef int _tape(ByteWriter writer, const TickRing* ring, bint quotes, TimeStyle* 
     return 0
 
 
+cdef int _historical(ByteWriter writer, list pieces) except -1:
+    """`,"historical":{...}` from behind the session on. Days that are over are text already, and spliced."""
+    cdef Py_ssize_t n = FIXED_BYTES
+    cdef bytes piece
+    cdef char* out
+    for piece in pieces:
+        n += len(piece)
+    reserve(writer, n)
+    out = _write_literal(writer.data + writer.size, b',"historical":{')
+    for piece in pieces:
+        memcpy(out, PyBytes_AS_STRING(piece), len(piece))
+        out += len(piece)
+    writer.size = _write_literal(out, b"}") - writer.data
+    return 0
+
+
 cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinned_quality, bytes zone,
-                 Style style) except -1:
+                 Style style, list history) except -1:
     """`"NAME":{"session":{...},"historical":{...}},` of one symbol."""
     cdef Symbol* symbol = &core.symbol
     cdef Level* day = NULL  # the session's bar
@@ -358,8 +381,10 @@ cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinn
     if symbol.quotes != NULL and symbol.quotes.next_seq > 0:
         _tape(writer, symbol.quotes, True, &style.data)
     reserve(writer, FIXED_BYTES)  # from the comma behind the last series on
-    out = _write_literal(writer.data + writer.size - 1, b'}},"historical":{"loaded":false}},')
-    writer.size = out - writer.data
+    writer.size = _write_literal(writer.data + writer.size - 1, b"}}") - writer.data
+    _historical(writer, _NO_HISTORY if history is None else history)
+    reserve(writer, 2)
+    writer.size = _write_literal(writer.data + writer.size, b"},") - writer.data
     return 0
 
 
@@ -405,11 +430,14 @@ cdef int _look_ahead(list cores, Py_ssize_t i) except -1:
     return 0
 
 
+cdef list _NO_HISTORY = [b'"loaded":false']
+
 # Size of the last document, and a sixteenth: the next one is likely to be like it.
 cdef Py_ssize_t _wanted = 0
 
 
-def write_document(bytes meta, list cores, dict pinned, Style style not None, dict own):
+def write_document(bytes meta, list cores, dict pinned, Style style not None, dict own, past=None,
+                   bint all_past=False, into=None):
     """The complete document.
 
     Parameters
@@ -424,18 +452,30 @@ def write_document(bytes meta, list cores, dict pinned, Style style not None, di
         Of symbols with the store's calendar.
     own : dict of SymbolCore to (Style, bytes or None)
         Of the others, and the ready member ``b'"timezone":"...",'`` where it is not the store's.
+    past : callable, optional
+        Called with a SymbolCore, returns the members of its `historical` as pieces of text. Only symbols with days
+        before the session, or values that were set, are asked; all of them, if `all_past`.
+    into : writable, contiguous buffer, optional
 
     Returns
     -------
-    bytes
+    bytes, or int
+        The document; its length, if it was written into a buffer.
+
+    Raises
+    ------
+    BufferTooSmallError
+        The document has no room there.
     """
     global _wanted
-    cdef ByteWriter writer = ByteWriter(_wanted)
+    cdef ByteWriter writer = ByteWriter(_wanted, into)
     cdef SymbolCore core
     cdef dict gaps = None, quality = None
     cdef Py_ssize_t i
     cdef Style used = style
     cdef bytes zone = None
+    cdef list history
+    cdef object days
     _bytes(writer, b'{"meta":')
     _bytes(writer, meta)
     _bytes(writer, b',"symbols":{')
@@ -445,9 +485,40 @@ def write_document(bytes meta, list cores, dict pinned, Style style not None, di
             gaps, quality = pinned.get(core, (None, None))
         if own:
             used, zone = own.get(core, (style, None))
-        _symbol(writer, core, gaps, quality, zone, used)
+        days = core.days
+        history = None
+        # A symbol that has left its store has no days.
+        if past is not None and days is not None and (all_past or (<Days>days).version or (<Days>days).has_values):
+            history = past(core)
+        _symbol(writer, core, gaps, quality, zone, used, history)
     if cores:
         writer.size -= 1  # the comma behind the last symbol
     _bytes(writer, b"}}")
     _wanted = writer.size + (writer.size >> 4)
+    return writer.take() if into is None else writer.put()
+
+
+# ---- parts of documents
+
+def write_series(SymbolCore core not None, Py_ssize_t k, dict pinned_gaps, dict pinned_quality, Style style not None):
+    """The member of one series in a document, pins as in `write_document`."""
+    cdef ByteWriter writer = ByteWriter()
+    cdef bytes text
+    _series(writer, core, k, pinned_gaps, pinned_quality, style)
+    text = writer.take()
+    return text[len(core.intervals[k]) + 3:len(text) - 1]  # behind `"NAME":`, before the comma
+
+
+def write_rows(const int64_t[::1] ts, const double[::1] open, const double[::1] high, const double[::1] low,
+               const double[::1] close, const double[::1] volume, Style style not None):
+    """``[time,open,high,low,close,volume],[...]``: rows with commas between."""
+    cdef ByteWriter writer = ByteWriter(ts.shape[0] * 64)
+    cdef Ring ring
+    memset(&ring, 0, sizeof(Ring))
+    ring.capacity = ring.next_seq = ts.shape[0]
+    if ring.next_seq:
+        ring.ts = <int64_t*>&ts[0]
+        ring.open, ring.high, ring.low = <double*>&open[0], <double*>&high[0], <double*>&low[0]
+        ring.close, ring.volume = <double*>&close[0], <double*>&volume[0]
+    _rows(writer, &ring, &style.data)
     return writer.take()

@@ -82,7 +82,7 @@ cdef extern from *:
 cdef enum:                   # bytes to reserve for one ...
     F64_BYTES = 40           # write_f64, write_volume (the longest text has 24)
     I64_BYTES = 24           # write_i64, write_u64 (20)
-    CENTS_BYTES = 16         # write_cents (12)
+    CENTS_BYTES = 20         # write_cents, write_fine (12)
     DATE_BYTES = 12          # write_date (10)
     TIME_BYTES = 56          # write_time (41)
     STRING_BYTES = 2         # write_string, and 6 for each byte of the text
@@ -97,8 +97,10 @@ cdef class ByteWriter:
     cdef Py_ssize_t capacity
     cdef Py_ssize_t _wanted  # bytes that will probably be written
     cdef PyObject* _bytes    # owned
+    cdef Py_buffer _into     # a caller's memory, which `data` points to until the text outgrows it
     cdef int grow(self, Py_ssize_t extra) except -1
     cdef bytes take(self)
+    cdef Py_ssize_t put(self) except -1
 
 
 cdef inline int reserve(ByteWriter writer, Py_ssize_t extra) except -1:
@@ -187,7 +189,7 @@ cdef inline char* write_volume(char* out, double x, int* hint) noexcept nogil:
 # ---- numbers, a block of a column at a time
 
 cdef inline bint scale_column(const double* x, int64_t n, double scale, uint32_t* out_m) noexcept nogil:
-    """Whether all x are m / scale with a whole 0 <= m < 2^30, and then these m. For `scale` 1 or 100.
+    """Whether all x are m / scale with a whole 0 <= m < 2^30, and then these m. For `scale` 1, 100 or 100000.
 
     Neither a branch nor a conversion, so that the compiler makes it vector code. Adding 1.5 * 2^52 leaves the
     rounded product in the low bits of the sum; it may be wrong, as the division alone decides. Compared are bits,
@@ -217,6 +219,30 @@ cdef inline char* write_cents(char* out, uint32_t m) noexcept nogil:
         out = write_u64(out, whole)
     store4(out, <uint32_t> word)
     return out + (word >> 32) + 1
+
+
+cdef inline char* write_fine(char* out, uint32_t m) noexcept nogil:
+    """m / 100000 as a float, and a comma; for m of `scale_column`."""
+    cdef uint32_t whole = m / 100000
+    cdef uint32_t fraction = m - whole * 100000
+    cdef uint32_t high = fraction / 100, low = PADDED[(fraction - high * 100) * 10]
+    cdef uint32_t digits
+    if likely(whole < 1000):
+        digits = PLAIN[whole]
+        store4(out, digits)
+        out += digits >> 24
+    else:
+        out = write_u64(out, whole)
+    digits = PADDED[high]
+    out[0] = c"."
+    store4(out + 1, digits)
+    store4(out + 4, low)
+    if likely(low >> 24):
+        out += 4 + (low >> 24)
+    else:
+        out += 1 + (digits >> 24 if high else 1)
+    out[0] = c","
+    return out + 1
 
 
 # ---- strings

@@ -17,8 +17,8 @@ decimals passes at a higher k too and loses its zeros in the text, so three step
 9 are whole groups of three digits. The hint only rises, a step at a time: falling back would make a column of mixed
 prices pay for both.
 
-A block of a column is tried as hundredths all at once (`scale_column`): the same rule for m below 2^30, of which vector
-code makes 7 instructions a price instead of 17. Prices that pass only need their digits.
+A block of a column is tried as hundredths all at once (`scale_column`), and then with five decimals: the same rule for m
+below 2^30, of which vector code makes 7 instructions a price instead of 17. Prices that pass only need their digits.
 
 **Digits** are written in groups of three from a table of 1000: 4 KB of which a column of prices touches a few lines.
 The entry carries its length, so the pointer moves without a branch. Prices of one symbol fall into the same branches.
@@ -38,10 +38,13 @@ Rejected, measured on positive prices of two decimals (3.9 ns each as it is, in 
   second form of the same rule.
 """
 
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.ref cimport Py_DECREF, Py_XDECREF
 
 from sessiondata._time cimport floor_div, floor_mod
+
+from sessiondata.errors import BufferTooSmallError
 
 
 cdef extern from "Python.h":
@@ -68,13 +71,19 @@ cdef class ByteWriter:
     ----------
     wanted : int
         Bytes that will probably be written; memory that is not written to costs nothing.
+    into : writable, contiguous buffer, optional
+        Written to as far as the text, and what writers reserve beyond it, has room there; `put` sees to the rest.
     """
 
-    def __cinit__(self, Py_ssize_t wanted=0):
+    def __cinit__(self, Py_ssize_t wanted=0, into=None):
         self._wanted = wanted
+        if into is not None:
+            PyObject_GetBuffer(into, &self._into, PyBUF_WRITABLE)
+            self.data, self.capacity = <char*>self._into.buf, self._into.len
 
     def __dealloc__(self):
         Py_XDECREF(self._bytes)
+        PyBuffer_Release(&self._into)  # does nothing where none was taken
 
     cdef int grow(self, Py_ssize_t extra) except -1:
         """The cold half of `reserve`: at least twice the block, so that growing costs O(1) per byte."""
@@ -84,6 +93,8 @@ cdef class ByteWriter:
         wanted = max(self.size + extra, 2 * self.capacity, 256, self._wanted)
         if self._bytes == NULL:
             self._bytes = PyBytes_FromStringAndSize(NULL, wanted)
+            if self.size:  # it was in the caller's memory so far
+                memcpy(PyBytes_AS_STRING(<object>self._bytes), self.data, self.size)
         else:
             self.data = NULL
             self.capacity = 0  # a failure frees the block
@@ -108,6 +119,14 @@ cdef class ByteWriter:
         self.data = NULL
         self.size = self.capacity = 0
         return result
+
+    cdef Py_ssize_t put(self) except -1:
+        """Have all of the text in the caller's memory; returns its length."""
+        if self._bytes != NULL:
+            if self.size > self._into.len:
+                raise BufferTooSmallError(self.size, self._into.len)
+            memcpy(self._into.buf, self.data, self.size)
+        return self.size
 
 
 # ---- numbers
@@ -424,9 +443,10 @@ def dumps_str(str text):
     return writer.take()
 
 
-def dumps_scaled(const double[::1] values, bint cents):
-    """A JSON list of hundredths (or, not `cents`, of whole numbers as integers); None where `scale_column` says no."""
+def dumps_scaled(const double[::1] values, int decimals):
+    """A JSON list of numbers of 2 or 5 decimals, or of 0 as integers; None where `scale_column` says no."""
     cdef uint32_t m[64]
+    cdef double scale = 100.0 if decimals == 2 else 1e5 if decimals == 5 else 1.0
     cdef ByteWriter writer = ByteWriter()
     cdef char* out
     cdef int64_t n = values.shape[0], start, i
@@ -434,11 +454,13 @@ def dumps_scaled(const double[::1] values, bint cents):
     writer.data[0] = c"["
     out = writer.data + 1
     for start in range(0, n, 64):
-        if not scale_column(&values[start], min(n - start, 64), 100.0 if cents else 1.0, m):
+        if not scale_column(&values[start], min(n - start, 64), scale, m):
             return None
         for i in range(min(n - start, 64)):
-            if cents:
+            if decimals == 2:
                 out = write_cents(out, m[i])
+            elif decimals == 5:
+                out = write_fine(out, m[i])
             else:
                 out = write_u64(out, m[i])
                 out[0] = c","

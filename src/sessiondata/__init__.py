@@ -12,6 +12,7 @@ from sessiondata.calendars import SessionCalendar, SessionGrid, calendar
 from sessiondata.errors import (
     BarError,
     BarTypeError,
+    BufferTooSmallError,
     CalendarError,
     DateOutOfRangeError,
     InactiveError,
@@ -23,6 +24,7 @@ from sessiondata.errors import (
     TimeError,
     UnknownNameError,
 )
+from sessiondata.fragments import orjson_default
 from sessiondata.gaps import BarArrays, GapArrays, GapInfo, aggregate, find_gaps, quality
 from sessiondata.outages import ClassifiedGap
 from sessiondata.series import Bar, BarSeries, BarWindow, ExtendedSlots
@@ -64,6 +66,7 @@ __all__ = [
     "BarSeries",
     "BarTypeError",
     "BarWindow",
+    "BufferTooSmallError",
     "CalendarError",
     "ClassifiedGap",
     "DataQualityManager",
@@ -93,5 +96,6 @@ __all__ = [
     "calendar",
     "find_gaps",
     "get_include",
+    "orjson_default",
     "quality",
 ]

@@ -1,10 +1,14 @@
 # Types of the compiled module; docstrings stand in ext/sessiondata/_json.pyx.
 from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from sessiondata._store import StoreClock, SymbolCore
+
+_Ints: TypeAlias = npt.NDArray[np.int64]
+_Floats: TypeAlias = npt.NDArray[np.float64]
 
 class Style:
     def __new__(
@@ -22,4 +26,13 @@ def write_document(
     pinned: dict[SymbolCore, tuple[dict[int, bytes], dict[int, float]]],
     style: Style,
     own: dict[SymbolCore, tuple[Style, bytes | None]],
+    past: Callable[[SymbolCore], list[bytes] | None] | None = None,
+    all_past: bool = False,
+    into: Any = None,
+) -> Any: ...
+def write_series(
+    core: SymbolCore, k: int, pinned_gaps: dict[int, bytes], pinned_quality: dict[int, float], style: Style
+) -> bytes: ...
+def write_rows(
+    ts: _Ints, open: _Floats, high: _Floats, low: _Floats, close: _Floats, volume: _Floats, style: Style
 ) -> bytes: ...

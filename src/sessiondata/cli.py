@@ -13,7 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -51,7 +51,8 @@ columns of the table:
 output:
   The table, or with --json the documents, go to stdout; messages and progress
   go to stderr. --json and --out write one JSON document for one session, and
-  one document per line for several.
+  one document per line for several. --csv writes a row for each step of each
+  symbol, of all sessions, to compare runs by.
 
 exit status:
   0  all went well
@@ -59,37 +60,6 @@ exit status:
   2  the command line makes no sense, or the output cannot be written
   3  an input could not be read, or there was nothing to play; what could be
      read was still played
-"""
-
-# Counters of a symbol that are worth a word.
-_UNUSUAL = ("late", "corrected", "repeated", "off_grid", "too_old", "other_session", "overwritten")
-
-OK, FINDINGS, USAGE, INPUT_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
-
-_DESCRIPTION = """\
-Play files of bars into one store per trade date and show what came of it.
-
-INPUT is a LEAN zip (in LEAN's folders), a CSV file with a header (.csv,
-.csv.gz), a Parquet file, or a folder, of which every such file is read.
-Start with --demo, which needs no file.
-"""
-
-_EPILOG = """\
-columns of the table:
-  bars      rows of the interval, those outside trading hours included
-  expected  bars that trading hours call for, up to the newest bar of any symbol in the session
-  missing   expected bars that are not there, in so many gaps
-  quality   100 * (expected - missing) / expected, rounded down
-
-output:
-  The table, or with --json the documents, go to stdout; messages and progress to stderr.
-  --json and --out write one JSON document for one session, and one document per line for several.
-
-exit status:
-  0  all went well
-  1  --fail-under found a quality below its limit
-  2  the command line makes no sense, or --out cannot be written
-  3  an input could not be read, or there was nothing to play; what could be read was still played
 """
 
 
@@ -196,6 +166,7 @@ def _add_output_options(group: Any) -> None:
     form.add_argument("--gaps", action="store_true", help="list the ranges of missing bars under the table")
     form.add_argument("--json", action="store_true", help="print the documents and nothing else")
     add("--out", type=Path, metavar="FILE", help="write the documents to FILE, completely or not at all")
+    add("--csv", type=Path, metavar="FILE", help="write all steps to FILE as CSV, completely or not at all")
     add("--fail-under", type=_percentage, metavar="QUALITY", help="exit with 1 if a quality is below, such as 99.5")
     add(
         "--on-bad",
@@ -267,11 +238,13 @@ def _check(args: argparse.Namespace) -> None:
 def _replay(args: argparse.Namespace) -> int:
     """Play everything, print it, and say how it went."""
     rows: list[_Row] = []
-    with _progress(args.quiet) as progress, _written(args.out) as out:
+    with _progress(args.quiet) as progress, _written(args.out) as out, _written(args.csv) as steps:
         run = _Run(args, progress)
         for session in run.sessions():
             if args.json or out:
                 _write_document(session.data.to_json() + b"\n", out, args.json)
+            if steps:
+                _write_steps(session, steps)
             rows += _rows(session, args.gaps)
             run.note_counters(session)
     if not rows:
@@ -290,6 +263,19 @@ def _write_document(document: bytes, out: IO[bytes] | None, to_stdout: bool) -> 
     if to_stdout:
         sys.stdout.buffer.write(document)
         sys.stdout.buffer.flush()
+
+
+def _written(path: Path | None) -> AbstractContextManager[IO[bytes] | None]:
+    from sessiondata.files import written
+
+    return nullcontext() if path is None else written(path)
+
+
+def _write_steps(session: ReplaySession, out: IO[bytes]) -> None:
+    from sessiondata.validation import csv_pieces
+
+    for text, _ in csv_pieces(session.data, None, with_header=out.tell() == 0):
+        out.write(text)
 
 
 class _Run:
@@ -445,28 +431,7 @@ def _report_below(rows: Sequence[_Row], limit: float) -> bool:
     return bool(below)
 
 
-# --- files and progress -----------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _written(path: Path | None) -> Iterator[IO[bytes] | None]:
-    """Open a file that appears under its name when it is complete. Without content nothing appears."""
-    if path is None:
-        yield None
-        return
-    # A fixed name: the next run sweeps away what a killed one has left.
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            is_empty = file.tell() == 0
-        if not is_empty:
-            os.replace(temporary, path)
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+# --- progress -----------------------------------------------------------------------------------------------
 
 
 class _Progress:

@@ -11,6 +11,7 @@ from typing import Any
 __all__ = [
     "BarError",
     "BarTypeError",
+    "BufferTooSmallError",
     "CalendarError",
     "DateOutOfRangeError",
     "InactiveError",
@@ -121,6 +122,23 @@ class SourceError(SessionStateError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.symbol, self.source, self.kind)
+
+
+class BufferTooSmallError(SessionDataError, BufferError):
+    """A buffer that is to hold a document has too few bytes. What is in it now is no document.
+
+    Attributes
+    ----------
+    needed, size : int
+        Bytes of the document, and of the buffer.
+    """
+
+    def __init__(self, needed: int, size: int) -> None:
+        self.needed, self.size = needed, size
+        super().__init__(f"the document takes {needed} bytes, the buffer has {size}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.needed, self.size)
 
 
 class UnknownNameError(SessionDataError, KeyError):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sessiondata.past import past_dict, past_writer
 from sessiondata.times import to_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from sessiondata import _json
     from sessiondata.calendars import SessionCalendar, SessionGrid
-    from sessiondata.gaps import GapInfo
+    from sessiondata.gaps import GapInfo, GapOwner
     from sessiondata.session import SessionData
     from sessiondata.symbol import SymbolSessionData
 
@@ -37,12 +38,14 @@ def document(data: SessionData, timestamps: str) -> dict[str, Any]:
     }
 
 
-def document_bytes(data: SessionData, timestamps: str) -> bytes:
-    """The complete document as JSON, written natively."""
+def document_bytes(
+    data: SessionData, timestamps: str, symbols: Collection[SymbolSessionData] | None = None, into: Any = None
+) -> Any:
+    """The complete document, of all symbols or some, as JSON, written natively; its length if it goes into a buffer."""
     from sessiondata import _json  # not needed to store bars
 
     _check_timestamps(timestamps)
-    symbols = data.symbols.values()
+    symbols = data.symbols.values() if symbols is None else symbols
     cores = [symbol._core for symbol in symbols]
     style = _style(data.calendar, data.grid, timestamps)
     others: dict[SessionCalendar, tuple[_json.Style, bytes | None]] = {}
@@ -55,27 +58,32 @@ def document_bytes(data: SessionData, timestamps: str) -> bytes:
                 others[calendar] = _style(calendar, symbol.grid, timestamps), zone
             own[symbol._core] = others[calendar]
     pinned = {
-        symbol._core: (
-            {
-                k: b'"gaps":%b,' % json_bytes(_gaps(gaps, _symbol_shower(symbol, timestamps))) if gaps else b""
-                for k, gaps in symbol._pinned_gaps.items()
-            },
-            symbol._pinned_quality,
-        )
+        symbol._core: (pinned_gaps(symbol, _symbol_shower(symbol, timestamps)), symbol._pinned_quality)
         for symbol in symbols
         if symbol._pinned_gaps or symbol._pinned_quality
     }
     meta = _meta(data, timestamps, _json.latest_as_of(cores, data._clock))
-    return _json.write_document(json_bytes(meta), cores, pinned, style, own)
+    return _json.write_document(
+        json_bytes(meta), cores, pinned, style, own, past_writer(data, timestamps), bool(data._indicators), into
+    )
+
+
+def pinned_gaps(owner: GapOwner, show: Callable[[int], str | int]) -> dict[int, bytes]:
+    """The member of a series with the gaps that were pinned, by number of the series."""
+    return {k: b'"gaps":%b,' % json_bytes(_gaps(gaps, show)) if gaps else b"" for k, gaps in owner._pinned_gaps.items()}
 
 
 def _style(calendar: SessionCalendar, grid: SessionGrid | None, timestamps: str) -> _json.Style:
-    from sessiondata import _json
-
-    kind = _resolve(grid, timestamps)
-    show = _shower(calendar.zone, kind)
     # Without a session there are no rows, so any offset will do.
     offsets = (np.zeros(1, np.int64), np.zeros(1, np.int64)) if grid is None else grid.offsets()
+    return style_of(_resolve(grid, timestamps), calendar.zone, offsets)
+
+
+def style_of(kind: str, zone: tzinfo, offsets: tuple[Any, Any]) -> _json.Style:
+    """A resolved form of times, natively, with the UTC offsets in force."""
+    from sessiondata import _json
+
+    show = _shower(zone, kind)
     return _json.Style(kind, *offsets, lambda ts_ns: json_bytes(show(ts_ns)))
 
 
@@ -173,7 +181,7 @@ def _symbol(symbol: SymbolSessionData, timestamps: str) -> dict[str, Any]:
                 **({"quotes": _quotes(symbol, show)} if symbol.quotes.latest else {}),
             },
         },
-        "historical": {"loaded": False},
+        "historical": past_dict(symbol, timestamps),
     }
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sessiondata._store import SymbolCore
     from sessiondata.calendars import SessionGrid
     from sessiondata.columns import BarColumns
+    from sessiondata.past import Rendered
     from sessiondata.symbol import SymbolSessionData
 
 __all__ = ["DailyBar", "HistoricalBars", "HistoricalDay", "History"]
@@ -214,12 +215,15 @@ class History:
     symbol : SymbolSessionData
     days : sessiondata._days.Days
         Frozen days.
+    rendered : sessiondata.past.Rendered or None
+        The days as text, as the last export wrote them.
     """
 
-    __slots__ = ("days", "symbol")
+    __slots__ = ("days", "rendered", "symbol")
 
     def __init__(self, symbol: SymbolSessionData) -> None:
         self.symbol, self.days = symbol, _days.Days(symbol._core)
+        self.rendered: Rendered | None = None  # made by the first export
 
     @property
     def version(self) -> tuple[Any, ...]:
@@ -444,7 +448,8 @@ class History:
         given = sum(
             column.nbytes for rows in self.days.given.values() for columns in rows.values() for column in columns
         )
-        return sum(reserved for reserved, _ in usage) + given, sum(rows for _, rows in usage) + given
+        text = 0 if self.rendered is None else self.rendered.nbytes
+        return sum(reserved for reserved, _ in usage) + given + text, sum(rows for _, rows in usage) + given
 
 
 def merged(old: Columns, new: Columns) -> tuple[Any, int]:

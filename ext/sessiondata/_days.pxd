@@ -1,0 +1,24 @@
+# What is kept of the days before the session.
+
+from libc.stdint cimport int64_t
+
+from sessiondata._ring cimport Bar
+from sessiondata._store cimport SymbolCore
+
+
+cdef class Days:
+    cdef readonly dict cores
+    cdef readonly dict daily
+    cdef readonly dict given
+    cdef readonly int64_t version
+    cdef public bint has_values     # indicators were set for the symbol
+    cdef SymbolCore _live
+    cdef dict _reserved             # date -> copy of a day that a slice is about to write to; in `cores` once it has
+    cdef object _date_at(self, int64_t ts)
+    cdef int take(self, const Bar* given, bint store) except? -1
+    cdef int open_label(self, int64_t* ts) except -1
+    cdef void _changed(self, int64_t n) noexcept
+    cdef dict _copies_of(self, int64_t start, int64_t stop)
+    cdef tuple _trimmed(self, dict cores, dict daily, Py_ssize_t keep, Py_ssize_t keep_daily, before, ended)
+    cpdef void commit(self, tuple staged, int64_t changed) noexcept
+    cpdef void give(self, dict given, set gone) noexcept
