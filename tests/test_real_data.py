@@ -402,7 +402,9 @@ def test_days_after_days_end_in_the_state_of_the_model(
         for date in kept[:-1]:  # whose late bars have all come
             window = data.symbols[name].historical_bars["1m"][dt.date.fromisoformat(date)]
             assert exact([tuple(bar)[:6] for bar in window]) == exact(rows[name, date])
-    assert exact(data.to_dict()) == exact(ref.document(model, sequence=data.sequence))
+    indicators = {name: data.symbols[name].historical_indicators for name in files}  # compared above
+    document = ref.document(model, sequence=data.sequence, sessions=sessions, indicators=indicators)
+    assert exact(data.to_dict()) == exact(document)
 
 
 # --- trades make the vendor's seconds ---------------------------------------------------------------------------------
