@@ -49,7 +49,7 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -1032,21 +1032,31 @@ class RefSymbol:
         bool
             Whether any of it is new.
         """
-        slots = [(a, b) for a, b, _ in self.session.regular_slots(interval) if start <= a < stop]
-        return self._mark(self.no_trade, slots)
+
+        def tell(day: RefSymbol) -> bool:
+            slots = [(a, b) for a, b, _ in day.session.regular_slots(interval) if start <= a < stop]
+            return day._mark(day.no_trade, slots)
+
+        return any(self._tell_days(tell))
 
     def mark_halted(self, start: int, stop: int) -> bool:
         """The market was halted in ``[start, stop)``; returns whether any of it is new."""
-        return self._mark(self.halted, [(start, stop)])
+        return any(self._tell_days(lambda day: day._mark(day.halted, [(start, stop)])))
+
+    def _tell_days(self, tell: Callable[[RefSymbol], int]) -> list[int]:
+        """Tell the session under way, and each past day that is there, of some time; what they say."""
+        past = self.store.past.get(self.name, {})
+        sequence = self.store.sequence
+        said = [tell(self), *(tell(day) for date, day in past.items() if date != self.session.date)]
+        self.store.sequence = sequence + any(said)
+        return said
 
     def _mark(self, marked: list[tuple[int, int]], spans: list[tuple[int, int]]) -> bool:
         open_spans = [(max(a, start), min(b, stop)) for a, b in spans for start, stop in self.session.segments]
         before = merge_spans(marked)
         marked += [(a, b) for a, b in open_spans if a < b]
         self._explained.clear()
-        changed = merge_spans(marked) != before
-        self.store.sequence += changed
-        return changed
+        return merge_spans(marked) != before
 
     def marks(self) -> dict[str, list[tuple[int, int]]]:
         """What was marked, as far as the market is open."""
@@ -1073,12 +1083,14 @@ class RefSymbol:
         int
             How many they are.
         """
+        return sum(self._tell_days(lambda day: day._record_retry(interval, start, stop, when)))
+
+    def _record_retry(self, interval: str, start: int, stop: int, when: int) -> int:
         retries = self.retries.setdefault(interval, {})
         asked = [ts for ts, state in self.states(interval) if state == "missing" and start <= ts < stop]
         for ts in asked:
             count, last = retries.get(ts, (0, when))
             retries[ts] = (count + 1, max(last, when))
-        self.store.sequence += bool(asked)
         return len(asked)
 
     # -- intervals
@@ -1457,7 +1469,7 @@ class RefStore:
             self._trim(symbol.name, trailing_days, max(trailing_days, daily_days or 0))
 
     def _begin(self, before: RefSymbol) -> None:
-        """Start a symbol's session, with the bars that were loaded for it."""
+        """Start a symbol's session, with what was loaded and told for it."""
         symbol = self.symbols[before.name] = RefSymbol(self, before.name, *before.asked)
         loaded = self.past.get(before.name, {}).get(self.session.date)
         if loaded is not None and loaded.asked == before.asked:
@@ -1468,6 +1480,9 @@ class RefStore:
             sequence = self.sequence
             symbol.extend([(ts, *loaded.history[ts]) for ts in loaded.retained])
             self.sequence = sequence
+        if loaded is not None:
+            symbol.no_trade, symbol.halted = list(loaded.no_trade), list(loaded.halted)
+            symbol.retries = {interval: dict(retries) for interval, retries in loaded.retries.items()}
 
     def _trim(self, name: str, days: int, daily_days: int) -> None:
         past, given, kept = self.past.get(name, {}), self.given.get(name, {}), self.kept.setdefault(name, {})

@@ -47,6 +47,13 @@ class HistoryLife(StoreLife):
         days = st.one_of(st.just(here), st.just(here), st.sampled_from(near))
         return st.tuples(timestamps(self.shape), days).map(lambda t: t[0] + t[1] * ref.DAY)
 
+    def spans(self) -> st.SearchStrategy[tuple[int, int]]:
+        """Of any day, and over several."""
+        shifts = st.tuples(st.sampled_from(HistoryWorld.DAYS), st.sampled_from([0, 0, 0, 1, 3]))
+        return st.tuples(super().spans(), shifts).map(
+            lambda t: (t[0][0] + t[1][0] * ref.DAY, t[0][1] + sum(t[1]) * ref.DAY)
+        )
+
     @precondition(lambda self: self.world.number + 1 < len(HistoryWorld.DAYS))
     @rule()
     def roll(self) -> None:
@@ -532,6 +539,32 @@ def test_a_slice_takes_a_late_bar_of_a_symbol_whose_calendar_is_closed_today() -
     with pytest.raises(sd.SessionStateError, match=r"IBM.*ERR_LATER_SESSION|ERR_LATER_SESSION.*IBM"):
         data.append_slice(["SPY", "IBM"], [times[0] + MINUTE, opening(WEDNESDAY)], *([x, x] for x in BAR))
     assert len(data.get_symbol_data("SPY").bars()) == 1
+
+
+def test_evidence_about_a_past_day_goes_to_that_day() -> None:
+    data = new_store(trailing_days=5)
+    spy = data.register_symbol("SPY")
+    spy.extend(*columns(MONDAY, range(380)))
+    data.roll_session()
+    spy.extend(*columns(TUESDAY, range(2)))
+    before, day = data.sequence, spy.historical_day(MONDAY)
+    start = opening(MONDAY) + 380 * MINUTE
+    assert spy.record_retry("1m", start, start + 3 * MINUTE, opening(TUESDAY)) == 3
+    assert spy.mark_no_trade("1m", start, start + 10 * MINUTE)
+    assert not spy.mark_no_trade("1m", start, start + 10 * MINUTE)
+    assert data.sequence == before + 2
+    marked = spy.historical_day(MONDAY)
+    assert marked.marks == {"no_trade": [(start, start + 10 * MINUTE)], "halted": []}
+    assert (marked.bars().no_trade, marked.bars().missing, marked.bars().completeness) == (10, 0, 100.0)
+    assert (marked.bars("5m").no_trade, marked.bars("1d").missing) == (2, 0)
+    assert spy.historical_bars["1m"].gaps() == []
+    assert (day.bars().no_trade, day.bars().missing) == (0, 10)  # what was handed out stays as it was
+    assert spy.marks == {"no_trade": [], "halted": []}
+
+    data.end_session()
+    assert spy.mark_halted(opening(MONDAY), opening(TUESDAY) + 390 * MINUTE)  # both, and no session is needed
+    assert spy.historical_day(TUESDAY).bars().halted == 388
+    assert spy.historical_bars["1m"].gaps() == []
 
 
 def test_a_symbol_that_leaves_takes_its_history_with_it() -> None:

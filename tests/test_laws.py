@@ -138,17 +138,20 @@ class StoreLife(RuleBasedStateMachine):
         self.world.advance_to(data.draw(self.timestamps()))
         self.world.same()
 
+    def spans(self) -> st.SearchStrategy[tuple[int, int]]:
+        return spans(self.shape)
+
     @rule(i=st.integers(0, 2), data=st.data())
     def mark_no_trade(self, i: int, data: st.DataObject) -> None:
         """Anywhere: before, between and after bars, in advance, over other marks."""
         name = self.name(i)
         interval = data.draw(st.sampled_from(self.world.model.symbols[name].intervals()))
-        self.world.mark_no_trade(name, interval, *data.draw(spans(self.shape)))
+        self.world.mark_no_trade(name, interval, *data.draw(self.spans()))
         self.world.same()
 
     @rule(i=st.integers(0, 2), data=st.data())
     def mark_halted(self, i: int, data: st.DataObject) -> None:
-        self.world.mark_halted(self.name(i), *data.draw(spans(self.shape)))
+        self.world.mark_halted(self.name(i), *data.draw(self.spans()))
         self.world.same()
 
     @rule(i=st.integers(0, 2), data=st.data(), when=st.integers(-5, 5))
@@ -156,7 +159,7 @@ class StoreLife(RuleBasedStateMachine):
         name = self.name(i)
         interval = data.draw(st.sampled_from(self.world.model.symbols[name].intervals()))
         when = SHAPES[self.shape][2][0][1] + when * 7_000_123_000_000
-        self.world.record_retry(name, interval, *data.draw(spans(self.shape)), when)
+        self.world.record_retry(name, interval, *data.draw(self.spans()), when)
         self.world.same()
 
     @rule(i=st.integers(0, 7), outage=st.sampled_from([0.0, 0.4, 0.5, 1.0]), active=st.sampled_from([0.0, 0.1, 0.5]))

@@ -446,6 +446,7 @@ def same_history(world: HistoryWorld, name: str) -> None:
             day._core.check_invariants()
             same_series(day, past)
             same_counters(day, past)
+            assert day.marks == past.marks()
     for interval in {*model.symbols[name].intervals(), "1d", *world.loaded}:
         bars = symbol.historical_bars.get(interval)
         dates = model.past_dates(name, interval)

@@ -184,6 +184,36 @@ cdef class Days:
             i = stop
         return self.stage(days), changed, other
 
+    cdef dict _copies_of(self, int64_t start, int64_t stop):
+        """Copies of the days that [start, stop) touches, without the date of the session under way."""
+        cdef SymbolCore day
+        cdef dict days = {}
+        for date, core in self.cores.items():
+            day = <SymbolCore>core
+            if start < day.grid.data.span_stop and stop > day.grid.data.span_start and (
+                    self._live.grid is None or day.grid.data.span_start != self._live.grid.data.span_start):
+                days[date] = _copied(day)
+        return days
+
+    def prepare_mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns):
+        """Days as they will be with a mark (see `SymbolCore.mark`), for `commit`; and of how many of them
+        something is new."""
+        cdef dict days = {date: day for date, day in self._copies_of(start_ns, stop_ns).items()
+                          if (<SymbolCore>day).mark(halted, k, start_ns, stop_ns)}
+        return self.stage(days), len(days)
+
+    def prepare_retry(self, Py_ssize_t k, int64_t start_ns, int64_t stop_ns, int64_t when_ns):
+        """Days as they will be with a retry (see `SymbolCore.record_retry`), for `commit`; and how many slots it is
+        counted for."""
+        cdef dict days = {}
+        cdef int64_t n, total = 0
+        for date, day in self._copies_of(start_ns, stop_ns).items():
+            n = (<SymbolCore>day).record_retry(k, start_ns, stop_ns, when_ns)
+            if n:
+                days[date] = day
+                total += n
+        return self.stage(days), total
+
     def draft(self, date, Grid grid not None, hours):
         """A day to extend and then `stage`: a copy of the one that is here, or an empty one with room for all of its
         session."""
@@ -319,6 +349,7 @@ def open_sessions(list cores, list hours, date, bint touch):
                 if held is not None:
                     first, stop, _ = held.rows(0)
                     fresh.extend(*(column[first:stop] for column in held.columns(0)[:6]), False, False)
+                    copy_evidence(held._memory.evidence, fresh._memory, &fresh.symbol)
         else:
             fresh = _copied(held)
             fresh.clock = clock

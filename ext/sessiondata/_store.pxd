@@ -41,7 +41,6 @@ cdef class SymbolCore:
     cdef Ring* ring(self, Py_ssize_t k) noexcept nogil       # NULL before a session, as is the tracker
     cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil
     cdef Extended* extended(self, Py_ssize_t k) noexcept nogil
-    cdef bint _mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns) except -1
     cdef void _changed(self) noexcept nogil
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil
     cdef object _append_any(self, object ts_ns, object open, object high, object low, object close, object volume)

@@ -583,15 +583,9 @@ cdef class SymbolCore:
     # --- evidence about absent slots ---
     # There must be a session.
 
-    def mark_no_trade(self, Py_ssize_t k, int64_t start_ns, int64_t stop_ns):
-        """Nothing traded in the slots of series `k` that begin in [start_ns, stop_ns); False if that was known."""
-        return self._mark(False, k, start_ns, stop_ns)
-
-    def mark_halted(self, int64_t start_ns, int64_t stop_ns):
-        """The market stood still in [start_ns, stop_ns); False if that was known."""
-        return self._mark(True, 0, start_ns, stop_ns)
-
-    cdef bint _mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns) except -1:
+    def mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns):
+        """Nothing traded in the slots of series `k` that begin in [start_ns, stop_ns), or with `halted` the market
+        stood still in that time; False if that was known."""
         cdef bint changed = evidence_of(self._memory, &self.symbol).mark(&self.symbol, halted, k, start_ns, stop_ns)
         if changed:
             self._changed()

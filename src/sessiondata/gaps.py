@@ -93,7 +93,7 @@ class GapInfo(NamedTuple):
 
 
 class GapOwner:
-    """What has the gaps of its series: a symbol, or one of its past days."""
+    """What has gaps, and evidence about them: a symbol, or one of its past days."""
 
     __slots__ = ()
 
@@ -104,6 +104,13 @@ class GapOwner:
     @property
     def _zone(self) -> tzinfo:
         raise NotImplementedError
+
+    @property
+    def marks(self) -> dict[str, list[tuple[int, int]]]:
+        """What was marked in this session, as far as the market is open: ``"no_trade"`` and ``"halted"``, each a list
+        of ``(start_ns, stop_ns)``, half-open, in time order, none touching the next."""
+        no_trade, halted = self._core.marks()
+        return {"no_trade": no_trade, "halted": halted}
 
     def _gaps(self, k: int) -> list[GapInfo]:
         pinned = self._pinned_gaps.get(k)

@@ -570,15 +570,14 @@ class SymbolSessionData(GapOwner):
         TimeError
             If a time is not one, or the stop lies before the start.
         SessionStateError
-            If there is no session.
+            If there is neither a session nor a past day.
 
         Notes
         -----
-        Marks are kept until the session ends, whatever bars come and whenever they do; a bar makes its slot present all
-        the same. O(marks + gaps).
+        Marks are kept with their session, whatever bars come and whenever they do; a bar makes its slot present all the
+        same. Of a day in history they go to that day. O(marks + gaps), and a copy of each past day they are for.
         """
-        k = self._number(interval)
-        return self._core.mark_no_trade(k, *self._checked_span(start_ns, stop_ns))
+        return self._mark(False, self._number(interval), start_ns, stop_ns)
 
     def mark_halted(self, start_ns: Any, stop_ns: Any) -> bool:
         """The market was, or will be, halted in ``[start_ns, stop_ns)``: slots that lie wholly in halted time and have
@@ -587,14 +586,15 @@ class SymbolSessionData(GapOwner):
         Parameters, errors and notes are those of `mark_no_trade`. Bars and their slots stay what they are. A slot that
         is halted in part and without trade in the rest is ``no_trade``.
         """
-        return self._core.mark_halted(*self._checked_span(start_ns, stop_ns))
+        return self._mark(True, 0, start_ns, stop_ns)
 
-    @property
-    def marks(self) -> dict[str, list[tuple[int, int]]]:
-        """What was marked in this session, as far as the market is open: ``"no_trade"`` and ``"halted"``, each a list
-        of ``(start_ns, stop_ns)``, half-open, in time order, none touching the next."""
-        no_trade, halted = self._core.marks()
-        return {"no_trade": no_trade, "halted": halted}
+    def _mark(self, halted: bool, k: int, start: Any, stop: Any) -> bool:
+        span = self._checked_span(start, stop)
+        staged, n_days = self._history.days.prepare_mark(halted, k, *span)
+        changed = self._core.grid is not None and self._core.mark(halted, k, *span)
+        if n_days:
+            self._history.days.commit(staged, not changed)
+        return changed or n_days > 0
 
     def record_retry(self, interval: str, start_ns: Any, stop_ns: Any, when: Any) -> int:
         """Somebody has asked again for the missing bars of an interval.
@@ -624,13 +624,18 @@ class SymbolSessionData(GapOwner):
         """
         k = self._number(interval)
         when_ns = max(to_ns(when) // 1000, -(2**63 // 1000)) * 1000  # as GapInfo has it
-        return self._core.record_retry(k, *self._checked_span(start_ns, stop_ns), when_ns)
+        span = self._checked_span(start_ns, stop_ns)
+        staged, n_past = self._history.days.prepare_retry(k, *span, when_ns)
+        n = 0 if self._core.grid is None else self._core.record_retry(k, *span, when_ns)
+        if n_past:
+            self._history.days.commit(staged, n == 0)
+        return n + n_past
 
     def _checked_span(self, start: Any, stop: Any) -> tuple[int, int]:
         start_ns, stop_ns = to_ns(start), to_ns(stop)
         if stop_ns < start_ns:
             raise TimeError(f"a span of time must not stop before it starts: [{start_ns}, {stop_ns})")
-        if self._core.grid is None:
+        if self._core.grid is None and not self._history.days.cores:
             raise SessionStateError(f"symbol {self.symbol!r} has no session; start_session(date) first")
         return start_ns, stop_ns
 
