@@ -97,6 +97,21 @@ cdef inline void level_merge(Level* level, const Bar* row, bint is_new) noexcept
     bar.n_base = level.closed_base + row.n_base
 
 
+cdef inline void level_merge_rows(Level* level, const Ring* base, int64_t at, int64_t n) noexcept nogil:
+    """Fold `n` >= 1 more base rows, from physical row `at` on and each on its slot, into the newest slot."""
+    cdef Bar* bar = &level.bar
+    cdef double high = bar.high, low = bar.low, volume = bar.volume, closed_volume = volume
+    cdef int64_t i
+    for i in range(at, at + n):
+        high = base.high[i] if base.high[i] > high else high
+        low = base.low[i] if base.low[i] < low else low
+        closed_volume = volume
+        volume += base.volume[i]
+    bar.high, bar.low, bar.close, bar.volume = high, low, base.close[at + n - 1], volume
+    bar.n_base += <int32_t>n
+    level.closed_volume, level.closed_base = closed_volume, bar.n_base - 1
+
+
 cdef inline void level_publish(Level* level) noexcept nogil:
     """Write the newest bar to its row, if there is one."""
     cdef Ring* ring = &level.ring

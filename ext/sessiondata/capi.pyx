@@ -29,7 +29,7 @@ from sessiondata._status cimport (
     ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL,
 )
 from sessiondata._symbol cimport (
-    MAX_LEVELS, Symbol, check_values, clock_advance, symbol_append, symbol_as_of, symbol_follows, symbol_open_label,
+    MAX_LEVELS, Symbol, clock_advance, has_plain_values, symbol_append_apart, symbol_as_of, symbol_follows,
     symbol_settle, symbol_store_next,
 )
 from sessiondata._ticks cimport SOURCE_BARS, Tick
@@ -105,25 +105,12 @@ cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, 
     """Store one bar and everything it causes; returns what became of it."""
     cdef Entry* entry = _find(handle)
     cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
-    cdef int status
     if entry == NULL:
         return ERR_NO_SYMBOL
-    if entry.close_label or not symbol_follows(entry.symbol, ts_ns):
-        return _append_apart(entry, ts_ns, open, high, low, close, volume)
-    # Here no address of the bar leaves this function, so that it stays in registers (a fifth fewer instructions).
-    status = check_values(&bar)
-    return status if status else symbol_store_next(entry.symbol, &bar)
-
-
-cdef int64_t _append_apart(const Entry* entry, int64_t ts_ns, double open, double high, double low, double close,
-                           double volume) noexcept nogil:
-    """Any bar that is not simply the next one."""
-    cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
-    if entry.symbol.grid == NULL:
-        return ERR_NO_SESSION
-    if entry.close_label:
-        symbol_open_label(entry.symbol, &bar.ts)
-    return symbol_append(entry.symbol, &bar)
+    # Here no address of the bar leaves this function, and both calls come last: no register is saved, none restored.
+    if entry.close_label or not symbol_follows(entry.symbol, ts_ns) or not has_plain_values(&bar):
+        return symbol_append_apart(entry.symbol, entry.close_label, ts_ns, open, high, low, close, volume)
+    return symbol_store_next(entry.symbol, &bar)
 
 
 cdef int64_t sd_append_tick(int64_t handle, int64_t ts_ns, double price, double size,
