@@ -178,9 +178,9 @@ cdef int symbol_fold_due(Symbol* symbol) noexcept nogil:
         if n > 0:
             level_merge_rows(level, base, first, n)
         if ts >= level.slot_stop:
+            level_hand_down(symbol.levels, i, symbol.grid)
             bar = Bar(ts, base.open[newest], base.high[newest], base.low[newest], base.close[newest],
                       base.volume[newest], 1)
-            level_hand_down(symbol.levels, i, symbol.grid)
             level_open_next(level, symbol.region, &bar)
         if level.slot_stop < stop:
             stop = level.slot_stop
