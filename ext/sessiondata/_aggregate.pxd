@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t
 from sessiondata._extended cimport Extended, extended_mark
 from sessiondata._gaps cimport Gaps, gaps_mark_present
 from sessiondata._grid cimport GridData, Region, SlotTable, ordinal_in, slot_start_in, slot_stop_in
-from sessiondata._ring cimport Bar, Ring, ring_push
+from sessiondata._ring cimport Bar, Ring, bar_copy, ring_push
 
 
 cdef enum:
@@ -55,7 +55,7 @@ cdef inline void level_open(Level* level, const GridData* grid, const Region* re
         start, level.slot_stop = grid.open_ns, grid.close_ns
     else:
         start, level.slot_stop = row.ts, grid.span_stop
-    level.bar = row[0]
+    bar_copy(&level.bar, row)
     level.bar.ts = start
     level.closed_volume, level.closed_base = 0.0, 0
     level.region = region
@@ -78,7 +78,7 @@ cdef inline void level_open_next(Level* level, const Region* region, const Bar* 
     ring.ts[at] = row.ts
     ring.open[at] = row.open
     ring.next_seq += 1
-    level.bar = row[0]
+    bar_copy(&level.bar, row)
     level.slot_stop = stop if stop < region.stop else region.stop
     level.closed_volume, level.closed_base = 0.0, 0
     level.gaps.frontier += 1

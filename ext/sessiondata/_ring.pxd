@@ -33,6 +33,12 @@ cdef struct Ring:
     int32_t derived       # 1: has the column n_base
 
 
+cdef inline void bar_copy(Bar* bar, const Bar* other) noexcept nogil:
+    """`bar[0] = other[0]` field by field: a copy in larger pieces would wait for fields that have just been written."""
+    bar.ts, bar.open, bar.high, bar.low = other.ts, other.open, other.high, other.low
+    bar.close, bar.volume, bar.n_base = other.close, other.volume, other.n_base
+
+
 cdef inline int64_t ring_oldest(const Ring* ring) noexcept nogil:
     """Sequence of the oldest live row; live rows are [oldest, next_seq)."""
     return ring.next_seq - ring.capacity if ring.next_seq > ring.capacity else 0

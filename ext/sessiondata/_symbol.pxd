@@ -58,6 +58,7 @@ cdef struct Symbol:
     int64_t step_ns       # base interval
     Clock* clock          # the store's
     Level* levels         # parents before children; the last two are the session bar and the extended one
+    int64_t wait_ns       # how long base rows may wait to be folded into the roots
     int64_t folded_seq    # base rows from it on have not been folded into the roots (`symbol_store_next`)
     int32_t n_levels
     int32_t root          # first level that regular base rows are folded into directly; the others by `next`

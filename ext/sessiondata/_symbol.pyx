@@ -117,11 +117,9 @@ cdef inline void _place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
 
 
 cdef inline void _limit_waiting(Symbol* symbol, int64_t stop) noexcept nogil:
-    """The next fold is due at `stop`, or when as many rows wait as may, none of which the ring must lose before."""
-    cdef int64_t rows = symbol.base.capacity - 1 if symbol.base.capacity <= ROWS_WAITING else ROWS_WAITING
-    cdef int64_t room = rows * symbol.step_ns
-    if symbol.next_slot_ts < stop and stop - symbol.next_slot_ts > room:
-        stop = symbol.next_slot_ts + room
+    """The next fold is due at `stop`, or when as many rows wait as may."""
+    if symbol.next_slot_ts < stop and stop - symbol.next_slot_ts > symbol.wait_ns:
+        stop = symbol.next_slot_ts + symbol.wait_ns
     symbol.fold_stop = stop
 
 
@@ -138,6 +136,8 @@ cdef inline void _limit_folds(Symbol* symbol) noexcept nogil:
         if symbol.levels[i].slot_stop < stop:
             stop = symbol.levels[i].slot_stop
         i = symbol.levels[i].next
+    rows = symbol.base.capacity - 1  # as many may wait: the ring must lose none of them before
+    symbol.wait_ns = (rows if rows < ROWS_WAITING else ROWS_WAITING) * symbol.step_ns
     symbol.folded_seq = symbol.base.next_seq
     _limit_waiting(symbol, stop)
 

@@ -203,15 +203,21 @@ cdef double sd_value(int64_t handle, int64_t k, int64_t column, int64_t i) noexc
     """One value of a row."""
     cdef Entry* entry = _find(handle)
     cdef const Ring* ring
+    cdef const Level* level
     cdef int64_t at
     if _check(entry, k) or not SD_OPEN <= column <= SD_VOLUME:
         return NAN
-    ring = series_ring(entry.symbol, k)
-    at = ring_row(ring, i)
-    # Up to date as it is: rows of the base, and all but the newest of a level that begins its rows at once.
-    if k == 0 or entry.symbol.levels[k - 1].parent < 0 and at != ring.next_seq - 1 - ring.origin:
-        return NAN if at < 0 else ring_values(ring, column)[at]
-    return series_value(entry.symbol, k, column, i)  # the one call comes last, as in sd_append
+    if k == 0:
+        ring = &entry.symbol.base
+        at = ring_row(ring, i)
+    else:
+        level = &entry.symbol.levels[k - 1]
+        ring = &level.ring
+        at = ring_row(ring, i)
+        # Up to date as they are: all rows but the newest of a level that begins its rows at once.
+        if level.parent >= 0 or at == ring.next_seq - 1 - ring.origin:
+            return series_value(entry.symbol, k, column, i)  # the one call comes last, as in sd_append
+    return NAN if at < 0 else ring_values(ring, column)[at]
 
 
 cdef int64_t sd_column(int64_t handle, int64_t k, int64_t column, const void** out_rows) noexcept nogil:
