@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t
 from sessiondata._extended cimport Extended, extended_mark
 from sessiondata._gaps cimport Gaps, gaps_mark_present
 from sessiondata._grid cimport GridData, Region, SlotTable, ordinal_in, slot_start_in, slot_stop_in
-from sessiondata._ring cimport Bar, Ring, ring_push
+from sessiondata._ring cimport Bar, Ring, bar_copy, ring_push
 
 
 cdef enum:
@@ -55,7 +55,7 @@ cdef inline void level_open(Level* level, const GridData* grid, const Region* re
         start, level.slot_stop = grid.open_ns, grid.close_ns
     else:
         start, level.slot_stop = row.ts, grid.span_stop
-    level.bar = row[0]
+    bar_copy(&level.bar, row)
     level.bar.ts = start
     level.closed_volume, level.closed_base = 0.0, 0
     level.region = region
@@ -78,7 +78,7 @@ cdef inline void level_open_next(Level* level, const Region* region, const Bar* 
     ring.ts[at] = row.ts
     ring.open[at] = row.open
     ring.next_seq += 1
-    level.bar = row[0]
+    bar_copy(&level.bar, row)
     level.slot_stop = stop if stop < region.stop else region.stop
     level.closed_volume, level.closed_base = 0.0, 0
     level.gaps.frontier += 1
@@ -95,6 +95,21 @@ cdef inline void level_merge(Level* level, const Bar* row, bint is_new) noexcept
     bar.close = row.close
     bar.volume = level.closed_volume + row.volume
     bar.n_base = level.closed_base + row.n_base
+
+
+cdef inline void level_merge_rows(Level* level, const Ring* base, int64_t at, int64_t n) noexcept nogil:
+    """Fold `n` >= 1 more base rows, from physical row `at` on and each on its slot, into the newest slot."""
+    cdef Bar* bar = &level.bar
+    cdef double high = bar.high, low = bar.low, volume = bar.volume, closed_volume = volume
+    cdef int64_t i
+    for i in range(at, at + n):
+        high = base.high[i] if base.high[i] > high else high
+        low = base.low[i] if base.low[i] < low else low
+        closed_volume = volume
+        volume += base.volume[i]
+    bar.high, bar.low, bar.close, bar.volume = high, low, base.close[at + n - 1], volume
+    bar.n_base += <int32_t>n
+    level.closed_volume, level.closed_base = closed_volume, bar.n_base - 1
 
 
 cdef inline void level_publish(Level* level) noexcept nogil:

@@ -46,9 +46,14 @@ cdef void level_init(Level* level, int32_t kind, int32_t parent, int64_t step_ns
 
 cdef void level_begin(Level* levels, int32_t i, const GridData* grid) noexcept nogil:
     """Begin another slot of level `i` with the parent's newest row, which is the first in it."""
-    cdef const Level* parent = &levels[levels[i].parent]
+    cdef Level* level = &levels[i]
+    cdef const Level* parent = &levels[level.parent]
     level_hand_down(levels, i, grid)
-    level_open(&levels[i], grid, parent.region, &parent.bar)
+    if (level.kind == INTRADAY and parent.bar.ts == level.slot_stop and level.region == parent.region
+            and parent.region.regular):
+        level_open_next(level, parent.region, &parent.bar)
+    else:
+        level_open(level, grid, parent.region, &parent.bar)
 
 
 cdef void level_settle(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil:

@@ -22,9 +22,12 @@ from sessiondata._aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_init
 from sessiondata._extended cimport Extended, extended_init
 from sessiondata._gaps cimport gaps_init, gaps_max_ranges, gaps_move
 from sessiondata._grid cimport GridData, SlotTable
-from sessiondata._ring cimport ring_bytes, ring_init, ring_move
+from sessiondata._ring cimport ring_bytes, ring_init, ring_move, ring_row, ring_values
 from sessiondata._status cimport ERR_MEMORY
-from sessiondata._symbol cimport MAX_LEVELS
+from sessiondata._symbol cimport MAX_LEVELS, symbol_settle
+
+cdef extern from "<math.h>" nogil:
+    const double NAN
 
 
 cdef enum:
@@ -98,6 +101,20 @@ cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity,
     if not capacity:
         symbol.make_room = _make_room
     return memory
+
+
+cdef double series_value(Symbol* symbol, int64_t k, int64_t column, int64_t i) noexcept nogil:
+    """A value of row `i` of a derived series, which is brought up to date; NaN if there is none. Columns: 1 to 5."""
+    cdef int64_t at
+    symbol_settle(symbol, <int32_t>k - 1)
+    at = ring_row(series_ring(symbol, k), i)
+    return NAN if at < 0 else ring_values(series_ring(symbol, k), column)[at]
+
+
+cdef int64_t series_slot_stop(Symbol* symbol, int64_t k) noexcept nogil:
+    """End of the newest row's slot of a derived series, which is brought up to date; INT64_MIN without a row."""
+    symbol_settle(symbol, <int32_t>k - 1)
+    return symbol.levels[k - 1].slot_stop
 
 
 cdef Memory copy_out(Symbol* symbol):

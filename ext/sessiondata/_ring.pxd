@@ -1,6 +1,6 @@
 # Columns of bars in handed-over memory: push, insert, replace, find.
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
 
@@ -33,9 +33,27 @@ cdef struct Ring:
     int32_t derived       # 1: has the column n_base
 
 
+cdef inline void bar_copy(Bar* bar, const Bar* other) noexcept nogil:
+    """`bar[0] = other[0]` field by field: a copy in larger pieces would wait for fields that have just been written."""
+    bar.ts, bar.open, bar.high, bar.low = other.ts, other.open, other.high, other.low
+    bar.close, bar.volume, bar.n_base = other.close, other.volume, other.n_base
+
+
 cdef inline int64_t ring_oldest(const Ring* ring) noexcept nogil:
     """Sequence of the oldest live row; live rows are [oldest, next_seq)."""
     return ring.next_seq - ring.capacity if ring.next_seq > ring.capacity else 0
+
+
+cdef inline int64_t ring_row(const Ring* ring, int64_t i) noexcept nogil:
+    """Physical row of live row `i`, 0 the oldest and -1 the newest; -1 if there is none."""
+    cdef int64_t n = ring.next_seq if ring.next_seq < ring.capacity else ring.capacity
+    cdef uint64_t row = <uint64_t>(i + (n if i < 0 else 0))  # one comparison: what is still negative is huge
+    return ring.next_seq - n - ring.origin + <int64_t>row if row < <uint64_t>n else -1
+
+
+cdef inline const double* ring_values(const Ring* ring, int64_t column) noexcept nogil:
+    """Memory of a column of doubles: 1 open, 2 high, 3 low, 4 close, 5 volume."""
+    return (&ring.open)[column - 1]
 
 
 cdef inline int64_t ring_claim(Ring* ring) noexcept nogil:

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport INT64_MIN, int32_t, int64_t
 
-from sessiondata._aggregate cimport Level, level_merge, level_settle
+from sessiondata._aggregate cimport Level, level_settle
 from sessiondata._extended cimport Extended
 from sessiondata._gaps cimport Gaps
 from sessiondata._grid cimport GridData, Region
@@ -51,13 +51,15 @@ cdef struct Symbol:
     # What each bar touches comes first, so that it shares few cache lines.
     int64_t next_slot_ts  # ns, slot after the newest row, if that is on a slot of `region`; else INT64_MAX
     int64_t run_stop      # ns, up to it bars may follow slot by slot: whole slots of `region`, with rows for them
-    int64_t fold_stop     # ns, those of them that begin no derived bar: where the first slot of the roots ends
+    int64_t fold_stop     # ns, those of them that need no fold: where the first slot of the roots ends, or sooner
     int64_t last_ts       # ns, newest row; span_start - 1 while there is none
     int64_t newest_stop   # ns, end of the newest row, or the newest tick's time; INT64_MIN while there is none
     int64_t newest_ts[2]  # ns, newest extended [0] and regular [1] row; INT64_MIN while there is none
     int64_t step_ns       # base interval
     Clock* clock          # the store's
     Level* levels         # parents before children; the last two are the session bar and the extended one
+    int64_t wait_ns       # how long base rows may wait to be folded into the roots
+    int64_t folded_seq    # base rows from it on have not been folded into the roots (`symbol_store_next`)
     int32_t n_levels
     int32_t root          # first level that regular base rows are folded into directly; the others by `next`
     int32_t extended_root  # the level of extended rows, if it is folded straight from base rows; else -1
@@ -97,31 +99,31 @@ cdef inline int check_values(const Bar* bar) noexcept nogil:
     return 0
 
 
+cdef inline bint has_plain_values(const Bar* bar) noexcept nogil:
+    """Whether the values surely break no rule; `check_values` tells of the few others."""
+    cdef double total = bar.open + bar.high + bar.low + bar.close + bar.volume
+    return total - total == 0.0 and bar.high >= bar.low and bar.volume >= 0.0
+
+
 cdef inline bint symbol_follows(const Symbol* symbol, int64_t ts) noexcept nogil:
     """Whether a bar at `ts` is simply the next one, on the slot after the newest row's; False before a session."""
     return ts == symbol.next_slot_ts and ts < symbol.run_stop
 
 
 cdef inline int symbol_store_next(Symbol* symbol, const Bar* bar) noexcept nogil:
-    """`symbol_store` of a bar that follows. O(roots), and O(levels) where slots end.
+    """`symbol_store` of a bar that follows. O(1), and O(levels) where slots end.
 
-    No address of the bar leaves this function, so that where it is inlined a bar can stay in registers."""
-    cdef int32_t i = symbol.root
+    The bar is stored and no more: the roots fold some rows at once, when a slot ends or somebody asks. No address of
+    the bar leaves this function, so that where it is inlined a bar can stay in registers, and its one call comes last."""
     cdef Bar row = Bar(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, 1)
     ring_push_base(&symbol.base, symbol.base.next_seq - symbol.base.origin, &row)
     symbol.gaps.frontier += 1
     symbol.gaps.n_present += 1
     symbol.last_ts = symbol.newest_ts[1] = row.ts
     symbol.next_slot_ts = symbol.newest_stop = row.ts + symbol.step_ns
-    if row.ts >= symbol.fold_stop:
-        symbol_open_slots(symbol, row.ts, row.open, row.high, row.low, row.close, row.volume)
-    else:
-        while i >= 0:
-            level_merge(&symbol.levels[i], &row, True)
-            i = symbol.levels[i].next
     symbol.clock.sequence += 1
     symbol.bars_updated = 1
-    return STORED
+    return symbol_fold_due(symbol) if row.ts >= symbol.fold_stop else STORED
 
 
 cdef inline int symbol_store(Symbol* symbol, const Bar* bar) noexcept nogil:
@@ -146,6 +148,7 @@ cdef inline void symbol_settle(Symbol* symbol, int32_t level) noexcept nogil:
     if symbol.grown:
         symbol_unsettle(symbol)
     if symbol.levels[level].settled_seq != symbol.base.next_seq:
+        symbol_fold(symbol)
         level_settle(symbol.levels, level, symbol.grid, symbol.base.next_seq)
 
 
@@ -167,8 +170,10 @@ cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:
 
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
 cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil
-cdef void symbol_open_slots(Symbol* symbol, int64_t ts, double open, double high, double low, double close,
-                            double volume) noexcept nogil
+cdef int symbol_append_apart(Symbol* symbol, bint close_label, int64_t ts, double open, double high, double low,
+                             double close, double volume) noexcept nogil
+cdef void symbol_fold(Symbol* symbol) noexcept nogil
+cdef int symbol_fold_due(Symbol* symbol) noexcept nogil
 cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil
 cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil
 cdef bint symbol_is_too_old(const Symbol* symbol, const Region* region, int64_t ts, bint exists) noexcept nogil

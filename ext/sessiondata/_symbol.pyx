@@ -1,7 +1,7 @@
 """One symbol: what a bar does, natively and completely, before the call returns.
 
-    bar -> check -> the next slot of the region?  push, fold into the roots                 (symbol_store_next, inline)
-                        and a root's slot is over: it hands its row down, begins the next   (symbol_open_slots)
+    bar -> check -> the next slot of the region?  push, and leave the fold for later        (symbol_store_next, inline)
+                        rows wait, a root's slot is over: fold, hand down, begin the next   (symbol_fold_due)
                     newest?      place it; push; roots whose slot is over hand it down      (symbol_store_apart)
                     else         find its place; equal: nothing; else replace or insert, then rebuild the one slot of
                                  each level that holds it                                   (_append_out_of_turn)
@@ -18,7 +18,7 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, uint64_t
 
 from sessiondata._aggregate cimport (
     DAY, EXTENDED, INTRADAY, Columns, is_aligned, level_extend, level_hand_down, level_mark_settled, level_merge,
-    level_open, level_open_next, level_rebuild, level_takes, ring_columns,
+    level_merge_rows, level_open, level_open_next, level_rebuild, level_takes, ring_columns,
 )
 from sessiondata._columns cimport Bars, is_suspicious
 from sessiondata._extended cimport extended_mark
@@ -28,8 +28,8 @@ from sessiondata._ring cimport (
     ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace,
 )
 from sessiondata._status cimport (
-    CORRECTED, ERR_HIGH_LOW, ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_SOURCE, ERR_TS_RANGE, ERR_VOLUME, LATE,
-    OTHER_SESSION, REPEATED, TOO_OLD,
+    CORRECTED, ERR_HIGH_LOW, ERR_LATER_SESSION, ERR_NAT, ERR_NO_SESSION, ERR_NOT_FINITE, ERR_SOURCE, ERR_TS_RANGE,
+    ERR_VOLUME, LATE, OTHER_SESSION, REPEATED, TOO_OLD,
 )
 from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE
 from sessiondata._time cimport NAT
@@ -38,6 +38,7 @@ from sessiondata._time cimport NAT
 cdef enum:
     CHECKED = 512         # rows that are checked as one, and row by row if that raises a suspicion
     PIECE = 1024          # rows that an extend folds and copies at once: 48 KiB
+    ROWS_WAITING = 31     # base rows at most that the roots have not folded: no call has to make up for more
     MANY_ROWS = 100_000   # times the longest step still an int64
 
 
@@ -48,6 +49,7 @@ cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
     symbol.next_slot_ts = INT64_MAX
     symbol.newest_stop = symbol.run_stop = symbol.fold_stop = INT64_MIN
     symbol.newest_ts[0] = symbol.newest_ts[1] = INT64_MIN
+    symbol.folded_seq = symbol.base.next_seq
     symbol.bars_updated = 0
     symbol.source, symbol.grown, symbol.base_stop = SOURCE_NONE, 0, INT64_MIN
     symbol.ticks = symbol.quotes = NULL
@@ -114,8 +116,15 @@ cdef inline void _place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
         symbol.counters.off_grid += 1
 
 
+cdef inline void _limit_waiting(Symbol* symbol, int64_t stop) noexcept nogil:
+    """The next fold is due at `stop`, or when as many rows wait as may."""
+    if symbol.next_slot_ts < stop and stop - symbol.next_slot_ts > symbol.wait_ns:
+        stop = symbol.next_slot_ts + symbol.wait_ns
+    symbol.fold_stop = stop
+
+
 cdef inline void _limit_folds(Symbol* symbol) noexcept nogil:
-    """Find out how far bars go that symbol_store may take without a look around."""
+    """Find out how far bars go that symbol_store may take without a look around. Everything has been folded."""
     cdef int64_t rows = symbol.base.room - (symbol.base.next_seq - symbol.base.origin)
     cdef int64_t stop = symbol.region.stop - symbol.step_ns + 1
     cdef int64_t room = (rows if rows < MANY_ROWS else MANY_ROWS) * symbol.step_ns
@@ -127,7 +136,10 @@ cdef inline void _limit_folds(Symbol* symbol) noexcept nogil:
         if symbol.levels[i].slot_stop < stop:
             stop = symbol.levels[i].slot_stop
         i = symbol.levels[i].next
-    symbol.fold_stop = stop
+    rows = symbol.base.capacity - 1  # as many may wait: the ring must lose none of them before
+    symbol.wait_ns = (rows if rows < ROWS_WAITING else ROWS_WAITING) * symbol.step_ns
+    symbol.folded_seq = symbol.base.next_seq
+    _limit_waiting(symbol, stop)
 
 
 cdef inline void _fold_newest(Symbol* symbol, int32_t i, const Bar* bar) noexcept nogil:
@@ -140,24 +152,42 @@ cdef inline void _fold_newest(Symbol* symbol, int32_t i, const Bar* bar) noexcep
         level_open(level, symbol.grid, symbol.region, bar)
 
 
-cdef void symbol_open_slots(Symbol* symbol, int64_t ts, double open, double high, double low, double close,
-                            double volume) noexcept nogil:
-    """Fold the next bar into the roots, of which one or more begin a slot with it."""
-    cdef Bar bar = Bar(ts, open, high, low, close, volume, 1)
-    cdef Level* level
-    cdef int64_t stop = symbol.run_stop
+cdef void symbol_fold(Symbol* symbol) noexcept nogil:
+    """Fold the base rows that wait into the roots. None of them begins a slot."""
+    cdef int64_t n = symbol.base.next_seq - symbol.folded_seq
     cdef int32_t i = symbol.root
+    if n == 0:
+        return
+    symbol.folded_seq = symbol.base.next_seq
+    while i >= 0:
+        level_merge_rows(&symbol.levels[i], &symbol.base, symbol.base.next_seq - n - symbol.base.origin, n)
+        i = symbol.levels[i].next
+
+
+cdef int symbol_fold_due(Symbol* symbol) noexcept nogil:
+    """Fold the base rows that wait into the roots, of which one or more may begin a slot with the newest row."""
+    cdef const Ring* base = &symbol.base
+    cdef int64_t newest = base.next_seq - 1 - base.origin, first = symbol.folded_seq - base.origin, n
+    cdef int64_t ts = base.ts[newest], stop = symbol.run_stop
+    cdef Level* level
+    cdef int32_t i = symbol.root
+    cdef Bar bar
     while i >= 0:
         level = &symbol.levels[i]
-        if bar.ts < level.slot_stop:
-            level_merge(level, &bar, True)
-        else:
+        n = newest - first + (ts < level.slot_stop)
+        if n > 0:
+            level_merge_rows(level, base, first, n)
+        if ts >= level.slot_stop:
             level_hand_down(symbol.levels, i, symbol.grid)
+            bar = Bar(ts, base.open[newest], base.high[newest], base.low[newest], base.close[newest],
+                      base.volume[newest], 1)
             level_open_next(level, symbol.region, &bar)
         if level.slot_stop < stop:
             stop = level.slot_stop
         i = level.next
-    symbol.fold_stop = stop
+    symbol.folded_seq = base.next_seq
+    _limit_waiting(symbol, stop)
+    return STORED
 
 
 cdef inline int _take(Symbol* symbol, Bar* bar) noexcept nogil:
@@ -172,6 +202,7 @@ cdef inline int _take(Symbol* symbol, Bar* bar) noexcept nogil:
         status = symbol_reserve(symbol, &bar.ts, 1, 1)
         if status:
             return status
+    symbol_fold(symbol)
     _place_newest(symbol, bar)
     region = symbol.region
     ring_push(&symbol.base, bar)
@@ -199,6 +230,17 @@ cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     if symbol.source == SOURCE_NONE and symbol.base.next_seq > 0:  # not if it went to a day in history
         symbol.source = SOURCE_BARS
     return status
+
+
+cdef int symbol_append_apart(Symbol* symbol, bint close_label, int64_t ts, double open, double high, double low,
+                             double close, double volume) noexcept nogil:
+    """`symbol_append` of any bar and symbol; `close_label`: `ts` is the bar's end. ERR_NO_SESSION without a session."""
+    cdef Bar bar = Bar(ts, open, high, low, close, volume, 0)
+    if symbol.grid == NULL:
+        return ERR_NO_SESSION
+    if close_label:
+        symbol_open_label(symbol, &bar.ts)
+    return symbol_append(symbol, &bar)
 
 
 cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil:

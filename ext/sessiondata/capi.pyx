@@ -16,20 +16,21 @@ freed, because a thread without the GIL may just be reading it. All the old ones
 Threads: one at a time for each symbol, and ending or beginning its session, or removing it, is writing to it.
 """
 
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, uint64_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy
 
+from sessiondata._aggregate cimport Level
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_missing, gaps_present
 from sessiondata._feed cimport feed_quote, feed_trade
 from sessiondata._grid cimport expected_at
-from sessiondata._layout cimport series_gaps, series_ring
-from sessiondata._ring cimport Bar, Ring, ring_oldest
+from sessiondata._layout cimport series_gaps, series_ring, series_slot_stop, series_value
+from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_row, ring_values
 from sessiondata._status cimport (
     ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL,
 )
 from sessiondata._symbol cimport (
-    MAX_LEVELS, Symbol, check_values, clock_advance, symbol_append, symbol_as_of, symbol_follows, symbol_open_label,
+    MAX_LEVELS, Symbol, clock_advance, has_plain_values, symbol_append_apart, symbol_as_of, symbol_follows,
     symbol_settle, symbol_store_next,
 )
 from sessiondata._ticks cimport SOURCE_BARS, Tick
@@ -82,7 +83,7 @@ cdef inline int64_t _check(const Entry* entry, int64_t k) noexcept nogil:
         return ERR_NO_SYMBOL
     if entry.symbol.grid == NULL:
         return ERR_NO_SESSION
-    return 0 if 0 <= k < entry.n_series else ERR_NO_SERIES
+    return 0 if <uint64_t>k < <uint64_t>entry.n_series else ERR_NO_SERIES  # one comparison: k may be negative
 
 
 cdef inline Ring* _ring(const Entry* entry, int64_t k) noexcept nogil:
@@ -105,25 +106,12 @@ cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, 
     """Store one bar and everything it causes; returns what became of it."""
     cdef Entry* entry = _find(handle)
     cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
-    cdef int status
     if entry == NULL:
         return ERR_NO_SYMBOL
-    if entry.close_label or not symbol_follows(entry.symbol, ts_ns):
-        return _append_apart(entry, ts_ns, open, high, low, close, volume)
-    # Here no address of the bar leaves this function, so that it stays in registers (a fifth fewer instructions).
-    status = check_values(&bar)
-    return status if status else symbol_store_next(entry.symbol, &bar)
-
-
-cdef int64_t _append_apart(const Entry* entry, int64_t ts_ns, double open, double high, double low, double close,
-                           double volume) noexcept nogil:
-    """Any bar that is not simply the next one."""
-    cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
-    if entry.symbol.grid == NULL:
-        return ERR_NO_SESSION
-    if entry.close_label:
-        symbol_open_label(entry.symbol, &bar.ts)
-    return symbol_append(entry.symbol, &bar)
+    # Here no address of the bar leaves this function, and both calls come last: no register is saved, none restored.
+    if entry.close_label or not symbol_follows(entry.symbol, ts_ns) or not has_plain_values(&bar):
+        return symbol_append_apart(entry.symbol, entry.close_label, ts_ns, open, high, low, close, volume)
+    return symbol_store_next(entry.symbol, &bar)
 
 
 cdef int64_t sd_append_tick(int64_t handle, int64_t ts_ns, double price, double size,
@@ -194,27 +182,9 @@ cdef int64_t sd_total_count(int64_t handle, int64_t k) noexcept nogil:
     return status if status else _ring_begun(entry, k).next_seq
 
 
-cdef inline int64_t _row(const Ring* ring, int64_t i) noexcept nogil:
-    """Physical row of row `i`; -1 if there is none."""
-    cdef int64_t oldest = ring_oldest(ring), seq = oldest + i
-    if i < 0:
-        seq = ring.next_seq + i if i >= oldest - ring.next_seq else -1  # no sum that could overflow
-    elif i >= ring.next_seq - oldest:
-        seq = -1
-    return -1 if seq < 0 else seq - ring.origin
-
-
 cdef inline const double* _values(const Ring* ring, int64_t column) noexcept nogil:
     """Memory of a column of doubles; NULL if there is no such column."""
-    if column == SD_OPEN:
-        return ring.open
-    if column == SD_HIGH:
-        return ring.high
-    if column == SD_LOW:
-        return ring.low
-    if column == SD_CLOSE:
-        return ring.close
-    return ring.volume if column == SD_VOLUME else NULL
+    return ring_values(ring, column) if SD_OPEN <= column <= SD_VOLUME else NULL
 
 
 cdef int64_t sd_timestamp(int64_t handle, int64_t k, int64_t i) noexcept nogil:
@@ -225,23 +195,29 @@ cdef int64_t sd_timestamp(int64_t handle, int64_t k, int64_t i) noexcept nogil:
     if _check(entry, k):
         return NAT
     ring = _ring_begun(entry, k)
-    at = _row(ring, i)
+    at = ring_row(ring, i)
     return NAT if at < 0 else ring.ts[at]
 
 
 cdef double sd_value(int64_t handle, int64_t k, int64_t column, int64_t i) noexcept nogil:
     """One value of a row."""
     cdef Entry* entry = _find(handle)
-    cdef Ring* ring
-    cdef const double* values
+    cdef const Ring* ring
+    cdef const Level* level
     cdef int64_t at
-    if _check(entry, k):
+    if _check(entry, k) or not SD_OPEN <= column <= SD_VOLUME:
         return NAN
-    ring = _ring_begun(entry, k)
-    values, at = _values(ring, column), _row(ring, i)
-    if at == ring.next_seq - 1 - ring.origin:
-        _ring(entry, k)  # the newest row; the others have their values
-    return NAN if values == NULL or at < 0 else values[at]
+    if k == 0:
+        ring = &entry.symbol.base
+        at = ring_row(ring, i)
+    else:
+        level = &entry.symbol.levels[k - 1]
+        ring = &level.ring
+        at = ring_row(ring, i)
+        # Up to date as they are: all rows but the newest of a level that begins its rows at once.
+        if level.parent >= 0 or at == ring.next_seq - 1 - ring.origin:
+            return series_value(entry.symbol, k, column, i)  # the one call comes last, as in sd_append
+    return NAN if at < 0 else ring_values(ring, column)[at]
 
 
 cdef int64_t sd_column(int64_t handle, int64_t k, int64_t column, const void** out_rows) noexcept nogil:
@@ -294,11 +270,14 @@ cdef int64_t sd_forming(int64_t handle, int64_t k) noexcept nogil:
 cdef int64_t sd_slot_stop(int64_t handle, int64_t k) noexcept nogil:
     """End of the newest row's slot, ns: a bar from there on begins another row of series `k`."""
     cdef Entry* entry = _find(handle)
-    if _check(entry, k) or _ring_begun(entry, k).next_seq == 0:
+    cdef const Level* level
+    if _check(entry, k):
         return NAT
-    if k > 0:
-        return entry.symbol.levels[k - 1].slot_stop
-    return entry.symbol.newest_stop if entry.symbol.source == SOURCE_BARS else entry.symbol.base_stop
+    if k == 0:
+        return NAT if entry.symbol.base.next_seq == 0 else entry.symbol.newest_stop \
+            if entry.symbol.source == SOURCE_BARS else entry.symbol.base_stop
+    level = &entry.symbol.levels[k - 1]
+    return level.slot_stop if level.parent < 0 else series_slot_stop(entry.symbol, k)
 
 
 # --- what is missing ---
