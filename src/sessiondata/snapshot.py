@@ -179,16 +179,14 @@ class _Copy:
         """The store part; after all others, whose numbers are in it."""
         kept = []
         for calendar, dates in zip(self.calendars, self.dates, strict=True):
-            try:
-                recipe = calendar.recipe()
-            except AttributeError as error:
+            if not hasattr(calendar._source, "recipe"):
                 rule = f"no recipe for a calendar that was not made by this library: {calendar!r}"
-                raise SnapshotError(rule, path=self.path, part="calendars") from error
+                raise SnapshotError(rule, path=self.path, part="calendars")
             grids = [calendar.session(date) for date in sorted(dates)]
             hours = {
                 grid.date.isoformat(): [grid.segments.tolist(), grid.span_start, grid.span_stop] for grid in grids
             }
-            kept.append({"recipe": recipe, "tz": calendar.tz, "sessions": hours})
+            kept.append({"recipe": calendar.recipe(), "tz": calendar.tz, "sessions": hours})
         return _padded(json.dumps({**self.store, "calendars": kept}, separators=(",", ":")).encode(), b" ")
 
 
@@ -464,8 +462,8 @@ def load(path: Any) -> SessionData:
             return _store(file, place)
         except _WRONG as error:
             rule = str(error) or type(error).__name__
-            if type(error) is KeyError:
-                rule = f"it lacks {error.args[0]!r:.60}"
+            if not isinstance(error, (SessionDataError, ValueError, MemoryError)):
+                rule = f"not laid out as this version writes it ({type(error).__name__}: {error!s:.100})"
             raise SnapshotError(rule, path=shown, part=place.part) from error
 
 
