@@ -16,6 +16,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ from test_laws import StoreLife, TapeLife
 from worlds import HOUR, MINUTE, exact
 
 #: Mutated files, and kills; SESSIONDATA_SNAPSHOTS=10000 and 150 kills are what was promised.
-MUTATIONS = int(os.environ.get("SESSIONDATA_SNAPSHOTS", "1500"))
-KILLS = 150 if MUTATIONS >= 10_000 else 15
+MUTATIONS = int(os.environ.get("SESSIONDATA_SNAPSHOTS", "600"))
+KILLS = 150 if MUTATIONS >= 10_000 else 6
 
 
 def reloaded(data: sd.SessionData) -> sd.SessionData:
@@ -66,9 +67,9 @@ def everything(data: sd.SessionData) -> Any:
     active = data.is_active
     data.activate()
     answers = [
-        active, data.calendar.name, data.calendar.tz, data.grid, data.session_date, data._ended, data.sequence, data.as_of,
-        data.grace_ns, data._clock.as_of, data.trailing_days, data._capacity, data._close_label, data._extended_hours,
-        data._tick_capacities, data._base, data._derived,
+        active, data.calendar.name, data.calendar.tz, data.grid, data.session_date, data._ended, data.sequence,
+        data.as_of, data.grace_ns, data._clock.as_of, data.trailing_days, data._capacity, data._close_label,
+        data._extended_hours, data._tick_capacities, data._base, data._derived,
         [(name, kept.days, kept.is_built_in) for name, kept in data._indicators.items()],
         [data.to_json(timestamps=style) for style in ("time", "iso", "epoch_ms", "epoch_ns")],
         [everything_of(symbol) for symbol in data.symbols.values()],
@@ -149,11 +150,11 @@ class SavedHistoryLife(HistoryLife):
 
 
 DEEP = os.environ.get("SESSIONDATA_HYPOTHESIS") == "thorough"
-SavedStoreLife.TestCase.settings = settings(max_examples=600 if DEEP else 30, stateful_step_count=25)
+SavedStoreLife.TestCase.settings = settings(max_examples=600 if DEEP else 15, stateful_step_count=25)
 TestSavedStoreLife = SavedStoreLife.TestCase
-SavedTapeLife.TestCase.settings = settings(max_examples=600 if DEEP else 30, stateful_step_count=25)
+SavedTapeLife.TestCase.settings = settings(max_examples=600 if DEEP else 15, stateful_step_count=25)
 TestSavedTapeLife = SavedTapeLife.TestCase
-SavedHistoryLife.TestCase.settings = settings(max_examples=300 if DEEP else 12, stateful_step_count=20)
+SavedHistoryLife.TestCase.settings = settings(max_examples=300 if DEEP else 8, stateful_step_count=20)
 TestSavedHistoryLife = SavedHistoryLife.TestCase
 
 
@@ -284,11 +285,8 @@ def test_both_go_on_alike(name: str) -> None:
 def go_on(data: sd.SessionData, rng: random.Random) -> None:
     """Some operations; what they answer is compared by what becomes of the store. Errors are of this library."""
     for _ in range(40):
-        try:
+        with suppress(sd.SessionDataError):
             operation(data, rng)
-        except (sd.SessionDataError, ValueError, TypeError) as error:
-            assert isinstance(error, sd.SessionDataError) or "indicator" in str(error), error
-    rng.random()
 
 
 def operation(data: sd.SessionData, rng: random.Random) -> None:
@@ -324,7 +322,7 @@ def operation(data: sd.SessionData, rng: random.Random) -> None:
 
 
 class Failing:
-    """`os` as `snapshot` uses it, of which the n-th call of a function fails, writes are short, and syncs do nothing."""
+    """`os` as `snapshot` uses it: the n-th call of a function fails, writes are short, and syncs do nothing."""
 
     def __init__(self, name: str | None = None, n: int = -1) -> None:
         self.name, self.n, self.calls = name, n, {"open": 0, "lseek": 0, "write": 0, "fsync": 0, "replace": 0}
@@ -486,7 +484,7 @@ def test_every_cut_and_every_kind_of_flip_is_refused(tmp_path: Path) -> None:
         with pytest.raises(sd.SnapshotError):
             sd.load(path)
     for at in range(len(whole)):
-        for bit in range(8):
+        for bit in range(8) if MUTATIONS >= 10_000 else (at % 8,):
             path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
             with pytest.raises(sd.SnapshotError):
                 sd.load(path)
@@ -568,7 +566,7 @@ def test_functions_are_given_again(tmp_path: Path) -> None:
     with pytest.raises(sd.SessionStateError, match=r"indicator 'rows' of 'SPY'.*add_historical_indicator\('rows'"):
         loaded.get_historical_indicator("SPY", "rows")
     loaded.add_historical_indicator("rows", lambda symbol: len(symbol.bars()), days=2)
-    assert loaded.get_historical_indicator("SPY", "rows") == data.get_historical_indicator("SPY", "rows") == len(spy.bars())
+    assert loaded.get_historical_indicator("SPY", "rows") == len(spy.bars())
 
 
 CALENDARS = {
@@ -595,7 +593,7 @@ def test_calendars_come_back(name: str) -> None:
     assert [again.session(date) for date in dates] == [calendar.session(date) for date in dates]
 
 
-def test_known_calendars_are_the_same_object(tmp_path: Path) -> None:
+def test_known_calendars_are_the_same_object() -> None:
     pytest.importorskip("exchange_calendars")
     data = sd.SessionData("XNYS")
     data.start_session("2013-10-07")
@@ -660,15 +658,15 @@ def sealed(parts: list[tuple[bytes, int, bytes]], version: int = snapshot.VERSIO
 
 
 STRANGE: list[Any] = [
-    None, True, False, 0, 1, -1, 2, 7, 2**31 - 1, 2**31, 2**32, 2**62, 2**63 - 1, 2**63, -(2**63), 10**30, 0.5, -0.0, 1e300,
-    float("nan"), float("inf"), "", "x", "1m", "1d", "5m", "0s", "24/7", "UTC", "XNYS", "2024-03-12", "9999-99-99", [], {},
-    [[]], [0], {"a": 1}, "\ud800", "<i8", "<i4", "bars", "ticks", "quotes", "none",
+    None, True, False, 0, 1, -1, 2, 7, 2**31 - 1, 2**31, 2**32, 2**62, 2**63 - 1, 2**63, -(2**63), 10**30, 0.5, -0.0,
+    1e300, float("nan"), float("inf"), "", "x", "1m", "1d", "5m", "0s", "24/7", "UTC", "2024-03-12", "9999-99-99", [],
+    {}, [[]], [0], {"a": 1}, "\ud800", "<i8", "<i4", "bars", "ticks", "quotes", "none",
 ]  # fmt: skip
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:
     """(container, key) of everything in a JSON value."""
-    items = list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
         yield value, key
         yield from places(item)
@@ -695,7 +693,7 @@ def lying(rng: random.Random, kept: Any) -> Any:
 
 def mutated(rng: random.Random, content: bytes) -> tuple[str, bytes]:
     """Another file, and how it was made: "flipped" and "cut" have one wrong bit, or a wrong length."""
-    kind = rng.choice(["flipped", "cut", "noise", "lying numbers", "lying numbers", "lying columns", "lying columns", "head"])
+    kind = rng.choice(["flipped", "cut", "noise", "head", *["lying numbers", "lying columns"] * 2])
     if kind == "flipped":
         at = rng.randrange(len(content))
         return kind, content[:at] + bytes([content[at] ^ 1 << rng.randrange(8)]) + content[at + 1 :]
@@ -761,10 +759,7 @@ def test_mutated_files_are_refused_or_valid(name: str, tmp_path: Path, monkeypat
         try:
             loaded = sd.load(path)
         except sd.SnapshotError as error:
-            assert error.path == str(path)
-            assert error.rule
-            assert error.part
-            outcome = "refused"
+            outcome = "refused" if error.path == str(path) and error.rule and error.part else "without a reason"
         else:
             assert kind.startswith(("lying", "head")) or content == whole, kind
             outcome = "valid"
@@ -778,5 +773,6 @@ def test_mutated_files_are_refused_or_valid(name: str, tmp_path: Path, monkeypat
             sd.load(path)
         outcomes[kind, outcome] = outcomes.get((kind, outcome), 0) + 1
     print(name, outcomes)
-    assert outcomes["lying columns", "valid"] and outcomes["lying columns", "refused"]
-    assert outcomes["lying numbers", "valid"] and outcomes["lying numbers", "refused"]
+    assert {outcome for _, outcome in outcomes} == {"refused", "valid"}
+    assert {kind for kind, outcome in outcomes if outcome == "valid"} >= {"lying numbers", "lying columns"}
+    assert {kind for kind, outcome in outcomes if outcome == "refused"} >= {"lying numbers", "lying columns"}

@@ -111,6 +111,17 @@ def capture(SymbolCore core not None):
     return numbers, columns.copied()
 
 
+def capture_all(StoreClock clock not None, list cores not None):
+    """(time of the clock, sequence, for each core what was captured, its days, their daily bars and given rows), of one
+    moment: no other thread's Python code runs in between."""
+    cdef list captured = []
+    cdef SymbolCore core
+    for core in cores:
+        numbers, rows = capture(core)
+        captured.append((numbers, rows, core.days.cores, dict(core.days.daily), core.days.given))
+    return clock.as_of, clock.sequence, captured
+
+
 cdef object _or_none(int64_t ts):
     return None if ts == INT64_MIN else ts
 
@@ -263,7 +274,8 @@ def restore(SymbolCore core not None, Grid grid, hours, dict numbers not None, d
             symbol.counters.skipped[i] = _count(skipped, REASONS[i], _MOST)
         told = numbers["counters"]
         symbol.counters.late, symbol.counters.corrected = _count(told, "late", _MOST), _count(told, "corrected", _MOST)
-        symbol.counters.repeated, symbol.counters.too_old = _count(told, "repeated", _MOST), _count(told, "too_old", _MOST)
+        symbol.counters.repeated = _count(told, "repeated", _MOST)
+        symbol.counters.too_old = _count(told, "too_old", _MOST)
         symbol.counters.other_session = _count(told, "other_session", _MOST)
         for i in range(2):
             _restore_tick_counters(&symbol.tick_counters[i], numbers.get("quotes" if i else "ticks", {}))
@@ -406,7 +418,7 @@ cdef int _restore_level(SymbolCore core, Level* level, str name, dict columns, G
         # A sum of volumes may be infinite.
         _require((bar.open - bar.open) + (bar.close - bar.close) == 0.0 and bar.high >= bar.low and bar.volume >= 0.0
                  and bar.high - bar.high == 0.0 and bar.low - bar.low == 0.0 and 0 <= bar.n_base <= most,
-                 "derived bars have finite prices, high >= low, volume >= 0 and as many bars behind them as there can be")
+                 "derived bars have finite prices, high >= low, volume >= 0 and no more bars behind them than can be")
         if level.kind == DAY:
             _require(bar.ts == data.open_ns, "the session's bar begins with it")
         elif level.kind == EXTENDED:
@@ -500,7 +512,8 @@ cdef int _restore_source(SymbolCore core, object told) except -1:
         at = i - base.origin
         region = find_region(symbol.grid, base.ts[at])
         stop = slot_stop_in(region, symbol.step_ns, base.ts[at])
-        _require(base.ts[at] == slot_start_in(region, symbol.step_ns, base.ts[at]), "bars of ticks begin with their slots")
+        _require(base.ts[at] == slot_start_in(region, symbol.step_ns, base.ts[at]),
+                 "bars of ticks begin with their slots")
         if base.ts[at] > ring.evicted_ts:
             at = ticks_find(ring, base.ts[at]) - ring.origin
             _require(at < ring.next_seq - ring.origin and ring.ts[at] < stop, "bars of ticks are made of some")
@@ -527,7 +540,8 @@ cdef int _restore_evidence(SymbolCore core, dict columns) except -1:
         start, stop = columns[f"retries.{k}.start"], columns[f"retries.{k}.stop"]
         count, last = columns[f"retries.{k}.count"], columns[f"retries.{k}.last"]
         n = <int32_t>start.shape[0]
-        _require(stop.shape[0] == n and count.shape[0] == n and last.shape[0] == n, "the columns of retries have one length")
+        _require(stop.shape[0] == n and count.shape[0] == n and last.shape[0] == n,
+                 "the columns of retries have one length")
         evidence = evidence_of(core._memory, symbol)
         for i in range(n):
             _require((stop[i - 1] if i else 0) <= start[i] < stop[i] <= _n_slots(symbol, k) and count[i] > 0,
@@ -535,7 +549,8 @@ cdef int _restore_evidence(SymbolCore core, dict columns) except -1:
         if retries_alloc(&retries, max(n, 1)):
             raise MemoryError("no memory for retries")
         for i in range(n):
-            retries.start[i], retries.stop[i], retries.count[i], retries.last_ns[i] = start[i], stop[i], count[i], last[i]
+            retries.start[i], retries.stop[i] = start[i], stop[i]
+            retries.count[i], retries.last_ns[i] = count[i], last[i]
         retries.n = n
         evidence.marks[k].retries = retries
     return 0

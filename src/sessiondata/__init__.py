@@ -57,14 +57,14 @@ def load(path: Any) -> SessionData:
     Returns
     -------
     SessionData
-        It answers every question as the saved store did, and goes on as that would have gone on. Cursors of deltas, handles
-        of compiled callers, series and windows are of the other store: new ones are asked for here.
+        It answers every question as the saved store did, and goes on as that would have gone on. Handles of compiled
+        callers, series and windows are of the other store: new ones are asked for here.
 
     Raises
     ------
     SnapshotError
-        The file is damaged, not whole, no snapshot, or of a newer version; or it names a calendar that is not known here,
-        such as one of exchange_calendars where that is not installed. Names path, part and rule.
+        The file is damaged, not whole, no snapshot, or of a newer version; or it names a calendar that is not known
+        here, such as one of exchange_calendars where that is not installed. Names path, part and rule.
     OSError
         It cannot be read.
 

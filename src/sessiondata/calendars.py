@@ -451,7 +451,8 @@ class _Table:
             _check_apart(name, day, self._hours[day], next_day, self._hours[next_day])
 
     def recipe(self) -> dict[str, Any]:
-        rows = {day.isoformat(): [list(pair) for pair in self._hours.get(day, ())] for day in (*self._range, *self._days)}
+        days = (*self._range, *self._days)
+        rows = {day.isoformat(): [list(pair) for pair in self._hours.get(day, ())] for day in days}
         return {"kind": "schedule", "tz": self.zone.key, "name": self.name, "rows": rows}
 
     def range_near(self, day: dt.date) -> tuple[dt.date, dt.date]:  # noqa: ARG002

@@ -1,11 +1,12 @@
-"""A store as a file, and back. `docs/snapshot.md` is the format; here is how a file comes to be, and what is believed of
-one.
+"""A store as a file, and back. `docs/snapshot.md` is the format; here is how a file comes to be, and what is believed
+of one.
 
     save:  copy the state  -->  temporary file: parts, then the head  -->  sync  -->  rename  -->  sync of the folder
     load:  head (sizes, checksums)  -->  every part's checksum  -->  store part  -->  one session after the other
 
-The copy is all that a feeder waits for. Days of history never change, so they are copied when it is their turn to be
-written. Columns have names and one session is one part, so that a next version, or another language, can read it.
+The copy is all that a feeder waits for: one native call for all sessions, which shows one moment of them. Days of
+history never change, so they are copied when it is their turn to be written. Columns have names and one session is one
+part, so that a next version, or another language, can read it.
 
 A checksum says that a file is what was written, not that it is true. So the JSON is believed as little as a user's
 arguments (it goes through the same constructors), and `_snapshot` checks the rows.
@@ -21,8 +22,8 @@ import stat
 import struct
 import sys
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -55,15 +56,15 @@ TAIL = struct.Struct("<II")  # crc32 of head and table, zero
 OPTIONAL = 1  # flag of a part that a reader may pass over if it does not know the kind
 STORE, SESSION = b"store", b"session"
 
-_TYPES = {"<i8": np.dtype("<i8"), "<i4": np.dtype("<i4"), "<f8": np.dtype("<f8"), "|S8": np.dtype("S8")}
+_TYPES: dict[str, Any] = {"<i8": np.dtype("<i8"), "<i4": np.dtype("<i4"), "<f8": np.dtype("<f8"), "|S8": np.dtype("S8")}
 _BARS = ("time", "open", "high", "low", "close", "volume")
 _DAILY = (*_BARS, "n_base", "turnover", "traded")
 _CHUNK = 1 << 18
 _DAY_NS = 86_400_000_000_000
 #: What wrong content of a file ends in: constructors and natively checked rules.
 _WRONG = (
-    ArithmeticError, AttributeError, AssertionError, LookupError, MemoryError, RecursionError, SessionDataError, TypeError,
-    ValueError,
+    ArithmeticError, AttributeError, AssertionError, LookupError, MemoryError, RecursionError, SessionDataError,
+    TypeError, ValueError,
 )  # fmt: skip
 
 _os = os  # what the tests let fail
@@ -80,13 +81,15 @@ class _Copy:
         self.calendars: dict[SessionCalendar, int] = {}
         self.dates: list[set[dt.date]] = []
         self.parts: list[Callable[[], bytes]] = []
-        symbols = [self._symbol(symbol) for symbol in data.symbols.values()]
+        facades = list(data.symbols.values())
+        as_of, sequence, sessions = _snapshot.capture_all(data._clock, [symbol._core for symbol in facades])
+        symbols = [self._symbol(*pair) for pair in zip(facades, sessions, strict=True)]
         own = self._calendar(data.calendar, data.session_date if data.grid is not None else None)
         self.store = {
             "calendar": own,
             "base_interval": data._base.name,
             "derived_intervals": [interval.name for interval in data._derived],
-            "trailing_days": data.trailing_days,
+            "trailing_days": int(data.trailing_days),
             "capacity": data._capacity or None,
             "label": "close" if data._close_label else "open",
             "grace_ns": data.grace_ns,
@@ -96,9 +99,9 @@ class _Copy:
             "active": data.is_active,
             "session_date": _text(data.session_date),
             "ended_date": _text(data._ended),
-            "as_of": data._clock.as_of,
-            "sequence": data.sequence,
-            "indicators": [[name, kept.days, kept.is_built_in] for name, kept in data._indicators.items()],
+            "as_of": as_of,
+            "sequence": sequence,
+            "indicators": [[name, int(kept.days), kept.is_built_in] for name, kept in data._indicators.items()],
             "symbols": symbols,
         }
 
@@ -110,21 +113,21 @@ class _Copy:
         self.dates[number].update(date for date in dates if date is not None)
         return number
 
-    def _symbol(self, symbol: SymbolSessionData) -> dict[str, Any]:
-        core, days = symbol._core, symbol._history.days
+    def _symbol(self, symbol: SymbolSessionData, session: tuple[Any, ...]) -> dict[str, Any]:
+        core = symbol._core
+        numbers, rows, cores, daily, days_given = session
         place = f"symbol {symbol.symbol!r}"
         running = symbol._data.session_date if core.grid is not None else None
-        given = [(name, date, rows) for name, dates in days.given.items() for date, rows in dates.items()]
-        dates = [running, *days.cores, *(date for _, date, _ in given)]
-        numbers, rows = _snapshot.capture(core)
+        given = [(name, date, rows) for name, dates in days_given.items() for date, rows in dates.items()]
+        dates = [running, *cores, *(date for _, date, _ in given)]
         return {
             "name": symbol.symbol,
             "calendar": self._calendar(symbol.calendar, *dates),
             "intervals": symbol.intervals,
             "quote_bars": (None, "mid", "bid", "ask")[core.quote_bars],
             "session": {"part": self._part(lambda: rows), **numbers},
-            "days": [self._day(date, day) for date, day in days.cores.items()],
-            "daily": self._daily(days.daily),
+            "days": [self._day(date, day) for date, day in cores.items()],
+            "daily": self._daily(daily),
             "given": [self._given(*entry) for entry in given],
             "pinned_gaps": {k: [self._gap(gap, place) for gap in gaps] for k, gaps in symbol._pinned_gaps.items()},
             "pinned_quality": dict(symbol._pinned_quality),
@@ -183,9 +186,7 @@ class _Copy:
                 rule = f"no recipe for a calendar that was not made by this library: {calendar!r}"
                 raise SnapshotError(rule, path=self.path, part="calendars")
             grids = [calendar.session(date) for date in sorted(dates)]
-            hours = {
-                grid.date.isoformat(): [grid.segments.tolist(), grid.span_start, grid.span_stop] for grid in grids
-            }
+            hours = {grid.date.isoformat(): [grid.segments.tolist(), grid.span_start, grid.span_stop] for grid in grids}
             kept.append({"recipe": calendar.recipe(), "tz": calendar.tz, "sessions": hours})
         return _padded(json.dumps({**self.store, "calendars": kept}, separators=(",", ":")).encode(), b" ")
 
@@ -232,14 +233,30 @@ def _zone_of(name: str | float) -> dt.tzinfo:
 
 def save(data: SessionData, path: Any) -> None:
     """Write a store to a file; see `SessionData.save`."""
-    _check_byte_order(os.fspath(path))
-    target = os.path.realpath(path)
-    copy = _Copy(data, os.fspath(path))
-    with _temporary(target) as (file, name):
-        _write(file, copy)
-        _os.fsync(file)
-        _os.replace(name, target)
-    _sync_folder(os.path.dirname(target))
+    shown = os.fsdecode(path)
+    _check_byte_order(shown)
+    target = os.path.realpath(shown)
+    folder, prefix = os.path.dirname(target), f".sessiondata-{zlib.crc32(os.fsencode(os.path.basename(target))):08x}-"
+    copy = _Copy(data, shown)
+    _sweep(folder, prefix)
+    file, name = _new_file(folder, prefix)
+    try:
+        try:
+            with suppress(FileNotFoundError):
+                _keep_mode(file, name, stat.S_IMODE(os.stat(target).st_mode))
+            _write(file, copy)
+            _os.fsync(file)
+            if fcntl is not None:  # the lock is held until the file has its name
+                _os.replace(name, target)
+        finally:
+            os.close(file)
+        if fcntl is None:  # Windows renames no open file
+            _os.replace(name, target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+    _sync_folder(folder)
 
 
 def _check_byte_order(path: str) -> None:
@@ -281,30 +298,8 @@ def _write_all(file: int, content: bytes) -> None:
         rest = rest[n:]
 
 
-@contextmanager
-def _temporary(target: str) -> Iterator[tuple[int, str]]:
-    """A new file beside the target, (descriptor, path), with the target's permission bits; removed unless it has taken
-    another name. Those that dead writers have left are swept."""
-    folder = os.path.dirname(target)
-    prefix = f".sessiondata-{zlib.crc32(os.fsencode(os.path.basename(target))):08x}-"
-    _sweep(folder, prefix)
-    file, name = _new_file(folder, prefix)
-    try:
-        with suppress(FileNotFoundError):
-            _keep_mode(file, name, stat.S_IMODE(os.stat(target).st_mode))
-        yield file, name
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.close(file)
-            file = -1
-            os.unlink(name)
-        raise
-    finally:
-        if file >= 0:
-            os.close(file)
-
-
 def _new_file(folder: str, prefix: str) -> tuple[int, str]:
+    """(descriptor, path) of a new file that is locked while somebody writes to it."""
     while True:
         name = os.path.join(folder, f"{prefix}{os.urandom(8).hex()}.tmp")
         # Without inheriting, and on Windows without turning line ends.
@@ -452,8 +447,7 @@ class _File:
 
 def load(path: Any) -> SessionData:
     """Make a store of a file; see `sessiondata.load`."""
-    shown = os.fspath(path)
-    shown = shown if isinstance(shown, str) else os.fsdecode(shown)
+    shown = os.fsdecode(path)
     _check_byte_order(shown)
     with open(path, "rb") as opened:
         file = _File(opened, shown)
@@ -489,8 +483,8 @@ def _store(file: _File, place: _Place) -> SessionData:
     hours = kept["extended_hours"]
     data = SessionData(
         calendars[_index(kept["calendar"])], kept["base_interval"], kept["derived_intervals"],
-        _whole(kept["trailing_days"]), capacity=kept["capacity"], label=kept["label"], grace_ns=_whole(kept["grace_ns"]),
-        tick_capacity=kept["tick_capacity"], quote_capacity=kept["quote_capacity"],
+        _whole(kept["trailing_days"]), capacity=kept["capacity"], label=kept["label"],
+        grace_ns=_whole(kept["grace_ns"]), tick_capacity=kept["tick_capacity"], quote_capacity=kept["quote_capacity"],
     )  # fmt: skip
     if hours is not None:
         start, stop = hours
@@ -520,7 +514,7 @@ def _store(file: _File, place: _Place) -> SessionData:
 def _whole(value: Any) -> int:
     if type(value) is not int:
         raise TypeError(f"not a whole number: {value!r:.40}")
-    return value
+    return int(value)
 
 
 def _index(value: Any) -> int:
@@ -570,7 +564,7 @@ def _symbol(
             raise ValueError("a session has a date")
         grid = _session(calendar, date)
     _restore(data, core, grid, file, entry["session"])
-    cores = {}
+    cores: dict[dt.date, SymbolCore] = {}
     for day in entry["days"]:
         place.part = f"day {day['date']!r:.20} of {name!r:.60}"
         grid = _session(calendar, _to_date(day["date"]))
