@@ -556,6 +556,15 @@ def test_lies_about_lengths_cost_no_memory(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
+def test_a_list_that_is_too_short_is_refused(tmp_path: Path) -> None:
+    """The newest times were read from a list beyond its end."""
+    path = tmp_path / "store"
+    ring_store().save(path)
+    changed(path, lambda kept: kept["symbols"][4]["session"].update(newest=[]))
+    with pytest.raises(sd.SnapshotError, match=r"session of '24': not enough values"):
+        sd.load(path)
+
+
 def test_functions_are_given_again(tmp_path: Path) -> None:
     data = sd.SessionData(CALENDAR)
     data.start_session(DATES[0])

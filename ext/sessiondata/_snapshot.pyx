@@ -330,8 +330,10 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
         for i in range(symbol.n_levels):
             _restore_level(core, &symbol.levels[i], _level_name(core, <int32_t>i), columns, grid)
         level_mark_settled(symbol.levels, symbol.n_levels, stored)
+    # Unpacked, not indexed: without bounds checks a list that is too short would be read beyond its end.
+    newest_extended, newest_regular = numbers["newest"]
     for i in range(2):
-        told = numbers["newest"][i]
+        told = newest_regular if i else newest_extended
         newest[i] = INT64_MIN if told is None else _time(told, &grid.data, "newest bar")
         _require(newest[i] == symbol.newest_ts[i] or (
             wrapped and symbol.newest_ts[i] == INT64_MIN and newest[i] <= symbol.base.evicted_ts

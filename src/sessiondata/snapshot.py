@@ -514,7 +514,8 @@ def _store(file: _File, place: _Place) -> SessionData:
 def _whole(value: Any) -> int:
     if type(value) is not int:
         raise TypeError(f"not a whole number: {value!r:.40}")
-    return int(value)
+    whole: int = value
+    return whole
 
 
 def _index(value: Any) -> int:
