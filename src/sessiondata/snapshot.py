@@ -512,16 +512,16 @@ def _store(file: _File, place: _Place) -> SessionData:
 
 
 def _whole(value: Any) -> int:
-    if type(value) is not int:
+    if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"not a whole number: {value!r:.40}")
-    whole: int = value
-    return whole
+    return value
 
 
 def _index(value: Any) -> int:
-    if _whole(value) < 0:
-        raise ValueError(f"not a position: {value}")
-    return value
+    number = _whole(value)
+    if number < 0:
+        raise ValueError(f"not a position: {number}")
+    return number
 
 
 def _calendar(entry: dict[str, Any]) -> SessionCalendar:
