@@ -571,7 +571,10 @@ def test_functions_are_given_again(tmp_path: Path) -> None:
     spy = data.register_symbol("SPY")
     data.add_historical_indicator("rows", lambda symbol: len(symbol.bars()), days=2)
     data.save(tmp_path / "store")
-    loaded = reloaded(sd.load(tmp_path / "store"))
+    sd.load(tmp_path / "store").save(tmp_path / "store")
+    loaded = sd.load(tmp_path / "store")
+    with pytest.raises(sd.SessionStateError, match="add_historical_indicator"):  # the document would lack a number
+        loaded.to_json()
     with pytest.raises(sd.SessionStateError, match=r"indicator 'rows' of 'SPY'.*add_historical_indicator\('rows'"):
         loaded.get_historical_indicator("SPY", "rows")
     loaded.add_historical_indicator("rows", lambda symbol: len(symbol.bars()), days=2)
