@@ -565,6 +565,25 @@ def test_a_list_that_is_too_short_is_refused(tmp_path: Path) -> None:
         sd.load(path)
 
 
+def test_a_time_that_no_retry_can_have_is_refused(tmp_path: Path) -> None:
+    """Shown as a time of day, to the microsecond, it lay before int64."""
+    path = tmp_path / "store"
+    rich_store().save(path)
+    parts = parts_of(path.read_bytes())
+    session = json.loads(parts[-1][2])["symbols"][0]["session"]
+    at, number = 0, session["part"]
+    for name, kind, n in session["columns"]:
+        if name == "retries.0.last":
+            break
+        at += -(-n * (4 if kind == "<i4" else 8) // 8) * 8
+    for last in (-(2**63), 1):
+        content = parts[number][2]
+        changed_part = (b"session", 0, content[:at] + struct.pack("<q", last) + content[at + 8 :])
+        path.write_bytes(sealed([*parts[:number], changed_part, *parts[number + 1 :]]))
+        with pytest.raises(sd.SnapshotError, match="retries are told to the microsecond"):
+            sd.load(path)
+
+
 def test_functions_are_given_again(tmp_path: Path) -> None:
     data = sd.SessionData(CALENDAR)
     data.start_session(DATES[0])
