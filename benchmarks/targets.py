@@ -142,6 +142,7 @@ TARGETS = (
     ),
     Target("export with ten past days, a byte (0.5 ns: 2 GB/s)", 0.5, "ns", _time("export/history")),
     Target("delta after one bar, per symbol of 10,000", 500, "ns", _first("delta/")),
+    Target("`save`, 1,000 symbols x 390 x 5: a symbol", 500_000, "ns", _time("snapshot", "save")),
     Target("reserved over rows, a symbol of 23,400", 1.3, "x", _bytes("sessiondata, 1 x 23,400 bars", "reserved")),
     Target("reserved over rows, 1,000 of 390", 1.3, "x", _bytes("sessiondata, 1,000 x 390 bars", "reserved")),
     Target("resident over rows, 1,000 of 390", 1.3, "x", _bytes("sessiondata, 1,000 x 390 bars", "resident")),

@@ -42,6 +42,12 @@ cdef StoreClock _closed(Grid grid):
     return clock
 
 
+def blank_day(SymbolCore like not None, Grid grid not None, bint is_whole):
+    """A core for a past day of a symbol, without a session yet. `is_whole`: with room for all of its session, whatever
+    capacity the symbol has."""
+    return _blank(like, _closed(grid), 0 if is_whole else like._capacity)
+
+
 cdef void _settle(SymbolCore day) noexcept nogil:
     cdef int32_t i
     for i in range(day.symbol.n_levels):

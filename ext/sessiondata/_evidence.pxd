@@ -15,6 +15,7 @@ cdef class Evidence:
     cdef void* _slots           # memory of the ranges in all marks
     cdef bint mark(self, Symbol* symbol, bint halted, Py_ssize_t k, int64_t start, int64_t stop) except -1
     cdef int64_t retry(self, Symbol* symbol, Py_ssize_t k, int64_t start, int64_t stop, int64_t when_ns) except -1
+    cdef int restore(self, Symbol* symbol, bint halted, const int64_t[::1] start, const int64_t[::1] stop) except -1
     cdef int _grow(self, Symbol* symbol, bint halted, Spans* spans) except -1
 
 

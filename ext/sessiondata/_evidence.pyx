@@ -53,6 +53,27 @@ cdef class Evidence:
             spans_free(&told)
             spans_free(&grown)
 
+    cdef int restore(self, Symbol* symbol, bint halted, const int64_t[::1] start, const int64_t[::1] stop) except -1:
+        """Have spans told that were told before they were saved: ascending and apart, else a ValueError."""
+        cdef const SlotTable* table = series_gaps(symbol, 0).table
+        cdef int64_t n = start.shape[0], i
+        cdef Spans spans
+        if stop.shape[0] != n:
+            raise ValueError("spans of time have two ends")
+        for i in range(n):
+            if start[i] >= stop[i] or (i > 0 and start[i] <= stop[i - 1]):
+                raise ValueError("spans of time ascend and are apart")
+        # Cut at segments they are no more than that many pieces more.
+        if spans_alloc(&spans, n + table.grid.n_segments):
+            raise MemoryError("no memory for a mark")
+        try:
+            for i in range(n):
+                spans_of_market(table, start[i], stop[i], &spans)
+            self._grow(symbol, halted, &spans)
+        finally:
+            spans_free(&spans)
+        return 0
+
     cdef int _grow(self, Symbol* symbol, bint halted, Spans* spans) except -1:
         """Put these spans in place of those told before (which they get in exchange), and compile them."""
         cdef Spans explained

@@ -105,6 +105,7 @@ cdef inline int feed_quote(Symbol* symbol, const Tick* tick) noexcept nogil:
 
 
 cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil
+cdef int feed_make_ring(Symbol* symbol, int kind) noexcept nogil
 cdef int feed_reserve(Symbol* symbol, int kind, const int64_t* ts, int64_t n) noexcept nogil
 cdef int check_tick(const Symbol* symbol, int kind, const Tick* tick) noexcept nogil
 cdef int64_t check_ticks(const Symbol* symbol, int kind, const int64_t* ts, const double** values, int64_t n,

@@ -57,7 +57,7 @@ cdef inline TickCounters* _counters(Symbol* symbol, int kind) noexcept nogil:
 
 # --- memory ---
 
-cdef int _new_ring(Symbol* symbol, int kind) noexcept nogil:
+cdef int feed_make_ring(Symbol* symbol, int kind) noexcept nogil:
     """Give the symbol its ring, in a block of its own that lives as long as the session; 0 or ERR_MEMORY."""
     cdef int64_t capacity = symbol.tick_capacity if kind == SOURCE_TICKS else symbol.quote_capacity
     cdef int64_t n_bytes = HEADER + <int64_t>sizeof(TickRing) + 64 + ticks_bytes(capacity, kind == SOURCE_QUOTES)
@@ -86,7 +86,7 @@ cdef int feed_reserve(Symbol* symbol, int kind, const int64_t* ts, int64_t n) no
         # Rows on regular slots have room in any block, so that they need none (n_new) of their own.
         status = symbol_reserve(symbol, ts, n, 0)
     if status == 0 and feed_ring(symbol, kind) == NULL:
-        status = _new_ring(symbol, kind)
+        status = feed_make_ring(symbol, kind)
     return status
 
 

@@ -77,6 +77,7 @@ cdef bint spans_equal(const Spans* a, const Spans* b) noexcept nogil
 cdef void spans_of_slots(const SlotTable* table, int64_t start, int64_t stop, Spans* out_spans) noexcept nogil
 cdef void spans_of_market(const SlotTable* table, int64_t start, int64_t stop, Spans* out_spans) noexcept nogil
 cdef void slots_inside(const SlotTable* table, const Spans* spans, Slots* out_slots) noexcept nogil
+cdef int retries_alloc(Retries* retries, int64_t room) noexcept nogil
 cdef int retries_add(const Retries* old, const int32_t* start, const int32_t* stop, int32_t n, int32_t first,
                      int32_t last, int64_t when_ns, Retries* out_retries, int32_t* out_counted) noexcept nogil
 cdef int retries_copy(const Retries* retries, Retries* out_retries) noexcept nogil

@@ -166,7 +166,7 @@ cdef void slots_inside(const SlotTable* table, const Spans* spans, Slots* out_sl
 
 # --- retries ---
 
-cdef int _retries_alloc(Retries* retries, int64_t room) noexcept nogil:
+cdef int retries_alloc(Retries* retries, int64_t room) noexcept nogil:
     """Room for so many ranges, none in it yet; 0, or -1 without memory."""
     retries.n = 0
     retries.last_ns = <int64_t*>PyMem_RawMalloc(<size_t>room * (sizeof(int64_t) + 3 * sizeof(int32_t)))
@@ -183,7 +183,7 @@ cdef int retries_copy(const Retries* retries, Retries* out_retries) noexcept nog
     cdef int32_t i
     if retries.n == 0:
         return 0
-    if _retries_alloc(out_retries, retries.n):
+    if retries_alloc(out_retries, retries.n):
         return -1
     for i in range(retries.n):
         _add_retries(out_retries, retries.start[i], retries.stop[i], retries.count[i], retries.last_ns[i])
@@ -220,7 +220,7 @@ cdef int retries_add(const Retries* old, const int32_t* start, const int32_t* st
     cdef int64_t last_ns
     cdef bint asked
     out_counted[0] = 0
-    if _retries_alloc(out_retries, room):
+    if retries_alloc(out_retries, room):
         return -1
     for i in range(n):
         at = start[i]

@@ -20,6 +20,7 @@ from sessiondata.errors import (
     IntervalError,
     SessionDataError,
     SessionStateError,
+    SnapshotError,
     SourceError,
     TimeError,
     UnknownNameError,
@@ -44,6 +45,37 @@ def __getattr__(name: str) -> Any:
 
         return DataQualityManager
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load(path: Any) -> SessionData:
+    """Make a store of what `SessionData.save` has written.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    SessionData
+        It answers every question as the saved store did, and goes on as that would have gone on. Handles of compiled
+        callers, series and windows are of the other store: new ones are asked for here.
+
+    Raises
+    ------
+    SnapshotError
+        The file is damaged, not whole, no snapshot, or of a newer version; or it names a calendar that is not known
+        here, such as one of exchange_calendars where that is not installed. Names path, part and rule.
+    OSError
+        It cannot be read.
+
+    Notes
+    -----
+    Lengths and checksums of the whole file are looked at before anything is made of it; then one session at a time is
+    read. A store reserves what it reserved when it was made; memory is touched for the rows alone.
+    """
+    from sessiondata.snapshot import load as load_snapshot  # not needed until somebody loads
+
+    return load_snapshot(path)
 
 
 def get_include() -> str:
@@ -85,6 +117,7 @@ __all__ = [
     "SessionDataError",
     "SessionGrid",
     "SessionStateError",
+    "SnapshotError",
     "SourceError",
     "SymbolSessionData",
     "Tick",
@@ -96,6 +129,7 @@ __all__ = [
     "calendar",
     "find_gaps",
     "get_include",
+    "load",
     "orjson_default",
     "quality",
 ]

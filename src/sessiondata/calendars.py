@@ -333,6 +333,22 @@ def _to_time(value: Any, what: str) -> int:
     raise CalendarError(f"{what} is a local time of day, 'HH:MM', 'HH:MM:SS' or a time without tzinfo: got {value!r}")
 
 
+def _time_text(time_ns: int) -> str:
+    """A time of day as `_time_of_text` reads it."""
+    if time_ns == _DAY_NS:
+        return "24:00"
+    text = (dt.datetime.min + dt.timedelta(microseconds=time_ns // 1000)).time().isoformat("microseconds")
+    return text.removesuffix(".000000")
+
+
+def _time_texts(times: Mapping[Any, TimeLike] | None) -> dict[str, str]:
+    return {_to_date(day).isoformat(): _time_text(_to_time(time, "hours")) for day, time in (times or {}).items()}
+
+
+def _time_of_text(text: str) -> TimeLike:
+    return dt.time.fromisoformat(text) if "." in text else text
+
+
 def to_hours(value: Any) -> tuple[int, int]:
     """Two times of day, in ns since midnight."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
@@ -402,6 +418,9 @@ class _Source(Protocol):
     @property
     def zone(self) -> ZoneInfo: ...
 
+    def recipe(self) -> dict[str, Any]:
+        """What `from_recipe` makes the same source of: texts, ints, lists and dicts."""
+
     def range_near(self, day: dt.date) -> tuple[dt.date, dt.date]:
         """First and last date known, inclusive. `day` is a hint what will be asked next."""
 
@@ -431,6 +450,11 @@ class _Table:
         for day, next_day in pairwise(self._days):
             _check_apart(name, day, self._hours[day], next_day, self._hours[next_day])
 
+    def recipe(self) -> dict[str, Any]:
+        days = (*self._range, *self._days)
+        rows = {day.isoformat(): [list(pair) for pair in self._hours.get(day, ())] for day in days}
+        return {"kind": "schedule", "tz": self.zone.key, "name": self.name, "rows": rows}
+
     def range_near(self, day: dt.date) -> tuple[dt.date, dt.date]:  # noqa: ARG002
         return self._range
 
@@ -454,9 +478,12 @@ def _check_apart(name: str, day: dt.date, hours: Hours, next_day: dt.date, next_
 class _Rule:
     """Hours computed from the date."""
 
-    def __init__(self, name: str, zone: ZoneInfo, rule: Callable[[dt.date], Hours]) -> None:
-        self.name, self.zone = name, zone
+    def __init__(self, name: str, zone: ZoneInfo, rule: Callable[[dt.date], Hours], recipe: dict[str, Any]) -> None:
+        self.name, self.zone, self._recipe = name, zone, recipe
         self.hours = lru_cache(maxsize=4096)(rule)
+
+    def recipe(self) -> dict[str, Any]:
+        return {**self._recipe, "tz": self.zone.key, "name": self.name}
 
     def range_near(self, day: dt.date) -> tuple[dt.date, dt.date]:  # noqa: ARG002
         return _FIRST_DATE, _LAST_DATE
@@ -492,6 +519,9 @@ class _Exchange:
         self._zone: ZoneInfo | None = None
         self._range: tuple[dt.date, dt.date] | None = None
         self._tables: dict[int, _Table] = {}
+
+    def recipe(self) -> dict[str, Any]:
+        return {"kind": "known", "name": self.name}
 
     @property
     def zone(self) -> ZoneInfo:
@@ -824,10 +854,12 @@ class SessionCalendar:
         if not days_open or not days_open <= frozenset(range(7)):
             raise CalendarError(f"weekdays are numbers from 0 (Monday) to 6, at least one: got {weekdays!r}")
         closed = frozenset(_to_date(day) for day in holidays)
-        pauses = []
+        pauses, told_pauses = [], []
         for pause in breaks:
-            start = place(_to_time(pause[0], "break"))
-            stop = start - start % _DAY_NS + _to_time(pause[1], "break")
+            edges = [_to_time(pause[0], "break"), _to_time(pause[1], "break")]
+            told_pauses.append([_time_text(edge) for edge in edges])
+            start = place(edges[0])
+            stop = start - start % _DAY_NS + edges[1]
             if overnight and stop < start:
                 stop += _DAY_NS
             if not place(open_ns) <= start <= stop <= close_ns:
@@ -849,7 +881,17 @@ class SessionCalendar:
             start, stop, *rest = _instants([_wall(day) + edge for edge in edges], zone)
             return _cut(start, stop, zip(rest[::2], rest[1::2], strict=True))
 
-        return cls(_Rule(name or f"{open}-{close} {zone.key}", zone, rule))
+        recipe = {
+            "kind": "hours",
+            "open": _time_text(open_ns),
+            "close": _time_text(close_ns),
+            "breaks": told_pauses,
+            "weekdays": sorted(days_open),
+            "holidays": [day.isoformat() for day in sorted(closed)],
+            "early_closes": _time_texts(early_closes),
+            "late_opens": _time_texts(late_opens),
+        }
+        return cls(_Rule(name or f"{open}-{close} {zone.key}", zone, rule, recipe))
 
     @classmethod
     def from_schedule(cls, schedule: Any, tz: str | ZoneInfo, name: str | None = None) -> SessionCalendar:
@@ -918,7 +960,44 @@ class SessionCalendar:
             return _cut(edges[0], edges[1], ())  # nothing on a date that the zone skipped (Apia, 2011-12-30)
 
         plain = start_ns == 0 and zone.key == "UTC"
-        return cls(_Rule("24/7" if plain else f"24/7 from {start} {zone.key}", zone, rule))
+        recipe = {"kind": "always", "start": _time_text(start_ns)}
+        return cls(_Rule("24/7" if plain else f"24/7 from {start} {zone.key}", zone, rule, recipe))
+
+    # To disk and back
+
+    def recipe(self) -> dict[str, Any]:
+        """What `from_recipe` makes the same calendar of: a dict of texts, ints, lists and dicts, fit for JSON."""
+        if _known.get(self.name) is self:
+            return {"kind": "known", "name": self.name}
+        return self._source.recipe()
+
+    @classmethod
+    def from_recipe(cls, recipe: Mapping[str, Any]) -> SessionCalendar:
+        """The calendar that a `recipe` is of: for a name that `calendar` knows the very same object.
+
+        Raises
+        ------
+        CalendarError
+            As for the constructors; or the recipe is of no kind that this version knows.
+        """
+        kind = recipe["kind"]
+        if kind == "known":
+            return calendar(recipe["name"])
+        if kind == "schedule":
+            return cls.from_schedule(recipe["rows"], recipe["tz"], recipe["name"])
+        if kind == "always":
+            made = cls.always_open(_time_of_text(recipe["start"]), recipe["tz"])
+            made._source.name = recipe["name"]
+            return made
+        if kind != "hours":
+            raise CalendarError(f"no such kind of calendar: {kind!r}")
+        return cls.from_hours(
+            _time_of_text(recipe["open"]), _time_of_text(recipe["close"]), recipe["tz"],
+            breaks=[(_time_of_text(start), _time_of_text(stop)) for start, stop in recipe["breaks"]],
+            weekdays=recipe["weekdays"], holidays=recipe["holidays"], name=recipe["name"],
+            early_closes={day: _time_of_text(time) for day, time in recipe["early_closes"].items()},
+            late_opens={day: _time_of_text(time) for day, time in recipe["late_opens"].items()},
+        )  # fmt: skip
 
 
 def _mapped_row(date: Any, segments: Any) -> tuple[dt.date, Hours]:

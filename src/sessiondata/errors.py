@@ -19,6 +19,7 @@ __all__ = [
     "IntervalError",
     "SessionDataError",
     "SessionStateError",
+    "SnapshotError",
     "SourceError",
     "TimeError",
     "UnknownNameError",
@@ -165,6 +166,26 @@ class InputError(SessionDataError, ValueError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.rule, {"path": self.path, "row": self.row, "value": self.value})
+
+
+class SnapshotError(SessionDataError, ValueError):
+    """A file is no snapshot that this version can read, or a store holds what no snapshot can.
+
+    Attributes
+    ----------
+    path : str
+    part : str
+        Part of the file, or of the store, that is at fault, such as ``"header"`` or ``"session of 'SPY'"``.
+    rule : str
+        The rule that it breaks.
+    """
+
+    def __init__(self, rule: str, *, path: str, part: str) -> None:
+        self.rule, self.path, self.part = rule, path, part
+        super().__init__(f"{path}: {part}: {rule}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.rule, {"path": self.path, "part": self.part})
 
 
 def _rebuild(kind: Any, rule: str, keywords: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from sessiondata.errors import UnknownNameError
+from sessiondata.errors import SessionStateError, UnknownNameError
 
 if TYPE_CHECKING:
     from sessiondata.history import DailyBar
@@ -33,10 +33,13 @@ class Indicator(NamedTuple):
         Daily bars that history keeps for it.
     compute : callable
         Of the symbol's data.
+    is_built_in : bool
+        Whether its name alone says how it is computed.
     """
 
     days: int
     compute: Function
+    is_built_in: bool = False
 
 
 def _sum(values: Iterable[float]) -> float:
@@ -113,4 +116,16 @@ def indicator(name: str, function: Function | None, days: int) -> Indicator:
         found = symbol._history.daily(n)
         return family(found) if len(found) == n else None
 
-    return Indicator(n, compute)
+    return Indicator(n, compute, True)
+
+
+def forgotten(name: str, days: int) -> Indicator:
+    """A user's indicator as a snapshot knows it: without the function."""
+
+    def compute(symbol: SymbolSessionData) -> Any:
+        raise SessionStateError(
+            f"indicator {name!r} of {symbol.symbol!r} is computed by a function, which is not part of a snapshot:"
+            f" add_historical_indicator({name!r}, function, days={days}) again"
+        )
+
+    return Indicator(days, compute)

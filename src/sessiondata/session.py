@@ -867,6 +867,36 @@ class SessionData:
 
         return write_csv([self], path, interval)
 
+    # --- snapshots ---
+
+    def save(self, path: Any) -> None:
+        """Write everything that the store holds to a file, from which `sessiondata.load` makes an equal store.
+
+        The state is copied first, then written: to a temporary file in the same folder, which is synced and then takes
+        the file's place. Whatever happens, there is the file of before or the new one, whole. Its permission bits stay;
+        of a symbolic link the file that it names is replaced.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Raises
+        ------
+        SnapshotError
+            The store holds what JSON cannot say (a set indicator that is neither number, text nor list or dict of them,
+            a pinned gap in a zone of one's own), or a calendar that was not made by this library.
+        OSError
+            The file cannot be written. The one of before is as it was, unless only the last step failed: the sync of
+            the folder, after the new file has taken its place.
+
+        Notes
+        -----
+        Works whether the store is active or not. Functions of indicators are not saved, their names are.
+        """
+        from sessiondata.snapshot import save  # not needed until somebody saves
+
+        save(self, path)
+
     def _repr_html_(self) -> str:
         from sessiondata.display import store_html  # not needed until a notebook asks
 

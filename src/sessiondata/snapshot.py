@@ -1,0 +1,657 @@
+"""A store as a file, and back. `docs/snapshot.md` is the format; here is how a file comes to be, and what is believed
+of one.
+
+    save:  copy the state  -->  temporary file: parts, then the head  -->  sync  -->  rename  -->  sync of the folder
+    load:  head (sizes, checksums)  -->  every part's checksum  -->  store part  -->  one session after the other
+
+The copy is all that a feeder waits for: one native call for all sessions, which shows one moment of them. Days of
+history never change, so they are copied when it is their turn to be written. Columns have names and one session is one
+part, so that a next version, or another language, can read it.
+
+A checksum says that a file is what was written, not that it is true. So the JSON is believed as little as a user's
+arguments (it goes through the same constructors), and `_snapshot` checks the rows.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import re
+import stat
+import struct
+import sys
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from sessiondata import _days, _snapshot
+from sessiondata.calendars import SessionCalendar, SessionGrid, _to_date
+from sessiondata.errors import CalendarError, SessionDataError, SnapshotError
+from sessiondata.gaps import GapInfo
+from sessiondata.indicators import forgotten
+from sessiondata.intervals import parse_interval
+from sessiondata.times import from_ns, to_ns
+
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be removed anyway
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from sessiondata._store import SymbolCore
+    from sessiondata.session import SessionData
+    from sessiondata.symbol import SymbolSessionData
+
+__all__ = ["load", "save"]
+
+MAGIC = b"\x89SDSNAP\n"  # the first byte is no text, and the last one shows what a transfer as text has done
+VERSION = 1
+HEAD = struct.Struct("<8sIIQ")  # magic, version, parts, bytes of the file
+PART = struct.Struct("<8sIIQQ")  # kind, flags, crc32, offset, bytes
+TAIL = struct.Struct("<II")  # crc32 of head and table, zero
+OPTIONAL = 1  # flag of a part that a reader may pass over if it does not know the kind
+STORE, SESSION = b"store", b"session"
+
+_TYPES: dict[str, Any] = {"<i8": np.dtype("<i8"), "<i4": np.dtype("<i4"), "<f8": np.dtype("<f8"), "|S8": np.dtype("S8")}
+_BARS = ("time", "open", "high", "low", "close", "volume")
+_DAILY = (*_BARS, "n_base", "turnover", "traded")
+_CHUNK = 1 << 18
+_DAY_NS = 86_400_000_000_000
+#: What wrong content of a file ends in: constructors and natively checked rules.
+_WRONG = (
+    ArithmeticError, AttributeError, AssertionError, LookupError, MemoryError, RecursionError, SessionDataError,
+    TypeError, ValueError,
+)  # fmt: skip
+
+_os = os  # what the tests let fail
+
+
+# --- out: the state ---------------------------------------------------------------------------------------------------
+
+
+class _Copy:
+    """A store's state, copied: the store part, and what makes each of the others."""
+
+    def __init__(self, data: SessionData, path: str) -> None:
+        self.path = path
+        self.calendars: dict[SessionCalendar, int] = {}
+        self.dates: list[set[dt.date]] = []
+        self.parts: list[Callable[[], bytes]] = []
+        facades = list(data.symbols.values())
+        as_of, sequence, sessions = _snapshot.capture_all(data._clock, [symbol._core for symbol in facades])
+        symbols = [self._symbol(*pair) for pair in zip(facades, sessions, strict=True)]
+        own = self._calendar(data.calendar, data.session_date if data.grid is not None else None)
+        self.store = {
+            "calendar": own,
+            "base_interval": data._base.name,
+            "derived_intervals": [interval.name for interval in data._derived],
+            "trailing_days": int(data.trailing_days),
+            "capacity": data._capacity or None,
+            "label": "close" if data._close_label else "open",
+            "grace_ns": data.grace_ns,
+            "extended_hours": data._extended_hours,
+            "tick_capacity": data._tick_capacities[0],
+            "quote_capacity": data._tick_capacities[1],
+            "active": data.is_active,
+            "session_date": _text(data.session_date),
+            "ended_date": _text(data._ended),
+            "as_of": as_of,
+            "sequence": sequence,
+            "indicators": [[name, int(kept.days), kept.is_built_in] for name, kept in data._indicators.items()],
+            "symbols": symbols,
+        }
+
+    def _calendar(self, calendar: SessionCalendar, *dates: dt.date | None) -> int:
+        """Number of a calendar, of which the hours of these dates are kept."""
+        number = self.calendars.setdefault(calendar, len(self.calendars))
+        if number == len(self.dates):
+            self.dates.append(set())
+        self.dates[number].update(date for date in dates if date is not None)
+        return number
+
+    def _symbol(self, symbol: SymbolSessionData, session: tuple[Any, ...]) -> dict[str, Any]:
+        core = symbol._core
+        numbers, rows, cores, daily, days_given = session
+        place = f"symbol {symbol.symbol!r}"
+        running = symbol._data.session_date if core.grid is not None else None
+        given = [(name, date, rows) for name, dates in days_given.items() for date, rows in dates.items()]
+        dates = [running, *cores, *(date for _, date, _ in given)]
+        return {
+            "name": symbol.symbol,
+            "calendar": self._calendar(symbol.calendar, *dates),
+            "intervals": symbol.intervals,
+            "quote_bars": (None, "mid", "bid", "ask")[core.quote_bars],
+            "session": {"part": self._part(lambda: rows), **numbers},
+            "days": [self._day(date, day) for date, day in cores.items()],
+            "daily": self._daily(daily),
+            "given": [self._given(*entry) for entry in given],
+            "pinned_gaps": {k: [self._gap(gap, place) for gap in gaps] for k, gaps in symbol._pinned_gaps.items()},
+            "pinned_quality": dict(symbol._pinned_quality),
+            "indicators": {
+                name: _plain(value, self.path, f"indicator {name!r} of {place}")
+                for name, value in symbol._indicator_values.items()
+            },
+        }
+
+    def _part(self, make: Callable[[], bytes]) -> int:
+        self.parts.append(make)
+        return len(self.parts) - 1
+
+    def _day(self, date: dt.date, core: SymbolCore) -> dict[str, Any]:
+        """A frozen day. It never changes, so it is copied only when it is written; its numbers follow then."""
+        entry: dict[str, Any] = {"date": _text(date)}
+
+        def make() -> bytes:
+            numbers, rows = _snapshot.capture(core)
+            entry.update(numbers)
+            return rows
+
+        entry["part"] = self._part(make)
+        return entry
+
+    def _daily(self, days: dict[dt.date, tuple[Any, ...]]) -> dict[str, Any] | None:
+        if not days:
+            return None
+        kinds = ("<i8", *("<f8",) * 5, "<i4", "<f8", "<f8")
+        columns = [np.array(column, kind) for column, kind in zip(zip(*days.values(), strict=True), kinds, strict=True)]
+        return {"dates": [_text(date) for date in days], **self._table(_DAILY, columns)}
+
+    def _given(self, interval: str, date: dt.date, columns: Any) -> dict[str, Any]:
+        return {"interval": interval, "date": _text(date), **self._table(_BARS, columns)}
+
+    def _table(self, names: tuple[str, ...], columns: Any) -> dict[str, Any]:
+        told = [[name, column.dtype.str, len(column)] for name, column in zip(names, columns, strict=True)]
+        return {"part": self._part(lambda: b"".join(_padded(column.tobytes()) for column in columns)), "columns": told}
+
+    def _gap(self, gap: GapInfo, place: str) -> list[Any]:
+        """A pinned gap."""
+        try:
+            zone = _zone_name(gap.zone)
+            retried = None
+            if gap.last_retry is not None:
+                retried = [to_ns(gap.last_retry), _zone_name(gap.last_retry.tzinfo)]
+        except ValueError as error:
+            raise SnapshotError(str(error), path=self.path, part=f"pinned gaps of {place}") from error
+        return [*gap[:6], retried, zone]
+
+    def document(self) -> bytes:
+        """The store part; after all others, whose numbers are in it."""
+        kept = []
+        for calendar, dates in zip(self.calendars, self.dates, strict=True):
+            if not hasattr(calendar._source, "recipe"):
+                rule = f"no recipe for a calendar that was not made by this library: {calendar!r}"
+                raise SnapshotError(rule, path=self.path, part="calendars")
+            grids = [calendar.session(date) for date in sorted(dates)]
+            hours = {grid.date.isoformat(): [grid.segments.tolist(), grid.span_start, grid.span_stop] for grid in grids}
+            kept.append({"recipe": calendar.recipe(), "tz": calendar.tz, "sessions": hours})
+        return _padded(json.dumps({**self.store, "calendars": kept}, separators=(",", ":")).encode(), b" ")
+
+
+def _text(date: dt.date | None) -> str | None:
+    return None if date is None else date.isoformat()
+
+
+def _padded(content: bytes, filler: bytes = b"\0") -> bytes:
+    return content + filler * (-len(content) % 8)
+
+
+def _plain(value: Any, path: str, part: str) -> Any:
+    """A value that comes back from JSON as it is: numbers, text, None, lists and dicts of them."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if type(value) is list:
+        return [_plain(item, path, part) for item in value]
+    if type(value) is dict and all(type(key) is str for key in value):
+        return {key: _plain(item, path, part) for key, item in value.items()}
+    raise SnapshotError(f"only numbers, texts, lists and dicts can be saved: {value!r:.80}", path=path, part=part)
+
+
+def _zone_name(zone: dt.tzinfo | None) -> str | float:
+    """Name of an IANA zone, or a fixed offset in seconds."""
+    key = getattr(zone, "key", None)
+    if isinstance(key, str):
+        return key
+    if isinstance(zone, dt.timezone):
+        return zone.utcoffset(None).total_seconds()
+    raise ValueError(f"a zone is one of the IANA, or a fixed offset: {zone!r}")
+
+
+def _zone_of(name: str | float) -> dt.tzinfo:
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(name) if isinstance(name, str) else dt.timezone(dt.timedelta(seconds=name))
+
+
+# --- out: the file ----------------------------------------------------------------------------------------------------
+
+
+def save(data: SessionData, path: Any) -> None:
+    """Write a store to a file; see `SessionData.save`."""
+    shown = os.fsdecode(path)
+    _check_byte_order(shown)
+    target = os.path.realpath(shown)
+    folder, prefix = os.path.dirname(target), f".sessiondata-{zlib.crc32(os.fsencode(os.path.basename(target))):08x}-"
+    copy = _Copy(data, shown)
+    _sweep(folder, prefix)
+    file, name = _new_file(folder, prefix)
+    try:
+        try:
+            with suppress(FileNotFoundError):
+                _keep_mode(file, name, stat.S_IMODE(os.stat(target).st_mode))
+            _write(file, copy)
+            _os.fsync(file)
+            if fcntl is not None:  # the lock is held until the file has its name
+                _os.replace(name, target)
+        finally:
+            os.close(file)
+        if fcntl is None:  # Windows renames no open file
+            _os.replace(name, target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+    _sync_folder(folder)
+
+
+def _check_byte_order(path: str) -> None:
+    if sys.byteorder != "little":
+        raise SnapshotError("columns are little-endian, this machine is not", path=path, part="file")
+
+
+def _write(file: int, copy: _Copy) -> None:
+    """Parts from behind the table on, then the head."""
+    n_parts = len(copy.parts) + 1
+    at = HEAD.size + n_parts * PART.size + TAIL.size
+    _os.lseek(file, at, os.SEEK_SET)
+    pieces: list[bytes] = []
+    entries: list[bytes] = []
+
+    def add(kind: bytes, content: bytes) -> None:
+        nonlocal at
+        entries.append(PART.pack(kind, 0, zlib.crc32(content), at, len(content)))
+        pieces.append(content)
+        at += len(content)
+        if sum(map(len, pieces)) >= 1 << 20 or kind == STORE:  # many a part is small
+            _write_all(file, b"".join(pieces))
+            pieces.clear()
+
+    for make in copy.parts:
+        add(SESSION, make())
+    add(STORE, copy.document())
+    table = HEAD.pack(MAGIC, VERSION, n_parts, at) + b"".join(entries)
+    _os.lseek(file, 0, os.SEEK_SET)
+    _write_all(file, table + TAIL.pack(zlib.crc32(table), 0))
+
+
+def _write_all(file: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        n = _os.write(file, rest)
+        if n <= 0:
+            raise OSError("the file takes no more bytes")
+        rest = rest[n:]
+
+
+def _new_file(folder: str, prefix: str) -> tuple[int, str]:
+    """(descriptor, path) of a new file that is locked while somebody writes to it."""
+    while True:
+        name = os.path.join(folder, f"{prefix}{os.urandom(8).hex()}.tmp")
+        # Without inheriting, and on Windows without turning line ends.
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        file = _os.open(name, flags, 0o666)
+        if fcntl is None:
+            return file, name
+        fcntl.flock(file, fcntl.LOCK_EX)  # a sign of life
+        if os.path.exists(name):  # else swept between the two calls
+            return file, name
+        os.close(file)
+
+
+def _keep_mode(file: int, name: str, mode: int) -> None:
+    if hasattr(os, "fchmod"):
+        os.fchmod(file, mode)
+    else:
+        os.chmod(name, mode)
+
+
+def _sweep(folder: str, prefix: str) -> None:
+    """Remove temporary files of this target that nobody writes to any more."""
+    ours = re.compile(re.escape(prefix) + r"[0-9a-f]{16}\.tmp")
+    for entry in os.listdir(folder):
+        if ours.fullmatch(entry):
+            name = os.path.join(folder, entry)
+            with suppress(OSError):  # gone, or somebody is writing to it
+                if fcntl is not None:
+                    file = os.open(name, os.O_RDWR)
+                    try:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        os.unlink(name)
+                    finally:
+                        os.close(file)
+                else:
+                    os.unlink(name)
+
+
+def _sync_folder(folder: str) -> None:
+    if os.name == "nt":  # which cannot open folders
+        return
+    file = _os.open(folder, os.O_RDONLY)
+    try:
+        _os.fsync(file)
+    finally:
+        os.close(file)
+
+
+# --- back: the file ---------------------------------------------------------------------------------------------------
+
+
+class _Part(NamedTuple):
+    kind: bytes
+    crc: int
+    offset: int
+    n_bytes: int
+
+
+class _File:
+    """A file whose sizes and checksums are right."""
+
+    def __init__(self, file: BinaryIO, path: str) -> None:
+        self.file, self.path = file, path
+        self.parts = self._table()
+        for number in range(len(self.parts)):
+            self._check(number)
+
+    def wrong(self, rule: str, part: str = "header") -> SnapshotError:
+        return SnapshotError(rule, path=self.path, part=part)
+
+    def _table(self) -> list[_Part]:
+        size = os.fstat(self.file.fileno()).st_size
+        head = self.file.read(HEAD.size)
+        if not MAGIC.startswith(head[: len(MAGIC)]) or not head:
+            raise self.wrong("not a snapshot of sessiondata")
+        if len(head) < HEAD.size:
+            raise self.wrong("the file is cut off")
+        _, version, n_parts, n_bytes = HEAD.unpack(head)
+        if version > VERSION:
+            raise self.wrong(f"of version {version}, this library reads up to {VERSION}: a newer one is needed")
+        if version < 1 or n_bytes != size:
+            raise self.wrong(f"the file has {size} bytes, not the {n_bytes} it was written with")
+        first = HEAD.size + n_parts * PART.size + TAIL.size
+        if first > size:
+            raise self.wrong(f"no room for a table of {n_parts} parts")
+        table = self.file.read(first - HEAD.size)
+        if len(table) < first - HEAD.size or TAIL.unpack(table[-TAIL.size :]) != (
+            zlib.crc32(head + table[: -TAIL.size]), 0,
+        ):  # fmt: skip
+            raise self.wrong("its checksum is wrong")
+        parts = []
+        for kind, flags, crc, offset, length in PART.iter_unpack(table[: -TAIL.size]):
+            if offset != first or length > size - offset or length % 8:
+                raise self.wrong("parts follow each other to the end of the file, in whole eights of bytes")
+            first += length
+            name = kind.rstrip(b"\0")
+            if name not in (STORE, SESSION) and not flags & OPTIONAL:
+                raise self.wrong(f"a part of kind {name!r} is needed, which this version does not know")
+            parts.append(_Part(name, crc, offset, length))
+        if first != size:
+            raise self.wrong("parts follow each other to the end of the file, in whole eights of bytes")
+        return parts
+
+    def _check(self, number: int) -> None:
+        """The checksum of a part, without reading it as a whole."""
+        part = self.parts[number]
+        self.file.seek(part.offset)
+        crc, rest = 0, part.n_bytes
+        while rest:
+            chunk = self.file.read(min(rest, _CHUNK))
+            if not chunk:
+                break
+            crc, rest = zlib.crc32(chunk, crc), rest - len(chunk)
+        if rest or crc != part.crc:
+            raise self.wrong("its checksum is wrong", self._name(number))
+
+    def _name(self, number: int) -> str:
+        return f"part {number} ({self.parts[number].kind.decode('ascii', 'replace')})"
+
+    def read(self, number: int, kind: bytes) -> bytes:
+        """Content of a part. Checked once more: a file may change while it is read."""
+        if type(number) is not int or not 0 <= number < len(self.parts) or self.parts[number].kind != kind:
+            raise ValueError(f"no part {number!r:.20} of kind {kind.decode()}")
+        part = self.parts[number]
+        self.file.seek(part.offset)
+        content = self.file.read(part.n_bytes)
+        if len(content) != part.n_bytes or zlib.crc32(content) != part.crc:
+            raise ValueError("the file has changed while it was read")
+        return content
+
+    def columns(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """Columns of a part by name, as `entry["columns"]` lists them."""
+        content = self.read(entry["part"], SESSION)
+        at, columns = 0, {}
+        for name, kind, n in entry["columns"]:
+            dtype = _TYPES[kind]
+            if type(n) is not int or not 0 <= n <= (len(content) - at) // dtype.itemsize or name in columns:
+                raise ValueError(f"no room for {n!r:.20} rows of column {name!r:.40}")
+            columns[name] = np.frombuffer(content, dtype, n, at)
+            at += -(-n * dtype.itemsize // 8) * 8
+        if at != len(content):
+            raise ValueError("columns take all of their part")
+        return columns
+
+
+def load(path: Any) -> SessionData:
+    """Make a store of a file; see `sessiondata.load`."""
+    shown = os.fsdecode(path)
+    _check_byte_order(shown)
+    with open(path, "rb") as opened:
+        file = _File(opened, shown)
+        place = _Place()
+        try:
+            return _store(file, place)
+        except _WRONG as error:
+            rule = str(error) or type(error).__name__
+            if not isinstance(error, (SessionDataError, ValueError, MemoryError)):
+                rule = f"not laid out as this version writes it ({type(error).__name__}: {error!s:.100})"
+            raise SnapshotError(rule, path=shown, part=place.part) from error
+
+
+# --- back: the state --------------------------------------------------------------------------------------------------
+
+
+class _Place:
+    """What is being read, for messages."""
+
+    part = "store"
+
+
+def _store(file: _File, place: _Place) -> SessionData:
+    from sessiondata.session import SessionData
+
+    numbers = [number for number, part in enumerate(file.parts) if part.kind == STORE]
+    if len(numbers) != 1:
+        raise ValueError(f"one part is the store's, not {len(numbers)}")
+    kept = json.loads(file.read(numbers[0], STORE))
+    place.part = "calendars"
+    calendars = [_calendar(entry) for entry in kept["calendars"]]
+    place.part = "store"
+    hours = kept["extended_hours"]
+    data = SessionData(
+        calendars[_index(kept["calendar"])], kept["base_interval"], kept["derived_intervals"],
+        _whole(kept["trailing_days"]), capacity=kept["capacity"], label=kept["label"],
+        grace_ns=_whole(kept["grace_ns"]), tick_capacity=kept["tick_capacity"], quote_capacity=kept["quote_capacity"],
+    )  # fmt: skip
+    if hours is not None:
+        start, stop = hours
+        if not 0 <= _whole(start) <= _DAY_NS or not 0 <= _whole(stop) <= _DAY_NS:
+            raise ValueError(f"extended hours are times of day: {hours}")
+        data._extended_hours = start, stop
+    for name, days, is_built_in in kept["indicators"]:
+        if is_built_in is True:
+            data.add_historical_indicator(name)
+        else:
+            data.add_historical_indicator(name, forgotten(name, _whole(days)).compute, _whole(days))
+    date, ended = kept["session_date"], kept["ended_date"]
+    data._date = None if date is None else _to_date(date)
+    data._ended = None if ended is None else _to_date(ended)
+    if data._date is not None and data.calendar._grids.get(data._date) is not None:
+        data._grid = data.calendar.session(data._date)
+    for entry in kept["symbols"]:
+        _symbol(data, file, place, calendars, entry)
+    place.part = "store"
+    if kept["active"] is not True:
+        data.deactivate()
+    as_of = kept["as_of"]
+    _snapshot.restore_clock(data._clock, None if as_of is None else _whole(as_of), _whole(kept["sequence"]))
+    return data
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"not a whole number: {value!r:.40}")
+    return value
+
+
+def _index(value: Any) -> int:
+    number = _whole(value)
+    if number < 0:
+        raise ValueError(f"not a position: {number}")
+    return number
+
+
+def _calendar(entry: dict[str, Any]) -> SessionCalendar:
+    """A calendar, with the hours that it had when the store was saved: a newer schedule may say otherwise by now."""
+    calendar = SessionCalendar.from_recipe(entry["recipe"])
+    grids = {}
+    for date, (segments, start, stop) in entry["sessions"].items():
+        grid = SessionGrid(date, entry["tz"], segments, (start, stop))
+        grids[grid.date] = grid
+    try:
+        same = calendar.tz == entry["tz"] and all(calendar.session(date) == grid for date, grid in grids.items())
+    except CalendarError:
+        same = False
+    if not same:
+        calendar = SessionCalendar(calendar._source)
+        calendar._grids.update(grids)
+    return calendar
+
+
+def _symbol(
+    data: SessionData, file: _File, place: _Place, calendars: list[SessionCalendar], entry: dict[str, Any]
+) -> None:
+    name = entry["name"]
+    place.part = f"symbol {name!r:.60}"
+    calendar = calendars[_index(entry["calendar"])]
+    base, *derived = entry["intervals"]
+    if name in data._symbols:
+        raise ValueError("a symbol has one name")
+    date, data._date = data._date, None  # so that no session is begun
+    try:
+        symbol = data.register_symbol(name, base, derived, calendar=calendar, quote_bars=entry["quote_bars"])
+    finally:
+        data._date = date
+    if symbol.intervals != tuple(entry["intervals"]):
+        raise ValueError("intervals are in order")
+    core, days = symbol._core, symbol._history.days
+    place.part = f"session of {name!r:.60}"
+    grid = None
+    if "stored" in entry["session"]:
+        if date is None:
+            raise ValueError("a session has a date")
+        grid = _session(calendar, date)
+    _restore(data, core, grid, file, entry["session"])
+    cores: dict[dt.date, SymbolCore] = {}
+    for day in entry["days"]:
+        place.part = f"day {day['date']!r:.20} of {name!r:.60}"
+        grid = _session(calendar, _to_date(day["date"]))
+        if cores and max(cores) >= grid.date:
+            raise ValueError("days ascend")
+        capacity = _whole(day["capacity"])
+        if capacity not in (0, data._capacity):
+            raise ValueError(f"a day has the capacity of its store, or of a session: {capacity}")
+        cores[grid.date] = _days.blank_day(core, grid.compiled, capacity == 0)
+        _restore(data, cores[grid.date], grid, file, day)
+    place.part = f"history of {name!r:.60}"
+    days.commit((cores, _daily(file, entry["daily"])), 0)
+    days.give(_given(symbol, file, entry["given"]), set())
+    _user_values(symbol, entry, place)
+    core.bars_updated = bool(entry["session"]["updated"])
+
+
+def _session(calendar: SessionCalendar, date: dt.date) -> SessionGrid:
+    """Hours of a date, which must be among those that were saved."""
+    grid = calendar._grids.get(date)
+    if grid is None:
+        raise ValueError(f"no hours of {date} in the file")
+    return grid
+
+
+def _restore(data: SessionData, core: SymbolCore, grid: SessionGrid | None, file: _File, entry: dict[str, Any]) -> None:
+    compiled = None if grid is None else grid.compiled
+    _snapshot.restore(core, compiled, data._hours(grid), entry, file.columns(entry))
+
+
+def _table(file: _File, entry: dict[str, Any], names: tuple[str, ...]) -> list[Any]:
+    columns = file.columns(entry)
+    found = [columns[name] for name in names]
+    if len({len(column) for column in found}) != 1:
+        raise ValueError("columns have one length")
+    return found
+
+
+def _daily(file: _File, entry: dict[str, Any] | None) -> dict[dt.date, tuple[Any, ...]]:
+    if entry is None:
+        return {}
+    columns = _table(file, entry, _DAILY)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    days = {_to_date(date): row for date, row in zip(entry["dates"], rows, strict=True)}
+    if list(days) != sorted(days) or len(days) != len(columns[0]):
+        raise ValueError("days ascend")
+    for ts_ns, *values, n_base, turnover, traded in days.values():
+        numbers = *values, turnover, traded
+        if type(ts_ns) is not int or type(n_base) is not int or not all(type(number) is float for number in numbers):
+            raise TypeError("a day's bar has times and counts that are whole, and prices and sums that are not")
+    return days
+
+
+def _given(symbol: SymbolSessionData, file: _File, entries: list[Any]) -> dict[str, dict[dt.date, Any]]:
+    given: dict[str, dict[dt.date, Any]] = {}
+    for entry in entries:
+        interval, date = parse_interval(entry["interval"]), _to_date(entry["date"])
+        if interval.name != entry["interval"] or interval.name == symbol.base_interval:
+            raise ValueError(f"not an interval of rows that are kept as they are: {entry['interval']!r}")
+        _session(symbol.calendar, date)
+        columns = _table(file, entry, _BARS)
+        if not len(columns[0]) or np.any(columns[0][1:] <= columns[0][:-1]):
+            raise ValueError("times of bars ascend")
+        _days.check_rows(symbol._core, *columns)
+        # Over bytes of their own: others of the same part would keep all of it.
+        given.setdefault(interval.name, {})[date] = tuple(
+            np.frombuffer(column.tobytes(), column.dtype) for column in columns
+        )
+    return given
+
+
+def _user_values(symbol: SymbolSessionData, entry: dict[str, Any], place: _Place) -> None:
+    """What was set in place of what is computed, by the methods that set it."""
+    data, name = symbol._data, symbol.symbol
+    place.part = f"pins of {name!r:.60}"
+    for k, gaps in entry["pinned_gaps"].items():
+        data.set_gaps(name, symbol.intervals[_index(int(k))], [_gap(gap) for gap in gaps])
+    for k, quality in entry["pinned_quality"].items():
+        data.set_quality(name, symbol.intervals[_index(int(k))], float(quality))
+    for indicator, value in entry["indicators"].items():
+        data.set_historical_indicator(name, indicator, value)
+
+
+def _gap(values: list[Any]) -> GapInfo:
+    symbol, interval, start, end, n, retries, retried, zone = values
+    if not isinstance(symbol, str) or not isinstance(interval, str):
+        raise TypeError("a gap names symbol and interval")
+    last = None if retried is None else from_ns(_whole(retried[0]), _zone_of(retried[1]))
+    return GapInfo(symbol, interval, start, end, n, retries, last, _zone_of(zone))
