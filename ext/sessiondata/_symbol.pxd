@@ -114,7 +114,7 @@ cdef inline int symbol_store_next(Symbol* symbol, const Bar* bar) noexcept nogil
     """`symbol_store` of a bar that follows. O(1), and O(levels) where slots end.
 
     The bar is stored and no more: the roots fold some rows at once, when a slot ends or somebody asks. No address of
-    the bar leaves this function, so that where it is inlined a bar can stay in registers, and its one call comes last."""
+    the bar leaves this function, so that where it is inlined a bar can stay in registers; its one call comes last."""
     cdef Bar row = Bar(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, 1)
     ring_push_base(&symbol.base, symbol.base.next_seq - symbol.base.origin, &row)
     symbol.gaps.frontier += 1

@@ -17,8 +17,8 @@ decimals passes at a higher k too and loses its zeros in the text, so three step
 9 are whole groups of three digits. The hint only rises, a step at a time: falling back would make a column of mixed
 prices pay for both.
 
-A block of a column is tried as hundredths all at once (`scale_column`), and then with five decimals: the same rule for m
-below 2^30, of which vector code makes 7 instructions a price instead of 17. Prices that pass only need their digits.
+A block of a column is tried as hundredths all at once (`scale_column`), and then with five decimals: the same rule for
+m below 2^30, of which vector code makes 7 instructions a price instead of 17. Prices that pass only need their digits.
 
 **Digits** are written in groups of three from a table of 1000: 4 KB of which a column of prices touches a few lines.
 The entry carries its length, so the pointer moves without a branch. Prices of one symbol fall into the same branches.
