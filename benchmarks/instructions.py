@@ -169,6 +169,24 @@ def _export_history() -> tuple[Work, Work | None, int]:
     return store.to_json, None, sum(len(days) for s in store.symbols.values() for days in s.historical_bars.values())
 
 
+def _delta() -> tuple[Work, Work | None, int]:
+    """After one more bar of each symbol; the bars are taken off."""
+    from benchmarks.bench_delta import Feed
+
+    feed, without = Feed(1_000), Feed(1_000)
+    feed.store.to_json()
+    feed.step()
+    without.step()
+    feed.store.to_json(False)
+
+    def run() -> None:
+        for _ in range(10):
+            feed.step()
+            feed.store.to_json(False)
+
+    return run, lambda: [without.step() for _ in range(10)], 1_000 * 10
+
+
 #: Name -> what sets it up and returns (work, the loop to take off, items). The order is that of the file.
 WORK: dict[str, Callable[[], tuple[Work, Work | None, int]]] = {
     "append, in order": _append,
@@ -185,6 +203,7 @@ WORK: dict[str, Callable[[], tuple[Work, Work | None, int]]] = {
     "export, 50 symbols of 390 rows": lambda: _export("minutes", 50),
     "export, 23,400 rows": lambda: _export("seconds", 1),
     "export, a past day of an interval": _export_history,
+    "delta, a symbol of 1,000": _delta,
 }
 
 

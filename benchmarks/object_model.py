@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 __all__ = ["Bar", "Gap", "ObjectStore", "Series", "Symbol"]
@@ -172,6 +173,8 @@ class ObjectStore:
     def __init__(self, session_date: date, timezone: str) -> None:
         self.session_date, self.timezone = session_date, timezone
         self.symbols: dict[str, Symbol] = {}
+        self._shown: dict[str, dict[str, tuple[int, bool]]] = {}
+        self._since: int | None = None
 
     def to_json(self, sequence: int) -> bytes:
         """The complete document, with dicts and orjson; `sequence` is handed in, as the model counts no changes."""
@@ -180,8 +183,24 @@ class ObjectStore:
         return orjson.dumps(self.to_dict(sequence))
 
     def to_dict(self, sequence: int) -> dict[str, Any]:
+        meta = self._meta(sequence)
+        return {"meta": meta, "symbols": {name: _symbol(symbol) for name, symbol in self.symbols.items()}}
+
+    def delta(self, sequence: int) -> dict[str, Any]:
+        """Rows that are new since the last call, or were in progress then; of symbols with new bars. (A late bar, which
+        the model does not take, would never be in it.)"""
+        meta = {**self._meta(sequence), "complete": False, "cursor": None, "since": self._since, "epoch": 1}
+        changed = {}
+        for name, symbol in self.symbols.items():
+            if symbol.updated:
+                changed[name] = _changes(symbol, self._shown.setdefault(name, {}))
+                symbol.updated = False
+        self._since = sequence
+        return {"meta": meta, "symbols": changed}
+
+    def _meta(self, sequence: int) -> dict[str, Any]:
         as_of = max(symbol.as_of for symbol in self.symbols.values())
-        meta = {
+        return {
             "schema": 1,
             "complete": True,
             "session_date": self.session_date.isoformat(),
@@ -189,7 +208,18 @@ class ObjectStore:
             "as_of": as_of.isoformat(),
             "sequence": sequence,
         }
-        return {"meta": meta, "symbols": {name: _symbol(symbol) for name, symbol in self.symbols.items()}}
+
+
+def _changes(symbol: Symbol, shown: dict[str, tuple[int, bool]]) -> dict[str, Any]:
+    """`shown`: of each interval how many rows, and whether the last of them was in progress."""
+    symbol.refresh()
+    data = {}
+    for series in symbol.series:
+        first, forming = shown.get(series.interval, (0, False))
+        part = _series(series, series is not symbol.base, symbol.as_of, first - forming)
+        shown[series.interval] = len(series.bars), "forming" in part
+        data[series.interval] = part
+    return {"session": {"volume": symbol.volume, "high": symbol.high, "low": symbol.low, "data": data}}
 
 
 def _symbol(symbol: Symbol) -> dict[str, Any]:
@@ -199,7 +229,7 @@ def _symbol(symbol: Symbol) -> dict[str, Any]:
     return {"session": session, "historical": {"loaded": False}}
 
 
-def _series(series: Series, generated: bool, as_of: datetime) -> dict[str, Any]:
+def _series(series: Series, generated: bool, as_of: datetime, first: int = 0) -> dict[str, Any]:
     count = len(series.bars)
     part: dict[str, Any] = {"count": count, "total_count": count, "generated": generated}
     if generated and series.slot_stop is not None and as_of < series.slot_stop:
@@ -224,6 +254,7 @@ def _series(series: Series, generated: bool, as_of: datetime) -> dict[str, Any]:
     part["columns"] = ["timestamp", "open", "high", "low", "close", "volume"]
     # A slice of isoformat takes half the time of strftime.
     part["data"] = [
-        [bar.timestamp.isoformat()[11:19], bar.open, bar.high, bar.low, bar.close, bar.volume] for bar in series.bars
+        [bar.timestamp.isoformat()[11:19], bar.open, bar.high, bar.low, bar.close, bar.volume]
+        for bar in islice(series.bars, first, None)
     ]
     return part

@@ -580,14 +580,6 @@ def test_another_style_of_time_is_refused(method: str, style: Any) -> None:
 
 
 @pytest.mark.parametrize("method", ["to_dict", "to_json"])
-def test_a_delta_is_refused_rather_than_answered_with_everything(method: str) -> None:
-    with pytest.raises(NotImplementedError, match="delta"):
-        getattr(new_store(), method)(False)
-    with pytest.raises(NotImplementedError, match="delta"):
-        getattr(new_store(), method)(complete=False)
-
-
-@pytest.mark.parametrize("method", ["to_dict", "to_json"])
 def test_unknown_options_are_refused(method: str) -> None:
     with pytest.raises(TypeError):
         getattr(new_store(), method)(pretty=True)

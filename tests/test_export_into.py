@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
 import sessiondata as sd
@@ -96,12 +97,29 @@ def test_options_are_those_of_to_json() -> None:
     buffer = bytearray(200_000)
     with pytest.raises(ValueError, match="epoch_ms"):
         data.export_into(buffer, timestamps="epoch")
-    with pytest.raises(NotImplementedError):
-        data.export_into(buffer, False)
     data.deactivate()
     with pytest.raises(sd.InactiveError):
         data.export_into(buffer)
     assert buffer == bytes(200_000)
+
+
+def test_a_delta_without_room_is_followed_by_a_resync() -> None:
+    """It was never taken, and nobody can tell any more what it said."""
+    data = store()
+    cursor = data.export_cursor("into")
+    buffer = bytearray(200_000)
+    n = data.export_into(buffer, cursor=cursor)
+    document = orjson.loads(buffer[:n])
+    name = next(iter(data.symbols))
+    data.set_quality(name, data.symbols[name].base_interval, 12.34)
+    n = data.export_into(buffer, False, cursor=cursor)
+    document = sd.apply_delta(document, orjson.loads(buffer[:n]))
+    assert document == data.to_dict(cursor=data.export_cursor("other"))
+    data.set_quality(name, data.symbols[name].base_interval, None)
+    with pytest.raises(sd.BufferTooSmallError):
+        data.export_into(bytearray(10), False, cursor=cursor)
+    n = data.export_into(buffer, False, cursor=cursor)
+    assert orjson.loads(buffer[:n])["meta"]["resync"] is True
 
 
 def test_the_memory_is_let_go_of_after_an_error() -> None:

@@ -26,12 +26,13 @@ cdef struct Level:
     int64_t merged_seq    # the parent row that was folded in last, by its sequence; -1: none. Not used with parent -1
     int64_t settled_seq   # sequence of the base ring when ring and tracker were last brought up to date
     const Region* region  # of the newest row; NULL while there is no row
+    Gaps gaps
+    Ring ring             # up to next_seq, its first field, three cache lines: what is read of many symbols in a row
     int64_t step_ns       # 0 for DAY and EXTENDED
     int64_t base_ns       # base interval
     int64_t span_rows     # slots in the whole span: more rows there cannot be
-    Ring ring
-    Gaps gaps
     Extended* extended    # slots expected outside the segments; NULL: none
+    int64_t unused        # whole cache lines
 
 
 cdef inline bint level_takes(const Level* level, const Region* region) noexcept nogil:

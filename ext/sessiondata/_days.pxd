@@ -17,6 +17,7 @@ cdef class Days:
     cdef object _date_at(self, int64_t ts)
     cdef int take(self, const Bar* given, bint store) except? -1
     cdef int open_label(self, int64_t* ts) except -1
+    cdef void _note(self) noexcept
     cdef void _changed(self, int64_t n) noexcept
     cdef dict _copies_of(self, int64_t start, int64_t stop)
     cdef tuple _trimmed(self, dict cores, dict daily, Py_ssize_t keep, Py_ssize_t keep_daily, before, ended)

@@ -79,6 +79,7 @@ cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
     live._columns_at, other._columns_at = other._columns_at, live._columns_at
     live._is_plain, other._is_plain = other._is_plain, live._is_plain
     live.session_id += 1
+    live.symbol.n_edits, live.n_past_edits = symbol.n_edits + 1, live.n_past_edits + 1
 
 
 cdef class Days:
@@ -143,8 +144,13 @@ cdef class Days:
             symbol_open_label(&(<SymbolCore>self.cores[date]).symbol, ts)
         return 0
 
-    cdef void _changed(self, int64_t n) noexcept:
+    cdef void _note(self) noexcept:
+        """What history says is no longer what it was."""
         self.version += 1
+        self._live.note_past()
+
+    cdef void _changed(self, int64_t n) noexcept:
+        self._note()
         self._live.symbol.clock.sequence += n
         self._live.symbol.bars_updated = 1
 
@@ -263,14 +269,14 @@ cdef class Days:
         self._live.symbol.take_earlier = NULL
         if self.cores:  # earlier bars come here while there is a day that could take them
             self._live.symbol.take_earlier = _take_earlier
-        self.version += 1
+        self._note()
         if changed:
             self._changed(changed)
 
     cpdef void give(self, dict given, set gone) noexcept:
         """Have other given rows, and let go of what is kept of some trimmed days. Nothing can fail here."""
         self.given = given
-        self.version += 1
+        self._note()
         for date in gone:
             if date in self.daily:
                 del self.daily[date]

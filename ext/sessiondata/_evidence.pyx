@@ -97,6 +97,7 @@ cdef class Evidence:
             at = _compile(gaps.table, &explained, &self.marks[k].explained, at, room)
             at = _compile(gaps.table, halts, &self.marks[k].halted, at, room)
             gaps_recount(gaps)
+            gaps.n_edits += 1
         spans_free(&explained)
         PyMem_RawFree(self._slots)
         self._slots = memory
@@ -133,6 +134,7 @@ cdef class Evidence:
             return 0
         retries_free(&gaps.marks.retries)
         gaps.marks.retries = counted
+        gaps.n_edits += 1
         return n_counted
 
 

@@ -86,6 +86,7 @@ cdef inline int feed_trade(Symbol* symbol, const Tick* tick) noexcept nogil:
     base_grow(symbol, tick.value[0], tick.value[1])
     symbol.newest_stop = tick.ts
     symbol.ticks.updated = 1
+    symbol.n_edits += 1
     symbol.clock.sequence += 1
     return STORED
 
@@ -100,6 +101,7 @@ cdef inline int feed_quote(Symbol* symbol, const Tick* tick) noexcept nogil:
         return feed_apart(symbol, SOURCE_QUOTES, tick)
     ticks_push(ring, tick)
     ring.updated = 1
+    symbol.n_edits += 1
     symbol.clock.sequence += 1
     return STORED
 

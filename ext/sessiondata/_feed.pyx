@@ -142,6 +142,7 @@ cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
         symbol.clock.sequence += 1
     ticks_push(ring, tick)
     ring.updated = 1
+    symbol.n_edits += 1
     return STORED
 
 
@@ -190,6 +191,7 @@ cdef int _take_late(Symbol* symbol, int kind, TickRing* ring, const Tick* tick) 
         symbol_place_late(symbol, region, seq, exists, &bar)
     _counters(symbol, kind).late += 1
     ring.updated = 1
+    symbol.n_edits += 1
     symbol.clock.sequence += 1
     return LATE
 
@@ -347,6 +349,7 @@ cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const doub
         symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, ts[n - 1]
     ticks_extend(ring, ts, rest, exchange + skipped if exchange != NULL else NULL, n)
     ring.updated = 1
+    symbol.n_edits += 1
     symbol.clock.sequence += n - rows  # symbol_extend has counted the rows
     return n
 

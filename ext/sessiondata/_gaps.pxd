@@ -21,6 +21,7 @@ cdef struct Gaps:
     int32_t n_ranges
     int32_t frontier      # slots below are explicit (present or in a range), slots from here on are absent
     int32_t n_present
+    int32_t n_edits       # late bars, marks and retries so far: the gaps below the frontier may be others
     const SlotTable* table
     Marks* marks          # what explains absent slots, and retries; NULL: nothing was told. Memory is Evidence's
 

@@ -230,7 +230,7 @@ cdef void gaps_init(Gaps* gaps, const SlotTable* table) noexcept nogil:
     """An empty tracker without memory; `gaps_move` gives it some."""
     gaps.table = table
     gaps.start = gaps.stop = NULL
-    gaps.n_ranges = gaps.frontier = gaps.n_present = 0
+    gaps.n_ranges = gaps.frontier = gaps.n_present = gaps.n_edits = 0
     gaps.marks = NULL
 
 
@@ -350,6 +350,7 @@ cdef void gaps_mark_out_of_turn(Gaps* gaps, int32_t ordinal) noexcept nogil:
     if i < 0 or ordinal >= gaps.stop[i]:
         return
     gaps.n_present += 1
+    gaps.n_edits += 1
     if gaps.marks != NULL:
         _discount(gaps, i, ordinal)
     behind = gaps.n_ranges - i - 1

@@ -12,20 +12,21 @@ Rejected: a cache from the bits of a price to its text (10 ns a row instead of 1
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
-from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MIN, int16_t, int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset, strlen
+from libc.string cimport memcmp, memcpy, memset
 
 from sessiondata._aggregate cimport Level
+from sessiondata._cursor cimport FORMING, PINNED, TAIL, Change, Cursor, Head, Label, Shown, Visit, pinned_hundredths
 from sessiondata._days cimport Days
-from sessiondata._gaps cimport Gaps, gaps_count, gaps_list, gaps_missing, gaps_present
-from sessiondata._grid cimport expected_at, ordinal_start
+from sessiondata._gaps cimport Gaps, gaps_count, gaps_explained, gaps_list, gaps_missing
+from sessiondata._grid cimport ordinal_start
+from sessiondata._layout cimport series_gaps, series_ring
 from sessiondata._marks cimport retries_of
 from sessiondata._prefetch cimport prefetch
-from sessiondata._ring cimport Ring, ring_oldest
+from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_read
 from sessiondata._store cimport StoreClock, SymbolCore
-from sessiondata._symbol cimport Symbol, symbol_as_of, symbol_settle
+from sessiondata._symbol cimport MAX_LEVELS, Symbol, symbol_as_of, symbol_settle
 from sessiondata._text cimport (
     F64_BYTES, I64_BYTES, STRING_BYTES, STRING_FACTOR, TIME_BYTES, ByteWriter, DayText, day_holds, reserve,
     scale_column, set_day, store4, write_cents, write_f64, write_fine, write_i64, write_string, write_time, write_u64,
@@ -34,8 +35,6 @@ from sessiondata._text cimport (
 from sessiondata._ticks cimport Tick, TickRing, ticks_oldest, ticks_read
 from sessiondata._time cimport floor_div
 
-from sessiondata.export import shown_quality
-
 
 cdef enum:
     TIME_OF_DAY = 0
@@ -43,9 +42,12 @@ cdef enum:
     EPOCH_MS = 2
     EPOCH_NS = 3
     ROW_BLOCK = 64                                   # rows that are reserved for at once
+    HEAD_BYTES = 288                                 # of a series, up to its rows, without gaps
     ROW_BYTES = TIME_BYTES + 5 * F64_BYTES + 16
     GAP_BYTES = 2 * TIME_BYTES + I64_BYTES + 64
     RETRY_BYTES = TIME_BYTES + I64_BYTES + 64
+    SYMBOL_BYTES = 320                               # of a Symbol: what is read of it
+    LEVEL_BYTES = 192                                # of a Level
     FIXED_BYTES = 512                                # literals and numbers of one piece of the document
 
 
@@ -118,10 +120,22 @@ cdef inline char* _write_time(char* out, int64_t ts, TimeStyle* style) noexcept 
     return write_time(out, ts, &style.day)
 
 
-cdef inline char* _write_literal(char* out, const char* text) noexcept nogil:
-    cdef size_t n = strlen(text)
-    memcpy(out, text, n)
-    return out + n
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    #define SD_ALWAYS __attribute__((always_inline))
+    #else
+    #define SD_ALWAYS
+    #endif
+
+    /* Always inline: its length is then a constant, and copying it a few moves instead of two calls. */
+    static inline SD_ALWAYS char* sd_write_literal(char* out, const char* text) {
+        const std::size_t n = std::strlen(text);
+        std::memcpy(out, text, n);
+        return out + n;
+    }
+    """
+    char* _write_literal "sd_write_literal"(char* out, const char* text) noexcept nogil
 
 
 cdef inline char* _write_price(char* out, double x, int* hint) noexcept nogil:
@@ -176,9 +190,9 @@ cdef char* _write_block(char* out, const Ring* ring, int64_t at, int64_t n, Time
     return out
 
 
-cdef int _rows(ByteWriter writer, const Ring* ring, TimeStyle* style) except -1:
-    """All live rows, with commas between."""
-    cdef int64_t at = ring_oldest(ring) - ring.origin, stop = ring.next_seq - ring.origin, n
+cdef int _rows(ByteWriter writer, const Ring* ring, int64_t first, int64_t end, TimeStyle* style) except -1:
+    """The live rows [first, end), by sequence, with commas between."""
+    cdef int64_t at = first - ring.origin, stop = end - ring.origin, n
     cdef int price_hint = 2, volume_hint = 2
     cdef char* out
     if at == stop:
@@ -206,7 +220,8 @@ cdef char* _write_retries(char* out, const Gaps* gaps, int32_t start, int32_t st
         return out
     last = style.anytime(last_ns)
     out = _write_literal(write_i64(_write_literal(out, b',"retry_count":'), count), b',"last_retry":')
-    return _write_literal(out, PyBytes_AS_STRING(last))
+    memcpy(out, PyBytes_AS_STRING(last), len(last))
+    return out + len(last)
 
 
 cdef int _tracked_gaps(ByteWriter writer, const Gaps* gaps, int32_t expected, Style times) except -1:
@@ -257,47 +272,203 @@ cdef inline char* _write_any_f64(char* out, double x) noexcept nogil:
     return write_f64(out, x, &hint)
 
 
-cdef int _series(ByteWriter writer, SymbolCore core, Py_ssize_t k, dict pinned_gaps, dict pinned_quality,
-                 Style style) except -1:
-    """`"NAME":{"count":...,"data":[...]},` of one series."""
-    cdef Gaps* gaps = core.tracker(k)
-    cdef Ring* ring = core.ring(k)
-    cdef bint started = core.symbol.grid != NULL
-    cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&core.symbol)) if started else 0
-    cdef double quality = 100.0
-    cdef Py_ssize_t n_name
-    cdef const char* name = PyUnicode_AsUTF8AndSize(core.intervals[k], &n_name)
+cdef inline char* _write_values(char* out, const Bar* bar) noexcept nogil:
+    """`open,high,low,close,volume]` of one bar."""
+    cdef uint32_t cents[4]
+    cdef uint32_t volume
+    cdef int hint = 2
+    if scale_column(&bar.open, 4, 100.0, cents):  # the four prices stand side by side
+        out = write_cents(write_cents(write_cents(write_cents(out, cents[0]), cents[1]), cents[2]), cents[3])
+    else:
+        out = _write_price(_write_price(out, bar.open, &hint), bar.high, &hint)
+        out = _write_price(_write_price(out, bar.low, &hint), bar.close, &hint)
+    if scale_column(&bar.volume, 1, 1.0, &volume):
+        out = write_u64(out, volume)
+    else:
+        hint = 2
+        out = write_volume(out, bar.volume, &hint)
+    out[0] = c"]"
+    return out + 1
+
+
+cdef inline char* _write_row(char* out, const Bar* bar, TimeStyle* style) noexcept nogil:
+    """`[time,open,high,low,close,volume]` of one bar; ROW_BYTES at most."""
+    out[0] = c"["
+    return _write_values(_write_time(out + 1, bar.ts, style), bar)
+
+
+cdef int _changed_rows(ByteWriter writer, Symbol* symbol, Py_ssize_t k, const Change* change,
+                       TimeStyle* style) except -1:
+    """The rows that a consumer lacks, in time order, with commas between."""
+    cdef const Ring* ring = series_ring(symbol, k)
+    cdef int32_t i
+    cdef Bar row
+    if change.n_edited == 0 and change.first == change.stop - 1:
+        reserve(writer, ROW_BYTES)
+        writer.size = _write_row(writer.data + writer.size, &change.newest, style) - writer.data
+        return 0
+    if k > 0:
+        symbol_settle(symbol, <int32_t>k - 1)
+    for i in range(change.n_edited):
+        ring_read(ring, change.edited[i], &row)
+        reserve(writer, ROW_BYTES)
+        writer.size = _write_row(writer.data + writer.size, &row, style) - writer.data
+        writer.data[writer.size] = c","
+        writer.size += 1
+    _rows(writer, ring, change.first, change.stop, style)
+    if change.n_edited > 0 and change.first == change.stop:
+        writer.size -= 1
+    return 0
+
+
+cdef inline char* _write_label(char* out, const Label* label) noexcept nogil:
+    memcpy(out, label.text, sizeof(label.text))
+    return out + label.n
+
+
+cdef int _series(ByteWriter writer, Cursor cursor, SymbolCore core, Head* head, Py_ssize_t k, const Visit* visit,
+                 dict pinned_gaps, dict pinned_quality, Style style) except -1:
+    """`"NAME":{"count":...,"data":[...]},` of one series, as far as its consumer lacks it."""
+    cdef Change change
+    cdef Symbol* symbol = &core.symbol
+    cdef Shown* shown = &head.series[k]
+    cdef bint pinned = pinned_gaps is not None and k in pinned_gaps
+    cdef Py_ssize_t before
     cdef char* out
-    if pinned_quality is not None and k in pinned_quality:
-        quality = shown_quality(pinned_quality[k])
-    elif expected:
-        quality = 10_000 * <int64_t>gaps_present(gaps, expected) // expected / 100.0
-    reserve(writer, FIXED_BYTES + n_name)
-    out = writer.data + writer.size
-    out[0] = c'"'
-    memcpy(out + 1, name, n_name)
-    out = _write_literal(out + 1 + n_name, b'":{"count":')
-    out = write_i64(out, ring.next_seq - ring_oldest(ring) if started else 0)
-    out = write_i64(_write_literal(out, b',"total_count":'), ring.next_seq if started else 0)
+    cursor.step(core, shown, k, visit, pinned, -1 if pinned_quality is None else pinned_hundredths(pinned_quality, k),
+                &change)
+    if not change.shown:
+        return 0
+    reserve(writer, 2 * FIXED_BYTES)
+    out = _write_label(writer.data + writer.size, &head.labels[k])
+    out = write_i64(out, 0 if symbol.grid == NULL else shown.total - ring_oldest(series_ring(symbol, k)))
+    out = write_i64(_write_literal(out, b',"total_count":'), shown.total)
     out = _write_literal(out, b',"generated":true' if k else b',"generated":false')
-    if core.is_forming(k):
+    if shown.flags & FORMING:
         out = _write_literal(out, b',"forming":true')
-    out = _write_any_f64(_write_literal(out, b',"quality":'), quality)
-    out[0] = c","
-    writer.size = out + 1 - writer.data
-    if pinned_gaps is not None and k in pinned_gaps:
-        _bytes(writer, pinned_gaps[k])
-    elif started:
-        _tracked_gaps(writer, gaps, expected, style)
-    reserve(writer, FIXED_BYTES)
+    out = write_cents(_write_literal(out, b',"quality":'), shown.quality)
+    writer.size = before = out - writer.data
+    if change.gaps:
+        if pinned:
+            _bytes(writer, pinned_gaps[k])
+        elif symbol.grid != NULL:
+            _tracked_gaps(writer, series_gaps(symbol, k), shown.expected, style)
+        reserve(writer, FIXED_BYTES)
+        if not visit.whole and writer.size == before:
+            writer.size = _write_literal(writer.data + writer.size, b'"gaps":null,') - writer.data
     out = writer.data + writer.size
+    if change.replace:
+        out = _write_literal(out, b'"replace":true,')
     out = _write_literal(out, b'"columns":["timestamp","open","high","low","close","volume"],"data":[')
     writer.size = out - writer.data
-    if started:
-        _rows(writer, ring, &style.data)
+    if change.n_edited or change.first < change.stop:
+        _changed_rows(writer, symbol, k, &change, &style.data)
     reserve(writer, FIXED_BYTES)
     writer.size = _write_literal(writer.data + writer.size, b"]},") - writer.data
     return 0
+
+
+cdef struct SeriesText:
+    # How a series of the symbol before began, and its row: symbols are mostly alike in that, but for the prices.
+    const Label* label
+    const TimeStyle* style    # of the row's time
+    int64_t count
+    int64_t total
+    int32_t quality
+    bint forming
+    size_t n_head
+    size_t n_time
+    int64_t ts
+    char head[HEAD_BYTES]     # up to the first row
+    char time[TIME_BYTES]     # `"09:30:00",`
+
+
+cdef inline char* _write_head(char* out, SeriesText* text, const Label* label, bint derived, int64_t count,
+                              int64_t total, bint forming, int32_t quality) noexcept nogil:
+    """`"NAME":{"count":...,"data":[` without gaps."""
+    cdef char* end
+    if text.label != label or text.count != count or text.total != total or text.quality != quality or (
+            text.forming != forming):
+        end = write_u64(_write_label(text.head, label), count)
+        end = write_u64(_write_literal(end, b',"total_count":'), total)
+        end = _write_literal(end, b',"generated":true' if derived else b',"generated":false')
+        if forming:
+            end = _write_literal(end, b',"forming":true')
+        end = write_cents(_write_literal(end, b',"quality":'), quality)
+        end = _write_literal(end, b'"columns":["timestamp","open","high","low","close","volume"],"data":[')
+        text.label, text.count, text.total, text.quality, text.forming = label, count, total, quality, forming
+        text.n_head = end - text.head
+    memcpy(out, text.head, text.n_head)
+    return out + text.n_head
+
+
+cdef inline char* _write_newest(char* out, const Bar* bar, SeriesText* text, TimeStyle* style) noexcept nogil:
+    """`_write_row`, with the time of the symbol before where it is the same."""
+    if text.style != style or text.ts != bar.ts:
+        text.n_time = _write_time(text.time, bar.ts, style) - text.time
+        text.ts, text.style = bar.ts, style
+    out[0] = c"["
+    memcpy(out + 1, text.time, TIME_BYTES)
+    return _write_values(out + 1 + text.n_time, bar)
+
+
+cdef inline char* _write_metrics(char* out, const Symbol* symbol) noexcept nogil:
+    """`VOLUME,"high":...,"low":...,"data":{` of a symbol whose levels have been folded."""
+    cdef const Level* day = &symbol.levels[symbol.n_levels - 2] if symbol.grid != NULL else NULL  # the session's bar
+    cdef int hint = 2
+    if day == NULL or day.ring.next_seq == 0:
+        return _write_literal(out, b'0,"high":null,"low":null,"data":{')
+    out = _write_literal(write_volume(out, day.bar.volume, &hint), b',"high":')
+    out = _write_literal(_write_any_f64(out, day.bar.high), b',"low":')
+    return _write_literal(_write_any_f64(out, day.bar.low), b',"data":{')
+
+
+cdef char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown, Py_ssize_t k, const Label* label,
+                           SeriesText* text, int64_t as_of, TimeStyle* style) noexcept nogil:
+    """What `_series` writes in the commonest case, a third of its work: nothing has happened but bars in turn, and of
+    these the series has at most one new row. NULL, and nothing has changed, where it is another case."""
+    cdef const Ring* ring
+    cdef const Gaps* gaps
+    cdef const Level* level = NULL
+    cdef const Bar* newest
+    cdef bint forming = False, newest_differs
+    cdef int32_t expected, present, missing, quality = 10_000
+    cdef int64_t total, count
+    cdef Bar row
+    if k == 0:
+        ring, gaps = &symbol.base, &symbol.gaps
+        total, count = ring.next_seq, ring.next_seq - ring_oldest(ring)
+        ring_read(ring, total - 1, &row)
+        newest = &row
+    else:
+        level = &symbol.levels[k - 1]
+        ring, gaps, newest = &level.ring, &level.gaps, &level.bar
+        total = count = ring.next_seq
+        forming = as_of < level.slot_stop
+    expected, present = gaps.frontier - forming, gaps.n_present - forming
+    missing = expected - present - gaps_explained(gaps, expected)
+    if missing != shown.missing or total - shown.total > 1 or shown.total == 0 or shown.flags & (TAIL | PINNED):
+        return NULL
+    newest_differs = total != shown.total or memcmp(shown.values, &newest.open, 5 * sizeof(double)) != 0
+    if expected > present:
+        quality = <int32_t>(10_000 * <int64_t>present // expected)
+    if not newest_differs and quality == shown.quality and forming == (shown.flags & FORMING != 0):
+        shown.expected = expected
+        return out
+    out = _write_head(out, text, label, k > 0, count, total, forming, quality)
+    if k > 0 and total != shown.total:
+        ring_read(ring, total - 2, &row)
+        if memcmp(shown.values, &row.open, 5 * sizeof(double)) != 0:
+            out = _write_row(out, &row, style)
+            out[0] = c","
+            out += 1
+    if newest_differs:
+        out = _write_newest(out, newest, text, style)
+    shown.total, shown.newest_ts = total, newest.ts
+    memcpy(shown.values, &newest.open, 5 * sizeof(double))
+    shown.missing, shown.expected, shown.quality = missing, expected, <int16_t>quality
+    shown.flags = (shown.flags & ~FORMING) | (FORMING if forming else 0)
+    return _write_literal(out, b"]},")
 
 
 cdef int _tape(ByteWriter writer, const TickRing* ring, bint quotes, TimeStyle* style) except -1:
@@ -345,116 +516,154 @@ cdef int _historical(ByteWriter writer, list pieces) except -1:
     return 0
 
 
-cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinned_quality, bytes zone,
-                 Style style, list history) except -1:
-    """`"NAME":{"session":{...},"historical":{...}},` of one symbol."""
+cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, SeriesText* texts, dict pinned,
+                 dict foreign, object source, Style style) except -1:
+    """`"NAME":{"session":{...},"historical":{...}},` of one symbol, as far as its consumer lacks it; 1 if it lacks
+    something."""
+    cdef SymbolCore core = <SymbolCore>cursor.cores[i]
     cdef Symbol* symbol = &core.symbol
-    cdef Level* day = NULL  # the session's bar
-    cdef int hint = 2
-    cdef Py_ssize_t n_name, k
-    cdef const char* name = PyUnicode_AsUTF8AndSize(core.name, &n_name)
+    cdef Head* head = &cursor.heads[i]
+    cdef Py_ssize_t k, before = writer.size, start
+    cdef dict pinned_gaps = None, pinned_quality = None
+    cdef bytes zone = None
     cdef char* out
-    if symbol.grid != NULL:
-        symbol_settle(symbol, symbol.n_levels - 2)
-        day = &symbol.levels[symbol.n_levels - 2]
-        if day.ring.next_seq == 0:
-            day = NULL
-    reserve(writer, FIXED_BYTES + STRING_BYTES + STRING_FACTOR * n_name)
-    out = _write_literal(write_string(writer.data + writer.size, name, n_name), b":{")
-    if zone is not None:
-        writer.size = out - writer.data
-        _bytes(writer, zone)
-        reserve(writer, FIXED_BYTES)
-        out = writer.data + writer.size
-    out = _write_literal(out, b'"session":{"volume":')
-    if day == NULL:
-        out = _write_literal(out, b'0,"high":null,"low":null')
-    else:
-        out = _write_literal(write_volume(out, day.bar.volume, &hint), b',"high":')
-        out = _write_literal(_write_any_f64(out, day.bar.high), b',"low":')
-        out = _write_any_f64(out, day.bar.low)
-    writer.size = _write_literal(out, b',"data":{') - writer.data
-    for k in range(len(core.intervals)):
-        _series(writer, core, k, pinned_gaps, pinned_quality, style)
-    if symbol.ticks != NULL and symbol.ticks.next_seq > 0:
+    cdef Visit visit
+    cdef bint in_turn = delta and not cursor.millis and head.n_edits == symbol.n_edits
+    cursor.visit(i, not delta, &visit)
+    in_turn = in_turn and visit.in_turn and not visit.whole
+    if pinned and core in pinned:
+        in_turn = False
+        pinned_gaps, pinned_quality = source.pins(core)
+    if foreign and core in foreign:
+        style, zone = source.style(core)
+    reserve(writer, FIXED_BYTES + head.n_name)
+    out = writer.data + writer.size
+    memcpy(out, cursor.names.data + head.name, head.n_name)
+    out = _write_literal(out + head.n_name, b":{")
+    if visit.whole:
+        if delta:
+            out = _write_literal(out, b'"replace":true,')
+        if zone is not None:
+            writer.size = out - writer.data
+            _bytes(writer, zone)
+            reserve(writer, FIXED_BYTES)
+            out = writer.data + writer.size
+    out = _write_metrics(_write_literal(out, b'"session":{"volume":'), symbol)
+    writer.size = start = out - writer.data
+    for k in range(head.n_series):
+        if not head.selected >> k & 1:
+            continue
+        if in_turn:
+            reserve(writer, FIXED_BYTES + 2 * ROW_BYTES)
+            out = _series_in_turn(writer.data + writer.size, symbol, &head.series[k], k, &head.labels[k], &texts[k],
+                                  visit.as_of, &style.data)
+            if out != NULL:
+                writer.size = out - writer.data
+                continue
+        _series(writer, cursor, core, head, k, &visit, pinned_gaps, pinned_quality, style)
+    if visit.tapes[0]:
         _tape(writer, symbol.ticks, False, &style.data)
-    if symbol.quotes != NULL and symbol.quotes.next_seq > 0:
+    if visit.tapes[1]:
         _tape(writer, symbol.quotes, True, &style.data)
-    reserve(writer, FIXED_BYTES)  # from the comma behind the last series on
-    writer.size = _write_literal(writer.data + writer.size - 1, b"}}") - writer.data
-    _historical(writer, _NO_HISTORY if history is None else history)
-    reserve(writer, 2)
+    if writer.size == start and not visit.whole and not visit.changed:
+        writer.size = before
+        return 0
+    reserve(writer, FIXED_BYTES)
+    writer.size -= writer.size > start  # the comma behind the last member
+    writer.size = _write_literal(writer.data + writer.size, b"}}") - writer.data
+    if visit.whole or visit.past_changed:
+        _historical(writer, _past(core, source))
+        reserve(writer, 2)
     writer.size = _write_literal(writer.data + writer.size, b"},") - writer.data
-    return 0
+    return 1
+
+
+cdef list _NO_HISTORY = [b'"loaded":false']
+
+
+cdef list _past(SymbolCore core, object source):
+    """The members of `historical` in pieces. Most symbols of many stores have none, and are not asked for them."""
+    cdef object days = core.days
+    cdef list history = None
+    if days is not None and (source.all_past or (<Days>days).version or (<Days>days).has_values):  # None: it has left
+        history = source.past(core)
+    return _NO_HISTORY if history is None else history
 
 
 def latest_as_of(list cores, StoreClock clock not None):
     """Up to when a store is judged: the latest of its clock and its symbols, int ns; None if there is neither."""
     cdef int64_t latest = clock.data.as_of, as_of
+    cdef Py_ssize_t i
     cdef SymbolCore core
-    for core in cores:
+    for i, core in enumerate(cores):
+        if i + 16 < len(cores):
+            prefetch(&(<SymbolCore>cores[i + 16]).symbol)
         as_of = symbol_as_of(&core.symbol)
         latest = as_of if as_of > latest else latest
     return None if latest == INT64_MIN else latest
 
 
-cdef int _look_ahead(list cores, Py_ssize_t i) except -1:
-    """Fetch what lies scattered of symbols a few ahead of `i`, each part when what points to it is there.
+cdef inline void _prefetch_span(const void* start, Py_ssize_t n_bytes) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(0, n_bytes, 64):
+        prefetch(<const char*>start + i)
+
+
+cdef void _look_ahead(list cores, const int32_t* at, Py_ssize_t i, Py_ssize_t n, bint delta) noexcept:
+    """Fetch what lies scattered of symbols a few ahead of number `i` of those to be written, `at` of the cores, each
+    part when what points to it is there.
 
     Of many symbols with few rows nothing is in a near cache, and waiting takes longer than writing: 1.3 us a symbol
     instead of 2.3."""
-    cdef Py_ssize_t n = len(cores), j
+    cdef Py_ssize_t k
     cdef SymbolCore core
     cdef const Ring* ring
-    cdef int64_t at
-    if i + 6 < n:
-        core = cores[i + 6]
-        for j in range(0, <Py_ssize_t>sizeof(Symbol), 64):
-            prefetch(<const char*>&core.symbol + j)
+    if i + 10 < n:
+        core = <SymbolCore>cores[at[i + 10]]
+        _prefetch_span(&core.symbol, SYMBOL_BYTES)
     if i + 4 < n:
-        core = cores[i + 4]
+        core = <SymbolCore>cores[at[i + 4]]
         if core.symbol.grid != NULL:
-            for j in range(0, core.symbol.n_levels * <Py_ssize_t>sizeof(Level), 64):
-                prefetch(<const char*>core.symbol.levels + j)
-    if i + 2 < n:
-        core = cores[i + 2]
-        for j in range(len(core.intervals) if core.symbol.grid != NULL else 0):
-            ring = core.ring(j)
-            at = ring_oldest(ring) - ring.origin
-            prefetch(ring.ts + at)
-            prefetch(ring.open + at)
-            prefetch(ring.high + at)
-            prefetch(ring.low + at)
-            prefetch(ring.close + at)
-            prefetch(ring.volume + at)
-    return 0
+            for k in range(core.symbol.n_levels - 1):
+                _prefetch_span(&core.symbol.levels[k], LEVEL_BYTES)
+            if delta:
+                _prefetch_row(&core.symbol.base, core.symbol.base.next_seq - 1)
+    if not delta and i + 2 < n:
+        core = <SymbolCore>cores[at[i + 2]]
+        if core.symbol.grid != NULL:
+            for k in range(core.symbol.n_levels):
+                ring = series_ring(&core.symbol, k)
+                _prefetch_row(ring, ring_oldest(ring))
 
 
-cdef list _NO_HISTORY = [b'"loaded":false']
+cdef inline void _prefetch_row(const Ring* ring, int64_t seq) noexcept nogil:
+    cdef int64_t at = seq - ring.origin
+    prefetch(ring.ts + at)
+    prefetch(ring.open + at)
+    prefetch(ring.high + at)
+    prefetch(ring.low + at)
+    prefetch(ring.close + at)
+    prefetch(ring.volume + at)
 
-# Size of the last document, and a sixteenth: the next one is likely to be like it.
-cdef Py_ssize_t _wanted = 0
+
+# Sizes of the last document and of the last delta, and a sixteenth: the next one is likely to be like it.
+cdef Py_ssize_t _wanted[2]
+_wanted[0] = _wanted[1] = 0
 
 
-def write_document(bytes meta, list cores, dict pinned, Style style not None, dict own, past=None,
-                   bint all_past=False, into=None):
-    """The complete document.
+def write_document(bytes meta, Cursor cursor not None, bint delta, object source, Style style not None, into=None):
+    """The complete document of a cursor's symbols, or what has changed of it.
 
     Parameters
     ----------
     meta : bytes
         The `meta` object as JSON.
-    cores : list of SymbolCore
-    pinned : dict of SymbolCore to (gaps, quality)
-        What is reported in place of what is computed, by series number: gaps as the ready member ``b'"gaps":{...},'``
-        (their times may lie anywhere, so Python writes them), quality as float.
+    cursor : Cursor
+        Started, or (with `delta`) going on; it counts everything as shown.
+    source : sessiondata.export.Source
+        Asked for what stands beside native state, for those symbols only that have some.
     style : Style
         Of symbols with the store's calendar.
-    own : dict of SymbolCore to (Style, bytes or None)
-        Of the others, and the ready member ``b'"timezone":"...",'`` where it is not the store's.
-    past : callable, optional
-        Called with a SymbolCore, returns the members of its `historical` as pieces of text. Only symbols with days
-        before the session, or values that were set, are asked; all of them, if `all_past`.
     into : writable, contiguous buffer, optional
 
     Returns
@@ -467,44 +676,48 @@ def write_document(bytes meta, list cores, dict pinned, Style style not None, di
     BufferTooSmallError
         The document has no room there.
     """
-    global _wanted
-    cdef ByteWriter writer = ByteWriter(_wanted, into)
-    cdef SymbolCore core
-    cdef dict gaps = None, quality = None
-    cdef Py_ssize_t i
-    cdef Style used = style
-    cdef bytes zone = None
-    cdef list history
-    cdef object days
-    _bytes(writer, b'{"meta":')
-    _bytes(writer, meta)
-    _bytes(writer, b',"symbols":{')
-    for i, core in enumerate(cores):
-        _look_ahead(cores, i)
-        if pinned:
-            gaps, quality = pinned.get(core, (None, None))
-        if own:
-            used, zone = own.get(core, (style, None))
-        days = core.days
-        history = None
-        # A symbol that has left its store has no days.
-        if past is not None and days is not None and (all_past or (<Days>days).version or (<Days>days).has_values):
-            history = past(core)
-        _symbol(writer, core, gaps, quality, zone, used, history)
-    if cores:
-        writer.size -= 1  # the comma behind the last symbol
+    cdef ByteWriter writer = ByteWriter(_wanted[delta], into)
+    cdef list cores = cursor.cores
+    cdef dict pinned = source.pinned, foreign = source.foreign
+    cdef Py_ssize_t i, n = 0, n_shown = 0
+    cdef int32_t* at = <int32_t*>malloc(<size_t>(len(cores) + 1) * sizeof(int32_t))  # symbols to be written
+    cdef SeriesText texts[MAX_LEVELS]
+    memset(texts, 0, sizeof(texts))
+    if at == NULL:
+        raise MemoryError("no memory for an export")
+    try:
+        for i in range(len(cores)):
+            if i + 16 < len(cores):
+                prefetch(&(<SymbolCore>cores[i + 16]).symbol)
+            if not delta or cursor.has_changed(i):
+                at[n] = <int32_t>i
+                n += 1
+        _bytes(writer, b'{"meta":')
+        _bytes(writer, meta)
+        _bytes(writer, b',"symbols":{')
+        for i in range(n):
+            _look_ahead(cores, at, i, n, delta)
+            n_shown += _symbol(writer, cursor, at[i], delta, texts, pinned, foreign, source, style)
+    finally:
+        free(at)
+    writer.size -= n_shown > 0  # the comma behind the last symbol
     _bytes(writer, b"}}")
-    _wanted = writer.size + (writer.size >> 4)
+    _wanted[delta] = writer.size + (writer.size >> 4)
     return writer.take() if into is None else writer.put()
 
 
 # ---- parts of documents
 
 def write_series(SymbolCore core not None, Py_ssize_t k, dict pinned_gaps, dict pinned_quality, Style style not None):
-    """The member of one series in a document, pins as in `write_document`."""
+    """The member of one series in a document. Pins by series number: gaps as the ready member ``b'"gaps":{...},'``
+    (their times may lie anywhere, so Python writes them), quality as float."""
     cdef ByteWriter writer = ByteWriter()
+    cdef Cursor cursor = Cursor()
+    cdef Visit visit
     cdef bytes text
-    _series(writer, core, k, pinned_gaps, pinned_quality, style)
+    cursor.start([core], None, False)
+    cursor.visit(0, True, &visit)
+    _series(writer, cursor, core, &cursor.heads[0], k, &visit, pinned_gaps, pinned_quality, style)
     text = writer.take()
     return text[len(core.intervals[k]) + 3:len(text) - 1]  # behind `"NAME":`, before the comma
 
@@ -520,5 +733,5 @@ def write_rows(const int64_t[::1] ts, const double[::1] open, const double[::1] 
         ring.ts = <int64_t*>&ts[0]
         ring.open, ring.high, ring.low = <double*>&open[0], <double*>&high[0], <double*>&low[0]
         ring.close, ring.volume = <double*>&close[0], <double*>&volume[0]
-    _rows(writer, &ring, &style.data)
+    _rows(writer, &ring, 0, ring.next_seq, &style.data)
     return writer.take()

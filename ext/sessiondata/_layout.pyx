@@ -1,6 +1,6 @@
 """The memory of a symbol in one session: blocks, and what lies where in them.
 
-    [ Level structs | base columns | columns of each level | ranges of each tracker ]      all 64-byte aligned
+    [ Level structs | times of edits | base columns | columns of each level | ranges of each tracker ]   64-byte aligned
     [ Extended structs | ranges of each ]                   where bars are expected outside the segments; never moves
 
 A session begins in a compact block, with a row for each regular slot of each interval: what a full day takes, and no
@@ -24,7 +24,7 @@ from sessiondata._gaps cimport gaps_init, gaps_max_ranges, gaps_move
 from sessiondata._grid cimport GridData, SlotTable
 from sessiondata._ring cimport ring_bytes, ring_init, ring_move, ring_row, ring_values
 from sessiondata._status cimport ERR_MEMORY
-from sessiondata._symbol cimport MAX_LEVELS, symbol_settle
+from sessiondata._symbol cimport EDITS, MAX_LEVELS, symbol_settle
 
 cdef extern from "<math.h>" nogil:
     const double NAN
@@ -80,6 +80,7 @@ cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity,
     symbol.levels, symbol.n_levels = levels, <int32_t>n_levels
     symbol.blocks = &memory.newest
     symbol.make_room = NULL
+    symbol.edited_ts = NULL
     for k in range(n_levels):
         _init_level(&levels[k], k, steps, symbol.step_ns)
     _link_levels(symbol)
@@ -237,7 +238,7 @@ cdef inline int64_t _rows(Symbol* symbol, Py_ssize_t k, bint compact) noexcept n
 
 cdef int64_t _block_bytes(Symbol* symbol, bint compact) noexcept nogil:
     """Bytes of a block; -1 if they cannot be counted in int64."""
-    cdef int64_t total = HEADER + 64 + _round_up(symbol.n_levels * <int64_t>sizeof(Level))
+    cdef int64_t total = HEADER + 64 + _round_up(symbol.n_levels * <int64_t>sizeof(Level)) + EDITS * 8
     cdef Py_ssize_t k
     for k in range(symbol.n_levels + 1):
         if _rows(symbol, k, compact) > INT64_MAX // 1024:
@@ -265,6 +266,10 @@ cdef int _move_to_new_block(Symbol* symbol, bint compact, bint touch) noexcept n
     memcpy(at, symbol.levels, symbol.n_levels * sizeof(Level))
     symbol.levels = <Level*>at
     at += _round_up(symbol.n_levels * <int64_t>sizeof(Level))
+    if symbol.edited_ts != NULL:
+        memcpy(at, symbol.edited_ts, EDITS * 8)
+    symbol.edited_ts = <int64_t*>at
+    at += EDITS * 8
     for k in range(symbol.n_levels + 1):
         ring_move(series_ring(symbol, k), <uint8_t*>at, _rows(symbol, k, compact), k == 0 and not compact)
         at += ring_bytes(_rows(symbol, k, compact), k == 0 and not compact, k > 0)

@@ -16,6 +16,8 @@ cdef struct Bar:
 
 cdef struct Ring:
     # Columns; room for 2 * capacity rows if `laps`, else for capacity. Memory belongs to whoever called ring_move.
+    int64_t next_seq      # sequence of the next row; only grows
+    int64_t origin        # physical row of sequence s is s - origin
     int64_t* ts           # ns, strictly increasing over the live rows
     double* open
     double* high
@@ -25,8 +27,6 @@ cdef struct Ring:
     int32_t* n_base       # NULL in base rings
     int64_t capacity      # rows
     int64_t room          # physical rows: capacity, or 2 * capacity if `laps`
-    int64_t next_seq      # sequence of the next row; only grows
-    int64_t origin        # physical row of sequence s is s - origin
     int64_t n_moves       # late inserts and moves so far: rows changed places
     int64_t evicted_ts    # ns, newest overwritten row; INT64_MIN while there is none
     int32_t laps          # 1: may wrap, has an upper half; 0: whoever pushes sees to it that there is room

@@ -17,6 +17,7 @@ cdef object view_of(Memory memory, void* start, int64_t n, object dtype)
 
 cdef class StoreClock:
     cdef Clock data
+    cdef readonly int64_t epoch         # sessions begun so far, and times that the store was cleared
 
 
 cdef class SymbolCore:
@@ -29,6 +30,8 @@ cdef class SymbolCore:
     cdef readonly StoreClock clock
     cdef readonly object days           # Days; None for a core without history, such as a day itself
     cdef readonly bint close_label      # appended timestamps are the ends of bars
+    cdef int64_t n_pin_edits            # changes of what is reported in place of what is computed
+    cdef int64_t n_past_edits           # changes of what history says, values of indicators included
     cdef int64_t _handle                # 0 until somebody asks for it
     cdef int64_t _capacity              # rows asked for; 0: one session
     cdef bint _is_plain                 # there is a session, and appended timestamps are the starts of bars
@@ -42,6 +45,7 @@ cdef class SymbolCore:
     cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil
     cdef Extended* extended(self, Py_ssize_t k) noexcept nogil
     cdef void _changed(self) noexcept nogil
+    cpdef void note_past(self) noexcept
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil
     cdef object _append_any(self, object ts_ns, object open, object high, object low, object close, object volume)
     cdef object _append_first(self, const Bar* bar)

@@ -55,6 +55,7 @@ cdef class StoreClock:
 
     def __cinit__(self, int64_t grace_ns=0):
         self.data.as_of, self.data.judged, self.data.sequence = INT64_MIN, INT64_MIN, 0
+        self.epoch = 0
         self.data.grace_ns = grace_ns
 
     @property
@@ -77,6 +78,10 @@ cdef class StoreClock:
     def touch(self):
         """Count a change that no bar made."""
         self.data.sequence += 1
+
+    def begin_epoch(self, int step=1):
+        """Another session begins, or (-1) the one that has just begun does not."""
+        self.epoch += step
 
     def reset(self):
         """Forget the time (a new session); the sequence goes on."""
@@ -216,12 +221,15 @@ cdef class SymbolCore:
         """Have a history."""
         self.days, self.symbol.owner = days, <void*>self
 
-    def stop(self):
-        """Forget the session: no rows, and windows on it are no longer valid."""
+    def stop(self, bint undo=False):
+        """Forget the session: no rows, and windows on it are no longer valid. `undo`: it has only just begun, and that
+        counts as no change."""
+        self.symbol.n_edits += -1 if undo else 1
         self._is_plain = False
         self.symbol.run_stop = INT64_MIN
         self.symbol.grid = NULL
         self.grid, self._memory, self._columns = None, None, None
+        self.symbol.last_ts = 0  # as before any session
         self.symbol.newest_stop = self.symbol.base_stop = INT64_MIN
         self.symbol.source, self.symbol.grown = SOURCE_NONE, 0
         self.symbol.ticks = self.symbol.quotes = NULL
@@ -600,8 +608,20 @@ cdef class SymbolCore:
         return n
 
     cdef void _changed(self) noexcept nogil:
+        self.symbol.n_edits += 1
         self.symbol.clock.sequence += 1
         self.symbol.bars_updated = 1
+
+    cpdef void note_past(self) noexcept:
+        """What history says, values of indicators included, is no longer what it was."""
+        self.n_past_edits += 1
+        self.symbol.n_edits += 1
+
+    def note_pins(self):
+        """What is reported in place of what is computed has changed."""
+        self.n_pin_edits += 1
+        self.symbol.n_edits += 1
+        self.symbol.clock.sequence += 1
 
     def marks(self):
         """(spans without trade, halted spans), each a list of (start_ns, stop_ns)."""

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport INT64_MIN, int32_t, int64_t
 
-from sessiondata._aggregate cimport Level, level_settle
+from sessiondata._aggregate cimport Level, level_pull, level_settle
 from sessiondata._extended cimport Extended
 from sessiondata._gaps cimport Gaps
 from sessiondata._grid cimport GridData, Region
@@ -15,6 +15,7 @@ from sessiondata._ticks cimport TickCounters, TickRing
 
 cdef enum:
     MAX_LEVELS = 18       # 16 derived intervals, the session bar, the extended one
+    EDITS = 64            # rows changed out of turn that a symbol remembers
 
 
 cdef enum:                # errands of `take_earlier`
@@ -56,6 +57,7 @@ cdef struct Symbol:
     int64_t newest_stop   # ns, end of the newest row, or the newest tick's time; INT64_MIN while there is none
     int64_t newest_ts[2]  # ns, newest extended [0] and regular [1] row; INT64_MIN while there is none
     int64_t step_ns       # base interval
+    int64_t n_edits       # changes but for rows added in turn, which move last_ts; sessions begun and ended, too
     Clock* clock          # the store's
     Level* levels         # parents before children; the last two are the session bar and the extended one
     int64_t wait_ns       # how long base rows may wait to be folded into the roots
@@ -77,6 +79,8 @@ cdef struct Symbol:
     # What becomes of a bar from before the span, if the symbol has days in history; else NULL. See _days.
     int (*take_earlier)(Symbol*, Bar*, int errand) noexcept nogil
     Extended* extended    # base slots expected outside the segments; NULL: none
+    int64_t n_edited      # base rows inserted or replaced out of turn in this session
+    int64_t* edited_ts    # ns, the last EDITS of them: number n at n % EDITS; memory of the block
     Counters counters
     TickRing* ticks       # trades; NULL until there is one. Memory of a block, as is that of quotes
     TickRing* quotes
@@ -152,6 +156,20 @@ cdef inline void symbol_settle(Symbol* symbol, int32_t level) noexcept nogil:
         level_settle(symbol.levels, level, symbol.grid, symbol.base.next_seq)
 
 
+cdef inline void symbol_fold_levels(Symbol* symbol) noexcept nogil:
+    """Bring the newest bars and trackers of all levels up to date, but not the rings' last rows: what a reader needs
+    who takes the newest row of a level from `bar`. O(levels)."""
+    cdef int32_t i
+    cdef Level* level
+    if symbol.grown:
+        symbol_unsettle(symbol)
+    symbol_fold(symbol)
+    for i in range(symbol.n_levels - 1):
+        level = &symbol.levels[i]
+        if level.parent >= 0 and level.settled_seq != symbol.base.next_seq:
+            level_pull(symbol.levels, i, symbol.grid)
+
+
 cdef inline bint clock_advance(Clock* clock, int64_t ts) noexcept nogil:
     """Move the clock forwards; False (and no change) if it stands there already or further."""
     if ts <= clock.as_of:
@@ -160,6 +178,13 @@ cdef inline bint clock_advance(Clock* clock, int64_t ts) noexcept nogil:
     clock.judged = ts - clock.grace_ns if ts >= INT64_MIN + clock.grace_ns else INT64_MIN
     clock.sequence += 1
     return True
+
+
+cdef inline void symbol_note_edit(Symbol* symbol, int64_t ts) noexcept nogil:
+    """Remember that the base row at `ts` was inserted or replaced out of turn."""
+    symbol.edited_ts[symbol.n_edited % EDITS] = ts
+    symbol.n_edited += 1
+    symbol.n_edits += 1
 
 
 cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:

@@ -53,6 +53,7 @@ cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
     symbol.bars_updated = 0
     symbol.source, symbol.grown, symbol.base_stop = SOURCE_NONE, 0, INT64_MIN
     symbol.ticks = symbol.quotes = NULL
+    symbol.n_edited = 0
 
 
 cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil:
@@ -370,6 +371,7 @@ cdef void symbol_place_late(Symbol* symbol, const Region* region, int64_t seq, b
                       base if level.parent < 0 else &symbol.levels[level.parent].ring, all_aligned)
     level_mark_settled(symbol.levels, symbol.n_levels, base.next_seq)
     _limit_folds(symbol)
+    symbol_note_edit(symbol, bar.ts)
     symbol.bars_updated = 1
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sessiondata.calendars import SessionCalendar, SessionGrid, calendar
+from sessiondata.cursors import ExportCursor
+from sessiondata.delta import apply_delta
 from sessiondata.errors import (
     BarError,
     BarTypeError,
     BufferTooSmallError,
     CalendarError,
     DateOutOfRangeError,
+    DeltaError,
     InactiveError,
     InputError,
     IntervalError,
@@ -103,6 +106,8 @@ __all__ = [
     "ClassifiedGap",
     "DataQualityManager",
     "DateOutOfRangeError",
+    "DeltaError",
+    "ExportCursor",
     "ExtendedSlots",
     "GapArrays",
     "GapInfo",
@@ -126,6 +131,7 @@ __all__ = [
     "TimeError",
     "UnknownNameError",
     "aggregate",
+    "apply_delta",
     "calendar",
     "find_gaps",
     "get_include",

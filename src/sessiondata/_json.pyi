@@ -5,7 +5,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from sessiondata._cursor import Cursor
 from sessiondata._store import StoreClock, SymbolCore
+from sessiondata.export import Source
 
 _Ints: TypeAlias = npt.NDArray[np.int64]
 _Floats: TypeAlias = npt.NDArray[np.float64]
@@ -22,12 +24,10 @@ class Style:
 def latest_as_of(cores: list[SymbolCore], clock: StoreClock) -> int | None: ...
 def write_document(
     meta: bytes,
-    cores: list[SymbolCore],
-    pinned: dict[SymbolCore, tuple[dict[int, bytes], dict[int, float]]],
+    cursor: Cursor,
+    delta: bool,
+    source: Source,
     style: Style,
-    own: dict[SymbolCore, tuple[Style, bytes | None]],
-    past: Callable[[SymbolCore], list[bytes] | None] | None = None,
-    all_past: bool = False,
     into: Any = None,
 ) -> Any: ...
 def write_series(

@@ -14,6 +14,7 @@ __all__ = [
     "BufferTooSmallError",
     "CalendarError",
     "DateOutOfRangeError",
+    "DeltaError",
     "InactiveError",
     "InputError",
     "IntervalError",
@@ -140,6 +141,10 @@ class BufferTooSmallError(SessionDataError, BufferError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.needed, self.size)
+
+
+class DeltaError(SessionDataError, ValueError):
+    """A delta that does not go on from the document at hand, or one that nobody can be given."""
 
 
 class UnknownNameError(SessionDataError, KeyError):

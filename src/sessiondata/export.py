@@ -12,15 +12,18 @@ from sessiondata.past import past_dict, past_writer
 from sessiondata.times import to_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from sessiondata import _json
+    from sessiondata._store import SymbolCore
     from sessiondata.calendars import SessionCalendar, SessionGrid
+    from sessiondata.cursors import ExportCursor
     from sessiondata.gaps import GapInfo, GapOwner
+    from sessiondata.series import BarSeries, BarWindow
     from sessiondata.session import SessionData
     from sessiondata.symbol import SymbolSessionData
 
-__all__ = ["TIMESTAMPS", "document", "document_bytes", "shown_quality"]
+__all__ = ["TIMESTAMPS", "Source", "document", "document_bytes", "shown_quality", "symbol_bytes"]
 
 #: Ways to write a time.
 TIMESTAMPS = ("time", "iso", "epoch_ms", "epoch_ns")
@@ -30,42 +33,138 @@ _SECOND_NS = 1_000_000_000
 _EXACT = 2**53  # beyond it a float64 no longer tells neighbouring integers apart
 
 
-def document(data: SessionData, timestamps: str) -> dict[str, Any]:
-    """The complete document as plain Python objects, in the order of its keys."""
-    return {
-        "meta": _meta(data, timestamps, data._as_of_ns()),
-        "symbols": {name: _symbol(symbol, timestamps) for name, symbol in data.symbols.items()},
-    }
+class Source:
+    """What stands in a document beside native state; asked for symbols that have it.
+
+    Attributes
+    ----------
+    pinned, foreign : dict of SymbolCore to SymbolSessionData
+        Symbols with pinned gaps or quality; with a calendar of their own.
+    all_past : bool
+        Every symbol has something to show of the past.
+    """
+
+    __slots__ = ("_data", "_intervals", "_past", "_styles", "_timestamps", "all_past", "foreign", "pinned")
+
+    def __init__(self, data: SessionData, timestamps: str, intervals: frozenset[str] | None) -> None:
+        self.pinned, self.foreign, self.all_past = data._pinned, data._foreign, bool(data._indicators)
+        self._data, self._timestamps, self._intervals = data, timestamps, intervals
+        self._styles: dict[SessionCalendar, tuple[_json.Style, bytes | None]] = {}
+        self._past: Callable[[SymbolCore], list[bytes] | None] | None = None
+
+    def pins(self, core: SymbolCore) -> tuple[dict[int, bytes], dict[int, float]]:
+        """Gaps as a ready member of the series, and quality, by number of the series."""
+        symbol = self.pinned[core]
+        return pinned_gaps(symbol, _symbol_shower(symbol, self._timestamps)), symbol._pinned_quality
+
+    def style(self, core: SymbolCore) -> tuple[_json.Style, bytes | None]:
+        """How its times are written, and the ready member with its zone where that is not the store's."""
+        symbol = self.foreign[core]
+        calendar, own = symbol.calendar, self._data.calendar
+        style = self._styles.get(calendar)
+        if style is None:
+            zone = b'"timezone":%b,' % json_bytes(calendar.tz) if calendar.tz != own.tz else None
+            style = self._styles[calendar] = _style(calendar, symbol.grid, self._timestamps), zone
+        return style
+
+    def past(self, core: SymbolCore) -> list[bytes] | None:
+        """The members of `historical` as pieces of text; None: there is nothing."""
+        if self._past is None:
+            self._past = past_writer(self._data, self._timestamps, self._intervals)
+        return self._past(core)
+
+
+def document(
+    data: SessionData,
+    complete: bool,
+    cursor: ExportCursor,
+    timestamps: str,
+    symbols: Iterable[str] | None,
+    intervals: Iterable[str] | None,
+) -> dict[str, Any]:
+    """The complete document as plain Python objects, in the order of its keys, or what has changed of it."""
+    meta = _meta(data, timestamps, data._as_of_ns())
+    shown: dict[str, Any] = {}
+    if complete:
+        cursor._start(data, timestamps, symbols, intervals).take(_pins(data))
+        for core in cursor._selected:
+            shown[core.name] = _symbol(data._symbols[core.name], cursor._intervals, timestamps)
+    else:
+        cursor._check(symbols, intervals)
+        meta.update(_meta_of_delta(data, cursor, timestamps))
+        if "resync" not in meta:
+            _go_on(data, cursor, meta)
+            for i, whole, *changes in cursor._native.changes(_pins(data)):
+                symbol = data._symbols[cursor._selected[i].name]
+                if whole:
+                    shown[symbol.symbol] = {"replace": True, **_symbol(symbol, cursor._intervals, timestamps)}
+                else:
+                    shown[symbol.symbol] = _changes(symbol, changes, cursor._intervals, timestamps)
+    if "resync" not in meta:
+        cursor._finish(data)
+    return {"meta": meta, "symbols": shown}
 
 
 def document_bytes(
-    data: SessionData, timestamps: str, symbols: Collection[SymbolSessionData] | None = None, into: Any = None
+    data: SessionData,
+    complete: bool,
+    cursor: ExportCursor,
+    timestamps: str,
+    symbols: Iterable[str] | None = None,
+    intervals: Iterable[str] | None = None,
+    into: Any = None,
 ) -> Any:
-    """The complete document, of all symbols or some, as JSON, written natively; its length if it goes into a buffer."""
+    """What `document` gives as JSON, written natively; its length if it goes into a buffer."""
     from sessiondata import _json  # not needed to store bars
+    from sessiondata._cursor import Cursor
 
-    _check_timestamps(timestamps)
-    symbols = data.symbols.values() if symbols is None else symbols
-    cores = [symbol._core for symbol in symbols]
+    meta = _meta(data, timestamps, _json.latest_as_of(data._all_cores(), data._clock))
+    served = True
+    if complete:
+        native = cursor._start(data, timestamps, symbols, intervals)
+    else:
+        cursor._check(symbols, intervals)
+        meta.update(_meta_of_delta(data, cursor, timestamps))
+        served = "resync" not in meta
+        if served:
+            _go_on(data, cursor, meta)
+        # Nothing is shown, and the cursor stays where it is, if it cannot be served.
+        native = cursor._native if served else Cursor()
+    source = Source(data, timestamps, cursor._intervals)
     style = _style(data.calendar, data.grid, timestamps)
-    others: dict[SessionCalendar, tuple[_json.Style, bytes | None]] = {}
-    own = {}
-    for symbol in symbols:
-        calendar = symbol.calendar
-        if calendar is not data.calendar:
-            if calendar not in others:
-                zone = b'"timezone":%b,' % json_bytes(calendar.tz) if calendar.tz != data.calendar.tz else None
-                others[calendar] = _style(calendar, symbol.grid, timestamps), zone
-            own[symbol._core] = others[calendar]
-    pinned = {
-        symbol._core: (pinned_gaps(symbol, _symbol_shower(symbol, timestamps)), symbol._pinned_quality)
-        for symbol in symbols
-        if symbol._pinned_gaps or symbol._pinned_quality
-    }
-    meta = _meta(data, timestamps, _json.latest_as_of(cores, data._clock))
-    return _json.write_document(
-        json_bytes(meta), cores, pinned, style, own, past_writer(data, timestamps), bool(data._indicators), into
-    )
+    written = _json.write_document(json_bytes(meta), native, not complete, source, style, into)
+    if served:
+        cursor._finish(data)
+    return written
+
+
+def symbol_bytes(symbol: SymbolSessionData, timestamps: str) -> bytes:
+    """The member of one symbol, of the store or removed from it; no cursor is moved."""
+    from sessiondata import _json  # not needed to store bars
+    from sessiondata._cursor import Cursor
+    from sessiondata._text import dumps_str
+
+    data, core = symbol._data, symbol._core
+    source = Source(data, timestamps, None)
+    source.pinned = {core: symbol} if symbol._pinned_gaps or symbol._pinned_quality else {}
+    source.foreign = {core: symbol} if symbol.calendar is not data.calendar else {}
+    native = Cursor()
+    native.start([core], None, timestamps == "epoch_ms")
+    style = _style(data.calendar, data.grid, timestamps)
+    text: bytes = _json.write_document(b"{}", native, False, source, style)
+    return text[len(b'{"meta":{},"symbols":{') + len(dumps_str(symbol.symbol)) + 1 : -2]
+
+
+def _go_on(data: SessionData, cursor: ExportCursor, meta: dict[str, Any]) -> None:
+    """Begin a delta, and say which symbols have gone."""
+    removed = cursor._native.go_on(cursor._select(data))
+    if removed:
+        meta["removed"] = removed
+
+
+def _pins(data: SessionData) -> dict[SymbolCore, Any]:
+    """Gaps and quality that are reported in place of what is computed, by number of the series."""
+    return {core: (symbol._pinned_gaps, symbol._pinned_quality) for core, symbol in data._pinned.items()}
 
 
 def pinned_gaps(owner: GapOwner, show: Callable[[int], str | int]) -> dict[int, bytes]:
@@ -130,6 +229,13 @@ def _meta(data: SessionData, timestamps: str, as_of: int | None) -> dict[str, An
     }
 
 
+def _meta_of_delta(data: SessionData, cursor: ExportCursor, timestamps: str) -> dict[str, Any]:
+    """What the `meta` of a delta has more, or other, than that of a complete document."""
+    since = cursor.sequence if cursor.timestamps == timestamps else None
+    more = {"complete": False, "cursor": cursor.name, "since": since, "epoch": data._clock.epoch}
+    return more if since is not None else {**more, "resync": True}
+
+
 def _symbol_shower(symbol: SymbolSessionData, timestamps: str) -> Callable[[int], str | int]:
     """A function that writes a time as the symbol's own exchange shows it."""
     return _shower(symbol.calendar.zone, _resolve(symbol.grid, timestamps))
@@ -166,28 +272,70 @@ def _number(x: float | None) -> float | None:
     return None if x is None or not math.isfinite(x) else x
 
 
-def _symbol(symbol: SymbolSessionData, timestamps: str) -> dict[str, Any]:
+def _symbol(symbol: SymbolSessionData, intervals: frozenset[str] | None, timestamps: str) -> dict[str, Any]:
     show = _symbol_shower(symbol, timestamps)
     zone = symbol.calendar.tz
+    selected = [interval for interval in symbol.intervals if intervals is None or interval in intervals]
     return {
         **({"timezone": zone} if zone != symbol._data.calendar.tz else {}),
         "session": {
-            "volume": shown_volume(symbol.session_volume),
-            "high": _number(symbol.session_high),
-            "low": _number(symbol.session_low),
+            **_metrics(symbol),
             "data": {
-                **{interval: _series(symbol, interval, show) for interval in symbol.intervals},
+                **{interval: _series(symbol, interval, show) for interval in selected},
                 **({"ticks": _ticks(symbol, show)} if symbol.ticks.latest else {}),
                 **({"quotes": _quotes(symbol, show)} if symbol.quotes.latest else {}),
             },
         },
-        "historical": past_dict(symbol, timestamps),
+        "historical": past_dict(symbol, timestamps, intervals),
+    }
+
+
+def _metrics(symbol: SymbolSessionData) -> dict[str, Any]:
+    return {
+        "volume": shown_volume(symbol.session_volume),
+        "high": _number(symbol.session_high),
+        "low": _number(symbol.session_low),
     }
 
 
 def _series(symbol: SymbolSessionData, interval: str, show: Callable[[int], str | int]) -> dict[str, Any]:
     series = symbol.bars(interval)
     gaps = series.gaps
+    part = _counts(symbol, series)
+    if gaps:
+        part["gaps"] = _gaps(gaps, show)
+    part["columns"] = list(_COLUMNS)
+    part["data"] = _rows(series, show)
+    return part
+
+
+def _changes(
+    symbol: SymbolSessionData, changes: list[Any], intervals: frozenset[str] | None, timestamps: str
+) -> dict[str, Any]:
+    """What has changed of a symbol, by its cursor."""
+    show = _symbol_shower(symbol, timestamps)
+    changed, (ticks, quotes), past = changes
+    parts: dict[str, Any] = {}
+    for k, gaps_changed, replace, positions in changed:
+        interval = symbol.intervals[k]
+        series = symbol.bars(interval)
+        part = parts[interval] = _counts(symbol, series)
+        if gaps_changed:
+            gaps = series.gaps
+            part["gaps"] = _gaps(gaps, show) if gaps else None
+        if replace:
+            part["replace"] = True
+        part["columns"] = list(_COLUMNS)
+        part["data"] = [row for i in positions for row in _rows(series[i : i + 1], show)]
+    if ticks:
+        parts["ticks"] = _ticks(symbol, show)
+    if quotes:
+        parts["quotes"] = _quotes(symbol, show)
+    change: dict[str, Any] = {"session": {**_metrics(symbol), "data": parts}}
+    return {**change, "historical": past_dict(symbol, timestamps, intervals)} if past else change
+
+
+def _counts(symbol: SymbolSessionData, series: BarSeries) -> dict[str, Any]:
     part: dict[str, Any] = {
         "count": len(series),
         "total_count": series.total_count,
@@ -195,14 +343,14 @@ def _series(symbol: SymbolSessionData, interval: str, show: Callable[[int], str 
     }
     if series.forming:
         part["forming"] = True
-    part["quality"] = _quality(symbol, interval)
-    if gaps:
-        part["gaps"] = _gaps(gaps, show)
-    part["columns"] = list(_COLUMNS)
-    columns = (series.open, series.high, series.low, series.close)
-    rows = zip(series.timestamp.tolist(), *(column.tolist() for column in columns), series.volume.tolist(), strict=True)
-    part["data"] = [[show(ts), *prices, shown_volume(volume)] for ts, *prices, volume in rows]
+    part["quality"] = _quality(symbol, series.interval)
     return part
+
+
+def _rows(bars: BarSeries | BarWindow, show: Callable[[int], str | int]) -> list[list[Any]]:
+    columns = (bars.open, bars.high, bars.low, bars.close)
+    rows = zip(bars.timestamp.tolist(), *(column.tolist() for column in columns), bars.volume.tolist(), strict=True)
+    return [[show(ts), *prices, shown_volume(volume)] for ts, *prices, volume in rows]
 
 
 def _ticks(symbol: SymbolSessionData, show: Callable[[int], str | int]) -> dict[str, Any]:

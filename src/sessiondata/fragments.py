@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["orjson_default"]
 
-_SYMBOLS = b',"symbols":{'
 _COLUMNS = b'"columns":["timestamp","open","high","low","close","volume"],"data":['
 
 
@@ -52,6 +51,8 @@ def orjson_default(obj: Any) -> Any:
     --------
     >>> orjson.dumps({"as asked": spy.bars("5m")}, default=sd.orjson_default)  # doctest: +SKIP
     """
+    from sessiondata.cursors import ExportCursor
+    from sessiondata.export import document_bytes
     from sessiondata.gaps import GapInfo
     from sessiondata.series import Bar, BarSeries, BarWindow
     from sessiondata.session import SessionData
@@ -63,7 +64,8 @@ def orjson_default(obj: Any) -> Any:
     if isinstance(obj, (Bar, Tick, Quote)):
         return _record(obj)
     if isinstance(obj, SessionData):
-        text = obj.to_json()
+        obj._check_active()
+        text = document_bytes(obj, True, ExportCursor(None), "time")  # moves nobody's cursor
     elif isinstance(obj, SymbolSessionData):
         text = _symbol(obj)
     elif isinstance(obj, BarSeries):
@@ -80,14 +82,10 @@ def orjson_default(obj: Any) -> Any:
 
 
 def _symbol(symbol: SymbolSessionData) -> bytes:
-    from sessiondata._text import dumps_str
-    from sessiondata.export import document_bytes
+    from sessiondata.export import symbol_bytes
 
     symbol._data._check_active()
-    document: bytes = document_bytes(symbol._data, "iso", [symbol])
-    # No text of `meta` holds the key: its quotation marks would be escaped.
-    start = document.index(_SYMBOLS) + len(_SYMBOLS) + len(dumps_str(symbol.symbol)) + 1
-    return document[start:-2]
+    return symbol_bytes(symbol, "iso")
 
 
 def _series(series: BarSeries) -> bytes:

@@ -37,20 +37,24 @@ _DAILY = "1d"
 _INT_LIMITS = -(2**63), 2**64  # of JSON integers, as orjson has them
 
 
-def past_dict(symbol: SymbolSessionData, timestamps: str) -> dict[str, Any]:
-    """The member as plain Python objects."""
+def past_dict(symbol: SymbolSessionData, timestamps: str, intervals: frozenset[str] | None = None) -> dict[str, Any]:
+    """The member as plain Python objects; of these intervals, None for all."""
     indicators = {name: _plain(value, symbol, name) for name, value in symbol.historical_indicators.items()}
+    held = _held(symbol._history)
     data = {
         interval.name: _interval_dict(symbol._history, interval, dates, timestamps)
-        for interval, dates in _held(symbol._history)
+        for interval, dates in held
+        if intervals is None or interval.name in intervals
     }
-    if not data and all(value is None for value in indicators.values()):
+    if not held and all(value is None for value in indicators.values()):
         return {"loaded": False}
     return {"loaded": True, **indicators, "data": data}
 
 
-def past_writer(data: SessionData, timestamps: str) -> Callable[[SymbolCore], list[bytes] | None]:
-    """What `_json.write_document` asks for the member of a symbol; None: there is nothing."""
+def past_writer(
+    data: SessionData, timestamps: str, intervals: frozenset[str] | None = None
+) -> Callable[[SymbolCore], list[bytes] | None]:
+    """What writes the member of a symbol, of these intervals; None: there is nothing."""
     kind = _kind(timestamps)
 
     def pieces(core: SymbolCore) -> list[bytes] | None:
@@ -64,7 +68,9 @@ def past_writer(data: SessionData, timestamps: str) -> Callable[[SymbolCore], li
         if not members and all(value is None for value in values.values()):
             return None
         indicators = b"".join(b"%b:%b," % (_bytes(name), _bytes(value)) for name, value in values.items())
-        return [b'"loaded":true,' + indicators + b'"data":{', *members, b"}"]
+        selected = [pieces for name, pieces in members.items() if intervals is None or name in intervals]
+        joined = [piece for pieces in selected for piece in (b",", *pieces)][1:]
+        return [b'"loaded":true,' + indicators + b'"data":{', *joined, b"}"]
 
     return pieces
 
@@ -159,7 +165,7 @@ class Rendered:
     def __init__(self, history: History, kind: str) -> None:
         self.kind, self._history = kind, history
         self._days: dict[tuple[str, dt.date], _Day] = {}
-        self._members: list[bytes] = []
+        self._members: dict[str, list[bytes]] = {}
         self._version: Any = None
 
     @property
@@ -167,19 +173,19 @@ class Rendered:
         """Bytes of text."""
         return sum(len(day.rows) + len(day.ranges) for day in self._days.values())
 
-    def members(self) -> list[bytes]:
-        """The members of `data`, in pieces; empty without any."""
+    def members(self) -> dict[str, list[bytes]]:
+        """The members of `data` in pieces, by interval."""
         version = self._history.version
         if self._version != version:
             self._members = self._render()
             self._version = version
         return self._members
 
-    def _render(self) -> list[bytes]:
+    def _render(self) -> dict[str, list[bytes]]:
         held = _held(self._history)
         style: Style | None = None
         days: dict[tuple[str, dt.date], _Day] = {}
-        members: list[bytes] = []
+        members: dict[str, list[bytes]] = {}
         for interval, dates in held:
             for date in dates:
                 source = self._source(interval, date)
@@ -188,9 +194,9 @@ class Rendered:
                     style = self._style([date for _, dates in held for date in dates]) if style is None else style
                     day = self._render_day(interval, date, source, style)
                 days[interval.name, date] = day
-            members += [b",", *_member(interval, dates, [days[interval.name, date] for date in dates])]
+            members[interval.name] = _member(interval, dates, [days[interval.name, date] for date in dates])
         self._days = days  # those of other dates are forgotten
-        return members[1:]
+        return members
 
     def _source(self, interval: Interval, date: dt.date) -> tuple[Any, ...]:
         days = self._history.days

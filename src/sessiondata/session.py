@@ -16,6 +16,7 @@ from sessiondata._slice import Slice
 from sessiondata.calendars import SessionCalendar, SessionGrid, _to_date, to_hours
 from sessiondata.calendars import calendar as find_calendar
 from sessiondata.columns import bar_columns
+from sessiondata.cursors import ExportCursor
 from sessiondata.errors import (
     BarError,
     CalendarError,
@@ -108,6 +109,11 @@ class SessionData:
         self._symbols: dict[str, SymbolSessionData] = {}
         self._indicators: dict[str, Indicator] = {}
         self._slice, self._slice_names = Slice([]), list[str]()
+        self._cores: list[_store.SymbolCore] | None = None  # of all symbols; None: not listed yet
+        self._pinned: dict[_store.SymbolCore, SymbolSessionData] = {}  # symbols with pinned gaps or quality
+        self._foreign: dict[_store.SymbolCore, SymbolSessionData] = {}  # symbols with a calendar of their own
+        self._cursors: dict[str, ExportCursor] = {}
+        self._default_cursor: ExportCursor | None = None
 
     # --- session ---
 
@@ -276,6 +282,7 @@ class SessionData:
         grid = grids.get(self._calendar)
         _days.turn(cores, opened, staged, given)  # from here on nothing can fail
         self._grid, self._date = grid, date
+        self._clock.begin_epoch()
         if ended is not None:
             self._ended = ended
 
@@ -291,8 +298,9 @@ class SessionData:
         undo it."""
         if ts_ns is None:
             for symbol in self._symbols.values():
-                symbol._core.stop()
+                symbol._core.stop(undo=True)
             self._grid = self._date = None
+            self._clock.begin_epoch(-1)
             return False
         day = (_session_of_close(calendar, ts_ns, step_ns) if close_label else calendar.session_at(ts_ns)).date
         last = self._ended if self._date is None else self._date
@@ -418,6 +426,9 @@ class SessionData:
             grid = own.session(self._date)
             core.start(grid.compiled, self._hours(grid), True)
         self._symbols[symbol] = SymbolSessionData(self, core, own)
+        self._cores = None
+        if own is not self._calendar:
+            self._foreign[core] = self._symbols[symbol]
         self._clock.touch()
         return self._symbols[symbol]
 
@@ -449,8 +460,12 @@ class SessionData:
     def remove_symbol(self, symbol: str) -> None:
         """Forget a symbol and its history. What still refers to it shows no rows and takes none; windows that were
         handed out keep theirs."""
-        self.get_symbol_data(symbol)._leave()
+        held = self.get_symbol_data(symbol)
+        held._leave()
         del self._symbols[symbol]
+        self._pinned.pop(held._core, None)
+        self._foreign.pop(held._core, None)
+        self._cores = None
         self._slice, self._slice_names = Slice([]), []
         self._clock.touch()
 
@@ -459,8 +474,12 @@ class SessionData:
         for symbol in self._symbols.values():
             symbol._leave()
         self._symbols.clear()
+        self._pinned.clear()
+        self._foreign.clear()
+        self._cores = None
         self._slice, self._slice_names = Slice([]), []
         self._grid = self._date = self._ended = None
+        self._clock.begin_epoch()
         self._clock.reset()
 
     # --- writing ---
@@ -611,6 +630,7 @@ class SessionData:
         self._indicators[name] = indicator(name, function, days)
         for symbol in self._symbols.values():
             symbol._indicator_cache.clear()
+            symbol._core.note_past()
         self._clock.touch()
 
     def set_historical_indicator(self, symbol: str, name: str, value: Any) -> None:
@@ -628,6 +648,7 @@ class SessionData:
             held._history.days.has_values = True
         elif held._indicator_values.pop(name, None) is None:
             return
+        held._core.note_past()
         self._clock.touch()
 
     def get_historical_indicator(self, symbol: str, name: str) -> Any:
@@ -771,30 +792,70 @@ class SessionData:
 
     # --- export ---
 
-    def to_dict(self, complete: bool = True, *, timestamps: str = "time") -> dict[str, Any]:
+    def to_dict(
+        self,
+        complete: bool = True,
+        *,
+        cursor: str | ExportCursor | None = None,
+        timestamps: str = "time",
+        symbols: Iterable[str] | None = None,
+        intervals: Iterable[str] | None = None,
+    ) -> dict[str, Any]:
         """The document as plain Python objects.
 
         Parameters
         ----------
         complete : bool
-            Everything the store holds. (Deltas are not part of this version.)
+            Everything the store holds, or with False a delta: what has changed since the last export through the
+            cursor. `apply_delta` says what a consumer does with it. Its `meta` says ``"resync": true`` where no delta
+            can be served: the cursor has had no complete export, or times were written otherwise.
+        cursor : str or ExportCursor, optional
+            For whom the export is, by `export_cursor`; by default the one without a name. Every export moves its
+            cursor, and no other.
         timestamps : {"time", "iso", "epoch_ms", "epoch_ns"}
             How times are written: the exchange's local time of day (ISO 8601 where that would be ambiguous), ISO 8601
             with offset, or integers. JavaScript cannot hold epoch_ns.
+        symbols, intervals : iterable of str, optional
+            Show these only; by default all. A complete export settles it for the deltas that follow. They need not say
+            it again.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such cursor, no such symbol, or no symbol selected holds the interval.
+        DeltaError
+            A delta with another selection than the complete export before it.
+        ValueError
+            No such form of times.
         """
-        _check_complete(complete)
         self._check_active()
-        return document(self, timestamps)
+        return document(self, complete, self._cursor(cursor), timestamps, symbols, intervals)
 
-    def to_json(self, complete: bool = True, *, timestamps: str = "time") -> bytes:
+    def to_json(
+        self,
+        complete: bool = True,
+        *,
+        cursor: str | ExportCursor | None = None,
+        timestamps: str = "time",
+        symbols: Iterable[str] | None = None,
+        intervals: Iterable[str] | None = None,
+    ) -> bytes:
         """The document as UTF-8 JSON: byte for byte ``orjson.dumps(data.to_dict(...))``, written natively. Parameters
-        are those of `to_dict`."""
-        _check_complete(complete)
+        and errors are those of `to_dict`."""
         self._check_active()
-        document: bytes = document_bytes(self, timestamps)
-        return document
+        text: bytes = document_bytes(self, complete, self._cursor(cursor), timestamps, symbols, intervals)
+        return text
 
-    def export_into(self, buffer: Any, complete: bool = True, *, timestamps: str = "time") -> int:
+    def export_into(
+        self,
+        buffer: Any,
+        complete: bool = True,
+        *,
+        cursor: str | ExportCursor | None = None,
+        timestamps: str = "time",
+        symbols: Iterable[str] | None = None,
+        intervals: Iterable[str] | None = None,
+    ) -> int:
         """Write what `to_json` gives into memory of the caller's.
 
         Parameters
@@ -802,7 +863,7 @@ class SessionData:
         buffer : writable, contiguous buffer
             A bytearray, memoryview, mmap, array of uint8, shared memory; written from its first byte on. Bytes behind
             the document may change.
-        complete, timestamps
+        complete, cursor, timestamps, symbols, intervals
             As for `to_dict`.
 
         Returns
@@ -813,7 +874,8 @@ class SessionData:
         Raises
         ------
         BufferTooSmallError
-            Says how many bytes are needed. What is in the buffer then is no document.
+            Says how many bytes are needed. What is in the buffer then is no document, and the cursor's next export has
+            to be complete.
         TypeError
             It is no such buffer.
 
@@ -822,7 +884,6 @@ class SessionData:
         Give it room for 20 kB more than the document: with less, its end is written elsewhere and all of it copied,
         which adds some 15 % to the time.
         """
-        _check_complete(complete)
         self._check_active()
         try:
             with memoryview(buffer) as view:
@@ -831,7 +892,7 @@ class SessionData:
             usable = False
         if not usable:
             raise TypeError(f"a document goes into a writable, contiguous buffer of bytes: {type(buffer).__name__}")
-        length: int = document_bytes(self, timestamps, into=buffer)
+        length: int = document_bytes(self, complete, self._cursor(cursor), timestamps, symbols, intervals, buffer)
         return length
 
     def to_csv(self, path: Any, interval: str | None = None) -> int:
@@ -866,6 +927,49 @@ class SessionData:
         from sessiondata.validation import write_csv  # not needed to store bars
 
         return write_csv([self], path, interval)
+
+    def export_cursor(self, name: str | None = None) -> ExportCursor:
+        """The cursor of that name, made if it is not there; None for the default one.
+
+        Each consumer of deltas has one of its own. It takes some 500 bytes a symbol."""
+        if name is None:
+            if self._default_cursor is None:
+                self._default_cursor = ExportCursor(None)
+            return self._default_cursor
+        if name not in self._cursors:
+            self._cursors[name] = ExportCursor(_check_text(name, "a cursor's name"))
+        return self._cursors[name]
+
+    @property
+    def cursors(self) -> tuple[str, ...]:
+        """Names of the cursors, in the order they were made; the default one has none."""
+        return tuple(self._cursors)
+
+    def drop_cursor(self, name: str | None = None) -> None:
+        """Forget a cursor. One made again under its name begins with a complete export.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no cursor of that name.
+        """
+        if name is None:
+            self._default_cursor = None
+        elif self._cursors.pop(name, None) is None:
+            raise UnknownNameError(f"no cursor {name!r}")
+
+    def _cursor(self, cursor: str | ExportCursor | None) -> ExportCursor:
+        name = cursor.name if isinstance(cursor, ExportCursor) else cursor
+        held = self.export_cursor() if name is None else self._cursors.get(name)
+        if held is None or (isinstance(cursor, ExportCursor) and held is not cursor):
+            raise UnknownNameError(f"no cursor {name!r}; export_cursor({name!r}) first")
+        return held
+
+    def _all_cores(self) -> list[_store.SymbolCore]:
+        """Of all symbols in order; another list whenever they change."""
+        if self._cores is None:
+            self._cores = [symbol._core for symbol in self._symbols.values()]
+        return self._cores
 
     # --- snapshots ---
 
@@ -926,17 +1030,16 @@ def _check_capacity(capacity: int, of: str = "") -> int:
     return operator.index(capacity)
 
 
-def _check_complete(complete: bool) -> None:
-    if not complete:
-        raise NotImplementedError("deltas are not part of this version; export the complete document")
-
-
 def _check_name(symbol: str) -> str:
     """The name as a plain str: a subclass such as NumPy's is no key of a JSON document."""
-    if not isinstance(symbol, str) or not symbol:
-        raise UnknownNameError(f"a symbol is a text that is not empty: {symbol!r}")
+    return _check_text(symbol, "a symbol")
+
+
+def _check_text(text: str, what: str) -> str:
+    if not isinstance(text, str) or not text:
+        raise UnknownNameError(f"{what} is a text that is not empty: {text!r}")
     try:
-        symbol.encode()
+        text.encode()
     except UnicodeEncodeError as error:
-        raise UnknownNameError(f"a symbol must be encodable as UTF-8: {symbol!r}") from error
-    return str(symbol)
+        raise UnknownNameError(f"{what} must be encodable as UTF-8: {text!r}") from error
+    return str(text)

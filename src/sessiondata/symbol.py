@@ -665,7 +665,7 @@ class SymbolSessionData(GapOwner):
             self._pinned_gaps[k] = [check_gap(gap) for gap in gaps]
         elif self._pinned_gaps.pop(k, None) is None:
             return
-        self._core.clock.touch()
+        self._note_pins()
 
     def set_quality(self, interval: str, quality: float | None) -> None:
         """Report this quality (0 to 100) for an interval in place of the computed one, until called with None."""
@@ -677,7 +677,14 @@ class SymbolSessionData(GapOwner):
             raise BarError("quality lies between 0 and 100", symbol=self.symbol, value=quality, code="ERR_QUALITY")
         else:
             self._pinned_quality[k] = float(quality)
-        self._core.clock.touch()
+        self._note_pins()
+
+    def _note_pins(self) -> None:
+        self._core.note_pins()
+        if self._pinned_gaps or self._pinned_quality:
+            self._data._pinned[self._core] = self
+        else:
+            self._data._pinned.pop(self._core, None)
 
     # --- metrics ---
 
