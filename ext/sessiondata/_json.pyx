@@ -12,19 +12,22 @@ Rejected: a cache from the bits of a price to its text (10 ns a row instead of 1
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, strlen
 
 from sessiondata._aggregate cimport Level
+from sessiondata._days cimport snapshot
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_list, gaps_missing, gaps_present
 from sessiondata._grid cimport expected_at, ordinal_start
+from sessiondata._guard cimport peek
 from sessiondata._marks cimport retries_of
 from sessiondata._prefetch cimport prefetch
 from sessiondata._ring cimport Ring, ring_oldest
 from sessiondata._store cimport StoreClock, SymbolCore
-from sessiondata._symbol cimport Symbol, symbol_as_of, symbol_settle
+from sessiondata._symbol cimport Symbol, symbol_as_of, symbol_enter, symbol_leave, symbol_settle
 from sessiondata._text cimport (
     F64_BYTES, I64_BYTES, STRING_BYTES, STRING_FACTOR, TIME_BYTES, ByteWriter, DayText, day_holds, reserve,
     scale_column, set_day, store4, write_cents, write_f64, write_i64, write_string, write_time, write_u64,
@@ -293,18 +296,28 @@ cdef int _series(ByteWriter writer, SymbolCore core, Py_ssize_t k, dict pinned_g
     return 0
 
 
-cdef int _tape(ByteWriter writer, const TickRing* ring, bint quotes, TimeStyle* style) except -1:
-    """`"ticks":{...},` or `"quotes":{...},`: how many there are, and the latest."""
+cdef int _tape(ByteWriter writer, Symbol* symbol, bint quotes, TimeStyle* style) except -1:
+    """`"ticks":{...},` or `"quotes":{...},`: how many there are, and the latest; nothing where there are none."""
+    cdef uintptr_t* inside
+    cdef const TickRing* ring
+    cdef int64_t count = 0, total = 0
     cdef int hint = 2
     cdef const char* exchange
     cdef Py_ssize_t n = 0
     cdef char* out
     cdef Tick tick
-    ticks_read(ring, ring.next_seq - 1, &tick)
+    inside = symbol_enter(symbol)
+    ring = symbol.quotes if quotes else symbol.ticks
+    if ring != NULL and ring.next_seq > 0:
+        count, total = ring.next_seq - ticks_oldest(ring), ring.next_seq
+        ticks_read(ring, ring.next_seq - 1, &tick)
+    symbol_leave(inside)
+    if total == 0:
+        return 0
     reserve(writer, FIXED_BYTES + STRING_BYTES + STRING_FACTOR * 8)
     out = _write_literal(writer.data + writer.size, b'"quotes":{"count":' if quotes else b'"ticks":{"count":')
-    out = write_i64(out, ring.next_seq - ticks_oldest(ring))
-    out = write_i64(_write_literal(out, b',"total_count":'), ring.next_seq)
+    out = write_i64(out, count)
+    out = write_i64(_write_literal(out, b',"total_count":'), total)
     out = _write_time(_write_literal(out, b',"latest":{"timestamp":'), tick.ts, style)
     if quotes:
         out = _write_price(_write_literal(out, b'"bid":'), tick.value[0], &hint)
@@ -322,9 +335,11 @@ cdef int _tape(ByteWriter writer, const TickRing* ring, bint quotes, TimeStyle* 
     return 0
 
 
-cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinned_quality, bytes zone,
+cdef int _symbol(ByteWriter writer, SymbolCore live, dict pinned_gaps, dict pinned_quality, bytes zone,
                  Style style) except -1:
     """`"NAME":{"session":{...},"historical":{...}},` of one symbol."""
+    # Where other threads may write meanwhile, a copy is shown: writing takes longer than copying, and asks Python.
+    cdef SymbolCore core = live if live.symbol.guard == NULL or live.symbol.grid == NULL else snapshot(live)
     cdef Symbol* symbol = &core.symbol
     cdef Level* day = NULL  # the session's bar
     cdef int hint = 2
@@ -353,10 +368,8 @@ cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinn
     writer.size = _write_literal(out, b',"data":{') - writer.data
     for k in range(len(core.intervals)):
         _series(writer, core, k, pinned_gaps, pinned_quality, style)
-    if symbol.ticks != NULL and symbol.ticks.next_seq > 0:
-        _tape(writer, symbol.ticks, False, &style.data)
-    if symbol.quotes != NULL and symbol.quotes.next_seq > 0:
-        _tape(writer, symbol.quotes, True, &style.data)
+    _tape(writer, &live.symbol, False, &style.data)
+    _tape(writer, &live.symbol, True, &style.data)
     reserve(writer, FIXED_BYTES)  # from the comma behind the last series on
     out = _write_literal(writer.data + writer.size - 1, b'}},"historical":{"loaded":false}},')
     writer.size = out - writer.data
@@ -365,7 +378,7 @@ cdef int _symbol(ByteWriter writer, SymbolCore core, dict pinned_gaps, dict pinn
 
 def latest_as_of(list cores, StoreClock clock not None):
     """Up to when a store is judged: the latest of its clock and its symbols, int ns; None if there is neither."""
-    cdef int64_t latest = clock.data.as_of, as_of
+    cdef int64_t latest = peek(&clock.data.as_of), as_of
     cdef SymbolCore core
     for core in cores:
         as_of = symbol_as_of(&core.symbol)
@@ -388,12 +401,12 @@ cdef int _look_ahead(list cores, Py_ssize_t i) except -1:
             prefetch(<const char*>&core.symbol + j)
     if i + 4 < n:
         core = cores[i + 4]
-        if core.symbol.grid != NULL:
+        if core.symbol.grid != NULL and core.symbol.guard == NULL:
             for j in range(0, core.symbol.n_levels * <Py_ssize_t>sizeof(Level), 64):
                 prefetch(<const char*>core.symbol.levels + j)
     if i + 2 < n:
         core = cores[i + 2]
-        for j in range(len(core.intervals) if core.symbol.grid != NULL else 0):
+        for j in range(len(core.intervals) if core.symbol.grid != NULL and core.symbol.guard == NULL else 0):
             ring = core.ring(j)
             at = ring_oldest(ring) - ring.origin
             prefetch(ring.ts + at)
@@ -440,6 +453,7 @@ def write_document(bytes meta, list cores, dict pinned, Style style not None, di
     _bytes(writer, meta)
     _bytes(writer, b',"symbols":{')
     for i, core in enumerate(cores):
+        PyErr_CheckSignals()  # thousands of symbols take a while
         _look_ahead(cores, i)
         if pinned:
             gaps, quality = pinned.get(core, (None, None))

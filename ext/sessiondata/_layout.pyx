@@ -22,6 +22,7 @@ from sessiondata._aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_init
 from sessiondata._extended cimport Extended, extended_init
 from sessiondata._gaps cimport gaps_init, gaps_max_ranges, gaps_move
 from sessiondata._grid cimport GridData, SlotTable
+from sessiondata._guard cimport wait_for_reads
 from sessiondata._ring cimport ring_bytes, ring_init, ring_move
 from sessiondata._status cimport ERR_MEMORY
 from sessiondata._symbol cimport MAX_LEVELS
@@ -40,6 +41,8 @@ cdef class Memory:
     def __dealloc__(self):
         cdef Block* block = self.newest
         cdef Block* older
+        if block != NULL:
+            wait_for_reads()  # no symbol points to it any more, but a reader without a guard may have seen one that did
         while block != NULL:
             older = block.older
             PyMem_RawFree(block)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, overload
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from sessiondata.history import HistoricalDay
     from sessiondata.symbol import SymbolSessionData
 
-__all__ = ["Bar", "BarSeries", "BarWindow", "ExtendedSlots"]
+__all__ = ["Bar", "BarSeries", "BarWindow", "ExtendedSlots", "SeriesState"]
 
 Int64Array: TypeAlias = "npt.NDArray[np.int64]"
 FloatArray: TypeAlias = "npt.NDArray[np.float64]"
@@ -60,6 +61,32 @@ class Bar(NamedTuple):
     def datetime(self, zone: tzinfo) -> datetime:
         """Open time in `zone`, rounded down to a microsecond."""
         return from_ns(self.timestamp, zone)
+
+
+class SeriesState(NamedTuple):
+    """What is known of the slots of a series that are over, at one moment.
+
+    Attributes
+    ----------
+    as_of_ns : int or None
+        Up to when the symbol was judged, ns since 1970 UTC; None before the first bar.
+    expected, present, missing, no_trade, halted : int
+        ``present + missing + no_trade + halted == expected``.
+    quality, completeness : float
+        As `BarSeries` has them; the quality is the pinned one, if any is.
+    gaps : list of GapInfo
+        In time order, their ``bar_count`` together ``missing``; or those that are pinned.
+    """
+
+    as_of_ns: int | None
+    expected: int
+    present: int
+    missing: int
+    no_trade: int
+    halted: int
+    quality: float
+    completeness: float
+    gaps: list[GapInfo]
 
 
 class _Columns:
@@ -200,9 +227,10 @@ class BarWindow(_Columns):
         stop: int,
         series: BarSeries,
         seq: int | None,
+        moves: int,
     ) -> None:
         self._arrays, self._start, self._stop, self._series, self._seq = arrays, start, stop, series, seq
-        self._moves = series._core.moves(series._k)
+        self._moves = moves
         self._session_id = series._core.session_id
         self._grid = series._core.grid  # a window outlives its session
         self._forming_ts: int | None = None  # of a copy: its forming bar
@@ -241,7 +269,8 @@ class BarWindow(_Columns):
         if self._seq is None or self._stop == self._start:
             return True
         core, k = self._series._core, self._series._k
-        return self._session_id == core.session_id and self._moves == core.moves(k) and core.rows(k)[2] <= self._seq
+        _, _, oldest, moves = core.rows(k)
+        return self._session_id == core.session_id and self._moves == moves and oldest <= self._seq
 
     @property
     def is_frozen(self) -> bool:
@@ -251,15 +280,24 @@ class BarWindow(_Columns):
     def copy(self) -> BarWindow:
         """Independent window on copied arrays; it stays what it is whatever the ring does. Its columns are read-only as
         well."""
-        return self._copied(slice(None))
+        # Over bytes, which nobody can write to: frames of other libraries may show them.
+        if self._seq is None:
+            arrays = tuple(
+                None if a is None else np.frombuffer(a[self._start : self._stop].tobytes(), a.dtype)
+                for a in self._arrays
+            )
+        else:
+            copies = self._series._core.copy_columns(self._arrays, self._start, self._stop)
+            arrays = tuple(
+                None if a is None else np.frombuffer(copy, a.dtype)
+                for copy, a in zip(copies, self._arrays, strict=True)
+            )
+        return BarWindow._fixed(arrays, self._series, self._grid, self._forming())
 
     def _copied(self, rows: slice) -> BarWindow:
-        # Over bytes, which nobody can write to: frames of other libraries may show them.
-        arrays = tuple(
-            None if a is None else np.frombuffer(a[self._start : self._stop][rows].tobytes(), a.dtype)
-            for a in self._arrays
-        )
-        return BarWindow._fixed(arrays, self._series, self._grid, self._forming())
+        whole = self.copy()
+        arrays = tuple(None if a is None else np.frombuffer(a[rows].tobytes(), a.dtype) for a in whole._arrays)
+        return BarWindow._fixed(arrays, self._series, self._grid, whole._forming_ts)
 
     def _forming(self) -> int | None:
         """Time of the bar in progress: a copy's when it was made, a view's now (none once its session is gone)."""
@@ -278,7 +316,12 @@ class BarWindow(_Columns):
         if isinstance(key, slice):
             return self._slice(key)
         i = range(len(self))[key]  # negative indices and IndexError as for any sequence
-        *values, n_base = (1 if array is None else array[self._start + i].item() for array in self._arrays)
+        if self._seq is None:
+            *values, n_base = (1 if array is None else array[self._start + i].item() for array in self._arrays)
+        else:
+            row = self._series._core.copy_columns(self._arrays, self._start + i, self._start + i + 1)
+            pairs = zip(row, self._arrays, strict=True)
+            *values, n_base = (1 if a is None else np.frombuffer(value, a.dtype).item() for value, a in pairs)
         return self._series._make_bar(self._grid, self._forming(), tuple(values), n_base)
 
     def _slice(self, key: slice) -> BarWindow:
@@ -293,8 +336,9 @@ class BarWindow(_Columns):
         return window
 
     def __iter__(self) -> Iterator[Bar]:
-        *columns, n_base = (None if a is None else a[self._start : self._stop].tolist() for a in self._arrays)
-        forming = self._forming()
+        rows = self if self._seq is None else self.copy()
+        *columns, n_base = (None if a is None else a[rows._start : rows._stop].tolist() for a in rows._arrays)
+        forming = rows._forming()
         for i, values in enumerate(zip(*columns, strict=True)):
             yield self._series._make_bar(self._grid, forming, values, n_base[i] if n_base else 1)
 
@@ -355,11 +399,21 @@ class BarSeries(_Columns):
     # --- rows ---
 
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
-        start, stop, _ = self._core.rows(self._k)
-        return (self._core.columns(self._k) if stop else _EMPTY), start, stop
+        columns, start, stop, _, _ = self._core.bounds(self._k)
+        return columns or _EMPTY, start, stop
 
     def _window(self) -> BarWindow:
-        return self.window(0, len(self))
+        return self.window(0, None)
+
+    def copy(self) -> BarWindow:
+        """All rows as they are at one moment, whoever writes meanwhile: an independent window on copied arrays, which
+        are read-only as well."""
+        copies, forming_ts = self._core.copy_rows(self._k)
+        arrays = tuple(
+            None if copy is None else np.frombuffer(copy, empty.dtype)
+            for copy, empty in zip(copies, _EMPTY, strict=True)
+        )
+        return BarWindow._fixed(arrays, self, self._core.grid, forming_ts)
 
     @property
     def n_base(self) -> npt.NDArray[np.int32]:
@@ -370,10 +424,9 @@ class BarSeries(_Columns):
     @property
     def coverage(self) -> tuple[int, int]:
         """(base bars, expected base bars) behind the newest bar; (0, 0) for an empty series."""
-        if not len(self):
-            return 0, 0
-        newest = self[-1]
-        return newest.n_base, newest.n_expected
+        found = self._core.bar(self._k, -1)
+        newest = None if found is None else self._bar(found)
+        return (0, 0) if newest is None else (newest.n_base, newest.n_expected)
 
     @property
     def forming(self) -> bool:
@@ -390,13 +443,21 @@ class BarSeries(_Columns):
     def __getitem__(self, key: int | slice) -> Bar | BarWindow:
         """A `Bar` for an int, a `BarWindow` for a slice (a view if its step is 1, else a copy)."""
         if isinstance(key, slice):
-            return self.window(0, len(self))[key]
-        i = range(len(self))[key]
-        *values, n_base = self._core.bar(self._k, i)
-        return self._make_bar(self._core.grid, self._forming_ts(), tuple(values), n_base if self._k else 1)
+            return self._window()[key] if key.step in (None, 1) else self.copy()[key]
+        found = self._core.bar(self._k, operator.index(key))
+        if found is None:
+            raise IndexError(f"row {key} of {len(self)}")
+        return self._bar(found)
+
+    def _bar(self, found: tuple[tuple[Any, ...], bool]) -> Bar:
+        (*values, n_base), forming = found
+        return self._make_bar(
+            self._core.grid, values[0] if forming else None, tuple(values), n_base if self._k else 1
+        )
 
     def _forming_ts(self) -> int | None:
-        return self._core.bar(self._k, len(self) - 1)[0] if self.forming else None
+        found = self._core.bar(self._k, -1)
+        return found[0][0] if found is not None and found[1] else None
 
     def _make_bar(self, grid: Grid | None, forming_ts: int | None, values: tuple[Any, ...], n_base: int) -> Bar:
         assert grid is not None  # where there is a row there is a session
@@ -404,25 +465,25 @@ class BarSeries(_Columns):
         return Bar._make((*values, values[0] == forming_ts, n_expected == 0, n_base, n_expected))
 
     def __iter__(self) -> Iterator[Bar]:
-        return iter(self.window(0, len(self)))
+        return iter(self.copy())
 
     def last(self, n: int) -> BarWindow:
         """Newest `n` bars (all, if there are fewer). A view, also after the ring has wrapped."""
         if n < 0:
             raise ValueError(f"n must not be negative: {n}")
-        count = len(self)
-        return self.window(max(0, count - n), count)
+        return self.window(-n, None) if n else self.window(0, 0)
 
     def since(self, ts_ns: Any) -> BarWindow:
         """Bars at or after a time (int ns, datetime64, aware datetime). A view; O(log rows)."""
-        return self.window(self._core.find(self._k, to_ns(ts_ns)), len(self))
+        first, count = self._core.find(self._k, to_ns(ts_ns))
+        return self.window(first - count, None) if first < count else self.window(0, 0)
 
-    def window(self, i: int, j: int) -> BarWindow:
-        """Bars `[i, j)`, counted from the oldest live one; negative positions count from the end. A view."""
-        i, j, _ = slice(i, j).indices(len(self))
-        columns, start, _ = self._bounds()
-        seq = self._core.rows(self._k)[2]
-        return BarWindow(columns, start + i, start + max(i, j), self, seq + i)
+    def window(self, i: int, j: int | None) -> BarWindow:
+        """Bars `[i, j)`, counted from the oldest live one; negative positions count from the end, None is the end. A
+        view."""
+        columns, start, stop, seq, moves = self._core.bounds(self._k)
+        i, j, _ = slice(i, j).indices(stop - start)
+        return BarWindow(columns or _EMPTY, start + i, start + max(i, j), self, seq + i, moves)
 
     # --- what is missing ---
 
@@ -468,6 +529,21 @@ class BarSeries(_Columns):
         return None if state < 0 else _STATES[state]
 
     @property
+    def state(self) -> SeriesState:
+        """Gaps, quality and all counts of one moment. What is read one after the other may lie on both sides of a bar
+        that another thread has stored meanwhile. O(gaps)."""
+        as_of, states, found = self._core.answer(self._k)
+        expected, present, missing, no_trade, halted = states
+        pinned_gaps, pinned_quality = (pins.get(self._k) for pins in self._owner._pins())
+        quality = 100.0 * present / expected if expected else 100.0
+        return SeriesState(
+            as_of, expected, present, missing, no_trade, halted,
+            quality if pinned_quality is None else pinned_quality,
+            100.0 * (expected - missing) / expected if expected else 100.0,
+            self._owner._gaps_of(self._k, found) if pinned_gaps is None else list(pinned_gaps),
+        )  # fmt: skip
+
+    @property
     def extended(self) -> ExtendedSlots:
         """What is expected of this series outside the session's segments, in a store with ``extended_hours``."""
         return ExtendedSlots(self)
@@ -488,7 +564,7 @@ class BarSeries(_Columns):
         pinned = self._owner._pinned_quality.get(self._k)
         if pinned is not None:
             return pinned
-        present, expected = self._core.tally(self._k)
+        expected, present, _, _, _ = self._core.states(self._k)
         return 100.0 * present / expected if expected else 100.0
 
     @property
@@ -530,7 +606,8 @@ class ExtendedSlots:
         self._series = series
 
     def _tally(self) -> tuple[int, int]:
-        return self._series._core.extended_tally(self._series._k)
+        present, expected, _ = self._series._core.extended_answer(self._series._k)
+        return present, expected
 
     @property
     def expected(self) -> int:
@@ -562,12 +639,12 @@ class ExtendedSlots:
     @property
     def gap_count(self) -> int:
         """Number of gaps. O(gaps)."""
-        return len(self._series._core.extended_gaps(self._series._k))
+        return len(self._series._core.extended_answer(self._series._k)[2])
 
     @property
     def gaps(self) -> list[GapInfo]:
         """Gaps in time order: runs of missing slots, before the open or after the close. O(gaps)."""
-        return self._series._owner._gaps_of(self._series._k, self._series._core.extended_gaps(self._series._k))
+        return self._series._owner._gaps_of(self._series._k, self._series._core.extended_answer(self._series._k)[2])
 
     def __repr__(self) -> str:
         series = self._series

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -160,7 +160,7 @@ class _Window(_Columns, Generic[_Row]):
         self, arrays: tuple[npt.NDArray[Any], ...], start: int, stop: int, series: _Series[_Row, Any], seq: int | None
     ) -> None:
         self._arrays, self._start, self._stop, self._series, self._seq = arrays, start, stop, series, seq
-        self._moves, self._session_id = series._tape.moves(), series._tape.core.session_id
+        self._moves, self._session_id = 0, series._tape.core.session_id
 
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
         return self._arrays, self._start, self._stop
@@ -178,14 +178,20 @@ class _Window(_Columns, Generic[_Row]):
         if self._seq is None or self._stop == self._start:
             return True
         tape = self._series._tape
-        return self._session_id == tape.core.session_id and self._moves == tape.moves() and tape.rows()[2] <= self._seq
+        _, _, oldest, moves = tape.rows()
+        return self._session_id == tape.core.session_id and self._moves == moves and oldest <= self._seq
 
     def copy(self: _AnyWindow) -> _AnyWindow:
         """Independent window on copied arrays; it stays what it is whatever the ring does."""
         return self._copied(slice(None))
 
     def _copied(self: _AnyWindow, rows: slice) -> _AnyWindow:
-        arrays = tuple(column[self._start : self._stop][rows].copy() for column in self._arrays)
+        if self._seq is None:
+            arrays = tuple(column[self._start : self._stop][rows].copy() for column in self._arrays)
+        else:
+            copies = self._series._tape.core.copy_columns(self._arrays, self._start, self._stop)
+            pairs = zip(copies, self._arrays, strict=True)
+            arrays = tuple(np.frombuffer(bytearray(copy), array.dtype)[rows].copy() for copy, array in pairs)
         return type(self)(arrays, 0, len(arrays[0]), self._series, None)
 
     def __len__(self) -> int:
@@ -198,7 +204,12 @@ class _Window(_Columns, Generic[_Row]):
     def __getitem__(self: Any, key: int | slice) -> Any:
         if not isinstance(key, slice):
             i = range(len(self))[key]  # negative indices and IndexError as for any sequence
-            return self._series._make(*(column[self._start + i].item() for column in self._arrays))
+            if self._seq is None:
+                return self._series._make(*(column[self._start + i].item() for column in self._arrays))
+            at = self._start + i
+            copies = self._series._tape.core.copy_columns(self._arrays, at, at + 1)
+            pairs = zip(copies, self._arrays, strict=True)
+            return self._series._make(*(np.frombuffer(copy, array.dtype).item() for copy, array in pairs))
         start, stop, step = key.indices(len(self))
         if step != 1:  # a strided window cannot be contiguous, so it is a copy
             return self._copied(key)
@@ -248,7 +259,7 @@ class _Series(_Columns, Generic[_Row, _W]):
         raise NotImplementedError
 
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
-        start, stop, _ = self._tape.rows()
+        start, stop, _, _ = self._tape.rows()
         return (self._tape.columns() if stop else self._empty()), start, stop
 
     def _empty(self) -> tuple[npt.NDArray[Any], ...]:
@@ -273,7 +284,8 @@ class _Series(_Columns, Generic[_Row, _W]):
     @property
     def latest(self) -> _Row | None:
         """The newest row by time, of equal times the last that came; None before the first."""
-        return self[-1] if len(self) else None
+        window: Any = self.last(1)
+        return window[0] if len(window) else None
 
     @property
     def counters(self) -> dict[str, Any]:
@@ -300,18 +312,26 @@ class _Series(_Columns, Generic[_Row, _W]):
         """Newest `n` rows (all, if there are fewer). A view, also after the ring has wrapped."""
         if n < 0:
             raise ValueError(f"n must not be negative: {n}")
-        count = len(self)
-        return self.window(max(0, count - n), count)
+        return self._window_of(lambda count: (max(0, count - n), count))
 
     def since(self, ts_ns: Any) -> _W:
         """Rows at or after a time (int ns, datetime64, aware datetime). A view; O(log rows)."""
-        return self.window(self._tape.find(to_ns(ts_ns)), len(self))
+        ts = to_ns(ts_ns)
+        return self._window_of(lambda _: self._tape.find(ts))
 
     def window(self, i: int, j: int) -> _W:
         """Rows `[i, j)`, counted from the oldest live one; negative positions count from the end. A view."""
-        i, j, _ = slice(i, j).indices(len(self))
-        columns, start, _ = self._bounds()
-        return self._window(columns, start + i, start + max(i, j), self._tape.rows()[2] + i)
+        return self._window_of(lambda count: slice(i, j).indices(count)[:2])
+
+    def _window_of(self, choose: Callable[[int], tuple[int, int]]) -> _W:
+        """Window on the rows [i, j) that are chosen among so many: all of it of one moment."""
+        start, stop, seq, moves = self._tape.rows()
+        i, j = choose(stop - start)
+        j = min(j, stop - start)
+        columns = self._tape.columns() if stop else self._empty()
+        window = self._window(columns, start + min(i, j), start + j, seq + min(i, j))
+        window._moves = moves
+        return window
 
     def __repr__(self) -> str:
         latest = self.latest
