@@ -186,10 +186,12 @@ cdef class Slice:
                 inside = symbol_enter(symbols[i])
                 status = symbol_store(symbols[i], &bar)
                 symbol_leave(inside)
-                if status == EARLIER:
-                    status = _store_earlier(symbols[i], &bar)
+                if status < 0:
+                    if status == EARLIER:
+                        status = _store_earlier(symbols[i], &bar)
+                    else:
+                        refused = i
             changed += STORED <= status <= CORRECTED
-            refused = i if status < 0 else refused
         if is_late:
             self._release()
         if refused >= 0:  # another thread has taken, since the check, the row or the memory that there was for the bar

@@ -17,6 +17,8 @@ from cpython.object cimport Py_TYPE, PyTypeObject
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
 
+from functools import partial
+
 import numpy as np
 
 from sessiondata.errors import BarTypeError, SessionStateError, TimeError, shown
@@ -89,6 +91,11 @@ cdef class StoreClock:
     def reset(self):
         """Forget the time (a new session); the sequence goes on."""
         clock_reset(&self.data)
+
+
+def _refuse_removed(name, ts_ns, close_label, step_ns):
+    if ts_ns is not None:
+        raise SessionStateError(f"symbol {name!r} was removed from its store and takes no bars")
 
 
 cdef double number_of(object x, str column, SymbolCore core) except? -1.0:
@@ -262,11 +269,7 @@ cdef class SymbolCore:
         self.stop()
         self.days = None
         self.symbol.take_earlier = NULL
-        self._need_session = self._refuse_removed
-
-    def _refuse_removed(self, ts_ns, close_label, step_ns):
-        if ts_ns is not None:
-            raise SessionStateError(f"symbol {self.name!r} was removed from its store and takes no bars")
+        self._need_session = partial(_refuse_removed, self.name)  # no method: that would be a cycle without a way out
 
     cdef Ring* ring(self, Py_ssize_t k) noexcept nogil:
         if self.symbol.grid == NULL:

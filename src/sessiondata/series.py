@@ -28,6 +28,7 @@ Int64Array: TypeAlias = "npt.NDArray[np.int64]"
 FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 
 _NAMES = ("timestamp", "open", "high", "low", "close", "volume")
+_NO_ROW = 2**62  # beyond all positions
 _STATES = ("pending", "present", "missing", "no_trade", "halted")  # as `_gaps` numbers them
 
 
@@ -444,7 +445,8 @@ class BarSeries(_Columns):
         """A `Bar` for an int, a `BarWindow` for a slice (a view if its step is 1, else a copy)."""
         if isinstance(key, slice):
             return self._window()[key] if key.step in (None, 1) else self.copy()[key]
-        found = self._core.bar(self._k, operator.index(key))
+        i = operator.index(key)
+        found = self._core.bar(self._k, i) if abs(i) < _NO_ROW else None
         if found is None:
             raise IndexError(f"row {key} of {len(self)}")
         return self._bar(found)
