@@ -86,6 +86,11 @@ cdef SymbolCore snapshot(SymbolCore live):
     return copy
 
 
+def still(SymbolCore core not None):
+    """The core itself if only holders of the GIL write to it (and so nobody does while one reads), else a `snapshot`."""
+    return core if core.symbol.guard == NULL or core.symbol.grid == NULL else snapshot(core)
+
+
 cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
     """Exchange the sessions of two cores, and nothing else: clocks, history and names stay where they are."""
     cdef uintptr_t* inside = symbol_enter(&live.symbol)

@@ -158,7 +158,20 @@ def _number(x: float | None) -> float | None:
     return None if x is None or not math.isfinite(x) else x
 
 
-def _symbol(symbol: SymbolSessionData, timestamps: str) -> dict[str, Any]:
+def _still(symbol: SymbolSessionData) -> SymbolSessionData:
+    """The symbol as it is at this moment, without its trades and quotes, if other threads may write to it meanwhile."""
+    from sessiondata._days import still  # not needed to store bars
+
+    core = still(symbol._core)
+    if core is symbol._core:
+        return symbol
+    copy = type(symbol)(symbol._data, core, symbol.calendar)
+    copy._pinned_gaps, copy._pinned_quality = symbol._pinned_gaps, symbol._pinned_quality
+    return copy
+
+
+def _symbol(live: SymbolSessionData, timestamps: str) -> dict[str, Any]:
+    symbol = _still(live)
     show = _symbol_shower(symbol, timestamps)
     zone = symbol.calendar.tz
     return {
@@ -169,8 +182,8 @@ def _symbol(symbol: SymbolSessionData, timestamps: str) -> dict[str, Any]:
             "low": _number(symbol.session_low),
             "data": {
                 **{interval: _series(symbol, interval, show) for interval in symbol.intervals},
-                **({"ticks": _ticks(symbol, show)} if symbol.ticks.latest else {}),
-                **({"quotes": _quotes(symbol, show)} if symbol.quotes.latest else {}),
+                **({"ticks": _ticks(live, show)} if live.ticks.latest else {}),
+                **({"quotes": _quotes(live, show)} if live.quotes.latest else {}),
             },
         },
         "historical": {"loaded": False},

@@ -283,7 +283,8 @@ class History:
         if interval.name in self.symbol.intervals and self.symbol._core.grid is not None:
             now = self.symbol._series[interval.name].copy()  # of one moment, whoever writes meanwhile
             forming = now._forming_ts
-            parts.append((*(now._column(i) for i in range(6)), now.n_base))
+            n_base = np.ones(len(now), np.int32) if now._arrays[6] is None else now._arrays[6]
+            parts.append((*(now._column(i) for i in range(6)), n_base))
             assert running is not None  # there is a session
             dates.append(running)
         columns = tuple(_frozen(np.concatenate(column)) for column in zip(_NO_ROWS, *parts, strict=True))
