@@ -609,7 +609,10 @@ def test_numba_knows_each_c_function_by_its_signature() -> None:
         kinds = [c_names.get(str(kind), "pointer") for kind in signature.args]
         return f"{c_names[str(signature.return_type)]} ({', '.join(kinds)})"
 
-    found = {name: re.sub(r"(double|int64_t|void const \*) ?\*(?=[,)])", "pointer", text) for name, text in declared().items()}
+    found = {
+        name: re.sub(r"(double|int64_t|void const \*) ?\*(?=[,)])", "pointer", text)
+        for name, text in declared().items()
+    }
     assert found == {name: written(name) for name in jit._SIGNATURES}
 
 

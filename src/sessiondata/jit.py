@@ -585,7 +585,9 @@ def read_last(
     arrays = (ts, open, high, low, close, volume)
     for array, dtype in zip(arrays, (np.int64, *(np.float64,) * 5), strict=True):
         if not (isinstance(array, np.ndarray) and array.dtype == dtype and array.ndim == 1 and array.flags.carray):
-            raise TypeError("columns are contiguous, writable arrays with one dimension: of int64 times, else of float64")
+            raise TypeError(
+                "columns are contiguous, writable arrays with one dimension: of int64 times, else of float64"
+            )
     if len({len(array) for array in arrays}) > 1:
         return ERR_NO_SERIES
     return _from_python("read_last")(_handle(symbol), k, len(ts), *(array.ctypes.data for array in arrays))
@@ -593,7 +595,15 @@ def read_last(
 
 @intrinsic
 def _read_last(
-    typingctx: Any, symbol: Any, k: Any, ts: Any, open: Any, high: Any, low: Any, close: Any, volume: Any  # noqa: A002, ARG001
+    typingctx: Any,
+    symbol: Any,
+    k: Any,
+    ts: Any,
+    open: Any,
+    high: Any,
+    low: Any,
+    close: Any,
+    volume: Any,  # noqa: A002, ARG001
 ) -> Any:
     columns = (ts, open, high, low, close, volume)
     for column, dtype in zip(columns, (types.int64, *(types.float64,) * 5), strict=True):

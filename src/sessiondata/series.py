@@ -453,9 +453,7 @@ class BarSeries(_Columns):
 
     def _bar(self, found: tuple[tuple[Any, ...], bool]) -> Bar:
         (*values, n_base), forming = found
-        return self._make_bar(
-            self._core.grid, values[0] if forming else None, tuple(values), n_base if self._k else 1
-        )
+        return self._make_bar(self._core.grid, values[0] if forming else None, tuple(values), n_base if self._k else 1)
 
     def _forming_ts(self) -> int | None:
         found = self._core.bar(self._k, -1)
