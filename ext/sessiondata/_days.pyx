@@ -87,7 +87,8 @@ cdef SymbolCore snapshot(SymbolCore live):
 
 
 def still(SymbolCore core not None):
-    """The core itself if only holders of the GIL write to it (and so nobody does while one reads), else a `snapshot`."""
+    """The core itself if only holders of the GIL write to it, so that nobody does while one reads; else a `snapshot`.
+    """
     return core if core.symbol.guard == NULL or core.symbol.grid == NULL else snapshot(core)
 
 

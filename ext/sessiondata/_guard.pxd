@@ -1,4 +1,4 @@
-# One thread at a time for each symbol, which costs the thread that had it last next to nothing; readers without a guard.
+# One thread at a time for each symbol, which costs the thread that had it last next to nothing; reads without that.
 
 from libc.stdint cimport int64_t, uintptr_t
 
@@ -24,7 +24,11 @@ cdef extern from *:
     #include <atomic>
     #include <pthread.h>
     template <typename T> static inline T sd_load(const T* at) { return __atomic_load_n(at, __ATOMIC_ACQUIRE); }
-    template <typename T> static inline T sd_peek(const T* at) { T x; __atomic_load(at, &x, __ATOMIC_RELAXED); return x; }
+    template <typename T> static inline T sd_peek(const T* at) {
+        T value;
+        __atomic_load(at, &value, __ATOMIC_RELAXED);
+        return value;
+    }
     template <typename T> static inline void sd_store(T* at, T value) { __atomic_store_n(at, value, __ATOMIC_RELEASE); }
     static inline void sd_compiler_fence() { std::atomic_signal_fence(std::memory_order_seq_cst); }
     static inline void sd_release_fence() { std::atomic_thread_fence(std::memory_order_release); }

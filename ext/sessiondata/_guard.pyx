@@ -2,8 +2,8 @@
 
     enter:  inside = guard; (fence); am I still the owner?  --yes-->  work;  inside = 0
                                                             --no--->  take it, under the one mutex:
-                                                                      owner = me; inside = guard; have all threads fence;
-                                                                      then wait while the former owner is inside
+                                                                      owner = me; inside = guard; have all threads
+                                                                      fence; wait while the former owner is inside
 
 This is Dekker's algorithm with its two fences put on one side. A thread that enters writes `inside`, then reads
 `owner`; one that takes over writes `owner`, then reads `inside`. With a fence between on both sides at least one sees

@@ -12,7 +12,9 @@ Invariants (`ring_check`, called by the tests after every action):
 
 One thread at a time writes. Another may read meanwhile without a guard, if it throws away what it cannot be sure of
 (`sd_read_last`): all rows below `next_seq` are whole, unless `version` is odd or has moved on, or they are so old that
-the row about to be written, number `next_seq`, takes their place. For that pushing costs nothing on x86. A ring does not own its memory: a block of the symbol's today, shared or mapped tomorrow.
+the row about to be written, number `next_seq`, takes their place. For that pushing costs nothing on x86.
+
+A ring does not own its memory: a block of the symbol's today, shared or mapped tomorrow.
 The design note (section 6) says what was rejected.
 """
 

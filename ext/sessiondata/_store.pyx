@@ -24,7 +24,6 @@ import numpy as np
 from sessiondata.errors import BarTypeError, SessionStateError, TimeError, shown
 from sessiondata.times import to_ns
 
-from sessiondata._aggregate cimport Level
 from sessiondata._evidence cimport Evidence, evidence_of
 from sessiondata._extended cimport Extended, extended_expected, extended_start
 from sessiondata._feed cimport feed_check
@@ -325,8 +324,8 @@ cdef class SymbolCore:
         return <tuple>self._columns[k]
 
     def bounds(self, Py_ssize_t k):
-        """(columns, first, stop, sequence of the first, moves): where the live rows of series `k` lie at one moment, and
-        how often rows have changed places until then; None for the columns where there are no rows."""
+        """(columns, first, stop, sequence of the first, moves): where the live rows of series `k` lie at one moment,
+        and how often rows have changed places until then; None for the columns where there are no rows."""
         if self.symbol.grid == NULL:
             return None, 0, 0, 0, 0
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
@@ -705,8 +704,8 @@ cdef class SymbolCore:
     # Before a session there is no memory, and not even an address in it may be formed.
 
     def rows(self, Py_ssize_t k):
-        """(first, stop, sequence of the first, moves) of the live rows of series `k`: positions in `columns(k)`, and how
-        often rows have changed places."""
+        """(first, stop, sequence of the first, moves) of the live rows of series `k`: positions in `columns(k)`, and
+        how often rows have changed places."""
         if self.symbol.grid == NULL:
             return 0, 0, 0, 0
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
@@ -919,8 +918,8 @@ cdef class SymbolCore:
         return series_extended(&self.symbol, k)
 
     def extended_answer(self, Py_ssize_t k):
-        """(present, expected, gaps) of the slots of series `k` outside the segments that are over, as `answer` has them;
-        nothing of it if none are expected."""
+        """(present, expected, gaps) of the slots of series `k` outside the segments that are over, as `answer` has
+        them; nothing of it if none are expected."""
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef Extended* extended = self.extended(k)
         cdef Range* ranges = NULL

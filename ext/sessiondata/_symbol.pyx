@@ -29,8 +29,8 @@ from sessiondata._ring cimport (
     ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace,
 )
 from sessiondata._status cimport (
-    CORRECTED, EARLIER, ERR_HIGH_LOW, ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_SOURCE, ERR_TS_RANGE, ERR_VOLUME, LATE,
-    OTHER_SESSION, REPEATED, TOO_OLD,
+    CORRECTED, EARLIER, ERR_HIGH_LOW, ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_SOURCE, ERR_TS_RANGE, ERR_VOLUME,
+    LATE, OTHER_SESSION, REPEATED, TOO_OLD,
 )
 from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE
 from sessiondata._time cimport NAT

@@ -39,8 +39,8 @@ cdef enum:
 
 # `handle` is what SymbolSessionData.handle says. `k` numbers the series of a symbol: 0 is the base, then the derived
 # ones in the order of SymbolSessionData.intervals. `i` is a row: 0 the oldest, -1 the newest. Without an answer an
-# int64_t is a negative error, a double NaN, a time INT64_MIN. Any thread may call, with the GIL or without: of those that
-# use one symbol at the same time each waits for the other's call to end.
+# int64_t is a negative error, a double NaN, a time INT64_MIN. Any thread may call, with the GIL or without: of those
+# that use one symbol at the same time each waits for the other's call to end.
 cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, double low, double close,
                        double volume) noexcept nogil
 # `exchange` is up to eight ASCII bytes, the first in the lowest byte; 0: none.

@@ -16,7 +16,8 @@ the GIL may just be looking at one.
 Threads: each entry has a guard (see _guard), and every call is inside it while it touches the symbol; so is whoever
 holds the GIL and touches a symbol that has a handle. A call that has found its entry and then had to wait looks again
 whether the handle is still good. Bars from before the session are for days in history, which are Python's: such a call
-leaves the guard and begins anew with the GIL. `sd_read_last` reads base rows without the guard, as long as that goes well.
+leaves the guard and begins anew with the GIL. `sd_read_last` reads base rows without the guard, as long as that goes
+well.
 """
 
 from libc.stdint cimport int32_t, uintptr_t
@@ -446,7 +447,7 @@ cdef int64_t sd_read_last(int64_t handle, int64_t k, int64_t n, int64_t* out_ts,
     cdef Thread* thread
     cdef Entry* entry
     cdef int64_t count = -1
-    cdef int i
+    cdef int tries = 0
     n = 0 if n < 0 else n
     out_values[0], out_values[1], out_values[2] = out_open, out_high, out_low
     out_values[3], out_values[4] = out_close, out_volume
@@ -456,10 +457,9 @@ cdef int64_t sd_read_last(int64_t handle, int64_t k, int64_t n, int64_t* out_ts,
         if entry == NULL:
             count = ERR_NO_SYMBOL
         else:
-            for i in range(TRIES):
+            while count == -1 and tries < TRIES:
                 count = _read_unguarded(entry.symbol, n, out_ts, out_values)
-                if count != -1:
-                    break
+                tries += 1
         read_end(thread)
         if count != -1:
             return count

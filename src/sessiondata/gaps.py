@@ -119,9 +119,6 @@ class GapOwner:
             for start, end, n, count, last in gaps
         ]
 
-    def _pins(self) -> tuple[dict[int, list[GapInfo]], dict[int, float]]:
-        return self._pinned_gaps, self._pinned_quality
-
 
 def check_gap(gap: GapInfo) -> GapInfo:
     """A gap that a user made, its numbers as plain int64, or a TypeError or ValueError that says what is wrong."""

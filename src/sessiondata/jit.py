@@ -594,18 +594,8 @@ def read_last(
 
 
 @intrinsic
-def _read_last(
-    typingctx: Any,
-    symbol: Any,
-    k: Any,
-    ts: Any,
-    open: Any,
-    high: Any,
-    low: Any,
-    close: Any,
-    volume: Any,  # noqa: A002, ARG001
-) -> Any:
-    columns = (ts, open, high, low, close, volume)
+def _read_last(typingctx: Any, symbol: Any, k: Any, ts: Any, o: Any, h: Any, low: Any, c: Any, v: Any) -> Any:  # noqa: ARG001
+    columns = (ts, o, h, low, c, v)
     for column, dtype in zip(columns, (types.int64, *(types.float64,) * 5), strict=True):
         fits = isinstance(column, types.Array) and column.dtype == dtype and (column.ndim, column.layout) == (1, "C")
         if not (fits and column.mutable):

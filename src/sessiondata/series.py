@@ -410,7 +410,7 @@ class BarSeries(_Columns):
         """All rows as they are at one moment, whoever writes meanwhile: an independent window on copied arrays, which
         are read-only as well."""
         copies, forming_ts = self._core.copy_rows(self._k)
-        arrays = tuple(
+        arrays: tuple[Any, ...] = tuple(
             None if copy is None else np.frombuffer(copy, empty.dtype)
             for copy, empty in zip(copies, _EMPTY, strict=True)
         )
@@ -534,7 +534,8 @@ class BarSeries(_Columns):
         that another thread has stored meanwhile. O(gaps)."""
         as_of, states, found = self._core.answer(self._k)
         expected, present, missing, no_trade, halted = states
-        pinned_gaps, pinned_quality = (pins.get(self._k) for pins in self._owner._pins())
+        pinned_gaps = self._owner._pinned_gaps.get(self._k)
+        pinned_quality = self._owner._pinned_quality.get(self._k)
         quality = 100.0 * present / expected if expected else 100.0
         return SeriesState(
             as_of, expected, present, missing, no_trade, halted,
