@@ -32,7 +32,6 @@ cdef struct Level:
     int64_t base_ns       # base interval
     int64_t span_rows     # slots in the whole span: more rows there cannot be
     Extended* extended    # slots expected outside the segments; NULL: none
-    int64_t unused        # whole cache lines
 
 
 cdef inline bint level_takes(const Level* level, const Region* region) noexcept nogil:

@@ -20,15 +20,17 @@ that grow a bar: comparing five numbers is simpler than being right about all of
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport INT64_MAX, INT64_MIN
+from libc.stdint cimport INT64_MAX, INT64_MIN, uintptr_t
 from libc.string cimport memcmp, memcpy, memmove, memset
 
 from sessiondata._aggregate cimport INTRADAY, Level
+from sessiondata._days cimport still
 from sessiondata._gaps cimport gaps_explained, gaps_present
 from sessiondata._grid cimport Region, expected_at, find_region, slot_start_in
+from sessiondata._guard cimport peek
 from sessiondata._layout cimport series_gaps, series_ring
 from sessiondata._ring cimport ring_find, ring_oldest, ring_read
-from sessiondata._symbol cimport Symbol, symbol_as_of, symbol_fold_levels, symbol_settle
+from sessiondata._symbol cimport Symbol, symbol_as_of, symbol_enter, symbol_fold_levels, symbol_leave, symbol_settle
 from sessiondata._text cimport STRING_BYTES, STRING_FACTOR, ByteWriter, reserve, write_string
 from sessiondata._ticks cimport TickRing
 from sessiondata._time cimport floor_div
@@ -233,21 +235,25 @@ cdef class Cursor:
         """Whether anything of symbol `i` may be other than it was shown."""
         cdef const Symbol* symbol = &(<SymbolCore>self.cores[i]).symbol
         cdef const Head* head = &self.heads[i]
-        return (head.last_ts != symbol.last_ts or head.n_edits != symbol.n_edits
+        return (head.last_ts != peek(&symbol.last_ts) or head.n_edits != peek(&symbol.n_edits)
                 or head.as_of != symbol_as_of(symbol) or head.session == NEVER)
 
-    cdef void visit(self, Py_ssize_t i, bint whole, Visit* out_visit) noexcept:
-        """Look at symbol `i`, of which something has changed, and bring it up to date. It then counts as shown."""
-        cdef SymbolCore core = <SymbolCore>self.cores[i]
+    cdef void visit(self, Py_ssize_t i, SymbolCore core, bint whole, Visit* out_visit) noexcept:
+        """Look at symbol `i`, of which something has changed, and bring it up to date. It then counts as shown.
+
+        `core` is what `still` makes of it: nobody else writes to it. Trades and quotes are the live core's, counted
+        before they are shown: of a later one the consumer is told again."""
+        cdef SymbolCore live = <SymbolCore>self.cores[i]
         cdef Symbol* symbol = &core.symbol
+        cdef uintptr_t* inside
         cdef Head* head = &self.heads[i]
-        cdef int64_t session = NO_SESSION if symbol.grid == NULL else core.session_id, n
+        cdef int64_t session = NO_SESSION if symbol.grid == NULL else live.session_id, n
         cdef const TickRing* tape
         cdef int j
         out_visit.whole = whole or head.session != session
         out_visit.changed = head.last_ts != symbol.last_ts or head.n_edits != symbol.n_edits
-        out_visit.pins_changed = head.n_pin_edits != core.n_pin_edits
-        out_visit.past_changed = head.n_past_edits != core.n_past_edits
+        out_visit.pins_changed = head.n_pin_edits != live.n_pin_edits
+        out_visit.past_changed = head.n_past_edits != live.n_past_edits
         out_visit.as_of = symbol_as_of(symbol)
         out_visit.in_turn = symbol.next_slot_ts != INT64_MAX and out_visit.as_of == symbol.newest_stop
         out_visit.n_edited = 0
@@ -260,13 +266,15 @@ cdef class Cursor:
                     out_visit.edited_ts[n - 1] = symbol.edited_ts[(symbol.n_edited - n) % EDITS]
                     n -= 1
         for j in range(2):
-            tape = symbol.quotes if j else symbol.ticks
+            inside = symbol_enter(&live.symbol)
+            tape = live.symbol.quotes if j else live.symbol.ticks
             n = 0 if tape == NULL else tape.next_seq
+            symbol_leave(inside)
             out_visit.tapes[j] = n > 0 and (out_visit.whole or n != head.n_tape[j])
             head.n_tape[j] = n
         head.last_ts, head.n_edits, head.as_of = symbol.last_ts, symbol.n_edits, out_visit.as_of
-        head.session, head.n_edited, head.n_pin_edits = session, symbol.n_edited, core.n_pin_edits
-        head.n_past_edits = core.n_past_edits
+        head.session, head.n_edited, head.n_pin_edits = session, symbol.n_edited, live.n_pin_edits
+        head.n_past_edits = live.n_past_edits
 
     cdef void step(self, SymbolCore core, Shown* shown, Py_ssize_t k, const Visit* visit, bint pinned_gaps,
                    int pinned_quality, Change* out_change) noexcept:
@@ -334,31 +342,33 @@ cdef class Cursor:
         """Note that all of the symbols are shown as they are. `pinned`: core -> (gaps, quality), two mappings by series
         number, of symbols that have pins."""
         cdef Py_ssize_t i, k
-        cdef SymbolCore core
+        cdef SymbolCore live, core
         cdef Visit visit
         cdef Change change
-        for i, core in enumerate(self.cores):
-            self.visit(i, True, &visit)
-            gaps, quality = pinned.get(core, (None, None))
+        for i, live in enumerate(self.cores):
+            core = still(live)
+            self.visit(i, core, True, &visit)
+            gaps, quality = pinned.get(live, (None, None))
             for k in range(len(core.intervals)):
                 self.step(core, &self.heads[i].series[k], k, &visit, gaps is not None and k in gaps,
                           pinned_hundredths(quality, k), &change)
 
     def changes(self, dict pinned):
         """What has changed, and note that it is shown: list of (number of the symbol, whole, series, trades and quotes,
-        history), series a list of (number, gaps changed, replace, positions of rows among the live ones), and the rest
-        whether it is to be shown."""
+        history, core), series a list of (number, gaps changed, replace, positions of rows among the live ones), the rest
+        whether it is to be shown, and the core as it was looked at."""
         cdef Py_ssize_t i, k
-        cdef SymbolCore core
+        cdef SymbolCore live, core
         cdef Visit visit
         cdef Change change
         cdef int64_t oldest
         cdef list found = [], series
-        for i, core in enumerate(self.cores):
+        for i, live in enumerate(self.cores):
             if not self.has_changed(i):
                 continue
-            self.visit(i, False, &visit)
-            gaps, quality = pinned.get(core, (None, None))
+            core = still(live)
+            self.visit(i, core, False, &visit)
+            gaps, quality = pinned.get(live, (None, None))
             series = []
             for k in range(len(core.intervals)):
                 if not self.heads[i].selected >> k & 1:
@@ -372,7 +382,7 @@ cdef class Cursor:
                     series.append((k, change.gaps, change.replace, rows))
             if visit.whole or visit.changed or series:
                 found.append((i, visit.whole, series, (bool(visit.tapes[0]), bool(visit.tapes[1])),
-                              bool(visit.past_changed)))
+                              bool(visit.past_changed), core))
         return found
 
 

@@ -6,6 +6,10 @@ from sessiondata._ring cimport Bar
 from sessiondata._store cimport SymbolCore
 
 
+cdef SymbolCore snapshot(SymbolCore live, bint tapes)
+cpdef SymbolCore still(SymbolCore core)
+
+
 cdef class Days:
     cdef readonly dict cores
     cdef readonly dict daily

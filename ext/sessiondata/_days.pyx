@@ -14,18 +14,23 @@ Rejected: changing a day in place while nobody looks at it. Who looks would have
 microseconds.
 """
 
-from libc.stdint cimport INT64_MAX, int32_t, int64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uintptr_t
+from libc.string cimport memcpy
 
 from sessiondata._aggregate cimport Level
 from sessiondata._evidence cimport copy_evidence
+from sessiondata._feed cimport feed_make_ring
 from sessiondata._grid cimport Grid, Region
+from sessiondata._guard cimport peek
 from sessiondata._layout cimport copy_out
-from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_read
+from sessiondata._ring cimport Bar, Ring, ring_begin_change, ring_end_change, ring_oldest, ring_read
 from sessiondata._status cimport CORRECTED, ERR_MEMORY, ERR_NAT, ERR_TS_RANGE, OTHER_SESSION, STORED
 from sessiondata._store cimport StoreClock, SymbolCore
 from sessiondata._symbol cimport (
-    EARLIER_OPEN, EARLIER_STORE, Symbol, check_values, symbol_append, symbol_open_label, symbol_reserve, symbol_settle,
+    EARLIER_OPEN, EARLIER_STORE, Symbol, check_values, symbol_append, symbol_enter, symbol_leave, symbol_open_label,
+    symbol_reserve, symbol_settle,
 )
+from sessiondata._ticks cimport SOURCE_QUOTES, SOURCE_TICKS, TickRing, ticks_oldest
 from sessiondata._time cimport NAT
 
 
@@ -58,6 +63,7 @@ cdef SymbolCore _copied(SymbolCore day):
     """The same day in memory of its own."""
     cdef SymbolCore copy = _blank(day, day.clock, day._capacity)
     copy.symbol = day.symbol
+    copy.symbol.guard = NULL
     copy._memory = copy_out(&copy.symbol)
     if day.symbol.ticks != NULL or day.symbol.quotes != NULL:  # bars change nothing in them
         copy._memory.shared = day._memory if day._memory.shared is None else day._memory.shared
@@ -66,20 +72,82 @@ cdef SymbolCore _copied(SymbolCore day):
     return copy
 
 
+cdef int _copy_tape(SymbolCore copy, int kind, const TickRing* ring) except -1:
+    """Give a copied symbol its own ring of trades or quotes, those of `ring`."""
+    cdef int64_t first = ticks_oldest(ring) - ring.origin, n = ring.next_seq - ticks_oldest(ring)
+    cdef TickRing* own
+    cdef int i
+    if feed_make_ring(&copy.symbol, kind):
+        raise MemoryError("no memory for a copy of a session")
+    own = copy.symbol.quotes if kind == SOURCE_QUOTES else copy.symbol.ticks
+    memcpy(own.ts + first, ring.ts + first, n * 8)
+    for i in range(4 if kind == SOURCE_QUOTES else 2):
+        memcpy(own.value[i] + first, ring.value[i] + first, n * 8)
+    if kind == SOURCE_TICKS:
+        memcpy(own.exchange + first, ring.exchange + first, n * 8)
+    own.next_seq, own.origin, own.last_ts = ring.next_seq, ring.origin, ring.last_ts
+    own.n_moves, own.evicted_ts, own.updated = ring.n_moves, ring.evicted_ts, ring.updated
+    return 0
+
+
+cdef SymbolCore snapshot(SymbolCore live, bint tapes):
+    """What a symbol is at this moment, in memory of its own, so that it can be looked at outside the guard; its trades
+    and quotes only with `tapes`. There must be a session."""
+    cdef StoreClock clock = StoreClock(live.clock.data.grace_ns)
+    cdef SymbolCore copy = _blank(live, clock, live._capacity)
+    cdef uintptr_t* inside = symbol_enter(&live.symbol)
+    try:
+        clock.data.as_of, clock.data.judged = peek(&live.clock.data.as_of), peek(&live.clock.data.judged)
+        _settle(live)
+        copy.symbol = live.symbol
+        copy.symbol.clock = &clock.data
+        copy.symbol.guard = NULL
+        copy.symbol.owner = NULL
+        copy.symbol.take_earlier = NULL
+        copy.symbol.ticks = copy.symbol.quotes = NULL
+        copy._memory = copy_out(&copy.symbol)
+        copy_evidence(live._memory.evidence, copy._memory, &copy.symbol)
+        if tapes and live.symbol.ticks != NULL:
+            _copy_tape(copy, SOURCE_TICKS, live.symbol.ticks)
+        if tapes and live.symbol.quotes != NULL:
+            _copy_tape(copy, SOURCE_QUOTES, live.symbol.quotes)
+    finally:
+        symbol_leave(inside)
+    copy._own_session(live.grid)
+    return copy
+
+
+cpdef SymbolCore still(SymbolCore core):
+    """The core itself if only holders of the GIL write to it, so that nobody does while one reads; else a `snapshot`.
+    """
+    return core if core.symbol.guard == NULL or core.symbol.grid == NULL else snapshot(core, False)
+
+
 cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
     """Exchange the sessions of two cores, and nothing else: clocks, history and names stay where they are."""
+    cdef uintptr_t* inside = symbol_enter(&live.symbol)
+    ring_begin_change(&live.symbol.base)
+    other.symbol.base.version = live.symbol.base.version  # it goes on where the live core is
     cdef Symbol symbol = live.symbol
     live.symbol, other.symbol = other.symbol, symbol
     live.symbol.clock, other.symbol.clock = &live.clock.data, &other.clock.data
     live.symbol.owner, other.symbol.owner = symbol.owner, live.symbol.owner
+    live.symbol.guard, other.symbol.guard = symbol.guard, live.symbol.guard
+    live.symbol.next = symbol.next
+    other.symbol.next = NULL
+    live.symbol.changes, other.symbol.changes = symbol.changes, 0
+    live.symbol.n_edits = symbol.n_edits + 1
     live.symbol.take_earlier, other.symbol.take_earlier = symbol.take_earlier, live.symbol.take_earlier
+    live._is_plain, other._is_plain = other._is_plain, live._is_plain
+    live.session_id += 1
+    ring_end_change(&live.symbol.base)
+    ring_end_change(&other.symbol.base)
+    symbol_leave(inside)
     live._memory, other._memory = other._memory, live._memory
     live.grid, other.grid = other.grid, live.grid
     live._columns, other._columns = other._columns, live._columns
     live._columns_at, other._columns_at = other._columns_at, live._columns_at
-    live._is_plain, other._is_plain = other._is_plain, live._is_plain
-    live.session_id += 1
-    live.symbol.n_edits, live.n_past_edits = symbol.n_edits + 1, live.n_past_edits + 1
+    live.n_past_edits += 1
 
 
 cdef class Days:
@@ -119,7 +187,8 @@ cdef class Days:
         cdef int status
         date = self._date_at(bar.ts)
         if date is None:
-            self._live.symbol.counters.other_session += store
+            if store:
+                self._live._count_skipped(NULL, 1)
             return OTHER_SESSION if store else 0
         day = self._reserved.get(date)
         if day is None:
@@ -150,9 +219,12 @@ cdef class Days:
         self._live.note_past()
 
     cdef void _changed(self, int64_t n) noexcept:
+        cdef uintptr_t* inside
         self._note()
-        self._live.symbol.clock.sequence += n
+        inside = symbol_enter(&self._live.symbol)
+        self._live.symbol.changes += n
         self._live.symbol.bars_updated = 1
+        symbol_leave(inside)
 
     def source_at(self, int64_t ts):
         """SOURCE_*: what fed the day that holds `ts`, which must be here."""
@@ -266,9 +338,10 @@ cdef class Days:
     cpdef void commit(self, tuple staged, int64_t changed) noexcept:
         """Have staged days take their places, `changed` rows of them being new. Nothing can fail here."""
         self.cores, self.daily = <dict>staged[0], <dict>staged[1]
-        self._live.symbol.take_earlier = NULL
         if self.cores:  # earlier bars come here while there is a day that could take them
             self._live.symbol.take_earlier = _take_earlier
+        else:
+            self._live.symbol.take_earlier = NULL
         self._note()
         if changed:
             self._changed(changed)
@@ -301,24 +374,22 @@ cdef int _take_earlier(Symbol* symbol, Bar* bar, int errand) noexcept with gil:
 
 def has_session_bar(SymbolCore day not None):
     """Whether there is a regular row."""
-    if day.grid is None:
-        return False
-    symbol_settle(&day.symbol, day.symbol.n_levels - 2)
-    return day.symbol.levels[day.symbol.n_levels - 2].ring.next_seq > 0
+    return day.session_bar(False) is not None
 
 
 def summary(SymbolCore day not None):
     """What the indicators need of a day: (ts, open, high, low, close, volume, n_base) of its session bar, the sum of
     typical price times volume over its regular base rows in time order, and that of their volumes. None without one."""
     cdef Ring* base = &day.symbol.base
-    cdef Level* level = &day.symbol.levels[day.symbol.n_levels - 2]
     cdef const Region* region = day.symbol.grid.regions
     cdef double turnover = 0.0, traded = 0.0
     cdef int64_t seq
     cdef Bar bar
+    cdef uintptr_t* inside = symbol_enter(&day.symbol)
+    cdef Level* level = &day.symbol.levels[day.symbol.n_levels - 2]
+    cdef bint is_there
     _settle(day)
-    if level.ring.next_seq == 0:
-        return None
+    is_there = level.ring.next_seq > 0
     for seq in range(ring_oldest(base), base.next_seq):
         ring_read(base, seq, &bar)
         while bar.ts >= region.stop:
@@ -327,6 +398,9 @@ def summary(SymbolCore day not None):
             turnover += (bar.high + bar.low + bar.close) / 3.0 * bar.volume
             traded += bar.volume
     bar = level.bar
+    symbol_leave(inside)
+    if not is_there:
+        return None
     return bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.n_base, turnover, traded
 
 
@@ -354,8 +428,8 @@ def open_sessions(list cores, list hours, date, bint touch):
             if grid is not None:
                 fresh.start(grid, around, touch)
                 if held is not None:
-                    first, stop, _ = held.rows(0)
-                    fresh.extend(*(column[first:stop] for column in held.columns(0)[:6]), False, False)
+                    columns, first, stop = held.bounds(0)[:3]
+                    fresh.extend(*(column[first:stop] for column in (columns or held.columns(0))[:6]), False, False)
                     copy_evidence(held._memory.evidence, fresh._memory, &fresh.symbol)
         else:
             fresh = _copied(held)

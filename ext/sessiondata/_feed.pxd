@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, int64_t
 
 from sessiondata._aggregate cimport level_merge, level_takes
-from sessiondata._ring cimport Bar, Ring
+from sessiondata._ring cimport Bar, Ring, ring_begin_change, ring_end_change
 from sessiondata._status cimport ERR_NOT_FINITE, ERR_SIZE, STORED
 from sessiondata._symbol cimport Symbol
 from sessiondata._ticks cimport SOURCE_QUOTES, SOURCE_TICKS, Tick, TickRing, ticks_push
@@ -50,10 +50,12 @@ cdef inline void base_write(Symbol* symbol, double high, double low, double clos
     cdef int64_t at = base.next_seq - 1 - base.origin
     cdef int32_t i
     cdef Bar bar
+    ring_begin_change(base)
     base.high[at], base.low[at], base.close[at], base.volume[at] = high, low, close, volume
     if at >= base.capacity:
         at -= base.capacity
         base.high[at], base.low[at], base.close[at], base.volume[at] = high, low, close, volume
+    ring_end_change(base)
     bar.high, bar.low, bar.close, bar.volume, bar.n_base = high, low, close, volume, 1
     i = symbol.root
     while i >= 0:
@@ -87,7 +89,7 @@ cdef inline int feed_trade(Symbol* symbol, const Tick* tick) noexcept nogil:
     symbol.newest_stop = tick.ts
     symbol.ticks.updated = 1
     symbol.n_edits += 1
-    symbol.clock.sequence += 1
+    symbol.changes += 1
     return STORED
 
 
@@ -102,7 +104,7 @@ cdef inline int feed_quote(Symbol* symbol, const Tick* tick) noexcept nogil:
     ticks_push(ring, tick)
     ring.updated = 1
     symbol.n_edits += 1
-    symbol.clock.sequence += 1
+    symbol.changes += 1
     return STORED
 
 

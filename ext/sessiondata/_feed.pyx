@@ -129,7 +129,7 @@ cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
         price = price_of(kind, symbol.quote_bars, tick.value[0], tick.value[1])
         if tick.ts < symbol.base_stop:
             base_grow(symbol, price, _size_of(kind, tick.value[1]))
-            symbol.clock.sequence += 1
+            symbol.changes += 1
         else:
             region = find_region(symbol.grid, tick.ts)
             bar = Bar(slot_start_in(region, symbol.step_ns, tick.ts), price, price, price, price,
@@ -139,7 +139,7 @@ cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
         symbol.source = kind
         symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, tick.ts
     else:
-        symbol.clock.sequence += 1
+        symbol.changes += 1
     ticks_push(ring, tick)
     ring.updated = 1
     symbol.n_edits += 1
@@ -192,7 +192,7 @@ cdef int _take_late(Symbol* symbol, int kind, TickRing* ring, const Tick* tick) 
     _counters(symbol, kind).late += 1
     ring.updated = 1
     symbol.n_edits += 1
-    symbol.clock.sequence += 1
+    symbol.changes += 1
     return LATE
 
 
@@ -350,7 +350,7 @@ cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const doub
     ticks_extend(ring, ts, rest, exchange + skipped if exchange != NULL else NULL, n)
     ring.updated = 1
     symbol.n_edits += 1
-    symbol.clock.sequence += n - rows  # symbol_extend has counted the rows
+    symbol.changes += n - rows  # symbol_extend has counted the rows
     return n
 
 

@@ -12,21 +12,23 @@ Rejected: a cache from the bits of a price to its text (10 ns a row instead of 1
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
-from libc.stdint cimport INT64_MIN, int16_t, int32_t, int64_t, uint32_t, uint64_t
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport INT64_MIN, int16_t, int32_t, int64_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from sessiondata._aggregate cimport Level
 from sessiondata._cursor cimport FORMING, PINNED, TAIL, Change, Cursor, Head, Label, Shown, Visit, pinned_hundredths
-from sessiondata._days cimport Days
+from sessiondata._days cimport Days, still
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_explained, gaps_list, gaps_missing
 from sessiondata._grid cimport ordinal_start
+from sessiondata._guard cimport peek
 from sessiondata._layout cimport series_gaps, series_ring
 from sessiondata._marks cimport retries_of
 from sessiondata._prefetch cimport prefetch
 from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_read
 from sessiondata._store cimport StoreClock, SymbolCore
-from sessiondata._symbol cimport MAX_LEVELS, Symbol, symbol_as_of, symbol_settle
+from sessiondata._symbol cimport MAX_LEVELS, Symbol, symbol_as_of, symbol_enter, symbol_leave, symbol_settle
 from sessiondata._text cimport (
     F64_BYTES, I64_BYTES, STRING_BYTES, STRING_FACTOR, TIME_BYTES, ByteWriter, DayText, day_holds, reserve,
     scale_column, set_day, store4, write_cents, write_f64, write_fine, write_i64, write_string, write_time, write_u64,
@@ -471,18 +473,28 @@ cdef char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown, Py_ssi
     return _write_literal(out, b"]},")
 
 
-cdef int _tape(ByteWriter writer, const TickRing* ring, bint quotes, TimeStyle* style) except -1:
-    """`"ticks":{...},` or `"quotes":{...},`: how many there are, and the latest."""
+cdef int _tape(ByteWriter writer, Symbol* symbol, bint quotes, TimeStyle* style) except -1:
+    """`"ticks":{...},` or `"quotes":{...},`: how many there are, and the latest; nothing where there are none."""
+    cdef uintptr_t* inside
+    cdef const TickRing* ring
+    cdef int64_t count = 0, total = 0
     cdef int hint = 2
     cdef const char* exchange
     cdef Py_ssize_t n = 0
     cdef char* out
     cdef Tick tick
-    ticks_read(ring, ring.next_seq - 1, &tick)
+    inside = symbol_enter(symbol)
+    ring = symbol.quotes if quotes else symbol.ticks
+    if ring != NULL and ring.next_seq > 0:
+        count, total = ring.next_seq - ticks_oldest(ring), ring.next_seq
+        ticks_read(ring, ring.next_seq - 1, &tick)
+    symbol_leave(inside)
+    if total == 0:
+        return 0
     reserve(writer, FIXED_BYTES + STRING_BYTES + STRING_FACTOR * 8)
     out = _write_literal(writer.data + writer.size, b'"quotes":{"count":' if quotes else b'"ticks":{"count":')
-    out = write_i64(out, ring.next_seq - ticks_oldest(ring))
-    out = write_i64(_write_literal(out, b',"total_count":'), ring.next_seq)
+    out = write_i64(out, count)
+    out = write_i64(_write_literal(out, b',"total_count":'), total)
     out = _write_time(_write_literal(out, b',"latest":{"timestamp":'), tick.ts, style)
     if quotes:
         out = _write_price(_write_literal(out, b'"bid":'), tick.value[0], &hint)
@@ -520,7 +532,8 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
                  dict foreign, object source, Style style) except -1:
     """`"NAME":{"session":{...},"historical":{...}},` of one symbol, as far as its consumer lacks it; 1 if it lacks
     something."""
-    cdef SymbolCore core = <SymbolCore>cursor.cores[i]
+    # Where other threads may write meanwhile, a copy is shown: writing takes longer than copying, and asks Python.
+    cdef SymbolCore live = <SymbolCore>cursor.cores[i], core = still(live)
     cdef Symbol* symbol = &core.symbol
     cdef Head* head = &cursor.heads[i]
     cdef Py_ssize_t k, before = writer.size, start
@@ -529,13 +542,13 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
     cdef char* out
     cdef Visit visit
     cdef bint in_turn = delta and not cursor.millis and head.n_edits == symbol.n_edits
-    cursor.visit(i, not delta, &visit)
+    cursor.visit(i, core, not delta, &visit)
     in_turn = in_turn and visit.in_turn and not visit.whole
-    if pinned and core in pinned:
+    if pinned and live in pinned:
         in_turn = False
-        pinned_gaps, pinned_quality = source.pins(core)
-    if foreign and core in foreign:
-        style, zone = source.style(core)
+        pinned_gaps, pinned_quality = source.pins(live)
+    if foreign and live in foreign:
+        style, zone = source.style(live)
     reserve(writer, FIXED_BYTES + head.n_name)
     out = writer.data + writer.size
     memcpy(out, cursor.names.data + head.name, head.n_name)
@@ -562,9 +575,9 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
                 continue
         _series(writer, cursor, core, head, k, &visit, pinned_gaps, pinned_quality, style)
     if visit.tapes[0]:
-        _tape(writer, symbol.ticks, False, &style.data)
+        _tape(writer, &live.symbol, False, &style.data)
     if visit.tapes[1]:
-        _tape(writer, symbol.quotes, True, &style.data)
+        _tape(writer, &live.symbol, True, &style.data)
     if writer.size == start and not visit.whole and not visit.changed:
         writer.size = before
         return 0
@@ -572,7 +585,7 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
     writer.size -= writer.size > start  # the comma behind the last member
     writer.size = _write_literal(writer.data + writer.size, b"}}") - writer.data
     if visit.whole or visit.past_changed:
-        _historical(writer, _past(core, source))
+        _historical(writer, _past(live, source))
         reserve(writer, 2)
     writer.size = _write_literal(writer.data + writer.size, b"},") - writer.data
     return 1
@@ -592,7 +605,7 @@ cdef list _past(SymbolCore core, object source):
 
 def latest_as_of(list cores, StoreClock clock not None):
     """Up to when a store is judged: the latest of its clock and its symbols, int ns; None if there is neither."""
-    cdef int64_t latest = clock.data.as_of, as_of
+    cdef int64_t latest = peek(&clock.data.as_of), as_of
     cdef Py_ssize_t i
     cdef SymbolCore core
     for i, core in enumerate(cores):
@@ -623,14 +636,14 @@ cdef void _look_ahead(list cores, const int32_t* at, Py_ssize_t i, Py_ssize_t n,
         _prefetch_span(&core.symbol, SYMBOL_BYTES)
     if i + 4 < n:
         core = <SymbolCore>cores[at[i + 4]]
-        if core.symbol.grid != NULL:
+        if core.symbol.grid != NULL and core.symbol.guard == NULL:
             for k in range(core.symbol.n_levels - 1):
                 _prefetch_span(&core.symbol.levels[k], LEVEL_BYTES)
             if delta:
                 _prefetch_row(&core.symbol.base, core.symbol.base.next_seq - 1)
     if not delta and i + 2 < n:
         core = <SymbolCore>cores[at[i + 2]]
-        if core.symbol.grid != NULL:
+        if core.symbol.grid != NULL and core.symbol.guard == NULL:
             for k in range(core.symbol.n_levels):
                 ring = series_ring(&core.symbol, k)
                 _prefetch_row(ring, ring_oldest(ring))
@@ -696,6 +709,7 @@ def write_document(bytes meta, Cursor cursor not None, bint delta, object source
         _bytes(writer, meta)
         _bytes(writer, b',"symbols":{')
         for i in range(n):
+            PyErr_CheckSignals()  # thousands of symbols take a while
             _look_ahead(cores, at, i, n, delta)
             n_shown += _symbol(writer, cursor, at[i], delta, texts, pinned, foreign, source, style)
     finally:
@@ -716,7 +730,7 @@ def write_series(SymbolCore core not None, Py_ssize_t k, dict pinned_gaps, dict 
     cdef Visit visit
     cdef bytes text
     cursor.start([core], None, False)
-    cursor.visit(0, True, &visit)
+    cursor.visit(0, core, True, &visit)
     _series(writer, cursor, core, &cursor.heads[0], k, &visit, pinned_gaps, pinned_quality, style)
     text = writer.take()
     return text[len(core.intervals[k]) + 3:len(text) - 1]  # behind `"NAME":`, before the comma

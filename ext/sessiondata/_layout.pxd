@@ -34,6 +34,5 @@ cdef inline Extended* series_extended(Symbol* symbol, Py_ssize_t k) noexcept nog
 
 
 cdef double series_value(Symbol* symbol, int64_t k, int64_t column, int64_t i) noexcept nogil
-cdef int64_t series_slot_stop(Symbol* symbol, int64_t k) noexcept nogil
 cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity, hours, bint touch)
 cdef Memory copy_out(Symbol* symbol)

@@ -22,6 +22,7 @@ from sessiondata._aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_init
 from sessiondata._extended cimport Extended, extended_init
 from sessiondata._gaps cimport gaps_init, gaps_max_ranges, gaps_move
 from sessiondata._grid cimport GridData, SlotTable
+from sessiondata._guard cimport wait_for_reads
 from sessiondata._ring cimport ring_bytes, ring_init, ring_move, ring_row, ring_values
 from sessiondata._status cimport ERR_MEMORY
 from sessiondata._symbol cimport EDITS, MAX_LEVELS, symbol_settle
@@ -43,6 +44,8 @@ cdef class Memory:
     def __dealloc__(self):
         cdef Block* block = self.newest
         cdef Block* older
+        if block != NULL:
+            wait_for_reads()  # no symbol points to it any more, but a reader without a guard may have seen one that did
         while block != NULL:
             older = block.older
             PyMem_RawFree(block)
@@ -110,12 +113,6 @@ cdef double series_value(Symbol* symbol, int64_t k, int64_t column, int64_t i) n
     symbol_settle(symbol, <int32_t>k - 1)
     at = ring_row(series_ring(symbol, k), i)
     return NAN if at < 0 else ring_values(series_ring(symbol, k), column)[at]
-
-
-cdef int64_t series_slot_stop(Symbol* symbol, int64_t k) noexcept nogil:
-    """End of the newest row's slot of a derived series, which is brought up to date; INT64_MIN without a row."""
-    symbol_settle(symbol, <int32_t>k - 1)
-    return symbol.levels[k - 1].slot_stop
 
 
 cdef Memory copy_out(Symbol* symbol):

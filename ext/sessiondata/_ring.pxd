@@ -3,6 +3,8 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
+from sessiondata._guard cimport release_fence, store
+
 
 cdef struct Bar:
     int64_t ts            # ns, open time
@@ -29,6 +31,7 @@ cdef struct Ring:
     int64_t room          # physical rows: capacity, or 2 * capacity if `laps`
     int64_t n_moves       # late inserts and moves so far: rows changed places
     int64_t evicted_ts    # ns, newest overwritten row; INT64_MIN while there is none
+    int64_t version       # odd while rows that are there change; readers without a guard look at it
     int32_t laps          # 1: may wrap, has an upper half; 0: whoever pushes sees to it that there is room
     int32_t derived       # 1: has the column n_base
 
@@ -92,21 +95,40 @@ cdef inline void ring_push(Ring* ring, const Bar* bar) noexcept nogil:
 
 cdef inline void ring_push_base(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
     """Add the newest row of a ring without the column n_base, at the physical row that is its own."""
-    ring_write_base(ring, at, bar)
     if at >= ring.capacity:
+        release_fence()  # whoever sees the row that is overwritten here also sees `next_seq` as it stands before it
         ring.evicted_ts = ring.ts[at - ring.capacity]
         ring_write_base(ring, at - ring.capacity, bar)
-    ring.next_seq += 1
+    ring_write_base(ring, at, bar)
+    store(&ring.next_seq, ring.next_seq + 1)
 
 
-cdef inline void ring_replace(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil:
-    """Write a live row again, in place."""
+cdef inline void ring_begin_change(Ring* ring) noexcept nogil:
+    """Rows that are there are about to change, or their memory: readers without a guard are to throw away what they
+    read from now on."""
+    store(&ring.version, ring.version + 1)
+    release_fence()
+
+
+cdef inline void ring_end_change(Ring* ring) noexcept nogil:
+    store(&ring.version, ring.version + 1)
+
+
+cdef inline void ring_write_again(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil:
+    """Write a live row wherever it stands, within a change."""
     cdef int64_t at = seq - ring.origin
     ring_write(ring, at, bar)
     if at >= ring.capacity:
         ring_write(ring, at - ring.capacity, bar)
     elif seq >= ring.capacity:  # written in the upper half, a lap ago: windows taken then still read it there
         ring_write(ring, at + ring.capacity, bar)
+
+
+cdef inline void ring_replace(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil:
+    """Write a live row again, in place."""
+    ring_begin_change(ring)
+    ring_write_again(ring, seq, bar)
+    ring_end_change(ring)
 
 
 cdef inline void ring_read(const Ring* ring, int64_t seq, Bar* out_bar) noexcept nogil:

@@ -10,12 +10,18 @@ Invariants (`ring_check`, called by the tests after every action):
     0 <= next_seq - origin <= 2 * capacity; timestamps strictly increase over the live rows;
     in the upper half, row p equals row p - capacity.
 
-Writes come from one thread. A ring does not own its memory: a block of the symbol's today, shared or mapped tomorrow.
+One thread at a time writes. Another may read meanwhile without a guard, if it throws away what it cannot be sure of
+(`sd_read_last`): all rows below `next_seq` are whole, unless `version` is odd or has moved on, or they are so old that
+the row about to be written, number `next_seq`, takes their place. For that pushing costs nothing on x86.
+
+A ring does not own its memory: a block of the symbol's today, shared or mapped tomorrow.
 The design note (section 6) says what was rejected.
 """
 
 from libc.stdint cimport INT64_MIN
 from libc.string cimport memmove, memset
+
+from sessiondata._guard cimport store
 
 
 cdef int64_t _ALIGN = 64  # bytes: columns start on a cache line, where vector loads straddle none
@@ -54,6 +60,7 @@ cdef void ring_move(Ring* ring, uint8_t* memory, int64_t capacity, bint laps) no
     fit in `capacity`."""
     cdef int64_t stride = _column_bytes(2 * capacity if laps else capacity, 8), oldest = ring_oldest(ring)
     cdef int64_t at = oldest - ring.origin, n = ring.next_seq - oldest
+    ring_begin_change(ring)
     ring.ts = <int64_t*>_moved(<char*>ring.ts, at, 8, n, memory)
     ring.open = <double*>_moved(<char*>ring.open, at, 8, n, memory + stride)
     ring.high = <double*>_moved(<char*>ring.high, at, 8, n, memory + 2 * stride)
@@ -65,6 +72,7 @@ cdef void ring_move(Ring* ring, uint8_t* memory, int64_t capacity, bint laps) no
     ring.origin = oldest
     ring.n_moves += ring.capacity > 0  # the first memory is not a move
     ring.capacity, ring.laps, ring.room = capacity, laps, 2 * capacity if laps else capacity
+    ring_end_change(ring)
 
 
 cdef int64_t ring_find(const Ring* ring, int64_t ts) noexcept nogil:
@@ -100,6 +108,7 @@ cdef void ring_insert(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil:
     if seq == ring.next_seq:
         ring_push(ring, bar)
         return
+    ring_begin_change(ring)
     stop = ring_claim(ring)  # may begin a new lap, so the row's place is looked up after it
     at = seq - ring.origin
     if stop >= ring.capacity:
@@ -114,7 +123,8 @@ cdef void ring_insert(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil:
         _shift(<char*>ring.n_base, 4, at, stop, ring.capacity)
     ring.next_seq += 1
     ring.n_moves += 1
-    ring_replace(ring, seq, bar)
+    ring_write_again(ring, seq, bar)
+    ring_end_change(ring)
 
 
 cdef inline void _copy(char* column, const char* source, int64_t item, int64_t at, int64_t n,
@@ -133,7 +143,8 @@ cdef void ring_extend(Ring* ring, const int64_t* ts, const double* open, const d
         piece = (ring.capacity if at < ring.capacity else ring.room) - at
         if piece > n - done:
             piece = n - done
-        if at >= ring.capacity:
+        if at >= ring.capacity:  # overwrites rows that are there
+            ring_begin_change(ring)
             ring.evicted_ts = ring.ts[at - ring.capacity + piece - 1]
         _copy(<char*>ring.ts, <const char*>(ts + done), 8, at, piece, ring.capacity)
         _copy(<char*>ring.open, <const char*>(open + done), 8, at, piece, ring.capacity)
@@ -141,7 +152,9 @@ cdef void ring_extend(Ring* ring, const int64_t* ts, const double* open, const d
         _copy(<char*>ring.low, <const char*>(low + done), 8, at, piece, ring.capacity)
         _copy(<char*>ring.close, <const char*>(close + done), 8, at, piece, ring.capacity)
         _copy(<char*>ring.volume, <const char*>(volume + done), 8, at, piece, ring.capacity)
-        ring.next_seq += piece
+        store(&ring.next_seq, ring.next_seq + piece)
+        if at >= ring.capacity:
+            ring_end_change(ring)
         done += piece
 
 

@@ -8,15 +8,18 @@ from the line before. So the loop asks for the Symbol's lines a good way ahead a
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uintptr_t
 
 from sessiondata._aggregate cimport Level
 from sessiondata._prefetch cimport prefetch
 from sessiondata._ring cimport Bar, Ring
-from sessiondata._status cimport CORRECTED, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_SOURCE, OTHER_SESSION, STORED
+from sessiondata._status cimport (
+    CORRECTED, EARLIER, ERR_LATER_SESSION, ERR_MEMORY, ERR_NO_SESSION, ERR_SOURCE, OTHER_SESSION, STORED,
+)
 from sessiondata._store cimport SymbolCore
 from sessiondata._symbol cimport (
-    EARLIER_RESERVE, EARLIER_STORE, Symbol, check_bar, check_values, symbol_follows, symbol_reserve, symbol_store,
+    EARLIER_RESERVE, EARLIER_STORE, Symbol, check_bar, check_values, symbol_enter, symbol_follows, symbol_leave,
+    symbol_reserve, symbol_store,
 )
 from sessiondata._ticks cimport SOURCE_BARS
 
@@ -83,7 +86,8 @@ cdef inline void _prefetch_slot(const Symbol* symbol) noexcept nogil:
 
 
 cdef int _check_apart(Symbol* symbol, Bar* bar) noexcept nogil:
-    """0 if the symbol can take the bar and has a row for it, else the status that says why not."""
+    """0 if the symbol can take the bar and has a row for it, else the status that says why not. With the GIL."""
+    cdef uintptr_t* inside
     cdef int status = check_bar(symbol, bar)
     if status:
         return status
@@ -91,14 +95,20 @@ cdef int _check_apart(Symbol* symbol, Bar* bar) noexcept nogil:
         return ERR_SOURCE
     if symbol.grid == NULL or bar.ts < symbol.grid.span_start:
         return 0 if symbol.take_earlier == NULL else symbol.take_earlier(symbol, bar, EARLIER_RESERVE)
-    return symbol_reserve(symbol, &bar.ts, 1, 1)
+    inside = symbol_enter(symbol)
+    status = symbol_reserve(symbol, &bar.ts, 1, 1)
+    symbol_leave(inside)
+    return status
 
 
 cdef int _store_earlier(Symbol* symbol, Bar* bar) noexcept nogil:
-    """Store a checked bar for a symbol without a session."""
+    """Store a checked bar for a symbol without a session, or from before it. With the GIL."""
+    cdef uintptr_t* inside
     if symbol.take_earlier != NULL:
         return symbol.take_earlier(symbol, bar, EARLIER_STORE)
+    inside = symbol_enter(symbol)
     symbol.counters.other_session += 1
+    symbol_leave(inside)
     return OTHER_SESSION
 
 
@@ -136,8 +146,9 @@ cdef class Slice:
 
         Arrays of shape (n,). Two bars of one symbol are taken one after the other."""
         cdef SymbolCore core
-        cdef Py_ssize_t i, n = self._n
+        cdef Py_ssize_t i, refused = -1, n = self._n
         cdef Symbol** symbols = self._symbols
+        cdef uintptr_t* inside
         cdef const int64_t[::1] ts = given_ts
         cdef int status = 0
         cdef int64_t changed = 0
@@ -172,10 +183,21 @@ cdef class Slice:
             if is_idle and symbols[i].grid == NULL:
                 status = _store_earlier(symbols[i], &bar)
             else:
+                inside = symbol_enter(symbols[i])
                 status = symbol_store(symbols[i], &bar)
+                symbol_leave(inside)
+                if status < 0:
+                    if status == EARLIER:
+                        status = _store_earlier(symbols[i], &bar)
+                    else:
+                        refused = i
             changed += STORED <= status <= CORRECTED
         if is_late:
             self._release()
+        if refused >= 0:  # another thread has taken, since the check, the row or the memory that there was for the bar
+            core = <SymbolCore>self._cores[refused]
+            core._refuse(ERR_MEMORY, refused, given_ts[refused], open[refused], high[refused], low[refused],
+                         close[refused], volume[refused])
         return changed
 
     cdef int _check_idle(self, Py_ssize_t i, int64_t given_ts) except 1:

@@ -20,6 +20,7 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t
 from libc.string cimport memcpy, memset
 
 from sessiondata._aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_mark_settled
+from sessiondata._days cimport snapshot
 from sessiondata._evidence cimport Evidence, evidence_of
 from sessiondata._extended cimport extended_mark
 from sessiondata._feed cimport QUOTE_BARS_NONE, check_quote, check_trade, feed_check, feed_make_ring
@@ -31,7 +32,9 @@ from sessiondata._marks cimport Retries, Spans, retries_alloc
 from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_read
 from sessiondata._status cimport N_REASONS
 from sessiondata._store cimport StoreClock, SymbolCore
-from sessiondata._symbol cimport Symbol, check_values, symbol_check, symbol_extend, symbol_settle, symbol_start
+from sessiondata._symbol cimport (
+    Symbol, check_values, clock_sequence, symbol_check, symbol_extend, symbol_settle, symbol_start,
+)
 from sessiondata._ticks cimport (
     N_TICK_REASONS, SOURCE_BARS, SOURCE_NONE, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_extend,
     ticks_find, ticks_oldest,
@@ -84,6 +87,8 @@ cdef class _Columns:
 
 def capture(SymbolCore core not None):
     """The session of a core as (numbers for JSON, bytes of the columns that ``numbers["columns"]`` lists). Copies."""
+    if core.symbol.guard != NULL and core.symbol.grid != NULL:  # other threads may write meanwhile
+        core = snapshot(core, True)
     cdef Symbol* symbol = &core.symbol
     cdef _Columns columns = _Columns()
     cdef int32_t i
@@ -113,7 +118,8 @@ def capture(SymbolCore core not None):
 
 def capture_all(StoreClock clock not None, list cores not None):
     """(time of the clock, sequence, for each core what was captured, its days, their daily bars and given rows), of one
-    moment: no other thread's Python code runs in between."""
+    moment: no other thread's Python code runs in between. Threads without the GIL may: what they write to is of one
+    moment for each symbol."""
     cdef list captured = []
     cdef SymbolCore core
     for core in cores:
@@ -258,7 +264,7 @@ def restore_clock(StoreClock clock not None, as_of, int64_t sequence):
     if as_of is not None:
         clock.advance(as_of)
     _require(0 <= sequence < _MOST, f"the sequence is a count: {sequence}")
-    clock.data.sequence = sequence
+    clock.data.changes += sequence - clock_sequence(&clock.data)
 
 
 def restore(SymbolCore core not None, Grid grid, hours, dict numbers not None, dict columns not None):

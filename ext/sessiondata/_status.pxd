@@ -28,6 +28,9 @@ cdef enum:
     ERR_NO_SERIES = -207
     ERR_SOURCE = -208
 
+    # Not an outcome: the bar is from before the session's span, and may be of a day in history (see _days)
+    EARLIER = -300
+
     # The errors that on_bad="skip" counts, in the order of their counters: -101 .. -105, -201
     N_REASONS = 6
 

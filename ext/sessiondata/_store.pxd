@@ -1,6 +1,6 @@
 # The objects that own native state: the clock of a store, and a symbol with its memory.
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
 from sessiondata._extended cimport Extended
 from sessiondata._gaps cimport Gaps
@@ -13,6 +13,16 @@ from sessiondata._symbol cimport Clock, Symbol
 cdef double number_of(object x, str column, SymbolCore core) except? -1.0
 cdef int64_t time_of(object x, SymbolCore core) except? -1
 cdef object view_of(Memory memory, void* start, int64_t n, object dtype)
+
+
+cdef struct SlotStates:
+    # Slots that are over, and gaps.
+    int32_t expected
+    int32_t present
+    int32_t missing
+    int32_t no_trade
+    int32_t halted
+    int32_t n_gaps
 
 
 cdef class StoreClock:
@@ -41,11 +51,14 @@ cdef class SymbolCore:
     cdef list _columns_at               # per series: the address that they were made for
     cdef void _own_session(self, Grid grid)
     cdef list column_cache(self)
+    cdef tuple _columns_of(self, Py_ssize_t k, const Ring* ring)
     cdef Ring* ring(self, Py_ssize_t k) noexcept nogil       # NULL before a session, as is the tracker
     cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil
     cdef Extended* extended(self, Py_ssize_t k) noexcept nogil
     cdef void _changed(self) noexcept nogil
     cpdef void note_past(self) noexcept
+    cdef void _states(self, Py_ssize_t k, SlotStates* out_states) noexcept nogil
+    cdef void _count_skipped(self, const int64_t* skipped, int64_t other_session) noexcept nogil
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil
     cdef object _append_any(self, object ts_ns, object open, object high, object low, object close, object volume)
     cdef object _append_first(self, const Bar* bar)

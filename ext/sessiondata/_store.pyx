@@ -8,19 +8,22 @@ blocks alive and says that it is no longer valid.
 """
 
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_AsDouble, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport Py_TYPE, PyTypeObject
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t
-from libc.string cimport memset
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t, uintptr_t
+from libc.string cimport memcpy, memset
+
+from functools import partial
 
 import numpy as np
 
 from sessiondata.errors import BarTypeError, SessionStateError, TimeError, shown
 from sessiondata.times import to_ns
 
-from sessiondata._aggregate cimport Level
 from sessiondata._evidence cimport Evidence, evidence_of
 from sessiondata._extended cimport Extended, extended_expected, extended_start
 from sessiondata._feed cimport feed_check
@@ -28,15 +31,17 @@ from sessiondata._gaps cimport (
     gaps_count, gaps_explained, gaps_halted, gaps_list, gaps_missing, gaps_present, gaps_state, gaps_tally,
 )
 from sessiondata._grid cimport expected_at, first_slot_from, ordinal_start
+from sessiondata._guard cimport peek
 from sessiondata._layout cimport lay_out, series_extended, series_gaps, series_ring
 from sessiondata._marks cimport Spans, retries_of
-from sessiondata._ring cimport Bar, ring_find, ring_oldest, ring_read
+from sessiondata._ring cimport Bar, ring_begin_change, ring_end_change, ring_find, ring_oldest, ring_read
 from sessiondata._status cimport (
     CORRECTED, ERR_NO_SESSION, ERR_SOURCE, ERR_TS_RANGE, N_REASONS, STORED, Offence, raise_status, reason_index,
 )
 from sessiondata._symbol cimport (
-    check_bar, check_rows, clock_advance, symbol_append, symbol_as_of, symbol_check, symbol_extend, symbol_open_label,
-    symbol_reserve, symbol_settle, symbol_start,
+    Counters, check_bar, check_rows, clock_advance, clock_join, clock_part, clock_reset, clock_sequence, clock_touch,
+    symbol_append, symbol_append_with_gil, symbol_as_of, symbol_check, symbol_enter, symbol_extend, symbol_leave,
+    symbol_open_label, symbol_reserve, symbol_settle, symbol_start,
 )
 from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE, ticks_oldest
 from sessiondata.capi cimport handle_give_back, handle_take
@@ -54,14 +59,16 @@ cdef class StoreClock:
     """
 
     def __cinit__(self, int64_t grace_ns=0):
-        self.data.as_of, self.data.judged, self.data.sequence = INT64_MIN, INT64_MIN, 0
+        self.data.as_of, self.data.judged, self.data.changes = INT64_MIN, INT64_MIN, 0
         self.epoch = 0
         self.data.grace_ns = grace_ns
+        self.data.symbols = NULL
 
     @property
     def as_of(self):
         """Latest time given to `advance`, int ns; None before."""
-        return None if self.data.as_of == INT64_MIN else self.data.as_of
+        cdef int64_t as_of = peek(&self.data.as_of)
+        return None if as_of == INT64_MIN else as_of
 
     @property
     def grace_ns(self):
@@ -69,7 +76,9 @@ cdef class StoreClock:
 
     @property
     def sequence(self):
-        return self.data.sequence
+        """Changes of the store so far, int; those that symbols which have left it made are still counted. O(symbols).
+        """
+        return clock_sequence(&self.data)
 
     def advance(self, int64_t ts_ns):
         """Move the clock forwards; False (and no change) if it stands there already or further."""
@@ -77,7 +86,7 @@ cdef class StoreClock:
 
     def touch(self):
         """Count a change that no bar made."""
-        self.data.sequence += 1
+        clock_touch(&self.data)
 
     def begin_epoch(self, int step=1):
         """Another session begins, or (-1) the one that has just begun does not."""
@@ -85,8 +94,12 @@ cdef class StoreClock:
 
     def reset(self):
         """Forget the time (a new session); the sequence goes on."""
-        self.data.as_of = self.data.judged = INT64_MIN
-        self.data.sequence += 1
+        clock_reset(&self.data)
+
+
+def _refuse_removed(name, ts_ns, close_label, step_ns):
+    if ts_ns is not None:
+        raise SessionStateError(f"symbol {name!r} was removed from its store and takes no bars")
 
 
 cdef double number_of(object x, str column, SymbolCore core) except? -1.0:
@@ -156,8 +169,21 @@ cdef inline bint _borrow_column(object array, Py_buffer* columns, int* n_open, b
             and column.format[0] in (b"lq" if is_time else b"d") and <uint64_t>column.buf % 8 == 0)
 
 
+cdef struct Range:
+    # A gap, by slots, and how often and when last (ns) somebody asked again for its bars.
+    int32_t start
+    int32_t stop
+    int32_t count
+    int64_t last_ns
+
+
+@cython.no_gc_clear  # the clock must be there when the symbol parts from it; every cycle goes through other objects
 cdef class SymbolCore:
     """Native state of one symbol.
+
+    Once it has a handle, callers without the GIL may use it as well. All native work is therefore done inside its guard
+    (`symbol_enter`); methods with a Python name enter it, those of C are called inside or say otherwise. What only
+    holders of the GIL change (the session, the grid, the days) may be looked at outside.
 
     Parameters
     ----------
@@ -194,6 +220,8 @@ cdef class SymbolCore:
 
     def __dealloc__(self):
         handle_give_back(self._handle)
+        if self.symbol.owner == <void*>self:
+            clock_part(&self.symbol)
 
     @property
     def handle(self):
@@ -218,17 +246,19 @@ cdef class SymbolCore:
         self._is_plain = not self.close_label
 
     def attach(self, days):
-        """Have a history."""
+        """Have a history, and count for the store's sequence: the symbol is not a day itself."""
         self.days, self.symbol.owner = days, <void*>self
+        clock_join(&self.symbol)
 
     def stop(self, bint undo=False):
         """Forget the session: no rows, and windows on it are no longer valid. `undo`: it has only just begun, and that
         counts as no change."""
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        ring_begin_change(&self.symbol.base)
         self.symbol.n_edits += -1 if undo else 1
         self._is_plain = False
         self.symbol.run_stop = INT64_MIN
         self.symbol.grid = NULL
-        self.grid, self._memory, self._columns = None, None, None
         self.symbol.last_ts = 0  # as before any session
         self.symbol.newest_stop = self.symbol.base_stop = INT64_MIN
         self.symbol.source, self.symbol.grown = SOURCE_NONE, 0
@@ -237,17 +267,16 @@ cdef class SymbolCore:
         memset(&self.symbol.counters, 0, sizeof(self.symbol.counters))
         memset(self.symbol.tick_counters, 0, sizeof(self.symbol.tick_counters))
         self.session_id += 1
+        ring_end_change(&self.symbol.base)
+        symbol_leave(inside)
+        self.grid, self._memory, self._columns = None, None, None  # the memory goes when nobody can find it any more
 
     def detach(self):
         """Take no more bars: the symbol has left its store."""
         self.stop()
         self.days = None
         self.symbol.take_earlier = NULL
-        self._need_session = self._refuse_removed
-
-    def _refuse_removed(self, ts_ns, close_label, step_ns):
-        if ts_ns is not None:
-            raise SessionStateError(f"symbol {self.name!r} was removed from its store and takes no bars")
+        self._need_session = partial(_refuse_removed, self.name)  # no method: that would be a cycle without a way out
 
     cdef Ring* ring(self, Py_ssize_t k) noexcept nogil:
         if self.symbol.grid == NULL:
@@ -282,8 +311,14 @@ cdef class SymbolCore:
     def columns(self, Py_ssize_t k):
         """Arrays (ts, open, high, low, close, volume, n_base or None) over the whole ring of series `k`.
 
-        Read-only, and no user can make them writable: their base is a `_View`. Rows `rows(k)` are live."""
-        cdef Ring* ring = series_ring(&self.symbol, k)
+        Read-only, and no user can make them writable: their base is a `_View`. Rows `bounds(k)` are live."""
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef Ring ring = series_ring(&self.symbol, k)[0]
+        symbol_leave(inside)
+        return self._columns_of(k, &ring)
+
+    cdef tuple _columns_of(self, Py_ssize_t k, const Ring* ring):
+        """`columns(k)` over the memory that the ring had at some moment of this session."""
         cdef Memory memory = self._memory
         self.column_cache()
         if self._columns_at[k] != <Py_ssize_t>ring.ts:
@@ -294,7 +329,18 @@ cdef class SymbolCore:
                 view_of(memory, ring.n_base, ring.room, _INT32) if ring.derived else None,
             )
             self._columns_at[k] = <Py_ssize_t>ring.ts
-        return self._columns[k]
+        return <tuple>self._columns[k]
+
+    def bounds(self, Py_ssize_t k):
+        """(columns, first, stop, sequence of the first, moves): where the live rows of series `k` lie at one moment,
+        and how often rows have changed places until then; None for the columns where there are no rows."""
+        if self.symbol.grid == NULL:
+            return None, 0, 0, 0, 0
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef Ring ring = self.ring(k)[0]
+        symbol_leave(inside)
+        return (self._columns_of(k, &ring) if ring.next_seq else None, ring_oldest(&ring) - ring.origin,
+                ring.next_seq - ring.origin, ring_oldest(&ring), ring.n_moves)
 
     def memory_usage(self):
         """(bytes reserved, bytes of the live rows)."""
@@ -302,6 +348,7 @@ cdef class SymbolCore:
         cdef int64_t rows = 0
         if self.symbol.grid == NULL:
             return 0, 0
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
         for k in range(self.symbol.n_levels + 1):
             ring = self.ring(k)
             rows += (ring.next_seq - ring_oldest(ring)) * (48 if k == 0 else 52)
@@ -309,7 +356,9 @@ cdef class SymbolCore:
             rows += (self.symbol.ticks.next_seq - ticks_oldest(self.symbol.ticks)) * 32
         if self.symbol.quotes != NULL:
             rows += (self.symbol.quotes.next_seq - ticks_oldest(self.symbol.quotes)) * 40
-        return self._memory.n_bytes(), rows
+        cdef int64_t n_bytes = self._memory.n_bytes()
+        symbol_leave(inside)
+        return n_bytes, rows
 
     # --- writing ---
 
@@ -340,8 +389,9 @@ cdef class SymbolCore:
         Notes
         -----
         O(derived intervals) for the newest bar, nothing is allocated; O(log rows) and one slot of each interval for
-        others. One writer per symbol.
+        others. Several writers of a symbol take turns.
         """
+        cdef uintptr_t* inside
         cdef Bar bar
         cdef int status, overflow = 0
         if (PyFloat_CheckExact(open) and PyFloat_CheckExact(high) and PyFloat_CheckExact(low)
@@ -350,7 +400,9 @@ cdef class SymbolCore:
             bar.open, bar.high, bar.low = PyFloat_AS_DOUBLE(open), PyFloat_AS_DOUBLE(high), PyFloat_AS_DOUBLE(low)
             bar.close, bar.volume = PyFloat_AS_DOUBLE(close), PyFloat_AS_DOUBLE(volume)
             if overflow == 0 and self._is_plain:
+                inside = symbol_enter(&self.symbol)
                 status = symbol_append(&self.symbol, &bar)
+                symbol_leave(inside)
                 if status >= 0:
                     return STORED <= status <= CORRECTED
         return self._append_any(ts_ns, open, high, low, close, volume)
@@ -370,7 +422,7 @@ cdef class SymbolCore:
             self._refuse(ERR_SOURCE, None, None, None, None, None, None, None)
         if self.close_label:
             self._open_label(&bar.ts)
-        status = symbol_append(&self.symbol, &bar)
+        status = symbol_append_with_gil(&self.symbol, &bar)
         if status < 0:
             self._refuse(status, None, given_ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
         return STORED <= status <= CORRECTED
@@ -436,20 +488,25 @@ cdef class SymbolCore:
         cdef const double* low = <const double*>columns[3].buf
         cdef const double* close = <const double*>columns[4].buf
         cdef const double* volume = <const double*>columns[5].buf
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef int status, i
         cdef bint in_order
         for i in range(6):
             if columns[i].shape[0] != n or self._memory.holds(columns[i].buf):
+                symbol_leave(inside)
                 return -1
         if check_rows(&self.symbol, ts, open, high, low, close, volume, n, &status, &in_order) >= 0 or not in_order:
-            return -1
-        n = symbol_extend(&self.symbol, ts, open, high, low, close, volume, n)
+            n = -1
+        else:
+            n = symbol_extend(&self.symbol, ts, open, high, low, close, volume, n)
+        symbol_leave(inside)
         return n if n >= 0 else -1
 
     cdef int64_t _extend_any(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
                              const double[::1] low, const double[::1] close, const double[::1] volume,
                              bint skip, bint close_label) except -1:
         """`extend` of any batch."""
+        cdef uintptr_t* inside
         cdef int64_t n = given_ts.shape[0], row
         cdef int status
         cdef bint in_order
@@ -465,14 +522,17 @@ cdef class SymbolCore:
                                np.array(volume), skip, close_label)
         if close_label:
             ts = self._open_labels(given_ts)
+        inside = symbol_enter(&self.symbol)
         row = check_rows(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n, &status,
                          &in_order)
+        if row < 0 and in_order:
+            n = symbol_extend(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
+        symbol_leave(inside)
         if row >= 0:
             if skip and status != ERR_SOURCE:
                 return self._extend_good(ts, open, high, low, close, volume)
             self._refuse(status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row])
         if in_order:
-            n = symbol_extend(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
             if n < 0:
                 self._refuse(<int>n, None, None, None, None, None, None, None)
             return n
@@ -499,8 +559,7 @@ cdef class SymbolCore:
             elif status:
                 skipped[reason_index(status)] += 1
             good[i] = status == 0
-        for i in range(N_REASONS):
-            self.symbol.counters.skipped[i] += skipped[i]
+        self._count_skipped(skipped, 0)
         order = np.flatnonzero(good)[np.argsort(np.asarray(ts)[good], kind="stable")]
         if len(order) == 0:
             return 0
@@ -512,8 +571,18 @@ cdef class SymbolCore:
         """Checked rows in time order, all from before the session: to their days in history, or counted."""
         staged, changed, other = self.days.prepare(ts, open, high, low, close, volume)
         self.days.commit(staged, changed)
-        self.symbol.counters.other_session += other
+        self._count_skipped(NULL, other)
         return changed
+
+    cdef void _count_skipped(self, const int64_t* skipped, int64_t other_session) noexcept nogil:
+        """Count bad rows per reason (NULL: none), and rows of other sessions. Not called inside the guard."""
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef int i
+        if skipped != NULL:
+            for i in range(N_REASONS):
+                self.symbol.counters.skipped[i] += skipped[i]
+        self.symbol.counters.other_session += other_session
+        symbol_leave(inside)
 
     cdef int64_t[::1] _open_labels(self, const int64_t[::1] ts):
         cdef int64_t[::1] shifted = np.array(ts)
@@ -529,12 +598,15 @@ cdef class SymbolCore:
         cdef Py_ssize_t i
         cdef int status
         cdef Bar bar
+        cdef int64_t skipped[N_REASONS]
+        memset(skipped, 0, sizeof(skipped))
         for i in range(ts.shape[0]):
             bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
             status = check_bar(&self.symbol, &bar)
             if status:
-                self.symbol.counters.skipped[reason_index(status)] += 1
+                skipped[reason_index(status)] += 1
                 good[i] = False
+        self._count_skipped(skipped, 0)
         return self.extend(np.asarray(ts)[good], np.asarray(open)[good], np.asarray(high)[good], np.asarray(low)[good],
                            np.asarray(close)[good], np.asarray(volume)[good], False, False)
 
@@ -545,38 +617,40 @@ cdef class SymbolCore:
         cdef const int64_t[::1] t = np.asarray(ts)[order]
         cdef const double[::1] o = np.asarray(open)[order], h = np.asarray(high)[order], l = np.asarray(low)[order]
         cdef const double[::1] c = np.asarray(close)[order], v = np.asarray(volume)[order]
-        cdef int64_t i, stop, n = t.shape[0], changed = 0, n_new = 0, first = 0
+        cdef int64_t i, stop, n = t.shape[0], changed = 0, stored = 0, n_new = 0, first = 0
         cdef const Ring* base = &self.symbol.base
-        cdef int status
+        cdef int status = 0
         cdef Bar bar
         cdef tuple staged = None
+        cdef uintptr_t* inside
         if self.symbol.take_earlier != NULL:
             first = np.searchsorted(t, self.symbol.grid.span_start)
             staged, changed, other = self.days.prepare(t[:first], o[:first], h[:first], l[:first], c[:first], v[:first])
+        inside = symbol_enter(&self.symbol)
         for i in range(first, n):
             stop = ring_find(base, t[i])
             n_new += (i == 0 or t[i] != t[i - 1]) and (
                 stop == base.next_seq or base.ts[stop - base.origin] != t[i])
         if first < n:
             status = symbol_reserve(&self.symbol, &t[first], n - first, n_new)
-            if status:
-                self._refuse(status, None, None, None, None, None, None, None)
-        if staged is not None:  # from here on nothing can fail
-            self.days.commit(staged, changed)
-            self.symbol.counters.other_session += other
-        i = first
+        i = first if status == 0 else n
         while i < n:
             stop = i + 1
             if t[i] <= self.symbol.last_ts:
                 bar = Bar(t[i], o[i], h[i], l[i], c[i], v[i], 0)
-                status = symbol_append(&self.symbol, &bar)
-                changed += STORED <= status <= CORRECTED
+                stored += STORED <= symbol_append(&self.symbol, &bar) <= CORRECTED
             else:
                 while stop < n and t[stop] > t[stop - 1]:
                     stop += 1
-                changed += symbol_extend(&self.symbol, &t[i], &o[i], &h[i], &l[i], &c[i], &v[i], stop - i)
+                stored += symbol_extend(&self.symbol, &t[i], &o[i], &h[i], &l[i], &c[i], &v[i], stop - i)
             i = stop
-        return changed
+        symbol_leave(inside)
+        if status:
+            self._refuse(status, None, None, None, None, None, None, None)
+        if staged is not None:  # cannot fail
+            self.days.commit(staged, changed)
+            self._count_skipped(NULL, other)
+        return changed + stored
 
     cdef void _open_label(self, int64_t* ts) noexcept nogil:
         symbol_open_label(&self.symbol, ts)
@@ -594,70 +668,68 @@ cdef class SymbolCore:
     def mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns):
         """Nothing traded in the slots of series `k` that begin in [start_ns, stop_ns), or with `halted` the market
         stood still in that time; False if that was known."""
-        cdef bint changed = evidence_of(self._memory, &self.symbol).mark(&self.symbol, halted, k, start_ns, stop_ns)
-        if changed:
-            self._changed()
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef bint changed
+        try:
+            changed = evidence_of(self._memory, &self.symbol).mark(&self.symbol, halted, k, start_ns, stop_ns)
+            if changed:
+                self._changed()
+        finally:
+            symbol_leave(inside)
         return changed
 
     def record_retry(self, Py_ssize_t k, int64_t start_ns, int64_t stop_ns, int64_t when_ns):
         """The missing slots of series `k` that begin in [start_ns, stop_ns) were asked for again; returns their number.
         """
-        cdef int64_t n = evidence_of(self._memory, &self.symbol).retry(&self.symbol, k, start_ns, stop_ns, when_ns)
-        if n > 0:
-            self._changed()
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef int64_t n
+        try:
+            n = evidence_of(self._memory, &self.symbol).retry(&self.symbol, k, start_ns, stop_ns, when_ns)
+            if n > 0:
+                self._changed()
+        finally:
+            symbol_leave(inside)
         return n
 
     cdef void _changed(self) noexcept nogil:
         self.symbol.n_edits += 1
-        self.symbol.clock.sequence += 1
+        self.symbol.changes += 1
         self.symbol.bars_updated = 1
 
     cpdef void note_past(self) noexcept:
         """What history says, values of indicators included, is no longer what it was."""
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
         self.n_past_edits += 1
         self.symbol.n_edits += 1
+        symbol_leave(inside)
 
     def note_pins(self):
         """What is reported in place of what is computed has changed."""
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
         self.n_pin_edits += 1
         self.symbol.n_edits += 1
-        self.symbol.clock.sequence += 1
+        self.symbol.changes += 1
+        symbol_leave(inside)
 
     def marks(self):
         """(spans without trade, halted spans), each a list of (start_ns, stop_ns)."""
         cdef Evidence evidence = None if self._memory is None else self._memory.evidence
-        if evidence is None:
+        if evidence is None:  # holders of the GIL alone change it
             return [], []
         return _list_spans(&evidence.no_trade), _list_spans(&evidence.halted)
-
-    def retries(self, Py_ssize_t k):
-        """List of (how often, when last in ns or None) for each of `gaps(k)`; None if nothing was asked for again."""
-        if self.symbol.grid == NULL:
-            return None
-        cdef Gaps* gaps = self.tracker(k)
-        if gaps.marks == NULL or gaps.marks.retries.n == 0:
-            return None
-        cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&self.symbol))
-        cdef int32_t n = gaps_count(gaps, expected), i, count
-        cdef int64_t last_ns
-        cdef int32_t[:, ::1] ranges = np.empty((2, n + 1), np.int32)
-        cdef list found = []
-        gaps_list(gaps, expected, &ranges[0, 0], &ranges[1, 0])
-        for i in range(n):
-            retries_of(&gaps.marks.retries, ranges[0, i], ranges[1, i], &count, &last_ns)
-            found.append((count, last_ns if count else None))
-        return found
 
     def retry_ranges(self, Py_ssize_t k):
         """List of (start_ns, end_ns, how often) of the slots of series `k` that were asked for again, some of which may
         have been filled or explained since; ascending, both ends are starts of slots."""
         if self.symbol.grid == NULL:
             return []
-        cdef const Gaps* gaps = self.tracker(k)
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef Gaps gaps = series_gaps(&self.symbol, k)[0]
         cdef int32_t i
+        symbol_leave(inside)
         if gaps.marks == NULL:
             return []
-        return [
+        return [  # holders of the GIL alone change it
             (ordinal_start(gaps.table, gaps.marks.retries.start[i]),
              ordinal_start(gaps.table, gaps.marks.retries.stop[i] - 1), gaps.marks.retries.count[i])
             for i in range(gaps.marks.retries.n)
@@ -667,41 +739,120 @@ cdef class SymbolCore:
     # Before a session there is no memory, and not even an address in it may be formed.
 
     def rows(self, Py_ssize_t k):
-        """(first, stop, sequence of the first) of the live rows of series `k`: positions in `columns(k)`."""
+        """(first, stop, sequence of the first, moves) of the live rows of series `k`: positions in `columns(k)`, and
+        how often rows have changed places."""
         if self.symbol.grid == NULL:
-            return 0, 0, 0
-        cdef Ring* ring = self.ring(k)
-        cdef int64_t oldest = ring_oldest(ring)
-        return oldest - ring.origin, ring.next_seq - ring.origin, oldest
+            return 0, 0, 0, 0
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef Ring ring = self.ring(k)[0]
+        symbol_leave(inside)
+        return ring_oldest(&ring) - ring.origin, ring.next_seq - ring.origin, ring_oldest(&ring), ring.n_moves
+
+    def copy_rows(self, Py_ssize_t k):
+        """Live rows of series `k` as they stand at one moment.
+
+        Returns
+        -------
+        columns : tuple of bytes
+            Like `columns(k)`, without those rows that are not live; None for n_base of the base.
+        forming_ts : int or None
+            Time of the bar in progress, ns.
+        """
+        if self.symbol.grid == NULL:
+            return (b"", b"", b"", b"", b"", b"", b"" if k else None), None
+        cdef int64_t room = 0, n = 0, forming_ts = INT64_MIN
+        cdef uintptr_t* inside
+        cdef Ring* ring
+        cdef bint done = False
+        cdef list columns = None
+        while not done:  # what is copied to must be there before, and may have become too little
+            columns = [PyBytes_FromStringAndSize(NULL, 8 * room) for _ in range(6)]
+            columns.append(PyBytes_FromStringAndSize(NULL, 4 * room) if k else None)
+            inside = symbol_enter(&self.symbol)
+            ring = self.ring(k)
+            n = ring.next_seq - ring_oldest(ring)
+            done = n == room
+            if done and n:
+                _copy_ring(ring, n, columns)
+                forming_ts = ring.ts[ring.next_seq - 1 - ring.origin] if self.is_forming(k) else INT64_MIN
+            symbol_leave(inside)
+            room = n
+        return tuple(columns), None if forming_ts == INT64_MIN else forming_ts
+
+    def copy_columns(self, tuple arrays not None, Py_ssize_t start, Py_ssize_t stop):
+        """Rows [start, stop) of arrays over a ring of this symbol, as tuple of bytes; None for what is None. No row is
+        half old and half new."""
+        cdef list copies = [None if array is None else PyBytes_FromStringAndSize(NULL, (stop - start) * array.itemsize)
+                            for array in arrays]
+        cdef const char* sources[8]
+        cdef Py_ssize_t i, n = len(arrays)
+        for i in range(n):
+            sources[i] = NULL
+            if arrays[i] is not None:
+                sources[i] = <const char*><size_t>arrays[i].ctypes.data
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        for i in range(n):
+            if sources[i] != NULL:
+                _copy_items(<bytes>copies[i], sources[i], start, stop)
+        symbol_leave(inside)
+        return tuple(copies)
 
     def count(self, Py_ssize_t k):
         """Live rows of series `k`."""
         if self.symbol.grid == NULL:
             return 0
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef Ring* ring = self.ring(k)
-        return ring.next_seq - ring_oldest(ring)
+        cdef int64_t count = ring.next_seq - ring_oldest(ring)
+        symbol_leave(inside)
+        return count
 
     def total_count(self, Py_ssize_t k):
         """Rows ever added to series `k` in this session."""
-        return 0 if self.symbol.grid == NULL else self.ring(k).next_seq
-
-    def find(self, Py_ssize_t k, int64_t ts_ns):
-        """Position among the live rows of the first one at or after `ts_ns`."""
         if self.symbol.grid == NULL:
             return 0
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef int64_t count = self.ring(k).next_seq
+        symbol_leave(inside)
+        return count
+
+    def find(self, Py_ssize_t k, int64_t ts_ns):
+        """(position of the first one at or after `ts_ns` among the live rows, how many there are) of series `k`."""
+        if self.symbol.grid == NULL:
+            return 0, 0
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef Ring* ring = self.ring(k)
-        return ring_find(ring, ts_ns) - ring_oldest(ring)
+        cdef int64_t found = ring_find(ring, ts_ns), oldest = ring_oldest(ring), next_seq = ring.next_seq
+        symbol_leave(inside)
+        return found - oldest, next_seq - oldest
 
     def moves(self, Py_ssize_t k):
         """How often rows of series `k` changed places because of a late one."""
-        return 0 if self.symbol.grid == NULL else self.ring(k).n_moves
+        return self.rows(k)[3]
 
     def bar(self, Py_ssize_t k, Py_ssize_t i):
-        """Row `i` of the live rows (0 the oldest; must exist) as (ts, open, high, low, close, volume, n_base)."""
-        cdef Ring* ring = self.ring(k)
+        """Row `i` of the live rows (0 the oldest, -1 the newest) as (ts, open, high, low, close, volume, n_base), and
+        whether it is a bar still in progress; None if there is none."""
+        cdef uintptr_t* inside
+        cdef Ring* ring
+        cdef int64_t oldest, seq = -1
+        cdef bint forming = False
         cdef Bar row
-        ring_read(ring, ring_oldest(ring) + i, &row)
-        return row.ts, row.open, row.high, row.low, row.close, row.volume, row.n_base
+        if self.symbol.grid == NULL:
+            return None
+        inside = symbol_enter(&self.symbol)
+        ring = self.ring(k)
+        oldest = ring_oldest(ring)
+        seq = ring.next_seq + i if i < 0 else oldest + i
+        if oldest <= seq < ring.next_seq:
+            ring_read(ring, seq, &row)
+            forming = seq == ring.next_seq - 1 and self.is_forming(k)
+        else:
+            seq = -1
+        symbol_leave(inside)
+        if seq < 0:
+            return None
+        return (row.ts, row.open, row.high, row.low, row.close, row.volume, row.n_base), forming
 
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil:
         if self.symbol.grid == NULL or self.ring(k).next_seq == 0:
@@ -710,57 +861,88 @@ cdef class SymbolCore:
 
     def forming(self, Py_ssize_t k):
         """Whether the newest row of series `k` is a bar still in progress."""
-        return self.is_forming(k)
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef bint forming = self.is_forming(k)
+        symbol_leave(inside)
+        return forming
 
-    def tally(self, Py_ssize_t k):
-        """(present, expected) slots of series `k` that are over."""
-        if self.symbol.grid == NULL:
-            return 0, 0
+    cdef void _states(self, Py_ssize_t k, SlotStates* out_states) noexcept nogil:
+        """Numbers of slots that are over, inside the guard; there must be a session."""
         cdef Gaps* gaps = self.tracker(k)
         cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&self.symbol))
-        return gaps_present(gaps, expected), expected
+        cdef int32_t halted = gaps_halted(gaps, expected)
+        out_states[0] = SlotStates(expected, gaps_present(gaps, expected), gaps_missing(gaps, expected),
+                                   gaps_explained(gaps, expected) - halted, halted, gaps_count(gaps, expected))
 
     def states(self, Py_ssize_t k):
         """(expected, present, missing, without trade, halted) slots of series `k` that are over."""
         if self.symbol.grid == NULL:
             return 0, 0, 0, 0, 0
-        cdef Gaps* gaps = self.tracker(k)
-        cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&self.symbol))
-        cdef int32_t explained = gaps_explained(gaps, expected), halted = gaps_halted(gaps, expected)
-        return expected, gaps_present(gaps, expected), gaps_missing(gaps, expected), explained - halted, halted
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef SlotStates states
+        self._states(k, &states)
+        symbol_leave(inside)
+        return states.expected, states.present, states.missing, states.no_trade, states.halted
 
     def state_at(self, Py_ssize_t k, int64_t ts_ns):
         """State of the regular slot of series `k` that holds `ts_ns`, by its number in `_gaps`; -1 if none does."""
         if self.symbol.grid == NULL:
             return -1
-        cdef Gaps* gaps = self.tracker(k)
-        cdef int64_t ordinal = self.grid.slot_of(ts_ns, gaps.table.step_ns)
+        cdef int64_t ordinal = self.grid.slot_of(ts_ns, series_gaps(&self.symbol, k).table.step_ns)
         if ordinal < 0:
             return -1
-        return gaps_state(gaps, expected_at(gaps.table, symbol_as_of(&self.symbol)), <int32_t>ordinal)
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef Gaps* gaps = self.tracker(k)
+        cdef int state = gaps_state(gaps, expected_at(gaps.table, symbol_as_of(&self.symbol)), <int32_t>ordinal)
+        symbol_leave(inside)
+        return state
 
     def gap_count(self, Py_ssize_t k):
+        """Gaps of series `k`."""
         if self.symbol.grid == NULL:
             return 0
-        cdef Gaps* gaps = self.tracker(k)
-        return gaps_count(gaps, expected_at(gaps.table, symbol_as_of(&self.symbol)))
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef SlotStates states
+        self._states(k, &states)
+        symbol_leave(inside)
+        return states.n_gaps
 
-    def gaps(self, Py_ssize_t k):
-        """List of (start_ns, end_ns, bar_count), ascending; both ends are starts of missing slots."""
+    def answer(self, Py_ssize_t k):
+        """Everything about the slots of series `k` at one moment.
+
+        Returns
+        -------
+        as_of : int or None
+        states : tuple of int
+            As `states` has them.
+        gaps : list of (start_ns, end_ns, bar_count, retry_count, last_ns or None)
+            Ascending; both ends are starts of missing slots. `last_ns` is when somebody asked again.
+        """
+        cdef uintptr_t* inside
+        cdef Gaps* gaps
+        cdef SlotStates states = SlotStates(0, 0, 0, 0, 0, 0)
+        cdef Range* ranges = NULL
+        cdef int64_t as_of
         if self.symbol.grid == NULL:
-            return []
-        cdef Gaps* gaps = self.tracker(k)
-        cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&self.symbol))
-        cdef int32_t n = gaps_count(gaps, expected), i
-        if n == 0:
-            return []
-        cdef int32_t[:, ::1] ranges = np.empty((2, n), np.int32)
-        gaps_list(gaps, expected, &ranges[0, 0], &ranges[1, 0])
-        return [
-            (ordinal_start(gaps.table, ranges[0, i]), ordinal_start(gaps.table, ranges[1, i] - 1),
-             ranges[1, i] - ranges[0, i])
-            for i in range(n)
-        ]
+            return None, (0, 0, 0, 0, 0), []
+        inside = symbol_enter(&self.symbol)
+        gaps = self.tracker(k)
+        as_of = symbol_as_of(&self.symbol)
+        self._states(k, &states)
+        if states.n_gaps:
+            ranges = _list_ranges(gaps, states.expected, states.n_gaps)
+        symbol_leave(inside)
+        if states.n_gaps and ranges == NULL:
+            raise MemoryError("no memory for the gaps")
+        try:
+            found = [(ordinal_start(gaps.table, ranges[i].start), ordinal_start(gaps.table, ranges[i].stop - 1),
+                      ranges[i].stop - ranges[i].start, ranges[i].count,
+                      ranges[i].last_ns if ranges[i].count else None)
+                     for i in range(states.n_gaps)]
+        finally:
+            PyMem_RawFree(ranges)
+        return (None if as_of == INT64_MIN else as_of,
+                (states.expected, states.present, states.missing, states.no_trade, states.halted), found)
 
     cdef Extended* extended(self, Py_ssize_t k) noexcept nogil:
         """Slots of series `k` that are expected outside the segments; NULL if there are none."""
@@ -770,28 +952,29 @@ cdef class SymbolCore:
             symbol_settle(&self.symbol, <int32_t>k - 1)
         return series_extended(&self.symbol, k)
 
-    def extended_tally(self, Py_ssize_t k):
-        """(present, expected) slots of series `k` outside the segments that are over; (0, 0) if none are expected."""
+    def extended_answer(self, Py_ssize_t k):
+        """(present, expected, gaps) of the slots of series `k` outside the segments that are over, as `answer` has
+        them; nothing of it if none are expected."""
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef Extended* extended = self.extended(k)
-        if extended == NULL:
-            return 0, 0
-        cdef int32_t expected = extended_expected(extended, symbol_as_of(&self.symbol))
-        return gaps_present(&extended.gaps, expected), expected
-
-    def extended_gaps(self, Py_ssize_t k):
-        """`gaps(k)` outside the segments."""
-        cdef Extended* extended = self.extended(k)
-        if extended == NULL:
-            return []
-        cdef int32_t expected = extended_expected(extended, symbol_as_of(&self.symbol))
-        cdef int32_t n = gaps_count(&extended.gaps, expected), i
-        cdef int32_t[:, ::1] ranges = np.empty((2, n + 1), np.int32)
-        gaps_list(&extended.gaps, expected, &ranges[0, 0], &ranges[1, 0])
-        return [
-            (extended_start(extended, ranges[0, i]), extended_start(extended, ranges[1, i] - 1),
-             ranges[1, i] - ranges[0, i])
-            for i in range(n)
-        ]
+        cdef Range* ranges = NULL
+        cdef int32_t expected = 0, present = 0, n = 0, i
+        if extended != NULL:
+            expected = extended_expected(extended, symbol_as_of(&self.symbol))
+            present, n = gaps_present(&extended.gaps, expected), gaps_count(&extended.gaps, expected)
+            if n:
+                ranges = _list_ranges(&extended.gaps, expected, n)
+        symbol_leave(inside)
+        if n and ranges == NULL:
+            raise MemoryError("no memory for the gaps")
+        try:
+            return present, expected, [
+                (extended_start(extended, ranges[i].start), extended_start(extended, ranges[i].stop - 1),
+                 ranges[i].stop - ranges[i].start, 0, None)
+                for i in range(n)
+            ]
+        finally:
+            PyMem_RawFree(ranges)
 
     @property
     def as_of(self):
@@ -805,7 +988,9 @@ cdef class SymbolCore:
 
     @bars_updated.setter
     def bars_updated(self, bint value):
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
         self.symbol.bars_updated = value
+        symbol_leave(inside)
 
     def session_bar(self, bint extended):
         """The session's bar (regular rows) or that of the extended ones: (volume, high, low, open, close), None
@@ -813,34 +998,79 @@ cdef class SymbolCore:
         if self.symbol.grid == NULL:
             return None
         cdef int32_t i = self.symbol.n_levels - (1 if extended else 2)
-        cdef Level* level = &self.symbol.levels[i]
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
         symbol_settle(&self.symbol, i)
-        if level.ring.next_seq == 0:
-            return None
-        return level.bar.volume, level.bar.high, level.bar.low, level.bar.open, level.bar.close
+        cdef bint is_there = self.symbol.levels[i].ring.next_seq > 0
+        cdef Bar bar = self.symbol.levels[i].bar
+        symbol_leave(inside)
+        return (bar.volume, bar.high, bar.low, bar.open, bar.close) if is_there else None
 
     def newest_ts(self, bint extended):
         """Time of the newest regular (or extended) row, int ns; None if there is none."""
-        if self.symbol.grid == NULL or self.symbol.newest_ts[not extended] == INT64_MIN:
-            return None
-        return self.symbol.newest_ts[not extended]
+        cdef int64_t ts = peek(&self.symbol.newest_ts[not extended])
+        return None if self.symbol.grid == NULL or ts == INT64_MIN else ts
 
     def counters(self):
         """Dict of what became of all bars of the session."""
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef Counters counted = self.symbol.counters
+        cdef int64_t stored = 0 if self.symbol.grid == NULL else self.symbol.base.next_seq
+        cdef int64_t overwritten = 0 if self.symbol.grid == NULL else ring_oldest(&self.symbol.base)
         cdef int i
-        counters = {"stored": 0 if self.symbol.grid == NULL else self.symbol.base.next_seq, **self.symbol.counters}
-        counters["skipped"] = {REASONS[i]: self.symbol.counters.skipped[i] for i in range(N_REASONS)
-                               if self.symbol.counters.skipped[i]}
-        counters["overwritten"] = 0 if self.symbol.grid == NULL else ring_oldest(&self.symbol.base)
+        symbol_leave(inside)
+        counters = {"stored": stored, **counted}
+        counters["skipped"] = {REASONS[i]: counted.skipped[i] for i in range(N_REASONS) if counted.skipped[i]}
+        counters["overwritten"] = overwritten
         return counters
 
     def check_invariants(self):
         """Raise AssertionError unless all native invariants hold. O(rows); for tests."""
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef Py_ssize_t k
-        for k in range(self.symbol.n_levels + 1 if self.symbol.grid != NULL else 0):
-            self.ring(k)
-        if self.symbol.grid != NULL and not (symbol_check(&self.symbol) and feed_check(&self.symbol)):
+        cdef bint hold = True
+        if self.symbol.grid != NULL:
+            for k in range(self.symbol.n_levels + 1):
+                self.ring(k)
+            hold = symbol_check(&self.symbol) and feed_check(&self.symbol)
+        symbol_leave(inside)
+        if not hold:
             raise AssertionError(f"invariants of {self.name!r} do not hold")
+
+
+cdef Range* _list_ranges(const Gaps* gaps, int32_t expected, int32_t n) noexcept nogil:
+    """The `n` gaps of a tracker, to be freed; NULL without memory."""
+    cdef Range* ranges = <Range*>PyMem_RawMalloc(n * sizeof(Range))
+    cdef int32_t* bounds = <int32_t*>PyMem_RawMalloc(2 * n * sizeof(int32_t))
+    cdef int32_t i
+    if ranges == NULL or bounds == NULL:
+        PyMem_RawFree(ranges)
+        PyMem_RawFree(bounds)
+        return NULL
+    gaps_list(gaps, expected, bounds, bounds + n)
+    for i in range(n):
+        ranges[i].start, ranges[i].stop, ranges[i].count, ranges[i].last_ns = bounds[i], bounds[n + i], 0, 0
+        if gaps.marks != NULL and gaps.marks.retries.n:
+            retries_of(&gaps.marks.retries, bounds[i], bounds[n + i], &ranges[i].count, &ranges[i].last_ns)
+    PyMem_RawFree(bounds)
+    return ranges
+
+
+cdef void _copy_items(bytes copy, const char* source, Py_ssize_t start, Py_ssize_t stop) noexcept:
+    cdef Py_ssize_t item = len(copy) // (stop - start) if stop > start else 0
+    memcpy(PyBytes_AS_STRING(copy), source + start * item, (stop - start) * item)
+
+
+cdef void _copy_ring(const Ring* ring, int64_t n, list columns) noexcept:
+    """Copy the newest `n` rows into bytes that have their length."""
+    cdef int64_t at = ring.next_seq - n - ring.origin
+    memcpy(PyBytes_AS_STRING(<bytes>columns[0]), ring.ts + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<bytes>columns[1]), ring.open + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<bytes>columns[2]), ring.high + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<bytes>columns[3]), ring.low + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<bytes>columns[4]), ring.close + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<bytes>columns[5]), ring.volume + at, 8 * n)
+    if ring.derived:
+        memcpy(PyBytes_AS_STRING(<bytes>columns[6]), ring.n_base + at, 4 * n)
 
 
 def count_missing(list series not None, int64_t start_ns, int64_t stop_ns, double active_share):
@@ -851,16 +1081,19 @@ def count_missing(list series not None, int64_t start_ns, int64_t stop_ns, doubl
     cdef Gaps* gaps
     cdef int32_t expected, first, last, present, missing, present_outside, missing_outside
     cdef int64_t n_missing = 0, n_active = 0
+    cdef uintptr_t* inside
     for core, k in series:
-        gaps = core.tracker(k)
-        if gaps == NULL:
+        if core.symbol.grid == NULL:
             continue
+        inside = symbol_enter(&core.symbol)
+        gaps = core.tracker(k)
         expected = expected_at(gaps.table, symbol_as_of(&core.symbol))
         last = min(first_slot_from(gaps.table, stop_ns), expected)
         first = min(first_slot_from(gaps.table, start_ns), last)
         gaps_tally(gaps, first, last, &present, &missing)
         present_outside = gaps_present(gaps, expected) - present
         missing_outside = gaps_missing(gaps, expected) - missing
+        symbol_leave(inside)
         if present + missing > 0 and present_outside > 0 and (
                 present_outside >= active_share * (present_outside + missing_outside)):
             n_active += 1

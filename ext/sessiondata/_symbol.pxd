@@ -1,11 +1,12 @@
 # One symbol as a C struct: base ring, levels, trackers, counters; append and extend without the interpreter.
 
-from libc.stdint cimport INT64_MIN, int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uintptr_t
 
 from sessiondata._aggregate cimport Level, level_pull, level_settle
 from sessiondata._extended cimport Extended
 from sessiondata._gaps cimport Gaps
 from sessiondata._grid cimport GridData, Region
+from sessiondata._guard cimport Guard, guard_enter, guard_leave, peek
 from sessiondata._ring cimport Bar, Ring, ring_push_base
 from sessiondata._status cimport (
     ERR_HIGH_LOW, ERR_VOLUME, N_REASONS, STORED,
@@ -18,7 +19,7 @@ cdef enum:
     EDITS = 64            # rows changed out of turn that a symbol remembers
 
 
-cdef enum:                # errands of `take_earlier`
+cdef enum:                # errands of `take_earlier`, which takes the GIL: never from inside the symbol's guard
     EARLIER_OPEN = 0      # the bar's time is that of its end: make it that of its start
     EARLIER_RESERVE = 1   # see to it that storing the bar cannot fail
     EARLIER_STORE = 2
@@ -31,10 +32,12 @@ cdef struct Block:
 
 
 cdef struct Clock:
-    int64_t as_of         # ns; moved by advance_to only, INT64_MIN before; shared by the symbols of a store
+    # Shared by the symbols of a store. Written in the guard of all clocks, read by everybody at any time.
+    int64_t as_of         # ns; moved by advance_to only, INT64_MIN before
     int64_t judged        # ns, up to when slots are judged by the clock alone: as_of - grace_ns
     int64_t grace_ns      # how long after its end a bar may still arrive
-    int64_t sequence      # changes of the store so far
+    int64_t changes       # of the store so far, but for those that its symbols count themselves
+    Symbol* symbols       # first of those that do
 
 
 cdef struct Counters:
@@ -58,7 +61,8 @@ cdef struct Symbol:
     int64_t newest_ts[2]  # ns, newest extended [0] and regular [1] row; INT64_MIN while there is none
     int64_t step_ns       # base interval
     int64_t n_edits       # changes but for rows added in turn, which move last_ts; sessions begun and ended, too
-    Clock* clock          # the store's
+    int64_t changes       # of the symbol so far: its part of the store's sequence
+    Guard* guard          # of the handle, if there is one: without it, all callers hold the GIL
     Level* levels         # parents before children; the last two are the session bar and the extended one
     int64_t wait_ns       # how long base rows may wait to be folded into the roots
     int64_t folded_seq    # base rows from it on have not been folded into the roots (`symbol_store_next`)
@@ -68,6 +72,7 @@ cdef struct Symbol:
     int32_t bars_updated  # set on change, cleared by the reader
     Ring base
     Gaps gaps
+    Clock* clock          # the store's
     const GridData* grid  # NULL before a session; memory of the Grid object that SymbolCore keeps alive
     const Region* region  # region of the newest row
     int (*make_room)(Symbol*) noexcept nogil  # moves a symbol to the roomy block; NULL where it is there already
@@ -85,10 +90,25 @@ cdef struct Symbol:
     TickRing* ticks       # trades; NULL until there is one. Memory of a block, as is that of quotes
     TickRing* quotes
     TickCounters tick_counters[2]  # of trades, of quotes
+    Symbol* next          # of the symbols of `clock`
     int64_t base_stop     # ns, end of the newest base row's slot, if ticks or quotes made it; else INT64_MIN
     int64_t tick_capacity   # rows of the rings to come
     int64_t quote_capacity
     int32_t quote_bars    # QUOTE_BARS_*: the bars that quotes make
+
+
+cdef inline uintptr_t* symbol_enter(Symbol* symbol) noexcept nogil:
+    """Keep callers without the GIL out until `symbol_leave` of what this returns.
+
+    Whoever is inside calls nothing that might wait for another thread, or run Python: no object that the garbage
+    collector knows of is made there. Holding the GIL is enough for what only holders of the GIL change (`grid`,
+    `take_earlier`, `guard`)."""
+    return guard_enter(symbol.guard) if symbol.guard != NULL else NULL
+
+
+cdef inline void symbol_leave(uintptr_t* inside) noexcept nogil:
+    if inside != NULL:
+        guard_leave(inside)
 
 
 cdef inline int check_values(const Bar* bar) noexcept nogil:
@@ -114,26 +134,32 @@ cdef inline bint symbol_follows(const Symbol* symbol, int64_t ts) noexcept nogil
     return ts == symbol.next_slot_ts and ts < symbol.run_stop
 
 
-cdef inline int symbol_store_next(Symbol* symbol, const Bar* bar) noexcept nogil:
-    """`symbol_store` of a bar that follows. O(1), and O(levels) where slots end.
+cdef inline bint symbol_push_next(Symbol* symbol, const Bar* bar) noexcept nogil:
+    """Store a bar that follows, and no more: the roots fold some rows at once, when a slot ends or somebody asks.
+    Returns whether that is now due (`symbol_fold_due`). O(1).
 
-    The bar is stored and no more: the roots fold some rows at once, when a slot ends or somebody asks. No address of
-    the bar leaves this function, so that where it is inlined a bar can stay in registers; its one call comes last."""
+    No address of the bar leaves this function, so that where it is inlined a bar can stay in registers."""
     cdef Bar row = Bar(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, 1)
     ring_push_base(&symbol.base, symbol.base.next_seq - symbol.base.origin, &row)
     symbol.gaps.frontier += 1
     symbol.gaps.n_present += 1
     symbol.last_ts = symbol.newest_ts[1] = row.ts
     symbol.next_slot_ts = symbol.newest_stop = row.ts + symbol.step_ns
-    symbol.clock.sequence += 1
+    symbol.changes += 1
     symbol.bars_updated = 1
-    return symbol_fold_due(symbol) if row.ts >= symbol.fold_stop else STORED
+    return row.ts >= symbol.fold_stop
+
+
+cdef inline int symbol_store_next(Symbol* symbol, const Bar* bar) noexcept nogil:
+    """`symbol_store` of a bar that follows. O(1), and O(levels) where slots end. Its one call comes last."""
+    return symbol_fold_due(symbol) if symbol_push_next(symbol, bar) else STORED
 
 
 cdef inline int symbol_store(Symbol* symbol, const Bar* bar) noexcept nogil:
     """Store one bar whose values have been checked, and everything it causes; returns a status.
 
-    A session must have been started. O(levels) for a bar that is the newest."""
+    A session must have been started. O(levels) for a bar that is the newest. EARLIER, and nothing has changed, if the
+    bar may be of a day in history."""
     cdef Bar row
     if symbol_follows(symbol, bar.ts):
         return symbol_store_next(symbol, bar)
@@ -170,16 +196,6 @@ cdef inline void symbol_fold_levels(Symbol* symbol) noexcept nogil:
             level_pull(symbol.levels, i, symbol.grid)
 
 
-cdef inline bint clock_advance(Clock* clock, int64_t ts) noexcept nogil:
-    """Move the clock forwards; False (and no change) if it stands there already or further."""
-    if ts <= clock.as_of:
-        return False
-    clock.as_of = ts
-    clock.judged = ts - clock.grace_ns if ts >= INT64_MIN + clock.grace_ns else INT64_MIN
-    clock.sequence += 1
-    return True
-
-
 cdef inline void symbol_note_edit(Symbol* symbol, int64_t ts) noexcept nogil:
     """Remember that the base row at `ts` was inserted or replaced out of turn."""
     symbol.edited_ts[symbol.n_edited % EDITS] = ts
@@ -190,13 +206,18 @@ cdef inline void symbol_note_edit(Symbol* symbol, int64_t ts) noexcept nogil:
 cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:
     """Up to when the symbol is judged, in ns: the store's clock less its grace, or the end of the newest row, which
     proves that the feed has come so far; INT64_MIN if neither."""
-    return symbol.clock.judged if symbol.clock.judged > symbol.newest_stop else symbol.newest_stop
+    cdef int64_t judged = peek(&symbol.clock.judged), newest_stop = peek(&symbol.newest_stop)
+    return judged if judged > newest_stop else newest_stop
 
 
+cdef bint clock_advance(Clock* clock, int64_t ts) noexcept nogil
+cdef void clock_reset(Clock* clock) noexcept nogil
+cdef void clock_touch(Clock* clock) noexcept nogil
+cdef int64_t clock_sequence(Clock* clock) noexcept nogil
+cdef void clock_join(Symbol* symbol) noexcept nogil
+cdef void clock_part(Symbol* symbol) noexcept nogil
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
 cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil
-cdef int symbol_append_apart(Symbol* symbol, bint close_label, int64_t ts, double open, double high, double low,
-                             double close, double volume) noexcept nogil
 cdef void symbol_fold(Symbol* symbol) noexcept nogil
 cdef int symbol_fold_due(Symbol* symbol) noexcept nogil
 cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil
@@ -213,5 +234,7 @@ cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* o
                         int* out_status, bint* out_in_order) noexcept nogil
 cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open, const double* high,
                            const double* low, const double* close, const double* volume, int64_t n) noexcept nogil
+cdef int symbol_append_with_gil(Symbol* symbol, Bar* bar) noexcept nogil
 cdef void symbol_open_label(Symbol* symbol, int64_t* ts) noexcept nogil
+cdef bint symbol_ends_earlier(const Symbol* symbol, int64_t end) noexcept nogil
 cdef bint symbol_check(const Symbol* symbol) noexcept nogil

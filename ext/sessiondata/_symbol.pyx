@@ -14,7 +14,7 @@ Invariants (`symbol_check`): those of the ring, the trackers and the levels; las
 next_slot_ts, where set, is the slot after the newest row and gaps.frontier its ordinal.
 """
 
-from libc.stdint cimport INT64_MAX, INT64_MIN, uint64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, uint64_t, uintptr_t
 
 from sessiondata._aggregate cimport (
     DAY, EXTENDED, INTRADAY, Columns, is_aligned, level_extend, level_hand_down, level_mark_settled, level_merge,
@@ -23,13 +23,14 @@ from sessiondata._aggregate cimport (
 from sessiondata._columns cimport Bars, is_suspicious
 from sessiondata._extended cimport extended_mark
 from sessiondata._gaps cimport gaps_check, gaps_mark_present, gaps_mark_rows
+from sessiondata._guard cimport Guard, guard_enter, guard_init, guard_leave, peek, store
 from sessiondata._grid cimport find_region, ordinal_in, slot_number, slot_start_in
 from sessiondata._ring cimport (
     ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace,
 )
 from sessiondata._status cimport (
-    CORRECTED, ERR_HIGH_LOW, ERR_LATER_SESSION, ERR_NAT, ERR_NO_SESSION, ERR_NOT_FINITE, ERR_SOURCE, ERR_TS_RANGE,
-    ERR_VOLUME, LATE, OTHER_SESSION, REPEATED, TOO_OLD,
+    CORRECTED, EARLIER, ERR_HIGH_LOW, ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_SOURCE, ERR_TS_RANGE, ERR_VOLUME,
+    LATE, OTHER_SESSION, REPEATED, TOO_OLD,
 )
 from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE
 from sessiondata._time cimport NAT
@@ -41,6 +42,76 @@ cdef enum:
     ROWS_WAITING = 31     # base rows at most that the roots have not folded: no call has to make up for more
     MANY_ROWS = 100_000   # times the longest step still an int64
 
+
+# --- the clock of a store ---
+
+cdef Guard _clocks        # one for all: a guard is never freed, and clocks come and go with the days
+guard_init(&_clocks)
+
+
+cdef bint clock_advance(Clock* clock, int64_t ts) noexcept nogil:
+    """Move the clock forwards; False (and no change) if it stands there already or further."""
+    cdef uintptr_t* inside = guard_enter(&_clocks)
+    cdef bint moves = ts > clock.as_of
+    if moves:
+        store(&clock.as_of, ts)
+        store(&clock.judged, ts - clock.grace_ns if ts >= INT64_MIN + clock.grace_ns else INT64_MIN)
+        clock.changes += 1
+    guard_leave(inside)
+    return moves
+
+
+cdef void clock_reset(Clock* clock) noexcept nogil:
+    """Forget the time; the sequence goes on."""
+    cdef uintptr_t* inside = guard_enter(&_clocks)
+    store(&clock.as_of, INT64_MIN)
+    store(&clock.judged, INT64_MIN)
+    clock.changes += 1
+    guard_leave(inside)
+
+
+cdef void clock_touch(Clock* clock) noexcept nogil:
+    """Count a change that is no symbol's."""
+    cdef uintptr_t* inside = guard_enter(&_clocks)
+    clock.changes += 1
+    guard_leave(inside)
+
+
+cdef int64_t clock_sequence(Clock* clock) noexcept nogil:
+    """Changes of the store so far; O(symbols). Each symbol counts its own, in its guard: threads that write to
+    different symbols share no counter, and none is lost."""
+    cdef uintptr_t* inside = guard_enter(&_clocks)
+    cdef int64_t changes = clock.changes
+    cdef const Symbol* symbol = clock.symbols
+    while symbol != NULL:
+        changes += peek(&symbol.changes)
+        symbol = symbol.next
+    guard_leave(inside)
+    return changes
+
+
+cdef void clock_join(Symbol* symbol) noexcept nogil:
+    """What the symbol counts belongs to the sequence from now on."""
+    cdef Clock* clock = symbol.clock
+    cdef uintptr_t* inside = guard_enter(&_clocks)
+    symbol.next, clock.symbols = clock.symbols, symbol
+    guard_leave(inside)
+
+
+cdef void clock_part(Symbol* symbol) noexcept nogil:
+    """A symbol that has joined goes; what it has counted stays."""
+    cdef Clock* clock = symbol.clock
+    cdef uintptr_t* inside = guard_enter(&_clocks)
+    cdef Symbol** at = &clock.symbols
+    while at[0] != NULL and at[0] != symbol:
+        at = &at[0].next
+    if at[0] == symbol:
+        at[0] = symbol.next
+        clock.changes += symbol.changes
+    guard_leave(inside)
+
+
+# --- the symbol ---
 
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
     """Begin a session with no rows. Ring, levels and trackers have been laid out already."""
@@ -217,7 +288,7 @@ cdef inline int _take(Symbol* symbol, Bar* bar) noexcept nogil:
     if symbol.extended_root >= 0 and not region.regular:
         _fold_newest(symbol, symbol.extended_root, bar)
     _limit_folds(symbol)
-    symbol.clock.sequence += 1
+    symbol.changes += 1
     symbol.bars_updated = 1
     return STORED
 
@@ -231,17 +302,6 @@ cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     if symbol.source == SOURCE_NONE and symbol.base.next_seq > 0:  # not if it went to a day in history
         symbol.source = SOURCE_BARS
     return status
-
-
-cdef int symbol_append_apart(Symbol* symbol, bint close_label, int64_t ts, double open, double high, double low,
-                             double close, double volume) noexcept nogil:
-    """`symbol_append` of any bar and symbol; `close_label`: `ts` is the bar's end. ERR_NO_SESSION without a session."""
-    cdef Bar bar = Bar(ts, open, high, low, close, volume, 0)
-    if symbol.grid == NULL:
-        return ERR_NO_SESSION
-    if close_label:
-        symbol_open_label(symbol, &bar.ts)
-    return symbol_append(symbol, &bar)
 
 
 cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil:
@@ -317,7 +377,7 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
         return status
     if bar.ts < symbol.grid.span_start:
         if symbol.take_earlier != NULL:
-            return symbol.take_earlier(symbol, bar, EARLIER_STORE)
+            return EARLIER
         symbol.counters.other_session += 1
         return OTHER_SESSION
     seq = ring_find(base, bar.ts)
@@ -336,7 +396,7 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
         symbol.counters.too_old += 1
         return TOO_OLD
     symbol_place_late(symbol, region, seq, exists, bar)
-    symbol.clock.sequence += 1
+    symbol.changes += 1
     return CORRECTED if exists else LATE
 
 
@@ -481,7 +541,7 @@ cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open
         _limit_folds(symbol)
         if symbol.source == SOURCE_NONE:
             symbol.source = SOURCE_BARS
-        symbol.clock.sequence += n - skipped
+        symbol.changes += n - skipped
         symbol.bars_updated = 1
     return n - skipped
 
@@ -517,8 +577,23 @@ cdef void _extend_region(Symbol* symbol, const Region* region, const int64_t* ts
         changed[i] = before if is_new[i] else before - 1
 
 
+cdef int symbol_append_with_gil(Symbol* symbol, Bar* bar) noexcept nogil:
+    """`symbol_append` for callers who hold the GIL and are not inside the guard; also of bars of days in history."""
+    cdef uintptr_t* inside = symbol_enter(symbol)
+    cdef int status = symbol_append(symbol, bar)
+    symbol_leave(inside)
+    return status if status != EARLIER else symbol.take_earlier(symbol, bar, EARLIER_STORE)
+
+
+cdef bint symbol_ends_earlier(const Symbol* symbol, int64_t end) noexcept nogil:
+    """Whether a day in history says when the bar that ends then began."""
+    return (symbol.grid == NULL or end <= symbol.grid.span_start) and symbol.take_earlier != NULL
+
+
 cdef void symbol_open_label(Symbol* symbol, int64_t* ts) noexcept nogil:
-    """Turn the end of a bar into its start. The end of a segment may close a slot shorter than the interval."""
+    """Turn the end of a bar into its start. The end of a segment may close a slot shorter than the interval.
+
+    Where `symbol_ends_earlier`, only with the GIL and not from inside the guard."""
     cdef const Region* region
     cdef const GridData* grid = symbol.grid
     cdef int64_t end = ts[0], step = symbol.step_ns

@@ -4,7 +4,8 @@ cimport cython
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_CheckExact
-from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint64_t, uintptr_t
+from libc.string cimport memset
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from sessiondata._status cimport (
     ERR_NAT, ERR_NOT_FINITE, ERR_SIZE, ERR_SOURCE, LATE, STORED, Offence, raise_status,
 )
 from sessiondata._store cimport SymbolCore, number_of, time_of, view_of
-from sessiondata._symbol cimport Symbol
+from sessiondata._symbol cimport Symbol, symbol_enter, symbol_leave
 from sessiondata._ticks cimport (
     N_TICK_REASONS, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_find, ticks_oldest,
 )
@@ -117,14 +118,16 @@ cdef class Tape:
             if status:
                 self._refuse(status, None, tick)
             if self.core.begin(tick.ts, False) is False:  # of a session that is over
-                self._counters().other_session += 1
+                self._count(NULL, 1)
                 return False
             try:
                 return self._append_any(tick)
             except BaseException:  # a call that is refused starts no session
                 self.core.begin(None, False)
                 raise
+        cdef uintptr_t* inside = symbol_enter(self.symbol)
         status = ERR_SOURCE if self._is_of_another_source() else self._store(tick)
+        symbol_leave(inside)
         if status < 0:
             self._refuse(status, None, tick)
         return STORED <= status <= LATE
@@ -167,13 +170,16 @@ cdef class Tape:
             # Views of this very ring, which storing the rows may overwrite while they are read.
             return self.extend(np.array(given_ts), [np.array(column) for column in values],
                                None if exchange is None else np.array(exchange), skip, floor)
+        cdef uintptr_t* inside = symbol_enter(self.symbol)
         row = check_ticks(self.symbol, self.kind, &ts[0], columns, n, &status, &in_order)
+        if row < 0 and in_order:
+            n = feed_extend(self.symbol, self.kind, &ts[0], columns, code, n)
+        symbol_leave(inside)
         if row >= 0:
             if skip and status != ERR_SOURCE:
                 return self._extend_good(given_ts, values, exchange)
             self._refuse_row(status, row, given_ts, values)
         if in_order:
-            n = feed_extend(self.symbol, self.kind, &ts[0], columns, code, n)
             if n < 0:
                 self._refuse_row(<int>n, 0, given_ts, values)
             return n
@@ -202,6 +208,9 @@ cdef class Tape:
         cdef int64_t least = INT64_MAX
         cdef int status
         cdef Tick tick
+        cdef int64_t skipped[N_TICK_REASONS]
+        cdef int64_t other = 0
+        memset(skipped, 0, sizeof(skipped))
         for i in range(n):
             self._read(&tick, i, given_ts, values)
             status = check_tick(self.symbol, self.kind, &tick)
@@ -214,9 +223,10 @@ cdef class Tape:
                 self._read(&tick, i, given_ts, values)
                 status = check_tick(self.symbol, self.kind, &tick)
                 if status:
-                    self._count_skipped(status)
+                    skipped[_reason_index(status)] += 1
                 else:
-                    self._counters().other_session += 1
+                    other += 1
+            self._count(skipped, other)
             return 0
         self.core.begin(least, False)
         try:
@@ -228,8 +238,15 @@ cdef class Tape:
     cdef TickCounters* _counters(self) noexcept nogil:
         return &self.symbol.tick_counters[self.kind == SOURCE_QUOTES]
 
-    cdef void _count_skipped(self, int status) noexcept nogil:
-        self._counters().skipped[_reason_index(status)] += 1
+    cdef void _count(self, const int64_t* skipped, int64_t other_session) noexcept nogil:
+        """Count bad rows per reason (NULL: none), and rows of other sessions. Not called inside the guard."""
+        cdef uintptr_t* inside = symbol_enter(self.symbol)
+        cdef int i
+        if skipped != NULL:
+            for i in range(N_TICK_REASONS):
+                self._counters().skipped[i] += skipped[i]
+        self._counters().other_session += other_session
+        symbol_leave(inside)
 
     cdef int64_t _extend_good(self, given_ts, list values, exchange) except -1:
         """Count the bad rows per reason, then extend by the others."""
@@ -237,12 +254,15 @@ cdef class Tape:
         cdef Py_ssize_t i
         cdef int status
         cdef Tick tick
+        cdef int64_t skipped[N_TICK_REASONS]
+        memset(skipped, 0, sizeof(skipped))
         for i in range(len(given_ts)):
             self._read(&tick, i, given_ts, values)
             status = check_tick(self.symbol, self.kind, &tick)
             if status:
-                self._count_skipped(status)
+                skipped[_reason_index(status)] += 1
                 good[i] = False
+        self._count(skipped, 0)
         return self.extend(given_ts[good], [column[good] for column in values],
                            None if exchange is None else exchange[good], False, INT64_MIN)
 
@@ -258,14 +278,17 @@ cdef class Tape:
         cdef const double* rest[4]
         cdef const TickRing* ring
         cdef int64_t i = 0, n = ts.shape[0], stored = 0
-        cdef int status
+        cdef int status, k
         cdef Tick tick
+        cdef uintptr_t* inside
         self._set_columns(columns, sorted_values)
         if exchange is not None:
             codes = sorted_exchange
             code = &codes[0]
+        inside = symbol_enter(self.symbol)
         status = feed_reserve(self.symbol, self.kind, &ts[0], n)  # before anything changes: nothing can fail after it
         if status:
+            symbol_leave(inside)
             self._refuse_row(status, 0, given_ts, values)
         ring = feed_ring(self.symbol, self.kind)
         while i < n and ts[i] < ring.last_ts:
@@ -279,48 +302,63 @@ cdef class Tape:
             for k in range(4):
                 rest[k] = columns[k] + i if columns[k] != NULL else NULL
             stored += feed_extend(self.symbol, self.kind, &ts[i], rest, code + i if code != NULL else NULL, n - i)
+        symbol_leave(inside)
         return stored
 
     # --- answers ---
 
     cdef TickRing* ring(self) noexcept nogil:
-        """NULL before the first row of a session."""
+        """NULL before the first row of a session. Inside the guard, but for whether there is one."""
         if self.symbol.grid == NULL:
             return NULL
         return feed_ring(self.symbol, self.kind)
 
-    def rows(self):
-        """(first, stop, sequence of the first) of the live rows: positions in `columns`."""
+    cdef TickRing _state(self) noexcept nogil:
+        """What the ring says of itself at one moment; an empty one before the first row of a session."""
+        cdef uintptr_t* inside = symbol_enter(self.symbol)
         cdef TickRing* ring = self.ring()
-        if ring == NULL:
-            return 0, 0, 0
-        return ticks_oldest(ring) - ring.origin, ring.next_seq - ring.origin, ticks_oldest(ring)
+        cdef TickRing state
+        if ring != NULL:
+            state = ring[0]
+        else:
+            memset(&state, 0, sizeof(TickRing))
+        symbol_leave(inside)
+        return state
+
+    def rows(self):
+        """(first, stop, sequence of the first, moves) of the live rows: positions in `columns`, and how often rows
+        have changed places because of a late one."""
+        cdef TickRing ring = self._state()
+        return ticks_oldest(&ring) - ring.origin, ring.next_seq - ring.origin, ticks_oldest(&ring), ring.n_moves
 
     def count(self):
         """Live rows."""
-        cdef TickRing* ring = self.ring()
-        return 0 if ring == NULL else ring.next_seq - ticks_oldest(ring)
+        cdef TickRing ring = self._state()
+        return ring.next_seq - ticks_oldest(&ring)
 
     def total_count(self):
         """Rows ever added in this session."""
-        cdef TickRing* ring = self.ring()
-        return 0 if ring == NULL else ring.next_seq
+        return self._state().next_seq
 
     def find(self, int64_t ts_ns):
-        """Position among the live rows of the first one at or after `ts_ns`."""
+        """(position of the first one at or after `ts_ns` among the live rows, how many there are)."""
+        cdef uintptr_t* inside = symbol_enter(self.symbol)
         cdef TickRing* ring = self.ring()
-        return 0 if ring == NULL else ticks_find(ring, ts_ns) - ticks_oldest(ring)
+        cdef int64_t found = 0, count = 0
+        if ring != NULL:
+            found, count = ticks_find(ring, ts_ns) - ticks_oldest(ring), ring.next_seq - ticks_oldest(ring)
+        symbol_leave(inside)
+        return found, count
 
     def moves(self):
         """How often rows changed places because of a late one."""
-        cdef TickRing* ring = self.ring()
-        return 0 if ring == NULL else ring.n_moves
+        return self._state().n_moves
 
     def columns(self):
         """Arrays over the whole ring, of which rows `rows()` are live: time, values, and of trades the exchange as S8.
 
         Read-only, as those of bars. There must have been a row in this session."""
-        cdef TickRing* ring = self.ring()
+        cdef TickRing ring = self._state()
         cdef Memory memory = self.core._memory
         cdef list made = self.core.column_cache()  # forgotten with the session
         cdef Py_ssize_t k = len(made) - (2 if self.kind == SOURCE_TICKS else 1), i
@@ -333,27 +371,32 @@ cdef class Tape:
 
     @property
     def updated(self):
-        cdef TickRing* ring = self.ring()
-        return ring != NULL and bool(ring.updated)
+        return bool(self._state().updated)
 
     @updated.setter
     def updated(self, bint value):
+        cdef uintptr_t* inside = symbol_enter(self.symbol)
         cdef TickRing* ring = self.ring()
         if ring != NULL:
             ring.updated = value
+        symbol_leave(inside)
 
     def counters(self):
         """Dict of what became of all rows of the session."""
-        cdef TickCounters* counters = self._counters()
+        cdef uintptr_t* inside = symbol_enter(self.symbol)
+        cdef TickCounters counters = self._counters()[0]
         cdef TickRing* ring = self.ring()
+        cdef int64_t stored = 0 if ring == NULL else ring.next_seq
+        cdef int64_t overwritten = 0 if ring == NULL else ticks_oldest(ring)
         cdef int i
+        symbol_leave(inside)
         return {
-            "stored": 0 if ring == NULL else ring.next_seq,
+            "stored": stored,
             "late": counters.late,
             "too_old": counters.too_old,
             "other_session": counters.other_session,
             "skipped": {TICK_REASONS[i]: counters.skipped[i] for i in range(N_TICK_REASONS) if counters.skipped[i]},
-            "overwritten": 0 if ring == NULL else ticks_oldest(ring),
+            "overwritten": overwritten,
         }
 
 
@@ -401,12 +444,15 @@ cdef class TradeTape(Tape):
         """
         cdef Tick tick
         cdef int status, overflow = 0
+        cdef uintptr_t* inside
         tick.exchange = exchange_code(exchange, self.core)
         if PyFloat_CheckExact(price) and PyFloat_CheckExact(size) and PyLong_CheckExact(ts_ns):
             tick.ts = PyLong_AsLongLongAndOverflow(ts_ns, &overflow)
             tick.value[0], tick.value[1] = PyFloat_AS_DOUBLE(price), PyFloat_AS_DOUBLE(size)
             if overflow == 0 and self.symbol.source == SOURCE_TICKS:
+                inside = symbol_enter(self.symbol)
                 status = feed_trade(self.symbol, &tick)
+                symbol_leave(inside)
                 if status >= 0:
                     return STORED <= status <= LATE
         tick.ts = time_of(ts_ns, self.core)
@@ -432,6 +478,7 @@ cdef class QuoteTape(Tape):
         """
         cdef Tick tick
         cdef int status, overflow = 0
+        cdef uintptr_t* inside
         tick.exchange = 0
         if (PyFloat_CheckExact(bid) and PyFloat_CheckExact(ask) and PyFloat_CheckExact(bid_size)
                 and PyFloat_CheckExact(ask_size) and PyLong_CheckExact(ts_ns)):
@@ -439,7 +486,9 @@ cdef class QuoteTape(Tape):
             tick.value[0], tick.value[1] = PyFloat_AS_DOUBLE(bid), PyFloat_AS_DOUBLE(ask)
             tick.value[2], tick.value[3] = PyFloat_AS_DOUBLE(bid_size), PyFloat_AS_DOUBLE(ask_size)
             if overflow == 0 and self.symbol.grid != NULL and not self._is_of_another_source():
+                inside = symbol_enter(self.symbol)
                 status = feed_quote(self.symbol, &tick)
+                symbol_leave(inside)
                 if status >= 0:
                     return STORED <= status <= LATE
         tick.ts = time_of(ts_ns, self.core)

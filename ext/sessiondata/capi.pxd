@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 
 # A module compiled against this file asks for this name when it is imported, so that one of another version is refused
 # with an ImportError. Rename it, and raise ABI in capi.pyx, whenever a signature or a meaning below changes.
-cdef int64_t sd_abi_2
+cdef int64_t sd_abi_3
 
 cdef enum:
     # What became of a bar: sd_append returns one of these, or an error.
@@ -39,8 +39,8 @@ cdef enum:
 
 # `handle` is what SymbolSessionData.handle says. `k` numbers the series of a symbol: 0 is the base, then the derived
 # ones in the order of SymbolSessionData.intervals. `i` is a row: 0 the oldest, -1 the newest. Without an answer an
-# int64_t is a negative error, a double NaN, a time INT64_MIN. One thread at a time may use a symbol, also for reading:
-# answers about derived intervals are brought up to date when they are asked for.
+# int64_t is a negative error, a double NaN, a time INT64_MIN. Any thread may call, with the GIL or without: of those
+# that use one symbol at the same time each waits for the other's call to end.
 cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, double low, double close,
                        double volume) noexcept nogil
 # `exchange` is up to eight ASCII bytes, the first in the lowest byte; 0: none.
@@ -55,8 +55,11 @@ cdef int64_t sd_timestamp(int64_t handle, int64_t k, int64_t i) noexcept nogil
 cdef double sd_value(int64_t handle, int64_t k, int64_t column, int64_t i) noexcept nogil
 cdef int64_t sd_column(int64_t handle, int64_t k, int64_t column, const void** out_rows) noexcept nogil
 cdef int64_t sd_copy_last(int64_t handle, int64_t k, int64_t column, int64_t n, double* out_values) noexcept nogil
+cdef int64_t sd_read_last(int64_t handle, int64_t k, int64_t n, int64_t* out_ts, double* out_open, double* out_high,
+                          double* out_low, double* out_close, double* out_volume) noexcept nogil
 cdef int64_t sd_forming(int64_t handle, int64_t k) noexcept nogil
 cdef int64_t sd_slot_stop(int64_t handle, int64_t k) noexcept nogil
+cdef int64_t sd_states(int64_t handle, int64_t k, int64_t* out_states) noexcept nogil
 cdef int64_t sd_expected(int64_t handle, int64_t k) noexcept nogil
 cdef int64_t sd_present(int64_t handle, int64_t k) noexcept nogil
 cdef int64_t sd_missing(int64_t handle, int64_t k) noexcept nogil

@@ -10,80 +10,124 @@ so that a handle that has outlived its symbol, or was never one, is told by one 
 SD_ERR_NO_SYMBOL and touches nothing. (Rejected: the address itself as the handle. It costs a load less, which the
 processor hides anyway, and the first stale one reads freed memory.)
 
-The table is taken and given back under the GIL only. When it is full a larger one takes its place; the old one is never
-freed, because a thread without the GIL may just be reading it. All the old ones together are smaller than the new one.
+Handles are taken and given back under the GIL only. Entries never move and are never freed, because a thread without
+the GIL may just be looking at one.
 
-Threads: one at a time for each symbol, and ending or beginning its session, or removing it, is writing to it.
+Threads: each entry has a guard (see _guard), and every call is inside it while it touches the symbol; so is whoever
+holds the GIL and touches a symbol that has a handle. A call that has found its entry and then had to wait looks again
+whether the handle is still good. Bars from before the session are for days in history, which are Python's: such a call
+leaves the guard and begins anew with the GIL. `sd_read_last` reads base rows without the guard, as long as that goes
+well.
 """
 
-from libc.stdint cimport int32_t, uint64_t
+from libc.stdint cimport int32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy
 
 from sessiondata._aggregate cimport Level
-from sessiondata._gaps cimport Gaps, gaps_count, gaps_missing, gaps_present
+from sessiondata._gaps cimport Gaps, gaps_count, gaps_explained, gaps_halted, gaps_missing, gaps_present
 from sessiondata._feed cimport feed_quote, feed_trade
-from sessiondata._grid cimport expected_at
-from sessiondata._layout cimport series_gaps, series_ring, series_slot_stop, series_value
+from sessiondata._grid cimport GridData, expected_at
+from sessiondata._guard cimport (
+    Guard, Thread, acquire_fence, guard_enter, guard_init, guard_leave, guard_take, guard_try, load, load_pointer, peek,
+    peek_ints, peek_value, peek_values, read_begin, read_end, store, store_pointer, wait_for_reads,
+)
+from sessiondata._layout cimport series_gaps, series_ring, series_value
 from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_row, ring_values
 from sessiondata._status cimport (
-    ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL,
+    EARLIER, ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL, STORED,
 )
 from sessiondata._symbol cimport (
-    MAX_LEVELS, Symbol, clock_advance, has_plain_values, symbol_append_apart, symbol_as_of, symbol_follows,
-    symbol_settle, symbol_store_next,
+    MAX_LEVELS, Symbol, clock_advance, clock_sequence, has_plain_values, symbol_append, symbol_append_with_gil,
+    symbol_as_of, symbol_ends_earlier, symbol_fold_due, symbol_follows, symbol_open_label, symbol_push_next,
+    symbol_settle,
 )
 from sessiondata._ticks cimport SOURCE_BARS, Tick
 from sessiondata._time cimport NAT
 
-ABI = 2  # see sd_abi_2 in the .pxd
+ABI = 3  # see sd_abi_3 in the .pxd
 
-cdef int64_t sd_abi_2 = 2
+cdef int64_t sd_abi_3 = 3
 
 cdef extern from "<math.h>" nogil:
     const double NAN
 
+cdef extern from *:
+    const GridData* peek_grid "sd_peek"(const GridData** at) noexcept nogil
+
 
 cdef enum:
     INDEX_BITS = 24
-    FIRST_SIZE = 256
+    CHUNK_BITS = 8              # of the index: entries are allocated so many at once
+    CHUNK_SIZE = 1 << CHUNK_BITS
+    N_CHUNKS = 1 << (INDEX_BITS - CHUNK_BITS)
+    TRIES = 8                   # of a read without the guard
 
 
 cdef struct Entry:
     int64_t handle              # free: that of another entry, so that nobody finds it
     Symbol* symbol
-    int64_t generation          # of this entry, so far
+    Guard guard
     int32_t close_label         # timestamps that are appended are the ends of bars
     int32_t n_series
+    int64_t generation          # of this entry, so far
     int64_t steps_ns[MAX_LEVELS + 1]
 
 
-cdef struct Table:
-    int64_t size
-    Entry* entries
-
-
-cdef Table _no_table            # of size 0, until somebody asks for a handle
-cdef Table* _table = &_no_table
+cdef void* _chunks[N_CHUNKS]    # of Entry each, NULL from `_n_chunks` on
+cdef int64_t _n_chunks = 0
 cdef list _free = []            # indices of free entries
 
 
 cdef inline Entry* _find(int64_t handle) noexcept nogil:
     """Entry of a handle; NULL if it is of no living symbol."""
-    cdef Table* table = _table
     cdef int64_t index = handle & ((<int64_t>1 << INDEX_BITS) - 1)
-    if index >= table.size or table.entries[index].handle != handle:
+    cdef Entry* entry = <Entry*>load_pointer(&_chunks[index >> CHUNK_BITS])
+    if entry == NULL:
         return NULL
-    return &table.entries[index]
+    entry += index & (CHUNK_SIZE - 1)
+    return entry if load(&entry.handle) == handle else NULL
+
+
+cdef uintptr_t* _take(Entry* entry, int64_t handle) noexcept nogil:
+    """Enter an entry's guard that another thread had last; NULL if the handle has been given back meanwhile."""
+    cdef uintptr_t* inside = guard_take(&entry.guard)
+    if load(&entry.handle) == handle:
+        return inside
+    guard_leave(inside)
+    return NULL
+
+
+cdef inline Entry* _enter(int64_t handle, uintptr_t** out_inside) noexcept nogil:
+    """Entry of a handle with this thread inside its guard; NULL if it is of no living symbol.
+
+    Who gives a handle back is the owner of the guard afterwards: whoever enters as the owner need not look again."""
+    cdef Entry* entry = _find(handle)
+    if entry == NULL:
+        return NULL
+    out_inside[0] = guard_try(&entry.guard)
+    if out_inside[0] == NULL:
+        out_inside[0] = _take(entry, handle)
+    return entry if out_inside[0] != NULL else NULL
 
 
 cdef inline int64_t _check(const Entry* entry, int64_t k) noexcept nogil:
     """0 if there is a series `k`, else the error."""
-    if entry == NULL:
-        return ERR_NO_SYMBOL
     if entry.symbol.grid == NULL:
         return ERR_NO_SESSION
     return 0 if <uint64_t>k < <uint64_t>entry.n_series else ERR_NO_SERIES  # one comparison: k may be negative
+
+
+cdef inline int64_t _enter_series(int64_t handle, int64_t k, Entry** out_entry, uintptr_t** out_inside) noexcept nogil:
+    """0 and the entry with this thread inside its guard, if there is a series `k`; else the error."""
+    cdef int64_t status
+    out_entry[0] = _enter(handle, out_inside)
+    if out_entry[0] == NULL:
+        return ERR_NO_SYMBOL
+    status = _check(out_entry[0], k)
+    if status:
+        guard_leave(out_inside[0])
+    return status
 
 
 cdef inline Ring* _ring(const Entry* entry, int64_t k) noexcept nogil:
@@ -104,51 +148,108 @@ cdef inline Ring* _ring_begun(const Entry* entry, int64_t k) noexcept nogil:
 cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, double low, double close,
                        double volume) noexcept nogil:
     """Store one bar and everything it causes; returns what became of it."""
+    cdef uintptr_t* inside
     cdef Entry* entry = _find(handle)
     cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
     if entry == NULL:
         return ERR_NO_SYMBOL
-    # Here no address of the bar leaves this function, and both calls come last: no register is saved, none restored.
+    # Here no address of the bar leaves this function, and all calls come last: no register is saved, none restored.
+    inside = guard_try(&entry.guard)
+    if inside == NULL:
+        return _append_waiting(entry, handle, ts_ns, open, high, low, close, volume)
     if entry.close_label or not symbol_follows(entry.symbol, ts_ns) or not has_plain_values(&bar):
-        return symbol_append_apart(entry.symbol, entry.close_label, ts_ns, open, high, low, close, volume)
-    return symbol_store_next(entry.symbol, &bar)
+        return _append_apart(entry, inside, ts_ns, open, high, low, close, volume)
+    if symbol_push_next(entry.symbol, &bar):
+        return _fold_due(entry.symbol, inside)
+    guard_leave(inside)
+    return STORED
+
+
+cdef int64_t _fold_due(Symbol* symbol, uintptr_t* inside) noexcept nogil:
+    cdef int status = symbol_fold_due(symbol)
+    guard_leave(inside)
+    return status
+
+
+cdef int64_t _append_waiting(Entry* entry, int64_t handle, int64_t ts_ns, double open, double high, double low,
+                             double close, double volume) noexcept nogil:
+    """A bar for a symbol whose guard another thread had last."""
+    cdef uintptr_t* inside = _take(entry, handle)
+    return ERR_NO_SYMBOL if inside == NULL else _append_apart(entry, inside, ts_ns, open, high, low, close, volume)
+
+
+cdef int64_t _append_apart(Entry* entry, uintptr_t* inside, int64_t ts_ns, double open, double high, double low,
+                           double close, double volume) noexcept nogil:
+    """Any bar and symbol, with this thread inside the guard, which it leaves."""
+    cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
+    cdef int64_t handle = entry.handle
+    cdef int status = ERR_NO_SESSION
+    if entry.symbol.grid != NULL:
+        status = EARLIER
+        if not entry.close_label or not symbol_ends_earlier(entry.symbol, ts_ns):
+            if entry.close_label:
+                symbol_open_label(entry.symbol, &bar.ts)
+            status = symbol_append(entry.symbol, &bar)
+    guard_leave(inside)
+    return status if status != EARLIER else _append_earlier(handle, ts_ns, open, high, low, close, volume)
+
+
+cdef int64_t _append_earlier(int64_t handle, int64_t ts_ns, double open, double high, double low, double close,
+                             double volume) noexcept with gil:
+    """A bar that may be of a day in history. With the GIL the symbol stays, and so do its session and its days."""
+    cdef Entry* entry = _find(handle)
+    cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
+    if entry == NULL:
+        return ERR_NO_SYMBOL
+    if entry.symbol.grid == NULL:
+        return ERR_NO_SESSION
+    if entry.close_label:
+        symbol_open_label(entry.symbol, &bar.ts)
+    return symbol_append_with_gil(entry.symbol, &bar)
 
 
 cdef int64_t sd_append_tick(int64_t handle, int64_t ts_ns, double price, double size,
                             int64_t exchange) noexcept nogil:
     """Store one trade and everything it causes; returns what became of it."""
-    cdef Entry* entry = _find(handle)
+    cdef uintptr_t* inside
+    cdef Entry* entry = _enter(handle, &inside)
+    cdef int64_t status = ERR_NO_SESSION
     cdef Tick tick
     if entry == NULL:
         return ERR_NO_SYMBOL
-    if entry.symbol.grid == NULL:
-        return ERR_NO_SESSION
-    tick.ts, tick.value[0], tick.value[1], tick.exchange = ts_ns, price, size, exchange
-    return feed_trade(entry.symbol, &tick)
+    if entry.symbol.grid != NULL:
+        tick.ts, tick.value[0], tick.value[1], tick.exchange = ts_ns, price, size, exchange
+        status = feed_trade(entry.symbol, &tick)
+    guard_leave(inside)
+    return status
 
 
 cdef int64_t sd_append_quote(int64_t handle, int64_t ts_ns, double bid, double ask, double bid_size,
                              double ask_size) noexcept nogil:
     """Store one quote and everything it causes; returns what became of it."""
-    cdef Entry* entry = _find(handle)
+    cdef uintptr_t* inside
+    cdef Entry* entry = _enter(handle, &inside)
+    cdef int64_t status = ERR_NO_SESSION
     cdef Tick tick
     if entry == NULL:
         return ERR_NO_SYMBOL
-    if entry.symbol.grid == NULL:
-        return ERR_NO_SESSION
-    tick.ts, tick.value[0], tick.value[1], tick.exchange = ts_ns, bid, ask, 0
-    tick.value[2], tick.value[3] = bid_size, ask_size
-    return feed_quote(entry.symbol, &tick)
+    if entry.symbol.grid != NULL:
+        tick.ts, tick.value[0], tick.value[1], tick.exchange = ts_ns, bid, ask, 0
+        tick.value[2], tick.value[3] = bid_size, ask_size
+        status = feed_quote(entry.symbol, &tick)
+    guard_leave(inside)
+    return status
 
 
 cdef int64_t sd_advance_to(int64_t handle, int64_t ts_ns) noexcept nogil:
     """Move the clock of the symbol's store forwards: 1, or 0 if it stands there already or further."""
+    cdef Thread* thread = read_begin()  # the clock has a guard of its own; so its symbol stays
     cdef Entry* entry = _find(handle)
-    if entry == NULL:
-        return ERR_NO_SYMBOL
-    if ts_ns == NAT:
-        return ERR_NAT
-    return clock_advance(entry.symbol.clock, ts_ns)
+    cdef int64_t status = ERR_NO_SYMBOL
+    if entry != NULL:
+        status = ERR_NAT if ts_ns == NAT else clock_advance(entry.symbol.clock, ts_ns)
+    read_end(thread)
+    return status
 
 
 cdef int64_t sd_series(int64_t handle, int64_t step_ns) noexcept nogil:
@@ -167,19 +268,26 @@ cdef int64_t sd_series(int64_t handle, int64_t step_ns) noexcept nogil:
 
 cdef int64_t sd_count(int64_t handle, int64_t k) noexcept nogil:
     """Live rows, extended and forming ones included."""
-    cdef Entry* entry = _find(handle)
-    cdef int64_t status = _check(entry, k)
-    if status:
-        return status
-    cdef Ring* ring = _ring_begun(entry, k)
-    return ring.next_seq - ring_oldest(ring)
+    cdef uintptr_t* inside
+    cdef Entry* entry
+    cdef Ring* ring
+    cdef int64_t count = _enter_series(handle, k, &entry, &inside)
+    if count == 0:
+        ring = _ring_begun(entry, k)
+        count = ring.next_seq - ring_oldest(ring)
+        guard_leave(inside)
+    return count
 
 
 cdef int64_t sd_total_count(int64_t handle, int64_t k) noexcept nogil:
     """Rows ever added in this session."""
-    cdef Entry* entry = _find(handle)
-    cdef int64_t status = _check(entry, k)
-    return status if status else _ring_begun(entry, k).next_seq
+    cdef uintptr_t* inside
+    cdef Entry* entry
+    cdef int64_t count = _enter_series(handle, k, &entry, &inside)
+    if count == 0:
+        count = _ring_begun(entry, k).next_seq
+        guard_leave(inside)
+    return count
 
 
 cdef inline const double* _values(const Ring* ring, int64_t column) noexcept nogil:
@@ -189,23 +297,28 @@ cdef inline const double* _values(const Ring* ring, int64_t column) noexcept nog
 
 cdef int64_t sd_timestamp(int64_t handle, int64_t k, int64_t i) noexcept nogil:
     """Time of a row, ns."""
-    cdef Entry* entry = _find(handle)
+    cdef uintptr_t* inside
+    cdef Entry* entry
     cdef Ring* ring
-    cdef int64_t at
-    if _check(entry, k):
+    cdef int64_t at, ts
+    if _enter_series(handle, k, &entry, &inside):
         return NAT
     ring = _ring_begun(entry, k)
     at = ring_row(ring, i)
-    return NAT if at < 0 else ring.ts[at]
+    ts = NAT if at < 0 else ring.ts[at]
+    guard_leave(inside)
+    return ts
 
 
 cdef double sd_value(int64_t handle, int64_t k, int64_t column, int64_t i) noexcept nogil:
     """One value of a row."""
-    cdef Entry* entry = _find(handle)
+    cdef uintptr_t* inside
+    cdef Entry* entry
     cdef const Ring* ring
     cdef const Level* level
-    cdef int64_t at
-    if _check(entry, k) or not SD_OPEN <= column <= SD_VOLUME:
+    cdef int64_t at = -1
+    cdef double value = NAN
+    if not SD_OPEN <= column <= SD_VOLUME or _enter_series(handle, k, &entry, &inside):
         return NAN
     if k == 0:
         ring = &entry.symbol.base
@@ -216,23 +329,18 @@ cdef double sd_value(int64_t handle, int64_t k, int64_t column, int64_t i) noexc
         at = ring_row(ring, i)
         # Up to date as they are: all rows but the newest of a level that begins its rows at once.
         if level.parent >= 0 or at == ring.next_seq - 1 - ring.origin:
-            return series_value(entry.symbol, k, column, i)  # the one call comes last, as in sd_append
-    return NAN if at < 0 else ring_values(ring, column)[at]
+            value = series_value(entry.symbol, k, column, i)
+            at = -1
+    if at >= 0:
+        value = ring_values(ring, column)[at]
+    guard_leave(inside)
+    return value
 
 
-cdef int64_t sd_column(int64_t handle, int64_t k, int64_t column, const void** out_rows) noexcept nogil:
-    """Live rows of a column as one stretch of memory, oldest first; returns how many there are.
-
-    int64_t for SD_TIMESTAMP, else double. Not to be written to, and good until the symbol is written to again."""
-    cdef Entry* entry = _find(handle)
-    cdef int64_t status = _check(entry, k), first
-    cdef Ring* ring
+cdef inline int64_t _column(const Ring* ring, int64_t column, const void** out_rows) noexcept nogil:
+    """Live rows of a column as one stretch of memory; returns how many there are."""
+    cdef int64_t first = ring_oldest(ring) - ring.origin
     cdef const double* values
-    out_rows[0] = NULL
-    if status:
-        return status
-    ring = _ring(entry, k)
-    first = ring_oldest(ring) - ring.origin
     if column == SD_TIMESTAMP:
         out_rows[0] = ring.ts + first
     else:
@@ -243,94 +351,209 @@ cdef int64_t sd_column(int64_t handle, int64_t k, int64_t column, const void** o
     return ring.next_seq - ring_oldest(ring)
 
 
+cdef int64_t sd_column(int64_t handle, int64_t k, int64_t column, const void** out_rows) noexcept nogil:
+    """Live rows of a column as one stretch of memory, oldest first; returns how many there are.
+
+    int64_t for SD_TIMESTAMP, else double. Not to be written to, and good until the symbol is written to again."""
+    cdef uintptr_t* inside
+    cdef Entry* entry
+    cdef int64_t count
+    out_rows[0] = NULL
+    count = _enter_series(handle, k, &entry, &inside)
+    if count == 0:
+        count = _column(_ring(entry, k), column, out_rows)
+        guard_leave(inside)
+    return count
+
+
 cdef int64_t sd_copy_last(int64_t handle, int64_t k, int64_t column, int64_t n, double* out_values) noexcept nogil:
     """Copy the newest `n` values of a column, oldest first; returns how many there were (less than `n` of a short
     series)."""
+    cdef uintptr_t* inside
+    cdef Entry* entry
     cdef const void* rows
-    cdef int64_t count = sd_column(handle, k, column, &rows)
-    if count < 0:
+    cdef int64_t count = _enter_series(handle, k, &entry, &inside)
+    if count:
         return count
-    if column == SD_TIMESTAMP:
-        return ERR_NO_SERIES
-    n = 0 if n < 0 else n if n < count else count
-    memcpy(out_values, <const double*>rows + count - n, n * sizeof(double))
+    count = _column(_ring(entry, k), column, &rows) if column != SD_TIMESTAMP else ERR_NO_SERIES
+    if count >= 0:
+        count = 0 if n < 0 else n if n < count else count
+        memcpy(out_values, <const double*>rows + _column(_ring(entry, k), column, &rows) - count,
+               count * sizeof(double))
+    guard_leave(inside)
+    return count
+
+
+cdef inline void _copy_values(const double* column, int64_t n, double* out_values) noexcept nogil:
+    """Copy values that may be written to meanwhile, each as a whole."""
+    cdef int64_t i
+    for i in range(n):
+        out_values[i] = peek_value(&column[i])
+
+
+cdef int64_t _read_unguarded(Symbol* symbol, int64_t n, int64_t* out_ts, double** out_values) noexcept nogil:
+    """Copy the newest `n` base rows, as long as nothing gets in the way; returns how many, or -1 if something did.
+
+    What the ring says of itself is checked before it is followed, and what was copied before it is believed: the
+    version must not have moved, and the row that may be in writing, number `next_seq`, must not take the place of one
+    that was copied. This thread must have announced that it reads, or the memory might go."""
+    cdef Ring* ring = &symbol.base
+    cdef int64_t version = load(&ring.version)
+    cdef bint started = peek_grid(&symbol.grid) != NULL
+    cdef int64_t next_seq = load(&ring.next_seq)
+    cdef int64_t origin = peek(&ring.origin), capacity = peek(&ring.capacity), room = peek(&ring.room), at, i
+    cdef const int64_t* ts = peek_ints(&ring.ts)
+    cdef const double* values[5]
+    values[0], values[1], values[2] = peek_values(&ring.open), peek_values(&ring.high), peek_values(&ring.low)
+    values[3], values[4] = peek_values(&ring.close), peek_values(&ring.volume)
+    acquire_fence()
+    if version & 1 or peek(&ring.version) != version:
+        return -1
+    if not started:
+        return ERR_NO_SESSION
+    n = n if n < next_seq else next_seq
+    n = n if n < capacity else capacity
+    at = next_seq - n - origin  # both may have moved between the two reads
+    if at < 0 or next_seq - origin > room:
+        return -1
+    for i in range(n):
+        out_ts[i] = peek(&ts[at + i])
+    for i in range(5):
+        _copy_values(values[i] + at, n, out_values[i])
+    acquire_fence()
+    if peek(&ring.version) != version or next_seq - n + capacity <= peek(&ring.next_seq):
+        return -1
     return n
+
+
+cdef int64_t _read_guarded(int64_t handle, int64_t k, int64_t n, int64_t* out_ts, double** out_values) noexcept nogil:
+    """Copy the newest `n` rows of a series."""
+    cdef uintptr_t* inside
+    cdef Entry* entry
+    cdef Ring* ring
+    cdef int64_t count = _enter_series(handle, k, &entry, &inside), at, i
+    if count == 0:
+        ring = _ring(entry, k)
+        count = ring.next_seq - ring_oldest(ring)
+        count = n if n < count else count
+        at = ring.next_seq - count - ring.origin
+        memcpy(out_ts, ring.ts + at, count * sizeof(int64_t))
+        for i in range(5):
+            memcpy(out_values[i], _values(ring, SD_OPEN + i) + at, count * sizeof(double))
+        guard_leave(inside)
+    return count
+
+
+cdef int64_t sd_read_last(int64_t handle, int64_t k, int64_t n, int64_t* out_ts, double* out_open, double* out_high,
+                          double* out_low, double* out_close, double* out_volume) noexcept nogil:
+    """Copy the newest `n` rows, oldest first, as they stood at one moment; returns how many there were.
+
+    Base rows are read without keeping the writer out, as long as that goes well."""
+    cdef double* out_values[5]
+    cdef Thread* thread
+    cdef Entry* entry
+    cdef int64_t count = -1
+    cdef int tries = 0
+    n = 0 if n < 0 else n
+    out_values[0], out_values[1], out_values[2] = out_open, out_high, out_low
+    out_values[3], out_values[4] = out_close, out_volume
+    if k == 0:
+        thread = read_begin()
+        entry = _find(handle)
+        if entry == NULL:
+            count = ERR_NO_SYMBOL
+        else:
+            while count == -1 and tries < TRIES:
+                count = _read_unguarded(entry.symbol, n, out_ts, out_values)
+                tries += 1
+        read_end(thread)
+        if count != -1:
+            return count
+    return _read_guarded(handle, k, n, out_ts, out_values)
 
 
 cdef int64_t sd_forming(int64_t handle, int64_t k) noexcept nogil:
     """1 if the newest row is a bar still in progress, else 0."""
-    cdef Entry* entry = _find(handle)
-    cdef int64_t status = _check(entry, k)
-    if status:
-        return status
-    return (_ring_begun(entry, k).next_seq > 0 and symbol_as_of(entry.symbol)
-            < (entry.symbol.base_stop if k == 0 else entry.symbol.levels[k - 1].slot_stop))
+    cdef uintptr_t* inside
+    cdef Entry* entry
+    cdef int64_t forming = _enter_series(handle, k, &entry, &inside)
+    if forming == 0:
+        forming = (_ring_begun(entry, k).next_seq > 0 and symbol_as_of(entry.symbol)
+                   < (entry.symbol.base_stop if k == 0 else entry.symbol.levels[k - 1].slot_stop))
+        guard_leave(inside)
+    return forming
 
 
 cdef int64_t sd_slot_stop(int64_t handle, int64_t k) noexcept nogil:
     """End of the newest row's slot, ns: a bar from there on begins another row of series `k`."""
-    cdef Entry* entry = _find(handle)
-    cdef const Level* level
-    if _check(entry, k):
+    cdef uintptr_t* inside
+    cdef Entry* entry
+    cdef int64_t stop = NAT
+    if _enter_series(handle, k, &entry, &inside):
         return NAT
-    if k == 0:
-        return NAT if entry.symbol.base.next_seq == 0 else entry.symbol.newest_stop \
-            if entry.symbol.source == SOURCE_BARS else entry.symbol.base_stop
-    level = &entry.symbol.levels[k - 1]
-    return level.slot_stop if level.parent < 0 else series_slot_stop(entry.symbol, k)
+    if _ring_begun(entry, k).next_seq > 0:
+        if k > 0:
+            stop = entry.symbol.levels[k - 1].slot_stop
+        else:
+            stop = entry.symbol.newest_stop if entry.symbol.source == SOURCE_BARS else entry.symbol.base_stop
+    guard_leave(inside)
+    return stop
 
 
 # --- what is missing ---
 
-cdef int64_t _tally(int64_t handle, int64_t k, Gaps** out_gaps, int32_t* out_expected) noexcept nogil:
-    cdef Entry* entry = _find(handle)
-    cdef int64_t status = _check(entry, k)
+cdef int64_t sd_states(int64_t handle, int64_t k, int64_t* out_states) noexcept nogil:
+    """All of what is asked for below, of one moment: expected, present, missing, without trade, halted slots and gaps,
+    six numbers; returns 0."""
+    cdef uintptr_t* inside
+    cdef Entry* entry
+    cdef Gaps* gaps
+    cdef int32_t expected
+    cdef int64_t status = _enter_series(handle, k, &entry, &inside)
     if status == 0:
         _ring_begun(entry, k)
-        out_gaps[0] = series_gaps(entry.symbol, k)
-        out_expected[0] = expected_at(out_gaps[0].table, symbol_as_of(entry.symbol))
+        gaps = series_gaps(entry.symbol, k)
+        expected = expected_at(gaps.table, symbol_as_of(entry.symbol))
+        out_states[0], out_states[1] = expected, gaps_present(gaps, expected)
+        out_states[2], out_states[4] = gaps_missing(gaps, expected), gaps_halted(gaps, expected)
+        out_states[3] = gaps_explained(gaps, expected) - out_states[4]
+        out_states[5] = gaps_count(gaps, expected)
+        guard_leave(inside)
     return status
+
+
+cdef inline int64_t _state(int64_t handle, int64_t k, int number) noexcept nogil:
+    cdef int64_t states[6]
+    cdef int64_t status = sd_states(handle, k, states)
+    return status if status else states[number]
 
 
 cdef int64_t sd_expected(int64_t handle, int64_t k) noexcept nogil:
     """Slots that are over."""
-    cdef Gaps* gaps
-    cdef int32_t expected
-    cdef int64_t status = _tally(handle, k, &gaps, &expected)
-    return status if status else expected
+    return _state(handle, k, 0)
 
 
 cdef int64_t sd_present(int64_t handle, int64_t k) noexcept nogil:
     """Slots among the expected with a bar on them."""
-    cdef Gaps* gaps
-    cdef int32_t expected
-    cdef int64_t status = _tally(handle, k, &gaps, &expected)
-    return status if status else gaps_present(gaps, expected)
+    return _state(handle, k, 1)
 
 
 cdef int64_t sd_missing(int64_t handle, int64_t k) noexcept nogil:
     """Slots among the expected without a bar, and without a mark that explains it."""
-    cdef Gaps* gaps
-    cdef int32_t expected
-    cdef int64_t status = _tally(handle, k, &gaps, &expected)
-    return status if status else gaps_missing(gaps, expected)
+    return _state(handle, k, 2)
 
 
 cdef int64_t sd_gap_count(int64_t handle, int64_t k) noexcept nogil:
     """Runs of missing slots."""
-    cdef Gaps* gaps
-    cdef int32_t expected
-    cdef int64_t status = _tally(handle, k, &gaps, &expected)
-    return status if status else gaps_count(gaps, expected)
+    return _state(handle, k, 5)
 
 
 cdef double sd_quality(int64_t handle, int64_t k) noexcept nogil:
     """100 * present / expected, 100.0 where nothing is expected. Computed: what `set_quality` pinned is not seen."""
-    cdef Gaps* gaps
-    cdef int32_t expected
-    if _tally(handle, k, &gaps, &expected):
+    cdef int64_t states[6]
+    if sd_states(handle, k, states):
         return NAN
-    return 100.0 * gaps_present(gaps, expected) / expected if expected else 100.0
+    return 100.0 * states[1] / states[0] if states[0] else 100.0
 
 
 # --- the session ---
@@ -338,74 +561,91 @@ cdef double sd_quality(int64_t handle, int64_t k) noexcept nogil:
 cdef double sd_session_value(int64_t handle, int64_t column) noexcept nogil:
     """A value of the session's bar: all regular rows so far, whether "1d" is a series or not. Without rows the volume
     is 0."""
-    cdef Entry* entry = _find(handle)
+    cdef uintptr_t* inside
+    cdef Entry* entry = _enter(handle, &inside)
     cdef Ring* ring
     cdef const double* values
-    if entry == NULL or entry.symbol.grid == NULL:
+    cdef double value = NAN
+    if entry == NULL:
         return NAN
-    ring = _ring(entry, entry.symbol.n_levels - 1)
-    values = _values(ring, column)
-    if values == NULL:
-        return NAN
-    return values[0] if ring.next_seq > 0 else 0.0 if column == SD_VOLUME else NAN
+    if entry.symbol.grid != NULL:
+        ring = _ring(entry, entry.symbol.n_levels - 1)
+        values = _values(ring, column)
+        if values != NULL:
+            value = values[0] if ring.next_seq > 0 else 0.0 if column == SD_VOLUME else NAN
+    guard_leave(inside)
+    return value
 
 
 cdef int64_t sd_as_of(int64_t handle) noexcept nogil:
     """Up to when the symbol is judged, ns."""
-    cdef Entry* entry = _find(handle)
-    return NAT if entry == NULL else symbol_as_of(entry.symbol)
+    cdef uintptr_t* inside
+    cdef Entry* entry = _enter(handle, &inside)
+    cdef int64_t as_of = NAT
+    if entry != NULL:
+        as_of = symbol_as_of(entry.symbol)
+        guard_leave(inside)
+    return as_of
 
 
 cdef int64_t sd_sequence(int64_t handle) noexcept nogil:
-    """Changes of the symbol's store so far."""
+    """Changes of the symbol's store so far. O(symbols of the store)."""
+    cdef Thread* thread = read_begin()  # the clock has a guard of its own; so its symbol stays
     cdef Entry* entry = _find(handle)
-    return ERR_NO_SYMBOL if entry == NULL else entry.symbol.clock.sequence
+    cdef int64_t sequence = ERR_NO_SYMBOL if entry == NULL else clock_sequence(entry.symbol.clock)
+    read_end(thread)
+    return sequence
 
 
 # --- handles ---
 
 cdef int64_t handle_take(void* symbol, tuple steps_ns, bint close_label) except -1:
-    """A handle for a symbol that stays where it is until the handle is given back."""
+    """A handle for a symbol that stays where it is until the handle is given back. From now on the symbol has a guard.
+    """
     cdef Entry* entry
     cdef Py_ssize_t k
     if not _free:
         _grow()
     cdef int64_t index = _free.pop()
-    entry = &_table.entries[index]
+    entry = <Entry*>_chunks[index >> CHUNK_BITS] + (index & (CHUNK_SIZE - 1))
     entry.symbol, entry.close_label, entry.n_series = <Symbol*>symbol, close_label, <int32_t>len(steps_ns)
     for k in range(len(steps_ns)):
         entry.steps_ns[k] = steps_ns[k]
     entry.generation += 1
-    entry.handle = entry.generation << INDEX_BITS | index
+    entry.symbol.guard = &entry.guard
+    store(&entry.handle, entry.generation << INDEX_BITS | index)
     return entry.handle
 
 
 cdef void handle_give_back(int64_t handle) noexcept:
-    """Let calls with this handle fail from now on."""
+    """Let calls with this handle fail from now on, and wait for those that have found it."""
     cdef Entry* entry = _find(handle)
+    cdef uintptr_t* inside
     cdef int64_t index
     if entry != NULL:
         index = handle & ((<int64_t>1 << INDEX_BITS) - 1)
-        entry.handle = index ^ 1
+        inside = guard_enter(&entry.guard)
+        store(&entry.handle, index ^ 1)
+        guard_leave(inside)
+        wait_for_reads()
         entry.symbol = NULL
         _free.append(index)
 
 
 cdef int _grow() except -1:
-    """Put a table of twice the size in place of the full one."""
-    global _table
-    cdef int64_t before = _table.size, i
-    cdef int64_t size = 2 * before if before else FIRST_SIZE
-    if size > <int64_t>1 << INDEX_BITS:
+    """Make more entries."""
+    global _n_chunks
+    cdef Entry* chunk
+    cdef int64_t first = _n_chunks << CHUNK_BITS, i
+    if _n_chunks == N_CHUNKS:
         raise MemoryError("too many symbols are held by compiled callers")
-    cdef Table* table = <Table*>calloc(1, sizeof(Table) + size * sizeof(Entry))
-    if table == NULL:
+    chunk = <Entry*>calloc(CHUNK_SIZE, sizeof(Entry))
+    if chunk == NULL:
         raise MemoryError
-    table.size, table.entries = size, <Entry*>(table + 1)
-    if before:
-        memcpy(table.entries, _table.entries, before * sizeof(Entry))
-    for i in range(before, size):
-        table.entries[i].handle = i ^ 1
-    _table = table
-    _free.extend(range(size - 1, before - 1, -1))
+    for i in range(CHUNK_SIZE):
+        chunk[i].handle = (first + i) ^ 1
+        guard_init(&chunk[i].guard)
+    store_pointer(&_chunks[_n_chunks], <void*>chunk)
+    _n_chunks += 1
+    _free.extend(range(first + CHUNK_SIZE - 1, first - 1, -1))
     return 0

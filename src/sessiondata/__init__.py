@@ -31,7 +31,7 @@ from sessiondata.errors import (
 from sessiondata.fragments import orjson_default
 from sessiondata.gaps import BarArrays, GapArrays, GapInfo, aggregate, find_gaps, quality
 from sessiondata.outages import ClassifiedGap
-from sessiondata.series import Bar, BarSeries, BarWindow, ExtendedSlots
+from sessiondata.series import Bar, BarSeries, BarWindow, ExtendedSlots, SeriesState
 from sessiondata.session import SessionData
 from sessiondata.symbol import SymbolSessionData
 from sessiondata.ticks import Quote, QuoteSeries, QuoteWindow, Tick, TickSeries, TickWindow
@@ -117,6 +117,7 @@ __all__ = [
     "Quote",
     "QuoteSeries",
     "QuoteWindow",
+    "SeriesState",
     "SessionCalendar",
     "SessionData",
     "SessionDataError",

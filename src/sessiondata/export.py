@@ -272,7 +272,24 @@ def _number(x: float | None) -> float | None:
     return None if x is None or not math.isfinite(x) else x
 
 
-def _symbol(symbol: SymbolSessionData, intervals: frozenset[str] | None, timestamps: str) -> dict[str, Any]:
+def _still(symbol: SymbolSessionData) -> SymbolSessionData:
+    """The symbol as it is at this moment, without its trades and quotes, if other threads may write to it meanwhile."""
+    from sessiondata._days import still  # not needed to store bars
+
+    return _on(symbol, still(symbol._core))
+
+
+def _on(symbol: SymbolSessionData, core: SymbolCore) -> SymbolSessionData:
+    """The symbol on a core that shows it as it was at some moment."""
+    if core is symbol._core:
+        return symbol
+    copy = type(symbol)(symbol._data, core, symbol.calendar)
+    copy._pinned_gaps, copy._pinned_quality = symbol._pinned_gaps, symbol._pinned_quality
+    return copy
+
+
+def _symbol(live: SymbolSessionData, intervals: frozenset[str] | None, timestamps: str) -> dict[str, Any]:
+    symbol = _still(live)
     show = _symbol_shower(symbol, timestamps)
     zone = symbol.calendar.tz
     selected = [interval for interval in symbol.intervals if intervals is None or interval in intervals]
@@ -282,11 +299,11 @@ def _symbol(symbol: SymbolSessionData, intervals: frozenset[str] | None, timesta
             **_metrics(symbol),
             "data": {
                 **{interval: _series(symbol, interval, show) for interval in selected},
-                **({"ticks": _ticks(symbol, show)} if symbol.ticks.latest else {}),
-                **({"quotes": _quotes(symbol, show)} if symbol.quotes.latest else {}),
+                **({"ticks": _ticks(live, show)} if live.ticks.latest else {}),
+                **({"quotes": _quotes(live, show)} if live.quotes.latest else {}),
             },
         },
-        "historical": past_dict(symbol, timestamps, intervals),
+        "historical": past_dict(live, timestamps, intervals),
     }
 
 
@@ -310,11 +327,12 @@ def _series(symbol: SymbolSessionData, interval: str, show: Callable[[int], str 
 
 
 def _changes(
-    symbol: SymbolSessionData, changes: list[Any], intervals: frozenset[str] | None, timestamps: str
+    live: SymbolSessionData, changes: list[Any], intervals: frozenset[str] | None, timestamps: str
 ) -> dict[str, Any]:
     """What has changed of a symbol, by its cursor."""
+    changed, (ticks, quotes), past, core = changes
+    symbol = _on(live, core)
     show = _symbol_shower(symbol, timestamps)
-    changed, (ticks, quotes), past = changes
     parts: dict[str, Any] = {}
     for k, gaps_changed, replace, positions in changed:
         interval = symbol.intervals[k]
@@ -328,11 +346,11 @@ def _changes(
         part["columns"] = list(_COLUMNS)
         part["data"] = [row for i in positions for row in _rows(series[i : i + 1], show)]
     if ticks:
-        parts["ticks"] = _ticks(symbol, show)
+        parts["ticks"] = _ticks(live, show)
     if quotes:
-        parts["quotes"] = _quotes(symbol, show)
+        parts["quotes"] = _quotes(live, show)
     change: dict[str, Any] = {"session": {**_metrics(symbol), "data": parts}}
-    return {**change, "historical": past_dict(symbol, timestamps, intervals)} if past else change
+    return {**change, "historical": past_dict(live, timestamps, intervals)} if past else change
 
 
 def _counts(symbol: SymbolSessionData, series: BarSeries) -> dict[str, Any]:

@@ -59,6 +59,14 @@ def _columns(window: BarWindow) -> list[npt.NDArray[Any]]:
     return columns
 
 
+def _frozen(rows: _BarColumns) -> BarWindow:
+    """Rows that nothing changes any more: a frozen window as it is, anything else copied at one moment."""
+    window = rows._window()
+    if window.is_frozen:
+        return window
+    return rows.copy()  # type: ignore[attr-defined, no-any-return]
+
+
 def arrow_schema(rows: _BarColumns) -> Any:
     """See `BarSeries.__arrow_c_schema__`."""
     return schema_capsule(rows._window()._series.is_derived)
@@ -66,8 +74,7 @@ def arrow_schema(rows: _BarColumns) -> Any:
 
 def arrow_stream(rows: _BarColumns, requested_schema: Any) -> Any:
     """See `BarSeries.__arrow_c_stream__`."""
-    window = rows._window()
-    columns = _columns(window if window.is_frozen else window.copy())
+    columns = _columns(_frozen(rows))
     # Arrow keeps bools as bits.
     bits = [np.packbits(column, bitorder="little") if column.dtype == np.bool_ else column for column in columns[1:]]
     return stream_capsule((columns[0], *bits), requested_schema)
@@ -79,7 +86,7 @@ def to_pandas(rows: _BarColumns, copy: bool | None) -> Any:
     window = rows._window()
     if copy is False and not window.is_frozen:
         raise ValueError("a live series cannot be shown without a copy (copy=False): its rows change; copy() it first")
-    columns = _columns(window)
+    columns = _columns(_frozen(rows))
     if copy or not window.is_frozen:
         columns = [column.copy() for column in columns]
     # From integers and the final dtype: every other way to this index copies once more.
@@ -108,7 +115,7 @@ def to_array(rows: _BarColumns, dtype: Any, copy: bool | None) -> npt.NDArray[An
     """See `BarSeries.__array__`."""
     if copy is False:
         raise ValueError("an array of bars is always a copy (copy=False): a series is columns, not records")
-    columns = _columns(rows._window())
+    columns = _columns(_frozen(rows))
     out = np.empty(len(columns[0]), _RECORD[len(columns)])
     for name, column in zip(COLUMNS, columns, strict=False):
         out[name] = column.view("M8[ns]") if name == COLUMNS[0] else column

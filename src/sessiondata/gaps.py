@@ -117,17 +117,14 @@ class GapOwner:
         return self._computed_gaps(k) if pinned is None else list(pinned)
 
     def _computed_gaps(self, k: int) -> list[GapInfo]:
-        gaps, retries = self._gaps_of(k, self._core.gaps(k)), self._core.retries(k)
-        if retries is None:
-            return gaps
-        return [
-            gap._replace(retry_count=count, last_retry=None if last is None else from_ns(last, self._zone))
-            for gap, (count, last) in zip(gaps, retries, strict=True)
-        ]
+        return self._gaps_of(k, self._core.answer(k)[2])
 
-    def _gaps_of(self, k: int, gaps: list[tuple[int, int, int]]) -> list[GapInfo]:
+    def _gaps_of(self, k: int, gaps: list[tuple[int, int, int, int, int | None]]) -> list[GapInfo]:
         name, interval, zone = self._core.name, self._core.intervals[k], self._zone
-        return [GapInfo(name, interval, start, end, n, zone=zone) for start, end, n in gaps]
+        return [
+            GapInfo(name, interval, start, end, n, count, None if last is None else from_ns(last, zone), zone)
+            for start, end, n, count, last in gaps
+        ]
 
 
 def check_gap(gap: GapInfo) -> GapInfo:

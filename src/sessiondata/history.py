@@ -286,9 +286,10 @@ class History:
         parts = [self._columns(interval, date) for date in dates]
         forming = None
         if interval.name in self.symbol.intervals and self.symbol._core.grid is not None:
-            series = self.symbol._series[interval.name]
-            forming = series._forming_ts()
-            parts.append((*(series._column(i) for i in range(6)), series.n_base))
+            now = self.symbol._series[interval.name].copy()  # of one moment, whoever writes meanwhile
+            forming = now._forming_ts
+            n_base = np.ones(len(now), np.int32) if now._arrays[6] is None else now._arrays[6]
+            parts.append((*(now._column(i) for i in range(6)), n_base))
             assert running is not None  # there is a session
             dates.append(running)
         columns = tuple(frozen(np.concatenate(column)) for column in zip(_NO_ROWS, *parts, strict=True))
@@ -314,7 +315,8 @@ class History:
         """(present, expected) slots of an interval on a date that is known."""
         core = self.days.cores.get(date)
         if core is not None and date not in self.days.given.get(interval.name, ()) and interval.name in core.intervals:
-            return core.tally(core.intervals.index(interval.name))
+            expected, present, _, _, _ = core.states(core.intervals.index(interval.name))
+            return present, expected
         times, grid = self._columns(interval, date)[0], self.symbol.calendar.session(date).compiled
         ((present, expected),) = _gaps.count_present_i64([times], [grid], [None], interval.step_ns, None)
         return present, expected

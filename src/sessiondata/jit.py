@@ -20,9 +20,11 @@ Everything calls the compiled code that Python calls; there is no second impleme
 * ``quality`` is what is computed; ``set_quality`` pins it for Python only.
 * Columns are plain read-only arrays. Take them anew after an `append`: they do not grow, and rows may move.
 
-One thread at a time may use a symbol, also for reading: derived bars are brought up to date when they are asked for.
-With ``nogil=True`` other threads may meanwhile work on other symbols of the store, but not move its clock; nor may
-they start or end the session, or remove the symbol.
+With ``nogil=True`` any number of threads may use the symbols of a store, and Python threads with them. Of calls for one
+symbol each waits for the other's end, some 2 µs where the thread before was another one; so two writers store all bars,
+in some order. What belongs together is asked for in one call: `read_last` for whole rows (base rows without waiting for
+the writer), `states` for counts. An array that ``series.close`` and the like gave shows memory, in which another thread
+may be writing. A session may start, roll or end, and symbols may be removed meanwhile: a call comes before or after it.
 
 How a cached caller is bound: LLVM resolves one name, `_TABLE`, to a table [ABI, address, address ...], the name and
 first element of which never change. (Rejected: a name for each function and version. A name that cannot be resolved
@@ -55,6 +57,7 @@ from numba.extending import (
     overload,
     overload_attribute,
     overload_method,
+    register_jitable,
     register_model,
     typeof_impl,
     unbox,
@@ -198,8 +201,10 @@ _SIGNATURES: dict[str, Any] = {
     "value": types.float64(types.int64, types.int64, types.int64, types.int64),
     "column": types.int64(types.int64, types.int64, types.int64, types.CPointer(types.voidptr)),
     "copy_last": types.int64(*(types.int64,) * 4, types.voidptr),
+    "read_last": types.int64(*(types.int64,) * 3, *(types.voidptr,) * 6),
     "forming": types.int64(types.int64, types.int64),
     "slot_stop": types.int64(types.int64, types.int64),
+    "states": types.int64(types.int64, types.int64, types.voidptr),
     "expected": types.int64(types.int64, types.int64),
     "present": types.int64(types.int64, types.int64),
     "missing": types.int64(types.int64, types.int64),
@@ -315,7 +320,8 @@ def _bind(name: str) -> Any:
     return function
 
 
-_call: dict[str, Any] = {name: _bind(name) for name in _SIGNATURES if name not in ("column", "copy_last")}
+_WITH_MEMORY = ("column", "copy_last", "read_last", "states")  # called by intrinsics of their own
+_call: dict[str, Any] = {name: _bind(name) for name in _SIGNATURES if name not in _WITH_MEMORY}
 
 
 def _compiled(declared: _Function) -> _Function:
@@ -546,6 +552,120 @@ def _copy_last(typingctx: Any, symbol: Any, k: Any, column: Any, out: Any) -> An
 overload(copy_last)(lambda symbol, k, column, out: lambda symbol, k, column, out: _copy_last(symbol, k, column, out))  # noqa: ARG005
 
 
+def read_last(
+    symbol: Symbol,
+    k: int,
+    ts: Any,
+    open: Any,  # noqa: A002
+    high: Any,
+    low: Any,
+    close: Any,
+    volume: Any,
+    /,
+) -> int:
+    """Copy the newest rows of series `k`, oldest first, as they stand at one moment, whoever writes meanwhile.
+
+    Parameters
+    ----------
+    ts : ndarray of int64, shape (n,), contiguous
+    open, high, low, close, volume : ndarray of float64, shape (n,), contiguous
+        All are filled from their start.
+
+    Returns
+    -------
+    int
+        Rows copied: n, or fewer if the series is shorter; negative for an error (``ERR_NO_SERIES`` also for arrays of
+        different lengths), and what the arrays hold then means nothing.
+
+    Notes
+    -----
+    Of the base (0) readers neither wait for the writer nor keep it waiting, unless it gets in their way again and
+    again. Other series have to be brought up to date for it, so there readers and writer take turns.
+    """
+    arrays = (ts, open, high, low, close, volume)
+    for array, dtype in zip(arrays, (np.int64, *(np.float64,) * 5), strict=True):
+        if not (isinstance(array, np.ndarray) and array.dtype == dtype and array.ndim == 1 and array.flags.carray):
+            raise TypeError(
+                "columns are contiguous, writable arrays with one dimension: of int64 times, else of float64"
+            )
+    if len({len(array) for array in arrays}) > 1:
+        return ERR_NO_SERIES
+    return _from_python("read_last")(_handle(symbol), k, len(ts), *(array.ctypes.data for array in arrays))
+
+
+@intrinsic
+def _read_last(typingctx: Any, symbol: Any, k: Any, ts: Any, o: Any, h: Any, low: Any, c: Any, v: Any) -> Any:  # noqa: ARG001
+    columns = (ts, o, h, low, c, v)
+    for column, dtype in zip(columns, (types.int64, *(types.float64,) * 5), strict=True):
+        fits = isinstance(column, types.Array) and column.dtype == dtype and (column.ndim, column.layout) == (1, "C")
+        if not (fits and column.mutable):
+            raise TypingError(
+                "read_last: columns are contiguous, writable arrays with one dimension, of int64 times, else of"
+                f" float64: {column}"
+            )
+    checked = _signature("count", (symbol, k))
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        arrays = [
+            make_array(kind)(context, builder, value=value)
+            for kind, value in zip(signature.args[2:], values[2:], strict=True)
+        ]
+        pointers = [builder.bitcast(array.data, context.get_value_type(types.voidptr)) for array in arrays]
+        n, same = arrays[0].nitems, cgutils.true_bit
+        for array in arrays[1:]:
+            same = builder.and_(same, builder.icmp_signed("==", array.nitems, n))
+        n = builder.select(same, n, context.get_constant(types.intp, 0))  # nothing may be written beyond the shortest
+        arguments = _unpack(context, builder, signature.args[:2], values[:2])
+        count = _emit_call(context, builder, "read_last", [*arguments, n, *pointers])
+        return builder.select(same, count, context.get_constant(types.int64, ERR_NO_SERIES))
+
+    return types.int64(*checked.args, *columns), codegen
+
+
+overload(read_last)(
+    lambda symbol, k, ts, open, high, low, close, volume: (  # noqa: A006, ARG005
+        lambda symbol, k, ts, open, high, low, close, volume: _read_last(  # noqa: A006
+            symbol, k, ts, open, high, low, close, volume
+        )
+    )
+)
+
+
+def states(symbol: Symbol, k: int, /) -> tuple[int, int, int, int, int, int]:
+    """Expected, present, missing, no_trade and halted slots of series `k` that are over, and the number of its gaps: of
+    one moment, where calls one after the other may lie on both sides of a bar. After an error the first is negative."""
+    found = np.zeros(_N_STATES, np.int64)
+    status = _from_python("states")(_handle(symbol), k, found.ctypes.data)
+    return (status or int(found[0]), *found[1:].tolist())
+
+
+_N_STATES = 6
+
+
+def _emit_states(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    i64 = ir.IntType(64)
+    found = cgutils.alloca_once_value(builder, ir.Constant(ir.ArrayType(i64, _N_STATES), None))
+    pointer = builder.bitcast(found, context.get_value_type(types.voidptr))
+    arguments = _unpack(context, builder, signature.args, values)
+    status = _emit_call(context, builder, "states", [*arguments, pointer])
+    numbers = [builder.load(cgutils.gep_inbounds(builder, found, 0, i)) for i in range(_N_STATES)]
+    numbers[0] = builder.select(builder.icmp_signed("<", status, ir.Constant(i64, 0)), status, numbers[0])
+    return context.make_tuple(builder, signature.return_type, numbers)
+
+
+@intrinsic
+def _states(typingctx: Any, symbol: Any, k: Any) -> Any:  # noqa: ARG001
+    return types.UniTuple(types.int64, _N_STATES)(*_signature("count", (symbol, k)).args), _emit_states
+
+
+@intrinsic
+def _series_states(typingctx: Any, series: Any) -> Any:  # noqa: ARG001
+    return types.UniTuple(types.int64, _N_STATES)(series), _emit_states
+
+
+overload(states)(lambda symbol, k: lambda symbol, k: _states(symbol, k))  # noqa: ARG005
+
+
 # --- symbols and series as objects, as in Python ---
 
 
@@ -563,10 +683,17 @@ _method("append_tick")
 _method("append_quote")
 _method("advance_to")
 _value, _count, _forming = (_call[name] for name in ("session_value", "count", "forming"))
-_expected, _missing, _quality = (_call[name] for name in ("expected", "missing", "quality"))
 _attribute(SymbolType, "session_volume", lambda self: _value(self, VOLUME))
 _attribute(SymbolType, "session_high", lambda self: _value(self, HIGH))
 _attribute(SymbolType, "session_low", lambda self: _value(self, LOW))
+
+
+@register_jitable
+def _completeness(states: Any) -> float:
+    """NaN where there is no answer, as the quality."""
+    if states[0] > 0:
+        return 100.0 * (states[0] - states[2]) / states[0]
+    return 100.0 if states[0] == 0 else np.nan
 
 
 @intrinsic
@@ -640,10 +767,7 @@ for _name in ("slot_stop", "expected", "present", "missing", "gap_count", "quali
 _attribute(
     SeriesType,
     "completeness",
-    # NaN where the quality is.
-    lambda self: (
-        100.0 * (_expected(self) - _missing(self)) / _expected(self) if _expected(self) > 0 else _quality(self)
-    ),
+    lambda self: _completeness(_series_states(self)),
 )
 _attribute(SeriesType, "forming", lambda self: _forming(self) == 1)
 

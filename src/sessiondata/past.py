@@ -235,9 +235,10 @@ class Rendered:
             )
         # A frozen day says it itself: a third of the time for the first export after a roll.
         k = core.intervals.index(interval.name)
-        first, stop, _ = core.rows(k)
-        columns = [column[first:stop] for column in core.columns(k)[:6]] if stop else _NO_ROWS
-        return columns, history.gaps(interval, date) if core.gap_count(k) else [], core.tally(k)
+        held, first, stop, _, _ = core.bounds(k)
+        columns = _NO_ROWS if held is None else [column[first:stop] for column in held[:6]]
+        expected, present, _, _, _ = core.states(k)
+        return columns, history.gaps(interval, date) if core.gap_count(k) else [], (present, expected)
 
 
 def _member(interval: Interval, dates: list[dt.date], days: list[_Day]) -> list[bytes]:

@@ -71,11 +71,13 @@ class RowWindow(TimedColumns, Generic[Row]):
 
     _unit = "rows"
 
-    def __init__(self, arrays: tuple[Any, ...], start: int, stop: int, series: Any, seq: int | None) -> None:
+    def __init__(
+        self, arrays: tuple[Any, ...], start: int, stop: int, series: Any, seq: int | None, place: Place | None = None
+    ) -> None:
         """Rows `[start, stop)` of arrays; `seq` is the sequence of the first, None where nobody will ever write to
-        them. `series` names the rows and makes records of them."""
+        them, else `place` is where the live rows stood then. `series` names the rows and makes records of them."""
         self._arrays, self._start, self._stop, self._series, self._seq = arrays, start, stop, series, seq
-        self._place: Place | None = None if seq is None else series._place()
+        self._place = place
 
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
         return self._arrays, self._start, self._stop
@@ -102,9 +104,27 @@ class RowWindow(TimedColumns, Generic[Row]):
         return self._copied(slice(None))
 
     def _copied(self: Window, rows: slice) -> Window:
-        cut = (None if array is None else array[self._start : self._stop][rows] for array in self._arrays)
-        arrays: tuple[Any, ...] = tuple(None if array is None else frozen(array) for array in cut)
-        return type(self)(arrays, 0, len(arrays[0]), self._series, None)
+        start, stop, sources = self._start, self._stop, self._arrays
+        if self._seq is not None:  # of one moment, whoever writes meanwhile
+            copies = self._series._copy_rows(sources, start, stop)
+            sources = tuple(
+                None if array is None else np.frombuffer(copy, array.dtype)
+                for copy, array in zip(copies, sources, strict=True)
+            )
+            start, stop = 0, stop - start
+        if self._seq is None or rows != slice(None):
+            cut = (None if array is None else array[start:stop][rows] for array in sources)
+            sources = tuple(None if array is None else frozen(array) for array in cut)
+        return type(self)(sources, 0, len(sources[0]), self._series, None)
+
+    def _values(self, i: int) -> tuple[Any, ...]:
+        """What the columns hold of row `i`, which is there; None for a column that is not."""
+        arrays, at = self._arrays, self._start + i
+        if self._seq is not None:
+            copies = self._series._copy_rows(arrays, at, at + 1)
+            pairs = zip(copies, arrays, strict=True)
+            arrays, at = tuple(None if a is None else np.frombuffer(copy, a.dtype) for copy, a in pairs), 0
+        return tuple(None if array is None else array[at].item() for array in arrays)
 
     def _part(self: Window, start: int, stop: int) -> Window:
         """Rows `[start, stop)` of the window, a view."""
@@ -149,14 +169,18 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
 
     __slots__ = ()
 
-    def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, seq: int) -> Window:
+    def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, place: Place, seq: int) -> Window:
+        raise NotImplementedError
+
+    def _live(self) -> tuple[tuple[Any, ...], int, int, Place]:
+        """Arrays, the live rows `[start, stop)` of them and their place, all of one moment."""
         raise NotImplementedError
 
     def _place(self) -> Place:
         raise NotImplementedError
 
-    def _find(self, ts_ns: int) -> int:
-        """Position of the first row at or after a time."""
+    def _copy_rows(self, arrays: tuple[Any, ...], start: int, stop: int) -> tuple[Any, ...]:
+        """Rows `[start, stop)` of arrays as bytes (None of what is None), none of them half old and half new."""
         raise NotImplementedError
 
     def __len__(self) -> int:
@@ -168,29 +192,31 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
     def __getitem__(self, key: slice) -> Window: ...
     def __getitem__(self, key: int | slice) -> Row | Window:
         """A row for an int, a window for a slice (a view if its step is 1, else a copy)."""
-        window: Any = self.window(0, len(self))
+        window: Any = self.window(0, None)
         return window[key]  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[Row]:
-        window: Any = self.window(0, len(self))
+        window: Any = self.window(0, None)
         return iter(window)
 
     def last(self, n: int) -> Window:
         """Newest `n` rows (all, if there are fewer). A view, also after the ring has wrapped."""
         if n < 0:
             raise ValueError(f"n must not be negative: {n}")
-        count = len(self)
-        return self.window(max(0, count - n), count)
+        return self.window(-n, None) if n else self.window(0, 0)
 
     def since(self, ts_ns: Any) -> Window:
         """Rows at or after a time (int ns, datetime64, aware datetime). A view; O(log rows)."""
-        return self.window(self._find(to_ns(ts_ns)), len(self))
+        arrays, start, stop, place = self._live()
+        i = int(arrays[0][start:stop].searchsorted(to_ns(ts_ns)))
+        return self._new_window(arrays, start + i, stop, place, place.oldest + i)
 
-    def window(self, i: int, j: int) -> Window:
-        """Rows `[i, j)`, counted from the oldest live one; negative positions count from the end. A view."""
-        i, j, _ = slice(i, j).indices(len(self))
-        arrays, start, _ = self._bounds()
-        return self._new_window(arrays, start + i, start + max(i, j), self._place().oldest + i)
+    def window(self, i: int, j: int | None) -> Window:
+        """Rows `[i, j)`, counted from the oldest live one; negative positions count from the end, None is the end. A
+        view."""
+        arrays, start, stop, place = self._live()
+        i, j, _ = slice(i, j).indices(stop - start)
+        return self._new_window(arrays, start + i, start + max(i, j), place, place.oldest + i)
 
 
 def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

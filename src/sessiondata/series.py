@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, overload
 
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from sessiondata.history import HistoricalDay
     from sessiondata.symbol import SymbolSessionData
 
-__all__ = ["Bar", "BarSeries", "BarWindow", "ExtendedSlots"]
+__all__ = ["Bar", "BarSeries", "BarWindow", "ExtendedSlots", "SeriesState"]
 
 FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 
 _NAMES = ("timestamp", "open", "high", "low", "close", "volume")
+_NO_ROW = 2**62  # beyond all positions
 _STATES = ("pending", "present", "missing", "no_trade", "halted")  # as `_gaps` numbers them
 
 
@@ -60,6 +62,32 @@ class Bar(NamedTuple):
     def datetime(self, zone: tzinfo) -> datetime:
         """Open time in `zone`, rounded down to a microsecond."""
         return from_ns(self.timestamp, zone)
+
+
+class SeriesState(NamedTuple):
+    """What is known of the slots of a series that are over, at one moment.
+
+    Attributes
+    ----------
+    as_of_ns : int or None
+        Up to when the symbol was judged, ns since 1970 UTC; None before the first bar.
+    expected, present, missing, no_trade, halted : int
+        ``present + missing + no_trade + halted == expected``.
+    quality, completeness : float
+        As `BarSeries` has them; the quality is the pinned one, if any is.
+    gaps : list of GapInfo
+        In time order, their ``bar_count`` together ``missing``; or those that are pinned.
+    """
+
+    as_of_ns: int | None
+    expected: int
+    present: int
+    missing: int
+    no_trade: int
+    halted: int
+    quality: float
+    completeness: float
+    gaps: list[GapInfo]
 
 
 class _BarColumns(TimedColumns):
@@ -172,8 +200,10 @@ class BarWindow(_BarColumns, RowWindow[Bar]):
 
     _unit = "bars"
 
-    def __init__(self, arrays: tuple[Any, ...], start: int, stop: int, series: Any, seq: int | None) -> None:
-        super().__init__(arrays, start, stop, series, seq)
+    def __init__(
+        self, arrays: tuple[Any, ...], start: int, stop: int, series: Any, seq: int | None, place: Place | None = None
+    ) -> None:
+        super().__init__(arrays, start, stop, series, seq, place)
         self._grid: Any = None if seq is None else series._core.grid  # a window outlives its session
         self._forming_ts: int | None = None  # of a copy: its forming bar
 
@@ -215,13 +245,14 @@ class BarWindow(_BarColumns, RowWindow[Bar]):
         return forming
 
     def _row(self, i: int) -> Bar:
-        *values, n_base = (1 if array is None else array[self._start + i].item() for array in self._arrays)
-        bar: Bar = self._series._make_bar(self._grid, self._forming(), tuple(values), n_base)
+        *values, n_base = self._values(i)
+        bar: Bar = self._series._make_bar(self._grid, self._forming(), tuple(values), 1 if n_base is None else n_base)
         return bar
 
     def __iter__(self) -> Iterator[Bar]:
-        *columns, n_base = (None if a is None else a[self._start : self._stop].tolist() for a in self._arrays)
-        forming = self._forming()
+        rows = self if self._seq is None else self.copy()
+        *columns, n_base = (None if a is None else a[rows._start : rows._stop].tolist() for a in rows._arrays)
+        forming = rows._forming()
         for i, values in enumerate(zip(*columns, strict=True)):
             yield self._series._make_bar(self._grid, forming, values, n_base[i] if n_base else 1)
 
@@ -278,21 +309,36 @@ class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
     # --- rows ---
 
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
-        start, stop, _ = self._core.rows(self._k)
-        return (self._core.columns(self._k) if stop else _EMPTY), start, stop
+        columns, start, stop, _, _ = self._core.bounds(self._k)
+        return columns or _EMPTY, start, stop
 
     def _window(self) -> BarWindow:
-        return self.window(0, len(self))
+        return self.window(0, None)
 
-    def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, seq: int) -> BarWindow:
-        return BarWindow(arrays, start, stop, self, seq)
+    def copy(self) -> BarWindow:
+        """All rows as they are at one moment, whoever writes meanwhile: an independent window on copied arrays, which
+        are read-only as well."""
+        copies, forming_ts = self._core.copy_rows(self._k)
+        arrays: tuple[Any, ...] = tuple(
+            None if copy is None else np.frombuffer(copy, empty.dtype)
+            for copy, empty in zip(copies, _EMPTY, strict=True)
+        )
+        return BarWindow._fixed(arrays, self, self._core.grid, forming_ts)
+
+    def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, place: Place, seq: int) -> BarWindow:
+        return BarWindow(arrays, start, stop, self, seq, place)
+
+    def _live(self) -> tuple[tuple[Any, ...], int, int, Place]:
+        session_id = self._core.session_id  # first: if another session begins meanwhile, the place is of none
+        columns, start, stop, oldest, moves = self._core.bounds(self._k)
+        return columns or _EMPTY, start, stop, Place(session_id, moves, oldest)
 
     def _place(self) -> Place:
-        core, k = self._core, self._k
-        return Place(core.session_id, core.moves(k), core.rows(k)[2])
+        _, _, oldest, moves = self._core.rows(self._k)
+        return Place(self._core.session_id, moves, oldest)
 
-    def _find(self, ts_ns: int) -> int:
-        return self._core.find(self._k, ts_ns)
+    def _copy_rows(self, arrays: tuple[Any, ...], start: int, stop: int) -> tuple[Any, ...]:
+        return self._core.copy_columns(arrays, start, stop)
 
     @property
     def n_base(self) -> npt.NDArray[np.int32]:
@@ -303,10 +349,9 @@ class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
     @property
     def coverage(self) -> tuple[int, int]:
         """(base bars, expected base bars) behind the newest bar; (0, 0) for an empty series."""
-        if not len(self):
-            return 0, 0
-        newest = self[-1]
-        return newest.n_base, newest.n_expected
+        found = self._core.bar(self._k, -1)
+        newest = None if found is None else self._bar(found)
+        return (0, 0) if newest is None else (newest.n_base, newest.n_expected)
 
     @property
     def forming(self) -> bool:
@@ -323,18 +368,28 @@ class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
     def __getitem__(self, key: int | slice) -> Bar | BarWindow:
         """A `Bar` for an int, a `BarWindow` for a slice (a view if its step is 1, else a copy)."""
         if isinstance(key, slice):
-            return self.window(0, len(self))[key]
-        i = range(len(self))[key]
-        *values, n_base = self._core.bar(self._k, i)
-        return self._make_bar(self._core.grid, self._forming_ts(), tuple(values), n_base if self._k else 1)
+            return self._window()[key] if key.step in (None, 1) else self.copy()[key]
+        i = operator.index(key)
+        found = self._core.bar(self._k, i) if abs(i) < _NO_ROW else None
+        if found is None:
+            raise IndexError(f"row {key} of {len(self)}")
+        return self._bar(found)
+
+    def _bar(self, found: tuple[tuple[Any, ...], bool]) -> Bar:
+        (*values, n_base), forming = found
+        return self._make_bar(self._core.grid, values[0] if forming else None, tuple(values), n_base if self._k else 1)
 
     def _forming_ts(self) -> int | None:
-        return self._core.bar(self._k, len(self) - 1)[0] if self.forming else None
+        found = self._core.bar(self._k, -1)
+        return found[0][0] if found is not None and found[1] else None
 
     def _make_bar(self, grid: Grid | None, forming_ts: int | None, values: tuple[Any, ...], n_base: int) -> Bar:
         assert grid is not None  # where there is a row there is a session
         n_expected = grid.base_slots(values[0], self._core.steps_ns[self._k], self._core.steps_ns[0])
         return Bar._make((*values, values[0] == forming_ts, n_expected == 0, n_base, n_expected))
+
+    def __iter__(self) -> Iterator[Bar]:
+        return iter(self.copy())
 
     # --- what is missing ---
 
@@ -380,6 +435,22 @@ class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
         return None if state < 0 else _STATES[state]
 
     @property
+    def state(self) -> SeriesState:
+        """Gaps, quality and all counts of one moment. What is read one after the other may lie on both sides of a bar
+        that another thread has stored meanwhile. O(gaps)."""
+        as_of, states, found = self._core.answer(self._k)
+        expected, present, missing, no_trade, halted = states
+        pinned_gaps = self._owner._pinned_gaps.get(self._k)
+        pinned_quality = self._owner._pinned_quality.get(self._k)
+        quality = 100.0 * present / expected if expected else 100.0
+        return SeriesState(
+            as_of, expected, present, missing, no_trade, halted,
+            quality if pinned_quality is None else pinned_quality,
+            100.0 * (expected - missing) / expected if expected else 100.0,
+            self._owner._gaps_of(self._k, found) if pinned_gaps is None else list(pinned_gaps),
+        )  # fmt: skip
+
+    @property
     def extended(self) -> ExtendedSlots:
         """What is expected of this series outside the session's segments, in a store with ``extended_hours``."""
         return ExtendedSlots(self)
@@ -400,7 +471,7 @@ class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
         pinned = self._owner._pinned_quality.get(self._k)
         if pinned is not None:
             return pinned
-        present, expected = self._core.tally(self._k)
+        expected, present, _, _, _ = self._core.states(self._k)
         return 100.0 * present / expected if expected else 100.0
 
     @property
@@ -442,7 +513,8 @@ class ExtendedSlots:
         self._series = series
 
     def _tally(self) -> tuple[int, int]:
-        return self._series._core.extended_tally(self._series._k)
+        present, expected, _ = self._series._core.extended_answer(self._series._k)
+        return present, expected
 
     @property
     def expected(self) -> int:
@@ -474,12 +546,12 @@ class ExtendedSlots:
     @property
     def gap_count(self) -> int:
         """Number of gaps. O(gaps)."""
-        return len(self._series._core.extended_gaps(self._series._k))
+        return len(self._series._core.extended_answer(self._series._k)[2])
 
     @property
     def gaps(self) -> list[GapInfo]:
         """Gaps in time order: runs of missing slots, before the open or after the close. O(gaps)."""
-        return self._series._owner._gaps_of(self._series._k, self._series._core.extended_gaps(self._series._k))
+        return self._series._owner._gaps_of(self._series._k, self._series._core.extended_answer(self._series._k)[2])
 
     def __repr__(self) -> str:
         series = self._series

@@ -73,8 +73,12 @@ class SessionData:
 
     Notes
     -----
-    A session is started by `start_session`, or by the first bar. One thread may write to a symbol. No bar allocates
-    memory.
+    A session is started by `start_session`, or by the first bar. No bar allocates memory.
+
+    Any thread may read and write, with the GIL or without (`sessiondata.jit`). Calls for one symbol take turns: two
+    writers store all bars, in some order. What one call answers is of one moment, two calls may lie on both sides of a
+    bar: `BarSeries.state` has gaps and quality together, `BarSeries.copy` whole rows. Views of a live series show what
+    is written meanwhile. Documents and frames are of one moment for each symbol.
     """
 
     def __init__(

@@ -54,7 +54,7 @@ SessionStateError
 Notes
 -----
 O(derived intervals) for the newest bar, without allocating; O(log rows) and one slot of each interval for another.
-One writer per symbol.
+Several writers of a symbol take turns.
 """
 
 
@@ -89,7 +89,7 @@ SessionStateError
 Notes
 -----
 O(levels on base rows) in the newest base slot; O(log rows), the trades after it and one slot of each interval for a
-late one. The first trade of a session allocates the ring. One writer per symbol.
+late one. The first trade of a session allocates the ring. Several writers of a symbol take turns.
 """
 
 _APPEND_QUOTE = """append_quote(ts_ns, bid, ask, bid_size, ask_size, /) -> bool
@@ -113,7 +113,8 @@ bool
 class SymbolSessionData(GapOwner):
     """Bars, gaps, quality and metrics of one symbol in the current session.
 
-    Made by `SessionData.register_symbol`. One thread may write; the native state is complete after every call.
+    Made by `SessionData.register_symbol`. The native state is complete after every call. Any thread may read and write,
+    with the GIL or (compiled callers) without: calls take turns, and each answers of one moment.
     """
 
     # `append` is the native method itself, held in a slot: a Python method around it would double its cost.

@@ -126,11 +126,12 @@ class _Window(RowWindow[_Row]):
     __doc__ = RowWindow.__doc__
 
     def _row(self, i: int) -> _Row:
-        row: _Row = self._series._make(*(column[self._start + i].item() for column in self._arrays))
+        row: _Row = self._series._make(*self._values(i))
         return row
 
     def __iter__(self) -> Iterator[_Row]:
-        columns = (column[self._start : self._stop].tolist() for column in self._arrays)
+        rows = self if self._seq is None else self.copy()
+        columns = (column[rows._start : rows._stop].tolist() for column in rows._arrays)
         return map(self._series._make, *columns)
 
 
@@ -162,17 +163,23 @@ class _Series(LiveRows[_Row, _W]):
         raise NotImplementedError
 
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
-        start, stop, _ = self._tape.rows()
+        start, stop, _, _ = self._tape.rows()
         return (self._tape.columns() if stop else self._empty()), start, stop
 
     def _empty(self) -> tuple[npt.NDArray[Any], ...]:
         raise NotImplementedError
 
-    def _place(self) -> Place:
-        return Place(self._tape.core.session_id, self._tape.moves(), self._tape.rows()[2])
+    def _live(self) -> tuple[tuple[Any, ...], int, int, Place]:
+        session_id = self._tape.core.session_id  # first: if another session begins meanwhile, the place is of none
+        start, stop, oldest, moves = self._tape.rows()
+        return (self._tape.columns() if stop else self._empty()), start, stop, Place(session_id, moves, oldest)
 
-    def _find(self, ts_ns: int) -> int:
-        return self._tape.find(ts_ns)
+    def _place(self) -> Place:
+        _, _, oldest, moves = self._tape.rows()
+        return Place(self._tape.core.session_id, moves, oldest)
+
+    def _copy_rows(self, arrays: tuple[Any, ...], start: int, stop: int) -> tuple[Any, ...]:
+        return self._tape.core.copy_columns(arrays, start, stop)
 
     @property
     def symbol(self) -> str:
@@ -190,7 +197,8 @@ class _Series(LiveRows[_Row, _W]):
     @property
     def latest(self) -> _Row | None:
         """The newest row by time, of equal times the last that came; None before the first."""
-        return self[-1] if len(self) else None
+        window: Any = self.last(1)
+        return window[0] if len(window) else None
 
     @property
     def counters(self) -> dict[str, Any]:
@@ -218,8 +226,8 @@ class TickSeries(_TickColumns, _Series[Tick, TickWindow]):
     def _empty(self) -> tuple[npt.NDArray[Any], ...]:
         return _EMPTY[:3] + _EMPTY[5:]
 
-    def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, seq: int) -> TickWindow:
-        return TickWindow(arrays, start, stop, self, seq)
+    def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, place: Place, seq: int) -> TickWindow:
+        return TickWindow(arrays, start, stop, self, seq, place)
 
 
 class QuoteSeries(_QuoteColumns, _Series[Quote, QuoteWindow]):
@@ -233,8 +241,8 @@ class QuoteSeries(_QuoteColumns, _Series[Quote, QuoteWindow]):
     def _empty(self) -> tuple[npt.NDArray[Any], ...]:
         return _EMPTY[:5]
 
-    def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, seq: int) -> QuoteWindow:
-        return QuoteWindow(arrays, start, stop, self, seq)
+    def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, place: Place, seq: int) -> QuoteWindow:
+        return QuoteWindow(arrays, start, stop, self, seq, place)
 
 
 # Over bytes, which nobody can write to or resize.

@@ -119,7 +119,7 @@ def _running(series: BarSeries, times: Any, states: Any) -> tuple[Any, ...]:
     is_expected = (states > _PENDING) & (states < _OFF_GRID)
     expected, present = np.cumsum(is_expected), np.cumsum(is_present)
     # The gaps that are, as far as they have begun: computed ones, whatever was pinned.
-    starts = [start for start, _, _ in series._core.gaps(series._k)]
+    starts = [start for start, *_ in series._core.answer(series._k)[2]]
     gap_count = np.searchsorted(np.array(starts, np.int64), times, side="right")
     quality = np.where(expected, 10_000 * present // np.maximum(expected, 1), 10_000) / 100.0
     return expected, present, np.cumsum(is_missing), gap_count, quality
