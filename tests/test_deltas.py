@@ -10,10 +10,14 @@ from __future__ import annotations
 import contextlib
 import copy
 import datetime as dt
+import json
 import os
 import random
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import orjson
 import pytest
 
@@ -705,3 +709,135 @@ def test_a_refused_bar_that_began_no_session_is_no_change() -> None:
     assert delta["symbols"] == {}
     assert delta["meta"]["epoch"] == 0
     assert sd.apply_delta(document, delta) == document
+
+
+def test_the_example_of_the_documentation() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "document.md").read_text(encoding="utf-8")
+    shown = text[text.index("## Deltas") :].split("```json")[1].split("```")[0]
+    data = sd.SessionData(sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York"), "1m", ("5m",))
+    data.start_session("2024-03-12")
+    data.register_symbol("SPY")
+    for i in range(12):
+        if i != 4:
+            data.append("SPY", START + i * MINUTE, 1.0, 13.0 if i == 11 else 2.0, 0.5, 1.5, 62.0 if i == 11 else 100.0)
+    data.to_dict(cursor=data.export_cursor("ui"))
+    for i in (4, 12):
+        data.append("SPY", START + i * MINUTE, 1.0, 2.0, 0.5, 1.5, 100.0)
+    assert json.loads(shown) == data.to_dict(False, cursor="ui")
+
+
+def test_deltas_of_every_kind_are_valid_by_the_schema(data: sd.SessionData) -> None:
+    path = Path(__file__).parents[1] / "docs" / "document.schema.json"
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    validator = jsonschema.Draft202012Validator({**schema, "$ref": "#/$defs/delta"})
+    for seed in range(6):
+        life = Life(seed)
+        for _ in range(40):
+            life.happen()
+            for consumer in life.consumers:
+                cursor = life.data.export_cursor(f"schema {consumer.timestamps}")
+                validator.validate(json.loads(life.data.to_json(False, cursor=cursor, timestamps=consumer.timestamps)))
+                if cursor.sequence is None:
+                    life.data.to_dict(cursor=cursor, timestamps=consumer.timestamps)
+    data.to_dict()
+    data.append("SPY", START, *BAR)
+    delta = data.to_dict(False)
+    for broken in (
+        {**delta, "x": 1}, {**delta, "meta": {**delta["meta"], "complete": True}},
+        {**delta, "symbols": {"SPY": {"session": {}}}}, {**delta, "symbols": {"SPY": {"replace": True}}},
+    ):  # fmt: skip
+        assert not validator.is_valid(broken)
+
+
+def test_history_is_sent_only_when_it_changed(data: sd.SessionData) -> None:
+    data.append("SPY", START, *BAR)
+    document = data.to_dict()
+    data.append("SPY", START + MINUTE, *BAR)
+    delta = data.to_dict(False)
+    assert "historical" not in delta["symbols"]["SPY"]
+    document = sd.apply_delta(document, delta)
+    changes: list[Callable[[], object]] = [
+        lambda: data.load_historical_bars("SPY", "1d", [START], *([value] for value in BAR)),
+        lambda: data.set_historical_indicator("SPY", "mine", 1.5),
+        lambda: data.set_historical_indicator("SPY", "mine", None),
+        lambda: data.add_historical_indicator("avg_volume_1d"),
+    ]
+    for change in changes:
+        change()
+        delta = data.to_dict(False)
+        assert list(delta["symbols"]["SPY"]) == ["session", "historical"]
+        assert delta["symbols"]["SPY"]["session"]["data"] == {}
+        document = sd.apply_delta(document, delta)
+        assert same_as(document, data)
+
+
+def test_a_bar_for_a_past_day_is_exported() -> None:
+    calendar = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
+    data = sd.SessionData(calendar, "1m", ("5m",))
+    data.start_session("2024-03-11")
+    spy = data.register_symbol("SPY")
+    spy.append(START - DAY, *BAR)
+    data.roll_session()
+    spy.append(START, *BAR)
+    document = data.to_dict()
+    spy.append(START - DAY + MINUTE, *BAR)
+    delta = data.to_dict(False)
+    assert delta["symbols"]["SPY"]["historical"]["data"]["1m"]["count"] == 2
+    assert same_as(sd.apply_delta(document, delta), data)
+
+
+def test_a_roll_is_a_new_epoch_and_sends_each_symbol_whole() -> None:
+    calendar = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
+    data = sd.SessionData(calendar, "1m", ("5m",))
+    data.start_session("2024-03-11")
+    for name in ("SPY", "QQQ"):
+        data.register_symbol(name).append(START - DAY, *BAR)
+    document = data.to_dict()
+    epoch = data.to_dict(False)["meta"]["epoch"]
+    data.roll_session()
+    delta = data.to_dict(False)
+    assert delta["meta"]["epoch"] == epoch + 1
+    assert [symbol["replace"] for symbol in delta["symbols"].values()] == [True, True]
+    assert same_as(sd.apply_delta(document, delta), data)
+
+
+def test_trades_and_quotes(data: sd.SessionData) -> None:
+    spy = data.symbols["SPY"]
+    spy.append_tick(START + SECOND, 1.5, 100.0)
+    document = data.to_dict()
+    spy.append_tick(START + SECOND, 1.75, 50.0)  # no clock has moved, no row has come
+    delta = data.to_dict(False)
+    assert list(delta["symbols"]["SPY"]["session"]["data"]) == ["1m", "5m", "1d", "ticks"]
+    document = sd.apply_delta(document, delta)
+    assert same_as(document, data)
+    spy.append_quote(START + SECOND, 1.5, 2.0, 1.0, 1.0)
+    delta = data.to_dict(False)
+    assert list(delta["symbols"]["SPY"]["session"]["data"]) == ["quotes"]
+    document = sd.apply_delta(document, delta)
+    assert same_as(document, data)
+
+
+def test_a_store_from_a_file_has_served_nobody(data: sd.SessionData, tmp_path: Path) -> None:
+    data.append("SPY", START, *BAR)
+    data.to_dict()
+    data.save(tmp_path / "store")
+    loaded = sd.load(tmp_path / "store")
+    assert loaded.to_dict(False)["meta"]["resync"] is True
+    document = loaded.to_dict()
+    loaded.append("SPY", START + MINUTE, *BAR)
+    assert same_as(follow(document, loaded), loaded)
+
+
+def test_a_delta_costs_what_has_changed(data: sd.SessionData) -> None:
+    """Two stores, one with forty times the rows: a bar more is the same few bytes, and nobody else is looked at."""
+    many = sd.SessionData(data.calendar, "1m", ("5m", "1d"))
+    many.start_session(SHAPES["plain"][0])
+    for store, n in ((data, 2), (many, 40)):
+        spy = store.register_symbol("SPY")
+        spy.extend([START + i * MINUTE for i in range(n)], *([value] * n for value in BAR))
+        for name in ("QQQ", "IWM"):
+            store.register_symbol(name)
+        store.to_json()
+        spy.append(START + n * MINUTE, *BAR)
+    sizes = [len(store.to_json(False)) for store in (data, many)]
+    assert abs(sizes[0] - sizes[1]) < 20

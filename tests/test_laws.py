@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -439,3 +440,31 @@ def test_law_1_for_trades_and_quotes(configuration: Any, data: st.DataObject, se
         tape = [list(series) for series in (spy.ticks, spy.quotes)]
         documents.add(repr((exact(everything), exact(tape))))
     assert len(documents) == 1
+
+
+@pytest.mark.parametrize("reads", [None, 1, 3, 50], ids=lambda n: f"read every {n}" if n else "read at the end")
+@pytest.mark.parametrize("capacity", [1, 2, 3, 31, 32, 33, 40])
+def test_bars_that_wait_for_their_fold_are_folded_before_a_short_ring_loses_them(
+    capacity: int, reads: int | None
+) -> None:
+    start = 1_710_201_600_000_000_000  # 2024-03-12T00:00Z
+    derived = ("5m", "7m", "1h", "2h")  # 5m and 7m both stand on the base; an hour has more rows than may wait
+    stores = [sd.SessionData("24/7", "1m", derived, capacity=rows) for rows in (capacity, 500)]
+    hours = [sd.SessionData("24/7", "1m", ("1h",), capacity=rows) for rows in (capacity, 500)]
+    for data in stores + hours:
+        data.start_session("2024-03-12")
+    spies = [data.register_symbol("SPY") for data in stores]
+    spies_of_hours = [data.register_symbol("SPY") for data in hours]
+    pairs = (spies, spies_of_hours)
+    for i in range(400):
+        price = 100.0 + (i * 37 % 101) / 7
+        for spy, whole in pairs:
+            for one in (spy, whole):
+                one.append(start + i * 60_000_000_000, price, price + i % 5, price - i % 3, price + 0.5, 0.1 * (i % 13))
+        if i == 399 or (reads and i % reads == 0):
+            for spy, whole in pairs:
+                for name in spy.intervals[1:]:
+                    for column in ("timestamp", "open", "high", "low", "close", "volume"):
+                        mine, theirs = getattr(spy.bars(name), column), getattr(whole.bars(name), column)
+                        assert mine.tobytes() == theirs.tobytes(), (name, column, i)
+                    assert spy.bars(name)[-1].n_base == whole.bars(name)[-1].n_base

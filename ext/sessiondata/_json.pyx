@@ -48,7 +48,7 @@ cdef enum:
     ROW_BYTES = TIME_BYTES + 5 * F64_BYTES + 16
     GAP_BYTES = 2 * TIME_BYTES + I64_BYTES + 64
     RETRY_BYTES = TIME_BYTES + I64_BYTES + 64
-    SYMBOL_BYTES = 320                               # of a Symbol: what is read of it
+    SYMBOL_BYTES = 448                               # of a SymbolCore: what is read of it
     LEVEL_BYTES = 192                                # of a Level
     FIXED_BYTES = 512                                # literals and numbers of one piece of the document
 
@@ -418,8 +418,13 @@ cdef inline char* _write_metrics(char* out, const Symbol* symbol) noexcept nogil
     """`VOLUME,"high":...,"low":...,"data":{` of a symbol whose levels have been folded."""
     cdef const Level* day = &symbol.levels[symbol.n_levels - 2] if symbol.grid != NULL else NULL  # the session's bar
     cdef int hint = 2
+    cdef uint32_t cents[2]
     if day == NULL or day.ring.next_seq == 0:
         return _write_literal(out, b'0,"high":null,"low":null,"data":{')
+    if scale_column(&day.bar.high, 2, 100.0, cents):  # and the low, which stands behind it
+        out = _write_literal(write_volume(out, day.bar.volume, &hint), b',"high":')
+        out = write_cents(_write_literal(write_cents(out, cents[0]), b'"low":'), cents[1])
+        return _write_literal(out, b'"data":{')
     out = _write_literal(write_volume(out, day.bar.volume, &hint), b',"high":')
     out = _write_literal(_write_any_f64(out, day.bar.high), b',"low":')
     return _write_literal(_write_any_f64(out, day.bar.low), b',"data":{')
@@ -631,11 +636,10 @@ cdef void _look_ahead(list cores, const int32_t* at, Py_ssize_t i, Py_ssize_t n,
     cdef Py_ssize_t k
     cdef SymbolCore core
     cdef const Ring* ring
-    if i + 10 < n:
-        core = <SymbolCore>cores[at[i + 10]]
-        _prefetch_span(&core.symbol, SYMBOL_BYTES)
-    if i + 4 < n:
-        core = <SymbolCore>cores[at[i + 4]]
+    if i + 12 < n:
+        _prefetch_span(<void*>cores[at[i + 12]], SYMBOL_BYTES)
+    if i + 5 < n:
+        core = <SymbolCore>cores[at[i + 5]]
         if core.symbol.grid != NULL and core.symbol.guard == NULL:
             for k in range(core.symbol.n_levels - 1):
                 _prefetch_span(&core.symbol.levels[k], LEVEL_BYTES)

@@ -2,9 +2,10 @@
 
     check all (first lines of each symbol)  ->  append each, while the lines that the next ones need are on their way
 
-What a bar touches lies apart for each symbol: the hot fields of the Symbol, a row in each of six columns, the newest
-bar of the roots. None of it is in a near cache when thousands of symbols take turns, and each address is known only
-from the line before. So the loop asks for the Symbol's lines a good way ahead and, when those are there, for the rows.
+What a bar touches lies apart for each symbol: the hot fields of the Symbol, a row in each of six columns, and the
+newest bar of the roots where a fold is due. None of it is in a near cache when thousands of symbols take turns, and
+each address is known only from the line before. So the loop asks for the Symbol's lines a good way ahead and, when
+those are there, for the rows.
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
@@ -39,8 +40,8 @@ cdef inline void _prefetch(const void* start, Py_ssize_t n_bytes) noexcept nogil
         prefetch(<const char*>start + i)
 
 
-cdef inline bint _opens_slot(const Symbol* symbol) noexcept nogil:
-    """Whether the symbol's next bar, if it is the next slot's, begins a new derived bar."""
+cdef inline bint _folds(const Symbol* symbol) noexcept nogil:
+    """Whether with the symbol's next bar, if it is the next slot's, a fold is due: else it touches no level."""
     return symbol.next_slot_ts >= symbol.fold_stop
 
 
@@ -57,10 +58,8 @@ cdef inline void _prefetch_rows(const Symbol* symbol) noexcept nogil:
     prefetch(symbol.base.low + at)
     prefetch(symbol.base.close + at)
     prefetch(symbol.base.volume + at)
-    if _opens_slot(symbol):  # the root hands its row down to the next level
+    if _folds(symbol):  # and the root may hand its row down to the next level
         _prefetch(root, 2 * sizeof(Level))
-    else:
-        _prefetch(root, 128)
 
 
 cdef inline void _prefetch_row(const Ring* ring) noexcept nogil:
@@ -77,7 +76,7 @@ cdef inline void _prefetch_row(const Ring* ring) noexcept nogil:
 cdef inline void _prefetch_slot(const Symbol* symbol) noexcept nogil:
     """The row that the next bar begins in the first root, where it begins one, and that which the child begins then."""
     cdef const Level* root
-    if symbol.grid == NULL or not _opens_slot(symbol):
+    if symbol.grid == NULL or not _folds(symbol):
         return
     root = &symbol.levels[symbol.root]
     _prefetch_row(&root.ring)

@@ -31,17 +31,17 @@ cdef class StoreClock:
 
 
 cdef class SymbolCore:
+    cdef readonly int64_t session_id    # grows with each start; windows of another session are invalid
+    cdef int64_t n_pin_edits            # changes of what is reported in place of what is computed
+    cdef int64_t n_past_edits           # changes of what history says, values of indicators included
     cdef Symbol symbol
     cdef readonly str name
     cdef readonly tuple intervals       # names of the series, base first
     cdef readonly tuple steps_ns        # their lengths, 0 for "1d"
-    cdef readonly int64_t session_id    # grows with each start; windows of another session are invalid
     cdef readonly Grid grid             # None before a session
     cdef readonly StoreClock clock
     cdef readonly object days           # Days; None for a core without history, such as a day itself
     cdef readonly bint close_label      # appended timestamps are the ends of bars
-    cdef int64_t n_pin_edits            # changes of what is reported in place of what is computed
-    cdef int64_t n_past_edits           # changes of what history says, values of indicators included
     cdef int64_t _handle                # 0 until somebody asks for it
     cdef int64_t _capacity              # rows asked for; 0: one session
     cdef bint _is_plain                 # there is a session, and appended timestamps are the starts of bars

@@ -78,20 +78,20 @@ cdef struct Symbol:
     int (*make_room)(Symbol*) noexcept nogil  # moves a symbol to the roomy block; NULL where it is there already
     int32_t source        # SOURCE_*: what makes base rows; ticks and quotes never set next_slot_ts
     int32_t grown         # 1: the newest base row has grown in place since levels were brought up to date
+    int64_t n_edited      # base rows inserted or replaced out of turn in this session
+    int64_t base_stop     # ns, end of the newest base row's slot, if ticks or quotes made it; else INT64_MIN
+    TickRing* ticks       # trades; NULL until there is one. Memory of a block, as is that of quotes
+    TickRing* quotes      # up to here: what a delta reads of each symbol (_json.SYMBOL_BYTES)
     int64_t span_rows     # rows of the base ring in the roomy block
     Block** blocks        # newest block, where its owner keeps it
     void* owner           # the SymbolCore
     # What becomes of a bar from before the span, if the symbol has days in history; else NULL. See _days.
     int (*take_earlier)(Symbol*, Bar*, int errand) noexcept nogil
     Extended* extended    # base slots expected outside the segments; NULL: none
-    int64_t n_edited      # base rows inserted or replaced out of turn in this session
-    int64_t* edited_ts    # ns, the last EDITS of them: number n at n % EDITS; memory of the block
+    int64_t* edited_ts    # ns, the last EDITS of the base rows counted by n_edited: number n at n % EDITS; in the block
     Counters counters
-    TickRing* ticks       # trades; NULL until there is one. Memory of a block, as is that of quotes
-    TickRing* quotes
     TickCounters tick_counters[2]  # of trades, of quotes
     Symbol* next          # of the symbols of `clock`
-    int64_t base_stop     # ns, end of the newest base row's slot, if ticks or quotes made it; else INT64_MIN
     int64_t tick_capacity   # rows of the rings to come
     int64_t quote_capacity
     int32_t quote_bars    # QUOTE_BARS_*: the bars that quotes make

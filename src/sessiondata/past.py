@@ -68,9 +68,11 @@ def past_writer(
         if not members and all(value is None for value in values.values()):
             return None
         indicators = b"".join(b"%b:%b," % (_bytes(name), _bytes(value)) for name, value in values.items())
-        selected = [pieces for name, pieces in members.items() if intervals is None or name in intervals]
-        joined = [piece for pieces in selected for piece in (b",", *pieces)][1:]
-        return [b'"loaded":true,' + indicators + b'"data":{', *joined, b"}"]
+        if intervals is None:
+            selected = rendered.pieces
+        else:
+            selected = _spliced([pieces for name, pieces in members.items() if name in intervals])
+        return [b'"loaded":true,' + indicators + b'"data":{', *selected, b"}"]
 
     return pieces
 
@@ -158,15 +160,18 @@ class Rendered:
     Attributes
     ----------
     kind : {"iso", "epoch_ms", "epoch_ns"}
+    pieces : list of bytes
+        All members of `data` one after the other, as `members` left them.
     """
 
-    __slots__ = ("_days", "_history", "_members", "_version", "kind")
+    __slots__ = ("_days", "_history", "_members", "_version", "kind", "pieces")
 
     def __init__(self, history: History, kind: str) -> None:
         self.kind, self._history = kind, history
         self._days: dict[tuple[str, dt.date], _Day] = {}
         self._members: dict[str, list[bytes]] = {}
         self._version: Any = None
+        self.pieces: list[bytes] = []
 
     @property
     def nbytes(self) -> int:
@@ -178,6 +183,7 @@ class Rendered:
         version = self._history.version
         if self._version != version:
             self._members = self._render()
+            self.pieces = _spliced(list(self._members.values()))
             self._version = version
         return self._members
 
@@ -268,6 +274,11 @@ def _joined(texts: Sequence[bytes]) -> list[bytes]:
     """Those that are not empty, with commas between."""
     pieces = [piece for text in texts if text for piece in (b",", text)]
     return pieces[1:]
+
+
+def _spliced(members: list[list[bytes]]) -> list[bytes]:
+    """The pieces of members, with commas between the members."""
+    return [piece for pieces in members for piece in (b",", *pieces)][1:]
 
 
 # --- values of indicators ---
