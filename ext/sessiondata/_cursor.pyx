@@ -355,8 +355,8 @@ cdef class Cursor:
 
     def changes(self, dict pinned):
         """What has changed, and note that it is shown: list of (number of the symbol, whole, series, trades and quotes,
-        history, core), series a list of (number, gaps changed, replace, positions of rows among the live ones), the rest
-        whether it is to be shown, and the core as it was looked at."""
+        history, core), series a list of (number, gaps changed, replace, positions of rows among the live ones), the
+        rest whether it is to be shown, and the core as it was looked at."""
         cdef Py_ssize_t i, k
         cdef SymbolCore live, core
         cdef Visit visit

@@ -816,16 +816,6 @@ cdef class SymbolCore:
         symbol_leave(inside)
         return count
 
-    def find(self, Py_ssize_t k, int64_t ts_ns):
-        """(position of the first one at or after `ts_ns` among the live rows, how many there are) of series `k`."""
-        if self.symbol.grid == NULL:
-            return 0, 0
-        cdef uintptr_t* inside = symbol_enter(&self.symbol)
-        cdef Ring* ring = self.ring(k)
-        cdef int64_t found = ring_find(ring, ts_ns), oldest = ring_oldest(ring), next_seq = ring.next_seq
-        symbol_leave(inside)
-        return found - oldest, next_seq - oldest
-
     def moves(self, Py_ssize_t k):
         """How often rows of series `k` changed places because of a late one."""
         return self.rows(k)[3]

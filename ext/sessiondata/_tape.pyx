@@ -21,7 +21,7 @@ from sessiondata._status cimport (
 from sessiondata._store cimport SymbolCore, number_of, time_of, view_of
 from sessiondata._symbol cimport Symbol, symbol_enter, symbol_leave
 from sessiondata._ticks cimport (
-    N_TICK_REASONS, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_find, ticks_oldest,
+    N_TICK_REASONS, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_oldest,
 )
 
 from sessiondata._status import TICK_REASONS
@@ -339,16 +339,6 @@ cdef class Tape:
     def total_count(self):
         """Rows ever added in this session."""
         return self._state().next_seq
-
-    def find(self, int64_t ts_ns):
-        """(position of the first one at or after `ts_ns` among the live rows, how many there are)."""
-        cdef uintptr_t* inside = symbol_enter(self.symbol)
-        cdef TickRing* ring = self.ring()
-        cdef int64_t found = 0, count = 0
-        if ring != NULL:
-            found, count = ticks_find(ring, ts_ns) - ticks_oldest(ring), ring.next_seq - ticks_oldest(ring)
-        symbol_leave(inside)
-        return found, count
 
     def moves(self):
         """How often rows changed places because of a late one."""
