@@ -66,7 +66,12 @@ cdef extern from *:
     #endif
     }
 
-    static const bool sd_can_fence_all = sd_fence_all();
+    // Asked for with the first guard: the system call takes some 20 ms in a process with threads, and importing the
+    // package is to cost nothing of it.
+    static bool sd_can_fence_all() {
+        static const bool can = sd_fence_all();
+        return can;
+    }
 
     static SdNode* sd_this_thread() {
         const std::uintptr_t self = sd_self();
@@ -75,7 +80,7 @@ cdef extern from *:
         SdNode* node;
         while ((node = new (std::nothrow) SdNode()) == nullptr) std::this_thread::yield();  // 128 bytes: others end
         node->self = self;
-        node->thread.self = sd_can_fence_all ? self : 0;
+        node->thread.self = sd_can_fence_all() ? self : 0;
         node->next = sd_threads;
         sd_threads = node;
         return node;
@@ -101,7 +106,7 @@ cdef extern from *:
     }
 
     static std::uintptr_t* sd_guard_take(SdGuard* guard) {
-        if (!sd_can_fence_all) {
+        if (!sd_can_fence_all()) {
             sd_lock(guard);
             return &guard->lock;
         }
@@ -138,7 +143,7 @@ cdef extern from *:
             sd_reads = true;
         }
         sd_store(&sd_reader->reads, sd_reader->reads + 1);
-        if (sd_can_fence_all) sd_compiler_fence(); else sd_full_fence();
+        if (sd_can_fence_all()) sd_compiler_fence(); else sd_full_fence();
         return sd_reader;
     }
 
@@ -164,7 +169,8 @@ cdef extern from *:
     // The thread that forks is in no guard: it is in fork().
     static void sd_before_fork() {
         sd_mutex.lock();
-        if (!sd_can_fence_all) {
+        if (sd_guards == nullptr) return;
+        if (!sd_can_fence_all()) {
             for (SdGuard* guard = sd_guards; guard != nullptr; guard = guard->next) sd_lock(guard);
             return;
         }
@@ -180,7 +186,7 @@ cdef extern from *:
         }
     }
     static void sd_after_fork() {
-        if (!sd_can_fence_all)
+        if (sd_guards != nullptr && !sd_can_fence_all())
             for (SdGuard* guard = sd_guards; guard != nullptr; guard = guard->next)
                 sd_store(&guard->lock, static_cast<std::uintptr_t>(0));
         sd_mutex.unlock();
