@@ -32,7 +32,7 @@ DISAGREE, USAGE, BELOW = 1, 2, 3
 
 # Each document has a process of its own: ready rows are millions of small objects, and what other documents leave
 # behind in the heap scatters them, which makes orjson up to 40 % slower than it has to be.
-DOCUMENTS = ("many_symbols", "one_symbol", "with_holes", "spy", "few_rows")
+DOCUMENTS = ("many_symbols", "one_symbol", "with_holes", "spy", "few_rows", "with_history")
 # These are no ratios of two contestants, so one pass in a quiet process tells as much as three.
 ONCE = ("bench_import.py", "bench_memory.py", "bench_scale.py")
 NOTHING_SELECTED = 5  # pytest's exit status

@@ -7,7 +7,6 @@ step; here stand the cases that it does not meet, and what can only be seen from
 from __future__ import annotations
 
 import datetime as dt
-import json
 import math
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 
 import sessiondata as sd
 from sessiondata import _json
+from test_export import same as same_bytes
 from worlds import MINUTE, utc
 
 STYLES = ("time", "iso", "epoch_ms", "epoch_ns")
@@ -44,17 +44,15 @@ def store(n_days: int = 3, trailing_days: int = 5, **options: Any) -> sd.Session
 
 
 def same(data: sd.SessionData) -> dict[str, Any]:
-    """Law 6 in every style; the document in the default one."""
+    """Law 6 in every style, also spliced and in a buffer; the document in the default one."""
+    document = same_bytes(data)
     for style in STYLES:
-        document = data.to_dict(timestamps=style)
         text = data.to_json(timestamps=style)
-        assert text == orjson.dumps(document), style
-        assert json.loads(text) == document
         assert text == data.to_json(timestamps=style)  # spliced now
         buffer = bytearray(len(text))
         assert data.export_into(buffer, timestamps=style) == len(text)
         assert buffer == text
-    return data.to_dict()
+    return document
 
 
 def past(data: sd.SessionData, symbol: str = "A") -> dict[str, Any]:

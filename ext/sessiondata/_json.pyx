@@ -25,8 +25,8 @@ from sessiondata._grid cimport ordinal_start
 from sessiondata._guard cimport peek
 from sessiondata._layout cimport series_gaps, series_ring
 from sessiondata._marks cimport retries_of
-from sessiondata._prefetch cimport prefetch
-from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_read
+from sessiondata._prefetch cimport prefetch, prefetch_span
+from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_prefetch, ring_read
 from sessiondata._store cimport StoreClock, SymbolCore
 from sessiondata._symbol cimport MAX_LEVELS, Symbol, symbol_as_of, symbol_enter, symbol_leave, symbol_settle
 from sessiondata._text cimport (
@@ -621,12 +621,6 @@ def latest_as_of(list cores, StoreClock clock not None):
     return None if latest == INT64_MIN else latest
 
 
-cdef inline void _prefetch_span(const void* start, Py_ssize_t n_bytes) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(0, n_bytes, 64):
-        prefetch(<const char*>start + i)
-
-
 cdef void _look_ahead(list cores, const int32_t* at, Py_ssize_t i, Py_ssize_t n, bint delta) noexcept:
     """Fetch what lies scattered of symbols a few ahead of number `i` of those to be written, `at` of the cores, each
     part when what points to it is there.
@@ -637,30 +631,20 @@ cdef void _look_ahead(list cores, const int32_t* at, Py_ssize_t i, Py_ssize_t n,
     cdef SymbolCore core
     cdef const Ring* ring
     if i + 12 < n:
-        _prefetch_span(<void*>cores[at[i + 12]], SYMBOL_BYTES)
+        prefetch_span(<void*>cores[at[i + 12]], SYMBOL_BYTES)
     if i + 5 < n:
         core = <SymbolCore>cores[at[i + 5]]
         if core.symbol.grid != NULL and core.symbol.guard == NULL:
             for k in range(core.symbol.n_levels - 1):
-                _prefetch_span(&core.symbol.levels[k], LEVEL_BYTES)
+                prefetch_span(&core.symbol.levels[k], LEVEL_BYTES)
             if delta:
-                _prefetch_row(&core.symbol.base, core.symbol.base.next_seq - 1)
+                ring_prefetch(&core.symbol.base, core.symbol.base.next_seq - 1)
     if not delta and i + 2 < n:
         core = <SymbolCore>cores[at[i + 2]]
         if core.symbol.grid != NULL and core.symbol.guard == NULL:
             for k in range(core.symbol.n_levels):
                 ring = series_ring(&core.symbol, k)
-                _prefetch_row(ring, ring_oldest(ring))
-
-
-cdef inline void _prefetch_row(const Ring* ring, int64_t seq) noexcept nogil:
-    cdef int64_t at = seq - ring.origin
-    prefetch(ring.ts + at)
-    prefetch(ring.open + at)
-    prefetch(ring.high + at)
-    prefetch(ring.low + at)
-    prefetch(ring.close + at)
-    prefetch(ring.volume + at)
+                ring_prefetch(ring, ring_oldest(ring))
 
 
 # Sizes of the last document and of the last delta, and a sixteenth: the next one is likely to be like it.

@@ -10,3 +10,10 @@ cdef extern from *:
     #endif
     """
     void prefetch "sd_prefetch"(const void* address) noexcept nogil
+
+
+cdef inline void prefetch_span(const void* start, Py_ssize_t n_bytes) noexcept nogil:
+    """Ask for the lines of a stretch of memory."""
+    cdef Py_ssize_t i
+    for i in range(0, n_bytes, 64):
+        prefetch(<const char*>start + i)

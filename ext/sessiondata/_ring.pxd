@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
 from sessiondata._guard cimport release_fence, store
+from sessiondata._prefetch cimport prefetch
 
 
 cdef struct Bar:
@@ -40,6 +41,17 @@ cdef inline void bar_copy(Bar* bar, const Bar* other) noexcept nogil:
     """`bar[0] = other[0]` field by field: a copy in larger pieces would wait for fields that have just been written."""
     bar.ts, bar.open, bar.high, bar.low = other.ts, other.open, other.high, other.low
     bar.close, bar.volume, bar.n_base = other.close, other.volume, other.n_base
+
+
+cdef inline void ring_prefetch(const Ring* ring, int64_t seq) noexcept nogil:
+    """Ask for the lines of a row, all columns but n_base."""
+    cdef int64_t at = seq - ring.origin
+    prefetch(ring.ts + at)
+    prefetch(ring.open + at)
+    prefetch(ring.high + at)
+    prefetch(ring.low + at)
+    prefetch(ring.close + at)
+    prefetch(ring.volume + at)
 
 
 cdef inline int64_t ring_oldest(const Ring* ring) noexcept nogil:

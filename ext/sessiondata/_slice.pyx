@@ -12,8 +12,8 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int64_t, uintptr_t
 
 from sessiondata._aggregate cimport Level
-from sessiondata._prefetch cimport prefetch
-from sessiondata._ring cimport Bar, Ring
+from sessiondata._prefetch cimport prefetch, prefetch_span
+from sessiondata._ring cimport Bar, Ring, ring_prefetch
 from sessiondata._status cimport (
     CORRECTED, EARLIER, ERR_LATER_SESSION, ERR_MEMORY, ERR_NO_SESSION, ERR_SOURCE, OTHER_SESSION, STORED,
 )
@@ -34,12 +34,6 @@ cdef enum:
     HOT_BYTES = 256       # of a Symbol: what symbol_store reads and writes of it
 
 
-cdef inline void _prefetch(const void* start, Py_ssize_t n_bytes) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(0, n_bytes, 64):
-        prefetch(<const char*>start + i)
-
-
 cdef inline bint _folds(const Symbol* symbol) noexcept nogil:
     """Whether with the symbol's next bar, if it is the next slot's, a fold is due: else it touches no level."""
     return symbol.next_slot_ts >= symbol.fold_stop
@@ -47,30 +41,18 @@ cdef inline bint _folds(const Symbol* symbol) noexcept nogil:
 
 cdef inline void _prefetch_rows(const Symbol* symbol) noexcept nogil:
     """What the fields of a symbol point to, as far as its next bar needs it."""
-    cdef int64_t at = symbol.base.next_seq - symbol.base.origin
     cdef const Level* root
     if symbol.grid == NULL:
         return
     root = &symbol.levels[symbol.root]
-    prefetch(symbol.base.ts + at)
-    prefetch(symbol.base.open + at)
-    prefetch(symbol.base.high + at)
-    prefetch(symbol.base.low + at)
-    prefetch(symbol.base.close + at)
-    prefetch(symbol.base.volume + at)
+    ring_prefetch(&symbol.base, symbol.base.next_seq)
     if _folds(symbol):  # and the root may hand its row down to the next level
-        _prefetch(root, 2 * sizeof(Level))
+        prefetch_span(root, 2 * sizeof(Level))
 
 
 cdef inline void _prefetch_row(const Ring* ring) noexcept nogil:
-    cdef int64_t at = ring.next_seq - ring.origin
-    prefetch(ring.ts + at)
-    prefetch(ring.open + at)
-    prefetch(ring.high + at)
-    prefetch(ring.low + at)
-    prefetch(ring.close + at)
-    prefetch(ring.volume + at)
-    prefetch(ring.n_base + at)
+    ring_prefetch(ring, ring.next_seq)
+    prefetch(ring.n_base + ring.next_seq - ring.origin)
 
 
 cdef inline void _prefetch_slot(const Symbol* symbol) noexcept nogil:
@@ -173,7 +155,7 @@ cdef class Slice:
                 core._refuse(status, i, given_ts[i], open[i], high[i], low[i], close[i], volume[i])
         for i in range(n):
             if i + SYMBOL_AHEAD < n:
-                _prefetch(symbols[i + SYMBOL_AHEAD], HOT_BYTES)
+                prefetch_span(symbols[i + SYMBOL_AHEAD], HOT_BYTES)
             if i + ROWS_AHEAD < n:
                 _prefetch_rows(symbols[i + ROWS_AHEAD])
             if i + SLOTS_AHEAD < n:

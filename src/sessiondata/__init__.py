@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from sessiondata.calendars import SessionCalendar, SessionGrid, calendar
 from sessiondata.cursors import ExportCursor
-from sessiondata.delta import apply_delta
 from sessiondata.errors import (
     BarError,
     BarTypeError,
@@ -28,7 +27,6 @@ from sessiondata.errors import (
     TimeError,
     UnknownNameError,
 )
-from sessiondata.fragments import orjson_default
 from sessiondata.gaps import BarArrays, GapArrays, GapInfo, aggregate, find_gaps, quality
 from sessiondata.outages import ClassifiedGap
 from sessiondata.series import Bar, BarSeries, BarWindow, ExtendedSlots, SeriesState
@@ -37,16 +35,26 @@ from sessiondata.symbol import SymbolSessionData
 from sessiondata.ticks import Quote, QuoteSeries, QuoteWindow, Tick, TickSeries, TickWindow
 
 if TYPE_CHECKING:
+    from sessiondata.delta import apply_delta
+    from sessiondata.fragments import orjson_default
     from sessiondata.quality_manager import DataQualityManager
 
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    if name == "DataQualityManager":  # its threads are not for a plain import
-        from sessiondata.quality_manager import DataQualityManager
+# Modules of what is not for a plain import.
+_LATER = {
+    "DataQualityManager": "sessiondata.quality_manager",
+    "apply_delta": "sessiondata.delta",
+    "orjson_default": "sessiondata.fragments",
+}
 
-        return DataQualityManager
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        from importlib import import_module
+
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

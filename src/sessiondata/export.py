@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sessiondata.past import past_dict, past_writer
 from sessiondata.times import to_ns
 
 if TYPE_CHECKING:
@@ -70,6 +69,8 @@ class Source:
     def past(self, core: SymbolCore) -> list[bytes] | None:
         """The members of `historical` as pieces of text; None: there is nothing."""
         if self._past is None:
+            from sessiondata.past import past_writer  # most stores that export have no past days
+
             self._past = past_writer(self._data, self._timestamps, self._intervals)
         return self._past(core)
 
@@ -292,6 +293,8 @@ def _symbol(live: SymbolSessionData, intervals: frozenset[str] | None, timestamp
     symbol = _still(live)
     show = _symbol_shower(symbol, timestamps)
     zone = symbol.calendar.tz
+    from sessiondata.past import past_dict
+
     selected = [interval for interval in symbol.intervals if intervals is None or interval in intervals]
     return {
         **({"timezone": zone} if zone != symbol._data.calendar.tz else {}),
@@ -350,7 +353,11 @@ def _changes(
     if quotes:
         parts["quotes"] = _quotes(live, show)
     change: dict[str, Any] = {"session": {**_metrics(symbol), "data": parts}}
-    return {**change, "historical": past_dict(live, timestamps, intervals)} if past else change
+    if past:
+        from sessiondata.past import past_dict
+
+        change["historical"] = past_dict(live, timestamps, intervals)
+    return change
 
 
 def _counts(symbol: SymbolSessionData, series: BarSeries) -> dict[str, Any]:
