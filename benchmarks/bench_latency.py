@@ -4,6 +4,8 @@ Each call stands between two readings of the clock. Their own cost, the median w
 turns with the calls, taken off and reported. What the machine does to a call (interrupts, other guests) shows in the
 call of nothing that is measured in the same way: its tail is not ours. And since all sessions are alike, each call's
 median over them is what that very call costs: a second distribution, from which the machine's noise has fallen out.
+What is left in its tail is code that runs once a session, and so comes from far caches; a small function of Python's
+own that is called as seldom, amid calls of nothing, shows what that costs at least.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import math
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -32,6 +35,8 @@ except ImportError:  # Windows
 ROW = "latency", "One append, timed by itself"
 CAPACITY = 8192  # of 23,400 bars: rings wrap after a third of a session, and move their origin after two
 LATE_AT, LATE_BY = 5_001, 3  # one bar of a session comes three bars late
+#: The first bar, the first one of 5m, the one after the hole that is left, the late one, first overwriting, new origin.
+RARE = [0, 300, LATE_AT, LATE_AT + LATE_BY, CAPACITY, 2 * CAPACITY]
 
 
 def call_times(append: Callable[..., Any], rows: Iterable[tuple[Any, ...]]) -> array[int]:
@@ -44,6 +49,20 @@ def call_times(append: Callable[..., Any], rows: Iterable[tuple[Any, ...]]) -> a
         append(ts, o, h, low, c, v)
         keep(clock() - begun)
         if not ts & 0x1C0_0000:  # some bits that vary from bar to bar
+            kept.append([ts])
+    return times
+
+
+def call_times_of(calls: Iterable[Callable[..., Any]], rows: Iterable[tuple[Any, ...]]) -> array[int]:
+    """`call_times` of a function for each row."""
+    clock = perf_counter_ns
+    times = array("q")
+    keep, kept = times.append, []
+    for call, (ts, o, h, low, c, v) in zip(calls, rows, strict=True):
+        begun = clock()
+        call(ts, o, h, low, c, v)
+        keep(clock() - begun)
+        if not ts & 0x1C0_0000:
             kept.append([ts])
     return times
 
@@ -116,6 +135,21 @@ def test_call_of_nothing(timed):
     timed.sample(*ROW, "native call of nothing", lambda: sampled(run() for _ in range(sessions(timed))))
 
 
+def test_rare_call(timed):
+    """Where a session of ours does what it does once, `math.hypot` of the row: some 80 ns where it is called again and
+    again. What it takes here is the floor of whatever runs as seldom."""
+    rows = data.seconds().rows
+    calls = [sys.audit] * len(rows)
+    for i in RARE:
+        calls[i] = math.hypot
+    run = partial(call_times_of, calls, rows)
+    timed.sample(
+        *ROW,
+        "native call of nothing, math.hypot seldom",
+        lambda: sampled((run() for _ in range(sessions(timed))), {"math.hypot": RARE}),
+    )
+
+
 def test_sessiondata(timed):
     """All that happens: first bars, two laps, wraps, late bars; in memory that an earlier session has used."""
     day = data.seconds()
@@ -134,6 +168,7 @@ def test_sessiondata(timed):
         break
     marks = {
         "session's first bar": [0],
+        "bar after a hole": [LATE_AT],
         "late bar": [LATE_AT + LATE_BY],
         "first bar that overwrites one": [CAPACITY],
         "ring's origin moves": [2 * CAPACITY],
