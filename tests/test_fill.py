@@ -102,9 +102,9 @@ def test_a_slot_is_over_by_the_clock_less_its_grace() -> None:
 
 def test_slots_whose_bars_have_left_the_ring_are_present() -> None:
     data, spy = store(capacity=10)
-    spy.extend(*bars(*range(0, 40), price=9.0))
+    spy.extend(*bars(*range(40), price=9.0))
     before = answers(data)
-    assert spy.fill(*bars(*range(0, 40))) == 0
+    assert spy.fill(*bars(*range(40))) == 0
     assert answers(data) == before
 
 
@@ -173,7 +173,7 @@ def test_without_a_session_or_a_day_nothing_is_missing() -> None:
 
 @pytest.mark.parametrize("options", [{"on_bad": "drop"}, {"label": "middle"}])
 def test_options_are_checked(options: Any) -> None:
-    with pytest.raises(ValueError, match="on_bad|label"):
+    with pytest.raises(ValueError, match=r"on_bad|label"):
         store()[1].fill(*bars(0), **options)
 
 
@@ -248,7 +248,7 @@ def fed_by_trades(**options: Any) -> tuple[sd.SessionData, sd.SymbolSessionData]
 
 
 def test_a_trade_in_a_filled_slot_is_kept_and_changes_no_bar() -> None:
-    data, spy = fed_by_trades()
+    _, spy = fed_by_trades()
     spy.append_tick(OPEN + 5 * MINUTE, 22.0, 1.0)
     assert spy.fill(*bars(0, 1, 2, 3, 4)) == 4
     before = [tuple(bar) for name in spy.intervals for bar in spy.bars(name)]
@@ -261,7 +261,7 @@ def test_a_trade_in_a_filled_slot_is_kept_and_changes_no_bar() -> None:
 
 
 def test_a_trade_does_not_grow_a_filled_newest_row() -> None:
-    data, spy = fed_by_trades()
+    _, spy = fed_by_trades()
     assert spy.fill(*bars(4)) == 1
     assert not spy.bars_base.forming
     assert spy.append_tick(OPEN + 4 * MINUTE + 1, 99.0, 50.0)  # newer than all trades
@@ -277,7 +277,7 @@ def test_a_trade_does_not_grow_a_filled_newest_row() -> None:
 @pytest.mark.parametrize("way", ["append", "extend"])
 def test_trades_behind_a_filled_tail_make_and_grow_their_own_rows(way: str) -> None:
     """Newer than all other trades, but not than the newest row."""
-    data, spy = fed_by_trades()
+    _, spy = fed_by_trades()
     assert spy.fill(*bars(3, 4)) == 2
     ts = [OPEN + 30 * SECOND, OPEN + MINUTE, OPEN + MINUTE + 1, OPEN + 3 * MINUTE, OPEN + 6 * MINUTE, OPEN + 6 * MINUTE]
     prices, sizes = [19.0, 30.0, 31.0, 99.0, 40.0, 41.0], [4.0, 1.0, 1.0, 9.0, 1.0, 1.0]
@@ -297,7 +297,7 @@ def test_trades_behind_a_filled_tail_make_and_grow_their_own_rows(way: str) -> N
 
 
 def test_a_trade_behind_a_filled_tail_grows_a_row_whose_other_trades_are_gone() -> None:
-    data, spy = fed_by_trades(tick_capacity=2)
+    _, spy = fed_by_trades(tick_capacity=2)
     assert spy.fill(*bars(4)) == 1
     for k in range(3):
         assert spy.append_tick(OPEN + (30 + k) * SECOND, 10.0 + k, 1.0)

@@ -34,8 +34,8 @@ from sessiondata._symbol cimport (
     Block, first_at_or_after, symbol_extend, symbol_is_too_old, symbol_place_late, symbol_reserve, symbol_take,
 )
 from sessiondata._ticks cimport (
-    SOURCE_BARS, SOURCE_NONE, TickCounters, ticks_bytes, ticks_check, ticks_extend, ticks_find, ticks_init, ticks_insert,
-    ticks_oldest,
+    SOURCE_BARS, SOURCE_NONE, TickCounters, ticks_bytes, ticks_check, ticks_extend, ticks_find, ticks_init,
+    ticks_insert, ticks_oldest,
 )
 from sessiondata._time cimport NAT
 
@@ -408,8 +408,8 @@ cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const doub
 
 
 cdef bint feed_check(const Symbol* symbol) noexcept nogil:
-    """True if the invariants of rings hold, and the base rows that no bar has filled, and whose ticks are all there, are
-    their fold; for tests."""
+    """True if the invariants of rings hold, and the base rows whose ticks are all there are their fold, but for those
+    that bars have filled; for tests."""
     cdef const TickRing* ring
     cdef const Ring* base = &symbol.base
     cdef const Region* region

@@ -1,7 +1,9 @@
 """The memory of a symbol in one session: blocks, and what lies where in them.
 
-    [ Level structs | times of edits | filled slots | base columns | columns of each level | ranges of each tracker ]   64-byte aligned
+    [ Level structs | times of edits | filled slots | base columns | columns of each level | ranges of each tracker ]
     [ Extended structs | ranges of each ]                   where bars are expected outside the segments; never moves
+
+All parts of the first are 64-byte aligned.
 
 A session begins in a compact block, with a row for each regular slot of each interval: what a full day takes, and no
 more. It is written once when it is made, so that no bar pays for the first touch of a page. Rows beside the regular

@@ -521,7 +521,8 @@ cdef int _restore_filled(Symbol* symbol, object told) except -1:
         return 0
     slots = told
     for i in range(slots.shape[0]):
-        _require((slots[i - 1] if i else -1) < slots[i] < symbol.gaps.table.n_slots, "filled slots ascend, of the session")
+        _require((slots[i - 1] if i else -1) < slots[i] < symbol.gaps.table.n_slots,
+                 "filled slots ascend, of slots of the session")
         _require(gaps_state(&symbol.gaps, symbol.gaps.table.n_slots, slots[i]) == PRESENT, "filled slots have a bar")
         symbol.filled[slots[i] >> 6] |= <uint64_t>1 << (slots[i] & 63)
     return 0

@@ -41,8 +41,8 @@ from sessiondata._status cimport (
 )
 from sessiondata._symbol cimport (
     Counters, check_bar, check_rows, clock_advance, clock_join, clock_part, clock_reset, clock_sequence, clock_touch,
-    first_at_or_after, symbol_append, symbol_append_with_gil, symbol_as_of, symbol_check, symbol_enter, symbol_extend, symbol_leave,
-    symbol_open_label, symbol_reserve, symbol_settle, symbol_start,
+    first_at_or_after, symbol_append, symbol_append_with_gil, symbol_as_of, symbol_check, symbol_enter, symbol_extend,
+    symbol_leave, symbol_open_label, symbol_reserve, symbol_settle, symbol_start,
 )
 from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE, ticks_oldest
 from sessiondata.capi cimport handle_give_back, handle_take

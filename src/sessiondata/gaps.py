@@ -141,7 +141,7 @@ def check_gap(gap: GapInfo) -> GapInfo:
 
 
 def check_number(name: str, value: Any, symbol: str | None = None) -> float:
-    """A real number as float, or a `BarTypeError` that names it. `float` alone would read texts and cut complex ones."""
+    """A real number as float, or a `BarTypeError` naming it. `float` alone would read texts, and cut complex ones."""
     if not isinstance(value, (str, bytes, bytearray)) and not (
         isinstance(value, np.generic) and value.dtype.kind not in "iuf"
     ):

@@ -354,8 +354,8 @@ class SymbolSessionData(GapOwner):
         -----
         What feeds the symbol is not decided: a filled symbol takes trades (or quotes) as well as bars afterwards. Where
         these make the bars, a filled bar stands, because it covers its whole slot: a trade that comes for it later is
-        kept among the `ticks`, counted in ``ticks.counters["covered"]``, and changes no bar. A streamed *bar* that comes
-        later for a filled slot corrects it, as one bar does another.
+        kept among the `ticks`, counted in ``ticks.counters["covered"]``, and changes no bar. A streamed *bar* that
+        comes later for a filled slot corrects it, as one bar does another.
 
         Whether a slot is missing is found out in one go with the storing, whatever other threads do. O(rows log rows),
         and for each row behind the newest what a late bar takes; a copy of each past day that is filled.
@@ -753,8 +753,9 @@ class SymbolSessionData(GapOwner):
         interval = self._core.intervals[k]
         if gap.symbol != self.symbol or parse_interval(gap.interval).name != interval:
             raise BarError(
-                f"gaps that are set for {interval} of a symbol are its own", symbol=self.symbol, value=gap, code="ERR_GAP"
-            )
+                f"gaps that are set for {interval} of a symbol are its own",
+                symbol=self.symbol, value=gap, code="ERR_GAP",
+            )  # fmt: skip
         return gap
 
     def set_quality(self, interval: str, quality: float | None) -> None:
