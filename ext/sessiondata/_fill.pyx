@@ -61,11 +61,14 @@ cdef int64_t fill_rows(Symbol* symbol, const int64_t* ts, const double* open, co
 
     Returns how many were stored, or ERR_MEMORY and nothing has changed. O(log rows) for each row, and for those behind
     the newest what a late bar takes."""
-    cdef int32_t expected = expected_at(symbol.gaps.table, symbol_as_of(symbol)), ordinal
+    cdef int32_t expected, ordinal
     cdef const Region* region = NULL
     cdef int64_t i, first = -1, wanted = 0, stored = 0
     cdef int status
     cdef Bar bar
+    if symbol.grid == NULL:  # the session has ended since somebody looked
+        return 0
+    expected = expected_at(symbol.gaps.table, symbol_as_of(symbol))
     for i in range(n):
         if _missing_at(symbol, ts[i], expected, &region) >= 0:
             first = i if first < 0 else first

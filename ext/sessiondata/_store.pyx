@@ -685,7 +685,7 @@ cdef class SymbolCore:
     cdef int64_t _fill_good(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
                             const double[::1] low, const double[::1] close, const double[::1] volume) except -1:
         """`fill` of checked rows in time order: those from before the session to their days in history, each decided in
-        one go (nothing here lets go of the GIL), the others inside the guard."""
+        one go (no bytecode runs here), the others inside the guard."""
         cdef int64_t n = ts.shape[0], first = n, filled = 0, stored = 0
         cdef tuple staged = None
         cdef uintptr_t* inside
