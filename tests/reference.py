@@ -40,6 +40,9 @@ Where the specification (``docs/design.md``, cited as §) leaves room, this mode
 19. *Ticks and quotes*: only the newest ``capacity`` of a kind are kept, but a base bar is the fold of all that were
     ever accepted in its slot. ``late`` and ``corrected`` bars of a symbol fed by ticks are those that a late tick made
     or folded again. A tick or quote that is refused for its source is refused whatever else is wrong with it.
+20. *Fill* takes rows one by one in time order (of equal times in the order of the batch): one whose slot was filled by
+    the row before it finds it present. ``late`` counts those that are not newer than every row. A tick behind a filled
+    newest row that is newer than all other ticks is not late itself; the bar that it makes or corrects is.
 """
 
 from __future__ import annotations
@@ -81,7 +84,7 @@ Row = tuple[int, float, float, float, float, float]
 """ts, open, high, low, close, volume"""
 
 TICK_REASONS = ("ERR_NOT_FINITE", "ERR_SIZE", "ERR_NAT", "ERR_LATER_SESSION")
-TICK_COUNTERS = ("stored", "late", "too_old", "other_session", "overwritten")
+TICK_COUNTERS = ("stored", "late", "too_old", "other_session", "covered", "overwritten")
 
 COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
 
@@ -782,6 +785,8 @@ class RefSymbol:
         What became of the bars (`COUNTERS`), and of bad ones by reason (`REASONS`).
     source : {"bars", "ticks", "quotes"}, optional
         What came first, and makes the base bars.
+    filled : set of int
+        Starts of the slots that `fill` gave a bar while no bars fed the symbol.
     tapes : dict of RefTape
         Trades and quotes, by kind: ``"ticks"`` and ``"quotes"``.
     """
@@ -817,6 +822,7 @@ class RefSymbol:
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.skipped = dict.fromkeys(REASONS, 0)
         self.source: str | None = None
+        self.filled: set[int] = set()
         self.quote_bars = quote_bars
         self.tapes = {"ticks": RefTape(tick_capacities[0]), "quotes": RefTape(tick_capacities[1])}
 
@@ -872,9 +878,54 @@ class RefSymbol:
         good = [row for row, code in zip(rows, codes, strict=True) if code is None]
         good.sort(key=lambda row: row[0])  # stable: of equal timestamps the later row comes later
         outcomes = [self._take(row[0], row[1:]) for row in good]
-        if self.source is None and self.retained:
+        here = [outcome for row, outcome in zip(good, outcomes, strict=True) if row[0] >= self.session.span_start]
+        if self.source is None and set(here) & {"stored", "late", "corrected", "repeated"}:
             self.source = "bars"
         return sum(outcome in ("stored", "late", "corrected") for outcome in outcomes)
+
+    def fill(self, rows: list[Row], on_bad: str = "raise") -> int:
+        """Offer bars for slots that are missing now, all or nothing; parameters and errors are those of `extend`.
+
+        Returns
+        -------
+        int
+            Bars stored.
+        """
+        assert on_bad in ("raise", "skip")
+        rows = [(int(ts), float(o), float(h), float(lo), float(c), float(v)) for ts, o, h, lo, c, v in rows]
+        codes = [check_bar(self.session, self.base, *row) for row in rows]
+        for position, code in enumerate(codes):
+            if code is not None and on_bad == "raise":
+                raise BadBarError(code, position)
+        for code in codes:
+            if code is not None:
+                self.skipped[code] += 1
+        good = [row for row, code in zip(rows, codes, strict=True) if code is None]
+        good.sort(key=lambda row: row[0])  # stable
+        return sum([self._fill(row[0], row[1:]) for row in good])
+
+    def _fill(self, ts: int, values: Values) -> bool:
+        """Take one good bar if its slot is over and has none."""
+        past = self.store.past_symbol(self.name, ts)
+        if past is not None:
+            done = past._fill(ts, values)
+            self.store.sequence += done
+            return done
+        if dict(self.states(self.base)).get(ts) not in ("missing", "no_trade", "halted"):
+            return False
+        late = bool(self.retained) and ts < self.retained[-1]
+        if late and self._is_row_too_old(ts):
+            self.counters["too_old"] += 1
+            return False
+        self.counters["stored"] += 1
+        self.counters["late"] += late
+        self._add_row(ts)
+        self.history[ts] = values
+        self._bars.clear()
+        if self.source != "bars":
+            self.filled.add(ts)
+        self.store.sequence += 1
+        return True
 
     def makes_bars(self, kind: str) -> bool:
         """Whether base bars can be made of ``"ticks"`` (always) or ``"quotes"``."""
@@ -922,27 +973,30 @@ class RefSymbol:
             tape.counters["other_session"] += 1
             return False
         late = tape.is_late(ts)
-        if late and self._is_tick_too_old(kind, slot.start if self.makes_bars(kind) else ts):
+        folds = self.makes_bars(kind) and slot.start not in self.filled
+        behind = folds and bool(self.retained) and slot.start < self.retained[-1]
+        # A late one changes what is there; one behind the newest row, which a bar has filled, a row.
+        too_old = late and tape.has_lost(slot.start if folds else ts)
+        if too_old or ((late or behind) and folds and self._is_row_too_old(slot.start)):
             tape.counters["too_old"] += 1
             return False
         tape.add(row)
         tape.counters["late"] += late
         if self.makes_bars(kind):
             self.source = kind
-            self._fold_slot(kind, slot, late)
+        if folds:
+            self._fold_slot(kind, slot, late or behind)
+        elif self.makes_bars(kind):
+            tape.counters["covered"] += 1
         self.store.sequence += 1
         return True
 
-    def _is_tick_too_old(self, kind: str, start: int) -> bool:
-        """Whether a late tick, whose slot begins at `start`, could not be folded into its bar and those derived."""
-        if self.tapes[kind].has_lost(start):
-            return True
-        if not self.makes_bars(kind):
-            return False
+    def _is_row_too_old(self, ts: int) -> bool:
+        """Whether a base row that is made or changed at `ts`, not being the newest, could not be folded further."""
         evicted = self.newest_evicted
-        if start not in self.history and len(self.retained) == self.capacity:
-            evicted = self.retained[0]
-        return self._is_too_old(start, evicted)
+        if ts not in self.history and len(self.retained) == self.capacity:
+            evicted = self.retained[0]  # a full ring lets go of its oldest row to take this one
+        return self._is_too_old(ts, evicted)
 
     def _fold_slot(self, kind: str, slot: Slot, late: bool) -> None:
         """Make the base bar of a slot of everything that was accepted in it."""
@@ -1475,6 +1529,7 @@ class RefStore:
         if loaded is not None and loaded.asked == before.asked:
             symbol.history, symbol.retained = dict(loaded.history), list(loaded.retained)
             symbol.newest_evicted = loaded.newest_evicted
+            symbol.source, symbol.filled = loaded.source, set(loaded.filled)
             symbol.counters, symbol.skipped = dict(loaded.counters), dict(loaded.skipped)
         elif loaded is not None:
             sequence = self.sequence

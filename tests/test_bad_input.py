@@ -847,6 +847,42 @@ def test_a_pinned_quality_lies_between_0_and_100(data: sd.SessionData, quality: 
     assert repr(quality) in str(error)
 
 
+@pytest.mark.parametrize("quality", ["5", b"5", [5.0], {}, 1j, np.datetime64("2024-03-12")], ids=repr)
+def test_a_pinned_quality_is_a_number(data: sd.SessionData, quality: Any) -> None:
+    error = refused(
+        data, lambda: data.set_quality("SPY", "1m", quality), sd.BarTypeError, symbol="SPY", code="ERR_TYPE"
+    )
+    assert "quality must be a real number" in str(error)
+    assert repr(quality) in str(error)
+
+
+@pytest.mark.parametrize("name", ["outage_share", "active_share"])
+@pytest.mark.parametrize("share", ["x", None, [0.5], 1j], ids=repr)
+def test_a_share_is_a_number(data: sd.SessionData, name: str, share: Any) -> None:
+    error = refused(data, lambda: data.classify_gaps(**{name: share}), sd.BarTypeError, code="ERR_TYPE")
+    assert f"{name} must be a real number: {name}={share!r}" in str(error)
+
+
+def test_gaps_of_an_interval_that_is_none_are_asked_for_by_name(data: sd.SessionData) -> None:
+    error = refused(data, lambda: data.classify_gaps("x"), sd.UnknownNameError)
+    assert "'x'" in str(error)
+
+
+@pytest.mark.parametrize(
+    "change", [{"symbol": "QQQ"}, {"symbol": ""}, {"interval": "5m"}, {"interval": "1d"}], ids=repr
+)
+def test_pinned_gaps_are_of_the_symbol_and_the_interval(data: sd.SessionData, change: dict[str, Any]) -> None:
+    """The document shows them below these names, and the manager of another symbol would be sent astray."""
+    own = sd.GapInfo("SPY", "60s", OPEN, OPEN, 1)
+    gap = own._replace(**change)
+    error = refused(data, lambda: data.set_gaps("SPY", "1m", [own, gap]), sd.BarError, symbol="SPY", code="ERR_GAP")
+    assert repr(gap) in str(error)
+    assert isinstance(error, ValueError)
+    refused(data, lambda: data.set_gaps("SPY", "1m", [own._replace(interval="soon")]), sd.IntervalError)
+    data.set_gaps("SPY", "1m", [own])
+    assert data.get_gaps("SPY", "1m") == [own]
+
+
 @pytest.mark.parametrize("gaps", [5, ["gap"], [None], [(OPEN, OPEN, 1)], "gap"], ids=repr)
 def test_pinned_gaps_are_gaps(data: sd.SessionData, gaps: Any) -> None:
     refused(data, lambda: data.set_gaps("SPY", "1m", gaps), TypeError)

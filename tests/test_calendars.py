@@ -618,6 +618,18 @@ def test_contradictory_schedules_are_refused(columns: dict[str, list[Any]]) -> N
         SessionCalendar.from_schedule(frame(**columns), "America/New_York")
 
 
+def test_a_column_of_no_time_at_all_needs_no_zone() -> None:
+    """Without a break on any date the columns of breaks are NaT throughout, and libraries leave these naive."""
+    hours = frame(open=["2024-01-02 14:30"], close=["2024-01-02 21:00"])
+    for nothing in (pd.NaT, None, np.datetime64("NaT")):
+        whole = hours.assign(break_start=[nothing], break_end=[nothing])
+        source = SessionCalendar.from_schedule(whole, "America/New_York")
+        assert len(source.session("2024-01-02").segments) == 1
+    half = hours.assign(break_start=hours["open"], break_end=pd.NaT)
+    with pytest.raises(CalendarError, match="session 2024-01-02: a break with one end only"):
+        SessionCalendar.from_schedule(half, "America/New_York")
+
+
 def test_naive_repeated_or_aware_labels_and_naive_times_are_refused() -> None:
     good = frame(open=["2024-01-02 14:30"], close=["2024-01-02 21:00"])
     SessionCalendar.from_schedule(good, "America/New_York")

@@ -354,6 +354,14 @@ class Life:
         except (sd.SessionStateError, sd.CalendarError):
             self.begin(self.day)
 
+    def fill(self) -> None:
+        symbol, n = self.symbol(), self.rng.randint(1, 12)
+        gaps = symbol._computed_gaps(0)
+        start = self.rng.choice(gaps).start_ns if gaps and self.rng.random() < 0.8 else self.time()
+        times = [start + i * self.rng.randint(1, 2) * self.step for i in range(n)]
+        with contextlib.suppress(sd.SessionStateError):
+            symbol.fill(times, *zip(*(self.values() for _ in times), strict=True))
+
     def advance(self) -> None:
         self.data.advance_to(self.time())
 
@@ -416,7 +424,7 @@ class Life:
     def happen(self) -> None:
         often = [self.append_next, self.append_to_all, self.append_anywhere, self.extend, self.advance_a_little]
         sometimes = [
-            self.advance, self.mark_no_trade, self.mark_halted, self.retry, self.pin_gaps, self.pin_quality,
+            self.advance, self.mark_no_trade, self.mark_halted, self.retry, self.pin_gaps, self.pin_quality, self.fill,
             self.correct_many, self.repeat, self.append_bad, self.register, self.nothing, self.start,
         ]  # fmt: skip
         rarely = [

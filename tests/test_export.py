@@ -562,7 +562,9 @@ def test_many_pinned_gaps() -> None:
     data.set_gaps("SPY", "1d", [])
     data.set_quality("SPY", "1d", 50.0)
     data.set_gaps("SPY", "1m", [pin(OPEN + 7, bar_count=2**62, retry_count=2**62, last_retry=when)])
-    data.set_gaps("SPY", "5m", [pin(OPEN + i * MINUTE, retry_count=i, last_retry=when) for i in range(390)])
+    data.set_gaps(
+        "SPY", "5m", [pin(OPEN + i * MINUTE, interval="5m", retry_count=i, last_retry=when) for i in range(390)]
+    )
     assert series_of(same(data), "5m")["gaps"]["missing_bars"] == 390
 
 

@@ -673,6 +673,9 @@ def test_trades_and_quotes_that_are_refused_change_nothing() -> None:
     assert feed_ticks(spy, at, one, one, jit.exchange_code("Q")).tolist() == [jit.STORED]
     assert (spy.ticks.latest, jit.forming(spy, 0)) == (sd.Tick(DAY_NS, 1.0, 1.0, "Q"), 1)
     assert jit.slot_stop(spy, 0) == DAY_NS + MINUTE
+    data.advance_to(DAY_NS + 5 * MINUTE)
+    assert spy.fill(*([x] for x in (DAY_NS + 2 * MINUTE, 1.0, 1.0, 1.0, 1.0, 1.0))) == 1
+    assert (jit.forming(spy, 0), jit.slot_stop(spy, 0)) == (0, DAY_NS + 3 * MINUTE)
     assert feed(spy, *(column + 0 for column in minutes(2))).tolist() == [jit.ERR_SOURCE] * 2
     ibm.append(DAY_NS, 1.0, 1.0, 1.0, 1.0, 1.0)
     assert feed_quotes(ibm.handle, at, one, one, one, one).tolist() == [jit.ERR_SOURCE]

@@ -134,6 +134,24 @@ class StoreLife(RuleBasedStateMachine):
             assert exact(self.world.data.to_dict()) == before
         self.world.same()
 
+    @rule(i=st.integers(0, 2), data=st.data(), bars=st.lists(values(), min_size=1, max_size=4), n=st.integers(1, 60),
+          on_bad=st.sampled_from(["raise", "skip"]), bad=st.lists(bad_values(), max_size=1))  # fmt: skip
+    def fill(self, i: int, data: st.DataObject, bars: list[Any], n: int, on_bad: str, bad: list[Any]) -> None:
+        """Of what is missing some, and beside it anything; now and then all of it, in which there is nothing left."""
+        name = self.name(i)
+        states = self.world.model.symbols[name].states(self.world.model.symbols[name].base)
+        slots = [ts for ts, state in states if state not in ("present", "pending")][:n]
+        times = data.draw(st.sampled_from([slots, slots[:1], slots[-3:], slots[::2]]))
+        rows = [(ts, bars[k % len(bars)]) for k, ts in enumerate(times)]
+        rows += data.draw(st.lists(st.tuples(timestamps(self.shape), values()), max_size=4))
+        rows += [(data.draw(timestamps(self.shape)), bar) for bar in bad]
+        rows = data.draw(st.permutations(rows)) if len(rows) < 12 else rows
+        before = exact(self.world.data.to_dict())
+        self.world.fill(name, [(ts, *bar) for ts, bar in rows], on_bad)
+        if bad and on_bad == "raise":
+            assert exact(self.world.data.to_dict()) == before
+        self.world.same()
+
     @rule(data=st.data())
     def advance(self, data: st.DataObject) -> None:
         self.world.advance_to(data.draw(self.timestamps()))
@@ -249,6 +267,24 @@ class TapeLife(RuleBasedStateMachine):
         """Bars of a symbol that is fed by something else are refused; of another they are stored, and refuse ticks."""
         self.world.append(NAMES[i], data.draw(timestamps(self.shape)), bar)
         self.world.extend(NAMES[i], [(ts, *bar) for ts in data.draw(st.lists(timestamps(self.shape)))], on_bad)
+        self.world.same()
+
+    @rule(i=st.integers(0, 2), data=st.data(), bars=st.lists(values(), min_size=1, max_size=4), n=st.integers(1, 60),
+          on_bad=st.sampled_from(["raise", "skip"]), bad=st.lists(bad_values(), max_size=1))  # fmt: skip
+    def fill(self, i: int, data: st.DataObject, bars: list[Any], n: int, on_bad: str, bad: list[Any]) -> None:
+        """Of what is missing some, and beside it anything; now and then all of it, in which there is nothing left."""
+        name = NAMES[i % 2]
+        states = self.world.model.symbols[name].states(self.world.model.symbols[name].base)
+        slots = [ts for ts, state in states if state not in ("present", "pending")][:n]
+        times = data.draw(st.sampled_from([slots, slots[:1], slots[-3:], slots[::2]]))
+        rows = [(ts, bars[k % len(bars)]) for k, ts in enumerate(times)]
+        rows += data.draw(st.lists(st.tuples(timestamps(self.shape), values()), max_size=4))
+        rows += [(data.draw(timestamps(self.shape)), bar) for bar in bad]
+        rows = data.draw(st.permutations(rows)) if len(rows) < 12 else rows
+        before = exact(self.world.data.to_dict())
+        self.world.fill(name, [(ts, *bar) for ts, bar in rows], on_bad)
+        if bad and on_bad == "raise":
+            assert exact(self.world.data.to_dict()) == before
         self.world.same()
 
     @rule(data=st.data())

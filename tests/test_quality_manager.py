@@ -258,6 +258,100 @@ def test_a_bar_that_came_meanwhile_is_not_replaced() -> None:
     assert [life.reason for life in manager.lives()] == ["filled"]
 
 
+@pytest.mark.parametrize("fed_by", ["bars", "trades"])
+def test_a_bar_that_comes_between_the_look_and_the_storing_is_not_replaced(monkeypatch: Any, fed_by: str) -> None:
+    """A feeder in another thread may store a bar at any moment, also after the manager has found its slot missing. Here
+    it does so when the manager is about to store: the last moment at which anything but the store could have looked."""
+    data = new_store()
+    spy = data.symbols["SPY"]
+    if fed_by == "bars":
+        feed(data, [0, 4])
+    else:
+        feed_trades(data, [0, 4])
+
+    def first_the_feeder(name: str) -> None:
+        store = getattr(sd.SymbolSessionData, name)
+
+        def stored(self: Any, *args: Any, **options: Any) -> Any:
+            monkeypatch.undo()
+            if fed_by == "bars":
+                spy.append(OPEN + MINUTE, 7.0, 7.0, 7.0, 7.0, 7.0)
+            else:
+                spy.append_tick(OPEN + MINUTE, 7.0, 7.0)
+            return store(self, *args, **options)
+
+        monkeypatch.setattr(sd.SymbolSessionData, name, stored)
+
+    first_the_feeder("extend")
+    first_the_feeder("fill")
+    manager = sd.DataQualityManager(data, "live", Provider())
+    assert [(made.outcome, made.rows) for made in manager.step()] == [("partial", 2)]
+    assert spy.bars_base[1][1:6] == (7.0,) * 5
+    assert spy.counters["corrected"] == 0
+    assert [life.reason for life in manager.lives()] == ["filled"]
+
+
+def trades_of(minute: int) -> list[tuple[int, float, float]]:
+    """Four trades of which `bar(minute)` is made."""
+    ts, open_, high, low, close, volume = bar(minute)
+    quarter = volume // 4
+    sizes = (quarter, quarter, quarter, volume - 3 * quarter)
+    prices = zip((open_, high, low, close), sizes, strict=True)
+    return [(ts + i * MINUTE // 5, price, size) for i, (price, size) in enumerate(prices)]
+
+
+def feed_trades(data: sd.SessionData, minutes: Any, symbol: str = "SPY") -> None:
+    for minute in minutes:
+        for trade in trades_of(minute):
+            data.append_tick(symbol, *trade)
+
+
+def test_a_symbol_of_trades_is_filled_before_its_first_trade_and_after() -> None:
+    data = new_store()
+    data.advance_to(OPEN + 3 * MINUTE)
+    manager = sd.DataQualityManager(data, "live", Provider(), retry_interval_seconds=0)
+    assert outcomes(manager.step()) == ["filled"]
+    feed_trades(data, [3, 6])
+    data.advance_to(OPEN + 9 * MINUTE)
+    assert outcomes(manager.step()) == ["filled", "filled"]
+    feed_trades(data, [8, 9])  # those of 8 are late: the fetched bar stands
+    perfect = new_store()
+    feed_trades(perfect, range(10))
+    spy, best = data.symbols["SPY"], perfect.symbols["SPY"]
+    for name in spy.intervals:
+        assert list(spy.bars(name)) == list(best.bars(name))
+    assert spy.ticks.counters["covered"] == 4
+
+
+def test_a_frame_that_names_several_symbols_is_rubbish() -> None:
+    pandas = pytest.importorskip("pandas")
+    data = new_store()
+    feed(data, [0, 3])
+    names = ("timestamp", "open", "high", "low", "close", "volume")
+    frame = pandas.DataFrame(dict(zip(names, columns([1, 2]), strict=True)))
+    manager = sd.DataQualityManager(
+        data, "live", Provider(lambda *_: frame.assign(symbol=["SPY", "QQQ"])), retry_interval_seconds=0
+    )
+    (made,) = manager.step()
+    assert (made.outcome, made.rows) == ("rubbish", 0)
+    assert "one symbol" in made.detail
+    manager._fetch = lambda *_: frame.assign(symbol="SPY").set_index("timestamp")  # whatever `extend` takes
+    assert outcomes(manager.step()) == ["filled"]
+
+
+def test_retries_that_others_made_count_and_close_a_life() -> None:
+    data, provider = new_store(), Provider(boom)
+    feed(data, [0, 3])
+    manager = sd.DataQualityManager(data, "live", provider, 3, 60)
+    assert outcomes(manager.step()) == ["error"]
+    for _ in range(2):  # somebody else asks elsewhere
+        data.symbols["SPY"].record_retry("1m", OPEN, OPEN + 3 * MINUTE, OPEN + 4 * MINUTE)
+    assert manager.step(OPEN + 400 * MINUTE) == []
+    (life,) = manager.lives()
+    assert (life.reason, len(life.tries)) == ("gave_up", 1)
+    assert manager.get_quality_stats()["symbols"]["SPY"]["gave_up"] == 1
+
+
 def test_a_request_that_hangs_times_out_and_its_answer_is_dropped() -> None:
     data, release = new_store(), threading.Event()
     feed(data, [0, 2])
@@ -544,8 +638,12 @@ class FlakyProvider:
         return columns(there)
 
 
-def live_day(seed: int, lost: float, late: float, quiet_share: float) -> tuple[sd.SessionData, Any, set[int]]:
-    """A feed that loses bars, repeats some and brings some late; a manager that steps once a minute."""
+def live_day(
+    seed: int, lost: float, late: float, quiet_share: float, fed_by: str = "bars"
+) -> tuple[sd.SessionData, Any, set[int]]:
+    """A feed that loses bars (or all trades of a minute), repeats some bars and brings some late; a manager that steps
+    once a minute."""
+    feed_some = feed if fed_by == "bars" else feed_trades
     rng = random.Random(seed)
     quiet = {minute for minute in range(390) if rng.random() < quiet_share}
     data = new_store()
@@ -560,11 +658,11 @@ def live_day(seed: int, lost: float, late: float, quiet_share: float) -> tuple[s
             if chance < late:
                 held.append(minute)
             elif chance >= late + lost:
-                feed(data, [minute] * rng.choice([1, 1, 1, 2]))
+                feed_some(data, [minute] * (rng.choice([1, 1, 1, 2]) if fed_by == "bars" else 1))
         if held and rng.random() < 0.4:
-            feed(data, [held.pop(0)])
+            feed_some(data, [held.pop(0)])
         manager.step()
-    feed(data, held)
+    feed_some(data, held)
     for minute in range(390, 2_000):  # after the close, until nothing is missing
         if not data.symbols["SPY"].bars_base.missing:
             break
@@ -575,17 +673,24 @@ def live_day(seed: int, lost: float, late: float, quiet_share: float) -> tuple[s
 
 
 @settings(max_examples=25)
-@given(seed=st.integers(0, 2**32), lost=st.sampled_from([0.0, 0.05, 0.4]), late=st.sampled_from([0.0, 0.1]))
-def test_a_flaky_day_ends_as_a_perfect_one(seed: int, lost: float, late: float) -> None:
-    data, manager, quiet = live_day(seed, lost, late, 0.03)
+@given(
+    seed=st.integers(0, 2**32), lost=st.sampled_from([0.0, 0.05, 0.4]), late=st.sampled_from([0.0, 0.1]),
+    fed_by=st.sampled_from(["bars", "trades"]),
+)  # fmt: skip
+def test_a_flaky_day_ends_as_a_perfect_one(seed: int, lost: float, late: float, fed_by: str) -> None:
+    """Of bars and of trades: also where the first minutes are lost, and filled before anything has come."""
+    data, manager, quiet = live_day(seed, lost, late, 0.03, fed_by)
     perfect = new_store()
-    feed(perfect, [minute for minute in range(390) if minute not in quiet])
+    (feed if fed_by == "bars" else feed_trades)(perfect, [minute for minute in range(390) if minute not in quiet])
     perfect.advance_to(data.as_of)
     spy, best = data.symbols["SPY"], perfect.symbols["SPY"]
     for minute in quiet:
         best.mark_no_trade("1m", OPEN + minute * MINUTE, OPEN + minute * MINUTE + 1)
     assert spy.bars_base.missing == 0
     document, expected = data.to_dict(), perfect.to_dict()
+    if fed_by == "trades":  # those that were lost are lost
+        assert document["symbols"]["SPY"]["session"]["data"].pop("ticks")["count"] <= 4 * 390
+        expected["symbols"]["SPY"]["session"]["data"].pop("ticks")
     assert exact(document["symbols"]) == exact(expected["symbols"])
     assert [spy.bars(name).no_trade for name in spy.intervals] == [best.bars(name).no_trade for name in spy.intervals]
     assert all(life.reason in ("filled", "confirmed_empty") for life in manager.lives())
@@ -594,7 +699,8 @@ def test_a_flaky_day_ends_as_a_perfect_one(seed: int, lost: float, late: float) 
     assert stats["requests"] == sum(stats["outcomes"].values())
 
 
-def test_the_same_day_again_is_the_same() -> None:
-    (one, first, _), (other, second, _) = (live_day(7, 0.2, 0.1, 0.03) for _ in range(2))
+@pytest.mark.parametrize("fed_by", ["bars", "trades"])
+def test_the_same_day_again_is_the_same(fed_by: str) -> None:
+    (one, first, _), (other, second, _) = (live_day(7, 0.2, 0.1, 0.03, fed_by) for _ in range(2))
     assert one.to_json() == other.to_json()
     assert first.lives() == second.lives()

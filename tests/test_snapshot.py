@@ -197,6 +197,7 @@ def rich_store(seed: int = 0, **options: Any) -> sd.SessionData:
     data.register_symbol("DAX", calendar=TABLE)
     data.register_symbol("T")
     data.register_symbol("Q", quote_bars="mid")
+    data.register_symbol("new")
     data.add_historical_indicator("avg_volume_2d")
     data.add_historical_indicator("max_price_9d")
     data.set_historical_indicator("ABC", "set", [1, -0.0, None, {"a": float("inf")}, "x"])
@@ -227,6 +228,9 @@ def rich_store(seed: int = 0, **options: Any) -> sd.SessionData:
         data.extend("ABC", [start, start], [1.0, np.nan], [0.5, 2.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0], on_bad="skip")
         data.extend_ticks("T", [start], [np.inf], [1.0], on_bad="skip")
         data.advance_to(start + 150 * MINUTE)
+        data.fill("T", *rows(rng, start, range(20, 100, 3)))
+        data.append_tick("T", start + 23 * MINUTE, 7.0, 1.0)  # kept, and the bar that was filled stands
+        data.fill("new", *rows(rng, start, range(2)))  # nobody feeds it
         if number + 1 < len(DATES):
             data.roll_session()
     for date in ("2024-03-04", "2024-03-05"):
@@ -295,7 +299,7 @@ def operation(data: sd.SessionData, rng: random.Random) -> None:
     date = rng.choice([*DATES, "2024-03-15"])
     ts = opening(CALENDAR, date) + rng.randrange(-40, 400) * 30_000_000_000
     bar = [rng.randrange(100) / 4, 30.0, 0.0, 7.0, rng.choice([0.1, 3.0])]
-    kind = rng.randrange(12)
+    kind = rng.randrange(13)
     if kind < 3:
         symbol.append(ts, *bar)
     elif kind == 3:
@@ -314,6 +318,8 @@ def operation(data: sd.SessionData, rng: random.Random) -> None:
         data.advance_to(ts)
     elif kind == 10 and rng.random() < 0.3:
         data.roll_session()
+    elif kind == 11:
+        symbol.fill(*rows(rng, ts, range(1 + rng.randrange(60))), on_bad="skip")
     else:
         symbol.load_historical_bars(rng.choice(["1m", "3m", "1d"]), *rows(rng, ts, [0, 1]))
 

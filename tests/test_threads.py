@@ -279,6 +279,29 @@ def test_a_writer_with_the_gil_and_one_without_take_turns() -> None:
     assert spy.bars("1m").volume.tolist() == [float(sum(range(i, min(i + 60, n)))) for i in range(0, n, 60)]
 
 
+def test_no_bar_of_a_compiled_feeder_is_replaced_by_one_that_fills() -> None:
+    """Both write to the same slots. A feeder's bar that comes second corrects, one that fills never does: so each slot
+    ends as the feeder says, and 1 + its number is what filling stored where it came first."""
+    n = 20_000
+    data, spy = new_symbol()
+    counts = np.zeros(8, np.int64)
+    write_every(spy.handle, 0, 1, 0, counts)
+    data.advance_to(DAY_NS + n * SECOND)
+    times = DAY_NS + np.arange(n) * SECOND
+    filled = [0]
+
+    def fill() -> None:
+        for start in range(0, n, 40):
+            part = times[start : start + 40]
+            filled[0] += spy.fill(part, *[np.full(len(part), -1.0)] * 3, *[np.full(len(part), -1.0)], part * 0.0)
+
+    together(fill, lambda: write_every(spy.handle, 0, 1, n, counts))
+    spy._core.check_invariants()
+    assert spy.bars().open.tolist() == list(range(n))
+    assert spy.bars("1m").volume.tolist() == [float(sum(range(i, min(i + 60, n)))) for i in range(0, n, 60)]
+    assert (counts[jit.CORRECTED], counts[jit.STORED] + counts[jit.LATE]) == (filled[0], n - filled[0])
+
+
 def test_no_change_is_lost_from_the_sequence_that_symbols_share() -> None:
     n = 50_000
     data, _ = new_symbol()

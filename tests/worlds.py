@@ -210,6 +210,21 @@ class World:
         got = outcome(lambda: self.data.extend(name, *arrays, on_bad=on_bad), with_row=True)
         assert got == expected
 
+    def fill(self, name: str, rows: list[tuple[Any, ...]], on_bad: str = "raise") -> None:
+        """Fill in both; they agree on how much was stored, each row is a change, and the same again is none."""
+        before = self.data.sequence
+        try:
+            expected: Any = self.model.symbols[name].fill(rows, on_bad)
+        except ref.BadBarError as error:
+            expected = (error.code, error.row)
+        assert outcome(lambda: self.data.fill(name, *arrays_of(rows), on_bad=on_bad), with_row=True) == expected
+        assert self.data.sequence - before == (expected if isinstance(expected, int) else 0)
+        if isinstance(expected, int) and on_bad == "raise":  # skipped rows and such that are too old are counted again
+            too_old = self.model.symbols[name].counters["too_old"]
+            assert self.data.fill(name, *arrays_of(rows)) == self.model.symbols[name].fill(rows) == 0
+            assert self.data.sequence - before == expected
+            assert self.model.symbols[name].counters["too_old"] - too_old <= len(rows)
+
     def append_tape(self, name: str, kind: str, row: tuple[Any, ...]) -> None:
         """A trade or a quote for both; they agree on what became of it, errors included."""
         try:

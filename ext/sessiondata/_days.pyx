@@ -20,6 +20,7 @@ from libc.string cimport memcpy
 from sessiondata._aggregate cimport Level
 from sessiondata._evidence cimport copy_evidence
 from sessiondata._feed cimport feed_make_ring
+from sessiondata._fill cimport fill_rows
 from sessiondata._grid cimport Grid, Region
 from sessiondata._guard cimport peek
 from sessiondata._layout cimport copy_out
@@ -262,6 +263,30 @@ cdef class Days:
                                       volume[i:stop], False, False)
             i = stop
         return self.stage(days), changed, other
+
+    def prepare_fill(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
+                     const double[::1] low, const double[::1] close, const double[::1] volume):
+        """Days as they will be with those of these checked rows, ascending in time, that are for their missing slots,
+        for `commit` (None: as they are); and how many rows that are."""
+        cdef int64_t i = 0, stop, n = ts.shape[0], filled, total = 0, too_old
+        cdef SymbolCore day
+        cdef dict days = {}
+        while i < n:
+            date = self._date_at(ts[i])
+            stop = i + 1
+            if date is not None:
+                day = _copied(<SymbolCore>self.cores[date])
+                while stop < n and ts[stop] < day.grid.data.span_stop:
+                    stop += 1
+                too_old = day.symbol.counters.too_old
+                filled = fill_rows(&day.symbol, &ts[i], &open[i], &high[i], &low[i], &close[i], &volume[i], stop - i)
+                if filled < 0:
+                    raise MemoryError("no memory for the bars of a past day")
+                if filled or day.symbol.counters.too_old != too_old:
+                    days[date] = day
+                    total += filled
+            i = stop
+        return self.stage(days) if days else None, total
 
     cdef dict _copies_of(self, int64_t start, int64_t stop):
         """Copies of the days that [start, stop) touches, without the date of the session under way."""

@@ -3,6 +3,7 @@
     trade -> check -> in the newest base slot?  push; grow the newest row, and roots, in place     (feed_trade, inline)
                       a later slot?             a new base row, as if a bar had come; push         (feed_apart)
                       older than the newest?    insert; fold its slot again: it is corrected       (_take_late)
+                      of a slot that a bar has filled?  push or insert; the row stands             (see _fill)
     arrays -> check all -> in order: rows by runs of one slot, through symbol_extend; copy columns (feed_extend)
 
 A base row is the fold of the ticks in its slot in time order, of equal times in order of arrival; as a derived bar is
@@ -23,8 +24,9 @@ base ring, twice).
 from cpython.mem cimport PyMem_RawMalloc
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint64_t
 
+from sessiondata._fill cimport is_filled, is_newest_filled
 from sessiondata._grid cimport Region, find_region, slot_start_in, slot_stop_in
-from sessiondata._ring cimport ring_find, ring_oldest
+from sessiondata._ring cimport ring_find, ring_oldest, ring_read
 from sessiondata._status cimport (
     ERR_LATER_SESSION, ERR_MEMORY, ERR_NAT, ERR_SOURCE, LATE, OTHER_SESSION, TOO_OLD,
 )
@@ -32,8 +34,8 @@ from sessiondata._symbol cimport (
     Block, first_at_or_after, symbol_extend, symbol_is_too_old, symbol_place_late, symbol_reserve, symbol_take,
 )
 from sessiondata._ticks cimport (
-    SOURCE_NONE, TickCounters, ticks_bytes, ticks_check, ticks_extend, ticks_find, ticks_init, ticks_insert,
-    ticks_oldest,
+    SOURCE_BARS, SOURCE_NONE, TickCounters, ticks_bytes, ticks_check, ticks_extend, ticks_find, ticks_init,
+    ticks_insert, ticks_oldest,
 )
 from sessiondata._time cimport NAT
 
@@ -134,8 +136,14 @@ cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
             region = find_region(symbol.grid, tick.ts)
             bar = Bar(slot_start_in(region, symbol.step_ns, tick.ts), price, price, price, price,
                       _size_of(kind, tick.value[1]), 0)
-            symbol_take(symbol, &bar)  # the newest row, and there is room for it: it is stored
-            symbol.base_stop = slot_stop_in(region, symbol.step_ns, tick.ts)
+            if bar.ts > symbol.last_ts:
+                symbol_take(symbol, &bar)  # the newest row, and there is room for it: it is stored
+                symbol.base_stop = slot_stop_in(region, symbol.step_ns, tick.ts)
+            elif _join_behind(symbol, kind, region, &bar):
+                symbol.changes += 1
+            else:
+                _counters(symbol, kind).too_old += 1
+                return TOO_OLD
         symbol.source = kind
         symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, tick.ts
     else:
@@ -144,6 +152,28 @@ cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
     ring.updated = 1
     symbol.n_edits += 1
     return STORED
+
+
+cdef bint _join_behind(Symbol* symbol, int kind, const Region* region, Bar* bar) noexcept nogil:
+    """The newest tick, as a bar of its slot, where a row that a bar has filled is newer than that slot, or is of it.
+    False, and nothing has changed, if it could not be folded exactly."""
+    cdef int64_t seq
+    cdef Bar row
+    cdef bint exists
+    if is_filled(symbol, region, bar.ts):
+        _counters(symbol, kind).covered += 1
+        return True
+    seq = ring_find(&symbol.base, bar.ts)
+    ring_read(&symbol.base, seq, &row)  # last_ts > bar.ts, so there is a row at seq
+    exists = row.ts == bar.ts
+    if symbol_is_too_old(symbol, region, bar.ts, exists):
+        return False
+    if exists:  # of older ticks: the ring may have lost them, but this one only goes on
+        bar.open, bar.volume = row.open, row.volume + bar.volume
+        bar.high = bar.high if bar.high > row.high else row.high
+        bar.low = bar.low if bar.low < row.low else row.low
+    symbol_place_late(symbol, region, seq, exists, bar)
+    return True
 
 
 cdef void _fold_slot(const Symbol* symbol, int kind, const TickRing* ring, int64_t start, int64_t stop,
@@ -167,7 +197,7 @@ cdef int _take_late(Symbol* symbol, int kind, TickRing* ring, const Tick* tick) 
     slot of each level."""
     cdef int64_t evicted_ts = ring.evicted_ts, start, stop, seq
     cdef const Region* region
-    cdef bint exists = False
+    cdef bint exists, covered
     cdef Bar bar
     if ring.next_seq >= ring.capacity:  # the insertion would push the oldest row out
         evicted_ts = ring.ts[ticks_oldest(ring) - ring.origin]
@@ -182,13 +212,18 @@ cdef int _take_late(Symbol* symbol, int kind, TickRing* ring, const Tick* tick) 
         stop = slot_stop_in(region, symbol.step_ns, tick.ts)
         seq = ring_find(&symbol.base, start)
         exists = seq < symbol.base.next_seq and symbol.base.ts[seq - symbol.base.origin] == start
+        covered = is_filled(symbol, region, start)
         # A slot that has lost ticks cannot be folded again, nor one of a level that has lost base rows.
-        if start <= evicted_ts or symbol_is_too_old(symbol, region, start, exists):
+        if tick.ts <= evicted_ts if covered else (
+                start <= evicted_ts or symbol_is_too_old(symbol, region, start, exists)):
             _counters(symbol, kind).too_old += 1
             return TOO_OLD
         ticks_insert(ring, tick)
-        _fold_slot(symbol, kind, ring, start, stop, &bar)
-        symbol_place_late(symbol, region, seq, exists, &bar)
+        if covered:
+            _counters(symbol, kind).covered += 1
+        else:
+            _fold_slot(symbol, kind, ring, start, stop, &bar)
+            symbol_place_late(symbol, region, seq, exists, &bar)
     _counters(symbol, kind).late += 1
     ring.updated = 1
     symbol.n_edits += 1
@@ -323,11 +358,12 @@ cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const doub
                          int64_t n) noexcept nogil:
     """Take checked ticks in order, none older than the newest. Returns how many were stored (those before the span are
     counted as of another session), or ERR_MEMORY and nothing has changed."""
-    cdef int64_t skipped = first_at_or_after(ts, n, symbol.grid.span_start), grown, rows
+    cdef int64_t skipped = first_at_or_after(ts, n, symbol.grid.span_start), grown, rows, stored = 0
     cdef const double* rest[4]
     cdef TickRing* ring
     cdef int status = 0
     cdef int i
+    cdef Tick tick
     if n > skipped:
         status = feed_reserve(symbol, kind, ts + skipped, n - skipped)
         if status:
@@ -340,6 +376,23 @@ cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const doub
     n -= skipped
     for i in range(4):
         rest[i] = values[i] + skipped if values[i] != NULL else NULL
+    exchange = exchange + skipped if exchange != NULL else NULL
+    # Where a bar has filled the newest row, those that are not newer than its slot go one by one.
+    while n > 0 and _makes_bars(symbol, kind) and symbol.base_stop == INT64_MIN and slot_start_in(
+            find_region(symbol.grid, ts[0]), symbol.step_ns, ts[0]) <= symbol.last_ts:
+        tick.ts, tick.exchange = ts[0], exchange[0] if exchange != NULL else 0
+        for i in range(4):
+            if rest[i] != NULL:
+                tick.value[i] = rest[i][0]
+                rest[i] += 1
+            else:
+                tick.value[i] = 0.0
+        stored += feed_apart(symbol, kind, &tick) == STORED
+        ts += 1
+        exchange = exchange + 1 if exchange != NULL else NULL
+        n -= 1
+    if n == 0:
+        return stored
     rows = 0
     if _makes_bars(symbol, kind):
         symbol.source = kind
@@ -347,15 +400,16 @@ cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const doub
         if grown < n:
             rows = _make_rows(symbol, kind, ts + grown, rest[0] + grown, rest[1] + grown, n - grown)
         symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, ts[n - 1]
-    ticks_extend(ring, ts, rest, exchange + skipped if exchange != NULL else NULL, n)
+    ticks_extend(ring, ts, rest, exchange, n)
     ring.updated = 1
     symbol.n_edits += 1
     symbol.changes += n - rows  # symbol_extend has counted the rows
-    return n
+    return stored + n
 
 
 cdef bint feed_check(const Symbol* symbol) noexcept nogil:
-    """True if the invariants of rings hold, and the base rows whose ticks are all there are their fold; for tests."""
+    """True if the invariants of rings hold, and the base rows whose ticks are all there are their fold, but for those
+    that bars have filled; for tests."""
     cdef const TickRing* ring
     cdef const Ring* base = &symbol.base
     cdef const Region* region
@@ -365,14 +419,26 @@ cdef bint feed_check(const Symbol* symbol) noexcept nogil:
         return False
     if symbol.quotes != NULL and not ticks_check(symbol.quotes):
         return False
-    if symbol.source != SOURCE_TICKS and symbol.source != SOURCE_QUOTES:
+    if symbol.source == SOURCE_BARS:
         return symbol.base_stop == INT64_MIN
-    ring = feed_ring(symbol, symbol.source)
-    if symbol.next_slot_ts != INT64_MAX or symbol.newest_stop != ring.last_ts or symbol.base_stop <= ring.last_ts:
+    if symbol.next_slot_ts != INT64_MAX:
+        return False
+    ring = NULL
+    if symbol.source != SOURCE_NONE:
+        ring = feed_ring(symbol, symbol.source)
+        if symbol.newest_stop != ring.last_ts:
+            return False
+    if symbol.base_stop != INT64_MIN and (ring == NULL or symbol.base_stop <= ring.last_ts):
+        return False
+    if (symbol.base_stop == INT64_MIN) != (base.next_seq == 0 or is_newest_filled(symbol)):
         return False
     for seq in range(ring_oldest(base), base.next_seq):
         at = seq - base.origin
         region = find_region(symbol.grid, base.ts[at])
+        if is_filled(symbol, region, base.ts[at]):
+            continue
+        if ring == NULL:  # nothing feeds the symbol, so whatever stands there has been filled
+            return False
         if base.ts[at] <= ring.evicted_ts:
             continue
         _fold_slot(symbol, symbol.source, ring, base.ts[at], slot_stop_in(region, symbol.step_ns, base.ts[at]), &bar)

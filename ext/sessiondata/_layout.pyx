@@ -1,7 +1,9 @@
 """The memory of a symbol in one session: blocks, and what lies where in them.
 
-    [ Level structs | times of edits | base columns | columns of each level | ranges of each tracker ]   64-byte aligned
+    [ Level structs | times of edits | filled slots | base columns | columns of each level | ranges of each tracker ]
     [ Extended structs | ranges of each ]                   where bars are expected outside the segments; never moves
+
+All parts of the first are 64-byte aligned.
 
 A session begins in a compact block, with a row for each regular slot of each interval: what a full day takes, and no
 more. It is written once when it is made, so that no bar pays for the first touch of a page. Rows beside the regular
@@ -15,7 +17,7 @@ Blocks are kept until the session's `Memory` goes: windows may still look at the
 
 cimport cython
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-from libc.stdint cimport INT64_MAX, int32_t
+from libc.stdint cimport INT64_MAX, int32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from sessiondata._aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_init
@@ -25,7 +27,7 @@ from sessiondata._grid cimport GridData, SlotTable
 from sessiondata._guard cimport wait_for_reads
 from sessiondata._ring cimport ring_bytes, ring_init, ring_move, ring_row, ring_values
 from sessiondata._status cimport ERR_MEMORY
-from sessiondata._symbol cimport EDITS, MAX_LEVELS, symbol_settle
+from sessiondata._symbol cimport EDITS, MAX_LEVELS, filled_bytes, symbol_settle
 
 cdef extern from "<math.h>" nogil:
     const double NAN
@@ -84,6 +86,7 @@ cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity,
     symbol.blocks = &memory.newest
     symbol.make_room = NULL
     symbol.edited_ts = NULL
+    symbol.filled = NULL
     for k in range(n_levels):
         _init_level(&levels[k], k, steps, symbol.step_ns)
     _link_levels(symbol)
@@ -237,6 +240,7 @@ cdef int64_t _block_bytes(Symbol* symbol, bint compact) noexcept nogil:
     """Bytes of a block; -1 if they cannot be counted in int64."""
     cdef int64_t total = HEADER + 64 + _round_up(symbol.n_levels * <int64_t>sizeof(Level)) + EDITS * 8
     cdef Py_ssize_t k
+    total += filled_bytes(symbol.gaps.table)
     for k in range(symbol.n_levels + 1):
         if _rows(symbol, k, compact) > INT64_MAX // 1024:
             return -1
@@ -267,6 +271,10 @@ cdef int _move_to_new_block(Symbol* symbol, bint compact, bint touch) noexcept n
         memcpy(at, symbol.edited_ts, EDITS * 8)
     symbol.edited_ts = <int64_t*>at
     at += EDITS * 8
+    if symbol.filled != NULL:
+        memcpy(at, symbol.filled, <size_t>filled_bytes(symbol.gaps.table))
+    symbol.filled = <uint64_t*>at
+    at += filled_bytes(symbol.gaps.table)
     for k in range(symbol.n_levels + 1):
         ring_move(series_ring(symbol, k), <uint8_t*>at, _rows(symbol, k, compact), k == 0 and not compact)
         at += ring_bytes(_rows(symbol, k, compact), k == 0 and not compact, k > 0)

@@ -16,7 +16,7 @@ to the layout of structs that change with every version.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from sessiondata._aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_mark_settled
@@ -24,7 +24,8 @@ from sessiondata._days cimport snapshot
 from sessiondata._evidence cimport Evidence, evidence_of
 from sessiondata._extended cimport extended_mark
 from sessiondata._feed cimport QUOTE_BARS_NONE, check_quote, check_trade, feed_check, feed_make_ring
-from sessiondata._gaps cimport Gaps, gaps_check, gaps_mark_present, gaps_max_ranges
+from sessiondata._fill cimport is_filled, is_newest_filled
+from sessiondata._gaps cimport PRESENT, Gaps, gaps_check, gaps_mark_present, gaps_max_ranges, gaps_state
 from sessiondata._grid cimport Grid, GridData, Region, find_region, first_slot_from, ordinal_in, slot_start_in
 from sessiondata._grid cimport slot_stop_in
 from sessiondata._layout cimport lay_out
@@ -49,7 +50,7 @@ cdef tuple _SOURCES = ("none", "bars", "ticks", "quotes")
 cdef tuple _BARS = ("open", "high", "low", "close", "volume")
 cdef tuple _VALUES = (("price", "size"), ("bid", "ask", "bid_size", "ask_size"))
 cdef tuple _COUNTERS = ("late", "corrected", "repeated", "too_old", "other_session", "off_grid", "extended")
-cdef tuple _TICK_COUNTERS = ("late", "too_old", "other_session")
+cdef tuple _TICK_COUNTERS = ("late", "too_old", "other_session", "covered")
 cdef int64_t _MOST = <int64_t>1 << 62  # of whatever is counted: far from overflow
 
 
@@ -97,6 +98,7 @@ def capture(SymbolCore core not None):
         "counters": {name: n for name, n in symbol.counters.items() if name != "skipped" and n},
         "skipped": {REASONS[i]: symbol.counters.skipped[i] for i in range(N_REASONS) if symbol.counters.skipped[i]},
     }
+    cdef const int32_t[::1] filled  # its memory is copied below
     for i in range(2):
         _capture_tape(core, i == 1, numbers, columns)
     if core.grid is not None:
@@ -112,6 +114,9 @@ def capture(SymbolCore core not None):
             _capture_forgotten(core, numbers, columns)
         if core._memory.evidence is not None:
             _capture_evidence(core, columns)
+        filled = _filled_slots(symbol)
+        if filled.shape[0]:
+            columns.add("filled", "<i4", &filled[0], filled.shape[0])
     numbers["columns"] = columns.told
     return numbers, columns.copied()
 
@@ -154,13 +159,13 @@ cdef int _capture_tape(SymbolCore core, bint quotes, dict numbers, _Columns colu
     cdef int64_t at, n
     cdef int i
     for key, count in (("late", counters.late), ("too_old", counters.too_old),
-                       ("other_session", counters.other_session)):
+                       ("other_session", counters.other_session), ("covered", counters.covered)):
         if count:
             told[key] = count
     for i in range(N_TICK_REASONS):
         if counters.skipped[i]:
             told.setdefault("skipped", {})[TICK_REASONS[i]] = counters.skipped[i]
-    if core.grid is not None and ring != NULL:
+    if core.grid is not None and ring != NULL and ring.next_seq > 0:  # the first one may have been too old
         at, n = ticks_oldest(ring) - ring.origin, ring.next_seq - ticks_oldest(ring)
         told["stored"], told["updated"] = ring.next_seq, bool(ring.updated)
         told["evicted"] = _or_none(ring.evicted_ts)
@@ -235,6 +240,15 @@ cdef int _capture_evidence(SymbolCore core, _Columns columns) except -1:
     return 0
 
 
+cdef object _filled_slots(const Symbol* symbol):
+    """Ordinals of the base slots that bars have filled and ticks must leave alone; none where bars feed the symbol."""
+    cdef int32_t ordinal, n_slots = symbol.gaps.table.n_slots
+    cdef list slots = []
+    if symbol.source != SOURCE_BARS:
+        slots = [ordinal for ordinal in range(n_slots) if symbol.filled[ordinal >> 6] >> (ordinal & 63) & 1]
+    return np.array(slots, np.int32)
+
+
 # --- back -------------------------------------------------------------------------------------------------------------
 
 cdef int _require(bint holds, str rule) except -1:
@@ -294,7 +308,7 @@ def restore(SymbolCore core not None, Grid grid, hours, dict numbers not None, d
 cdef int _restore_tick_counters(TickCounters* counters, object told) except -1:
     cdef int i
     counters.late, counters.too_old = _count(told, "late", _MOST), _count(told, "too_old", _MOST)
-    counters.other_session = _count(told, "other_session", _MOST)
+    counters.other_session, counters.covered = _count(told, "other_session", _MOST), _count(told, "covered", _MOST)
     skipped = told.get("skipped", {})
     for i in range(N_TICK_REASONS):
         counters.skipped[i] = _count(skipped, TICK_REASONS[i], _MOST)
@@ -354,6 +368,7 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
     symbol.counters.extended = i
     _restore_tape(core, False, numbers, columns)
     _restore_tape(core, True, numbers, columns)
+    _restore_filled(symbol, columns.get("filled"))
     _restore_source(core, numbers["source"])
     _restore_evidence(core, columns)
     for i in range(symbol.n_levels):
@@ -498,6 +513,21 @@ cdef int _restore_tape(SymbolCore core, bint quotes, dict numbers, dict columns)
     return 0
 
 
+cdef int _restore_filled(Symbol* symbol, object told) except -1:
+    """The base slots that bars have filled while no bars fed the symbol; None: there are none."""
+    cdef const int32_t[::1] slots
+    cdef Py_ssize_t i
+    if told is None:
+        return 0
+    slots = told
+    for i in range(slots.shape[0]):
+        _require((slots[i - 1] if i else -1) < slots[i] < symbol.gaps.table.n_slots,
+                 "filled slots ascend, of slots of the session")
+        _require(gaps_state(&symbol.gaps, symbol.gaps.table.n_slots, slots[i]) == PRESENT, "filled slots have a bar")
+        symbol.filled[slots[i] >> 6] |= <uint64_t>1 << (slots[i] & 63)
+    return 0
+
+
 cdef int _restore_source(SymbolCore core, object told) except -1:
     """What feeds the symbol; of ticks and quotes that the base rows stand on them."""
     cdef Symbol* symbol = &core.symbol
@@ -506,13 +536,16 @@ cdef int _restore_source(SymbolCore core, object told) except -1:
     cdef const Region* region
     cdef int source = _SOURCES.index(told)
     cdef int64_t i, at, stop = INT64_MIN
-    _require((source == SOURCE_NONE) == (base.next_seq == 0), "bars come from something, and nothing from no bars")
+    cdef bint filled
+    _require(source == SOURCE_NONE or base.next_seq > 0, "nothing comes from no bars")
     _require((source == SOURCE_TICKS) == (symbol.ticks != NULL), "a symbol with trades is fed by them")
     if symbol.quote_bars != QUOTE_BARS_NONE:
         _require((source == SOURCE_QUOTES) == (symbol.quotes != NULL), "a symbol with such quotes is fed by them")
     else:
         _require(source != SOURCE_QUOTES, "quotes that make no bars feed no symbol")
     symbol.source = source
+    if source != SOURCE_BARS:
+        symbol.next_slot_ts = INT64_MAX
     if source <= SOURCE_BARS:
         return 0
     ring = symbol.ticks if source == SOURCE_TICKS else symbol.quotes
@@ -522,11 +555,13 @@ cdef int _restore_source(SymbolCore core, object told) except -1:
         stop = slot_stop_in(region, symbol.step_ns, base.ts[at])
         _require(base.ts[at] == slot_start_in(region, symbol.step_ns, base.ts[at]),
                  "bars of ticks begin with their slots")
-        if base.ts[at] > ring.evicted_ts:
+        if base.ts[at] > ring.evicted_ts and not is_filled(symbol, region, base.ts[at]):
             at = ticks_find(ring, base.ts[at]) - ring.origin
             _require(at < ring.next_seq - ring.origin and ring.ts[at] < stop, "bars of ticks are made of some")
-    _require(base.ts[base.next_seq - 1 - base.origin] <= ring.last_ts < stop, "the newest tick is in the newest bar")
-    symbol.base_stop, symbol.newest_stop, symbol.next_slot_ts = stop, ring.last_ts, INT64_MAX
+    filled = is_newest_filled(symbol)
+    _require(ring.last_ts < stop and (filled or base.ts[base.next_seq - 1 - base.origin] <= ring.last_ts),
+             "the newest tick is in the newest bar")
+    symbol.base_stop, symbol.newest_stop = INT64_MIN if filled else stop, ring.last_ts
     return 0
 
 

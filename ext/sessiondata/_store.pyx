@@ -27,6 +27,7 @@ from sessiondata.times import to_ns
 from sessiondata._evidence cimport Evidence, evidence_of
 from sessiondata._extended cimport Extended, extended_expected, extended_start
 from sessiondata._feed cimport feed_check
+from sessiondata._fill cimport fill_rows
 from sessiondata._gaps cimport (
     gaps_count, gaps_explained, gaps_halted, gaps_list, gaps_missing, gaps_present, gaps_state, gaps_tally,
 )
@@ -40,8 +41,8 @@ from sessiondata._status cimport (
 )
 from sessiondata._symbol cimport (
     Counters, check_bar, check_rows, clock_advance, clock_join, clock_part, clock_reset, clock_sequence, clock_touch,
-    symbol_append, symbol_append_with_gil, symbol_as_of, symbol_check, symbol_enter, symbol_extend, symbol_leave,
-    symbol_open_label, symbol_reserve, symbol_settle, symbol_start,
+    first_at_or_after, symbol_append, symbol_append_with_gil, symbol_as_of, symbol_check, symbol_enter, symbol_extend,
+    symbol_leave, symbol_open_label, symbol_reserve, symbol_settle, symbol_start,
 )
 from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE, ticks_oldest
 from sessiondata.capi cimport handle_give_back, handle_take
@@ -651,6 +652,58 @@ cdef class SymbolCore:
             self.days.commit(staged, changed)
             self._count_skipped(NULL, other)
         return changed + stored
+
+    def fill(self, given_ts, open, high, low, close, volume, bint skip, bint close_label):
+        """Store those of the rows that are for slots missing now, all or nothing; returns how many. See the facade's
+        `fill`.
+
+        Contiguous int64 times and float64 values of one length. There must be a session or a past day."""
+        cdef const int64_t[::1] times = self._open_labels(given_ts) if close_label else given_ts
+        cdef const double[::1] opens = open, highs = high, lows = low, closes = close, volumes = volume
+        cdef int64_t[N_REASONS] skipped
+        cdef Py_ssize_t i
+        cdef int status
+        cdef Bar bar
+        memset(skipped, 0, sizeof(skipped))
+        good = np.ones(times.shape[0], bool)
+        for i in range(times.shape[0]):
+            bar = Bar(times[i], opens[i], highs[i], lows[i], closes[i], volumes[i], 0)
+            status = check_bar(&self.symbol, &bar)
+            if status and not skip:
+                self._refuse(status, i, given_ts[i], bar.open, bar.high, bar.low, bar.close, bar.volume)
+            if status:
+                skipped[reason_index(status)] += 1
+                good[i] = False
+        # Copies, also because the rows may be views of this very ring.
+        order = np.flatnonzero(good)[np.argsort(np.asarray(times)[good], kind="stable")]
+        cdef int64_t stored = self._fill_good(
+            np.asarray(times)[order], np.asarray(opens)[order], np.asarray(highs)[order], np.asarray(lows)[order],
+            np.asarray(closes)[order], np.asarray(volumes)[order])
+        self._count_skipped(skipped, 0)
+        return stored
+
+    cdef int64_t _fill_good(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
+                            const double[::1] low, const double[::1] close, const double[::1] volume) except -1:
+        """`fill` of checked rows in time order: those from before the session to their days in history, each decided in
+        one go (no bytecode runs here), the others inside the guard."""
+        cdef int64_t n = ts.shape[0], first = n, filled = 0, stored = 0
+        cdef tuple staged = None
+        cdef uintptr_t* inside
+        if n and self.symbol.grid != NULL:
+            first = first_at_or_after(&ts[0], n, self.symbol.grid.span_start)
+        if first and self.symbol.take_earlier != NULL:
+            staged, filled = self.days.prepare_fill(ts[:first], open[:first], high[:first], low[:first], close[:first],
+                                                    volume[:first])
+        if first < n:
+            inside = symbol_enter(&self.symbol)
+            stored = fill_rows(&self.symbol, &ts[first], &open[first], &high[first], &low[first], &close[first],
+                               &volume[first], n - first)
+            symbol_leave(inside)
+            if stored < 0:
+                self._refuse(<int>stored, None, None, None, None, None, None, None)
+        if staged is not None:  # cannot fail
+            self.days.commit(staged, filled)
+        return stored + filled
 
     cdef void _open_label(self, int64_t* ts) noexcept nogil:
         symbol_open_label(&self.symbol, ts)

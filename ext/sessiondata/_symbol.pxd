@@ -1,11 +1,11 @@
 # One symbol as a C struct: base ring, levels, trackers, counters; append and extend without the interpreter.
 
-from libc.stdint cimport int32_t, int64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
 
 from sessiondata._aggregate cimport Level, level_pull, level_settle
 from sessiondata._extended cimport Extended
 from sessiondata._gaps cimport Gaps
-from sessiondata._grid cimport GridData, Region
+from sessiondata._grid cimport GridData, Region, SlotTable
 from sessiondata._guard cimport Guard, guard_enter, guard_leave, peek
 from sessiondata._ring cimport Bar, Ring, ring_push_base
 from sessiondata._status cimport (
@@ -89,12 +89,18 @@ cdef struct Symbol:
     int (*take_earlier)(Symbol*, Bar*, int errand) noexcept nogil
     Extended* extended    # base slots expected outside the segments; NULL: none
     int64_t* edited_ts    # ns, the last EDITS of the base rows counted by n_edited: number n at n % EDITS; in the block
+    uint64_t* filled      # base slots that bars have filled while no bars fed the symbol: a bit each; in the block
     Counters counters
     TickCounters tick_counters[2]  # of trades, of quotes
     Symbol* next          # of the symbols of `clock`
     int64_t tick_capacity   # rows of the rings to come
     int64_t quote_capacity
     int32_t quote_bars    # QUOTE_BARS_*: the bars that quotes make
+
+
+cdef inline int64_t filled_bytes(const SlotTable* table) noexcept nogil:
+    """Bytes of `Symbol.filled`, whole lines of memory."""
+    return (table.n_slots + 511) // 512 * 64
 
 
 cdef inline uintptr_t* symbol_enter(Symbol* symbol) noexcept nogil:

@@ -15,6 +15,7 @@ next_slot_ts, where set, is the slot after the newest row and gaps.frontier its 
 """
 
 from libc.stdint cimport INT64_MAX, INT64_MIN, uint64_t, uintptr_t
+from libc.string cimport memset
 
 from sessiondata._aggregate cimport (
     DAY, EXTENDED, INTRADAY, Columns, is_aligned, level_extend, level_hand_down, level_mark_settled, level_merge,
@@ -125,6 +126,7 @@ cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
     symbol.source, symbol.grown, symbol.base_stop = SOURCE_NONE, 0, INT64_MIN
     symbol.ticks = symbol.quotes = NULL
     symbol.n_edited = 0
+    memset(symbol.filled, 0, <size_t>filled_bytes(symbol.gaps.table))
 
 
 cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil:
@@ -299,7 +301,7 @@ cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     if symbol.source > SOURCE_BARS:
         return ERR_SOURCE
     status = _take(symbol, bar)
-    if symbol.source == SOURCE_NONE and symbol.base.next_seq > 0:  # not if it went to a day in history
+    if symbol.source == SOURCE_NONE and REPEATED <= status <= CORRECTED:  # it is a row of this session
         symbol.source = SOURCE_BARS
     return status
 

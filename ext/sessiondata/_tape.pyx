@@ -385,6 +385,7 @@ cdef class Tape:
             "late": counters.late,
             "too_old": counters.too_old,
             "other_session": counters.other_session,
+            "covered": counters.covered,
             "skipped": {TICK_REASONS[i]: counters.skipped[i] for i in range(N_TICK_REASONS) if counters.skipped[i]},
             "overwritten": overwritten,
         }

@@ -28,6 +28,7 @@ cdef struct TickCounters:
     int64_t late
     int64_t too_old
     int64_t other_session
+    int64_t covered       # kept, but not folded: a bar had filled their base slot
     int64_t skipped[N_TICK_REASONS]
 
 

@@ -20,14 +20,14 @@ leaves the guard and begins anew with the GIL. `sd_read_last` reads base rows wi
 well.
 """
 
-from libc.stdint cimport int32_t, uint64_t, uintptr_t
+from libc.stdint cimport INT64_MIN, int32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy
 
 from sessiondata._aggregate cimport Level
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_explained, gaps_halted, gaps_missing, gaps_present
 from sessiondata._feed cimport feed_quote, feed_trade
-from sessiondata._grid cimport GridData, expected_at
+from sessiondata._grid cimport GridData, expected_at, slot_stop_in
 from sessiondata._guard cimport (
     Guard, Thread, acquire_fence, guard_enter, guard_init, guard_leave, guard_take, guard_try, load, load_pointer, peek,
     peek_ints, peek_value, peek_values, read_begin, read_end, store, store_pointer, wait_for_reads,
@@ -496,6 +496,8 @@ cdef int64_t sd_slot_stop(int64_t handle, int64_t k) noexcept nogil:
             stop = entry.symbol.levels[k - 1].slot_stop
         else:
             stop = entry.symbol.newest_stop if entry.symbol.source == SOURCE_BARS else entry.symbol.base_stop
+            if stop == INT64_MIN:  # no ticks made that row: a bar filled its slot
+                stop = slot_stop_in(entry.symbol.region, entry.symbol.step_ns, entry.symbol.last_ts)
     guard_leave(inside)
     return stop
 

@@ -81,6 +81,17 @@ class SymbolCore:
         skip: bool,
         close_label: bool,
     ) -> int: ...
+    def fill(
+        self,
+        given_ts: _Ints,
+        open: _Floats,
+        high: _Floats,
+        low: _Floats,
+        close: _Floats,
+        volume: _Floats,
+        skip: bool,
+        close_label: bool,
+    ) -> int: ...
     def mark(self, halted: bool, k: int, start_ns: int, stop_ns: int) -> bool: ...
     def record_retry(self, k: int, start_ns: int, stop_ns: int, when_ns: int) -> int: ...
     def note_pins(self) -> None: ...

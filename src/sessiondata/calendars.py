@@ -1034,6 +1034,8 @@ def _frame_rows(frame: Any) -> list[tuple[dt.date, Hours]]:
 
 
 def _frame_times(frame: Any, name: str) -> Int64Array:
+    if frame[name].isna().all():  # a column of no time has no zone to speak of
+        return np.full(len(frame), NAT)
     try:
         return to_ns_array(frame[name])
     except TimeError as error:

@@ -13,7 +13,7 @@ from sessiondata import _aggregate, _gaps
 from sessiondata.batch import map_symbols
 from sessiondata.calendars import SessionGrid
 from sessiondata.columns import bar_columns
-from sessiondata.errors import BarTypeError, IntervalError, TimeError
+from sessiondata.errors import BarTypeError, IntervalError, TimeError, shown
 from sessiondata.intervals import check_intervals, parse_interval
 from sessiondata.series import BarSeries, BarWindow
 from sessiondata.times import from_ns, to_ns, to_ns_array
@@ -138,6 +138,18 @@ def check_gap(gap: GapInfo) -> GapInfo:
     if gap.last_retry is not None:
         to_ns(gap.last_retry)
     return gap._replace(**numbers)
+
+
+def check_number(name: str, value: Any, symbol: str | None = None) -> float:
+    """A real number as float, or a `BarTypeError` naming it. `float` alone would read texts, and cut complex ones."""
+    if not isinstance(value, (str, bytes, bytearray)) and not (
+        isinstance(value, np.generic) and value.dtype.kind not in "iuf"
+    ):
+        try:
+            return float(value)
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise BarTypeError(f"{name} must be a real number", symbol=symbol, value=f"{name}={shown(value)}", code="ERR_TYPE")
 
 
 _NUMBERS = ("start_ns", "end_ns", "bar_count", "retry_count")

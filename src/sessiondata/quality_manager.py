@@ -14,7 +14,7 @@ import logging
 import math
 import operator
 import threading
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -130,8 +130,9 @@ class DataQualityManager:
     fetch : callable, optional
         ``fetch(symbol, interval, start_ns, stop_ns)`` for the bars that open in ``[start_ns, stop_ns)``; needed in live
         mode. It returns six columns (time, open, high, low, close, volume) as a tuple, list or array, a `BarWindow` or
-        `BarArrays`, or a mapping or data frame with columns of these names. No rows at all confirm that nothing was
-        traded; None says nothing, and anything else is rubbish. It runs in a thread of its own.
+        `BarArrays`, a mapping with ``"timestamp"`` and the other names, or a frame as `SymbolSessionData.extend` takes
+        it. No rows at all confirm that nothing was traded; None says nothing, and anything else is rubbish, also a
+        frame that names several symbols. It runs in a thread of its own.
     max_retries : int
         Requests for a slot before it is given up. A gap counts as often as the slot of it that was asked for most; what
         went missing after its last retry gets its own requests once the gap has ended.
@@ -155,13 +156,14 @@ class DataQualityManager:
     the caller or run its own thread (`start`), which is also a context manager. `step`, `lives` and
     `get_quality_stats` may be called from any thread.
 
-    A fetched bar never replaces one that has arrived meanwhile, and rows beside the slots that were asked for are
-    dropped, so that asking twice changes nothing. An answer that comes after the session was rolled goes to its day in
-    history.
+    Fetched bars are stored by `SymbolSessionData.fill`: only where a bar is missing at that moment, whatever a feeder
+    does meanwhile in whichever thread. Rows beside the slots that were asked for are dropped. So nothing that has
+    arrived is replaced, and asking twice changes nothing. An answer that comes after the session was rolled goes to its
+    day in history.
 
-    Fetched bars are bars: what feeds a symbol in a session they decide like any others. A symbol that trades or quotes
-    feed takes none of them (the answer is ``"rubbish"`` and says so), and one that a manager fills before its first
-    trade of the day takes no trades in that session. Give symbols of trades a store of their own.
+    What feeds a symbol they do not decide: one that trades or quotes feed is filled like any other, also before its
+    first trade of the day. There a fetched bar stands, because it is of the whole slot, and trades that come for it
+    later are kept and counted (``ticks.counters["covered"]``).
     """
 
     def __init__(
@@ -327,7 +329,7 @@ class DataQualityManager:
         """Bring the lives of a symbol's gaps up to date."""
         series = watch.symbol._series[watch.symbol.base_interval]
         seen = series.expected, series.present, series.missing
-        if seen == watch.seen and not any(life.reason is None and self._is_spent(life) for life in watch.lives):
+        if seen == watch.seen and not self._is_any_spent(watch):
             return
         gaps = watch.symbol._computed_gaps(0)
         if watch.symbol._core.session_id != watch.session_id:
@@ -372,8 +374,18 @@ class DataQualityManager:
             gap = next(left, None)
         watch.lives = lives
 
-    def _is_spent(self, life: GapLife) -> bool:
-        return len(life.tries) >= self.max_retries
+    def _is_any_spent(self, watch: _Watch) -> bool:
+        """Whether a part of an open life may be asked for no more: that moves no tally. The store counts the requests,
+        also those that others made."""
+        starts = [life.start_ns for life in watch.lives if life.reason is None]
+        if not starts:
+            return False
+        ends = [life.end_ns for life in watch.lives if life.reason is None]
+        for first, last, n in watch.symbol._core.retry_ranges(0):
+            i = bisect_right(starts, last) - 1
+            if n >= self.max_retries and i >= 0 and ends[i] >= first:
+                return True
+        return False
 
     @staticmethod
     def _open(watch: _Watch, gap: GapInfo, now_ns: int) -> GapLife:
@@ -469,23 +481,13 @@ class DataQualityManager:
             if not len(columns[0]):
                 symbol.mark_no_trade(gap.interval, start, gap.end_ns + 1)
                 return "empty", 0, ""
-            wanted = self._wanted(watch, columns[0], start, stop)
-            if wanted.any():
-                symbol.extend(*(column[wanted] for column in columns), on_bad="skip", label="open")
+            asked = (columns[0] >= start) & (columns[0] < stop)
+            rows = symbol.fill(*(column[asked] for column in columns), on_bad="skip", label="open")
         except SessionDataError as error:
             return "rubbish", 0, f"{type(error).__name__}: {error}"
-        # Not what `extend` returns: of two rows for one slot it counts the second one too.
-        rows = int(np.isin(np.unique(columns[0][wanted]), _times_in(watch, start, stop)).sum())
         if not rows:
             return "rubbish", 0, f"none of {len(columns[0])} rows is a good bar of a missing slot"
         return "filled" if rows >= gap.bar_count else "partial", rows, ""
-
-    @staticmethod
-    def _wanted(watch: _Watch, ts_ns: Any, start: int, stop: int) -> Any:
-        """Mask of rows on slots that were asked for and have no bar yet."""
-        inside = (ts_ns >= start) & (ts_ns < stop)
-        inside[inside] = (ts_ns[inside] - start) % watch.symbol._core.steps_ns[0] == 0
-        return inside & ~np.isin(ts_ns, _times_in(watch, start, stop))
 
     def _call(self, *arguments: Any) -> Any:
         """`fetch`, in a thread of its own, for at most `timeout_seconds`."""
@@ -583,29 +585,18 @@ def _copy(life: GapLife) -> GapLife:
     return GapLife(**{**values, "tries": list(life.tries)})
 
 
-def _times_in(watch: _Watch, start: int, stop: int) -> Any:
-    """Times of the base rows in [start, stop) of the session that is watched: the one under way, or a day by now."""
-    symbol = watch.symbol
-    series: BarSeries | None
-    if symbol._core.grid is not None and symbol._data.session_date == watch.session_date:
-        series = symbol._series[symbol.base_interval]
-    else:
-        day = symbol._history.day(watch.session_date)
-        series = None if day is None else day.bars()
-    if series is None:
-        return np.zeros(0, np.int64)
-    times = series.since(start).timestamp
-    return times[: np.searchsorted(times, stop)]
-
-
 def _columns_of(answer: Any, symbol: str) -> BarColumns:
     """Six columns of what a provider returned."""
+    from sessiondata.frames import frame_columns  # not needed until an answer comes
+
     if isinstance(answer, (BarSeries, BarWindow)):
         answer = (answer.timestamp, answer.open, answer.high, answer.low, answer.close, answer.volume)
     elif isinstance(answer, BarArrays):
         answer = answer[:6]
-    elif isinstance(answer, Mapping) or hasattr(answer, "columns"):
+    elif isinstance(answer, Mapping):
         answer = tuple(answer[name] for name in _NAMES)
+    elif hasattr(answer, "columns") or hasattr(answer, "__arrow_c_stream__"):
+        answer = frame_columns(answer, symbol, None)
     elif not isinstance(answer, (tuple, list, np.ndarray)):  # an empty text, say, confirms nothing
         raise TypeError(f"an answer is six columns, a frame or None, not {type(answer).__name__}")
     if len(answer) == 0:

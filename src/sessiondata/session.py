@@ -515,6 +515,20 @@ class SessionData:
         """`SymbolSessionData.extend` by name, of six columns or a frame."""
         return self.get_symbol_data(symbol).extend(ts_ns, open, high, low, close, volume, **options)
 
+    def fill(
+        self,
+        symbol: str,
+        ts_ns: Any,
+        open: Any = None,  # noqa: A002
+        high: Any = None,
+        low: Any = None,
+        close: Any = None,
+        volume: Any = None,
+        **options: Any,
+    ) -> int:
+        """`SymbolSessionData.fill` by name, of six columns or a frame."""
+        return self.get_symbol_data(symbol).fill(ts_ns, open, high, low, close, volume, **options)
+
     def append_tick(self, symbol: str, ts_ns: Any, price: float, size: float, exchange: str = "") -> bool:
         """`SymbolSessionData.append_tick` by name. Keep the symbol's own at hand where speed counts."""
         return self.get_symbol_data(symbol).append_tick(ts_ns, price, size, exchange)

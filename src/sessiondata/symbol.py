@@ -14,7 +14,7 @@ from sessiondata._days import check_rows
 from sessiondata._tape import Lazy, QuoteTape, TradeTape, are_codes, exchange_codes
 from sessiondata.columns import bar_columns, quote_columns, tick_columns
 from sessiondata.errors import BarError, BarTypeError, IntervalError, SessionStateError, TimeError, UnknownNameError
-from sessiondata.gaps import GapInfo, GapOwner, check_gap
+from sessiondata.gaps import GapInfo, GapOwner, check_gap, check_number
 from sessiondata.history import HistoricalBars, HistoricalDay, History, opens_of_dates
 from sessiondata.intervals import parse_interval
 from sessiondata.series import BarSeries
@@ -24,6 +24,7 @@ from sessiondata.times import from_ns, to_ns
 if TYPE_CHECKING:
     from sessiondata._store import SymbolCore
     from sessiondata.calendars import SessionCalendar, SessionGrid
+    from sessiondata.columns import BarColumns
     from sessiondata.session import SessionData
 
 __all__ = ["SymbolSessionData"]
@@ -282,11 +283,7 @@ class SymbolSessionData(GapOwner):
                 return stored
         check_on_bad(on_bad)
         close_label = self._core.close_label if label is None else check_label(label)
-        if volume is None and open is None and high is None and low is None and close is None:
-            from sessiondata.frames import frame_columns  # not needed until a frame comes
-
-            ts_ns, open, high, low, close, volume = frame_columns(ts_ns, self.symbol, tz)  # noqa: A001
-        columns = bar_columns(ts_ns, open, high, low, close, volume, symbol=self.symbol, tz=tz)
+        columns = self._bars_of(ts_ns, (open, high, low, close, volume), tz)
         if not len(columns[0]) or self._core.grid is not None:
             return self._core.extend(*columns, on_bad == "skip", close_label)
         first = _store.earliest(self._core, *columns, self._data._floor(self))
@@ -299,6 +296,78 @@ class SymbolSessionData(GapOwner):
             if started:
                 self._core.begin(None, close_label)
             raise
+
+    def _bars_of(self, ts_ns: Any, values: tuple[Any, ...], tz: str | tzinfo | None) -> BarColumns:
+        """Six columns, or those of a frame that stands alone."""
+        if all(column is None for column in values):
+            from sessiondata.frames import frame_columns  # not needed until a frame comes
+
+            ts_ns, *values = frame_columns(ts_ns, self.symbol, tz)  # type: ignore[assignment]
+        return bar_columns(ts_ns, *values, symbol=self.symbol, tz=tz)
+
+    def fill(
+        self,
+        ts_ns: Any,
+        open: Any = None,  # noqa: A002
+        high: Any = None,
+        low: Any = None,
+        close: Any = None,
+        volume: Any = None,
+        *,
+        on_bad: str = "raise",
+        label: str | None = None,
+        tz: str | tzinfo | None = None,
+    ) -> int:
+        """Store bars that somebody was asked for, where a bar is missing and nowhere else; all or nothing.
+
+        A slot is filled if it is a regular one of the base interval, is over (by the symbol's ``as_of``) and has no
+        bar, whether that was explained by a mark or not: a bar is better evidence. Rows for other slots (present ones,
+        such that are not over, beside the grid, outside the segments, of a date that is not here) are left out. So
+        nothing that is there changes, and the same call again stores nothing.
+
+        Parameters
+        ----------
+        ts_ns, open, high, low, close, volume : arrays, shape (n,); or a frame in place of all
+            As for `extend`, in any order. Of rows for one slot the first one counts.
+        on_bad : {"raise", "skip"}
+            What to do with a row that breaks a rule, also of a slot that needs no filling: raise and store nothing, or
+            leave it out and count it in ``counters["skipped"]``.
+        label : {"open", "close"}, optional
+            Which end of its interval a timestamp names; by default the store's.
+        tz : str or tzinfo, optional
+            Zone of naive times.
+
+        Returns
+        -------
+        int
+            Rows stored, those of days in history included. A slot that is missing, but whose derived bars have lost
+            rows to the ring, is not filled and counted in ``counters["too_old"]``.
+
+        Raises
+        ------
+        BarError, BarTypeError, TimeError
+            Names symbol, row, value and rule; the store is as it was.
+        SessionStateError
+            A row is of a later trade date; there is neither a session nor a past day; or the symbol has left its store.
+
+        Notes
+        -----
+        What feeds the symbol is not decided: a filled symbol takes trades (or quotes) as well as bars afterwards. Where
+        these make the bars, a filled bar stands, because it covers its whole slot: a trade that comes for it later is
+        kept among the `ticks`, counted in ``ticks.counters["covered"]``, and changes no bar. A streamed *bar* that
+        comes later for a filled slot corrects it, as one bar does another.
+
+        Whether a slot is missing is found out in one go with the storing, whatever other threads do. O(rows log rows),
+        and for each row behind the newest what a late bar takes; a copy of each past day that is filled.
+        """
+        check_on_bad(on_bad)
+        close_label = self._core.close_label if label is None else check_label(label)
+        columns = self._bars_of(ts_ns, (open, high, low, close, volume), tz)
+        if self._core.days is None:
+            raise SessionStateError(f"symbol {self.symbol!r} was removed from its store and takes no bars")
+        if self._core.grid is None and not self._history.days.cores:
+            raise SessionStateError(f"symbol {self.symbol!r} has no session; start_session(date) first")
+        return self._core.fill(*columns, on_bad == "skip", close_label)
 
     def load_historical_bars(
         self,
@@ -660,21 +729,50 @@ class SymbolSessionData(GapOwner):
         return start_ns, stop_ns
 
     def set_gaps(self, interval: str, gaps: Iterable[GapInfo] | None) -> None:
-        """Report these gaps for an interval in place of the computed ones, until called with None."""
+        """Report these gaps for an interval in place of the computed ones, until called with None.
+
+        Raises
+        ------
+        UnknownNameError
+            If the symbol does not hold that interval.
+        BarError, IntervalError
+            If a gap is of another symbol or interval.
+        TypeError, ValueError, TimeError
+            If a gap is no `GapInfo`, or its numbers or its time are none.
+        """
         k = self._number(interval)
         if gaps is not None:
-            self._pinned_gaps[k] = [check_gap(gap) for gap in gaps]
+            self._pinned_gaps[k] = [self._own_gap(k, check_gap(gap)) for gap in gaps]
         elif self._pinned_gaps.pop(k, None) is None:
             return
         self._note_pins()
 
+    def _own_gap(self, k: int, gap: GapInfo) -> GapInfo:
+        """A gap that is of this symbol and its series `k`, or an error: readers would take its name for that of the
+        series."""
+        interval = self._core.intervals[k]
+        if gap.symbol != self.symbol or parse_interval(gap.interval).name != interval:
+            raise BarError(
+                f"gaps that are set for {interval} of a symbol are its own",
+                symbol=self.symbol, value=gap, code="ERR_GAP",
+            )  # fmt: skip
+        return gap
+
     def set_quality(self, interval: str, quality: float | None) -> None:
-        """Report this quality (0 to 100) for an interval in place of the computed one, until called with None."""
+        """Report this quality (0 to 100) for an interval in place of the computed one, until called with None.
+
+        Raises
+        ------
+        UnknownNameError
+            If the symbol does not hold that interval.
+        BarError, BarTypeError
+            If the quality does not lie between 0 and 100, or is no number.
+        """
         k = self._number(interval)
         if quality is None:
             if self._pinned_quality.pop(k, None) is None:
                 return
-        elif not 0.0 <= quality <= 100.0:
+        elif not 0.0 <= check_number("quality", quality, self.symbol) <= 100.0:
             raise BarError("quality lies between 0 and 100", symbol=self.symbol, value=quality, code="ERR_QUALITY")
         else:
             self._pinned_quality[k] = float(quality)

@@ -202,8 +202,8 @@ class _Series(LiveRows[_Row, _W]):
 
     @property
     def counters(self) -> dict[str, Any]:
-        """What became of all rows of the session: stored, late, too_old, other_session, overwritten, and skipped (by
-        reason)."""
+        """What became of all rows of the session: stored, late, too_old, other_session, overwritten, skipped (by
+        reason), and covered, those that changed no bar because one had filled their slot (`SymbolSessionData.fill`)."""
         return self._tape.counters()
 
     def __len__(self) -> int:
