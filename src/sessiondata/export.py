@@ -103,7 +103,7 @@ def document(
                 else:
                     shown[symbol.symbol] = _changes(symbol, changes, cursor._intervals, timestamps)
     if "resync" not in meta:
-        cursor._finish(data)
+        cursor._finish(meta["sequence"])
     return {"meta": meta, "symbols": shown}
 
 
@@ -136,7 +136,7 @@ def document_bytes(
     style = _style(data.calendar, data.grid, timestamps)
     written = _json.write_document(json_bytes(meta), native, not complete, source, style, into)
     if served:
-        cursor._finish(data)
+        cursor._finish(meta["sequence"])
     return written
 
 
