@@ -51,7 +51,7 @@ else:
         compile_args += [*flags, "-fno-omit-frame-pointer"]
         link_args += flags
     if TSAN:
-        flags = ["-fsanitize=thread", "-g", "-fno-omit-frame-pointer", "-Wno-tsan"]  # fences: see tools/tsan-tests
+        flags = ["-fsanitize=thread", "-g", "-fno-omit-frame-pointer", "-Wno-tsan"]
         compile_args += flags
         link_args += flags[:1]
     if WERROR:
