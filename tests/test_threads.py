@@ -610,6 +610,19 @@ def test_compiled_bars_of_days_in_history_do_not_wait_for_each_other() -> None:
     assert (counts[jit.LATE] + counts[jit.STORED], counts[jit.REPEATED]) == (199, 199)
 
 
+def test_a_snapshot_keeps_the_days_that_were_there_when_it_was_made() -> None:
+    """A late bar of a past day, which came while the file was written, was in the file, and in no count of it."""
+    from sessiondata import _snapshot
+
+    data, spy = new_symbol(trailing_days=3)
+    spy.append(DAY_NS, 1.0, 1.0, 1.0, 1.0, 1.0)
+    data.roll_session()
+    _, _, [(_, _, days, _, _)] = _snapshot.capture_all(data._clock, [spy._core])
+    spy.append(DAY_NS + SECOND, 2.0, 2.0, 2.0, 2.0, 2.0)
+    assert [day.count(0) for day in days.values()] == [1]
+    assert [day.count(0) for day in spy._core.days.cores.values()] == [2]
+
+
 # --- fork, Ctrl-C ---
 
 

@@ -160,7 +160,8 @@ cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
     ring_begin_change(&live.symbol.base)
     other.symbol.base.version = live.symbol.base.version  # it goes on where the live core is
     # These are read without the guard: where the structs change places they have to be what they are all the time.
-    other.symbol.clock, other.symbol.next, other.symbol.changes = live.symbol.clock, live.symbol.next, live.symbol.changes
+    other.symbol.clock, other.symbol.next = live.symbol.clock, live.symbol.next
+    other.symbol.changes = live.symbol.changes
     cdef Symbol symbol = live.symbol
     live.symbol, other.symbol = other.symbol, symbol
     other.symbol.clock, other.symbol.changes = &other.clock.data, 0

@@ -95,13 +95,13 @@ def document(
         meta.update(_meta_of_delta(data, cursor, timestamps))
         if "resync" not in meta:
             _go_on(data, cursor, meta)
-            for i, whole, *changes in cursor._native.changes(_pins(data)):
+            for i, whole, *changes, core in cursor._native.changes(_pins(data)):
                 symbol = data._symbols[cursor._selected[i].name]
                 if whole:
-                    symbol_shown = _symbol(symbol, changes[-1], cursor._intervals, timestamps)
-                    shown[symbol.symbol] = {"replace": True, **symbol_shown}
+                    all_of_it = _symbol(symbol, core, cursor._intervals, timestamps)
+                    shown[symbol.symbol] = {"replace": True, **all_of_it}
                 else:
-                    shown[symbol.symbol] = _changes(symbol, changes, cursor._intervals, timestamps)
+                    shown[symbol.symbol] = _changes(symbol, changes, core, cursor._intervals, timestamps)
     if "resync" not in meta:
         cursor._finish(meta["sequence"])
     return {"meta": meta, "symbols": shown}
@@ -324,10 +324,10 @@ def _series(symbol: SymbolSessionData, interval: str, show: Callable[[int], str 
 
 
 def _changes(
-    live: SymbolSessionData, changes: list[Any], intervals: frozenset[str] | None, timestamps: str
+    live: SymbolSessionData, changes: list[Any], core: Any, intervals: frozenset[str] | None, timestamps: str
 ) -> dict[str, Any]:
     """What has changed of a symbol, by its cursor."""
-    changed, (ticks, quotes), past, core = changes
+    changed, (ticks, quotes), past = changes
     symbol = _on(live, core)
     show = _symbol_shower(symbol, timestamps)
     parts: dict[str, Any] = {}
