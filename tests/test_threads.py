@@ -1,7 +1,8 @@
 """Several threads: readers that are lapped, writers of one symbol, sessions that end under a reader, fork, Ctrl-C.
 
-Each of them fails within seconds, on two cores, when what it is about is taken out: the wait of the guard, or the
-`symbol_enter` of the call under test.
+Seen to fail when what they are about is taken out (the wait of the guard, the copy of a document or its guard, the
+guard of the append): gaps and quality of one moment, writers with the GIL and ticks from Python (bar by bar), documents
+under compiled and Python writers. Not tried for each of the others, or for each way to make a document.
 """
 
 from __future__ import annotations
