@@ -4,6 +4,8 @@ Switches (environment variables set to 1); each combination builds in a folder o
 * ``SESSIONDATA_DEBUG``     bounds checks, assertions on, little optimisation
 * ``SESSIONDATA_SANITIZE``  address and undefined-behaviour sanitizers (overflow made visible by -fno-wrapv)
 * ``SESSIONDATA_COVERAGE``  line tracing of the Cython sources
+* ``SESSIONDATA_LOCKS``     guards that are plain locks, as where threads cannot be made to fence (macOS, old kernels)
+* ``SESSIONDATA_TSAN``      thread sanitizer; with plain locks, because it does not know the other way
 * ``SESSIONDATA_WERROR``    C++ compiler warnings are errors (.ci/run also fails on Cython's performance hints)
 """
 
@@ -19,12 +21,12 @@ from setuptools.command.build_py import build_py
 MODULES = ["_status", "_guard", "_grid", "_ring", "_ticks", "_marks", "_gaps", "_extended", "_aggregate", "_symbol"]
 MODULES += ["_fill", "_feed", "_layout", "_evidence", "capi", "_store", "_slice", "_tape", "_days", "_text", "_cursor"]
 MODULES += ["_json", "_arrow", "_snapshot"]
-SWITCHES = ["DEBUG", "SANITIZE", "COVERAGE", "WERROR"]
+SWITCHES = ["DEBUG", "SANITIZE", "COVERAGE", "LOCKS", "TSAN", "WERROR"]
 SHARED = "sessiondata._cyutility"  # Cython's memoryview code, once instead of in every module
 
 on = [name for name in SWITCHES if os.environ.get(f"SESSIONDATA_{name}", "0") not in ("", "0")]
 build_base = "build/" + ("-".join(on).lower() or "release")
-DEBUG, SANITIZE, COVERAGE, WERROR = (name in on for name in SWITCHES)
+DEBUG, SANITIZE, COVERAGE, LOCKS, TSAN, WERROR = (name in on for name in SWITCHES)
 
 directives = {
     "language_level": 3,
@@ -48,9 +50,14 @@ else:
         flags = ["-fsanitize=address,undefined", "-fno-wrapv", "-fno-sanitize-recover=undefined"]
         compile_args += [*flags, "-fno-omit-frame-pointer"]
         link_args += flags
+    if TSAN:
+        flags = ["-fsanitize=thread", "-g", "-fno-omit-frame-pointer", "-Wno-tsan"]
+        compile_args += flags
+        link_args += flags[:1]
     if WERROR:
         compile_args += ["-Wall", "-Werror", "-Wno-unused-function"]
 macros = [("CYTHON_TRACE", "1")] * COVERAGE + [("SESSIONDATA_DEBUG", "1")] * DEBUG
+macros += [("SESSIONDATA_LOCKS", "1")] * (LOCKS or TSAN)
 options = {"extra_compile_args": compile_args, "extra_link_args": link_args, "define_macros": macros}
 
 

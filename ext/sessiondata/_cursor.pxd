@@ -90,6 +90,7 @@ cdef class Cursor:
     cdef Py_ssize_t _add_name(self, ByteWriter names, str name) except -1
     cdef const Label* _labels_of(self, tuple intervals) except NULL
     cdef bint has_changed(self, Py_ssize_t i) noexcept
+    cdef bint lacks_past(self, Py_ssize_t i) noexcept
     cdef void visit(self, Py_ssize_t i, SymbolCore core, bint whole, Visit* out_visit) noexcept
     cdef void step(self, SymbolCore core, Shown* shown, Py_ssize_t k, const Visit* visit, bint pinned_gaps,
                    int pinned_quality, Change* out_change) noexcept

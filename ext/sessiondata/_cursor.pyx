@@ -20,17 +20,17 @@ that grow a bar: comparing five numbers is simpler than being right about all of
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport INT64_MAX, INT64_MIN, uintptr_t
+from libc.stdint cimport INT64_MAX, INT64_MIN
 from libc.string cimport memcmp, memcpy, memmove, memset
 
 from sessiondata._aggregate cimport INTRADAY, Level
-from sessiondata._days cimport still
+from sessiondata._days cimport frozen
 from sessiondata._gaps cimport gaps_explained, gaps_present
 from sessiondata._grid cimport Region, expected_at, find_region, slot_start_in
 from sessiondata._guard cimport peek
 from sessiondata._layout cimport series_gaps, series_ring
 from sessiondata._ring cimport ring_find, ring_oldest, ring_read
-from sessiondata._symbol cimport Symbol, symbol_as_of, symbol_enter, symbol_fold_levels, symbol_leave, symbol_settle
+from sessiondata._symbol cimport Symbol, symbol_as_of, symbol_fold_levels, symbol_settle
 from sessiondata._text cimport STRING_BYTES, STRING_FACTOR, ByteWriter, reserve, write_string
 from sessiondata._ticks cimport TickRing
 from sessiondata._time cimport floor_div
@@ -238,14 +238,19 @@ cdef class Cursor:
         return (head.last_ts != peek(&symbol.last_ts) or head.n_edits != peek(&symbol.n_edits)
                 or head.as_of != symbol_as_of(symbol) or head.session == NEVER)
 
+    cdef bint lacks_past(self, Py_ssize_t i) noexcept:
+        """Whether `visit` would have the history of symbol `i` shown."""
+        cdef SymbolCore live = <SymbolCore>self.cores[i]
+        cdef const Head* head = &self.heads[i]
+        return (head.n_past_edits != live.n_past_edits
+                or head.session != (NO_SESSION if live.symbol.grid == NULL else live.session_id))
+
     cdef void visit(self, Py_ssize_t i, SymbolCore core, bint whole, Visit* out_visit) noexcept:
         """Look at symbol `i`, of which something has changed, and bring it up to date. It then counts as shown.
 
-        `core` is what `still` makes of it: nobody else writes to it. Trades and quotes are the live core's, counted
-        before they are shown: of a later one the consumer is told again."""
+        `core` is what `still` or `frozen` makes of it: nobody else writes to it."""
         cdef SymbolCore live = <SymbolCore>self.cores[i]
         cdef Symbol* symbol = &core.symbol
-        cdef uintptr_t* inside
         cdef Head* head = &self.heads[i]
         cdef int64_t session = NO_SESSION if symbol.grid == NULL else live.session_id, n
         cdef const TickRing* tape
@@ -266,10 +271,8 @@ cdef class Cursor:
                     out_visit.edited_ts[n - 1] = symbol.edited_ts[(symbol.n_edited - n) % EDITS]
                     n -= 1
         for j in range(2):
-            inside = symbol_enter(&live.symbol)
-            tape = live.symbol.quotes if j else live.symbol.ticks
+            tape = symbol.quotes if j else symbol.ticks
             n = 0 if tape == NULL else tape.next_seq
-            symbol_leave(inside)
             out_visit.tapes[j] = n > 0 and (out_visit.whole or n != head.n_tape[j])
             head.n_tape[j] = n
         head.last_ts, head.n_edits, head.as_of = symbol.last_ts, symbol.n_edits, out_visit.as_of
@@ -339,19 +342,22 @@ cdef class Cursor:
         shown[0] = now
 
     def take(self, dict pinned):
-        """Note that all of the symbols are shown as they are. `pinned`: core -> (gaps, quality), two mappings by series
-        number, of symbols that have pins."""
+        """Note that all of the symbols are shown as they are in the cores that this returns. `pinned`: core -> (gaps,
+        quality), two mappings by series number, of symbols that have pins."""
         cdef Py_ssize_t i, k
         cdef SymbolCore live, core
         cdef Visit visit
         cdef Change change
+        cdef list taken = []
         for i, live in enumerate(self.cores):
-            core = still(live)
+            core = frozen(live)
+            taken.append(core)
             self.visit(i, core, True, &visit)
             gaps, quality = pinned.get(live, (None, None))
             for k in range(len(core.intervals)):
                 self.step(core, &self.heads[i].series[k], k, &visit, gaps is not None and k in gaps,
                           pinned_hundredths(quality, k), &change)
+        return taken
 
     def changes(self, dict pinned):
         """What has changed, and note that it is shown: list of (number of the symbol, whole, series, trades and quotes,
@@ -366,7 +372,7 @@ cdef class Cursor:
         for i, live in enumerate(self.cores):
             if not self.has_changed(i):
                 continue
-            core = still(live)
+            core = frozen(live)
             self.visit(i, core, False, &visit)
             gaps, quality = pinned.get(live, (None, None))
             series = []

@@ -7,7 +7,8 @@ from sessiondata._store cimport SymbolCore
 
 
 cdef SymbolCore snapshot(SymbolCore live, bint tapes)
-cpdef SymbolCore still(SymbolCore core)
+cdef SymbolCore still(SymbolCore core)
+cpdef SymbolCore frozen(SymbolCore core)
 
 
 cdef class Days:

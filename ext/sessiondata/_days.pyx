@@ -31,7 +31,9 @@ from sessiondata._symbol cimport (
     EARLIER_OPEN, EARLIER_STORE, Symbol, check_values, symbol_append, symbol_enter, symbol_leave, symbol_open_label,
     symbol_reserve, symbol_settle,
 )
-from sessiondata._ticks cimport SOURCE_QUOTES, SOURCE_TICKS, TickRing, ticks_oldest
+from sessiondata._ticks cimport (
+    SOURCE_QUOTES, SOURCE_TICKS, Tick, TickRing, ticks_oldest, ticks_read, ticks_write,
+)
 from sessiondata._time cimport NAT
 
 
@@ -91,9 +93,26 @@ cdef int _copy_tape(SymbolCore copy, int kind, const TickRing* ring) except -1:
     return 0
 
 
+cdef int _copy_newest(SymbolCore copy, int kind, const TickRing* ring) except -1:
+    """Give a copied symbol a ring that says how many trades or quotes there are in `ring`, and holds only the newest.
+    """
+    cdef TickRing* own
+    cdef Tick newest
+    copy.symbol.tick_capacity = copy.symbol.quote_capacity = 1
+    if feed_make_ring(&copy.symbol, kind):
+        raise MemoryError("no memory for a copy of a session")
+    own = copy.symbol.quotes if kind == SOURCE_QUOTES else copy.symbol.ticks
+    ticks_read(ring, ring.next_seq - 1, &newest)
+    ticks_write(own, 0, &newest)
+    own.capacity, own.next_seq, own.origin = ring.capacity, ring.next_seq, ring.next_seq - 1
+    return 0
+
+
 cdef SymbolCore snapshot(SymbolCore live, bint tapes):
-    """What a symbol is at this moment, in memory of its own, so that it can be looked at outside the guard; its trades
-    and quotes only with `tapes`. There must be a session."""
+    """What a symbol is at this moment, in memory of its own, so that it can be looked at outside the guard; of its
+    trades and quotes only the newest and how many there are, unless with `tapes`. There must be a session."""
+    cdef const TickRing* ring
+    cdef int kind
     cdef StoreClock clock = StoreClock(live.clock.data.grace_ns)
     cdef SymbolCore copy = _blank(live, clock, live._capacity)
     cdef uintptr_t* inside = symbol_enter(&live.symbol)
@@ -108,20 +127,32 @@ cdef SymbolCore snapshot(SymbolCore live, bint tapes):
         copy.symbol.ticks = copy.symbol.quotes = NULL
         copy._memory = copy_out(&copy.symbol)
         copy_evidence(live._memory.evidence, copy._memory, &copy.symbol)
-        if tapes and live.symbol.ticks != NULL:
-            _copy_tape(copy, SOURCE_TICKS, live.symbol.ticks)
-        if tapes and live.symbol.quotes != NULL:
-            _copy_tape(copy, SOURCE_QUOTES, live.symbol.quotes)
+        for kind in (SOURCE_TICKS, SOURCE_QUOTES):
+            ring = live.symbol.ticks if kind == SOURCE_TICKS else live.symbol.quotes
+            if ring != NULL and tapes:
+                _copy_tape(copy, kind, ring)
+            elif ring != NULL and ring.next_seq > 0:
+                _copy_newest(copy, kind, ring)
     finally:
         symbol_leave(inside)
     copy._own_session(live.grid)
     return copy
 
 
-cpdef SymbolCore still(SymbolCore core):
-    """The core itself if only holders of the GIL write to it, so that nobody does while one reads; else a `snapshot`.
-    """
+cdef SymbolCore still(SymbolCore core):
+    """The core itself if only holders of the GIL write to it, so that nobody does while one reads, as long as no Python
+    code runs; else a `snapshot` without its tapes."""
     return core if core.symbol.guard == NULL or core.symbol.grid == NULL else snapshot(core, False)
+
+
+cpdef SymbolCore frozen(SymbolCore core):
+    """The symbol as it is at this moment, for Python code: between two steps of that other threads run."""
+    cdef SymbolCore copy
+    if core.symbol.grid != NULL:
+        return snapshot(core, True)
+    copy = _blank(core, core.clock, core._capacity)
+    copy.symbol.last_ts, copy.symbol.n_edits = core.symbol.last_ts, core.symbol.n_edits
+    return copy
 
 
 cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
@@ -129,14 +160,15 @@ cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
     cdef uintptr_t* inside = symbol_enter(&live.symbol)
     ring_begin_change(&live.symbol.base)
     other.symbol.base.version = live.symbol.base.version  # it goes on where the live core is
+    # These are read without the guard: where the structs change places they have to be what they are all the time.
+    other.symbol.clock, other.symbol.next = live.symbol.clock, live.symbol.next
+    other.symbol.changes = live.symbol.changes
     cdef Symbol symbol = live.symbol
     live.symbol, other.symbol = other.symbol, symbol
-    live.symbol.clock, other.symbol.clock = &live.clock.data, &other.clock.data
+    other.symbol.clock, other.symbol.changes = &other.clock.data, 0
+    other.symbol.next = NULL
     live.symbol.owner, other.symbol.owner = symbol.owner, live.symbol.owner
     live.symbol.guard, other.symbol.guard = symbol.guard, live.symbol.guard
-    live.symbol.next = symbol.next
-    other.symbol.next = NULL
-    live.symbol.changes, other.symbol.changes = symbol.changes, 0
     live.symbol.n_edits = symbol.n_edits + 1
     live.symbol.take_earlier, other.symbol.take_earlier = symbol.take_earlier, live.symbol.take_earlier
     live._is_plain, other._is_plain = other._is_plain, live._is_plain
@@ -363,10 +395,12 @@ cdef class Days:
     cpdef void commit(self, tuple staged, int64_t changed) noexcept:
         """Have staged days take their places, `changed` rows of them being new. Nothing can fail here."""
         self.cores, self.daily = <dict>staged[0], <dict>staged[1]
+        cdef uintptr_t* inside = symbol_enter(&self._live.symbol)
         if self.cores:  # earlier bars come here while there is a day that could take them
             self._live.symbol.take_earlier = _take_earlier
         else:
             self._live.symbol.take_earlier = NULL
+        symbol_leave(inside)
         self._note()
         if changed:
             self._changed(changed)

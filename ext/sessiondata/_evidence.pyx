@@ -48,6 +48,8 @@ cdef class Evidence:
             if spans_equal(old, &grown):
                 return False
             self._grow(symbol, halted, &grown)
+            for k in range(self.n_trackers):
+                series_gaps(symbol, k).n_edits += 1
             return True
         finally:
             spans_free(&told)
@@ -97,7 +99,6 @@ cdef class Evidence:
             at = _compile(gaps.table, &explained, &self.marks[k].explained, at, room)
             at = _compile(gaps.table, halts, &self.marks[k].halted, at, room)
             gaps_recount(gaps)
-            gaps.n_edits += 1
         spans_free(&explained)
         PyMem_RawFree(self._slots)
         self._slots = memory

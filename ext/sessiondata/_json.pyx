@@ -13,22 +13,23 @@ Rejected: a cache from the bits of a price to its text (10 ns a row instead of 1
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport INT64_MIN, int16_t, int32_t, int64_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport INT64_MIN, int16_t, int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from sessiondata._aggregate cimport Level
 from sessiondata._cursor cimport FORMING, PINNED, TAIL, Change, Cursor, Head, Label, Shown, Visit, pinned_hundredths
-from sessiondata._days cimport Days, still
+from sessiondata._days cimport Days, frozen, still
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_explained, gaps_list, gaps_missing
 from sessiondata._grid cimport ordinal_start
+from sessiondata._evidence cimport Evidence
 from sessiondata._guard cimport peek
 from sessiondata._layout cimport series_gaps, series_ring
-from sessiondata._marks cimport retries_of
+from sessiondata._marks cimport Retries, retries_of
 from sessiondata._prefetch cimport prefetch, prefetch_span
 from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_prefetch, ring_read
 from sessiondata._store cimport StoreClock, SymbolCore
-from sessiondata._symbol cimport MAX_LEVELS, Symbol, symbol_as_of, symbol_enter, symbol_leave, symbol_settle
+from sessiondata._symbol cimport MAX_LEVELS, Symbol, symbol_as_of, symbol_settle
 from sessiondata._text cimport (
     F64_BYTES, I64_BYTES, STRING_BYTES, STRING_FACTOR, TIME_BYTES, ByteWriter, DayText, day_holds, reserve,
     scale_column, set_day, store4, write_cents, write_f64, write_fine, write_i64, write_string, write_time, write_u64,
@@ -77,11 +78,10 @@ cdef class Style:
     cdef TimeStyle data
     cdef const int64_t[::1] _from_ns, _offset_ns
     cdef object _show
-    cdef int64_t _shown_ns      # the time that `_shown` is the JSON of
-    cdef bytes _shown
+    cdef dict _shown            # times that were asked for -> JSON
 
     def __cinit__(self, str kind, const int64_t[::1] from_ns, const int64_t[::1] offset_ns, show):
-        self._show, self._shown = show, None
+        self._show, self._shown = show, {}
         self.data.kind = ("time", "iso", "epoch_ms", "epoch_ns").index(kind)
         self._from_ns, self._offset_ns = from_ns, offset_ns
         self.data.n_offsets = <int32_t>from_ns.shape[0]
@@ -89,10 +89,30 @@ cdef class Style:
         self.data.day.length_ns = 0
 
     cdef bytes anytime(self, int64_t ts):
-        """JSON of a time that may lie anywhere. Gaps are mostly asked for together, so the last one is kept."""
-        if self._shown is None or self._shown_ns != ts:
-            self._shown, self._shown_ns = self._show(ts), ts
-        return self._shown
+        """JSON of a time that may lie anywhere. Runs Python code unless the time has been learnt."""
+        cdef bytes shown = self._shown.get(ts)
+        if shown is None:
+            shown = self._shown[ts] = self._show(ts)
+        return shown
+
+    cdef int learn(self, SymbolCore core) except -1:
+        """Have at hand the times at which gaps of a symbol have been asked for again, whoever asks meanwhile."""
+        cdef Evidence evidence
+        cdef const Retries* retries
+        cdef int32_t k, i
+        cdef set times
+        while core._memory is not None and core._memory.evidence is not None:
+            evidence, times = core._memory.evidence, set()
+            for k in range(evidence.n_trackers):
+                retries = &evidence.marks[k].retries
+                for i in range(retries.n):
+                    times.add(retries.last_ns[i])
+            times.difference_update(self._shown)
+            if not times:
+                break
+            for ts in times:
+                self.anytime(ts)
+        return 0
 
 
 cdef void _turn_day(TimeStyle* style, int64_t ts) noexcept nogil:
@@ -478,24 +498,19 @@ cdef char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown, Py_ssi
     return _write_literal(out, b"]},")
 
 
-cdef int _tape(ByteWriter writer, Symbol* symbol, bint quotes, TimeStyle* style) except -1:
+cdef int _tape(ByteWriter writer, const Symbol* symbol, bint quotes, TimeStyle* style) except -1:
     """`"ticks":{...},` or `"quotes":{...},`: how many there are, and the latest; nothing where there are none."""
-    cdef uintptr_t* inside
-    cdef const TickRing* ring
-    cdef int64_t count = 0, total = 0
+    cdef const TickRing* ring = symbol.quotes if quotes else symbol.ticks
+    cdef int64_t count, total
     cdef int hint = 2
     cdef const char* exchange
     cdef Py_ssize_t n = 0
     cdef char* out
     cdef Tick tick
-    inside = symbol_enter(symbol)
-    ring = symbol.quotes if quotes else symbol.ticks
-    if ring != NULL and ring.next_seq > 0:
-        count, total = ring.next_seq - ticks_oldest(ring), ring.next_seq
-        ticks_read(ring, ring.next_seq - 1, &tick)
-    symbol_leave(inside)
-    if total == 0:
+    if ring == NULL or ring.next_seq == 0:
         return 0
+    count, total = ring.next_seq - ticks_oldest(ring), ring.next_seq
+    ticks_read(ring, total - 1, &tick)
     reserve(writer, FIXED_BYTES + STRING_BYTES + STRING_FACTOR * 8)
     out = _write_literal(writer.data + writer.size, b'"quotes":{"count":' if quotes else b'"ticks":{"count":')
     out = write_i64(out, count)
@@ -537,23 +552,33 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
                  dict foreign, object source, Style style) except -1:
     """`"NAME":{"session":{...},"historical":{...}},` of one symbol, as far as its consumer lacks it; 1 if it lacks
     something."""
-    # Where other threads may write meanwhile, a copy is shown: writing takes longer than copying, and asks Python.
-    cdef SymbolCore live = <SymbolCore>cursor.cores[i], core = still(live)
-    cdef Symbol* symbol = &core.symbol
+    cdef SymbolCore live = <SymbolCore>cursor.cores[i], core
+    cdef Symbol* symbol
     cdef Head* head = &cursor.heads[i]
     cdef Py_ssize_t k, before = writer.size, start
     cdef dict pinned_gaps = None, pinned_quality = None
+    cdef list past = None
     cdef bytes zone = None
     cdef char* out
     cdef Visit visit
-    cdef bint in_turn = delta and not cursor.millis and head.n_edits == symbol.n_edits
+    cdef bint in_turn
+    cdef int64_t asked = -1
+    # All of Python is asked first: other threads run meanwhile, and may change what it has said.
+    while asked != live.n_pin_edits + live.n_past_edits + live.session_id:
+        asked = live.n_pin_edits + live.n_past_edits + live.session_id
+        if foreign and live in foreign:
+            style, zone = source.style(live)
+        if pinned:
+            pinned_gaps, pinned_quality = source.pins(live) if live in pinned else (None, None)
+        if not delta or cursor.lacks_past(i):
+            past = _past(live, source)
+        style.learn(live)
+    # From here on none of it runs. A copy is shown where compiled code may write: writing takes longer than copying.
+    core = still(live) if pinned_gaps is None else frozen(live)  # rounding a pinned quality is Python
+    symbol = &core.symbol
+    in_turn = delta and not cursor.millis and head.n_edits == symbol.n_edits and pinned_gaps is None
     cursor.visit(i, core, not delta, &visit)
     in_turn = in_turn and visit.in_turn and not visit.whole
-    if pinned and live in pinned:
-        in_turn = False
-        pinned_gaps, pinned_quality = source.pins(live)
-    if foreign and live in foreign:
-        style, zone = source.style(live)
     reserve(writer, FIXED_BYTES + head.n_name)
     out = writer.data + writer.size
     memcpy(out, cursor.names.data + head.name, head.n_name)
@@ -580,9 +605,9 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
                 continue
         _series(writer, cursor, core, head, k, &visit, pinned_gaps, pinned_quality, style)
     if visit.tapes[0]:
-        _tape(writer, &live.symbol, False, &style.data)
+        _tape(writer, symbol, False, &style.data)
     if visit.tapes[1]:
-        _tape(writer, &live.symbol, True, &style.data)
+        _tape(writer, symbol, True, &style.data)
     if writer.size == start and not visit.whole and not visit.changed:
         writer.size = before
         return 0
@@ -590,7 +615,7 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
     writer.size -= writer.size > start  # the comma behind the last member
     writer.size = _write_literal(writer.data + writer.size, b"}}") - writer.data
     if visit.whole or visit.past_changed:
-        _historical(writer, _past(live, source))
+        _historical(writer, past)
         reserve(writer, 2)
     writer.size = _write_literal(writer.data + writer.size, b"},") - writer.data
     return 1

@@ -129,7 +129,7 @@ def capture_all(StoreClock clock not None, list cores not None):
     cdef SymbolCore core
     for core in cores:
         numbers, rows = capture(core)
-        captured.append((numbers, rows, core.days.cores, dict(core.days.daily), core.days.given))
+        captured.append((numbers, rows, dict(core.days.cores), dict(core.days.daily), core.days.given))
     return clock.as_of, clock.sequence, captured
 
 

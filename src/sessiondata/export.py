@@ -87,22 +87,23 @@ def document(
     meta = _meta(data, timestamps, data._as_of_ns())
     shown: dict[str, Any] = {}
     if complete:
-        cursor._start(data, timestamps, symbols, intervals).take(_pins(data))
-        for core in cursor._selected:
-            shown[core.name] = _symbol(data._symbols[core.name], cursor._intervals, timestamps)
+        native = cursor._start(data, timestamps, symbols, intervals)
+        for core in native.take(_pins(data)):
+            shown[core.name] = _symbol(data._symbols[core.name], core, cursor._intervals, timestamps)
     else:
         cursor._check(symbols, intervals)
         meta.update(_meta_of_delta(data, cursor, timestamps))
         if "resync" not in meta:
             _go_on(data, cursor, meta)
-            for i, whole, *changes in cursor._native.changes(_pins(data)):
+            for i, whole, *changes, core in cursor._native.changes(_pins(data)):
                 symbol = data._symbols[cursor._selected[i].name]
                 if whole:
-                    shown[symbol.symbol] = {"replace": True, **_symbol(symbol, cursor._intervals, timestamps)}
+                    all_of_it = _symbol(symbol, core, cursor._intervals, timestamps)
+                    shown[symbol.symbol] = {"replace": True, **all_of_it}
                 else:
-                    shown[symbol.symbol] = _changes(symbol, changes, cursor._intervals, timestamps)
+                    shown[symbol.symbol] = _changes(symbol, changes, core, cursor._intervals, timestamps)
     if "resync" not in meta:
-        cursor._finish(data)
+        cursor._finish(meta["sequence"])
     return {"meta": meta, "symbols": shown}
 
 
@@ -135,7 +136,7 @@ def document_bytes(
     style = _style(data.calendar, data.grid, timestamps)
     written = _json.write_document(json_bytes(meta), native, not complete, source, style, into)
     if served:
-        cursor._finish(data)
+        cursor._finish(meta["sequence"])
     return written
 
 
@@ -273,24 +274,17 @@ def _number(x: float | None) -> float | None:
     return None if x is None or not math.isfinite(x) else x
 
 
-def _still(symbol: SymbolSessionData) -> SymbolSessionData:
-    """The symbol as it is at this moment, without its trades and quotes, if other threads may write to it meanwhile."""
-    from sessiondata._days import still  # not needed to store bars
-
-    return _on(symbol, still(symbol._core))
-
-
 def _on(symbol: SymbolSessionData, core: SymbolCore) -> SymbolSessionData:
     """The symbol on a core that shows it as it was at some moment."""
-    if core is symbol._core:
-        return symbol
     copy = type(symbol)(symbol._data, core, symbol.calendar)
     copy._pinned_gaps, copy._pinned_quality = symbol._pinned_gaps, symbol._pinned_quality
     return copy
 
 
-def _symbol(live: SymbolSessionData, intervals: frozenset[str] | None, timestamps: str) -> dict[str, Any]:
-    symbol = _still(live)
+def _symbol(
+    live: SymbolSessionData, core: SymbolCore, intervals: frozenset[str] | None, timestamps: str
+) -> dict[str, Any]:
+    symbol = _on(live, core)
     show = _symbol_shower(symbol, timestamps)
     zone = symbol.calendar.tz
     from sessiondata.past import past_dict
@@ -302,8 +296,8 @@ def _symbol(live: SymbolSessionData, intervals: frozenset[str] | None, timestamp
             **_metrics(symbol),
             "data": {
                 **{interval: _series(symbol, interval, show) for interval in selected},
-                **({"ticks": _ticks(live, show)} if live.ticks.latest else {}),
-                **({"quotes": _quotes(live, show)} if live.quotes.latest else {}),
+                **({"ticks": _ticks(symbol, show)} if symbol.ticks else {}),
+                **({"quotes": _quotes(symbol, show)} if symbol.quotes else {}),
             },
         },
         "historical": past_dict(live, timestamps, intervals),
@@ -330,10 +324,10 @@ def _series(symbol: SymbolSessionData, interval: str, show: Callable[[int], str 
 
 
 def _changes(
-    live: SymbolSessionData, changes: list[Any], intervals: frozenset[str] | None, timestamps: str
+    live: SymbolSessionData, changes: list[Any], core: Any, intervals: frozenset[str] | None, timestamps: str
 ) -> dict[str, Any]:
     """What has changed of a symbol, by its cursor."""
-    changed, (ticks, quotes), past, core = changes
+    changed, (ticks, quotes), past = changes
     symbol = _on(live, core)
     show = _symbol_shower(symbol, timestamps)
     parts: dict[str, Any] = {}
@@ -349,9 +343,9 @@ def _changes(
         part["columns"] = list(_COLUMNS)
         part["data"] = [row for i in positions for row in _rows(series[i : i + 1], show)]
     if ticks:
-        parts["ticks"] = _ticks(live, show)
+        parts["ticks"] = _ticks(symbol, show)
     if quotes:
-        parts["quotes"] = _quotes(live, show)
+        parts["quotes"] = _quotes(symbol, show)
     change: dict[str, Any] = {"session": {**_metrics(symbol), "data": parts}}
     if past:
         from sessiondata.past import past_dict

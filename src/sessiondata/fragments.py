@@ -90,13 +90,15 @@ def _symbol(symbol: SymbolSessionData) -> bytes:
 
 def _series(series: BarSeries) -> bytes:
     from sessiondata import _json
+    from sessiondata._days import frozen
     from sessiondata.export import _shower, pinned_gaps, style_of
 
-    owner, zone, grid = series._owner, series._zone, series._core.grid
+    core = frozen(series._core)  # other threads may write to it meanwhile
+    owner, zone, grid = series._owner, series._zone, core.grid
     # Without a session there are no rows, so any offset will do.
     offsets = utc_offsets(zone, *((0, 1) if grid is None else grid.span))
     gaps = pinned_gaps(owner, _shower(zone, "iso"))
-    return _json.write_series(series._core, series._k, gaps, owner._pinned_quality, style_of("iso", zone, offsets))
+    return _json.write_series(core, series._k, gaps, owner._pinned_quality, style_of("iso", zone, offsets))
 
 
 def _window(window: BarWindow) -> bytes:
