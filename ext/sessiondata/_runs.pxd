@@ -1,17 +1,12 @@
 # Where a column of times does not go on step by step: the only code that is written for a processor.
 
-from libc.stdint cimport int64_t, uint16_t
+from libc.stdint cimport int64_t, uint16_t, uint64_t
+
+from sessiondata._simd cimport AVX2, AVX512, simd
 
 cdef extern from *:
     """
-    // AVX2 and AVX-512 are asked for at run time, so that one wheel serves all: the first halves the scan of a day
-    // without holes, the second packs the numbers of 64 rows that break in one instruction.
-    #if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
-    #include <immintrin.h>
-    #define SESSIONDATA_AVX2 __attribute__((target("avx2,bmi,popcnt")))
-    #define SESSIONDATA_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vbmi2,popcnt")))
-    #endif
-
+    // AVX2 halves the scan of a day without holes, AVX-512 packs the numbers of 64 rows that break in one instruction.
     // Unsigned, because nobody has checked these times: the difference of two may overflow, and then it is no step.
     static inline int64_t sessiondata_unbroken_any(const int64_t* ts, int64_t n, uint64_t step_ns) {
         int64_t i = 0, j;
@@ -133,31 +128,35 @@ cdef extern from *:
         }
         return found;
     }
+    #else
+    #define sessiondata_unbroken_avx2 sessiondata_unbroken_any
+    #define sessiondata_breaks_avx2 sessiondata_breaks_any
+    #define sessiondata_breaks_avx512 sessiondata_breaks_any
     #endif
-
-    static inline int64_t sessiondata_unbroken(const int64_t* ts, int64_t n, int64_t step_ns) {
-    #ifdef SESSIONDATA_AVX2
-        if (__builtin_cpu_supports("avx2")) return sessiondata_unbroken_avx2(ts, n, (uint64_t)step_ns);
-    #endif
-        return sessiondata_unbroken_any(ts, n, (uint64_t)step_ns);
-    }
-
-    static inline int64_t sessiondata_breaks(const int64_t* ts, int64_t n, int64_t step_ns, uint16_t* out) {
-    #ifdef SESSIONDATA_AVX2
-        if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw")) {
-            return sessiondata_breaks_avx512(ts, n, (uint64_t)step_ns, out);
-        }
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi")) {
-            return sessiondata_breaks_avx2(ts, n, (uint64_t)step_ns, out);
-        }
-    #endif
-        return sessiondata_breaks_any(ts, n, (uint64_t)step_ns, out);
-    }
     """
-    # Rows from ts[0] on of which each is one step after the row before it; it may stop short of the break by less than
-    # 64 rows. Reads ts[-1].
-    int64_t unbroken "sessiondata_unbroken"(const int64_t* ts, int64_t n, int64_t step_ns) noexcept nogil
-    # Numbers j < n <= 2**16, ascending, of the rows ts[j] that are not one step after ts[j - 1]; returns how many. May
-    # write to out[:n + 64]. Reads ts[-1].
-    int64_t find_breaks "sessiondata_breaks"(const int64_t* ts, int64_t n, int64_t step_ns,
-                                             uint16_t* out) noexcept nogil
+    int64_t _unbroken_any "sessiondata_unbroken_any"(const int64_t* ts, int64_t n, uint64_t step_ns) noexcept nogil
+    int64_t _unbroken_avx2 "sessiondata_unbroken_avx2"(const int64_t* ts, int64_t n, uint64_t step_ns) noexcept nogil
+    int64_t _breaks_any "sessiondata_breaks_any"(const int64_t* ts, int64_t n, uint64_t step_ns,
+                                                 uint16_t* out) noexcept nogil
+    int64_t _breaks_avx2 "sessiondata_breaks_avx2"(const int64_t* ts, int64_t n, uint64_t step_ns,
+                                                   uint16_t* out) noexcept nogil
+    int64_t _breaks_avx512 "sessiondata_breaks_avx512"(const int64_t* ts, int64_t n, uint64_t step_ns,
+                                                       uint16_t* out) noexcept nogil
+
+
+cdef inline int64_t unbroken(const int64_t* ts, int64_t n, int64_t step_ns) noexcept nogil:
+    """Rows from ts[0] on of which each is one step after the row before it; it may stop short of the break by less than
+    64 rows. Reads ts[-1]."""
+    if simd >= AVX2:
+        return _unbroken_avx2(ts, n, <uint64_t>step_ns)
+    return _unbroken_any(ts, n, <uint64_t>step_ns)
+
+
+cdef inline int64_t find_breaks(const int64_t* ts, int64_t n, int64_t step_ns, uint16_t* out) noexcept nogil:
+    """Numbers j < n <= 2**16, ascending, of the rows ts[j] that are not one step after ts[j - 1]; returns how many. May
+    write to out[:n + 64]. Reads ts[-1]."""
+    if simd >= AVX512:
+        return _breaks_avx512(ts, n, <uint64_t>step_ns, out)
+    if simd >= AVX2:
+        return _breaks_avx2(ts, n, <uint64_t>step_ns, out)
+    return _breaks_any(ts, n, <uint64_t>step_ns, out)
