@@ -88,6 +88,30 @@ cdef extern from *:
         return found;
     }
 
+    SESSIONDATA_AVX512 static int64_t sessiondata_unbroken_avx512(const int64_t* ts, int64_t n, uint64_t step_ns) {
+        const __m512i step16 = _mm512_set1_epi64((long long)(16 * step_ns));
+        uint64_t due_ns = (uint64_t)ts[-1] + step_ns;
+        __m512i due, later;
+        int64_t i = 0, j;
+        for (; i < n && (uintptr_t)(ts + i) % 64; i++, due_ns += step_ns) {  // every load would cross a line
+            if ((uint64_t)ts[i] != due_ns) return i;
+        }
+        due = _mm512_mullo_epi64(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi64((long long)step_ns));
+        due = _mm512_add_epi64(due, _mm512_set1_epi64((long long)due_ns));
+        later = _mm512_add_epi64(due, _mm512_set1_epi64((long long)(8 * step_ns)));
+        for (; i + 64 <= n; i += 64) {
+            __m512i differs = _mm512_setzero_si512();
+            for (j = i; j < i + 64; j += 16) {
+                differs = _mm512_ternarylogic_epi64(differs, _mm512_load_si512(ts + j), due, 0xF6);  // a | (b ^ c)
+                differs = _mm512_ternarylogic_epi64(differs, _mm512_load_si512(ts + j + 8), later, 0xF6);
+                due = _mm512_add_epi64(due, step16);
+                later = _mm512_add_epi64(later, step16);
+            }
+            if (_mm512_test_epi64_mask(differs, differs)) break;
+        }
+        return i;
+    }
+
     SESSIONDATA_AVX512 static int64_t sessiondata_breaks_avx512(const int64_t* ts, int64_t n, uint64_t step_ns,
                                                                 uint16_t* out) {
         static const uint8_t numbers[64] = {
@@ -130,12 +154,15 @@ cdef extern from *:
     }
     #else
     #define sessiondata_unbroken_avx2 sessiondata_unbroken_any
+    #define sessiondata_unbroken_avx512 sessiondata_unbroken_any
     #define sessiondata_breaks_avx2 sessiondata_breaks_any
     #define sessiondata_breaks_avx512 sessiondata_breaks_any
     #endif
     """
     int64_t _unbroken_any "sessiondata_unbroken_any"(const int64_t* ts, int64_t n, uint64_t step_ns) noexcept nogil
     int64_t _unbroken_avx2 "sessiondata_unbroken_avx2"(const int64_t* ts, int64_t n, uint64_t step_ns) noexcept nogil
+    int64_t _unbroken_avx512 "sessiondata_unbroken_avx512"(const int64_t* ts, int64_t n,
+                                                           uint64_t step_ns) noexcept nogil
     int64_t _breaks_any "sessiondata_breaks_any"(const int64_t* ts, int64_t n, uint64_t step_ns,
                                                  uint16_t* out) noexcept nogil
     int64_t _breaks_avx2 "sessiondata_breaks_avx2"(const int64_t* ts, int64_t n, uint64_t step_ns,
@@ -147,6 +174,8 @@ cdef extern from *:
 cdef inline int64_t unbroken(const int64_t* ts, int64_t n, int64_t step_ns) noexcept nogil:
     """Rows from ts[0] on of which each is one step after the row before it; it may stop short of the break by less than
     64 rows. Reads ts[-1]."""
+    if simd >= AVX512:
+        return _unbroken_avx512(ts, n, <uint64_t>step_ns)
     if simd >= AVX2:
         return _unbroken_avx2(ts, n, <uint64_t>step_ns)
     return _unbroken_any(ts, n, <uint64_t>step_ns)
