@@ -18,9 +18,9 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 
-MODULES = ["_status", "_guard", "_grid", "_ring", "_ticks", "_marks", "_gaps", "_extended", "_aggregate", "_symbol"]
-MODULES += ["_fill", "_feed", "_layout", "_evidence", "capi", "_store", "_slice", "_tape", "_days", "_text", "_cursor"]
-MODULES += ["_json", "_arrow", "_snapshot"]
+MODULES = ["_status", "_simd", "_guard", "_grid", "_ring", "_ticks", "_marks", "_gaps", "_extended", "_aggregate"]
+MODULES += ["_symbol", "_fill", "_feed", "_layout", "_evidence", "capi", "_store", "_slice", "_tape", "_days", "_text"]
+MODULES += ["_cursor", "_json", "_arrow", "_snapshot"]
 SWITCHES = ["DEBUG", "SANITIZE", "COVERAGE", "LOCKS", "TSAN", "WERROR"]
 SHARED = "sessiondata._cyutility"  # Cython's memoryview code, once instead of in every module
 

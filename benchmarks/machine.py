@@ -22,7 +22,7 @@ def machine() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "OS": f"{platform.system()} {platform.release()} {platform.machine()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()} ({platform.python_compiler()})",
-        "extension": " ".join(filter(None, [compiler(), _flags()])) or "unknown",
+        "extension": " ".join(filter(None, [compiler(), _flags(), _simd()])) or "unknown",
     }
     return {**facts, "libraries": ", ".join(f"{name} {version}" for name, version in versions().items())}
 
@@ -59,6 +59,15 @@ def compiler() -> str:
     except (ImportError, OSError):
         return ""
     return found[0].decode() if found else ""
+
+
+def _simd() -> str:
+    """Which vector code runs; empty if it is not known."""
+    try:
+        from sessiondata import _simd
+    except ImportError:
+        return ""
+    return f"({_simd.LEVEL})"
 
 
 def _flags() -> str:

@@ -2,13 +2,11 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
+from sessiondata._simd cimport AVX2, simd
+
 cdef extern from *:
     """
-    // Plain loops. The check is compiled once for every processor and, where the compiler can, once more for AVX2,
-    // which is asked for at run time.
-    #if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
-    #define SESSIONDATA_FOR_AVX2 __attribute__((target("avx2")))
-    #endif
+    // Plain loops. The check is compiled once for every processor and, where the compiler can, once more for AVX2.
     #ifdef _MSC_VER
     #define SESSIONDATA_INLINE static __forceinline
     #else
@@ -147,20 +145,12 @@ cdef extern from *:
         }
     }
 
-    #ifdef SESSIONDATA_FOR_AVX2
-    SESSIONDATA_FOR_AVX2 static bool sessiondata_suspicious_avx2(const sessiondata_bars* bars, int64_t i, int64_t stop,
-                                                                 uint64_t span_start, uint64_t span_stop,
-                                                                 uint64_t* disorder) {
-        return sessiondata_suspicious_in(bars, i, stop, span_start, span_stop, disorder);
-    }
+    #ifndef SESSIONDATA_AVX2
+    #define SESSIONDATA_AVX2
     #endif
-
-    static inline bool sessiondata_suspicious(const sessiondata_bars* bars, int64_t i, int64_t stop,
-                                              uint64_t span_start, uint64_t span_stop, uint64_t* disorder) {
-    #ifdef SESSIONDATA_FOR_AVX2
-        if (__builtin_cpu_supports("avx2"))
-            return sessiondata_suspicious_avx2(bars, i, stop, span_start, span_stop, disorder);
-    #endif
+    SESSIONDATA_AVX2 static bool sessiondata_suspicious_avx2(const sessiondata_bars* bars, int64_t i, int64_t stop,
+                                                             uint64_t span_start, uint64_t span_stop,
+                                                             uint64_t* disorder) {
         return sessiondata_suspicious_in(bars, i, stop, span_start, span_stop, disorder);
     }
     """
@@ -171,12 +161,21 @@ cdef extern from *:
         const double* low
         const double* close
         const double* volume
-    # Whether one of rows [i, stop) may break a rule: if not, none does. Suspicious without being wrong are a spread or
-    # volume of -0.0, sums beyond float64, and rows before the span. Sets bit 63 of `disorder` where a row is not later
-    # than the one before it.
-    bint is_suspicious "sessiondata_suspicious"(const Bars* bars, int64_t i, int64_t stop, uint64_t span_start,
-                                                uint64_t span_stop, uint64_t* disorder) noexcept nogil
+    bint _suspicious_any "sessiondata_suspicious_in"(const Bars* bars, int64_t i, int64_t stop, uint64_t span_start,
+                                                     uint64_t span_stop, uint64_t* disorder) noexcept nogil
+    bint _suspicious_avx2 "sessiondata_suspicious_avx2"(const Bars* bars, int64_t i, int64_t stop, uint64_t span_start,
+                                                        uint64_t span_stop, uint64_t* disorder) noexcept nogil
     # Highest, lowest and volume (summed in time order) of each of `n_slots` slots of `rows` rows, one behind the other.
     void fold_slots "sessiondata_fold_slots"(const double* high, const double* low, const double* volume,
                                              int64_t n_slots, int64_t rows, double* out_high, double* out_low,
                                              double* out_volume) noexcept nogil
+
+
+cdef inline bint is_suspicious(const Bars* bars, int64_t i, int64_t stop, uint64_t span_start, uint64_t span_stop,
+                               uint64_t* disorder) noexcept nogil:
+    """Whether one of rows [i, stop) may break a rule: if not, none does. Suspicious without being wrong are a spread or
+    volume of -0.0, sums beyond float64, and rows before the span. Sets bit 63 of `disorder` where a row is not later
+    than the one before it."""
+    if simd >= AVX2:
+        return _suspicious_avx2(bars, i, stop, span_start, span_stop, disorder)
+    return _suspicious_any(bars, i, stop, span_start, span_stop, disorder)

@@ -1,17 +1,12 @@
 # Where a column of times does not go on step by step: the only code that is written for a processor.
 
-from libc.stdint cimport int64_t, uint16_t
+from libc.stdint cimport int64_t, uint16_t, uint64_t
+
+from sessiondata._simd cimport AVX2, AVX512, simd
 
 cdef extern from *:
     """
-    // AVX2 and AVX-512 are asked for at run time, so that one wheel serves all: the first halves the scan of a day
-    // without holes, the second packs the numbers of 64 rows that break in one instruction.
-    #if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
-    #include <immintrin.h>
-    #define SESSIONDATA_AVX2 __attribute__((target("avx2,bmi,popcnt")))
-    #define SESSIONDATA_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vbmi2,popcnt")))
-    #endif
-
+    // AVX2 halves the scan of a day without holes, AVX-512 packs the numbers of 64 rows that break in one instruction.
     // Unsigned, because nobody has checked these times: the difference of two may overflow, and then it is no step.
     static inline int64_t sessiondata_unbroken_any(const int64_t* ts, int64_t n, uint64_t step_ns) {
         int64_t i = 0, j;
@@ -93,6 +88,30 @@ cdef extern from *:
         return found;
     }
 
+    SESSIONDATA_AVX512 static int64_t sessiondata_unbroken_avx512(const int64_t* ts, int64_t n, uint64_t step_ns) {
+        const __m512i step16 = _mm512_set1_epi64((long long)(16 * step_ns));
+        uint64_t due_ns = (uint64_t)ts[-1] + step_ns;
+        __m512i due, later;
+        int64_t i = 0, j;
+        for (; i < n && (uintptr_t)(ts + i) % 64; i++, due_ns += step_ns) {  // every load would cross a line
+            if ((uint64_t)ts[i] != due_ns) return i;
+        }
+        due = _mm512_mullo_epi64(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi64((long long)step_ns));
+        due = _mm512_add_epi64(due, _mm512_set1_epi64((long long)due_ns));
+        later = _mm512_add_epi64(due, _mm512_set1_epi64((long long)(8 * step_ns)));
+        for (; i + 64 <= n; i += 64) {
+            __m512i differs = _mm512_setzero_si512();
+            for (j = i; j < i + 64; j += 16) {
+                differs = _mm512_ternarylogic_epi64(differs, _mm512_load_si512(ts + j), due, 0xF6);  // a | (b ^ c)
+                differs = _mm512_ternarylogic_epi64(differs, _mm512_load_si512(ts + j + 8), later, 0xF6);
+                due = _mm512_add_epi64(due, step16);
+                later = _mm512_add_epi64(later, step16);
+            }
+            if (_mm512_test_epi64_mask(differs, differs)) break;
+        }
+        return i;
+    }
+
     SESSIONDATA_AVX512 static int64_t sessiondata_breaks_avx512(const int64_t* ts, int64_t n, uint64_t step_ns,
                                                                 uint16_t* out) {
         static const uint8_t numbers[64] = {
@@ -133,31 +152,40 @@ cdef extern from *:
         }
         return found;
     }
+    #else
+    #define sessiondata_unbroken_avx2 sessiondata_unbroken_any
+    #define sessiondata_unbroken_avx512 sessiondata_unbroken_any
+    #define sessiondata_breaks_avx2 sessiondata_breaks_any
+    #define sessiondata_breaks_avx512 sessiondata_breaks_any
     #endif
-
-    static inline int64_t sessiondata_unbroken(const int64_t* ts, int64_t n, int64_t step_ns) {
-    #ifdef SESSIONDATA_AVX2
-        if (__builtin_cpu_supports("avx2")) return sessiondata_unbroken_avx2(ts, n, (uint64_t)step_ns);
-    #endif
-        return sessiondata_unbroken_any(ts, n, (uint64_t)step_ns);
-    }
-
-    static inline int64_t sessiondata_breaks(const int64_t* ts, int64_t n, int64_t step_ns, uint16_t* out) {
-    #ifdef SESSIONDATA_AVX2
-        if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw")) {
-            return sessiondata_breaks_avx512(ts, n, (uint64_t)step_ns, out);
-        }
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi")) {
-            return sessiondata_breaks_avx2(ts, n, (uint64_t)step_ns, out);
-        }
-    #endif
-        return sessiondata_breaks_any(ts, n, (uint64_t)step_ns, out);
-    }
     """
-    # Rows from ts[0] on of which each is one step after the row before it; it may stop short of the break by less than
-    # 64 rows. Reads ts[-1].
-    int64_t unbroken "sessiondata_unbroken"(const int64_t* ts, int64_t n, int64_t step_ns) noexcept nogil
-    # Numbers j < n <= 2**16, ascending, of the rows ts[j] that are not one step after ts[j - 1]; returns how many. May
-    # write to out[:n + 64]. Reads ts[-1].
-    int64_t find_breaks "sessiondata_breaks"(const int64_t* ts, int64_t n, int64_t step_ns,
-                                             uint16_t* out) noexcept nogil
+    int64_t _unbroken_any "sessiondata_unbroken_any"(const int64_t* ts, int64_t n, uint64_t step_ns) noexcept nogil
+    int64_t _unbroken_avx2 "sessiondata_unbroken_avx2"(const int64_t* ts, int64_t n, uint64_t step_ns) noexcept nogil
+    int64_t _unbroken_avx512 "sessiondata_unbroken_avx512"(const int64_t* ts, int64_t n,
+                                                           uint64_t step_ns) noexcept nogil
+    int64_t _breaks_any "sessiondata_breaks_any"(const int64_t* ts, int64_t n, uint64_t step_ns,
+                                                 uint16_t* out) noexcept nogil
+    int64_t _breaks_avx2 "sessiondata_breaks_avx2"(const int64_t* ts, int64_t n, uint64_t step_ns,
+                                                   uint16_t* out) noexcept nogil
+    int64_t _breaks_avx512 "sessiondata_breaks_avx512"(const int64_t* ts, int64_t n, uint64_t step_ns,
+                                                       uint16_t* out) noexcept nogil
+
+
+cdef inline int64_t unbroken(const int64_t* ts, int64_t n, int64_t step_ns) noexcept nogil:
+    """Rows from ts[0] on of which each is one step after the row before it; it may stop short of the break by less than
+    64 rows. Reads ts[-1]."""
+    if simd >= AVX512:
+        return _unbroken_avx512(ts, n, <uint64_t>step_ns)
+    if simd >= AVX2:
+        return _unbroken_avx2(ts, n, <uint64_t>step_ns)
+    return _unbroken_any(ts, n, <uint64_t>step_ns)
+
+
+cdef inline int64_t find_breaks(const int64_t* ts, int64_t n, int64_t step_ns, uint16_t* out) noexcept nogil:
+    """Numbers j < n <= 2**16, ascending, of the rows ts[j] that are not one step after ts[j - 1]; returns how many. May
+    write to out[:n + 64]. Reads ts[-1]."""
+    if simd >= AVX512:
+        return _breaks_avx512(ts, n, <uint64_t>step_ns, out)
+    if simd >= AVX2:
+        return _breaks_avx2(ts, n, <uint64_t>step_ns, out)
+    return _breaks_any(ts, n, <uint64_t>step_ns, out)

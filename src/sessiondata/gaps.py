@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -245,11 +246,13 @@ def find_gaps(ts_ns: Any, grid: Any, interval: str, as_of: Any = None, *, worker
         if gaps is None:
             (gaps,) = _gaps.find_gaps_i64([to_ns_array(ts_ns)], [grid.compiled], [None], step_ns, now)
         return _new_tuple(GapArrays, gaps)
+    return map_symbols(partial(_gaps_of, step_ns, now), _times_of, ts_ns, grid, workers)
 
-    def kernel(names: list[Any], columns: list[Int64Array], grids: list[Grid]) -> list[GapArrays]:
-        return [_new_tuple(GapArrays, found) for found in _gaps.find_gaps_i64(columns, grids, names, step_ns, now)]
 
-    return map_symbols(kernel, _times_of, ts_ns, grid, workers)
+def _gaps_of(
+    step_ns: int, now: int | None, names: list[Any], columns: list[Int64Array], grids: list[Grid]
+) -> list[GapArrays]:
+    return [_new_tuple(GapArrays, found) for found in _gaps.find_gaps_i64(columns, grids, names, step_ns, now)]
 
 
 @overload

@@ -1,0 +1,7 @@
+# Types of the compiled module; docstrings stand in ext/sessiondata/_simd.pyx.
+from typing import Final
+
+LEVEL: Final[str]
+LEVELS: Final[tuple[str, ...]]
+
+def chosen(name: str, levels: tuple[str, ...]) -> int: ...
