@@ -16,9 +16,10 @@ Rejected: marking rows as changed (a store for each bar, for each consumer), kee
 (memory without a bound), deriving the newest row's change from counters (a clock that runs ahead of the bars, trades
 that grow a bar: comparing five numbers is simpler than being right about all of them).
 
-A cursor is saved as it is, as columns: a row for each Head, a row for each Shown. What it compares with are counts, so a
-store that is loaded counts on from where it stood (`_snapshot.restore_counts`), and the next delta finds what it would
-have found. Whatever leads to a position in a ring is checked before: no more rows shown, or edits seen, than there are.
+A cursor is saved as it is, as columns: a row for each Head, a row for each Shown. What it compares with are counts, so
+a store that is loaded counts on from where it stood (`_snapshot.restore_counts`), and the next delta finds what it
+would have found. Whatever leads to a position in a ring is checked before: no more rows shown, or edits seen, than
+there are.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
