@@ -591,6 +591,19 @@ def test_lies_about_lengths_cost_no_memory(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("stored", [10**9, 2**61])
+def test_rows_that_have_left_the_ring_are_not_folded_again(tmp_path: Path, stored: int) -> None:
+    """Memory as far before the ring was read as rows had left it, for levels that were then written before theirs."""
+    path = tmp_path / "store"
+    ring_store().save(path)
+    changed(path, lambda kept: kept["symbols"][0]["session"].update(stored=stored))
+    changed(path, lambda kept: kept.pop("cursors"))
+    loaded = sd.load(path)
+    check_symbol(loaded.symbols["ABC"])
+    go_on(loaded, random.Random(2))
+    check_symbol(loaded.symbols["ABC"])
+
+
 def test_a_list_that_is_too_short_is_refused(tmp_path: Path) -> None:
     """The newest times were read from a list beyond its end."""
     path = tmp_path / "store"
