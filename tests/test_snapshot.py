@@ -969,12 +969,14 @@ def test_mutated_files_are_refused_or_valid(name: str, tmp_path: Path, monkeypat
             for symbol in loaded.symbols.values():
                 check_symbol(symbol)
             loaded.activate()
-            deltas_of(loaded)
-            loaded.to_json()
+            with suppress(sd.SessionStateError):  # an indicator that is said to be a user's function
+                deltas_of(loaded)
+                loaded.to_json()
             go_on(loaded, rng)
             for symbol in loaded.symbols.values():
                 check_symbol(symbol)
-            deltas_of(loaded)
+            with suppress(sd.SessionStateError):
+                deltas_of(loaded)
             loaded.save(path)
             sd.load(path)
         outcomes[kind, outcome] = outcomes.get((kind, outcome), 0) + 1
