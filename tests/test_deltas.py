@@ -3,6 +3,9 @@
 Random lives of a store are followed by several consumers at paces of their own, some with a selection, one so slow that
 the store forgets which rows were changed. After each delta the document of its consumer is compared with a complete
 export, byte for byte, and the delta as bytes with the delta as a dict (law 6).
+
+Now and then a life is saved and loaded, and for a while the same happens to both stores, or for good to the loaded one:
+every export of the one is that of the other, byte for byte, whatever a consumer had seen when it was saved.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import datetime as dt
 import json
 import os
 import random
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,6 +92,7 @@ class Consumer:
         assert orjson.dumps(as_dict) == as_bytes
         assert as_dict == self.truth()
         self.document = orjson.loads(as_bytes)
+        self.life.exports.append(as_bytes)
 
     def follow(self) -> None:
         data = self.life.data
@@ -96,6 +101,7 @@ class Consumer:
         as_dict["meta"]["cursor"] = self.bytes
         assert orjson.dumps(as_dict) == as_bytes
         delta = orjson.loads(as_bytes)
+        self.life.exports.append(as_bytes)
         if self.document is None:
             assert delta["meta"]["resync"] is True
             assert delta["symbols"] == {}
@@ -172,6 +178,9 @@ class Life:
         if rng.random() < 0.8:
             self.start()
         self.n_checked, self.kinds = 0, set[str]()
+        self.exports: list[bytes] = []  # of the last happening
+        self.twin: sd.SessionData | None = None  # a store from a file, to which the same happens
+        self.n_saved = self.n_twins = 0
 
     # --- what may happen ---
 
@@ -421,7 +430,41 @@ class Life:
             consumer.follow()
         self.quiet = True
 
+    def state(self) -> tuple[Any, ...]:
+        """All of the life but its stores."""
+        seen = [(consumer.document, consumer.symbols, consumer.intervals) for consumer in self.consumers]
+        return self.rng.getstate(), self.next_ts, self.day, self.quiet, seen
+
+    def go_back(self, state: tuple[Any, ...]) -> None:
+        rng, self.next_ts, self.day, self.quiet, seen = state
+        self.rng.setstate(rng)
+        for consumer, (document, symbols, intervals) in zip(self.consumers, seen, strict=True):
+            consumer.document, consumer.symbols, consumer.intervals = document, symbols, intervals
+
+    def save_and_load(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            self.data.save(Path(folder, "store"))
+            self.twin = sd.load(Path(folder, "store"))
+        self.n_saved += 1
+
     def happen(self) -> None:
+        """Something, to both stores if there are two."""
+        if self.rng.random() < 0.05:
+            self.save_and_load()
+        elif self.twin is not None and self.rng.random() < 0.07:
+            self.data, self.twin = self.twin, None
+        before, self.exports = self.state(), []
+        self.happen_once()
+        if self.twin is not None:
+            after, made, other = self.state(), self.exports, self.data
+            self.go_back(before)
+            self.data, self.exports = self.twin, []
+            self.happen_once()
+            assert self.exports == made, "a loaded store exports something else"
+            assert self.state() == after
+            self.data, self.n_twins = other, self.n_twins + len(made)
+
+    def happen_once(self) -> None:
         often = [self.append_next, self.append_to_all, self.append_anywhere, self.extend, self.advance_a_little]
         sometimes = [
             self.advance, self.mark_no_trade, self.mark_halted, self.retry, self.pin_gaps, self.pin_quality, self.fill,
@@ -446,7 +489,7 @@ class Life:
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_law_7_lives(block: int) -> None:
     """At least 25,000 deltas checked over all blocks, and all kinds of them; a failure names its seed."""
-    checked, kinds = 0, set[str]()
+    checked, saved, twins, kinds = 0, 0, 0, set[str]()
     for seed in range(FIRST + block, FIRST + N_LIVES, BLOCKS):
         life = Life(seed)
         try:
@@ -455,9 +498,11 @@ def test_law_7_lives(block: int) -> None:
         except BaseException as error:
             error.add_note(f"life {seed}")
             raise
-        checked += life.n_checked
+        checked, saved, twins = checked + life.n_checked, saved + life.n_saved, twins + life.n_twins
         kinds |= life.kinds
+    print(f"block {block}: {checked} deltas, {saved} times saved and loaded, {twins} exports of two stores alike")
     assert checked >= 25_000 / BLOCKS
+    assert twins >= 5_000 / BLOCKS
     assert kinds == {
         "symbol: removed", "symbol: whole", "symbol: no interval", "gaps: other", "gaps: none any more", "rows: late",
         "rows: overwritten", "rows: none", "rows: all", "forming", "ticks", "quotes", "history",
@@ -825,15 +870,119 @@ def test_trades_and_quotes(data: sd.SessionData) -> None:
     assert same_as(document, data)
 
 
-def test_a_store_from_a_file_has_served_nobody(data: sd.SessionData, tmp_path: Path) -> None:
-    data.append("SPY", START, *BAR)
+def from_file(data: sd.SessionData, path: Path) -> sd.SessionData:
+    data.save(path)
+    return sd.load(path)
+
+
+def test_a_store_from_a_file_goes_on_with_its_consumers(data: sd.SessionData, tmp_path: Path) -> None:
+    """It told every consumer to take a complete document."""
+    for name in ("SPY", "QQQ", "IWM", "DIA"):
+        data.register_symbol(name)
+        data.append(name, START, *BAR)
+    data.export_cursor("new")
+    document = data.to_dict()
+    chosen = data.to_json(
+        cursor=data.export_cursor("ui"), symbols=["DIA", "QQQ"], intervals=["5m", "1m"], timestamps="epoch_ms"
+    )
+    data.append("QQQ", START + MINUTE, *BAR)
+    data.set_quality("IWM", "5m", 12.5)
+    data.remove_symbol("SPY")
+    data.remove_symbol("DIA")
+    data.register_symbol("SPY")
+    loaded = from_file(data, tmp_path / "store")
+    assert loaded.cursors == data.cursors == ("new", "ui")
+    for store in (loaded, data):
+        cursor = store.export_cursor("ui")
+        assert (cursor.symbols, cursor.intervals, cursor.timestamps) == ({"DIA", "QQQ"}, {"1m", "5m"}, "epoch_ms")
+        assert cursor.sequence == orjson.loads(chosen)["meta"]["sequence"]
+        store.append("IWM", START + 3 * MINUTE, *BAR)
+        store.remove_symbol("QQQ")
+    for options in ({}, {"cursor": "ui", "timestamps": "epoch_ms"}, {"cursor": "new"}):
+        assert loaded.to_json(False, **options) == data.to_json(False, **options)
+    assert loaded.export_cursor("new").sequence is None
+    loaded = from_file(data, tmp_path / "store")
+    data.append("IWM", START + 4 * MINUTE, *BAR)
+    loaded.append("IWM", START + 4 * MINUTE, *BAR)
+    assert loaded.to_dict(False) == (delta := data.to_dict(False))
+    assert delta["meta"]["since"] == data.sequence - 1
+    assert document["meta"]["sequence"] < delta["meta"]["since"]
+
+
+@pytest.mark.parametrize("has_handle", [False, True])
+def test_late_rows_from_before_a_file_are_in_the_delta_after_it(
+    data: sd.SessionData, tmp_path: Path, has_handle: bool
+) -> None:
+    """As many as a symbol remembers are sent one by one; a consumer who was lapped is sent all rows."""
+    spy = data.symbols["SPY"]
+    assert not has_handle or spy.handle  # then a copy of the symbol is saved
+    spy.extend([START + i * MINUTE for i in range(7)], *([value] * 7 for value in BAR))
+    data.to_dict(cursor=data.export_cursor("lapped"))
+    for i in range(63):
+        spy.append(START + MINUTE, 1.0, 2.0, 0.5, 1.5, 100.0 + i)
+    data.to_dict(cursor=data.export_cursor("behind"))
+    spy.append(START + MINUTE, 1.0, 2.0, 0.5, 1.5, 7.0)
+    loaded = from_file(data, tmp_path / "store")
+    for store in (data, loaded):
+        store.append("SPY", START + 3 * MINUTE, 1.0, 2.0, 0.5, 1.5, 8.0)
+    for name, replaced, n in (("lapped", True, 7), ("behind", False, 2)):
+        delta = loaded.to_dict(False, cursor=name)
+        part = delta["symbols"]["SPY"]["session"]["data"]["1m"]
+        assert ("replace" in part, len(part["data"])) == (replaced, n)
+        assert delta == data.to_dict(False, cursor=name)
+
+
+def test_a_session_that_comes_and_goes_around_a_file(tmp_path: Path) -> None:
+    """Shown without a session, saved with one, asked without one again: nothing of it is to be sent."""
+    calendar = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
+    data = sd.SessionData(calendar, "1m", ("5m",))
+    data.register_symbol("SPY")
     data.to_dict()
-    data.save(tmp_path / "store")
-    loaded = sd.load(tmp_path / "store")
+    data.start_session("2024-03-12")
+    data.append("SPY", START, *BAR)
+    loaded = from_file(data, tmp_path / "store")
+    for store in (data, loaded):
+        store.end_session()
+    assert loaded.to_json(False) == data.to_json(False)
+    assert loaded.to_dict(False)["meta"]["epoch"] == 2
+
+
+def test_a_consumer_told_to_resynchronise_is_told_so_after_a_file(
+    data: sd.SessionData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data.to_dict(intervals=["1m"])
+
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    data.append("SPY", START, *BAR)
+    with monkeypatch.context() as patch:
+        patch.setattr("sessiondata.export._changes", fail)
+        with pytest.raises(MemoryError):
+            data.to_dict(False)
+    loaded = from_file(data, tmp_path / "store")
+    assert loaded.export_cursor().intervals == {"1m"}
+    with pytest.raises(sd.DeltaError, match="the intervals of a delta"):
+        loaded.to_dict(False, intervals=["5m"])
+    assert loaded.to_json(False) == data.to_json(False)
     assert loaded.to_dict(False)["meta"]["resync"] is True
-    document = loaded.to_dict()
-    loaded.append("SPY", START + MINUTE, *BAR)
-    assert same_as(follow(document, loaded), loaded)
+
+
+def test_a_store_saved_in_the_middle_of_an_export_knows_nothing_of_it(tmp_path: Path) -> None:
+    """By a function that the export calls: what its consumer gets is not known yet."""
+    data = sd.SessionData(sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York"), "1m", ())
+    data.start_session("2024-03-12")
+    data.register_symbol("SPY").append(START, *BAR)
+    data.to_dict()
+
+    def save(_: sd.SymbolSessionData) -> float:
+        data.save(tmp_path / "store")
+        return 1.0
+
+    data.add_historical_indicator("saving", save)
+    data.load_historical_bars("SPY", "1d", [START - DAY], *([value] for value in BAR))
+    data.to_dict(False)
+    assert sd.load(tmp_path / "store").export_cursor().sequence is None
 
 
 def test_a_delta_costs_what_has_changed(data: sd.SessionData) -> None:

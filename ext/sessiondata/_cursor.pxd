@@ -79,7 +79,7 @@ cdef struct Change:
 
 
 cdef class Cursor:
-    cdef list cores       # symbols as they were shown, in order
+    cdef list cores       # symbols as they were shown, in order; names of those that had left before a cursor was saved
     cdef Head* heads      # one for each
     cdef Shown* shown
     cdef ByteWriter names  # side by side, so that nothing has to be fetched from the symbols' own
@@ -95,6 +95,10 @@ cdef class Cursor:
     cdef void step(self, SymbolCore core, Shown* shown, Py_ssize_t k, const Visit* visit, bint pinned_gaps,
                    int pinned_quality, Change* out_change) noexcept
     cdef int _align(self, list cores, list removed) except -1
+    cdef uint32_t _selection(self, tuple intervals) except? 0
+    cdef int _restore_head(self, Py_ssize_t i, SymbolCore core, const int64_t[:, ::1] heads) except -1
+    cdef int _restore_series(self, SymbolCore core, Py_ssize_t k, const Head* head, const int64_t[:, ::1] counts,
+                             const double[:, ::1] values, Py_ssize_t at) except -1
 
 
 cdef int pinned_hundredths(dict pinned_quality, Py_ssize_t k) except -2

@@ -28,13 +28,13 @@ from sessiondata._fill cimport is_filled, is_newest_filled
 from sessiondata._gaps cimport PRESENT, Gaps, gaps_check, gaps_mark_present, gaps_max_ranges, gaps_state
 from sessiondata._grid cimport Grid, GridData, Region, find_region, first_slot_from, ordinal_in, slot_start_in
 from sessiondata._grid cimport slot_stop_in
-from sessiondata._layout cimport lay_out
+from sessiondata._layout cimport lay_out, series_gaps
 from sessiondata._marks cimport Retries, Spans, retries_alloc
 from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_read
 from sessiondata._status cimport N_REASONS
 from sessiondata._store cimport StoreClock, SymbolCore
 from sessiondata._symbol cimport (
-    Symbol, check_values, clock_sequence, symbol_check, symbol_extend, symbol_settle, symbol_start,
+    EDITS, Symbol, check_values, clock_sequence, symbol_check, symbol_extend, symbol_settle, symbol_start,
 )
 from sessiondata._ticks cimport (
     N_TICK_REASONS, SOURCE_BARS, SOURCE_NONE, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_extend,
@@ -51,6 +51,7 @@ cdef tuple _BARS = ("open", "high", "low", "close", "volume")
 cdef tuple _VALUES = (("price", "size"), ("bid", "ask", "bid_size", "ask_size"))
 cdef tuple _COUNTERS = ("late", "corrected", "repeated", "too_old", "other_session", "off_grid", "extended")
 cdef tuple _TICK_COUNTERS = ("late", "too_old", "other_session", "covered")
+cdef tuple _COUNTS = ("edits", "pin_edits", "past_edits", "session", "n_edited")
 cdef int64_t _MOST = <int64_t>1 << 62  # of whatever is counted: far from overflow
 
 
@@ -88,8 +89,15 @@ cdef class _Columns:
 
 def capture(SymbolCore core not None):
     """The session of a core as (numbers for JSON, bytes of the columns that ``numbers["columns"]`` lists). Copies."""
-    if core.symbol.guard != NULL and core.symbol.grid != NULL:  # other threads may write meanwhile
-        core = snapshot(core, True)
+    return _capture(_still(core))
+
+
+cdef SymbolCore _still(SymbolCore core):
+    """The core itself, or a copy if other threads may write to it meanwhile."""
+    return snapshot(core, True) if core.symbol.guard != NULL and core.symbol.grid != NULL else core
+
+
+cdef tuple _capture(SymbolCore core):
     cdef Symbol* symbol = &core.symbol
     cdef _Columns columns = _Columns()
     cdef int32_t i
@@ -121,16 +129,58 @@ def capture(SymbolCore core not None):
     return numbers, columns.copied()
 
 
-def capture_all(StoreClock clock not None, list cores not None):
-    """(time of the clock, sequence, for each core what was captured, its days, their daily bars and given rows), of one
-    moment: no other thread's Python code runs in between. Threads without the GIL may: what they write to is of one
-    moment for each symbol."""
-    cdef list captured = []
-    cdef SymbolCore core
-    for core in cores:
-        numbers, rows = capture(core)
-        captured.append((numbers, rows, dict(core.days.cores), dict(core.days.daily), core.days.given))
-    return clock.as_of, clock.sequence, captured
+def capture_all(StoreClock clock not None, list cores not None, list values not None, list cursors not None, told):
+    """All of a store that may change, of one moment: no other thread's Python code runs in between. Threads without the
+    GIL may: what they write to is of one moment for each symbol.
+
+    Parameters
+    ----------
+    values : list
+        For each core a tuple of dicts, which are copied.
+    cursors : list of ExportCursor
+    told : callable
+        Takes a cursor, and is no Python code itself; its last answer is None if the cursor is not served.
+
+    Returns
+    -------
+    tuple
+        Time of the clock, sequence, epoch; for each core (numbers, rows, its days, their daily bars, given rows, copies
+        of its dicts); columns of the symbols' counts; for each cursor (what was told, what it captured or None).
+    """
+    cdef list captured = [], counts = [], shown = []
+    cdef SymbolCore core, still
+    for core, dicts in zip(cores, values, strict=True):
+        still = _still(core)
+        numbers, rows = _capture(still)
+        copies = [dict(items) for items in dicts]
+        captured.append((numbers, rows, dict(core.days.cores), dict(core.days.daily), core.days.given, copies))
+        counts.append(_counts(core, still) if cursors else None)
+    numbers = {core: i for i, core in enumerate(cores)}
+    for cursor in cursors:
+        *said, native, sequence = told(cursor)
+        served = sequence is not None and native.is_served
+        shown.append((said, sequence if served else None, native.capture(numbers) if served else None))
+    return (clock.as_of, clock.sequence, clock.epoch), captured, _count_columns(counts) if cursors else None, shown
+
+
+cdef tuple _counts(SymbolCore core, SymbolCore still):
+    """What cursors compare with: counts of the symbol, edits of its trackers, times of the last rows edited."""
+    cdef Symbol* symbol = &still.symbol
+    cdef int64_t n_edited = 0 if symbol.grid == NULL else symbol.n_edited, i
+    cdef Py_ssize_t k
+    numbers = symbol.n_edits, core.n_pin_edits, core.n_past_edits, core.session_id, n_edited
+    if symbol.grid == NULL:
+        return numbers, [], []
+    gap_edits = [series_gaps(symbol, k).n_edits for k in range(len(core.intervals))]
+    return numbers, gap_edits, [symbol.edited_ts[i % EDITS] for i in range(max(0, n_edited - EDITS), n_edited)]
+
+
+cdef dict _count_columns(list counts):
+    columns = np.array([numbers for numbers, _, _ in counts], np.int64).reshape(-1, len(_COUNTS)).T
+    made = {name: np.ascontiguousarray(column) for name, column in zip(_COUNTS, columns, strict=True)}
+    made["gap_edits"] = np.array([n for _, edits, _ in counts for n in edits], np.int32)
+    made["edited"] = np.array([ts for _, _, times in counts for ts in times], np.int64)
+    return made
 
 
 cdef object _or_none(int64_t ts):
@@ -272,9 +322,45 @@ cdef int64_t _time(object ts, const GridData* grid, str what) except? -1:
     return ts
 
 
-def restore_clock(StoreClock clock not None, as_of, int64_t sequence):
-    """Have a clock stand where it stood: `as_of` in ns or None, and so many changes."""
+def restore_counts(list cores not None, dict columns not None):
+    """Have all symbols of a store count on from where they stood, which is what cursors compare with. After everything
+    else: restoring a session, pins and history are changes themselves."""
+    cdef const int64_t[::1] edits = columns["edits"], pin_edits = columns["pin_edits"]
+    cdef const int64_t[::1] past_edits = columns["past_edits"], session = columns["session"]
+    cdef const int64_t[::1] n_edited = columns["n_edited"], edited = columns["edited"]
+    cdef const int32_t[::1] gap_edits = columns["gap_edits"]
+    cdef Py_ssize_t n = len(cores), n_series, n_gaps = 0, n_times = 0, i, k
+    cdef int64_t number
+    cdef SymbolCore core
+    cdef Symbol* symbol
+    _require(all(len(columns[name]) == n for name in _COUNTS), "a count for each symbol")
+    for i in range(n):
+        core = cores[i]
+        symbol = &core.symbol
+        for number in (edits[i], pin_edits[i], past_edits[i], session[i], n_edited[i]):
+            _require(0 <= number < _MOST, "changes are counted")
+        symbol.n_edits, core.session_id = edits[i], session[i]
+        core.n_pin_edits, core.n_past_edits = pin_edits[i], past_edits[i]
+        if symbol.grid == NULL:
+            continue
+        n_series = len(core.intervals)
+        _require(n_gaps + n_series <= gap_edits.shape[0], "edits of each tracker")
+        for k in range(n_series):
+            series_gaps(symbol, k).n_edits = gap_edits[n_gaps + k]
+        n_gaps += n_series
+        symbol.n_edited = n_edited[i]
+        for number in range(max(0, symbol.n_edited - EDITS), symbol.n_edited):
+            _require(n_times < edited.shape[0], "times of the last rows edited")
+            symbol.edited_ts[number % EDITS] = _time(edited[n_times], symbol.grid, "time of a row edited")
+            n_times += 1
+    _require(n_gaps == gap_edits.shape[0] and n_times == edited.shape[0], "no more edits than were counted")
+
+
+def restore_clock(StoreClock clock not None, as_of, int64_t sequence, int64_t epoch):
+    """Have a clock stand where it stood: `as_of` in ns or None, and so many changes and sessions begun."""
+    _require(0 <= epoch < _MOST, f"sessions begun are counted: {epoch}")
     clock.reset()
+    clock.epoch = epoch
     if as_of is not None:
         clock.advance(as_of)
     _require(0 <= sequence < _MOST, f"the sequence is a count: {sequence}")
@@ -343,7 +429,9 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
     _require(n == min(stored, symbol.base.capacity), "as many bars as were stored, or as the ring holds")
     if wrapped:
         _restore_slots(core, numbers, columns, n > 0 and ts[0])
-        symbol.base.next_seq = symbol.base.origin = stored - n
+        # Of the rows before these there is nothing to fold: the levels' own come below.
+        symbol.base.next_seq = symbol.base.origin = symbol.folded_seq = stored - n
+        level_mark_settled(symbol.levels, symbol.n_levels, stored - n)
     if n > 0:
         symbol_extend(symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)  # there is room for them
     if wrapped:

@@ -68,7 +68,8 @@ def load(path: Any) -> SessionData:
     Returns
     -------
     SessionData
-        It answers every question as the saved store did, and goes on as that would have gone on. Handles of compiled
+        It answers every question as the saved store did, and goes on as that would have gone on, with deltas for every
+        cursor (of a file from before there were cursors in it, each begins with a complete export). Handles of compiled
         callers, series and windows are of the other store: new ones are asked for here.
 
     Raises

@@ -78,6 +78,7 @@ class ExportCursor:
     ) -> Cursor:
         """Begin a complete export."""
         names, series = _checked_selection(data, symbols, intervals)
+        self._sequence = None  # first: what is known of the last export is not of this selection
         self._timestamps, self._symbols, self._intervals = timestamps, names, series
         self._cores = None
         self._native.start(self._select(data), series, timestamps == "epoch_ms")
@@ -107,6 +108,27 @@ class ExportCursor:
     def _finish(self, sequence: int) -> None:
         self._sequence = sequence  # as the document says: what came while it was made is in the next one, too
         self._native.finish()
+
+    # --- what `snapshot` needs ---
+
+    def _resume(
+        self,
+        data: SessionData,
+        timestamps: str | None,
+        symbols: list[str] | None,
+        intervals: list[str] | None,
+        shown: tuple[int, list[str], dict[str, Any], str] | None,
+    ) -> None:
+        """Be as it was when a store was saved, which has been loaded but for its cursors. `shown`: sequence, names of
+        symbols that have left, columns and what their names begin with; None if the next export has to be complete."""
+        self._timestamps = timestamps
+        self._symbols = None if symbols is None else _names(symbols)
+        self._intervals = None if intervals is None else _intervals(intervals)
+        if shown is not None:
+            sequence, gone, columns, prefix = shown
+            millis = timestamps == "epoch_ms"
+            self._native.restore(data._all_cores(), self._symbols, self._intervals, millis, gone, columns, prefix)
+            self._sequence = sequence
 
 
 def _names(symbols: Iterable[str]) -> frozenset[str]:

@@ -24,6 +24,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ import numpy as np
 from sessiondata import _days, _snapshot
 from sessiondata.calendars import SessionCalendar, SessionGrid, _to_date
 from sessiondata.errors import CalendarError, SessionDataError, SnapshotError
+from sessiondata.export import TIMESTAMPS
 from sessiondata.gaps import GapInfo
 from sessiondata.indicators import forgotten
 from sessiondata.intervals import parse_interval
@@ -54,11 +56,13 @@ HEAD = struct.Struct("<8sIIQ")  # magic, version, parts, bytes of the file
 PART = struct.Struct("<8sIIQQ")  # kind, flags, crc32, offset, bytes
 TAIL = struct.Struct("<II")  # crc32 of head and table, zero
 OPTIONAL = 1  # flag of a part that a reader may pass over if it does not know the kind
-STORE, SESSION = b"store", b"session"
+STORE, SESSION, CURSORS = b"store", b"session", b"cursors"
 
 _TYPES: dict[str, Any] = {"<i8": np.dtype("<i8"), "<i4": np.dtype("<i4"), "<f8": np.dtype("<f8"), "|S8": np.dtype("S8")}
 _BARS = ("time", "open", "high", "low", "close", "volume")
 _DAILY = (*_BARS, "n_base", "turnover", "traded")
+#: What of a cursor is said natively, with nothing of Python in between.
+_TOLD = attrgetter("_name", "_timestamps", "_symbols", "_intervals", "_native", "_sequence")
 _CHUNK = 1 << 18
 _DAY_NS = 86_400_000_000_000
 #: What wrong content of a file ends in: constructors and natively checked rules.
@@ -82,8 +86,13 @@ class _Copy:
         self.dates: list[set[dt.date]] = []
         self.parts: list[Callable[[], bytes]] = []
         facades = list(data.symbols.values())
-        as_of, sequence, sessions = _snapshot.capture_all(data._clock, [symbol._core for symbol in facades])
+        values = [(s._pinned_gaps, s._pinned_quality, s._indicator_values) for s in facades]
+        cursors = [cursor for cursor in (data._default_cursor, *data._cursors.values()) if cursor is not None]
+        (as_of, sequence, epoch), sessions, counts, shown = _snapshot.capture_all(
+            data._clock, [symbol._core for symbol in facades], values, cursors, _TOLD
+        )
         symbols = [self._symbol(*pair) for pair in zip(facades, sessions, strict=True)]
+        self.cursors: list[bytes] = []
         own = self._calendar(data.calendar, data.session_date if data.grid is not None else None)
         self.store = {
             "calendar": own,
@@ -101,9 +110,12 @@ class _Copy:
             "ended_date": _text(data._ended),
             "as_of": as_of,
             "sequence": sequence,
+            "epoch": epoch,
             "indicators": [[name, int(kept.days), kept.is_built_in] for name, kept in data._indicators.items()],
             "symbols": symbols,
         }
+        if counts is not None:
+            self.store["cursors"] = self._cursors(counts, shown)
 
     def _calendar(self, calendar: SessionCalendar, *dates: dt.date | None) -> int:
         """Number of a calendar, of which the hours of these dates are kept."""
@@ -115,7 +127,7 @@ class _Copy:
 
     def _symbol(self, symbol: SymbolSessionData, session: tuple[Any, ...]) -> dict[str, Any]:
         core = symbol._core
-        numbers, rows, cores, daily, days_given = session
+        numbers, rows, cores, daily, days_given, (pinned_gaps, pinned_quality, values) = session
         place = f"symbol {symbol.symbol!r}"
         running = symbol._data.session_date if core.grid is not None else None
         given = [(name, date, rows) for name, dates in days_given.items() for date, rows in dates.items()]
@@ -129,13 +141,30 @@ class _Copy:
             "days": [self._day(date, day) for date, day in cores.items()],
             "daily": self._daily(daily),
             "given": [self._given(*entry) for entry in given],
-            "pinned_gaps": {k: [self._gap(gap, place) for gap in gaps] for k, gaps in symbol._pinned_gaps.items()},
-            "pinned_quality": dict(symbol._pinned_quality),
+            "pinned_gaps": {k: [self._gap(gap, place) for gap in gaps] for k, gaps in pinned_gaps.items()},
+            "pinned_quality": pinned_quality,
             "indicators": {
-                name: _plain(value, self.path, f"indicator {name!r} of {place}")
-                for name, value in symbol._indicator_values.items()
+                name: _plain(value, self.path, f"indicator {name!r} of {place}") for name, value in values.items()
             },
         }
+
+    def _cursors(self, counts: dict[str, Any], shown: list[tuple[Any, ...]]) -> dict[str, Any]:
+        """One part for all: counts of the symbols, and what each cursor has shown, its number before the names."""
+        columns, told = dict(counts), []
+        for number, ((name, timestamps, symbols, intervals), sequence, captured) in enumerate(shown):
+            entry = {
+                "name": name,
+                "timestamps": timestamps,
+                "symbols": None if symbols is None else sorted(symbols),
+                "intervals": None if intervals is None else sorted(intervals),
+                "sequence": sequence,
+            }
+            if captured is not None:
+                rows, entry["gone"] = captured
+                columns.update((f"{number}.{column}", values) for column, values in rows.items())
+            told.append(entry)
+        self.cursors = _packed(list(columns.values()))
+        return {"part": len(self.parts), "columns": _described(tuple(columns), columns.values()), "cursors": told}
 
     def _part(self, make: Callable[[], bytes]) -> int:
         self.parts.append(make)
@@ -164,8 +193,7 @@ class _Copy:
         return {"interval": interval, "date": _text(date), **self._table(_BARS, columns)}
 
     def _table(self, names: tuple[str, ...], columns: Any) -> dict[str, Any]:
-        told = [[name, column.dtype.str, len(column)] for name, column in zip(names, columns, strict=True)]
-        return {"part": self._part(lambda: b"".join(_padded(column.tobytes()) for column in columns)), "columns": told}
+        return {"part": self._part(lambda: b"".join(_packed(columns))), "columns": _described(names, columns)}
 
     def _gap(self, gap: GapInfo, place: str) -> list[Any]:
         """A pinned gap."""
@@ -189,6 +217,14 @@ class _Copy:
             hours = {grid.date.isoformat(): [grid.segments.tolist(), grid.span_start, grid.span_stop] for grid in grids}
             kept.append({"recipe": calendar.recipe(), "tz": calendar.tz, "sessions": hours})
         return _padded(json.dumps({**self.store, "calendars": kept}, separators=(",", ":")).encode(), b" ")
+
+
+def _described(names: tuple[str, ...], columns: Any) -> list[list[Any]]:
+    return [[name, column.dtype.str, len(column)] for name, column in zip(names, columns, strict=True)]
+
+
+def _packed(columns: Any) -> list[bytes]:
+    return [_padded(column.tobytes()) for column in columns]
 
 
 def _text(date: dt.date | None) -> str | None:
@@ -266,15 +302,15 @@ def _check_byte_order(path: str) -> None:
 
 def _write(file: int, copy: _Copy) -> None:
     """Parts from behind the table on, then the head."""
-    n_parts = len(copy.parts) + 1
+    n_parts = len(copy.parts) + bool(copy.cursors) + 1
     at = HEAD.size + n_parts * PART.size + TAIL.size
     _os.lseek(file, at, os.SEEK_SET)
     pieces: list[bytes] = []
     entries: list[bytes] = []
 
-    def add(kind: bytes, content: bytes) -> None:
+    def add(kind: bytes, content: bytes, flags: int = 0) -> None:
         nonlocal at
-        entries.append(PART.pack(kind, 0, zlib.crc32(content), at, len(content)))
+        entries.append(PART.pack(kind, flags, zlib.crc32(content), at, len(content)))
         pieces.append(content)
         at += len(content)
         if sum(map(len, pieces)) >= 1 << 20 or kind == STORE:  # many a part is small
@@ -283,6 +319,8 @@ def _write(file: int, copy: _Copy) -> None:
 
     for make in copy.parts:
         add(SESSION, make())
+    if copy.cursors:
+        add(CURSORS, b"".join(copy.cursors), OPTIONAL)
     add(STORE, copy.document())
     table = HEAD.pack(MAGIC, VERSION, n_parts, at) + b"".join(entries)
     _os.lseek(file, 0, os.SEEK_SET)
@@ -396,7 +434,7 @@ class _File:
                 raise self.wrong("parts follow each other to the end of the file, in whole eights of bytes")
             first += length
             name = kind.rstrip(b"\0")
-            if name not in (STORE, SESSION) and not flags & OPTIONAL:
+            if name not in (STORE, SESSION, CURSORS) and not flags & OPTIONAL:
                 raise self.wrong(f"a part of kind {name!r} is needed, which this version does not know")
             parts.append(_Part(name, crc, offset, length))
         if first != size:
@@ -430,12 +468,12 @@ class _File:
             raise ValueError("the file has changed while it was read")
         return content
 
-    def columns(self, entry: dict[str, Any]) -> dict[str, Any]:
+    def columns(self, entry: dict[str, Any], kind: bytes = SESSION) -> dict[str, Any]:
         """Columns of a part by name, as `entry["columns"]` lists them."""
-        content = self.read(entry["part"], SESSION)
+        content = self.read(entry["part"], kind)
         at, columns = 0, {}
-        for name, kind, n in entry["columns"]:
-            dtype = _TYPES[kind]
+        for name, type_name, n in entry["columns"]:
+            dtype = _TYPES[type_name]
             if type(n) is not int or not 0 <= n <= (len(content) - at) // dtype.itemsize or name in columns:
                 raise ValueError(f"no room for {n!r:.20} rows of column {name!r:.40}")
             columns[name] = np.frombuffer(content, dtype, n, at)
@@ -507,8 +545,40 @@ def _store(file: _File, place: _Place) -> SessionData:
     if kept["active"] is not True:
         data.deactivate()
     as_of = kept["as_of"]
-    _snapshot.restore_clock(data._clock, None if as_of is None else _whole(as_of), _whole(kept["sequence"]))
+    sequence, epoch = _whole(kept["sequence"]), _whole(kept.get("epoch", 0))
+    _snapshot.restore_clock(data._clock, None if as_of is None else _whole(as_of), sequence, epoch)
+    if "cursors" in kept:
+        place.part = "cursors"
+        _cursors(data, file, kept["cursors"], sequence)
     return data
+
+
+def _cursors(data: SessionData, file: _File, entry: dict[str, Any], sequence: int) -> None:
+    """Last of all: what they compare with are counts of what happens to a store, and loading is such a thing."""
+    columns = file.columns(entry, CURSORS)
+    _snapshot.restore_counts(data._all_cores(), columns)
+    for number, told in enumerate(entry["cursors"]):
+        name = told["name"]
+        if name in data._cursors or (name is None and data._default_cursor is not None):
+            raise ValueError(f"a cursor has one name: {name!r:.40}")
+        cursor, timestamps, shown = data.export_cursor(name), told["timestamps"], None
+        if told["sequence"] is not None:
+            if not 0 <= _whole(told["sequence"]) <= sequence:
+                raise ValueError(f"a cursor has shown no changes to come: {told['sequence']}")
+            shown = told["sequence"], _texts(told["gone"]), columns, f"{number}."
+        if timestamps not in (TIMESTAMPS if shown else (None, *TIMESTAMPS)):
+            raise ValueError(f"a cursor has shown times in a form that there is: {timestamps!r:.40}")
+        symbols, intervals = told["symbols"], told["intervals"]
+        cursor._resume(
+            data, timestamps, None if symbols is None else _texts(symbols),
+            None if intervals is None else _texts(intervals), shown,
+        )  # fmt: skip
+
+
+def _texts(names: list[Any]) -> list[str]:
+    from sessiondata.session import _check_text
+
+    return [_check_text(name, "a name") for name in names]
 
 
 def _whole(value: Any) -> int:
