@@ -97,32 +97,62 @@ cdef inline void level_merge(Level* level, const Bar* row, bint is_new) noexcept
     bar.n_base = level.closed_base + row.n_base
 
 
+cdef inline void merge_rows(Bar* bar, double* closed_volume, const Ring* base, int64_t at, int64_t n) noexcept nogil:
+    """Fold `n` >= 0 more base rows, from physical row `at` on and each on its slot, into a bar. `closed_volume` is the sum
+    without the last of them."""
+    cdef int64_t stride = base.stride, i = 0
+    cdef const char* opens = <const char*>(base.ts + at) + stride
+    cdef const double* highs = <const double*>(opens + stride)
+    cdef const double* lows = <const double*>(opens + 2 * stride)
+    cdef const double* volumes = <const double*>(opens + 4 * stride)
+    cdef double high = bar.high, low = bar.low, volume = bar.volume, closed = closed_volume[0]
+    while i + 4 <= n:  # by four, where a loop of one row spends as much on itself as on the row
+        high = highs[i] if highs[i] > high else high
+        high = highs[i + 1] if highs[i + 1] > high else high
+        high = highs[i + 2] if highs[i + 2] > high else high
+        high = highs[i + 3] if highs[i + 3] > high else high
+        low = lows[i] if lows[i] < low else low
+        low = lows[i + 1] if lows[i + 1] < low else low
+        low = lows[i + 2] if lows[i + 2] < low else low
+        low = lows[i + 3] if lows[i + 3] < low else low
+        closed = volume + volumes[i] + volumes[i + 1] + volumes[i + 2]
+        volume = closed + volumes[i + 3]
+        i += 4
+    while i < n:
+        high = highs[i] if highs[i] > high else high
+        low = lows[i] if lows[i] < low else low
+        closed = volume
+        volume += volumes[i]
+        i += 1
+    if n > 0:
+        bar.close = (<const double*>(opens + 3 * stride))[n - 1]
+    bar.high, bar.low, bar.volume, closed_volume[0] = high, low, volume, closed
+    bar.n_base += <int32_t>n
+
+
 cdef inline void level_merge_rows(Level* level, const Ring* base, int64_t at, int64_t n) noexcept nogil:
     """Fold `n` >= 1 more base rows, from physical row `at` on and each on its slot, into the newest slot."""
-    cdef Bar* bar = &level.bar
-    cdef double high = bar.high, low = bar.low, volume = bar.volume, closed_volume = volume
-    cdef int64_t i
-    for i in range(at, at + n):
-        high = base.high[i] if base.high[i] > high else high
-        low = base.low[i] if base.low[i] < low else low
-        closed_volume = volume
-        volume += base.volume[i]
-    bar.high, bar.low, bar.close, bar.volume = high, low, base.close[at + n - 1], volume
-    bar.n_base += <int32_t>n
-    level.closed_volume, level.closed_base = closed_volume, bar.n_base - 1
+    merge_rows(&level.bar, &level.closed_volume, base, at, n)
+    level.closed_base = level.bar.n_base - 1
+
+
+cdef inline void level_write(Level* level, const Bar* bar) noexcept nogil:
+    """Write the newest row, of which time and open stand there since it began."""
+    cdef Ring* ring = &level.ring
+    cdef int64_t at = ring.next_seq - 1, stride = ring.stride  # of a derived ring the origin is 0
+    cdef char* ts = <char*>(ring.ts + at)
+    cdef char* open = ts + stride
+    (<double*>(ts + 2 * stride))[0] = bar.high
+    (<double*>(open + 2 * stride))[0] = bar.low
+    (<double*>(ts + 4 * stride))[0] = bar.close
+    (<double*>(open + 4 * stride))[0] = bar.volume
+    ring.n_base[at] = bar.n_base
 
 
 cdef inline void level_publish(Level* level) noexcept nogil:
     """Write the newest bar to its row, if there is one."""
-    cdef Ring* ring = &level.ring
-    cdef int64_t at = ring.next_seq - 1 - ring.origin
-    if ring.next_seq == 0:
-        return
-    ring.high[at] = level.bar.high
-    ring.low[at] = level.bar.low
-    ring.close[at] = level.bar.close
-    ring.volume[at] = level.bar.volume
-    ring.n_base[at] = level.bar.n_base
+    if level.ring.next_seq > 0:
+        level_write(level, &level.bar)
 
 
 cdef inline void level_pull(Level* levels, int32_t i, const GridData* grid) noexcept nogil:
@@ -135,7 +165,7 @@ cdef inline void level_pull(Level* levels, int32_t i, const GridData* grid) noex
     if parent.bar.ts < level.slot_stop:
         level_merge(level, &parent.bar, seq != level.merged_seq)
     else:
-        level_begin(levels, i, grid)
+        level_begin(levels, i, grid, parent.region, &parent.bar)
     level.merged_seq = seq
 
 
@@ -170,6 +200,8 @@ cdef bint level_extend(Level* level, const GridData* grid, const Region* region,
 cdef void level_rebuild(Level* level, const GridData* grid, const Region* region, int64_t ts, const Ring* parent,
                         bint all_aligned) noexcept nogil
 cdef Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil
-cdef void level_begin(Level* levels, int32_t i, const GridData* grid) noexcept nogil
+cdef void level_begin(Level* levels, int32_t i, const GridData* grid, const Region* region, const Bar* row) noexcept nogil
+cdef void level_hand_down_row(Level* levels, int32_t i, const GridData* grid, const Region* region,
+                              int64_t seq) noexcept nogil
 cdef void level_settle(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil
 cdef void level_mark_settled(Level* levels, int32_t n_levels, int64_t base_seq) noexcept nogil

@@ -8,9 +8,7 @@ from sessiondata._gaps cimport Gaps
 from sessiondata._grid cimport GridData, Region
 from sessiondata._guard cimport Guard, guard_enter, guard_leave, peek
 from sessiondata._ring cimport Bar, Ring, ring_push_base
-from sessiondata._status cimport (
-    ERR_HIGH_LOW, ERR_VOLUME, N_REASONS, STORED,
-)
+from sessiondata._status cimport N_REASONS, STORED
 from sessiondata._ticks cimport TickCounters, TickRing
 
 
@@ -111,22 +109,18 @@ cdef inline void symbol_leave(uintptr_t* inside) noexcept nogil:
         guard_leave(inside)
 
 
-cdef inline int check_values(const Bar* bar) noexcept nogil:
-    """0, or the status of the first rule about values that the bar breaks."""
-    cdef double total = bar.open + bar.high + bar.low + bar.close + bar.volume
-    if not total - total == 0.0:  # NaN where one of them is NaN or infinite, or the sum is beyond float64
-        return check_values_apart(bar.open, bar.high, bar.low, bar.close, bar.volume)
-    if bar.high < bar.low:
-        return ERR_HIGH_LOW
-    if bar.volume < 0.0:
-        return ERR_VOLUME
-    return 0
-
-
 cdef inline bint has_plain_values(const Bar* bar) noexcept nogil:
     """Whether the values surely break no rule; `check_values` tells of the few others."""
     cdef double total = bar.open + bar.high + bar.low + bar.close + bar.volume
-    return total - total == 0.0 and bar.high >= bar.low and bar.volume >= 0.0
+    # total - total is 0, but NaN where one of them is NaN or infinite, or the sum is beyond float64.
+    return bar.high >= bar.low and bar.volume >= total - total
+
+
+cdef inline int check_values(const Bar* bar) noexcept nogil:
+    """0, or the status of the first rule about values that the bar breaks."""
+    if has_plain_values(bar):
+        return 0
+    return check_values_apart(bar.open, bar.high, bar.low, bar.close, bar.volume)
 
 
 cdef inline bint symbol_follows(const Symbol* symbol, int64_t ts) noexcept nogil:
@@ -220,6 +214,7 @@ cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
 cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil
 cdef void symbol_fold(Symbol* symbol) noexcept nogil
 cdef int symbol_fold_due(Symbol* symbol) noexcept nogil
+cdef int64_t symbol_fold_due_and_leave(Symbol* symbol, uintptr_t* inside) noexcept nogil
 cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil
 cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil
 cdef bint symbol_is_too_old(const Symbol* symbol, const Region* region, int64_t ts, bint exists) noexcept nogil

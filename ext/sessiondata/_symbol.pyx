@@ -17,8 +17,9 @@ next_slot_ts, where set, is the slot after the newest row and gaps.frontier its 
 from libc.stdint cimport INT64_MAX, INT64_MIN, uint64_t, uintptr_t
 
 from sessiondata._aggregate cimport (
-    DAY, EXTENDED, INTRADAY, Columns, is_aligned, level_extend, level_hand_down, level_mark_settled, level_merge,
-    level_merge_rows, level_open, level_open_next, level_rebuild, level_takes, ring_columns,
+    DAY, EXTENDED, INTRADAY, Columns, is_aligned, level_extend, level_hand_down, level_hand_down_row,
+    level_mark_settled, level_merge, level_merge_rows, level_open, level_open_next, level_rebuild, level_takes, level_write,
+    merge_rows, ring_columns,
 )
 from sessiondata._columns cimport Bars, is_suspicious
 from sessiondata._extended cimport extended_mark
@@ -26,7 +27,7 @@ from sessiondata._gaps cimport gaps_check, gaps_mark_present, gaps_mark_rows
 from sessiondata._guard cimport Guard, guard_enter, guard_init, guard_leave, peek, store
 from sessiondata._grid cimport find_region, ordinal_in, slot_number, slot_start_in
 from sessiondata._ring cimport (
-    ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace,
+    ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace, ring_room,
 )
 from sessiondata._status cimport (
     CORRECTED, EARLIER, ERR_HIGH_LOW, ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_SOURCE, ERR_TS_RANGE, ERR_VOLUME,
@@ -197,7 +198,7 @@ cdef inline void _limit_waiting(Symbol* symbol, int64_t stop) noexcept nogil:
 
 cdef inline void _limit_folds(Symbol* symbol) noexcept nogil:
     """Find out how far bars go that symbol_store may take without a look around. Everything has been folded."""
-    cdef int64_t rows = symbol.base.room - (symbol.base.next_seq - symbol.base.origin)
+    cdef int64_t rows = ring_room(&symbol.base) - (symbol.base.next_seq - symbol.base.origin)
     cdef int64_t stop = symbol.region.stop - symbol.step_ns + 1
     cdef int64_t room = (rows if rows < MANY_ROWS else MANY_ROWS) * symbol.step_ns
     cdef int32_t i = symbol.root
@@ -236,29 +237,60 @@ cdef void symbol_fold(Symbol* symbol) noexcept nogil:
         i = symbol.levels[i].next
 
 
+cdef inline int64_t _fold_root(Symbol* symbol, int32_t i, int64_t ts) noexcept nogil:
+    """Fold the base rows that wait into root `i`; the newest, at `ts`, may begin another slot. Returns the slot's end."""
+    # What is done at the end of each slot, in one piece: nothing is written to the level and read again.
+    cdef const Ring* base = &symbol.base
+    cdef Level* level = &symbol.levels[i]
+    cdef Level* below
+    cdef int64_t first = symbol.folded_seq - base.origin, n = base.next_seq - symbol.folded_seq, seq
+    cdef bint ends = ts >= level.slot_stop
+    cdef int32_t child
+    cdef Bar bar = Bar(level.bar.ts, 0.0, level.bar.high, level.bar.low, level.bar.close, level.bar.volume,
+                       level.bar.n_base)
+    n -= ends
+    merge_rows(&bar, &level.closed_volume, base, first, n)
+    if not ends:
+        level.bar.high, level.bar.low, level.bar.close, level.bar.volume = bar.high, bar.low, bar.close, bar.volume
+        level.bar.n_base, level.closed_base = bar.n_base, bar.n_base - 1
+        return level.slot_stop
+    level_write(level, &bar)
+    seq = level.ring.next_seq - 1
+    child = level.child
+    while child >= 0:
+        below = &symbol.levels[child]
+        if below.kind != EXTENDED:
+            if bar.ts >= below.slot_stop:
+                break
+            level_merge(below, &bar, seq != below.merged_seq)
+            below.merged_seq = seq
+        child = below.next
+    first += n
+    bar = Bar(ts, base.open[first], base.high[first], base.low[first], base.close[first], base.volume[first], 1)
+    level_open_next(level, symbol.region, &bar)
+    if child >= 0:
+        level_hand_down_row(symbol.levels, child, symbol.grid, symbol.region, seq)
+    return level.slot_stop
+
+
 cdef int symbol_fold_due(Symbol* symbol) noexcept nogil:
     """Fold the base rows that wait into the roots, of which one or more may begin a slot with the newest row."""
-    cdef const Ring* base = &symbol.base
-    cdef int64_t newest = base.next_seq - 1 - base.origin, first = symbol.folded_seq - base.origin, n
-    cdef int64_t ts = base.ts[newest], stop = symbol.run_stop
-    cdef Level* level
+    cdef int64_t ts = symbol.last_ts, stop = symbol.run_stop, slot_stop
     cdef int32_t i = symbol.root
-    cdef Bar bar
     while i >= 0:
-        level = &symbol.levels[i]
-        n = newest - first + (ts < level.slot_stop)
-        if n > 0:
-            level_merge_rows(level, base, first, n)
-        if ts >= level.slot_stop:
-            level_hand_down(symbol.levels, i, symbol.grid)
-            bar = Bar(ts, base.open[newest], base.high[newest], base.low[newest], base.close[newest],
-                      base.volume[newest], 1)
-            level_open_next(level, symbol.region, &bar)
-        if level.slot_stop < stop:
-            stop = level.slot_stop
-        i = level.next
-    symbol.folded_seq = base.next_seq
+        slot_stop = _fold_root(symbol, i, ts)
+        if slot_stop < stop:
+            stop = slot_stop
+        i = symbol.levels[i].next
+    symbol.folded_seq = symbol.base.next_seq
     _limit_waiting(symbol, stop)
+    return STORED
+
+
+cdef int64_t symbol_fold_due_and_leave(Symbol* symbol, uintptr_t* inside) noexcept nogil:
+    """`symbol_fold_due` as the last thing that is done inside the guard."""
+    symbol_fold_due(symbol)
+    guard_leave(inside)
     return STORED
 
 
@@ -270,7 +302,7 @@ cdef inline int _take(Symbol* symbol, Bar* bar) noexcept nogil:
     if bar.ts <= symbol.last_ts or bar.ts >= symbol.grid.span_stop:
         return _append_out_of_turn(symbol, bar)
     if symbol.make_room != NULL and (bar.ts != symbol.next_slot_ts or bar.ts >= symbol.region.stop
-                                     or symbol.base.next_seq == symbol.base.room):
+                                     or symbol.base.next_seq == ring_room(&symbol.base)):
         status = symbol_reserve(symbol, &bar.ts, 1, 1)
         if status:
             return status
@@ -318,7 +350,7 @@ cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_
     cdef int32_t i
     if symbol.make_room == NULL or n == 0:
         return 0
-    if symbol.base.next_seq + n_new > symbol.base.room:
+    if symbol.base.next_seq + n_new > ring_room(&symbol.base):
         return symbol.make_room(symbol)
     for i in range(grid.n_regions):
         region = &grid.regions[i]
