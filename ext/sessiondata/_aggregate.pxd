@@ -34,6 +34,39 @@ cdef struct Level:
     Extended* extended    # slots expected outside the segments; NULL: none
 
 
+cdef struct Fold:
+    # What becomes of a bar with each row.
+    double high
+    double low
+    double volume
+    double closed_volume  # without the last of the rows
+
+
+cdef inline void fold_rows(Fold* fold, const double* high, const double* low, const double* volume, int64_t n) noexcept nogil:
+    """Fold `n` more rows, in time order."""
+    cdef double highest = fold.high, lowest = fold.low, total = fold.volume, closed = fold.closed_volume
+    cdef int64_t i = 0, few = n & 3
+    while i < few:
+        highest = high[i] if high[i] > highest else highest
+        lowest = low[i] if low[i] < lowest else lowest
+        closed = total
+        total += volume[i]
+        i += 1
+    while i < n:  # by four, where a loop of one row spends as much on itself as on the row
+        highest = high[i] if high[i] > highest else highest
+        lowest = low[i] if low[i] < lowest else lowest
+        highest = high[i + 1] if high[i + 1] > highest else highest
+        lowest = low[i + 1] if low[i + 1] < lowest else lowest
+        highest = high[i + 2] if high[i + 2] > highest else highest
+        lowest = low[i + 2] if low[i + 2] < lowest else lowest
+        highest = high[i + 3] if high[i + 3] > highest else highest
+        lowest = low[i + 3] if low[i + 3] < lowest else lowest
+        closed = total + volume[i] + volume[i + 1] + volume[i + 2]
+        total = closed + volume[i + 3]
+        i += 4
+    fold.high, fold.low, fold.volume, fold.closed_volume = highest, lowest, total, closed
+
+
 cdef inline bint level_takes(const Level* level, const Region* region) noexcept nogil:
     """Whether parent rows of `region` belong to the level."""
     return level.kind < DAY or (level.kind == DAY) == region.regular
@@ -97,62 +130,27 @@ cdef inline void level_merge(Level* level, const Bar* row, bint is_new) noexcept
     bar.n_base = level.closed_base + row.n_base
 
 
-cdef inline void merge_rows(Bar* bar, double* closed_volume, const Ring* base, int64_t at, int64_t n) noexcept nogil:
-    """Fold `n` >= 0 more base rows, from physical row `at` on and each on its slot, into a bar. `closed_volume` is the sum
-    without the last of them."""
-    cdef int64_t stride = base.stride, i = 0
-    cdef const char* opens = <const char*>(base.ts + at) + stride
-    cdef const double* highs = <const double*>(opens + stride)
-    cdef const double* lows = <const double*>(opens + 2 * stride)
-    cdef const double* volumes = <const double*>(opens + 4 * stride)
-    cdef double high = bar.high, low = bar.low, volume = bar.volume, closed = closed_volume[0]
-    while i + 4 <= n:  # by four, where a loop of one row spends as much on itself as on the row
-        high = highs[i] if highs[i] > high else high
-        high = highs[i + 1] if highs[i + 1] > high else high
-        high = highs[i + 2] if highs[i + 2] > high else high
-        high = highs[i + 3] if highs[i + 3] > high else high
-        low = lows[i] if lows[i] < low else low
-        low = lows[i + 1] if lows[i + 1] < low else low
-        low = lows[i + 2] if lows[i + 2] < low else low
-        low = lows[i + 3] if lows[i + 3] < low else low
-        closed = volume + volumes[i] + volumes[i + 1] + volumes[i + 2]
-        volume = closed + volumes[i + 3]
-        i += 4
-    while i < n:
-        high = highs[i] if highs[i] > high else high
-        low = lows[i] if lows[i] < low else low
-        closed = volume
-        volume += volumes[i]
-        i += 1
-    if n > 0:
-        bar.close = (<const double*>(opens + 3 * stride))[n - 1]
-    bar.high, bar.low, bar.volume, closed_volume[0] = high, low, volume, closed
-    bar.n_base += <int32_t>n
-
-
 cdef inline void level_merge_rows(Level* level, const Ring* base, int64_t at, int64_t n) noexcept nogil:
     """Fold `n` >= 1 more base rows, from physical row `at` on and each on its slot, into the newest slot."""
-    merge_rows(&level.bar, &level.closed_volume, base, at, n)
-    level.closed_base = level.bar.n_base - 1
-
-
-cdef inline void level_write(Level* level, const Bar* bar) noexcept nogil:
-    """Write the newest row, of which time and open stand there since it began."""
-    cdef Ring* ring = &level.ring
-    cdef int64_t at = ring.next_seq - 1, stride = ring.stride  # of a derived ring the origin is 0
-    cdef char* ts = <char*>(ring.ts + at)
-    cdef char* open = ts + stride
-    (<double*>(ts + 2 * stride))[0] = bar.high
-    (<double*>(open + 2 * stride))[0] = bar.low
-    (<double*>(ts + 4 * stride))[0] = bar.close
-    (<double*>(open + 4 * stride))[0] = bar.volume
-    ring.n_base[at] = bar.n_base
+    cdef Fold fold = Fold(level.bar.high, level.bar.low, level.bar.volume, level.bar.volume)
+    fold_rows(&fold, base.high + at, base.low + at, base.volume + at, n)
+    level.bar.high, level.bar.low, level.bar.close, level.bar.volume = (
+        fold.high, fold.low, base.close[at + n - 1], fold.volume)
+    level.bar.n_base += <int32_t>n
+    level.closed_volume, level.closed_base = fold.closed_volume, level.bar.n_base - 1
 
 
 cdef inline void level_publish(Level* level) noexcept nogil:
     """Write the newest bar to its row, if there is one."""
-    if level.ring.next_seq > 0:
-        level_write(level, &level.bar)
+    cdef Ring* ring = &level.ring
+    cdef int64_t at = ring.next_seq - 1 - ring.origin
+    if ring.next_seq == 0:
+        return
+    ring.high[at] = level.bar.high
+    ring.low[at] = level.bar.low
+    ring.close[at] = level.bar.close
+    ring.volume[at] = level.bar.volume
+    ring.n_base[at] = level.bar.n_base
 
 
 cdef inline void level_pull(Level* levels, int32_t i, const GridData* grid) noexcept nogil:

@@ -146,7 +146,7 @@ cdef inline bint symbol_push_next(Symbol* symbol, const Bar* bar) noexcept nogil
 
 cdef inline int symbol_store_next(Symbol* symbol, const Bar* bar) noexcept nogil:
     """`symbol_store` of a bar that follows. O(1), and O(levels) where slots end. Its one call comes last."""
-    return symbol_fold_due(symbol) if symbol_push_next(symbol, bar) else STORED
+    return <int>symbol_fold_due(symbol, NULL) if symbol_push_next(symbol, bar) else STORED
 
 
 cdef inline int symbol_store(Symbol* symbol, const Bar* bar) noexcept nogil:
@@ -213,8 +213,8 @@ cdef void clock_part(Symbol* symbol) noexcept nogil
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
 cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil
 cdef void symbol_fold(Symbol* symbol) noexcept nogil
-cdef int symbol_fold_due(Symbol* symbol) noexcept nogil
-cdef int64_t symbol_fold_due_and_leave(Symbol* symbol, uintptr_t* inside) noexcept nogil
+cdef int64_t symbol_fold_due(Symbol* symbol, uintptr_t* inside) noexcept nogil
+cdef int64_t symbol_fold_due_all(Symbol* symbol, uintptr_t* inside) noexcept nogil
 cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil
 cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil
 cdef bint symbol_is_too_old(const Symbol* symbol, const Region* region, int64_t ts, bint exists) noexcept nogil

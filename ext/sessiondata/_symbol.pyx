@@ -17,9 +17,8 @@ next_slot_ts, where set, is the slot after the newest row and gaps.frontier its 
 from libc.stdint cimport INT64_MAX, INT64_MIN, uint64_t, uintptr_t
 
 from sessiondata._aggregate cimport (
-    DAY, EXTENDED, INTRADAY, Columns, is_aligned, level_extend, level_hand_down, level_hand_down_row,
-    level_mark_settled, level_merge, level_merge_rows, level_open, level_open_next, level_rebuild, level_takes, level_write,
-    merge_rows, ring_columns,
+    DAY, EXTENDED, INTRADAY, Columns, Fold, fold_rows, is_aligned, level_extend, level_hand_down, level_hand_down_row,
+    level_mark_settled, level_merge, level_merge_rows, level_open, level_rebuild, level_takes, ring_columns,
 )
 from sessiondata._columns cimport Bars, is_suspicious
 from sessiondata._extended cimport extended_mark
@@ -237,60 +236,101 @@ cdef void symbol_fold(Symbol* symbol) noexcept nogil:
         i = symbol.levels[i].next
 
 
-cdef inline int64_t _fold_root(Symbol* symbol, int32_t i, int64_t ts) noexcept nogil:
-    """Fold the base rows that wait into root `i`; the newest, at `ts`, may begin another slot. Returns the slot's end."""
-    # What is done at the end of each slot, in one piece: nothing is written to the level and read again.
+cdef inline int64_t _fold_root(Symbol* symbol, Level* level) noexcept nogil:
+    """Fold the base rows that wait into a root; the newest may begin another slot of it. Returns the slot's end."""
+    # All that the end of a slot takes, in one piece: no pointer for each column, and what is done with is not kept.
     cdef const Ring* base = &symbol.base
-    cdef Level* level = &symbol.levels[i]
+    cdef int64_t ts = symbol.last_ts, n = base.next_seq - symbol.folded_seq, stride = base.stride, seq, stop
+    cdef const char* opens = <const char*>(base.ts + (symbol.folded_seq - base.origin)) + stride
+    cdef const double* open = <const double*>opens
+    cdef const double* high = <const double*>(opens + stride)
+    cdef const double* low = <const double*>(opens + 2 * stride)
+    cdef const double* close = <const double*>(opens + 2 * stride + stride)
+    cdef const double* volume = <const double*>(opens + 4 * stride)
+    cdef Ring* ring = &level.ring
     cdef Level* below
-    cdef int64_t first = symbol.folded_seq - base.origin, n = base.next_seq - symbol.folded_seq, seq
-    cdef bint ends = ts >= level.slot_stop
-    cdef int32_t child
-    cdef Bar bar = Bar(level.bar.ts, 0.0, level.bar.high, level.bar.low, level.bar.close, level.bar.volume,
-                       level.bar.n_base)
-    n -= ends
-    merge_rows(&bar, &level.closed_volume, base, first, n)
-    if not ends:
-        level.bar.high, level.bar.low, level.bar.close, level.bar.volume = bar.high, bar.low, bar.close, bar.volume
-        level.bar.n_base, level.closed_base = bar.n_base, bar.n_base - 1
+    cdef char* out_ts
+    cdef char* out_open
+    cdef double last_close = level.bar.close
+    cdef Fold fold = Fold(level.bar.high, level.bar.low, level.bar.volume, level.bar.volume)
+    cdef int32_t n_base = level.bar.n_base, child
+    if ts < level.slot_stop:
+        fold_rows(&fold, high, low, volume, n)
+        level.bar.high, level.bar.low, level.bar.close, level.bar.volume = fold.high, fold.low, close[n - 1], fold.volume
+        level.bar.n_base = n_base + <int32_t>n
+        level.closed_volume, level.closed_base = fold.closed_volume, level.bar.n_base - 1
         return level.slot_stop
-    level_write(level, &bar)
-    seq = level.ring.next_seq - 1
+    n -= 1
+    if n > 0:
+        fold_rows(&fold, high, low, volume, n)
+        last_close = close[n - 1]
+    n_base += <int32_t>n
+    seq = ring.next_seq - 1  # of a derived ring the origin is 0
+    stride = ring.stride
+    out_ts = <char*>(ring.ts + seq)
+    out_open = out_ts + stride
+    (<double*>(out_ts + 2 * stride))[0] = fold.high
+    (<double*>(out_open + 2 * stride))[0] = fold.low
+    (<double*>(out_ts + 4 * stride))[0] = last_close
+    (<double*>(out_open + 4 * stride))[0] = fold.volume
+    ring.n_base[seq] = n_base
     child = level.child
     while child >= 0:
         below = &symbol.levels[child]
         if below.kind != EXTENDED:
-            if bar.ts >= below.slot_stop:
+            if level.bar.ts >= below.slot_stop:
                 break
-            level_merge(below, &bar, seq != below.merged_seq)
-            below.merged_seq = seq
+            if below.merged_seq != seq:
+                below.closed_volume, below.closed_base = below.bar.volume, below.bar.n_base
+                below.merged_seq = seq
+            below.bar.high = fold.high if fold.high > below.bar.high else below.bar.high
+            below.bar.low = fold.low if fold.low < below.bar.low else below.bar.low
+            below.bar.close = last_close
+            below.bar.volume = below.closed_volume + fold.volume
+            below.bar.n_base = below.closed_base + n_base
         child = below.next
-    first += n
-    bar = Bar(ts, base.open[first], base.high[first], base.low[first], base.close[first], base.volume[first], 1)
-    level_open_next(level, symbol.region, &bar)
+    # The slot after it; as of level_open_next, the rest of its row is written when it is known.
+    (<int64_t*>out_ts)[1] = ts
+    (<double*>out_open)[1] = open[n]
+    ring.next_seq = seq + 2
+    level.bar = Bar(ts, open[n], high[n], low[n], close[n], volume[n], 1)
+    stop = ts + level.step_ns
+    stop = stop if stop < symbol.region.stop else symbol.region.stop
+    level.slot_stop = stop
+    level.closed_volume, level.closed_base = 0.0, 0
+    level.gaps.frontier += 1
+    level.gaps.n_present += 1
     if child >= 0:
         level_hand_down_row(symbol.levels, child, symbol.grid, symbol.region, seq)
-    return level.slot_stop
+    return stop
 
 
-cdef int symbol_fold_due(Symbol* symbol) noexcept nogil:
-    """Fold the base rows that wait into the roots, of which one or more may begin a slot with the newest row."""
-    cdef int64_t ts = symbol.last_ts, stop = symbol.run_stop, slot_stop
+cdef int64_t symbol_fold_due(Symbol* symbol, uintptr_t* inside) noexcept nogil:
+    """Fold the base rows that wait into the roots, of which one or more may begin a slot with the newest row; then leave
+    the guard, if there is one. Returns STORED."""
+    cdef Level* level = &symbol.levels[symbol.root]
+    cdef int64_t stop
+    if level.next >= 0:
+        return symbol_fold_due_all(symbol, inside)
+    stop = _fold_root(symbol, level)
+    symbol.folded_seq = symbol.base.next_seq
+    _limit_waiting(symbol, stop if stop < symbol.run_stop else symbol.run_stop)
+    symbol_leave(inside)
+    return STORED
+
+
+cdef int64_t symbol_fold_due_all(Symbol* symbol, uintptr_t* inside) noexcept nogil:
+    """`symbol_fold_due` of several roots."""
+    cdef int64_t stop = symbol.run_stop, slot_stop
     cdef int32_t i = symbol.root
     while i >= 0:
-        slot_stop = _fold_root(symbol, i, ts)
+        slot_stop = _fold_root(symbol, &symbol.levels[i])
         if slot_stop < stop:
             stop = slot_stop
         i = symbol.levels[i].next
     symbol.folded_seq = symbol.base.next_seq
     _limit_waiting(symbol, stop)
-    return STORED
-
-
-cdef int64_t symbol_fold_due_and_leave(Symbol* symbol, uintptr_t* inside) noexcept nogil:
-    """`symbol_fold_due` as the last thing that is done inside the guard."""
-    symbol_fold_due(symbol)
-    guard_leave(inside)
+    symbol_leave(inside)
     return STORED
 
 

@@ -39,7 +39,7 @@ from sessiondata._status cimport (
 )
 from sessiondata._symbol cimport (
     MAX_LEVELS, Symbol, clock_advance, clock_sequence, has_plain_values, symbol_append, symbol_append_with_gil,
-    symbol_as_of, symbol_ends_earlier, symbol_fold_due_and_leave, symbol_follows, symbol_open_label, symbol_push_next,
+    symbol_as_of, symbol_ends_earlier, symbol_fold_due, symbol_follows, symbol_open_label, symbol_push_next,
     symbol_settle,
 )
 from sessiondata._ticks cimport SOURCE_BARS, Tick
@@ -189,7 +189,7 @@ cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, 
     if not symbol_follows(entry.symbol, bar.ts) or not has_plain_values(&bar):
         return _apart.append(entry, inside, ts_ns, open, high, low, close, volume)
     if symbol_push_next(entry.symbol, &bar):
-        return symbol_fold_due_and_leave(entry.symbol, inside)
+        return symbol_fold_due(entry.symbol, inside)
     guard_leave(inside)
     return STORED
 
