@@ -95,7 +95,6 @@ cdef inline void level_open(Level* level, const GridData* grid, const Region* re
     ring_push(&level.ring, &level.bar)
     if follows and region.regular:  # the newest row was the last slot below the frontier
         level.gaps.frontier += 1
-        level.gaps.n_present += 1
     elif region.regular:
         gaps_mark_present(&level.gaps, ordinal_in(level.gaps.table, region, start))
     elif level.extended != NULL:
@@ -115,7 +114,6 @@ cdef inline void level_open_next(Level* level, const Region* region, const Bar* 
     level.slot_stop = stop if stop < region.stop else region.stop
     level.closed_volume, level.closed_base = 0.0, 0
     level.gaps.frontier += 1
-    level.gaps.n_present += 1
 
 
 cdef inline void level_merge(Level* level, const Bar* row, bint is_new) noexcept nogil:

@@ -164,11 +164,9 @@ cdef void _push_whole_slots(Level* level, const Region* region, const Columns* r
                ring.volume + at)
     if level.region == region and level.slot_stop == start:  # the newest row was the last slot below the frontier
         level.gaps.frontier += 1
-        level.gaps.n_present += 1
     else:
         gaps_mark_present(&level.gaps, ordinal_in(level.gaps.table, region, start))
     level.gaps.frontier += <int32_t>n_slots - 1
-    level.gaps.n_present += <int32_t>n_slots - 1
     for j in range(last - whole + 2, last):
         volume += rows.volume[j]
     level.closed_volume = volume

@@ -85,9 +85,11 @@ cdef inline int64_t ring_claim(Ring* ring) noexcept nogil:
     return at
 
 
-cdef inline void row_write(char* ts, int64_t stride, const Bar* bar) noexcept nogil:
-    """Write a row to six columns, of which the first lies at `ts` and each other `stride` bytes further."""
+cdef inline void ring_write_base(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
+    """Write one physical row of a ring without the column n_base."""
     # From two addresses, not six pointers: whoever stores a bar keeps it in the registers that it came in.
+    cdef int64_t stride = ring.stride
+    cdef char* ts = <char*>(ring.ts + at)
     cdef char* open = ts + stride
     (<int64_t*>ts)[0] = bar.ts
     (<double*>open)[0] = bar.open
@@ -95,11 +97,6 @@ cdef inline void row_write(char* ts, int64_t stride, const Bar* bar) noexcept no
     (<double*>(open + 2 * stride))[0] = bar.low
     (<double*>(ts + 4 * stride))[0] = bar.close
     (<double*>(open + 4 * stride))[0] = bar.volume
-
-
-cdef inline void ring_write_base(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
-    """Write one physical row of a ring without the column n_base."""
-    row_write(<char*>(ring.ts + at), ring.stride, bar)
 
 
 cdef inline void ring_write(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
@@ -119,13 +116,17 @@ cdef inline void ring_push(Ring* ring, const Bar* bar) noexcept nogil:
 
 cdef inline void ring_push_base(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
     """Add the newest row of a ring without the column n_base, at the physical row that is its own."""
-    cdef int64_t next_seq = ring.next_seq, stride = ring.stride
-    cdef int64_t* ts = ring.ts + at
-    if at >= ring.capacity:
+    cdef int64_t next_seq = ring.next_seq, lower = at - ring.capacity
+    if lower >= 0:
         release_fence()  # whoever sees the row that is overwritten here also sees `next_seq` as it stands before it
-        ring.evicted_ts = (ts - ring.capacity)[0]
-        row_write(<char*>(ts - ring.capacity), stride, bar)
-    row_write(<char*>ts, stride, bar)
+        ring.evicted_ts = ring.ts[lower]
+        ring.ts[lower] = bar.ts
+        ring.open[lower] = bar.open
+        ring.high[lower] = bar.high
+        ring.low[lower] = bar.low
+        ring.close[lower] = bar.close
+        ring.volume[lower] = bar.volume
+    ring_write_base(ring, at, bar)
     store(&ring.next_seq, next_seq + 1)
 
 

@@ -136,7 +136,6 @@ cdef inline bint symbol_push_next(Symbol* symbol, const Bar* bar) noexcept nogil
     cdef Bar row = Bar(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, 1)
     ring_push_base(&symbol.base, symbol.base.next_seq - symbol.base.origin, &row)
     symbol.gaps.frontier += 1
-    symbol.gaps.n_present += 1
     symbol.last_ts = symbol.newest_ts[1] = row.ts
     symbol.next_slot_ts = symbol.newest_stop = row.ts + symbol.step_ns
     symbol.changes += 1

@@ -165,7 +165,6 @@ cdef inline void _place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
     cdef uint64_t number
     if bar.ts == symbol.next_slot_ts and bar.ts < region.stop:
         symbol.gaps.frontier += 1
-        symbol.gaps.n_present += 1
         symbol.next_slot_ts += symbol.step_ns
         bar.n_base = 1
         return
@@ -299,7 +298,6 @@ cdef inline int64_t _fold_root(Symbol* symbol, Level* level) noexcept nogil:
     level.slot_stop = stop
     level.closed_volume, level.closed_base = 0.0, 0
     level.gaps.frontier += 1
-    level.gaps.n_present += 1
     if child >= 0:
         level_hand_down_row(symbol.levels, child, symbol.grid, symbol.region, seq)
     return stop
