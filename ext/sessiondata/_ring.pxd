@@ -114,20 +114,20 @@ cdef inline void ring_push(Ring* ring, const Bar* bar) noexcept nogil:
     ring_push_base(ring, at, bar)
 
 
-cdef inline void ring_push_base(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
-    """Add the newest row of a ring without the column n_base, at the physical row that is its own."""
-    cdef int64_t next_seq = ring.next_seq, lower = at - ring.capacity
-    if lower >= 0:
-        release_fence()  # whoever sees the row that is overwritten here also sees `next_seq` as it stands before it
-        ring.evicted_ts = ring.ts[lower]
-        ring.ts[lower] = bar.ts
-        ring.open[lower] = bar.open
-        ring.high[lower] = bar.high
-        ring.low[lower] = bar.low
-        ring.close[lower] = bar.close
-        ring.volume[lower] = bar.volume
+cdef inline void ring_add_base(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
+    """`ring_push_base` where no row is overwritten: `at` is below the capacity."""
+    cdef int64_t next_seq = ring.next_seq
     ring_write_base(ring, at, bar)
     store(&ring.next_seq, next_seq + 1)
+
+
+cdef inline void ring_push_base(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
+    """Add the newest row of a ring without the column n_base, at the physical row that is its own."""
+    if at >= ring.capacity:
+        release_fence()  # whoever sees the row that is overwritten here also sees `next_seq` as it stands before it
+        ring.evicted_ts = ring.ts[at - ring.capacity]
+        ring_write_base(ring, at - ring.capacity, bar)
+    ring_add_base(ring, at, bar)
 
 
 cdef inline void ring_begin_change(Ring* ring) noexcept nogil:

@@ -128,6 +128,16 @@ cdef inline bint symbol_follows(const Symbol* symbol, int64_t ts) noexcept nogil
     return ts == symbol.next_slot_ts and ts < symbol.run_stop
 
 
+cdef inline bint symbol_count_next(Symbol* symbol, int64_t ts) noexcept nogil:
+    """All that `symbol_push_next` does but for the row."""
+    symbol.gaps.frontier += 1
+    symbol.last_ts = symbol.newest_ts[1] = ts
+    symbol.next_slot_ts = symbol.newest_stop = ts + symbol.step_ns
+    symbol.changes += 1
+    symbol.bars_updated = 1
+    return ts >= symbol.fold_stop
+
+
 cdef inline bint symbol_push_next(Symbol* symbol, const Bar* bar) noexcept nogil:
     """Store a bar that follows, and no more: the roots fold some rows at once, when a slot ends or somebody asks.
     Returns whether that is now due (`symbol_fold_due`). O(1).
@@ -135,12 +145,7 @@ cdef inline bint symbol_push_next(Symbol* symbol, const Bar* bar) noexcept nogil
     No address of the bar leaves this function, so that where it is inlined a bar can stay in registers."""
     cdef Bar row = Bar(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, 1)
     ring_push_base(&symbol.base, symbol.base.next_seq - symbol.base.origin, &row)
-    symbol.gaps.frontier += 1
-    symbol.last_ts = symbol.newest_ts[1] = row.ts
-    symbol.next_slot_ts = symbol.newest_stop = row.ts + symbol.step_ns
-    symbol.changes += 1
-    symbol.bars_updated = 1
-    return row.ts >= symbol.fold_stop
+    return symbol_count_next(symbol, row.ts)
 
 
 cdef inline int symbol_store_next(Symbol* symbol, const Bar* bar) noexcept nogil:

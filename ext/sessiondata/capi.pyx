@@ -33,13 +33,13 @@ from sessiondata._guard cimport (
     peek_ints, peek_small, peek_value, peek_values, read_begin, read_end, store, store_pointer, wait_for_reads,
 )
 from sessiondata._layout cimport series_gaps, series_ring, series_value
-from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_row, ring_values
+from sessiondata._ring cimport Bar, Ring, ring_add_base, ring_oldest, ring_row, ring_values
 from sessiondata._status cimport (
     EARLIER, ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL, STORED,
 )
 from sessiondata._symbol cimport (
     MAX_LEVELS, Symbol, clock_advance, clock_sequence, has_plain_values, symbol_append, symbol_append_with_gil,
-    symbol_as_of, symbol_ends_earlier, symbol_fold_due, symbol_follows, symbol_open_label, symbol_push_next,
+    symbol_as_of, symbol_count_next, symbol_ends_earlier, symbol_fold_due, symbol_follows, symbol_open_label, symbol_push_next,
     symbol_settle,
 )
 from sessiondata._ticks cimport SOURCE_BARS, Tick
@@ -86,6 +86,7 @@ cdef struct Apart:
     # The rare halves of some calls. By pointer, lest a compiler makes them part of the common half, which would then
     # save and restore registers for them.
     int64_t (*append)(Entry*, uintptr_t*, int64_t, double, double, double, double, double) noexcept nogil
+    int64_t (*append_lapping)(Symbol*, uintptr_t*, int64_t, double, double, double, double, double) noexcept nogil
     int64_t (*append_waiting)(Entry*, int64_t, int64_t, double, double, double, double, double) noexcept nogil
     int64_t (*count)(int64_t, int64_t) noexcept nogil
     int64_t (*slot_stop)(int64_t, int64_t) noexcept nogil
@@ -178,6 +179,7 @@ cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, 
     cdef uintptr_t* inside
     cdef Entry* entry = _find(handle)
     cdef Bar bar
+    cdef int64_t at
     if entry == NULL:
         return ERR_NO_SYMBOL
     # Here no address of the bar leaves this function, and all calls come last: no register is saved, none restored.
@@ -188,8 +190,22 @@ cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, 
     bar = Bar(<int64_t>(<uint64_t>ts_ns - <uint64_t>entry.label_ns), open, high, low, close, volume, 0)
     if not symbol_follows(entry.symbol, bar.ts) or not has_plain_values(&bar):
         return _apart.append(entry, inside, ts_ns, open, high, low, close, volume)
-    if symbol_push_next(entry.symbol, &bar):
+    at = entry.symbol.base.next_seq - entry.symbol.base.origin
+    if at >= entry.symbol.base.capacity:
+        return _apart.append_lapping(entry.symbol, inside, bar.ts, open, high, low, close, volume)
+    ring_add_base(&entry.symbol.base, at, &bar)
+    if symbol_count_next(entry.symbol, bar.ts):
         return symbol_fold_due(entry.symbol, inside)
+    guard_leave(inside)
+    return STORED
+
+
+cdef int64_t _append_lapping(Symbol* symbol, uintptr_t* inside, int64_t ts_ns, double open, double high, double low,
+                             double close, double volume) noexcept nogil:
+    """A bar that follows, is right, and overwrites a row."""
+    cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
+    if symbol_push_next(symbol, &bar):
+        return symbol_fold_due(symbol, inside)
     guard_leave(inside)
     return STORED
 
@@ -726,4 +742,4 @@ cdef int _grow() except -1:
     return 0
 
 
-_apart = Apart(_append_apart, _append_waiting, _count_apart, _slot_stop_apart, _value_apart)
+_apart = Apart(_append_apart, _append_lapping, _append_waiting, _count_apart, _slot_stop_apart, _value_apart)
