@@ -42,7 +42,8 @@ cdef struct Fold:
     double closed_volume  # without the last of the rows
 
 
-cdef inline void fold_rows(Fold* fold, const double* high, const double* low, const double* volume, int64_t n) noexcept nogil:
+cdef inline void fold_rows(Fold* fold, const double* high, const double* low, const double* volume,
+                           int64_t n) noexcept nogil:
     """Fold `n` more rows, in time order."""
     cdef double highest = fold.high, lowest = fold.low, total = fold.volume, closed = fold.closed_volume
     cdef int64_t i = 0, few = n & 3
@@ -196,7 +197,8 @@ cdef bint level_extend(Level* level, const GridData* grid, const Region* region,
 cdef void level_rebuild(Level* level, const GridData* grid, const Region* region, int64_t ts, const Ring* parent,
                         bint all_aligned) noexcept nogil
 cdef Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil
-cdef void level_begin(Level* levels, int32_t i, const GridData* grid, const Region* region, const Bar* row) noexcept nogil
+cdef void level_begin(Level* levels, int32_t i, const GridData* grid, const Region* region,
+                      const Bar* row) noexcept nogil
 cdef void level_hand_down_row(Level* levels, int32_t i, const GridData* grid, const Region* region,
                               int64_t seq) noexcept nogil
 cdef void level_settle(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil

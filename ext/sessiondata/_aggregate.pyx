@@ -44,7 +44,8 @@ cdef void level_init(Level* level, int32_t kind, int32_t parent, int64_t step_ns
     level.merged_seq = -1
 
 
-cdef void level_begin(Level* levels, int32_t i, const GridData* grid, const Region* region, const Bar* row) noexcept nogil:
+cdef void level_begin(Level* levels, int32_t i, const GridData* grid, const Region* region,
+                      const Bar* row) noexcept nogil:
     """Begin another slot of level `i` with a row of the parent, of `region`, which is the first in it."""
     cdef Level* level = &levels[i]
     level_hand_down(levels, i, grid)
@@ -56,8 +57,8 @@ cdef void level_begin(Level* levels, int32_t i, const GridData* grid, const Regi
 
 cdef void level_hand_down_row(Level* levels, int32_t i, const GridData* grid, const Region* region,
                               int64_t seq) noexcept nogil:
-    """Fold the parent's row `seq`, which is complete and of the segment `region`, into level `i` and those after it that
-    have the same parent."""
+    """Fold the parent's row `seq`, which is complete and of the segment `region`, into level `i` and those after it
+    that have the same parent."""
     cdef Level* level
     cdef Bar row
     ring_read(&levels[levels[i].parent].ring, seq, &row)

@@ -255,7 +255,8 @@ cdef inline int64_t _fold_root(Symbol* symbol, Level* level) noexcept nogil:
     cdef int32_t n_base = level.bar.n_base, child
     if ts < level.slot_stop:
         fold_rows(&fold, high, low, volume, n)
-        level.bar.high, level.bar.low, level.bar.close, level.bar.volume = fold.high, fold.low, close[n - 1], fold.volume
+        level.bar.high, level.bar.low, level.bar.volume = fold.high, fold.low, fold.volume
+        level.bar.close = close[n - 1]
         level.bar.n_base = n_base + <int32_t>n
         level.closed_volume, level.closed_base = fold.closed_volume, level.bar.n_base - 1
         return level.slot_stop
@@ -304,8 +305,8 @@ cdef inline int64_t _fold_root(Symbol* symbol, Level* level) noexcept nogil:
 
 
 cdef int64_t symbol_fold_due(Symbol* symbol, uintptr_t* inside) noexcept nogil:
-    """Fold the base rows that wait into the roots, of which one or more may begin a slot with the newest row; then leave
-    the guard, if there is one. Returns STORED."""
+    """Fold the base rows that wait into the roots, of which one or more may begin a slot with the newest row; then
+    leave the guard, if there is one. Returns STORED."""
     cdef Level* level = &symbol.levels[symbol.root]
     cdef int64_t stop
     if level.next >= 0:

@@ -3,8 +3,8 @@
 A caller holds a symbol by its handle, a number, never by its address. A handle names an entry of one table:
 
     handle  = generation << 24 | index
-    entries [ handle, Symbol*, label, steps ... ]      an entry that is given back forgets its handle, and gets another
-                                                       generation when it is taken again
+    entries [ guard, handle, Symbol*, label, steps ... ]   an entry that is given back forgets its handle, and gets
+                                                           another generation when it is taken again
 
 so that a handle that has outlived its symbol, or was never one, is told by one comparison: the call returns
 SD_ERR_NO_SYMBOL and touches nothing. (Rejected: the address itself as the handle. It costs a load less, which the
@@ -39,8 +39,8 @@ from sessiondata._status cimport (
 )
 from sessiondata._symbol cimport (
     MAX_LEVELS, Symbol, clock_advance, clock_sequence, has_plain_values, symbol_append, symbol_append_with_gil,
-    symbol_as_of, symbol_count_next, symbol_ends_earlier, symbol_fold_due, symbol_follows, symbol_open_label, symbol_push_next,
-    symbol_settle,
+    symbol_as_of, symbol_count_next, symbol_ends_earlier, symbol_fold_due, symbol_follows, symbol_open_label,
+    symbol_push_next, symbol_settle,
 )
 from sessiondata._ticks cimport SOURCE_BARS, Tick
 from sessiondata._time cimport NAT
@@ -61,7 +61,6 @@ cdef enum:
     CHUNK_BITS = 8              # of the index: entries are allocated so many at once
     CHUNK_SIZE = 1 << CHUNK_BITS
     N_CHUNKS = 1 << (INDEX_BITS - CHUNK_BITS)
-    MAX_SERIES = 24             # MAX_LEVELS + 1, and what is left of 256 bytes
     ENTRY_ALIGN = 64
     TRIES = 8                   # of a read without the guard
 
@@ -74,7 +73,7 @@ cdef struct Entry:
     int64_t label_ns            # base interval if timestamps that are appended are the ends of bars, else 0
     int64_t n_series
     int64_t generation          # of this entry, so far
-    int64_t steps_ns[MAX_SERIES]
+    int64_t steps_ns[MAX_LEVELS + 6]  # MAX_LEVELS + 1, and what is left of the 256 bytes
 
 
 cdef void* _chunks[N_CHUNKS]    # of Entry each, NULL from `_n_chunks` on
