@@ -241,6 +241,37 @@ def test_labels_are_those_of_the_store() -> None:
     assert spy.bars().timestamp.tolist() == ts.tolist()
 
 
+@pytest.mark.parametrize("label", ["open", "close"])
+@pytest.mark.parametrize("capacity", [None, 7, 40])
+@pytest.mark.parametrize("derived", [("5m", "15m", "1h", "1d"), ("2m", "3m", "5m", "10m")])
+def test_long_runs_take_the_short_way_and_end_where_python_does(
+    label: str, capacity: int | None, derived: tuple[str, ...]
+) -> None:
+    """Runs of bars in turn, with a hole, over laps of the ring, several roots and the ends of two segments, of which
+    the last slots are short. What is read on the way is the same, too."""
+    calendar = sd.SessionCalendar.from_hours("09:30", "16:00", "UTC", breaks=[("12:00", "13:00")])
+    two = []
+    for _ in range(2):
+        data = sd.SessionData(calendar, "1m", derived, label=label, capacity=capacity)
+        data.start_session("2024-03-12")
+        two.append(data.register_symbol("SPY"))
+    ts, *rest = (column[565:965] for column in minutes(1440))  # from before the open to after the close
+    rest = [np.random.default_rng(3).permutation(column) for column in rest]
+    rest[1], rest[2] = rest[1] + 20.0, rest[2] - 20.0
+    ts = ts + (MINUTE if label == "close" else 0)
+    for start, stop in ((0, 50), (51, 52), (57, 160), (160, 400)):
+        piece = [column[start:stop] for column in (ts, *rest)]
+        statuses = feed(two[0], *piece)
+        expected = [two[1].append(*row) for row in zip(*(column.tolist() for column in piece), strict=True)]
+        assert [jit.STORED <= status <= jit.CORRECTED for status in statuses] == expected
+        assert two[0]._data.to_json() == two[1]._data.to_json()
+        same_answers(two[0])
+        two[0]._core.check_invariants()
+    assert jit.append(two[0], jit.NAT, 1.0, 2.0, 0.5, 1.5, 3.0) == jit.ERR_NAT
+    least = jit.ERR_TS_RANGE if label == "close" else jit.OTHER_SESSION  # as the end of a bar it has no start
+    assert jit.append(two[0], -(2**63) + 1, 1.0, 2.0, 0.5, 1.5, 3.0) == least
+
+
 def test_the_example_trades_as_it_would_in_python() -> None:
     """The same function, compiled and not, on two stores; and the whole script."""
     script = ROOT / "examples" / "ma_cross.py"

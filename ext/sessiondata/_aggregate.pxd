@@ -34,6 +34,40 @@ cdef struct Level:
     Extended* extended    # slots expected outside the segments; NULL: none
 
 
+cdef struct Fold:
+    # What becomes of a bar with each row.
+    double high
+    double low
+    double volume
+    double closed_volume  # without the last of the rows
+
+
+cdef inline void fold_rows(Fold* fold, const double* high, const double* low, const double* volume,
+                           int64_t n) noexcept nogil:
+    """Fold `n` more rows, in time order."""
+    cdef double highest = fold.high, lowest = fold.low, total = fold.volume, closed = fold.closed_volume
+    cdef int64_t i = 0, few = n & 3
+    while i < few:
+        highest = high[i] if high[i] > highest else highest
+        lowest = low[i] if low[i] < lowest else lowest
+        closed = total
+        total += volume[i]
+        i += 1
+    while i < n:  # by four, where a loop of one row spends as much on itself as on the row
+        highest = high[i] if high[i] > highest else highest
+        lowest = low[i] if low[i] < lowest else lowest
+        highest = high[i + 1] if high[i + 1] > highest else highest
+        lowest = low[i + 1] if low[i + 1] < lowest else lowest
+        highest = high[i + 2] if high[i + 2] > highest else highest
+        lowest = low[i + 2] if low[i + 2] < lowest else lowest
+        highest = high[i + 3] if high[i + 3] > highest else highest
+        lowest = low[i + 3] if low[i + 3] < lowest else lowest
+        closed = total + volume[i] + volume[i + 1] + volume[i + 2]
+        total = closed + volume[i + 3]
+        i += 4
+    fold.high, fold.low, fold.volume, fold.closed_volume = highest, lowest, total, closed
+
+
 cdef inline bint level_takes(const Level* level, const Region* region) noexcept nogil:
     """Whether parent rows of `region` belong to the level."""
     return level.kind < DAY or (level.kind == DAY) == region.regular
@@ -62,7 +96,6 @@ cdef inline void level_open(Level* level, const GridData* grid, const Region* re
     ring_push(&level.ring, &level.bar)
     if follows and region.regular:  # the newest row was the last slot below the frontier
         level.gaps.frontier += 1
-        level.gaps.n_present += 1
     elif region.regular:
         gaps_mark_present(&level.gaps, ordinal_in(level.gaps.table, region, start))
     elif level.extended != NULL:
@@ -82,7 +115,6 @@ cdef inline void level_open_next(Level* level, const Region* region, const Bar* 
     level.slot_stop = stop if stop < region.stop else region.stop
     level.closed_volume, level.closed_base = 0.0, 0
     level.gaps.frontier += 1
-    level.gaps.n_present += 1
 
 
 cdef inline void level_merge(Level* level, const Bar* row, bint is_new) noexcept nogil:
@@ -99,17 +131,12 @@ cdef inline void level_merge(Level* level, const Bar* row, bint is_new) noexcept
 
 cdef inline void level_merge_rows(Level* level, const Ring* base, int64_t at, int64_t n) noexcept nogil:
     """Fold `n` >= 1 more base rows, from physical row `at` on and each on its slot, into the newest slot."""
-    cdef Bar* bar = &level.bar
-    cdef double high = bar.high, low = bar.low, volume = bar.volume, closed_volume = volume
-    cdef int64_t i
-    for i in range(at, at + n):
-        high = base.high[i] if base.high[i] > high else high
-        low = base.low[i] if base.low[i] < low else low
-        closed_volume = volume
-        volume += base.volume[i]
-    bar.high, bar.low, bar.close, bar.volume = high, low, base.close[at + n - 1], volume
-    bar.n_base += <int32_t>n
-    level.closed_volume, level.closed_base = closed_volume, bar.n_base - 1
+    cdef Fold fold = Fold(level.bar.high, level.bar.low, level.bar.volume, level.bar.volume)
+    fold_rows(&fold, base.high + at, base.low + at, base.volume + at, n)
+    level.bar.high, level.bar.low, level.bar.close, level.bar.volume = (
+        fold.high, fold.low, base.close[at + n - 1], fold.volume)
+    level.bar.n_base += <int32_t>n
+    level.closed_volume, level.closed_base = fold.closed_volume, level.bar.n_base - 1
 
 
 cdef inline void level_publish(Level* level) noexcept nogil:
@@ -135,7 +162,7 @@ cdef inline void level_pull(Level* levels, int32_t i, const GridData* grid) noex
     if parent.bar.ts < level.slot_stop:
         level_merge(level, &parent.bar, seq != level.merged_seq)
     else:
-        level_begin(levels, i, grid)
+        level_begin(levels, i, grid, parent.region, &parent.bar)
     level.merged_seq = seq
 
 
@@ -170,6 +197,9 @@ cdef bint level_extend(Level* level, const GridData* grid, const Region* region,
 cdef void level_rebuild(Level* level, const GridData* grid, const Region* region, int64_t ts, const Ring* parent,
                         bint all_aligned) noexcept nogil
 cdef Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil
-cdef void level_begin(Level* levels, int32_t i, const GridData* grid) noexcept nogil
+cdef void level_begin(Level* levels, int32_t i, const GridData* grid, const Region* region,
+                      const Bar* row) noexcept nogil
+cdef void level_hand_down_row(Level* levels, int32_t i, const GridData* grid, const Region* region,
+                              int64_t seq) noexcept nogil
 cdef void level_settle(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil
 cdef void level_mark_settled(Level* levels, int32_t n_levels, int64_t base_seq) noexcept nogil

@@ -44,16 +44,33 @@ cdef void level_init(Level* level, int32_t kind, int32_t parent, int64_t step_ns
     level.merged_seq = -1
 
 
-cdef void level_begin(Level* levels, int32_t i, const GridData* grid) noexcept nogil:
-    """Begin another slot of level `i` with the parent's newest row, which is the first in it."""
+cdef void level_begin(Level* levels, int32_t i, const GridData* grid, const Region* region,
+                      const Bar* row) noexcept nogil:
+    """Begin another slot of level `i` with a row of the parent, of `region`, which is the first in it."""
     cdef Level* level = &levels[i]
-    cdef const Level* parent = &levels[level.parent]
     level_hand_down(levels, i, grid)
-    if (level.kind == INTRADAY and parent.bar.ts == level.slot_stop and level.region == parent.region
-            and parent.region.regular):
-        level_open_next(level, parent.region, &parent.bar)
+    if level.kind == INTRADAY and row.ts == level.slot_stop and level.region == region and region.regular:
+        level_open_next(level, region, row)
     else:
-        level_open(level, grid, parent.region, &parent.bar)
+        level_open(level, grid, region, row)
+
+
+cdef void level_hand_down_row(Level* levels, int32_t i, const GridData* grid, const Region* region,
+                              int64_t seq) noexcept nogil:
+    """Fold the parent's row `seq`, which is complete and of the segment `region`, into level `i` and those after it
+    that have the same parent."""
+    cdef Level* level
+    cdef Bar row
+    ring_read(&levels[levels[i].parent].ring, seq, &row)
+    while i >= 0:
+        level = &levels[i]
+        if level.kind != EXTENDED:
+            if row.ts < level.slot_stop:
+                level_merge(level, &row, seq != level.merged_seq)
+            else:
+                level_begin(levels, i, grid, region, &row)
+            level.merged_seq = seq
+        i = level.next
 
 
 cdef void level_settle(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil:
@@ -148,11 +165,9 @@ cdef void _push_whole_slots(Level* level, const Region* region, const Columns* r
                ring.volume + at)
     if level.region == region and level.slot_stop == start:  # the newest row was the last slot below the frontier
         level.gaps.frontier += 1
-        level.gaps.n_present += 1
     else:
         gaps_mark_present(&level.gaps, ordinal_in(level.gaps.table, region, start))
     level.gaps.frontier += <int32_t>n_slots - 1
-    level.gaps.n_present += <int32_t>n_slots - 1
     for j in range(last - whole + 2, last):
         volume += rows.volume[j]
     level.closed_volume = volume

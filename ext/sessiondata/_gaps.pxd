@@ -20,7 +20,7 @@ cdef struct Gaps:
     int32_t* stop         # one past the last absent ordinal
     int32_t n_ranges
     int32_t frontier      # slots below are explicit (present or in a range), slots from here on are absent
-    int32_t n_present
+    int32_t n_absent      # slots in the ranges; the others below the frontier are present
     int32_t n_edits       # late bars, marks and retries so far: the gaps below the frontier may be others
     const SlotTable* table
     Marks* marks          # what explains absent slots, and retries; NULL: nothing was told. Memory is Evidence's
@@ -30,7 +30,7 @@ cdef inline int32_t gaps_present(const Gaps* gaps, int32_t expected) noexcept no
     """Present slots among the `expected` that are over. O(1).
 
     At most the newest present slot is not over (a forming derived bar); no count has it then."""
-    return gaps.n_present - 1 if gaps.frontier > expected else gaps.n_present
+    return gaps.frontier - gaps.n_absent - (gaps.frontier > expected)
 
 
 cdef inline int32_t gaps_explained(const Gaps* gaps, int32_t expected) noexcept nogil:
@@ -56,7 +56,6 @@ cdef inline void gaps_mark_present(Gaps* gaps, int32_t ordinal) noexcept nogil:
     """A row now sits on slot `ordinal`; no effect if one did already."""
     if ordinal == gaps.frontier:
         gaps.frontier += 1
-        gaps.n_present += 1
     else:
         gaps_mark_out_of_turn(gaps, ordinal)
 

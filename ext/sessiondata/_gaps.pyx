@@ -1,7 +1,7 @@
 """Present and absent slots of one interval.
 
     ordinal   0 1 2 3 4 5 6 7 8 | 9 ...         ranges   [2, 4)  [6, 7)          explicit, below the frontier
-    slot      # # . . # # . # # |               frontier 9, n_present 6
+    slot      # # . . # # . # # |               frontier 9, n_absent 3
                                                 tail     [9, expected)           implied by the clock, stored nowhere
 
 A range never crosses a cut (the first ordinal of a segment), so each is one gap where nothing explains a part of it
@@ -9,7 +9,7 @@ A range never crosses a cut (the first ordinal of a segment), so each is one gap
 search, then its range shrinks, splits or goes.
 
 Invariants (`gaps_check`): ranges sorted, apart or touching only at a cut, not empty, inside [0, frontier), not across
-a cut; n_present + absent in ranges = frontier; slot frontier - 1 is present; the counts in `marks` are those of the
+a cut; n_absent = what the ranges hold; slot frontier - 1 is present; the counts in `marks` are those of the
 ranges.
 
 Rejected: a bitmap (listing gaps would scan it), one node per missing slot (a quiet stock has 20,000 a day at 1s).
@@ -231,7 +231,7 @@ cdef void gaps_init(Gaps* gaps, const SlotTable* table) noexcept nogil:
     """An empty tracker without memory; `gaps_move` gives it some."""
     gaps.table = table
     gaps.start = gaps.stop = NULL
-    gaps.n_ranges = gaps.frontier = gaps.n_present = gaps.n_edits = 0
+    gaps.n_ranges = gaps.frontier = gaps.n_absent = gaps.n_edits = 0
     gaps.marks = NULL
 
 
@@ -342,15 +342,15 @@ cdef void gaps_mark_out_of_turn(Gaps* gaps, int32_t ordinal) noexcept nogil:
     cdef int32_t i = gaps.n_ranges, behind
     if ordinal >= gaps.frontier:
         gaps.n_ranges = _cut_range(gaps.table, gaps.frontier, ordinal, gaps.n_ranges, gaps.start, gaps.stop)
+        gaps.n_absent += ordinal - gaps.frontier
         gaps.frontier = ordinal + 1
-        gaps.n_present += 1
         if gaps.marks != NULL:
             _count_absent(gaps, i)
         return
     i = _find(gaps, ordinal)
     if i < 0 or ordinal >= gaps.stop[i]:
         return
-    gaps.n_present += 1
+    gaps.n_absent -= 1
     gaps.n_edits += 1
     if gaps.marks != NULL:
         _discount(gaps, i, ordinal)
@@ -385,8 +385,8 @@ cdef int64_t gaps_mark_rows(Gaps* gaps, const Region* region, const int64_t* ts,
         take.reach = take.first
     _take_rows(&take, ts, 0, n)
     if take.n_present > 0:
+        gaps.n_absent += <int32_t>(take.reach - gaps.frontier - take.n_present)
         gaps.n_ranges, gaps.frontier = <int32_t>take.n_ranges, <int32_t>take.reach
-        gaps.n_present += <int32_t>take.n_present
         if gaps.marks != NULL:
             _count_absent(gaps, before)
     return n - take.n_present
@@ -484,7 +484,7 @@ cdef bint gaps_check(const Gaps* gaps) noexcept nogil:
             return False
         absent += gaps.stop[i] - gaps.start[i]
         at = gaps.stop[i]
-    return at <= gaps.frontier - (gaps.frontier > 0) and gaps.n_present + absent == gaps.frontier
+    return at <= gaps.frontier - (gaps.frontier > 0) and absent == gaps.n_absent
 
 
 # --- batch kernels --------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 # One thread at a time for each symbol, which costs the thread that had it last next to nothing; reads without that.
 
-from libc.stdint cimport int64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uintptr_t
 
 
 cdef extern from *:
@@ -48,8 +48,8 @@ cdef extern from *:
 
     // What guards know of a thread; one cache line, never freed, because a guard may name a thread that has ended.
     struct alignas(64) SdThread {
-        std::uintptr_t self;    // of sd_self, by which its owner enters; 0: it must not, because nobody could stop it
         std::uintptr_t inside;  // address of the guard that the thread is in, waits for, or is just asking for; 0
+        std::uintptr_t self;    // of sd_self, by which its owner enters; 0: it must not, because nobody could stop it
         std::uintptr_t turns;   // how often it has taken a guard from another thread
         std::uintptr_t reads;   // odd while it reads without a guard
     };
@@ -91,6 +91,7 @@ cdef extern from *:
     void store "sd_store"(int64_t* at, int64_t value) noexcept nogil
     void store_pointer "sd_store"(void** at, void* value) noexcept nogil
     int64_t peek "sd_peek"(const int64_t* at) noexcept nogil
+    int32_t peek_small "sd_peek"(const int32_t* at) noexcept nogil
     int64_t* peek_ints "sd_peek"(int64_t** at) noexcept nogil
     double peek_value "sd_peek"(const double* at) noexcept nogil
     double* peek_values "sd_peek"(double** at) noexcept nogil

@@ -472,8 +472,8 @@ cdef char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown, Py_ssi
         ring, gaps, newest = &level.ring, &level.gaps, &level.bar
         total = count = ring.next_seq
         forming = as_of < level.slot_stop
-    expected, present = gaps.frontier - forming, gaps.n_present - forming
-    missing = expected - present - gaps_explained(gaps, expected)
+    expected, present = gaps.frontier - forming, gaps.frontier - gaps.n_absent - forming
+    missing = gaps.n_absent - gaps_explained(gaps, expected)
     if missing != shown.missing or total - shown.total > 1 or shown.total == 0 or shown.flags & (TAIL | PINNED):
         return NULL
     newest_differs = total != shown.total or memcmp(shown.values, &newest.open, 5 * sizeof(double)) != 0

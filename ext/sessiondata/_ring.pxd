@@ -22,14 +22,14 @@ cdef struct Ring:
     int64_t next_seq      # sequence of the next row; only grows
     int64_t origin        # physical row of sequence s is s - origin
     int64_t* ts           # ns, strictly increasing over the live rows
+    int64_t stride        # bytes from one of the six columns to the next, of a ring that is written to
+    int64_t capacity      # rows
     double* open
     double* high
     double* low
     double* close
     double* volume
     int32_t* n_base       # NULL in base rings
-    int64_t capacity      # rows
-    int64_t room          # physical rows: capacity, or 2 * capacity if `laps`
     int64_t n_moves       # late inserts and moves so far: rows changed places
     int64_t evicted_ts    # ns, newest overwritten row; INT64_MIN while there is none
     int64_t version       # odd while rows that are there change; readers without a guard look at it
@@ -54,6 +54,11 @@ cdef inline void ring_prefetch(const Ring* ring, int64_t seq) noexcept nogil:
     prefetch(ring.volume + at)
 
 
+cdef inline int64_t ring_room(const Ring* ring) noexcept nogil:
+    """Physical rows: capacity, or 2 * capacity if the ring laps."""
+    return ring.capacity << ring.laps
+
+
 cdef inline int64_t ring_oldest(const Ring* ring) noexcept nogil:
     """Sequence of the oldest live row; live rows are [oldest, next_seq)."""
     return ring.next_seq - ring.capacity if ring.next_seq > ring.capacity else 0
@@ -74,7 +79,7 @@ cdef inline const double* ring_values(const Ring* ring, int64_t column) noexcept
 cdef inline int64_t ring_claim(Ring* ring) noexcept nogil:
     """Physical row for the next sequence; starts a new lap where one is due. The caller fills it, then publishes."""
     cdef int64_t at = ring.next_seq - ring.origin
-    if at == ring.room:
+    if at == ring_room(ring):
         ring.origin += ring.capacity
         at = ring.capacity
     return at
@@ -82,12 +87,16 @@ cdef inline int64_t ring_claim(Ring* ring) noexcept nogil:
 
 cdef inline void ring_write_base(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
     """Write one physical row of a ring without the column n_base."""
-    ring.ts[at] = bar.ts
-    ring.open[at] = bar.open
-    ring.high[at] = bar.high
-    ring.low[at] = bar.low
-    ring.close[at] = bar.close
-    ring.volume[at] = bar.volume
+    # From two addresses, not six pointers: whoever stores a bar keeps it in the registers that it came in.
+    cdef int64_t stride = ring.stride
+    cdef char* ts = <char*>(ring.ts + at)
+    cdef char* open = ts + stride
+    (<int64_t*>ts)[0] = bar.ts
+    (<double*>open)[0] = bar.open
+    (<double*>(ts + 2 * stride))[0] = bar.high
+    (<double*>(open + 2 * stride))[0] = bar.low
+    (<double*>(ts + 4 * stride))[0] = bar.close
+    (<double*>(open + 4 * stride))[0] = bar.volume
 
 
 cdef inline void ring_write(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
@@ -105,14 +114,20 @@ cdef inline void ring_push(Ring* ring, const Bar* bar) noexcept nogil:
     ring_push_base(ring, at, bar)
 
 
+cdef inline void ring_add_base(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
+    """`ring_push_base` where no row is overwritten: `at` is below the capacity."""
+    cdef int64_t next_seq = ring.next_seq
+    ring_write_base(ring, at, bar)
+    store(&ring.next_seq, next_seq + 1)
+
+
 cdef inline void ring_push_base(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
     """Add the newest row of a ring without the column n_base, at the physical row that is its own."""
     if at >= ring.capacity:
         release_fence()  # whoever sees the row that is overwritten here also sees `next_seq` as it stands before it
         ring.evicted_ts = ring.ts[at - ring.capacity]
         ring_write_base(ring, at - ring.capacity, bar)
-    ring_write_base(ring, at, bar)
-    store(&ring.next_seq, ring.next_seq + 1)
+    ring_add_base(ring, at, bar)
 
 
 cdef inline void ring_begin_change(Ring* ring) noexcept nogil:

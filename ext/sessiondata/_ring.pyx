@@ -61,6 +61,7 @@ cdef void ring_move(Ring* ring, uint8_t* memory, int64_t capacity, bint laps) no
     cdef int64_t stride = _column_bytes(2 * capacity if laps else capacity, 8), oldest = ring_oldest(ring)
     cdef int64_t at = oldest - ring.origin, n = ring.next_seq - oldest
     ring_begin_change(ring)
+    ring.stride = stride
     ring.ts = <int64_t*>_moved(<char*>ring.ts, at, 8, n, memory)
     ring.open = <double*>_moved(<char*>ring.open, at, 8, n, memory + stride)
     ring.high = <double*>_moved(<char*>ring.high, at, 8, n, memory + 2 * stride)
@@ -71,7 +72,7 @@ cdef void ring_move(Ring* ring, uint8_t* memory, int64_t capacity, bint laps) no
         ring.n_base = <int32_t*>_moved(<char*>ring.n_base, at, 4, n, memory + 6 * stride)
     ring.origin = oldest
     ring.n_moves += ring.capacity > 0  # the first memory is not a move
-    ring.capacity, ring.laps, ring.room = capacity, laps, 2 * capacity if laps else capacity
+    ring.capacity, ring.laps = capacity, laps
     ring_end_change(ring)
 
 
@@ -140,7 +141,7 @@ cdef void ring_extend(Ring* ring, const int64_t* ts, const double* open, const d
     cdef int64_t done = 0, at, piece
     while done < n:
         at = ring_claim(ring)
-        piece = (ring.capacity if at < ring.capacity else ring.room) - at
+        piece = (ring.capacity if at < ring.capacity else ring_room(ring)) - at
         if piece > n - done:
             piece = n - done
         if at >= ring.capacity:  # overwrites rows that are there
@@ -162,9 +163,9 @@ cdef bint ring_check(const Ring* ring) noexcept nogil:
     """True if the invariants of the module's note hold."""
     cdef int64_t seq, at
     cdef int64_t oldest = ring_oldest(ring)
-    if ring.next_seq < 0 or not 0 <= ring.next_seq - ring.origin <= ring.room:
+    if ring.next_seq < 0 or not 0 <= ring.next_seq - ring.origin <= ring_room(ring):
         return False
-    if not ring.laps and ring.next_seq > ring.capacity:
+    if not ring.laps and ring.next_seq > ring.capacity or ring.derived and ring.origin != 0:
         return False
     for seq in range(oldest, ring.next_seq):
         at = seq - ring.origin

@@ -489,7 +489,7 @@ cdef int _restore_tracker(Gaps* gaps, int32_t frontier, int32_t most, const int3
         _require((stop[i - 1] if i else 0) <= start[i] < stop[i] <= frontier, "ranges of absent slots ascend")
         gaps.start[i], gaps.stop[i] = start[i], stop[i]
         absent += stop[i] - start[i]
-    gaps.n_ranges, gaps.frontier, gaps.n_present = n, frontier, <int32_t>(frontier - absent)
+    gaps.n_ranges, gaps.frontier, gaps.n_absent = n, frontier, <int32_t>absent
     return _require(gaps_check(gaps), "ranges of absent slots are apart, and the newest known slot is present")
 
 
@@ -515,9 +515,9 @@ cdef int _restore_level(SymbolCore core, Level* level, str name, dict columns, G
         values = columns[name + _BARS[k]]
         if n:
             memcpy(column[k], &values[0], n * sizeof(double))
-    level.gaps.n_ranges = level.gaps.frontier = level.gaps.n_present = 0
+    level.gaps.n_ranges = level.gaps.frontier = level.gaps.n_absent = 0
     if level.extended != NULL:
-        level.extended.gaps.n_ranges = level.extended.gaps.frontier = level.extended.gaps.n_present = 0
+        level.extended.gaps.n_ranges = level.extended.gaps.frontier = level.extended.gaps.n_absent = 0
     ring.next_seq = n
     for i in range(n):
         ring.ts[i], ring.n_base[i] = ts[i], n_base[i]

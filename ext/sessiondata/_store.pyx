@@ -35,7 +35,7 @@ from sessiondata._grid cimport expected_at, first_slot_from, ordinal_start
 from sessiondata._guard cimport peek
 from sessiondata._layout cimport lay_out, series_extended, series_gaps, series_ring
 from sessiondata._marks cimport Spans, retries_of
-from sessiondata._ring cimport Bar, ring_begin_change, ring_end_change, ring_find, ring_oldest, ring_read
+from sessiondata._ring cimport Bar, ring_begin_change, ring_end_change, ring_find, ring_oldest, ring_read, ring_room
 from sessiondata._status cimport (
     CORRECTED, ERR_NO_SESSION, ERR_SOURCE, ERR_TS_RANGE, N_REASONS, STORED, Offence, raise_status, reason_index,
 )
@@ -321,13 +321,14 @@ cdef class SymbolCore:
     cdef tuple _columns_of(self, Py_ssize_t k, const Ring* ring):
         """`columns(k)` over the memory that the ring had at some moment of this session."""
         cdef Memory memory = self._memory
+        cdef int64_t room = ring_room(ring)
         self.column_cache()
         if self._columns_at[k] != <Py_ssize_t>ring.ts:
             self._columns[k] = (
-                view_of(memory, ring.ts, ring.room, _INT64), view_of(memory, ring.open, ring.room, _FLOAT64),
-                view_of(memory, ring.high, ring.room, _FLOAT64), view_of(memory, ring.low, ring.room, _FLOAT64),
-                view_of(memory, ring.close, ring.room, _FLOAT64), view_of(memory, ring.volume, ring.room, _FLOAT64),
-                view_of(memory, ring.n_base, ring.room, _INT32) if ring.derived else None,
+                view_of(memory, ring.ts, room, _INT64), view_of(memory, ring.open, room, _FLOAT64),
+                view_of(memory, ring.high, room, _FLOAT64), view_of(memory, ring.low, room, _FLOAT64),
+                view_of(memory, ring.close, room, _FLOAT64), view_of(memory, ring.volume, room, _FLOAT64),
+                view_of(memory, ring.n_base, room, _INT32) if ring.derived else None,
             )
             self._columns_at[k] = <Py_ssize_t>ring.ts
         return <tuple>self._columns[k]

@@ -8,9 +8,7 @@ from sessiondata._gaps cimport Gaps
 from sessiondata._grid cimport GridData, Region, SlotTable
 from sessiondata._guard cimport Guard, guard_enter, guard_leave, peek
 from sessiondata._ring cimport Bar, Ring, ring_push_base
-from sessiondata._status cimport (
-    ERR_HIGH_LOW, ERR_VOLUME, N_REASONS, STORED,
-)
+from sessiondata._status cimport N_REASONS, STORED
 from sessiondata._ticks cimport TickCounters, TickRing
 
 
@@ -117,27 +115,33 @@ cdef inline void symbol_leave(uintptr_t* inside) noexcept nogil:
         guard_leave(inside)
 
 
-cdef inline int check_values(const Bar* bar) noexcept nogil:
-    """0, or the status of the first rule about values that the bar breaks."""
-    cdef double total = bar.open + bar.high + bar.low + bar.close + bar.volume
-    if not total - total == 0.0:  # NaN where one of them is NaN or infinite, or the sum is beyond float64
-        return check_values_apart(bar.open, bar.high, bar.low, bar.close, bar.volume)
-    if bar.high < bar.low:
-        return ERR_HIGH_LOW
-    if bar.volume < 0.0:
-        return ERR_VOLUME
-    return 0
-
-
 cdef inline bint has_plain_values(const Bar* bar) noexcept nogil:
     """Whether the values surely break no rule; `check_values` tells of the few others."""
     cdef double total = bar.open + bar.high + bar.low + bar.close + bar.volume
-    return total - total == 0.0 and bar.high >= bar.low and bar.volume >= 0.0
+    # total - total is 0, but NaN where one of them is NaN or infinite, or the sum is beyond float64.
+    return bar.high >= bar.low and bar.volume >= total - total
+
+
+cdef inline int check_values(const Bar* bar) noexcept nogil:
+    """0, or the status of the first rule about values that the bar breaks."""
+    if has_plain_values(bar):
+        return 0
+    return check_values_apart(bar.open, bar.high, bar.low, bar.close, bar.volume)
 
 
 cdef inline bint symbol_follows(const Symbol* symbol, int64_t ts) noexcept nogil:
     """Whether a bar at `ts` is simply the next one, on the slot after the newest row's; False before a session."""
     return ts == symbol.next_slot_ts and ts < symbol.run_stop
+
+
+cdef inline bint symbol_count_next(Symbol* symbol, int64_t ts) noexcept nogil:
+    """All that `symbol_push_next` does but for the row."""
+    symbol.gaps.frontier += 1
+    symbol.last_ts = symbol.newest_ts[1] = ts
+    symbol.next_slot_ts = symbol.newest_stop = ts + symbol.step_ns
+    symbol.changes += 1
+    symbol.bars_updated = 1
+    return ts >= symbol.fold_stop
 
 
 cdef inline bint symbol_push_next(Symbol* symbol, const Bar* bar) noexcept nogil:
@@ -147,18 +151,12 @@ cdef inline bint symbol_push_next(Symbol* symbol, const Bar* bar) noexcept nogil
     No address of the bar leaves this function, so that where it is inlined a bar can stay in registers."""
     cdef Bar row = Bar(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, 1)
     ring_push_base(&symbol.base, symbol.base.next_seq - symbol.base.origin, &row)
-    symbol.gaps.frontier += 1
-    symbol.gaps.n_present += 1
-    symbol.last_ts = symbol.newest_ts[1] = row.ts
-    symbol.next_slot_ts = symbol.newest_stop = row.ts + symbol.step_ns
-    symbol.changes += 1
-    symbol.bars_updated = 1
-    return row.ts >= symbol.fold_stop
+    return symbol_count_next(symbol, row.ts)
 
 
 cdef inline int symbol_store_next(Symbol* symbol, const Bar* bar) noexcept nogil:
     """`symbol_store` of a bar that follows. O(1), and O(levels) where slots end. Its one call comes last."""
-    return symbol_fold_due(symbol) if symbol_push_next(symbol, bar) else STORED
+    return <int>symbol_fold_due(symbol, NULL) if symbol_push_next(symbol, bar) else STORED
 
 
 cdef inline int symbol_store(Symbol* symbol, const Bar* bar) noexcept nogil:
@@ -225,7 +223,8 @@ cdef void clock_part(Symbol* symbol) noexcept nogil
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
 cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil
 cdef void symbol_fold(Symbol* symbol) noexcept nogil
-cdef int symbol_fold_due(Symbol* symbol) noexcept nogil
+cdef int64_t symbol_fold_due(Symbol* symbol, uintptr_t* inside) noexcept nogil
+cdef int64_t symbol_fold_due_all(Symbol* symbol, uintptr_t* inside) noexcept nogil
 cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil
 cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil
 cdef bint symbol_is_too_old(const Symbol* symbol, const Region* region, int64_t ts, bint exists) noexcept nogil

@@ -18,8 +18,8 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, uint64_t, uintptr_t
 from libc.string cimport memset
 
 from sessiondata._aggregate cimport (
-    DAY, EXTENDED, INTRADAY, Columns, is_aligned, level_extend, level_hand_down, level_mark_settled, level_merge,
-    level_merge_rows, level_open, level_open_next, level_rebuild, level_takes, ring_columns,
+    DAY, EXTENDED, INTRADAY, Columns, Fold, fold_rows, is_aligned, level_extend, level_hand_down, level_hand_down_row,
+    level_mark_settled, level_merge, level_merge_rows, level_open, level_rebuild, level_takes, ring_columns,
 )
 from sessiondata._columns cimport Bars, is_suspicious
 from sessiondata._extended cimport extended_mark
@@ -27,7 +27,7 @@ from sessiondata._gaps cimport gaps_check, gaps_mark_present, gaps_mark_rows
 from sessiondata._guard cimport Guard, guard_enter, guard_init, guard_leave, peek, store
 from sessiondata._grid cimport find_region, ordinal_in, slot_number, slot_start_in
 from sessiondata._ring cimport (
-    ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace,
+    ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace, ring_room,
 )
 from sessiondata._status cimport (
     CORRECTED, EARLIER, ERR_HIGH_LOW, ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_SOURCE, ERR_TS_RANGE, ERR_VOLUME,
@@ -167,7 +167,6 @@ cdef inline void _place_newest(Symbol* symbol, Bar* bar) noexcept nogil:
     cdef uint64_t number
     if bar.ts == symbol.next_slot_ts and bar.ts < region.stop:
         symbol.gaps.frontier += 1
-        symbol.gaps.n_present += 1
         symbol.next_slot_ts += symbol.step_ns
         bar.n_base = 1
         return
@@ -199,7 +198,7 @@ cdef inline void _limit_waiting(Symbol* symbol, int64_t stop) noexcept nogil:
 
 cdef inline void _limit_folds(Symbol* symbol) noexcept nogil:
     """Find out how far bars go that symbol_store may take without a look around. Everything has been folded."""
-    cdef int64_t rows = symbol.base.room - (symbol.base.next_seq - symbol.base.origin)
+    cdef int64_t rows = ring_room(&symbol.base) - (symbol.base.next_seq - symbol.base.origin)
     cdef int64_t stop = symbol.region.stop - symbol.step_ns + 1
     cdef int64_t room = (rows if rows < MANY_ROWS else MANY_ROWS) * symbol.step_ns
     cdef int32_t i = symbol.root
@@ -238,29 +237,101 @@ cdef void symbol_fold(Symbol* symbol) noexcept nogil:
         i = symbol.levels[i].next
 
 
-cdef int symbol_fold_due(Symbol* symbol) noexcept nogil:
-    """Fold the base rows that wait into the roots, of which one or more may begin a slot with the newest row."""
+cdef inline int64_t _fold_root(Symbol* symbol, Level* level) noexcept nogil:
+    """Fold the base rows that wait into a root; the newest may begin another slot of it. Returns the slot's end."""
+    # All that the end of a slot takes, in one piece: no pointer for each column, and what is done with is not kept.
     cdef const Ring* base = &symbol.base
-    cdef int64_t newest = base.next_seq - 1 - base.origin, first = symbol.folded_seq - base.origin, n
-    cdef int64_t ts = base.ts[newest], stop = symbol.run_stop
-    cdef Level* level
+    cdef int64_t ts = symbol.last_ts, n = base.next_seq - symbol.folded_seq, stride = base.stride, seq, stop
+    cdef const char* opens = <const char*>(base.ts + (symbol.folded_seq - base.origin)) + stride
+    cdef const double* open = <const double*>opens
+    cdef const double* high = <const double*>(opens + stride)
+    cdef const double* low = <const double*>(opens + 2 * stride)
+    cdef const double* close = <const double*>(opens + 2 * stride + stride)
+    cdef const double* volume = <const double*>(opens + 4 * stride)
+    cdef Ring* ring = &level.ring
+    cdef Level* below
+    cdef char* out_ts
+    cdef char* out_open
+    cdef double last_close = level.bar.close
+    cdef Fold fold = Fold(level.bar.high, level.bar.low, level.bar.volume, level.bar.volume)
+    cdef int32_t n_base = level.bar.n_base, child
+    if ts < level.slot_stop:
+        fold_rows(&fold, high, low, volume, n)
+        level.bar.high, level.bar.low, level.bar.volume = fold.high, fold.low, fold.volume
+        level.bar.close = close[n - 1]
+        level.bar.n_base = n_base + <int32_t>n
+        level.closed_volume, level.closed_base = fold.closed_volume, level.bar.n_base - 1
+        return level.slot_stop
+    n -= 1
+    if n > 0:
+        fold_rows(&fold, high, low, volume, n)
+        last_close = close[n - 1]
+    n_base += <int32_t>n
+    seq = ring.next_seq - 1  # of a derived ring the origin is 0
+    stride = ring.stride
+    out_ts = <char*>(ring.ts + seq)
+    out_open = out_ts + stride
+    (<double*>(out_ts + 2 * stride))[0] = fold.high
+    (<double*>(out_open + 2 * stride))[0] = fold.low
+    (<double*>(out_ts + 4 * stride))[0] = last_close
+    (<double*>(out_open + 4 * stride))[0] = fold.volume
+    ring.n_base[seq] = n_base
+    child = level.child
+    while child >= 0:
+        below = &symbol.levels[child]
+        if below.kind != EXTENDED:
+            if level.bar.ts >= below.slot_stop:
+                break
+            if below.merged_seq != seq:
+                below.closed_volume, below.closed_base = below.bar.volume, below.bar.n_base
+                below.merged_seq = seq
+            below.bar.high = fold.high if fold.high > below.bar.high else below.bar.high
+            below.bar.low = fold.low if fold.low < below.bar.low else below.bar.low
+            below.bar.close = last_close
+            below.bar.volume = below.closed_volume + fold.volume
+            below.bar.n_base = below.closed_base + n_base
+        child = below.next
+    # The slot after it; as of level_open_next, the rest of its row is written when it is known.
+    (<int64_t*>out_ts)[1] = ts
+    (<double*>out_open)[1] = open[n]
+    ring.next_seq = seq + 2
+    level.bar = Bar(ts, open[n], high[n], low[n], close[n], volume[n], 1)
+    stop = ts + level.step_ns
+    stop = stop if stop < symbol.region.stop else symbol.region.stop
+    level.slot_stop = stop
+    level.closed_volume, level.closed_base = 0.0, 0
+    level.gaps.frontier += 1
+    if child >= 0:
+        level_hand_down_row(symbol.levels, child, symbol.grid, symbol.region, seq)
+    return stop
+
+
+cdef int64_t symbol_fold_due(Symbol* symbol, uintptr_t* inside) noexcept nogil:
+    """Fold the base rows that wait into the roots, of which one or more may begin a slot with the newest row; then
+    leave the guard, if there is one. Returns STORED."""
+    cdef Level* level = &symbol.levels[symbol.root]
+    cdef int64_t stop
+    if level.next >= 0:
+        return symbol_fold_due_all(symbol, inside)
+    stop = _fold_root(symbol, level)
+    symbol.folded_seq = symbol.base.next_seq
+    _limit_waiting(symbol, stop if stop < symbol.run_stop else symbol.run_stop)
+    symbol_leave(inside)
+    return STORED
+
+
+cdef int64_t symbol_fold_due_all(Symbol* symbol, uintptr_t* inside) noexcept nogil:
+    """`symbol_fold_due` of several roots."""
+    cdef int64_t stop = symbol.run_stop, slot_stop
     cdef int32_t i = symbol.root
-    cdef Bar bar
     while i >= 0:
-        level = &symbol.levels[i]
-        n = newest - first + (ts < level.slot_stop)
-        if n > 0:
-            level_merge_rows(level, base, first, n)
-        if ts >= level.slot_stop:
-            level_hand_down(symbol.levels, i, symbol.grid)
-            bar = Bar(ts, base.open[newest], base.high[newest], base.low[newest], base.close[newest],
-                      base.volume[newest], 1)
-            level_open_next(level, symbol.region, &bar)
-        if level.slot_stop < stop:
-            stop = level.slot_stop
-        i = level.next
-    symbol.folded_seq = base.next_seq
+        slot_stop = _fold_root(symbol, &symbol.levels[i])
+        if slot_stop < stop:
+            stop = slot_stop
+        i = symbol.levels[i].next
+    symbol.folded_seq = symbol.base.next_seq
     _limit_waiting(symbol, stop)
+    symbol_leave(inside)
     return STORED
 
 
@@ -272,7 +343,7 @@ cdef inline int _take(Symbol* symbol, Bar* bar) noexcept nogil:
     if bar.ts <= symbol.last_ts or bar.ts >= symbol.grid.span_stop:
         return _append_out_of_turn(symbol, bar)
     if symbol.make_room != NULL and (bar.ts != symbol.next_slot_ts or bar.ts >= symbol.region.stop
-                                     or symbol.base.next_seq == symbol.base.room):
+                                     or symbol.base.next_seq == ring_room(&symbol.base)):
         status = symbol_reserve(symbol, &bar.ts, 1, 1)
         if status:
             return status
@@ -320,7 +391,7 @@ cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_
     cdef int32_t i
     if symbol.make_room == NULL or n == 0:
         return 0
-    if symbol.base.next_seq + n_new > symbol.base.room:
+    if symbol.base.next_seq + n_new > ring_room(&symbol.base):
         return symbol.make_room(symbol)
     for i in range(grid.n_regions):
         region = &grid.regions[i]

@@ -3,8 +3,8 @@
 A caller holds a symbol by its handle, a number, never by its address. A handle names an entry of one table:
 
     handle  = generation << 24 | index
-    entries [ handle, Symbol*, label, steps ... ]      an entry that is given back forgets its handle, and gets another
-                                                       generation when it is taken again
+    entries [ guard, handle, Symbol*, label, steps ... ]   an entry that is given back forgets its handle, and gets
+                                                           another generation when it is taken again
 
 so that a handle that has outlived its symbol, or was never one, is told by one comparison: the call returns
 SD_ERR_NO_SYMBOL and touches nothing. (Rejected: the address itself as the handle. It costs a load less, which the
@@ -20,7 +20,7 @@ leaves the guard and begins anew with the GIL. `sd_read_last` reads base rows wi
 well.
 """
 
-from libc.stdint cimport INT64_MIN, int32_t, uint64_t, uintptr_t
+from libc.stdint cimport INT64_MIN, int32_t, uint8_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy
 
@@ -30,17 +30,17 @@ from sessiondata._feed cimport feed_quote, feed_trade
 from sessiondata._grid cimport GridData, expected_at, slot_stop_in
 from sessiondata._guard cimport (
     Guard, Thread, acquire_fence, guard_enter, guard_init, guard_leave, guard_take, guard_try, load, load_pointer, peek,
-    peek_ints, peek_value, peek_values, read_begin, read_end, store, store_pointer, wait_for_reads,
+    peek_ints, peek_small, peek_value, peek_values, read_begin, read_end, store, store_pointer, wait_for_reads,
 )
 from sessiondata._layout cimport series_gaps, series_ring, series_value
-from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_row, ring_values
+from sessiondata._ring cimport Bar, Ring, ring_add_base, ring_oldest, ring_row, ring_values
 from sessiondata._status cimport (
     EARLIER, ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL, STORED,
 )
 from sessiondata._symbol cimport (
     MAX_LEVELS, Symbol, clock_advance, clock_sequence, has_plain_values, symbol_append, symbol_append_with_gil,
-    symbol_as_of, symbol_ends_earlier, symbol_fold_due, symbol_follows, symbol_open_label, symbol_push_next,
-    symbol_settle,
+    symbol_as_of, symbol_count_next, symbol_ends_earlier, symbol_fold_due, symbol_follows, symbol_open_label,
+    symbol_push_next, symbol_settle,
 )
 from sessiondata._ticks cimport SOURCE_BARS, Tick
 from sessiondata._time cimport NAT
@@ -61,22 +61,38 @@ cdef enum:
     CHUNK_BITS = 8              # of the index: entries are allocated so many at once
     CHUNK_SIZE = 1 << CHUNK_BITS
     N_CHUNKS = 1 << (INDEX_BITS - CHUNK_BITS)
+    ENTRY_ALIGN = 64
     TRIES = 8                   # of a read without the guard
 
 
 cdef struct Entry:
+    # 256 bytes on a boundary of 64: found by a shift, and the first line is all that a call looks at.
+    Guard guard
     int64_t handle              # free: that of another entry, so that nobody finds it
     Symbol* symbol
-    Guard guard
-    int32_t close_label         # timestamps that are appended are the ends of bars
-    int32_t n_series
+    int64_t label_ns            # base interval if timestamps that are appended are the ends of bars, else 0
+    int64_t n_series
     int64_t generation          # of this entry, so far
-    int64_t steps_ns[MAX_LEVELS + 1]
+    int64_t steps_ns[MAX_LEVELS + 6]  # MAX_LEVELS + 1, and what is left of the 256 bytes
 
 
 cdef void* _chunks[N_CHUNKS]    # of Entry each, NULL from `_n_chunks` on
 cdef int64_t _n_chunks = 0
 cdef list _free = []            # indices of free entries
+
+
+cdef struct Apart:
+    # The rare halves of some calls. By pointer, lest a compiler makes them part of the common half, which would then
+    # save and restore registers for them.
+    int64_t (*append)(Entry*, uintptr_t*, int64_t, double, double, double, double, double) noexcept nogil
+    int64_t (*append_lapping)(Symbol*, uintptr_t*, int64_t, double, double, double, double, double) noexcept nogil
+    int64_t (*append_waiting)(Entry*, int64_t, int64_t, double, double, double, double, double) noexcept nogil
+    int64_t (*count)(int64_t, int64_t) noexcept nogil
+    int64_t (*slot_stop)(int64_t, int64_t) noexcept nogil
+    double (*value)(int64_t, int64_t, int64_t, int64_t) noexcept nogil
+
+
+cdef Apart _apart
 
 
 cdef inline Entry* _find(int64_t handle) noexcept nogil:
@@ -130,6 +146,17 @@ cdef inline int64_t _enter_series(int64_t handle, int64_t k, Entry** out_entry, 
     return status
 
 
+cdef inline const Level* _root(const Entry* entry, int64_t k) noexcept nogil:
+    """Level of series `k`, if it stands on base rows, so that each of its rows has begun; NULL for any other `k`.
+
+    All its rows but the newest have their values, too."""
+    cdef const Level* level
+    if entry.symbol.grid == NULL or <uint64_t>(k - 1) >= <uint64_t>(entry.n_series - 1):
+        return NULL
+    level = &entry.symbol.levels[k - 1]
+    return level if level.parent < 0 else NULL
+
+
 cdef inline Ring* _ring(const Entry* entry, int64_t k) noexcept nogil:
     """Ring of series `k`, brought up to date."""
     if k > 0:
@@ -150,25 +177,36 @@ cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, 
     """Store one bar and everything it causes; returns what became of it."""
     cdef uintptr_t* inside
     cdef Entry* entry = _find(handle)
-    cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
+    cdef Bar bar
+    cdef int64_t at
     if entry == NULL:
         return ERR_NO_SYMBOL
     # Here no address of the bar leaves this function, and all calls come last: no register is saved, none restored.
     inside = guard_try(&entry.guard)
     if inside == NULL:
-        return _append_waiting(entry, handle, ts_ns, open, high, low, close, volume)
-    if entry.close_label or not symbol_follows(entry.symbol, ts_ns) or not has_plain_values(&bar):
-        return _append_apart(entry, inside, ts_ns, open, high, low, close, volume)
-    if symbol_push_next(entry.symbol, &bar):
-        return _fold_due(entry.symbol, inside)
+        return _apart.append_waiting(entry, handle, ts_ns, open, high, low, close, volume)
+    # A whole slot follows or nothing does, so its start is its end less the interval. (NAT may wrap.)
+    bar = Bar(<int64_t>(<uint64_t>ts_ns - <uint64_t>entry.label_ns), open, high, low, close, volume, 0)
+    if not symbol_follows(entry.symbol, bar.ts) or not has_plain_values(&bar):
+        return _apart.append(entry, inside, ts_ns, open, high, low, close, volume)
+    at = entry.symbol.base.next_seq - entry.symbol.base.origin
+    if at >= entry.symbol.base.capacity:
+        return _apart.append_lapping(entry.symbol, inside, bar.ts, open, high, low, close, volume)
+    ring_add_base(&entry.symbol.base, at, &bar)
+    if symbol_count_next(entry.symbol, bar.ts):
+        return symbol_fold_due(entry.symbol, inside)
     guard_leave(inside)
     return STORED
 
 
-cdef int64_t _fold_due(Symbol* symbol, uintptr_t* inside) noexcept nogil:
-    cdef int status = symbol_fold_due(symbol)
+cdef int64_t _append_lapping(Symbol* symbol, uintptr_t* inside, int64_t ts_ns, double open, double high, double low,
+                             double close, double volume) noexcept nogil:
+    """A bar that follows, is right, and overwrites a row."""
+    cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
+    if symbol_push_next(symbol, &bar):
+        return symbol_fold_due(symbol, inside)
     guard_leave(inside)
-    return status
+    return STORED
 
 
 cdef int64_t _append_waiting(Entry* entry, int64_t handle, int64_t ts_ns, double open, double high, double low,
@@ -186,8 +224,8 @@ cdef int64_t _append_apart(Entry* entry, uintptr_t* inside, int64_t ts_ns, doubl
     cdef int status = ERR_NO_SESSION
     if entry.symbol.grid != NULL:
         status = EARLIER
-        if not entry.close_label or not symbol_ends_earlier(entry.symbol, ts_ns):
-            if entry.close_label:
+        if not entry.label_ns or not symbol_ends_earlier(entry.symbol, ts_ns):
+            if entry.label_ns:
                 symbol_open_label(entry.symbol, &bar.ts)
             status = symbol_append(entry.symbol, &bar)
     guard_leave(inside)
@@ -203,7 +241,7 @@ cdef int64_t _append_earlier(int64_t handle, int64_t ts_ns, double open, double 
         return ERR_NO_SYMBOL
     if entry.symbol.grid == NULL:
         return ERR_NO_SESSION
-    if entry.close_label:
+    if entry.label_ns:
         symbol_open_label(entry.symbol, &bar.ts)
     return symbol_append_with_gil(entry.symbol, &bar)
 
@@ -269,6 +307,24 @@ cdef int64_t sd_series(int64_t handle, int64_t step_ns) noexcept nogil:
 cdef int64_t sd_count(int64_t handle, int64_t k) noexcept nogil:
     """Live rows, extended and forming ones included."""
     cdef uintptr_t* inside
+    cdef const Level* root
+    cdef int64_t count
+    cdef Entry* entry = _find(handle)
+    if entry == NULL:
+        return ERR_NO_SYMBOL
+    inside = guard_try(&entry.guard)
+    if inside != NULL:
+        root = _root(entry, k)
+        if root != NULL:
+            count = root.ring.next_seq  # derived rings hold one lap
+            guard_leave(inside)
+            return count
+        guard_leave(inside)
+    return _apart.count(handle, k)
+
+
+cdef int64_t _count_apart(int64_t handle, int64_t k) noexcept nogil:
+    cdef uintptr_t* inside
     cdef Entry* entry
     cdef Ring* ring
     cdef int64_t count = _enter_series(handle, k, &entry, &inside)
@@ -313,26 +369,40 @@ cdef int64_t sd_timestamp(int64_t handle, int64_t k, int64_t i) noexcept nogil:
 cdef double sd_value(int64_t handle, int64_t k, int64_t column, int64_t i) noexcept nogil:
     """One value of a row."""
     cdef uintptr_t* inside
+    cdef const Level* root
+    cdef int64_t at
+    cdef double value
+    cdef Entry* entry = _find(handle)
+    if entry == NULL:
+        return NAN
+    inside = guard_try(&entry.guard)
+    if inside != NULL:
+        root = _root(entry, k)
+        if root != NULL and SD_OPEN <= column <= SD_VOLUME:
+            at = i + (root.ring.next_seq if i < 0 else 0)  # derived rings hold one lap, and their origin is 0
+            if 0 <= at < root.ring.next_seq - 1:
+                value = ring_values(&root.ring, column)[at]
+                guard_leave(inside)
+                return value
+        guard_leave(inside)
+    return _apart.value(handle, k, column, i)
+
+
+cdef double _value_apart(int64_t handle, int64_t k, int64_t column, int64_t i) noexcept nogil:
+    cdef uintptr_t* inside
     cdef Entry* entry
     cdef const Ring* ring
-    cdef const Level* level
-    cdef int64_t at = -1
     cdef double value = NAN
+    cdef int64_t at
     if not SD_OPEN <= column <= SD_VOLUME or _enter_series(handle, k, &entry, &inside):
         return NAN
     if k == 0:
         ring = &entry.symbol.base
         at = ring_row(ring, i)
+        if at >= 0:
+            value = ring_values(ring, column)[at]
     else:
-        level = &entry.symbol.levels[k - 1]
-        ring = &level.ring
-        at = ring_row(ring, i)
-        # Up to date as they are: all rows but the newest of a level that begins its rows at once.
-        if level.parent >= 0 or at == ring.next_seq - 1 - ring.origin:
-            value = series_value(entry.symbol, k, column, i)
-            at = -1
-    if at >= 0:
-        value = ring_values(ring, column)[at]
+        value = series_value(entry.symbol, k, column, i)
     guard_leave(inside)
     return value
 
@@ -401,7 +471,8 @@ cdef int64_t _read_unguarded(Symbol* symbol, int64_t n, int64_t* out_ts, double*
     cdef int64_t version = load(&ring.version)
     cdef bint started = peek_grid(&symbol.grid) != NULL
     cdef int64_t next_seq = load(&ring.next_seq)
-    cdef int64_t origin = peek(&ring.origin), capacity = peek(&ring.capacity), room = peek(&ring.room), at, i
+    cdef int64_t origin = peek(&ring.origin), capacity = peek(&ring.capacity), at, i
+    cdef int64_t room = capacity << peek_small(&ring.laps)
     cdef const int64_t* ts = peek_ints(&ring.ts)
     cdef const double* values[5]
     values[0], values[1], values[2] = peek_values(&ring.open), peek_values(&ring.high), peek_values(&ring.low)
@@ -486,6 +557,24 @@ cdef int64_t sd_forming(int64_t handle, int64_t k) noexcept nogil:
 
 cdef int64_t sd_slot_stop(int64_t handle, int64_t k) noexcept nogil:
     """End of the newest row's slot, ns: a bar from there on begins another row of series `k`."""
+    cdef uintptr_t* inside
+    cdef const Level* root
+    cdef int64_t stop
+    cdef Entry* entry = _find(handle)
+    if entry == NULL:
+        return NAT
+    inside = guard_try(&entry.guard)
+    if inside != NULL:
+        root = _root(entry, k)
+        if root != NULL:
+            stop = root.slot_stop  # NAT while there is no row
+            guard_leave(inside)
+            return stop
+        guard_leave(inside)
+    return _apart.slot_stop(handle, k)
+
+
+cdef int64_t _slot_stop_apart(int64_t handle, int64_t k) noexcept nogil:
     cdef uintptr_t* inside
     cdef Entry* entry
     cdef int64_t stop = NAT
@@ -610,7 +699,7 @@ cdef int64_t handle_take(void* symbol, tuple steps_ns, bint close_label) except 
         _grow()
     cdef int64_t index = _free.pop()
     entry = <Entry*>_chunks[index >> CHUNK_BITS] + (index & (CHUNK_SIZE - 1))
-    entry.symbol, entry.close_label, entry.n_series = <Symbol*>symbol, close_label, <int32_t>len(steps_ns)
+    entry.symbol, entry.n_series, entry.label_ns = <Symbol*>symbol, len(steps_ns), steps_ns[0] if close_label else 0
     for k in range(len(steps_ns)):
         entry.steps_ns[k] = steps_ns[k]
     entry.generation += 1
@@ -641,9 +730,10 @@ cdef int _grow() except -1:
     cdef int64_t first = _n_chunks << CHUNK_BITS, i
     if _n_chunks == N_CHUNKS:
         raise MemoryError("too many symbols are held by compiled callers")
-    chunk = <Entry*>calloc(CHUNK_SIZE, sizeof(Entry))
-    if chunk == NULL:
+    cdef uint8_t* memory = <uint8_t*>calloc(CHUNK_SIZE * sizeof(Entry) + ENTRY_ALIGN, 1)
+    if memory == NULL:
         raise MemoryError
+    chunk = <Entry*>(memory + (-<uintptr_t>memory & (ENTRY_ALIGN - 1)))
     for i in range(CHUNK_SIZE):
         chunk[i].handle = (first + i) ^ 1
         guard_init(&chunk[i].guard)
@@ -651,3 +741,6 @@ cdef int _grow() except -1:
     _n_chunks += 1
     _free.extend(range(first + CHUNK_SIZE - 1, first - 1, -1))
     return 0
+
+
+_apart = Apart(_append_apart, _append_lapping, _append_waiting, _count_apart, _slot_stop_apart, _value_apart)
