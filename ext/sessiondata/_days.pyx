@@ -133,8 +133,7 @@ cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
     live.symbol.clock, other.symbol.clock = &live.clock.data, &other.clock.data
     live.symbol.owner, other.symbol.owner = symbol.owner, live.symbol.owner
     live.symbol.guard, other.symbol.guard = symbol.guard, live.symbol.guard
-    live.symbol.next = symbol.next
-    other.symbol.next = NULL
+    live.symbol.place = symbol.place
     live.symbol.changes, other.symbol.changes = symbol.changes, 0
     live.symbol.n_edits = symbol.n_edits + 1
     live.symbol.take_earlier, other.symbol.take_earlier = symbol.take_earlier, live.symbol.take_earlier

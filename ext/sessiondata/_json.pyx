@@ -22,13 +22,12 @@ from sessiondata._cursor cimport FORMING, PINNED, TAIL, Change, Cursor, Head, La
 from sessiondata._days cimport Days, still
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_explained, gaps_list, gaps_missing
 from sessiondata._grid cimport ordinal_start
-from sessiondata._guard cimport peek
 from sessiondata._layout cimport series_gaps, series_ring
 from sessiondata._marks cimport retries_of
 from sessiondata._prefetch cimport prefetch, prefetch_span
 from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_prefetch, ring_read
-from sessiondata._store cimport StoreClock, SymbolCore
-from sessiondata._symbol cimport MAX_LEVELS, Symbol, symbol_as_of, symbol_enter, symbol_leave, symbol_settle
+from sessiondata._store cimport SymbolCore
+from sessiondata._symbol cimport MAX_LEVELS, Symbol, symbol_enter, symbol_leave, symbol_settle
 from sessiondata._text cimport (
     F64_BYTES, I64_BYTES, STRING_BYTES, STRING_FACTOR, TIME_BYTES, ByteWriter, DayText, day_holds, reserve,
     scale_column, set_day, store4, write_cents, write_f64, write_fine, write_i64, write_string, write_time, write_u64,
@@ -606,19 +605,6 @@ cdef list _past(SymbolCore core, object source):
     if days is not None and (source.all_past or (<Days>days).version or (<Days>days).has_values):  # None: it has left
         history = source.past(core)
     return _NO_HISTORY if history is None else history
-
-
-def latest_as_of(list cores, StoreClock clock not None):
-    """Up to when a store is judged: the latest of its clock and its symbols, int ns; None if there is neither."""
-    cdef int64_t latest = peek(&clock.data.as_of), as_of
-    cdef Py_ssize_t i
-    cdef SymbolCore core
-    for i, core in enumerate(cores):
-        if i + 16 < len(cores):
-            prefetch(&(<SymbolCore>cores[i + 16]).symbol)
-        as_of = symbol_as_of(&core.symbol)
-        latest = as_of if as_of > latest else latest
-    return None if latest == INT64_MIN else latest
 
 
 cdef void _look_ahead(list cores, const int32_t* at, Py_ssize_t i, Py_ssize_t n, bint delta) noexcept:

@@ -37,7 +37,9 @@ cdef struct Clock:
     int64_t judged        # ns, up to when slots are judged by the clock alone: as_of - grace_ns
     int64_t grace_ns      # how long after its end a bar may still arrive
     int64_t changes       # of the store so far, but for those that its symbols count themselves
-    Symbol* symbols       # first of those that do
+    Symbol** symbols      # those that do, in no order
+    int64_t n_symbols
+    int64_t room          # in `symbols`
 
 
 cdef struct Counters:
@@ -91,7 +93,7 @@ cdef struct Symbol:
     int64_t* edited_ts    # ns, the last EDITS of the base rows counted by n_edited: number n at n % EDITS; in the block
     Counters counters
     TickCounters tick_counters[2]  # of trades, of quotes
-    Symbol* next          # of the symbols of `clock`
+    int64_t place         # among the symbols of `clock`
     int64_t tick_capacity   # rows of the rings to come
     int64_t quote_capacity
     int32_t quote_bars    # QUOTE_BARS_*: the bars that quotes make
@@ -213,8 +215,8 @@ cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:
 cdef bint clock_advance(Clock* clock, int64_t ts) noexcept nogil
 cdef void clock_reset(Clock* clock) noexcept nogil
 cdef void clock_touch(Clock* clock) noexcept nogil
-cdef int64_t clock_sequence(Clock* clock) noexcept nogil
-cdef void clock_join(Symbol* symbol) noexcept nogil
+cdef int64_t clock_sequence(Clock* clock, int64_t* out_latest) noexcept nogil
+cdef int clock_join(Symbol* symbol) noexcept nogil
 cdef void clock_part(Symbol* symbol) noexcept nogil
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
 cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil

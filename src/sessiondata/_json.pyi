@@ -21,7 +21,6 @@ class Style:
         show: Callable[[int], bytes],
     ) -> Style: ...
 
-def latest_as_of(cores: list[SymbolCore], clock: StoreClock) -> int | None: ...
 def write_document(
     meta: bytes,
     cursor: Cursor,

@@ -104,8 +104,8 @@ class ExportCursor:
             self._cores = cores
         return self._selected
 
-    def _finish(self, data: SessionData) -> None:
-        self._sequence = data.sequence
+    def _finish(self, sequence: int) -> None:
+        self._sequence = sequence
         self._native.finish()
 
 
