@@ -22,6 +22,7 @@ from sessiondata._cursor cimport FORMING, PINNED, TAIL, Change, Cursor, Head, La
 from sessiondata._days cimport Days, still
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_explained, gaps_list, gaps_missing
 from sessiondata._grid cimport ordinal_start
+from sessiondata._guard cimport peek, peek_ints, peek_pointer, peek_values
 from sessiondata._layout cimport series_gaps, series_ring
 from sessiondata._marks cimport retries_of
 from sessiondata._prefetch cimport prefetch, prefetch_span
@@ -52,7 +53,10 @@ cdef enum:
     GAP_BYTES = 2 * TIME_BYTES + I64_BYTES + 64
     RETRY_BYTES = TIME_BYTES + I64_BYTES + 64
     SYMBOL_BYTES = 448                               # of a SymbolCore: what is read of it
+    SCANNED_BYTES = 128                              # of a Symbol: what tells whether it has changed
     LEVEL_BYTES = 192                                # of a Level
+    QUEUE = 16                                       # symbols found ahead of the one that is written; a power of two
+    AHEAD = 12                                       # how far ahead what lies scattered is asked for
     FIXED_BYTES = 512                                # literals and numbers of one piece of the document
 
 
@@ -672,29 +676,59 @@ cdef list _past(SymbolCore core, object source):
     return _NO_HISTORY if history is None else history
 
 
-cdef void _look_ahead(list cores, const int32_t* at, Py_ssize_t i, Py_ssize_t n, bint delta) noexcept:
-    """Fetch what lies scattered of symbols a few ahead of number `i` of those to be written, `at` of the cores, each
-    part when what points to it is there.
+cdef struct Queue:
+    # Symbols that are to be written next, found ahead of the writer.
+    Py_ssize_t scanned     # symbols that have been looked at
+    Py_ssize_t n           # how many of them are to be written
+    int32_t at[QUEUE]      # their numbers: the one to be written as number j at j % QUEUE
+
+
+cdef void _scan(Cursor cursor, Queue* queue, Py_ssize_t i, bint delta) noexcept:
+    """Have some symbols in the queue behind number `i` of those that are written, as far as there are any."""
+    cdef list cores = cursor.cores
+    cdef Py_ssize_t n_cores = len(cores), scanned = queue.scanned
+    while queue.n <= i + AHEAD and scanned < n_cores:
+        if scanned + QUEUE < n_cores:
+            prefetch_span(&(<SymbolCore>cores[scanned + QUEUE]).symbol, SCANNED_BYTES)
+        if not delta or cursor.has_changed(scanned):
+            queue.at[queue.n % QUEUE] = <int32_t>scanned
+            queue.n += 1
+        scanned += 1
+    queue.scanned = scanned
+
+
+cdef void _look_ahead(list cores, const Queue* queue, Py_ssize_t i, bint delta) noexcept:
+    """Fetch what lies scattered of symbols a few ahead of number `i` of those to be written, each part when what points
+    to it is there. Others may be writing to them: what is asked for in vain does no harm.
 
     Of many symbols with few rows nothing is in a near cache, and waiting takes longer than writing: 1.3 us a symbol
     instead of 2.3."""
     cdef Py_ssize_t k
-    cdef SymbolCore core
+    cdef Symbol* symbol
+    cdef const Level* levels
     cdef const Ring* ring
-    if i + 12 < n:
-        prefetch_span(<void*>cores[at[i + 12]], SYMBOL_BYTES)
-    if i + 5 < n:
-        core = <SymbolCore>cores[at[i + 5]]
-        if core.symbol.grid != NULL and core.symbol.guard == NULL:
-            for k in range(core.symbol.n_levels - 1):
-                prefetch_span(&core.symbol.levels[k], LEVEL_BYTES)
+    cdef int64_t at
+    if i + AHEAD < queue.n:
+        prefetch_span(<void*>cores[queue.at[(i + AHEAD) % QUEUE]], SYMBOL_BYTES)
+    if i + 5 < queue.n:
+        symbol = &(<SymbolCore>cores[queue.at[(i + 5) % QUEUE]]).symbol
+        if symbol.grid != NULL:
+            levels = <const Level*>peek_pointer(<void**>&symbol.levels)
+            for k in range(symbol.n_levels - 1):
+                prefetch_span(&levels[k], LEVEL_BYTES)
             if delta:
-                ring_prefetch(&core.symbol.base, core.symbol.base.next_seq - 1)
-    if not delta and i + 2 < n:
-        core = <SymbolCore>cores[at[i + 2]]
-        if core.symbol.grid != NULL and core.symbol.guard == NULL:
-            for k in range(core.symbol.n_levels):
-                ring = series_ring(&core.symbol, k)
+                at = peek(&symbol.base.next_seq) - peek(&symbol.base.origin) - 1
+                prefetch(peek_ints(&symbol.base.ts) + at)
+                prefetch(peek_values(&symbol.base.open) + at)
+                prefetch(peek_values(&symbol.base.high) + at)
+                prefetch(peek_values(&symbol.base.low) + at)
+                prefetch(peek_values(&symbol.base.close) + at)
+                prefetch(peek_values(&symbol.base.volume) + at)
+    if not delta and i + 2 < queue.n:
+        symbol = &(<SymbolCore>cores[queue.at[(i + 2) % QUEUE]]).symbol
+        if symbol.grid != NULL and symbol.guard == NULL:
+            for k in range(symbol.n_levels):
+                ring = series_ring(symbol, k)
                 ring_prefetch(ring, ring_oldest(ring))
 
 
@@ -731,28 +765,23 @@ def write_document(bytes meta, Cursor cursor not None, bint delta, object source
     cdef ByteWriter writer = ByteWriter(_wanted[delta], into)
     cdef list cores = cursor.cores
     cdef dict pinned = source.pinned, foreign = source.foreign
-    cdef Py_ssize_t i, n = 0, n_shown = 0
-    cdef int32_t* at = <int32_t*>malloc(<size_t>(len(cores) + 1) * sizeof(int32_t))  # symbols to be written
+    cdef Py_ssize_t i = 0, n_shown = 0
+    cdef Queue queue
     cdef SeriesText texts[MAX_LEVELS]
     memset(texts, 0, sizeof(texts))
-    if at == NULL:
-        raise MemoryError("no memory for an export")
-    try:
-        for i in range(len(cores)):
-            if i + 16 < len(cores):
-                prefetch(&(<SymbolCore>cores[i + 16]).symbol)
-            if not delta or cursor.has_changed(i):
-                at[n] = <int32_t>i
-                n += 1
-        _bytes(writer, b'{"meta":')
-        _bytes(writer, meta)
-        _bytes(writer, b',"symbols":{')
-        for i in range(n):
+    queue.scanned = queue.n = 0
+    _bytes(writer, b'{"meta":')
+    _bytes(writer, meta)
+    _bytes(writer, b',"symbols":{')
+    while True:
+        _scan(cursor, &queue, i, delta)
+        if i == queue.n:
+            break
+        if i % 16 == 0:
             PyErr_CheckSignals()  # thousands of symbols take a while
-            _look_ahead(cores, at, i, n, delta)
-            n_shown += _symbol(writer, cursor, at[i], delta, texts, pinned, foreign, source, style)
-    finally:
-        free(at)
+        _look_ahead(cores, &queue, i, delta)
+        n_shown += _symbol(writer, cursor, queue.at[i % QUEUE], delta, texts, pinned, foreign, source, style)
+        i += 1
     writer.size -= n_shown > 0  # the comma behind the last symbol
     _bytes(writer, b"}}")
     _wanted[delta] = writer.size + (writer.size >> 4)
