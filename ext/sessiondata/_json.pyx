@@ -53,7 +53,7 @@ cdef enum:
     GAP_BYTES = 2 * TIME_BYTES + I64_BYTES + 64
     RETRY_BYTES = TIME_BYTES + I64_BYTES + 64
     SYMBOL_BYTES = 448                               # of a SymbolCore: what is read of it
-    SCANNED_BYTES = 128                              # of a Symbol: what tells whether it has changed
+    SCANNED_BYTES = 88                               # of a Symbol: what tells whether it has changed
     LEVEL_BYTES = 192                                # of a Level
     QUEUE = 16                                       # symbols found ahead of the one that is written; a power of two
     AHEAD = 12                                       # how far ahead what lies scattered is asked for

@@ -64,6 +64,7 @@ cdef struct Symbol:
     int64_t step_ns       # base interval
     int64_t n_edits       # changes but for rows added in turn, which move last_ts; sessions begun and ended, too
     int64_t changes       # of the symbol so far: its part of the store's sequence
+    Clock* clock          # the store's; up to here: what tells whether there is anything to be shown
     Guard* guard          # of the handle, if there is one: without it, all callers hold the GIL
     Level* levels         # parents before children; the last two are the session bar and the extended one
     int64_t wait_ns       # how long base rows may wait to be folded into the roots
@@ -74,7 +75,6 @@ cdef struct Symbol:
     int32_t bars_updated  # set on change, cleared by the reader
     Ring base
     Gaps gaps
-    Clock* clock          # the store's
     const GridData* grid  # NULL before a session; memory of the Grid object that SymbolCore keeps alive
     const Region* region  # region of the newest row
     int (*make_room)(Symbol*) noexcept nogil  # moves a symbol to the roomy block; NULL where it is there already
