@@ -33,8 +33,8 @@ from sessiondata._symbol cimport (
 )
 from sessiondata._text cimport (
     F64_BYTES, I64_BYTES, STRING_BYTES, STRING_FACTOR, TIME_BYTES, ByteWriter, DayText, bits_of, day_holds,
-    reserve, scale_column, set_day, store4, write_cents, write_f64, write_fine, write_i64, write_string, write_time, write_u64,
-    write_volume,
+    reserve, scale_column, set_day, store4, write_cents, write_f64, write_fine, write_i64, write_string, write_time,
+    write_u64, write_volume,
 )
 from sessiondata._ticks cimport Tick, TickRing, ticks_oldest, ticks_read
 from sessiondata._time cimport floor_div
@@ -440,8 +440,8 @@ cdef inline bint _is_in_turn(const Ring* ring, const Gaps* gaps, const Shown* sh
 
 cdef inline char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown, Py_ssize_t k, const Label* label,
                                   SeriesText* text, int64_t as_of, bint was_in_turn, TimeStyle* style) noexcept nogil:
-    """What `_series` writes of a series that is in turn; it then counts as shown. `was_in_turn`: its symbol's newest bar
-    was the one that time had come to when it was shown before."""
+    """What `_series` writes of a series that is in turn; it then counts as shown. `was_in_turn`: its symbol's newest
+    bar was the one that time had come to when it was shown before."""
     cdef const Ring* ring
     cdef const Gaps* gaps
     cdef const Bar* newest
@@ -537,7 +537,8 @@ cdef char* _symbol_in_turn(char* out, SymbolCore live, Head* head, SeriesText* t
     start = out = _write_metrics(out, symbol)
     for k in range(head.n_series):
         if head.selected >> k & 1:
-            out = _series_in_turn(out, symbol, &head.series[k], k, &head.labels[k], &texts[k], as_of, was_in_turn, style)
+            out = _series_in_turn(out, symbol, &head.series[k], k, &head.labels[k], &texts[k], as_of, was_in_turn,
+                                  style)
     visit.tapes[0] = _tape_grew(symbol.ticks, head, 0)
     visit.tapes[1] = _tape_grew(symbol.quotes, head, 1)
     symbol_leave(inside)

@@ -81,8 +81,8 @@ cdef void clock_touch(Clock* clock) noexcept nogil:
 
 
 cdef int64_t clock_sequence(Clock* clock, int64_t* out_latest) noexcept nogil:
-    """Changes of the store so far, and the latest time that it knows of (INT64_MIN: none); O(symbols). Each symbol counts
-    its own, in its guard: threads that write to different symbols share no counter, and none is lost."""
+    """Changes of the store so far, and the latest time that it knows of (INT64_MIN: none); O(symbols). Each symbol
+    counts its own, in its guard: threads that write to different symbols share no counter, and none is lost."""
     cdef uintptr_t* inside = guard_enter(&_clocks)
     cdef int64_t changes = clock.changes, latest = clock.as_of, newest_stop, i
     cdef const Symbol* symbol

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sessiondata._cursor import Cursor
-from sessiondata._store import StoreClock, SymbolCore
+from sessiondata._store import SymbolCore
 from sessiondata.export import Source
 
 _Ints: TypeAlias = npt.NDArray[np.int64]
