@@ -641,7 +641,7 @@ def test_a_snapshot_keeps_the_days_that_were_there_when_it_was_made() -> None:
     data, spy = new_symbol(trailing_days=3)
     spy.append(DAY_NS, 1.0, 1.0, 1.0, 1.0, 1.0)
     data.roll_session()
-    _, _, [(_, _, days, _, _)] = _snapshot.capture_all(data._clock, [spy._core])
+    _, [(_, _, days, _, _, _)], _, _ = _snapshot.capture_all(data._clock, [spy._core], [()], [], None)
     spy.append(DAY_NS + SECOND, 2.0, 2.0, 2.0, 2.0, 2.0)
     assert [day.count(0) for day in days.values()] == [1]
     assert [day.count(0) for day in spy._core.days.cores.values()] == [2]

@@ -161,12 +161,11 @@ cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
     ring_begin_change(&live.symbol.base)
     other.symbol.base.version = live.symbol.base.version  # it goes on where the live core is
     # These are read without the guard: where the structs change places they have to be what they are all the time.
-    other.symbol.clock, other.symbol.next = live.symbol.clock, live.symbol.next
+    other.symbol.clock, other.symbol.place = live.symbol.clock, live.symbol.place
     other.symbol.changes = live.symbol.changes
     cdef Symbol symbol = live.symbol
     live.symbol, other.symbol = other.symbol, symbol
     other.symbol.clock, other.symbol.changes = &other.clock.data, 0
-    other.symbol.next = NULL
     live.symbol.owner, other.symbol.owner = symbol.owner, live.symbol.owner
     live.symbol.guard, other.symbol.guard = symbol.guard, live.symbol.guard
     live.symbol.n_edits = symbol.n_edits + 1

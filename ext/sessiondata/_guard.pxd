@@ -95,6 +95,7 @@ cdef extern from *:
     int64_t* peek_ints "sd_peek"(int64_t** at) noexcept nogil
     double peek_value "sd_peek"(const double* at) noexcept nogil
     double* peek_values "sd_peek"(double** at) noexcept nogil
+    void* peek_pointer "sd_peek"(void** at) noexcept nogil
     void release_fence "sd_release_fence"() noexcept nogil
     void acquire_fence "sd_acquire_fence"() noexcept nogil
 

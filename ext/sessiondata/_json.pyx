@@ -13,7 +13,7 @@ Rejected: a cache from the bits of a price to its text (10 ns a row instead of 1
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport INT64_MIN, int16_t, int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int16_t, int32_t, int64_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
@@ -23,17 +23,19 @@ from sessiondata._days cimport Days, frozen, still
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_explained, gaps_list, gaps_missing
 from sessiondata._grid cimport ordinal_start
 from sessiondata._evidence cimport Evidence
-from sessiondata._guard cimport peek
+from sessiondata._guard cimport peek, peek_ints, peek_pointer, peek_values
 from sessiondata._layout cimport series_gaps, series_ring
 from sessiondata._marks cimport Retries, retries_of
 from sessiondata._prefetch cimport prefetch, prefetch_span
 from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_prefetch, ring_read
-from sessiondata._store cimport StoreClock, SymbolCore
-from sessiondata._symbol cimport MAX_LEVELS, Symbol, symbol_as_of, symbol_settle
+from sessiondata._store cimport SymbolCore
+from sessiondata._symbol cimport (
+    MAX_LEVELS, Symbol, symbol_as_of, symbol_enter, symbol_fold_levels, symbol_leave, symbol_settle,
+)
 from sessiondata._text cimport (
-    F64_BYTES, I64_BYTES, STRING_BYTES, STRING_FACTOR, TIME_BYTES, ByteWriter, DayText, day_holds, reserve,
-    scale_column, set_day, store4, write_cents, write_f64, write_fine, write_i64, write_string, write_time, write_u64,
-    write_volume,
+    F64_BYTES, I64_BYTES, STRING_BYTES, STRING_FACTOR, TIME_BYTES, ByteWriter, DayText, bits_of, day_holds,
+    reserve, scale_column, set_day, store4, write_cents, write_f64, write_fine, write_i64, write_string, write_time,
+    write_u64, write_volume,
 )
 from sessiondata._ticks cimport Tick, TickRing, ticks_oldest, ticks_read
 from sessiondata._time cimport floor_div
@@ -47,10 +49,15 @@ cdef enum:
     ROW_BLOCK = 64                                   # rows that are reserved for at once
     HEAD_BYTES = 288                                 # of a series, up to its rows, without gaps
     ROW_BYTES = TIME_BYTES + 5 * F64_BYTES + 16
+    COPIED = 176                                     # of a series that is in turn, in one piece: mostly all of its head
+    SERIES_BYTES = HEAD_BYTES + COPIED + 2 * ROW_BYTES + 64  # of one that is in turn
     GAP_BYTES = 2 * TIME_BYTES + I64_BYTES + 64
     RETRY_BYTES = TIME_BYTES + I64_BYTES + 64
     SYMBOL_BYTES = 448                               # of a SymbolCore: what is read of it
+    SCANNED_BYTES = 88                               # of a Symbol: what tells whether it has changed
     LEVEL_BYTES = 192                                # of a Level
+    QUEUE = 16                                       # symbols found ahead of the one that is written; a power of two
+    AHEAD = 12                                       # how far ahead what lies scattered is asked for
     FIXED_BYTES = 512                                # literals and numbers of one piece of the document
 
 
@@ -391,47 +398,39 @@ cdef int _series(ByteWriter writer, Cursor cursor, SymbolCore core, Head* head, 
 
 
 cdef struct SeriesText:
-    # How a series of the symbol before began, and its row: symbols are mostly alike in that, but for the prices.
+    # How a series of the symbol before began, and its newest row: symbols are mostly alike in that, but for the prices.
     const Label* label
     const TimeStyle* style    # of the row's time
     int64_t count
     int64_t total
+    int64_t ts                # of the row
     int32_t quality
     bint forming
-    size_t n_head
-    size_t n_time
-    int64_t ts
-    char head[HEAD_BYTES]     # up to the first row
-    char time[TIME_BYTES]     # `"09:30:00",`
+    Py_ssize_t n_head         # bytes up to the first row
+    Py_ssize_t n              # and with `["09:30:00",`
+    char text[HEAD_BYTES + TIME_BYTES + COPIED]
 
 
-cdef inline char* _write_head(char* out, SeriesText* text, const Label* label, bint derived, int64_t count,
-                              int64_t total, bint forming, int32_t quality) noexcept nogil:
-    """`"NAME":{"count":...,"data":[` without gaps."""
-    cdef char* end
-    if text.label != label or text.count != count or text.total != total or text.quality != quality or (
-            text.forming != forming):
-        end = write_u64(_write_label(text.head, label), count)
-        end = write_u64(_write_literal(end, b',"total_count":'), total)
-        end = _write_literal(end, b',"generated":true' if derived else b',"generated":false')
-        if forming:
-            end = _write_literal(end, b',"forming":true')
-        end = write_cents(_write_literal(end, b',"quality":'), quality)
-        end = _write_literal(end, b'"columns":["timestamp","open","high","low","close","volume"],"data":[')
-        text.label, text.count, text.total, text.quality, text.forming = label, count, total, quality, forming
-        text.n_head = end - text.head
-    memcpy(out, text.head, text.n_head)
-    return out + text.n_head
+cdef void _begin_series(SeriesText* text, bint derived, TimeStyle* style) noexcept nogil:
+    """`"NAME":{"count":...,"data":[` without gaps, and the newest row up to its prices."""
+    cdef char* end = write_u64(_write_label(text.text, text.label), text.count)
+    end = write_u64(_write_literal(end, b',"total_count":'), text.total)
+    end = _write_literal(end, b',"generated":true' if derived else b',"generated":false')
+    if text.forming:
+        end = _write_literal(end, b',"forming":true')
+    end = write_cents(_write_literal(end, b',"quality":'), text.quality)
+    end = _write_literal(end, b'"columns":["timestamp","open","high","low","close","volume"],"data":[')
+    text.n_head = end - text.text
+    end[0] = c"["
+    text.n = _write_time(end + 1, text.ts, style) - text.text
 
 
-cdef inline char* _write_newest(char* out, const Bar* bar, SeriesText* text, TimeStyle* style) noexcept nogil:
-    """`_write_row`, with the time of the symbol before where it is the same."""
-    if text.style != style or text.ts != bar.ts:
-        text.n_time = _write_time(text.time, bar.ts, style) - text.time
-        text.ts, text.style = bar.ts, style
-    out[0] = c"["
-    memcpy(out + 1, text.time, TIME_BYTES)
-    return _write_values(out + 1 + text.n_time, bar)
+cdef inline char* _copy_text(char* out, const char* text, Py_ssize_t n) noexcept nogil:
+    """`n` bytes of a SeriesText, of which more are there: of a fixed length they are copied without a call."""
+    memcpy(out, text, COPIED)
+    if n > COPIED:
+        memcpy(out + COPIED, text + COPIED, n - COPIED)
+    return out + n
 
 
 cdef inline char* _write_metrics(char* out, const Symbol* symbol) noexcept nogil:
@@ -450,52 +449,123 @@ cdef inline char* _write_metrics(char* out, const Symbol* symbol) noexcept nogil
     return _write_literal(_write_any_f64(out, day.bar.low), b',"data":{')
 
 
-cdef char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown, Py_ssize_t k, const Label* label,
-                           SeriesText* text, int64_t as_of, TimeStyle* style) noexcept nogil:
-    """What `_series` writes in the commonest case, a third of its work: nothing has happened but bars in turn, and of
-    these the series has at most one new row. NULL, and nothing has changed, where it is another case."""
+cdef inline bint _is_in_turn(const Ring* ring, const Gaps* gaps, const Shown* shown) noexcept nogil:
+    """Whether nothing has happened to a series but bars in turn, and of these it has at most one new row."""
+    cdef int32_t missing = gaps.n_absent
+    if gaps.marks != NULL:
+        missing -= gaps_explained(gaps, gaps.frontier)
+    return (missing == shown.missing and <uint64_t>(ring.next_seq - shown.total) < 2 and shown.total != 0
+            and shown.flags & (TAIL | PINNED) == 0)
+
+
+cdef inline char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown, Py_ssize_t k, const Label* label,
+                                  SeriesText* text, int64_t as_of, bint was_in_turn, TimeStyle* style) noexcept nogil:
+    """What `_series` writes of a series that is in turn; it then counts as shown. `was_in_turn`: its symbol's newest
+    bar was the one that time had come to when it was shown before."""
     cdef const Ring* ring
     cdef const Gaps* gaps
-    cdef const Level* level = NULL
     cdef const Bar* newest
     cdef bint forming = False, newest_differs
-    cdef int32_t expected, present, missing, quality = 10_000
+    cdef int32_t expected, present, quality = 10_000
     cdef int64_t total, count
-    cdef Bar row
+    cdef Bar row, former
     if k == 0:
-        ring, gaps = &symbol.base, &symbol.gaps
+        ring, gaps, newest = &symbol.base, &symbol.gaps, &row
         total, count = ring.next_seq, ring.next_seq - ring_oldest(ring)
         ring_read(ring, total - 1, &row)
-        newest = &row
     else:
-        level = &symbol.levels[k - 1]
-        ring, gaps, newest = &level.ring, &level.gaps, &level.bar
+        ring, gaps, newest = &symbol.levels[k - 1].ring, &symbol.levels[k - 1].gaps, &symbol.levels[k - 1].bar
         total = count = ring.next_seq
-        forming = as_of < level.slot_stop
+        forming = as_of < symbol.levels[k - 1].slot_stop
     expected, present = gaps.frontier - forming, gaps.frontier - gaps.n_absent - forming
-    missing = gaps.n_absent - gaps_explained(gaps, expected)
-    if missing != shown.missing or total - shown.total > 1 or shown.total == 0 or shown.flags & (TAIL | PINNED):
-        return NULL
-    newest_differs = total != shown.total or memcmp(shown.values, &newest.open, 5 * sizeof(double)) != 0
     if expected > present:
         quality = <int32_t>(10_000 * <int64_t>present // expected)
+    newest_differs = total != shown.total or bits_of(shown.values[4]) != bits_of(newest.volume) or (
+        memcmp(shown.values, &newest.open, 4 * sizeof(double)) != 0)
+    shown.expected = expected
     if not newest_differs and quality == shown.quality and forming == (shown.flags & FORMING != 0):
-        shown.expected = expected
         return out
-    out = _write_head(out, text, label, k > 0, count, total, forming, quality)
-    if k > 0 and total != shown.total:
-        ring_read(ring, total - 2, &row)
-        if memcmp(shown.values, &row.open, 5 * sizeof(double)) != 0:
-            out = _write_row(out, &row, style)
-            out[0] = c","
-            out += 1
-    if newest_differs:
-        out = _write_newest(out, newest, text, style)
-    shown.total, shown.newest_ts = total, newest.ts
-    memcpy(shown.values, &newest.open, 5 * sizeof(double))
-    shown.missing, shown.expected, shown.quality = missing, expected, <int16_t>quality
+    if (text.label != label or text.count != count or text.total != total or text.quality != quality
+            or text.forming != forming or text.ts != newest.ts or text.style != style):
+        text.label, text.count, text.total, text.quality = label, count, total, quality
+        text.forming, text.ts, text.style = forming, newest.ts, style
+        _begin_series(text, k > 0, style)
+    if not newest_differs:
+        out = _copy_text(out, text.text, text.n_head)
+    else:
+        # The row before a new one has not changed since it was shown if its slot was over then, by its own bars.
+        if k > 0 and total != shown.total and (shown.flags & FORMING or not was_in_turn):
+            ring_read(ring, total - 2, &former)
+            if memcmp(shown.values, &former.open, 5 * sizeof(double)) != 0:
+                out = _write_row(_copy_text(out, text.text, text.n_head), &former, style)
+                out[0] = c","
+                out = _copy_text(out + 1, text.text + text.n_head, text.n - text.n_head)
+            else:
+                out = _copy_text(out, text.text, text.n)
+        else:
+            out = _copy_text(out, text.text, text.n)
+        out = _write_values(out, newest)
+        shown.total, shown.newest_ts = total, newest.ts
+        shown.values[0], shown.values[1], shown.values[2] = newest.open, newest.high, newest.low
+        shown.values[3], shown.values[4] = newest.close, newest.volume
+    shown.quality = <int16_t>quality
     shown.flags = (shown.flags & ~FORMING) | (FORMING if forming else 0)
     return _write_literal(out, b"]},")
+
+
+cdef bint _tape_grew(const TickRing* tape, const Head* head, int which) noexcept nogil:
+    """Whether a consumer lacks trades (0) or quotes (1)."""
+    return tape != NULL and tape.next_seq > 0 and tape.next_seq != head.n_tape[which]
+
+
+cdef char* _symbol_in_turn(char* out, SymbolCore live, Head* head, SeriesText* texts, Visit* visit,
+                           TimeStyle* style) noexcept nogil:
+    """The session of a symbol up to its trades, if nothing has happened to it but bars in turn, and few since the
+    consumer was shown it: the commonest case, a third of the work of `_symbol`. It then counts as shown. NULL, and
+    nothing has changed, where it is another case; the place that was given where there is nothing to tell.
+
+    No object is made and nothing is asked of Python, so this is done in the guard."""
+    cdef Symbol* symbol = &live.symbol
+    cdef uintptr_t* inside
+    cdef int64_t as_of
+    cdef bint was_in_turn, is_in_turn, changed
+    cdef Py_ssize_t k
+    cdef char* start
+    cdef char* begin = out
+    if (symbol.grid == NULL or head.session != live.session_id or head.n_pin_edits != live.n_pin_edits
+            or head.n_past_edits != live.n_past_edits):
+        return NULL
+    inside = symbol_enter(symbol)
+    as_of = symbol_as_of(symbol)
+    is_in_turn = head.n_edits == symbol.n_edits and symbol.next_slot_ts != INT64_MAX and as_of == symbol.newest_stop
+    if is_in_turn:
+        symbol_fold_levels(symbol)
+        for k in range(head.n_series):
+            if head.selected >> k & 1 and not _is_in_turn(series_ring(symbol, k), series_gaps(symbol, k),
+                                                          &head.series[k]):
+                is_in_turn = False
+                break
+    visit.tapes[0] = _tape_grew(symbol.ticks, head, 0)
+    visit.tapes[1] = _tape_grew(symbol.quotes, head, 1)
+    if (visit.tapes[0] or visit.tapes[1]) and symbol.guard != NULL:
+        is_in_turn = False  # they are written later, and are to be of the same moment
+    if not is_in_turn:
+        symbol_leave(inside)
+        return NULL
+    was_in_turn = head.as_of == head.last_ts + symbol.step_ns
+    changed = head.last_ts != symbol.last_ts
+    head.last_ts, head.as_of = symbol.last_ts, as_of
+    start = out = _write_metrics(out, symbol)
+    for k in range(head.n_series):
+        if head.selected >> k & 1:
+            out = _series_in_turn(out, symbol, &head.series[k], k, &head.labels[k], &texts[k], as_of, was_in_turn,
+                                  style)
+    if visit.tapes[0]:
+        head.n_tape[0] = symbol.ticks.next_seq
+    if visit.tapes[1]:
+        head.n_tape[1] = symbol.quotes.next_seq
+    symbol_leave(inside)
+    return out if changed or out > start or visit.tapes[0] or visit.tapes[1] else begin
 
 
 cdef int _tape(ByteWriter writer, const Symbol* symbol, bint quotes, TimeStyle* style) except -1:
@@ -548,71 +618,77 @@ cdef int _historical(ByteWriter writer, list pieces) except -1:
     return 0
 
 
+cdef inline char* _write_name(ByteWriter writer, Cursor cursor, const Head* head) noexcept:
+    """`"NAME":{`, for which there is room. The writer does not move on."""
+    memcpy(writer.data + writer.size, cursor.names.data + head.name, head.n_name)
+    return _write_literal(writer.data + writer.size + head.n_name, b":{")
+
+
 cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, SeriesText* texts, dict pinned,
                  dict foreign, object source, Style style) except -1:
     """`"NAME":{"session":{...},"historical":{...}},` of one symbol, as far as its consumer lacks it; 1 if it lacks
     something."""
     cdef SymbolCore live = <SymbolCore>cursor.cores[i], core
-    cdef Symbol* symbol
     cdef Head* head = &cursor.heads[i]
     cdef Py_ssize_t k, before = writer.size, start
     cdef dict pinned_gaps = None, pinned_quality = None
     cdef list past = None
     cdef bytes zone = None
-    cdef char* out
-    cdef Visit visit
-    cdef bint in_turn
+    cdef bint is_pinned = bool(pinned) and live in pinned
     cdef int64_t asked = -1
-    # All of Python is asked first: other threads run meanwhile, and may change what it has said.
-    while asked != live.n_pin_edits + live.n_past_edits + live.session_id:
-        asked = live.n_pin_edits + live.n_past_edits + live.session_id
-        if foreign and live in foreign:
-            style, zone = source.style(live)
-        if pinned:
-            pinned_gaps, pinned_quality = source.pins(live) if live in pinned else (None, None)
-        if not delta or cursor.lacks_past(i):
-            past = _past(live, source)
-        style.learn(live)
-    # From here on none of it runs. A copy is shown where compiled code may write: writing takes longer than copying.
-    core = still(live) if pinned_gaps is None else frozen(live)  # rounding a pinned quality is Python
-    symbol = &core.symbol
-    in_turn = delta and not cursor.millis and head.n_edits == symbol.n_edits and pinned_gaps is None
-    cursor.visit(i, core, not delta, &visit)
-    in_turn = in_turn and visit.in_turn and not visit.whole
-    reserve(writer, FIXED_BYTES + head.n_name)
-    out = writer.data + writer.size
-    memcpy(out, cursor.names.data + head.name, head.n_name)
-    out = _write_literal(out + head.n_name, b":{")
-    if visit.whole:
-        if delta:
-            out = _write_literal(out, b'"replace":true,')
-        if zone is not None:
-            writer.size = out - writer.data
-            _bytes(writer, zone)
-            reserve(writer, FIXED_BYTES)
-            out = writer.data + writer.size
-    out = _write_metrics(_write_literal(out, b'"session":{"volume":'), symbol)
-    writer.size = start = out - writer.data
-    for k in range(head.n_series):
-        if not head.selected >> k & 1:
-            continue
-        if in_turn:
-            reserve(writer, FIXED_BYTES + 2 * ROW_BYTES)
-            out = _series_in_turn(writer.data + writer.size, symbol, &head.series[k], k, &head.labels[k], &texts[k],
-                                  visit.as_of, &style.data)
-            if out != NULL:
+    cdef char* out
+    cdef char* session = NULL
+    cdef Visit visit
+    if foreign and live in foreign:
+        style, zone = source.style(live)
+    visit.whole = visit.past_changed = False
+    if delta and not cursor.millis and not is_pinned:
+        reserve(writer, 2 * FIXED_BYTES + head.n_name + head.n_series * SERIES_BYTES)
+        out = _write_literal(_write_name(writer, cursor, head), b'"session":{"volume":')
+        session = _symbol_in_turn(out, live, head, texts, &visit, &style.data)
+        if session == out:
+            return 0
+        core = live
+    if session != NULL:
+        writer.size = session - writer.data
+    else:
+        # All of Python is asked first: other threads run meanwhile, and may change what it has said.
+        while asked != live.n_pin_edits + live.n_past_edits + live.session_id:
+            asked = live.n_pin_edits + live.n_past_edits + live.session_id
+            if foreign and live in foreign:
+                style, zone = source.style(live)
+            if pinned:
+                pinned_gaps, pinned_quality = source.pins(live) if live in pinned else (None, None)
+            if not delta or cursor.lacks_past(i):
+                past = _past(live, source)
+            style.learn(live)
+        # From here on none of it runs. A copy is shown where compiled code may write: writing takes longer than copying.
+        core = still(live) if pinned_gaps is None else frozen(live)  # rounding a pinned quality is Python
+        cursor.visit(i, core, not delta, &visit)
+        reserve(writer, FIXED_BYTES + head.n_name)
+        out = _write_name(writer, cursor, head)
+        if visit.whole:
+            if delta:
+                out = _write_literal(out, b'"replace":true,')
+            if zone is not None:
                 writer.size = out - writer.data
-                continue
-        _series(writer, cursor, core, head, k, &visit, pinned_gaps, pinned_quality, style)
+                _bytes(writer, zone)
+                reserve(writer, FIXED_BYTES)
+                out = writer.data + writer.size
+        out = _write_metrics(_write_literal(out, b'"session":{"volume":'), &core.symbol)
+        writer.size = start = out - writer.data
+        for k in range(head.n_series):
+            if head.selected >> k & 1:
+                _series(writer, cursor, core, head, k, &visit, pinned_gaps, pinned_quality, style)
+        if writer.size == start and not (visit.whole or visit.changed or visit.tapes[0] or visit.tapes[1]):
+            writer.size = before
+            return 0
     if visit.tapes[0]:
-        _tape(writer, symbol, False, &style.data)
+        _tape(writer, &core.symbol, False, &style.data)
     if visit.tapes[1]:
-        _tape(writer, symbol, True, &style.data)
-    if writer.size == start and not visit.whole and not visit.changed:
-        writer.size = before
-        return 0
+        _tape(writer, &core.symbol, True, &style.data)
     reserve(writer, FIXED_BYTES)
-    writer.size -= writer.size > start  # the comma behind the last member
+    writer.size -= writer.data[writer.size - 1] == c","  # behind the last member
     writer.size = _write_literal(writer.data + writer.size, b"}}") - writer.data
     if visit.whole or visit.past_changed:
         _historical(writer, past)
@@ -633,42 +709,59 @@ cdef list _past(SymbolCore core, object source):
     return _NO_HISTORY if history is None else history
 
 
-def latest_as_of(list cores, StoreClock clock not None):
-    """Up to when a store is judged: the latest of its clock and its symbols, int ns; None if there is neither."""
-    cdef int64_t latest = peek(&clock.data.as_of), as_of
-    cdef Py_ssize_t i
-    cdef SymbolCore core
-    for i, core in enumerate(cores):
-        if i + 16 < len(cores):
-            prefetch(&(<SymbolCore>cores[i + 16]).symbol)
-        as_of = symbol_as_of(&core.symbol)
-        latest = as_of if as_of > latest else latest
-    return None if latest == INT64_MIN else latest
+cdef struct Queue:
+    # Symbols that are to be written next, found ahead of the writer.
+    Py_ssize_t scanned     # symbols that have been looked at
+    Py_ssize_t n           # how many of them are to be written
+    int32_t at[QUEUE]      # their numbers: the one to be written as number j at j % QUEUE
 
 
-cdef void _look_ahead(list cores, const int32_t* at, Py_ssize_t i, Py_ssize_t n, bint delta) noexcept:
-    """Fetch what lies scattered of symbols a few ahead of number `i` of those to be written, `at` of the cores, each
-    part when what points to it is there.
+cdef void _scan(Cursor cursor, Queue* queue, Py_ssize_t i, bint delta) noexcept:
+    """Have some symbols in the queue behind number `i` of those that are written, as far as there are any."""
+    cdef list cores = cursor.cores
+    cdef Py_ssize_t n_cores = len(cores), scanned = queue.scanned
+    while queue.n <= i + AHEAD and scanned < n_cores:
+        if scanned + QUEUE < n_cores:
+            prefetch_span(&(<SymbolCore>cores[scanned + QUEUE]).symbol, SCANNED_BYTES)
+        if not delta or cursor.has_changed(scanned):
+            queue.at[queue.n % QUEUE] = <int32_t>scanned
+            queue.n += 1
+        scanned += 1
+    queue.scanned = scanned
+
+
+cdef void _look_ahead(list cores, const Queue* queue, Py_ssize_t i, bint delta) noexcept:
+    """Fetch what lies scattered of symbols a few ahead of number `i` of those to be written, each part when what points
+    to it is there. Others may be writing to them: what is asked for in vain does no harm.
 
     Of many symbols with few rows nothing is in a near cache, and waiting takes longer than writing: 1.3 us a symbol
     instead of 2.3."""
     cdef Py_ssize_t k
-    cdef SymbolCore core
+    cdef Symbol* symbol
+    cdef const Level* levels
     cdef const Ring* ring
-    if i + 12 < n:
-        prefetch_span(<void*>cores[at[i + 12]], SYMBOL_BYTES)
-    if i + 5 < n:
-        core = <SymbolCore>cores[at[i + 5]]
-        if core.symbol.grid != NULL and core.symbol.guard == NULL:
-            for k in range(core.symbol.n_levels - 1):
-                prefetch_span(&core.symbol.levels[k], LEVEL_BYTES)
+    cdef int64_t at
+    if i + AHEAD < queue.n:
+        prefetch_span(<void*>cores[queue.at[(i + AHEAD) % QUEUE]], SYMBOL_BYTES)
+    if i + 5 < queue.n:
+        symbol = &(<SymbolCore>cores[queue.at[(i + 5) % QUEUE]]).symbol
+        if symbol.grid != NULL:
+            levels = <const Level*>peek_pointer(<void**>&symbol.levels)
+            for k in range(symbol.n_levels - 1):
+                prefetch_span(&levels[k], LEVEL_BYTES)
             if delta:
-                ring_prefetch(&core.symbol.base, core.symbol.base.next_seq - 1)
-    if not delta and i + 2 < n:
-        core = <SymbolCore>cores[at[i + 2]]
-        if core.symbol.grid != NULL and core.symbol.guard == NULL:
-            for k in range(core.symbol.n_levels):
-                ring = series_ring(&core.symbol, k)
+                at = peek(&symbol.base.next_seq) - peek(&symbol.base.origin) - 1
+                prefetch(peek_ints(&symbol.base.ts) + at)
+                prefetch(peek_values(&symbol.base.open) + at)
+                prefetch(peek_values(&symbol.base.high) + at)
+                prefetch(peek_values(&symbol.base.low) + at)
+                prefetch(peek_values(&symbol.base.close) + at)
+                prefetch(peek_values(&symbol.base.volume) + at)
+    if not delta and i + 2 < queue.n:
+        symbol = &(<SymbolCore>cores[queue.at[(i + 2) % QUEUE]]).symbol
+        if symbol.grid != NULL and symbol.guard == NULL:
+            for k in range(symbol.n_levels):
+                ring = series_ring(symbol, k)
                 ring_prefetch(ring, ring_oldest(ring))
 
 
@@ -705,28 +798,23 @@ def write_document(bytes meta, Cursor cursor not None, bint delta, object source
     cdef ByteWriter writer = ByteWriter(_wanted[delta], into)
     cdef list cores = cursor.cores
     cdef dict pinned = source.pinned, foreign = source.foreign
-    cdef Py_ssize_t i, n = 0, n_shown = 0
-    cdef int32_t* at = <int32_t*>malloc(<size_t>(len(cores) + 1) * sizeof(int32_t))  # symbols to be written
+    cdef Py_ssize_t i = 0, n_shown = 0
+    cdef Queue queue
     cdef SeriesText texts[MAX_LEVELS]
     memset(texts, 0, sizeof(texts))
-    if at == NULL:
-        raise MemoryError("no memory for an export")
-    try:
-        for i in range(len(cores)):
-            if i + 16 < len(cores):
-                prefetch(&(<SymbolCore>cores[i + 16]).symbol)
-            if not delta or cursor.has_changed(i):
-                at[n] = <int32_t>i
-                n += 1
-        _bytes(writer, b'{"meta":')
-        _bytes(writer, meta)
-        _bytes(writer, b',"symbols":{')
-        for i in range(n):
+    queue.scanned = queue.n = 0
+    _bytes(writer, b'{"meta":')
+    _bytes(writer, meta)
+    _bytes(writer, b',"symbols":{')
+    while True:
+        _scan(cursor, &queue, i, delta)
+        if i == queue.n:
+            break
+        if i % 16 == 0:
             PyErr_CheckSignals()  # thousands of symbols take a while
-            _look_ahead(cores, at, i, n, delta)
-            n_shown += _symbol(writer, cursor, at[i], delta, texts, pinned, foreign, source, style)
-    finally:
-        free(at)
+        _look_ahead(cores, &queue, i, delta)
+        n_shown += _symbol(writer, cursor, queue.at[i % QUEUE], delta, texts, pinned, foreign, source, style)
+        i += 1
     writer.size -= n_shown > 0  # the comma behind the last symbol
     _bytes(writer, b"}}")
     _wanted[delta] = writer.size + (writer.size >> 4)

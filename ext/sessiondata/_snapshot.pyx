@@ -34,7 +34,7 @@ from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_read
 from sessiondata._status cimport N_REASONS
 from sessiondata._store cimport StoreClock, SymbolCore
 from sessiondata._symbol cimport (
-    EDITS, Symbol, check_values, clock_sequence, symbol_check, symbol_extend, symbol_settle, symbol_start,
+    EDITS, Symbol, check_values, symbol_check, symbol_extend, symbol_settle, symbol_start,
 )
 from sessiondata._ticks cimport (
     N_TICK_REASONS, SOURCE_BARS, SOURCE_NONE, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_extend,
@@ -364,7 +364,7 @@ def restore_clock(StoreClock clock not None, as_of, int64_t sequence, int64_t ep
     if as_of is not None:
         clock.advance(as_of)
     _require(0 <= sequence < _MOST, f"the sequence is a count: {sequence}")
-    clock.data.changes += sequence - clock_sequence(&clock.data)
+    clock.data.changes += sequence - <int64_t>clock.sequence
 
 
 def restore(SymbolCore core not None, Grid grid, hours, dict numbers not None, dict columns not None):

@@ -15,6 +15,7 @@ from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport Py_TYPE, PyTypeObject
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t, uintptr_t
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from functools import partial
@@ -64,6 +65,10 @@ cdef class StoreClock:
         self.epoch = 0
         self.data.grace_ns = grace_ns
         self.data.symbols = NULL
+        self.data.n_symbols = self.data.room = 0
+
+    def __dealloc__(self):
+        free(self.data.symbols)
 
     @property
     def as_of(self):
@@ -79,7 +84,13 @@ cdef class StoreClock:
     def sequence(self):
         """Changes of the store so far, int; those that symbols which have left it made are still counted. O(symbols).
         """
-        return clock_sequence(&self.data)
+        cdef int64_t latest
+        return clock_sequence(&self.data, &latest)
+
+    def reading(self):
+        """(latest time that the store knows of, int ns or None; `sequence`), both at once. O(symbols)."""
+        cdef int64_t latest, sequence = clock_sequence(&self.data, &latest)
+        return None if latest == INT64_MIN else latest, sequence
 
     def advance(self, int64_t ts_ns):
         """Move the clock forwards; False (and no change) if it stands there already or further."""
@@ -248,8 +259,9 @@ cdef class SymbolCore:
 
     def attach(self, days):
         """Have a history, and count for the store's sequence: the symbol is not a day itself."""
+        if clock_join(&self.symbol):
+            raise MemoryError("no memory for another symbol of a store")
         self.days, self.symbol.owner = days, <void*>self
-        clock_join(&self.symbol)
 
     def stop(self, bint undo=False):
         """Forget the session: no rows, and windows on it are no longer valid. `undo`: it has only just begun, and that

@@ -35,7 +35,9 @@ cdef struct Clock:
     int64_t judged        # ns, up to when slots are judged by the clock alone: as_of - grace_ns
     int64_t grace_ns      # how long after its end a bar may still arrive
     int64_t changes       # of the store so far, but for those that its symbols count themselves
-    Symbol* symbols       # first of those that do
+    Symbol** symbols      # those that do, in no order
+    int64_t n_symbols
+    int64_t room          # in `symbols`
 
 
 cdef struct Counters:
@@ -60,6 +62,7 @@ cdef struct Symbol:
     int64_t step_ns       # base interval
     int64_t n_edits       # changes but for rows added in turn, which move last_ts; sessions begun and ended, too
     int64_t changes       # of the symbol so far: its part of the store's sequence
+    Clock* clock          # the store's; up to here: what tells whether there is anything to be shown
     Guard* guard          # of the handle, if there is one: without it, all callers hold the GIL
     Level* levels         # parents before children; the last two are the session bar and the extended one
     int64_t wait_ns       # how long base rows may wait to be folded into the roots
@@ -70,7 +73,6 @@ cdef struct Symbol:
     int32_t bars_updated  # set on change, cleared by the reader
     Ring base
     Gaps gaps
-    Clock* clock          # the store's
     const GridData* grid  # NULL before a session; memory of the Grid object that SymbolCore keeps alive
     const Region* region  # region of the newest row
     int (*make_room)(Symbol*) noexcept nogil  # moves a symbol to the roomy block; NULL where it is there already
@@ -90,7 +92,7 @@ cdef struct Symbol:
     uint64_t* filled      # base slots that bars have filled while no bars fed the symbol: a bit each; in the block
     Counters counters
     TickCounters tick_counters[2]  # of trades, of quotes
-    Symbol* next          # of the symbols of `clock`
+    int64_t place         # among the symbols of `clock`
     int64_t tick_capacity   # rows of the rings to come
     int64_t quote_capacity
     int32_t quote_bars    # QUOTE_BARS_*: the bars that quotes make
@@ -217,8 +219,8 @@ cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:
 cdef bint clock_advance(Clock* clock, int64_t ts) noexcept nogil
 cdef void clock_reset(Clock* clock) noexcept nogil
 cdef void clock_touch(Clock* clock) noexcept nogil
-cdef int64_t clock_sequence(Clock* clock) noexcept nogil
-cdef void clock_join(Symbol* symbol) noexcept nogil
+cdef int64_t clock_sequence(Clock* clock, int64_t* out_latest) noexcept nogil
+cdef int clock_join(Symbol* symbol) noexcept nogil
 cdef void clock_part(Symbol* symbol) noexcept nogil
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
 cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil

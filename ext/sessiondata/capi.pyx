@@ -683,7 +683,8 @@ cdef int64_t sd_sequence(int64_t handle) noexcept nogil:
     """Changes of the symbol's store so far. O(symbols of the store)."""
     cdef Thread* thread = read_begin()  # the clock has a guard of its own; so its symbol stays
     cdef Entry* entry = _find(handle)
-    cdef int64_t sequence = ERR_NO_SYMBOL if entry == NULL else clock_sequence(entry.symbol.clock)
+    cdef int64_t latest, sequence
+    sequence = ERR_NO_SYMBOL if entry == NULL else clock_sequence(entry.symbol.clock, &latest)
     read_end(thread)
     return sequence
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sessiondata._cursor import Cursor
-from sessiondata._store import StoreClock, SymbolCore
+from sessiondata._store import SymbolCore
 from sessiondata.export import Source
 
 _Ints: TypeAlias = npt.NDArray[np.int64]
@@ -21,7 +21,6 @@ class Style:
         show: Callable[[int], bytes],
     ) -> Style: ...
 
-def latest_as_of(cores: list[SymbolCore], clock: StoreClock) -> int | None: ...
 def write_document(
     meta: bytes,
     cursor: Cursor,

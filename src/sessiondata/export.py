@@ -84,7 +84,7 @@ def document(
     intervals: Iterable[str] | None,
 ) -> dict[str, Any]:
     """The complete document as plain Python objects, in the order of its keys, or what has changed of it."""
-    meta = _meta(data, timestamps, data._as_of_ns())
+    meta = _meta(data, timestamps, data._as_of_ns(), data.sequence)
     shown: dict[str, Any] = {}
     if complete:
         native = cursor._start(data, timestamps, symbols, intervals)
@@ -120,7 +120,7 @@ def document_bytes(
     from sessiondata import _json  # not needed to store bars
     from sessiondata._cursor import Cursor
 
-    meta = _meta(data, timestamps, _json.latest_as_of(data._all_cores(), data._clock))
+    meta = _meta(data, timestamps, *data._clock.reading())
     served = True
     if complete:
         native = cursor._start(data, timestamps, symbols, intervals)
@@ -218,7 +218,7 @@ def _resolve(grid: SessionGrid | None, timestamps: str) -> str:
     return "iso" if timestamps == "time" and (grid is None or grid.needs_dates) else timestamps
 
 
-def _meta(data: SessionData, timestamps: str, as_of: int | None) -> dict[str, Any]:
+def _meta(data: SessionData, timestamps: str, as_of: int | None, sequence: int) -> dict[str, Any]:
     _check_timestamps(timestamps)
     show = _shower(data.calendar.zone, "iso" if timestamps == "time" else timestamps)
     return {
@@ -227,7 +227,7 @@ def _meta(data: SessionData, timestamps: str, as_of: int | None) -> dict[str, An
         "session_date": None if data.session_date is None else data.session_date.isoformat(),
         "timezone": data.calendar.tz,
         "as_of": None if as_of is None else show(as_of),
-        "sequence": data.sequence,
+        "sequence": sequence,
     }
 
 
