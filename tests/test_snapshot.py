@@ -411,6 +411,19 @@ def test_permission_bits_and_links_stay(tmp_path: Path) -> None:
     assert os.listdir(link.parent) == ["link"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_no_pipe_or_device_is_replaced_by_a_file(tmp_path: Path) -> None:
+    """`save("/dev/null")` as root made a file of it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="takes the place of a file"):
+        sd.SessionData().save(pipe)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    with pytest.raises(IsADirectoryError, match="takes the place of a file"):
+        sd.SessionData().save(tmp_path)
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
 @pytest.mark.skipif(snapshot.fcntl is None, reason="needs locks")
 def test_only_what_dead_writers_of_this_file_left_is_swept(tmp_path: Path) -> None:
     data, path = sd.SessionData(), tmp_path / "store"

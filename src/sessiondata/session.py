@@ -906,7 +906,8 @@ class SessionData:
         Parameters
         ----------
         path : str or Path
-            Appears when it is complete, or stays what it was.
+            Appears when it is complete, or stays what it was, but a pipe or a device is written to. Its permission bits
+            stay; of a symbolic link the file that it names is replaced.
         interval : str, optional
             The step; by default each symbol's base interval. Symbols that do not hold it are left out.
 
@@ -994,8 +995,8 @@ class SessionData:
             The store holds what JSON cannot say (a set indicator that is neither number, text nor list or dict of them,
             a pinned gap in a zone of one's own), or a calendar that was not made by this library.
         OSError
-            The file cannot be written. The one of before is as it was, unless only the last step failed: the sync of
-            the folder, after the new file has taken its place.
+            The file cannot be written, or is none (a folder, a pipe, a device). The one of before is as it was, unless
+            only the last step failed: the sync of the folder, after the new file has taken its place.
 
         Notes
         -----
