@@ -659,6 +659,36 @@ def test_hours_are_those_of_the_day_it_was_saved(tmp_path: Path) -> None:
     loaded.roll_session("2024-03-15")
 
 
+def test_a_program_registers_again_what_it_has_loaded(tmp_path: Path) -> None:
+    """It was told that HK is registered with calendar 'XHKG', not 'XHKG'."""
+
+    def registered(data: sd.SessionData) -> list[sd.SymbolSessionData]:
+        late = sd.SessionCalendar.from_hours("09:00", "12:00", "UTC")
+        return [data.register_symbol(name, calendar=own) for name, own in (("SPY", hours()), ("X", late), ("HK", "XHKG"))]
+
+    def hours() -> sd.SessionCalendar:
+        return sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
+
+    def closes_earlier(kept: dict[str, Any]) -> None:
+        for calendar in kept["calendars"]:
+            for segments, _, _ in calendar["sessions"].values():
+                segments[-1][1] -= HOUR
+
+    data = sd.SessionData(hours(), "1m", ())
+    data.start_session("2024-03-12")
+    symbols = registered(data)
+    assert registered(data) == symbols
+    assert symbols[0].calendar is data.calendar
+    data.save(tmp_path / "store")
+    for change in (lambda _: None, closes_earlier):
+        changed(tmp_path / "store", change)
+        loaded = sd.load(tmp_path / "store")
+        assert registered(loaded) == list(loaded.symbols.values())
+        with pytest.raises(sd.CalendarError, match="registered with calendar"):
+            loaded.register_symbol("HK", calendar="24/7")
+        assert loaded.register_symbol("IBM", calendar=hours()).calendar is loaded.calendar
+
+
 def test_days_are_copied_when_it_is_their_turn_and_the_session_before(tmp_path: Path) -> None:
     """What comes after the copy is not in the file."""
     data = rich_store()

@@ -407,6 +407,8 @@ class SessionData:
             raise ValueError(f'quote_bars is "mid", "bid", "ask" or None: {quote_bars!r}')
         intervals = self._intervals(base_interval, derived_intervals)
         own = self._calendar if calendar is None else find_calendar(calendar)
+        if self._calendar._is_like(own):
+            own = self._calendar
         symbol = _check_name(symbol)
         held = self._symbols.get(symbol)
         if held is not None:
@@ -416,7 +418,7 @@ class SessionData:
                     f"{symbol!r} is registered with {', '.join(held.intervals)}; a symbol cannot change its intervals"
                     " during a session"
                 )
-            if calendar is not None and held.calendar is not own:
+            if calendar is not None and not held.calendar._is_like(own):
                 raise CalendarError(f"{symbol!r} is registered with calendar {held.calendar.name!r}, not {own.name!r}")
             if quote_bars is not None and _QUOTE_BARS[quote_bars] != held._core.quote_bars:
                 raise ValueError(f"{symbol!r} is registered with other quote_bars than {quote_bars!r}")
