@@ -866,7 +866,7 @@ class SessionData:
 
         Parameters
         ----------
-        buffer : writable, contiguous buffer
+        buffer : writable, contiguous buffer of bytes
             A bytearray, memoryview, mmap, array of uint8, shared memory; written from its first byte on. Bytes behind
             the document may change.
         complete, cursor, timestamps, symbols, intervals
@@ -893,8 +893,9 @@ class SessionData:
         self._check_active()
         try:
             with memoryview(buffer) as view:
-                usable = view.c_contiguous and not view.readonly
-        except TypeError:
+                # Items are bytes: text over an array of objects would be taken for pointers.
+                usable = view.c_contiguous and view.itemsize == 1 and not view.readonly
+        except (TypeError, ValueError):  # ValueError: of an array of a dtype that no buffer can have
             usable = False
         if not usable:
             raise TypeError(f"a document goes into a writable, contiguous buffer of bytes: {type(buffer).__name__}")
