@@ -31,7 +31,7 @@ import sessiondata as sd
 from sessiondata import snapshot
 from test_history import HistoryLife
 from test_laws import StoreLife, TapeLife
-from worlds import HOUR, MINUTE, exact
+from worlds import HOUR, MINUTE, SECOND, exact
 
 #: Mutated files, and kills; SESSIONDATA_SNAPSHOTS=10000 and 150 kills are what was promised.
 MUTATIONS = int(os.environ.get("SESSIONDATA_SNAPSHOTS", "600"))
@@ -268,6 +268,19 @@ STORES = {
 @pytest.mark.parametrize("name", STORES)
 def test_a_store_comes_back(name: str) -> None:
     reloaded(STORES[name]())
+
+
+@pytest.mark.parametrize("n", [1, 9, 2_000, 6_000])
+def test_a_small_ring_that_has_gone_round_many_times(n: int) -> None:
+    """Loading folded the rows that had left the ring, from the memory before it, and died where that was nobody's."""
+    data = sd.SessionData(None, "1s", ("5s", "1m"), capacity=4)
+    start = opening(data.calendar, DATES[0])
+    for k in range(20):
+        data.register_symbol(f"S{k}").extend(*rows(random.Random(n), start, range(n), SECOND))
+    loaded = reloaded(data)
+    for store in (data, loaded):
+        store.append("S0", start + n * SECOND, 1.0, 2.0, 0.5, 1.5, 3.0)
+    same_stores(data, loaded)
 
 
 @pytest.mark.parametrize("name", STORES)

@@ -329,7 +329,7 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
     _require(n == min(stored, symbol.base.capacity), "as many bars as were stored, or as the ring holds")
     if wrapped:
         _restore_slots(core, numbers, columns, n > 0 and ts[0])
-        symbol.base.next_seq = symbol.base.origin = stored - n
+        symbol.base.next_seq = symbol.base.origin = symbol.folded_seq = stored - n  # no evicted row waits for its fold
     if n > 0:
         symbol_extend(symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)  # there is room for them
     if wrapped:
