@@ -6,6 +6,8 @@ import csv
 import io
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +234,15 @@ def test_a_replay_of_nothing_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "X.csv").write_text("timestamp,open,high,low,close,volume\n")
     assert main(["replay", str(tmp_path / "X.csv"), "--quiet", "--csv", str(tmp_path / "steps.csv")]) == 3
     assert not (tmp_path / "steps.csv").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_replay_writes_the_steps_into_a_pipe(tmp_path: Path) -> None:
+    """``--csv /dev/stdout`` and a process substitution were answered with "Illegal seek"."""
+    plain, pipe = tmp_path / "steps.csv", tmp_path / "pipe"
+    assert main(["replay", "--demo", "--quiet", "--csv", str(plain)]) == 0
+    os.mkfifo(pipe)
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read())",
+                           str(pipe)], stdout=subprocess.PIPE) as reader:  # fmt: skip
+        assert main(["replay", "--demo", "--quiet", "--csv", str(pipe)]) == 0
+        assert reader.communicate()[0] == plain.read_bytes()
