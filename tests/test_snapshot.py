@@ -677,7 +677,8 @@ def test_a_program_registers_again_what_it_has_loaded(tmp_path: Path) -> None:
 
     def registered(data: sd.SessionData) -> list[sd.SymbolSessionData]:
         late = sd.SessionCalendar.from_hours("09:00", "12:00", "UTC")
-        return [data.register_symbol(name, calendar=own) for name, own in (("SPY", hours()), ("X", late), ("HK", "XHKG"))]
+        own = {"SPY": hours(), "X": late, "HK": "XHKG"}
+        return [data.register_symbol(name, calendar=calendar) for name, calendar in own.items()]
 
     def hours() -> sd.SessionCalendar:
         return sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
