@@ -715,6 +715,25 @@ def test_selections(data: sd.SessionData) -> None:
     assert data.to_dict(False)["meta"]["removed"] == ["IWM"]
 
 
+def test_an_interval_of_past_days_alone_is_selected() -> None:
+    """A store of minutes with loaded days could not be asked for them: "no symbol that is selected holds '1d'"."""
+    data = sd.SessionData(sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York"), "1m", ("5m",))
+    data.register_symbol("SPY")
+    spy = data.register_symbol("DAYS", "1m", ())
+    spy.load_historical_bars("3m", [START - DAY], *([value] for value in BAR))
+    for interval in ("1d", "3m"):
+        selected: dict[str, Any] = {"symbols": ["DAYS"], "intervals": ["60s", interval]}
+        document = data.to_dict(**selected)
+        assert orjson.dumps(document) == data.to_json(**selected)
+        assert list(document["symbols"]["DAYS"]["session"]["data"]) == ["1m"]
+        spy.load_historical_bars(interval, [START - DAY + 3 * MINUTE], *([value] for value in BAR))
+        document = sd.apply_delta(document, data.to_dict(False))
+        assert document == data.to_dict(**selected)
+        assert list(document["symbols"]["DAYS"]["historical"]["data"]) == [interval]
+    with pytest.raises(sd.UnknownNameError, match="holds an interval '3m'"):
+        data.to_dict(symbols=["SPY"], intervals=["3m"])
+
+
 def test_cursors_have_names(data: sd.SessionData) -> None:
     cursor = data.export_cursor("ui")
     assert data.export_cursor("ui") is cursor

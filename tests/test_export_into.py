@@ -84,12 +84,21 @@ def test_all_sorts_of_memory(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "buffer",
     [b"x" * 100_000, memoryview(b"x" * 100_000), np.zeros(200_000, np.uint8)[::2], memoryview(bytearray(200_000))[::2],
-     "text", None, 7, [0] * 100_000],
+     "text", None, 7, [0] * 100_000, np.zeros(20_000, "M8[ns]")],
     ids=lambda buffer: type(buffer).__name__,
 )  # fmt: skip
 def test_what_cannot_be_written_to_is_refused(buffer: Any) -> None:
     with pytest.raises(TypeError, match="writable, contiguous buffer"):
         store().export_into(buffer)
+
+
+def test_an_array_of_objects_is_refused() -> None:
+    """Text stood where pointers were, and the process died when the array was let go of."""
+    array = np.full(20_000, None)
+    for buffer in (array, np.zeros(20_000, [("a", object)])):
+        with pytest.raises(TypeError, match="writable, contiguous buffer of bytes"):
+            store().export_into(buffer)
+    assert set(array.tolist()) == {None}
 
 
 def test_options_are_those_of_to_json() -> None:

@@ -246,6 +246,16 @@ def test_a_column_that_is_not_of_times(values: list[Any]) -> None:
         refused(frame, sd.TimeError, "not a (column of times|point in time)")
 
 
+def test_a_message_names_the_symbol_once() -> None:
+    """It ended with (symbol='SPY') (symbol='SPY')."""
+    columns = {"time": ["2024-03-12"] * N} | {name: bars()[name] for name in VALUES}
+    symbol = new_symbol()
+    for frame in (pa.table(columns), pl.DataFrame(columns), pd.DataFrame(columns).astype({"time": "category"})):
+        with pytest.raises(sd.TimeError) as caught:
+            symbol.extend(frame)
+        assert str(caught.value).count(f"symbol={symbol.symbol!r}") == 1
+
+
 def test_naive_times_need_a_zone() -> None:
     naive = bars()
     naive["timestamp"] = naive["timestamp"] - np.timedelta64(4, "h")

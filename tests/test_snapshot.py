@@ -33,7 +33,7 @@ from sessiondata.cursors import ExportCursor
 from sessiondata.export import document_bytes
 from test_history import HistoryLife
 from test_laws import StoreLife, TapeLife
-from worlds import HOUR, MINUTE, exact
+from worlds import HOUR, MINUTE, SECOND, exact
 
 #: Mutated files, and kills; SESSIONDATA_SNAPSHOTS=10000 and 150 kills are what was promised.
 MUTATIONS = int(os.environ.get("SESSIONDATA_SNAPSHOTS", "600"))
@@ -305,6 +305,19 @@ def test_a_store_comes_back(name: str) -> None:
     reloaded(STORES[name]())
 
 
+@pytest.mark.parametrize("n", [1, 9, 2_000, 6_000])
+def test_a_small_ring_that_has_gone_round_many_times(n: int) -> None:
+    """Loading folded the rows that had left the ring, from the memory before it, and died where that was nobody's."""
+    data = sd.SessionData(None, "1s", ("5s", "1m"), capacity=4)
+    start = opening(data.calendar, DATES[0])
+    for k in range(20):
+        data.register_symbol(f"S{k}").extend(*rows(random.Random(n), start, range(n), SECOND))
+    loaded = reloaded(data)
+    for store in (data, loaded):
+        store.append("S0", start + n * SECOND, 1.0, 2.0, 0.5, 1.5, 3.0)
+    same_stores(data, loaded)
+
+
 @pytest.mark.parametrize("name", STORES)
 def test_both_go_on_alike(name: str) -> None:
     """The same operations on both, whatever they are: late bars, ticks, marks, rolls, loads, new symbols."""
@@ -450,6 +463,19 @@ def test_permission_bits_and_links_stay(tmp_path: Path) -> None:
     assert link.is_symlink()
     assert sd.load(path)._clock.as_of == sd.load(link)._clock.as_of == 5
     assert os.listdir(link.parent) == ["link"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_no_pipe_or_device_is_replaced_by_a_file(tmp_path: Path) -> None:
+    """`save("/dev/null")` as root made a file of it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="takes the place of a file"):
+        sd.SessionData().save(pipe)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    with pytest.raises(IsADirectoryError, match="takes the place of a file"):
+        sd.SessionData().save(tmp_path)
+    assert os.listdir(tmp_path) == ["pipe"]
 
 
 @pytest.mark.skipif(snapshot.fcntl is None, reason="needs locks")
@@ -822,6 +848,37 @@ def test_hours_are_those_of_the_day_it_was_saved(tmp_path: Path) -> None:
     assert loaded.to_json() == data.to_json()
     assert loaded.calendar.session("2024-03-15") != data.calendar.session("2024-03-15")
     loaded.roll_session("2024-03-15")
+
+
+def test_a_program_registers_again_what_it_has_loaded(tmp_path: Path) -> None:
+    """It was told that HK is registered with calendar 'XHKG', not 'XHKG'."""
+
+    def registered(data: sd.SessionData) -> list[sd.SymbolSessionData]:
+        late = sd.SessionCalendar.from_hours("09:00", "12:00", "UTC")
+        own = {"SPY": hours(), "X": late, "HK": "XHKG"}
+        return [data.register_symbol(name, calendar=calendar) for name, calendar in own.items()]
+
+    def hours() -> sd.SessionCalendar:
+        return sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
+
+    def closes_earlier(kept: dict[str, Any]) -> None:
+        for calendar in kept["calendars"]:
+            for segments, _, _ in calendar["sessions"].values():
+                segments[-1][1] -= HOUR
+
+    data = sd.SessionData(hours(), "1m", ())
+    data.start_session("2024-03-12")
+    symbols = registered(data)
+    assert registered(data) == symbols
+    assert symbols[0].calendar is data.calendar
+    data.save(tmp_path / "store")
+    for change in (lambda _: None, closes_earlier):
+        changed(tmp_path / "store", change)
+        loaded = sd.load(tmp_path / "store")
+        assert registered(loaded) == list(loaded.symbols.values())
+        with pytest.raises(sd.CalendarError, match="registered with calendar"):
+            loaded.register_symbol("HK", calendar="24/7")
+        assert loaded.register_symbol("IBM", calendar=hours()).calendar is loaded.calendar
 
 
 def test_days_are_copied_when_it_is_their_turn_and_the_session_before(tmp_path: Path) -> None:

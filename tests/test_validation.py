@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import os
+import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +125,30 @@ def test_nothing_is_left_of_a_file_that_failed(tmp_path: Path, monkeypatch: pyte
         data.to_csv(path)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="permission bits, links and pipes of POSIX")
+def test_permission_bits_links_and_pipes_stay(tmp_path: Path) -> None:
+    """A private file was readable by all after the next run, a link was a file, and so was ``/dev/null``."""
+    data, path, link, pipe = sd.SessionData(), tmp_path / "x.csv", tmp_path / "folder" / "link", tmp_path / "pipe"
+    path.touch(0o600)
+    link.parent.mkdir()
+    link.symlink_to("../x.csv")
+    data.to_csv(link)
+    assert link.is_symlink()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        data.to_csv(pipe)
+        assert os.read(reader, 1_000) == path.read_bytes() == link.read_bytes() != b""
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    with pytest.raises(IsADirectoryError):
+        data.to_csv(tmp_path)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["folder", "pipe", "x.csv"]
+    assert os.listdir(link.parent) == ["link"]
+
+
 def test_a_store_without_anything_has_the_head_alone(tmp_path: Path) -> None:
     data = sd.SessionData(CALENDAR)
     assert data.to_csv(tmp_path / "x.csv") == 0
@@ -207,3 +234,15 @@ def test_a_replay_of_nothing_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "X.csv").write_text("timestamp,open,high,low,close,volume\n")
     assert main(["replay", str(tmp_path / "X.csv"), "--quiet", "--csv", str(tmp_path / "steps.csv")]) == 3
     assert not (tmp_path / "steps.csv").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_replay_writes_the_steps_into_a_pipe(tmp_path: Path) -> None:
+    """``--csv /dev/stdout`` and a process substitution were answered with "Illegal seek"."""
+    plain, pipe = tmp_path / "steps.csv", tmp_path / "pipe"
+    assert main(["replay", "--demo", "--quiet", "--csv", str(plain)]) == 0
+    os.mkfifo(pipe)
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read())",
+                           str(pipe)], stdout=subprocess.PIPE) as reader:  # fmt: skip
+        assert main(["replay", "--demo", "--quiet", "--csv", str(pipe)]) == 0
+        assert reader.communicate()[0] == plain.read_bytes()

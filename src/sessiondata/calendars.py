@@ -663,6 +663,13 @@ class SessionCalendar:
     def __repr__(self) -> str:
         return f"SessionCalendar({self.name!r})"
 
+    def _is_like(self, other: SessionCalendar) -> bool:
+        """Whether both were made in the same way, as a program does that loads a store and goes on as it began. Hours
+        that were saved may differ from those of the other one."""
+        if self._source is other._source:
+            return True
+        return self.name == other.name and self.recipe() == other.recipe()
+
     # Questions
 
     def session(self, date: DateLike) -> SessionGrid:

@@ -240,11 +240,11 @@ def _replay(args: argparse.Namespace) -> int:
     rows: list[_Row] = []
     with _progress(args.quiet) as progress, _written(args.out) as out, _written(args.csv) as steps:
         run = _Run(args, progress)
-        for session in run.sessions():
+        for n_before, session in enumerate(run.sessions()):
             if args.json or out:
                 _write_document(session.data.to_json() + b"\n", out, args.json)
             if steps:
-                _write_steps(session, steps)
+                _write_steps(session, steps, with_header=n_before == 0)
             rows += _rows(session, args.gaps)
             run.note_counters(session)
     if not rows:
@@ -271,10 +271,10 @@ def _written(path: Path | None) -> AbstractContextManager[IO[bytes] | None]:
     return nullcontext() if path is None else written(path)
 
 
-def _write_steps(session: ReplaySession, out: IO[bytes]) -> None:
+def _write_steps(session: ReplaySession, out: IO[bytes], *, with_header: bool) -> None:
     from sessiondata.validation import csv_pieces
 
-    for text, _ in csv_pieces(session.data, None, with_header=out.tell() == 0):
+    for text, _ in csv_pieces(session.data, None, with_header=with_header):
         out.write(text)
 
 

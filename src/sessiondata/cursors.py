@@ -157,6 +157,8 @@ def _checked_selection(
     held: set[Any] = set()
     for symbol in chosen:
         held.update(symbol.intervals)
+    if series - held:  # those of past days that were loaded
+        held.update(interval.name for symbol in chosen for interval in symbol._history.intervals())
     for interval in sorted(series - held):
         raise UnknownNameError(f"no symbol that is selected holds an interval {interval!r}")
     return names, series

@@ -165,15 +165,14 @@ def frame_columns(frame: Any, symbol: str, tz: Any) -> tuple[Any, ...]:
     TimeError
         The time column is not one.
     """
-    if type(frame).__module__.split(".")[0] == "pandas" and hasattr(frame, "columns"):
-        return _pandas_columns(frame, symbol)
-    if not hasattr(frame, "__arrow_c_stream__"):
+    is_pandas = type(frame).__module__.split(".")[0] == "pandas" and hasattr(frame, "columns")
+    if not is_pandas and not hasattr(frame, "__arrow_c_stream__"):
         raise BarTypeError(
             "one argument is a frame: a pandas DataFrame, or an object with __arrow_c_stream__ (polars, Arrow)",
             symbol=symbol, value=f"type {type(frame).__name__}", code="ERR_COLUMNS",
         )  # fmt: skip
     try:
-        return _stream_columns(frame, symbol, tz)
+        return _pandas_columns(frame, symbol) if is_pandas else _stream_columns(frame, symbol, tz)
     except TimeError as error:
         raise TimeError(f"{error} (symbol={symbol!r})") from error
 
@@ -212,8 +211,7 @@ def _refuse(role: str, name: str, kind: str, symbol: str) -> NoReturn:
     if role == "time":
         raise TimeError(
             f"not a column of times: {name!r} of {kind}; it must hold whole nanoseconds or timestamps"
-            f" (symbol={symbol!r})"
-        )
+        )  # the symbol is added where every `TimeError` of a frame passes
     raise BarTypeError(
         f"{role} must be a column of numbers", symbol=symbol, value=f"column {name!r} of {kind}", code="ERR_DTYPE"
     )

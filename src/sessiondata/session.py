@@ -407,6 +407,8 @@ class SessionData:
             raise ValueError(f'quote_bars is "mid", "bid", "ask" or None: {quote_bars!r}')
         intervals = self._intervals(base_interval, derived_intervals)
         own = self._calendar if calendar is None else find_calendar(calendar)
+        if self._calendar._is_like(own):
+            own = self._calendar
         symbol = _check_name(symbol)
         held = self._symbols.get(symbol)
         if held is not None:
@@ -416,7 +418,7 @@ class SessionData:
                     f"{symbol!r} is registered with {', '.join(held.intervals)}; a symbol cannot change its intervals"
                     " during a session"
                 )
-            if calendar is not None and held.calendar is not own:
+            if calendar is not None and not held.calendar._is_like(own):
                 raise CalendarError(f"{symbol!r} is registered with calendar {held.calendar.name!r}, not {own.name!r}")
             if quote_bars is not None and _QUOTE_BARS[quote_bars] != held._core.quote_bars:
                 raise ValueError(f"{symbol!r} is registered with other quote_bars than {quote_bars!r}")
@@ -878,7 +880,7 @@ class SessionData:
 
         Parameters
         ----------
-        buffer : writable, contiguous buffer
+        buffer : writable, contiguous buffer of bytes
             A bytearray, memoryview, mmap, array of uint8, shared memory; written from its first byte on. Bytes behind
             the document may change.
         complete, cursor, timestamps, symbols, intervals
@@ -905,8 +907,9 @@ class SessionData:
         self._check_active()
         try:
             with memoryview(buffer) as view:
-                usable = view.c_contiguous and not view.readonly
-        except TypeError:
+                # Items are bytes: text over an array of objects would be taken for pointers.
+                usable = view.c_contiguous and view.itemsize == 1 and not view.readonly
+        except (TypeError, ValueError):  # ValueError: of an array of a dtype that no buffer can have
             usable = False
         if not usable:
             raise TypeError(f"a document goes into a writable, contiguous buffer of bytes: {type(buffer).__name__}")
@@ -920,7 +923,8 @@ class SessionData:
         Parameters
         ----------
         path : str or Path
-            Appears when it is complete, or stays what it was.
+            Appears when it is complete, or stays what it was, but a pipe or a device is written to. Its permission bits
+            stay; of a symbolic link the file that it names is replaced.
         interval : str, optional
             The step; by default each symbol's base interval. Symbols that do not hold it are left out.
 
@@ -1008,8 +1012,8 @@ class SessionData:
             The store holds what JSON cannot say (a set indicator that is neither number, text nor list or dict of them,
             a pinned gap in a zone of one's own), or a calendar that was not made by this library.
         OSError
-            The file cannot be written. The one of before is as it was, unless only the last step failed: the sync of
-            the folder, after the new file has taken its place.
+            The file cannot be written, or is none (a folder, a pipe, a device). The one of before is as it was, unless
+            only the last step failed: the sync of the folder, after the new file has taken its place.
 
         Notes
         -----

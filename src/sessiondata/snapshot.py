@@ -15,6 +15,7 @@ arguments (it goes through the same constructors), and `_snapshot` checks the ro
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import json
 import os
 import re
@@ -273,13 +274,14 @@ def save(data: SessionData, path: Any) -> None:
     _check_byte_order(shown)
     target = os.path.realpath(shown)
     folder, prefix = os.path.dirname(target), f".sessiondata-{zlib.crc32(os.fsencode(os.path.basename(target))):08x}-"
+    mode = _mode(target)
     copy = _Copy(data, shown)
     _sweep(folder, prefix)
     file, name = _new_file(folder, prefix)
     try:
         try:
-            with suppress(FileNotFoundError):
-                _keep_mode(file, name, stat.S_IMODE(os.stat(target).st_mode))
+            if mode is not None:
+                _keep_mode(file, name, mode)
             _write(file, copy)
             _os.fsync(file)
             if fcntl is not None:  # the lock is held until the file has its name
@@ -349,6 +351,18 @@ def _new_file(folder: str, prefix: str) -> tuple[int, str]:
         if os.path.exists(name):  # else swept between the two calls
             return file, name
         os.close(file)
+
+
+def _mode(target: str) -> int | None:
+    """Permission bits of the file whose place is taken; None if there is none yet."""
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(mode):  # a rename would put a file where ``/dev/null`` or a pipe was
+        code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(code, "a snapshot takes the place of a file, which this is not", target)
+    return stat.S_IMODE(mode)
 
 
 def _keep_mode(file: int, name: str, mode: int) -> None:
