@@ -13,7 +13,7 @@ Rejected: a cache from the bits of a price to its text (10 ns a row instead of 1
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport INT64_MAX, INT64_MIN, int16_t, int32_t, int64_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport INT64_MAX, int16_t, int32_t, int64_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
@@ -662,7 +662,7 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
             if not delta or cursor.lacks_past(i):
                 past = _past(live, source)
             style.learn(live)
-        # From here on none of it runs. A copy is shown where compiled code may write: writing takes longer than copying.
+        # From here on none of it runs. A copy is shown where compiled code may write, as writing takes longer.
         core = still(live) if pinned_gaps is None else frozen(live)  # rounding a pinned quality is Python
         cursor.visit(i, core, not delta, &visit)
         reserve(writer, FIXED_BYTES + head.n_name)
