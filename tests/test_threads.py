@@ -7,6 +7,7 @@ under compiled and Python writers. Not tried for each of the others, or for each
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -645,6 +647,71 @@ def test_a_snapshot_keeps_the_days_that_were_there_when_it_was_made() -> None:
     spy.append(DAY_NS + SECOND, 2.0, 2.0, 2.0, 2.0, 2.0)
     assert [day.count(0) for day in days.values()] == [1]
     assert [day.count(0) for day in spy._core.days.cores.values()] == [2]
+
+
+# --- rolls beside other calls ---
+
+
+def test_a_late_bar_of_a_past_day_that_comes_while_a_session_rolls_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new history was made, another thread stored a late bar in the old one, and the new one took its place."""
+    from sessiondata import _days
+
+    data, spy = new_symbol(trailing_days=3)
+    spy.append(DAY_NS, 1.0, 1.0, 1.0, 1.0, 1.0)
+    data.roll_session()
+    yesterday = data.session_date - dt.timedelta(days=1)
+    stage, late = _days.stage_sessions, [DAY_NS + SECOND, DAY_NS + 2 * SECOND]
+
+    def stage_and_lose_time(*arguments: Any) -> Any:
+        staged = stage(*arguments)
+        if late:
+            assert spy.append(late.pop(0), 2.0, 2.0, 2.0, 2.0, 2.0)
+        return staged
+
+    monkeypatch.setattr(_days, "stage_sessions", stage_and_lose_time)
+    data.roll_session()
+    assert not late
+    assert spy.historical_bars["1s"][yesterday].timestamp.tolist() == [DAY_NS, DAY_NS + SECOND, DAY_NS + 2 * SECOND]
+
+
+@pytest.mark.parametrize("look", ["to_json", "to_dict", "save"])
+@pytest.mark.parametrize("change", ["roll_session", "end_session", "clear", "remove", "register"])
+def test_what_a_store_consists_of_changes_before_or_after_a_look_at_all_of_it(
+    look: str, change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A roll in another thread gave documents the date of one session and the rows of another; a symbol that was
+    removed meanwhile raised a KeyError."""
+    from sessiondata import export, snapshot
+
+    data, spy = new_symbol()
+    spy.append(DAY_NS, 1.0, 1.0, 1.0, 1.0, 1.0)
+    works: dict[str, Callable[[], Any]] = {
+        "remove": lambda: data.remove_symbol("SPY"),
+        "register": lambda: data.register_symbol("IBM"),
+    }
+    changing = threading.Thread(target=works.get(change) or getattr(data, change), daemon=True)
+    target, name = (snapshot._snapshot, "capture_all") if look == "save" else (export, "_meta")
+    original = getattr(target, name)
+
+    def slow(*arguments: Any) -> Any:
+        made = original(*arguments)
+        if changing.ident is None:
+            changing.start()
+            changing.join(0.1)
+            assert changing.is_alive(), "nobody waits"
+        return made
+
+    monkeypatch.setattr(target, name, slow)
+    if look == "save":
+        data.save(tmp_path / "store")
+        seen = sd.load(tmp_path / "store").to_dict()
+    else:
+        seen = json.loads(data.to_json()) if look == "to_json" else data.to_dict()
+    changing.join(30)
+    assert not changing.is_alive()
+    assert seen["meta"]["session_date"] == "2023-11-15"
+    assert list(seen["symbols"]) == ["SPY"]
+    assert seen["symbols"]["SPY"]["session"]["data"]["1s"]["count"] == 1
 
 
 # --- fork, Ctrl-C ---

@@ -520,11 +520,16 @@ def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t ke
     return staged
 
 
-def turn(list cores, list opened, list staged, list given):
+def turn(list cores, list opened, list staged, list given, list versions):
     """Put opened sessions in the place of those that run, and these into history; `given` holds what `Days.give`
-    takes, or None. Nothing can fail here: not even a loop in Python may ask for memory."""
+    takes, or None. Nothing can fail here: not even a loop in Python may ask for memory.
+
+    False, and nothing has changed, if a history is of another version than it was before all of that was made."""
     cdef SymbolCore core, other
     cdef Py_ssize_t i
+    for i in range(len(cores)):
+        if (<Days>(<SymbolCore>cores[i]).days).version != <int64_t>versions[i]:
+            return False
     for i in range(len(cores)):
         core, other = <SymbolCore>cores[i], <SymbolCore>opened[i]
         _swap(core, other)
@@ -534,6 +539,7 @@ def turn(list cores, list opened, list staged, list given):
     for i in range(len(given)):
         if given[i] is not None:
             (<Days>(<SymbolCore>cores[i]).days).give(<dict>(<tuple>given[i])[0], <set>(<tuple>given[i])[1])
+    return True
 
 
 def check_rows(SymbolCore core not None, const int64_t[::1] ts, const double[::1] open, const double[::1] high,

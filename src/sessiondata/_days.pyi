@@ -51,7 +51,13 @@ def open_sessions(
 def stage_sessions(
     cores: list[SymbolCore], opened: list[SymbolCore], date: dt.date, keep: int, keep_daily: int, before: dt.date
 ) -> list[_Staged | None]: ...
-def turn(cores: list[SymbolCore], opened: list[SymbolCore], staged: list[_Staged | None], given: list[Any]) -> None: ...
+def turn(
+    cores: list[SymbolCore],
+    opened: list[SymbolCore],
+    staged: list[_Staged | None],
+    given: list[Any],
+    versions: list[int],
+) -> bool: ...
 def check_rows(
     core: SymbolCore, ts: _Ints, open: _Floats, high: _Floats, low: _Floats, close: _Floats, volume: _Floats
 ) -> None: ...

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sessiondata.exclusive import exclusive
 from sessiondata.times import to_ns
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Source:
         return self._past(core)
 
 
+@exclusive
 def document(
     data: SessionData,
     complete: bool,
@@ -107,6 +109,7 @@ def document(
     return {"meta": meta, "symbols": shown}
 
 
+@exclusive
 def document_bytes(
     data: SessionData,
     complete: bool,

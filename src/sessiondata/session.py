@@ -25,6 +25,7 @@ from sessiondata.errors import (
     SessionStateError,
     UnknownNameError,
 )
+from sessiondata.exclusive import exclusive
 from sessiondata.export import document, document_bytes
 from sessiondata.gaps import GapInfo
 from sessiondata.indicators import Function, Indicator, check_days, check_indicator_name, indicator
@@ -165,6 +166,7 @@ class SessionData:
         times = [self._clock.as_of, *(symbol._core.as_of for symbol in self._symbols.values())]
         return max((time for time in times if time is not None), default=None)
 
+    @exclusive
     def start_session(self, date: Any) -> SessionGrid | None:
         """Start the session of a trade date; nothing happens if that session is the current one.
 
@@ -211,6 +213,7 @@ class SessionData:
             self._calendar.session(day)  # raises
         return day, grids
 
+    @exclusive
     def end_session(self) -> None:
         """End the session: its bars become a day of history, which is trimmed to `trailing_days`. The next session is
         started by `start_session`, or by the first bar of a later date; until then late bars go to their day.
@@ -225,6 +228,7 @@ class SessionData:
         self._turn(None, {})
         self._clock.reset()
 
+    @exclusive
     def roll_session(self, date: Any = None) -> SessionGrid | None:
         """End the session and start that of a later date.
 
@@ -275,16 +279,22 @@ class SessionData:
         hours = {
             calendar: (None if grid is None else grid.compiled, self._hours(grid)) for calendar, grid in grids.items()
         }
-        opened = _days.open_sessions(cores, [hours.get(s._calendar, _NO_SESSION) for s in symbols], date, ended is None)
         keep, keep_daily = self.trailing_days, self._keep_daily()
-        staged: list[Any] = [None] * len(cores)
-        given: list[Any] = [None] * len(cores)
-        if ended is not None:
-            assert before is not None
-            staged = _days.stage_sessions(cores, opened, ended, keep, keep_daily, before)
-            given = [symbol._history.trimmed(keep, keep_daily, before, ended) for symbol in symbols]
+        turned = False
+        while not turned:
+            versions = [core.days.version for core in cores]
+            opened = _days.open_sessions(
+                cores, [hours.get(s._calendar, _NO_SESSION) for s in symbols], date, ended is None
+            )
+            staged: list[Any] = [None] * len(cores)
+            given: list[Any] = [None] * len(cores)
+            if ended is not None:
+                assert before is not None
+                staged = _days.stage_sessions(cores, opened, ended, keep, keep_daily, before)
+                given = [symbol._history.trimmed(keep, keep_daily, before, ended) for symbol in symbols]
+            # From here on nothing can fail; only a bar that has come for a past day meanwhile makes it begin anew.
+            turned = _days.turn(cores, opened, staged, given, versions)
         grid = grids.get(self._calendar)
-        _days.turn(cores, opened, staged, given)  # from here on nothing can fail
         self._grid, self._date = grid, date
         self._clock.begin_epoch()
         if ended is not None:
@@ -297,6 +307,7 @@ class SessionData:
     def _hours(self, grid: SessionGrid | None) -> tuple[int, int] | None:
         return None if self._extended_hours is None or grid is None else grid.around(self._extended_hours)
 
+    @exclusive
     def _need_session(self, calendar: SessionCalendar, ts_ns: int | None, close_label: bool, step_ns: int) -> bool:
         """A first bar: start the session of its trade date, False if that is over. None: that bar was refused, so
         undo it."""
@@ -371,6 +382,7 @@ class SessionData:
         """Symbols by name, in the order they were registered. Read-only."""
         return MappingProxyType(self._symbols)
 
+    @exclusive
     def register_symbol(
         self,
         symbol: str,
@@ -463,6 +475,7 @@ class SessionData:
         except (KeyError, TypeError) as error:
             raise UnknownNameError(f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first") from error
 
+    @exclusive
     def remove_symbol(self, symbol: str) -> None:
         """Forget a symbol and its history. What still refers to it shows no rows and takes none; windows that were
         handed out keep theirs."""
@@ -475,6 +488,7 @@ class SessionData:
         self._slice, self._slice_names = Slice([]), []
         self._clock.touch()
 
+    @exclusive
     def clear(self) -> None:
         """Forget all symbols, their history, the session and the clock. The sequence goes on."""
         for symbol in self._symbols.values():

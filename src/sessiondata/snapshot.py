@@ -33,6 +33,7 @@ import numpy as np
 from sessiondata import _days, _snapshot
 from sessiondata.calendars import SessionCalendar, SessionGrid, _to_date
 from sessiondata.errors import CalendarError, SessionDataError, SnapshotError
+from sessiondata.exclusive import exclusive
 from sessiondata.export import TIMESTAMPS
 from sessiondata.gaps import GapInfo
 from sessiondata.indicators import forgotten
@@ -81,6 +82,7 @@ _os = os  # what the tests let fail
 class _Copy:
     """A store's state, copied: the store part, and what makes each of the others."""
 
+    @exclusive
     def __init__(self, data: SessionData, path: str) -> None:
         self.path = path
         self.calendars: dict[SessionCalendar, int] = {}
