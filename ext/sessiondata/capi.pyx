@@ -151,7 +151,7 @@ cdef inline const Level* _root(const Entry* entry, int64_t k) noexcept nogil:
 
     All its rows but the newest have their values, too."""
     cdef const Level* level
-    if entry.symbol.grid == NULL or <uint64_t>(k - 1) >= <uint64_t>(entry.n_series - 1):
+    if entry.symbol.grid == NULL or (<uint64_t>k - 1) >= <uint64_t>(entry.n_series - 1):
         return NULL
     level = &entry.symbol.levels[k - 1]
     return level if level.parent < 0 else NULL
