@@ -157,6 +157,20 @@ cdef inline const Level* _root(const Entry* entry, int64_t k) noexcept nogil:
     return level if level.parent < 0 else NULL
 
 
+cdef inline const Level* _enter_root(int64_t handle, int64_t k, uintptr_t** out_inside) noexcept nogil:
+    """`_root` of a living symbol whose guard is to be had at once, and inside it; NULL, and outside, else."""
+    cdef const Level* root = NULL
+    cdef Entry* entry = _find(handle)
+    if entry == NULL:
+        return NULL
+    out_inside[0] = guard_try(&entry.guard)
+    if out_inside[0] != NULL:
+        root = _root(entry, k)
+        if root == NULL:
+            guard_leave(out_inside[0])
+    return root
+
+
 cdef inline Ring* _ring(const Entry* entry, int64_t k) noexcept nogil:
     """Ring of series `k`, brought up to date."""
     if k > 0:
@@ -306,21 +320,14 @@ cdef int64_t sd_series(int64_t handle, int64_t step_ns) noexcept nogil:
 
 cdef int64_t sd_count(int64_t handle, int64_t k) noexcept nogil:
     """Live rows, extended and forming ones included."""
-    cdef uintptr_t* inside
-    cdef const Level* root
+    cdef uintptr_t* inside = NULL
+    cdef const Level* root = _enter_root(handle, k, &inside)
     cdef int64_t count
-    cdef Entry* entry = _find(handle)
-    if entry == NULL:
-        return ERR_NO_SYMBOL
-    inside = guard_try(&entry.guard)
-    if inside != NULL:
-        root = _root(entry, k)
-        if root != NULL:
-            count = root.ring.next_seq  # derived rings hold one lap
-            guard_leave(inside)
-            return count
-        guard_leave(inside)
-    return _apart.count(handle, k)
+    if root == NULL:
+        return _apart.count(handle, k)
+    count = root.ring.next_seq  # derived rings hold one lap
+    guard_leave(inside)
+    return count
 
 
 cdef int64_t _count_apart(int64_t handle, int64_t k) noexcept nogil:
@@ -368,17 +375,12 @@ cdef int64_t sd_timestamp(int64_t handle, int64_t k, int64_t i) noexcept nogil:
 
 cdef double sd_value(int64_t handle, int64_t k, int64_t column, int64_t i) noexcept nogil:
     """One value of a row."""
-    cdef uintptr_t* inside
-    cdef const Level* root
+    cdef uintptr_t* inside = NULL
+    cdef const Level* root = _enter_root(handle, k, &inside)
     cdef int64_t at
     cdef double value
-    cdef Entry* entry = _find(handle)
-    if entry == NULL:
-        return NAN
-    inside = guard_try(&entry.guard)
-    if inside != NULL:
-        root = _root(entry, k)
-        if root != NULL and SD_OPEN <= column <= SD_VOLUME:
+    if root != NULL:
+        if SD_OPEN <= column <= SD_VOLUME:
             at = i + (root.ring.next_seq if i < 0 else 0)  # derived rings hold one lap, and their origin is 0
             if 0 <= at < root.ring.next_seq - 1:
                 value = ring_values(&root.ring, column)[at]
@@ -557,21 +559,14 @@ cdef int64_t sd_forming(int64_t handle, int64_t k) noexcept nogil:
 
 cdef int64_t sd_slot_stop(int64_t handle, int64_t k) noexcept nogil:
     """End of the newest row's slot, ns: a bar from there on begins another row of series `k`."""
-    cdef uintptr_t* inside
-    cdef const Level* root
+    cdef uintptr_t* inside = NULL
+    cdef const Level* root = _enter_root(handle, k, &inside)
     cdef int64_t stop
-    cdef Entry* entry = _find(handle)
-    if entry == NULL:
-        return NAT
-    inside = guard_try(&entry.guard)
-    if inside != NULL:
-        root = _root(entry, k)
-        if root != NULL:
-            stop = root.slot_stop  # NAT while there is no row
-            guard_leave(inside)
-            return stop
-        guard_leave(inside)
-    return _apart.slot_stop(handle, k)
+    if root == NULL:
+        return _apart.slot_stop(handle, k)
+    stop = root.slot_stop  # NAT while there is no row
+    guard_leave(inside)
+    return stop
 
 
 cdef int64_t _slot_stop_apart(int64_t handle, int64_t k) noexcept nogil:
