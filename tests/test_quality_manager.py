@@ -100,7 +100,14 @@ def test_backtest_only_reports() -> None:
 
 
 @pytest.mark.parametrize(
-    "empty", [(), ((),) * 6, {name: [] for name in ("timestamp", "open", "high", "low", "close", "volume")}]
+    "empty",
+    [
+        (),
+        ((),) * 6,
+        {name: [] for name in ("timestamp", "open", "high", "low", "close", "volume")},
+        [np.array([])] * 6,  # of lists that stayed empty NumPy makes float64, also of times
+        np.empty((6, 0)),
+    ],
 )
 def test_an_empty_answer_confirms_that_there_was_no_trade(empty: Any) -> None:
     data = new_store()
@@ -156,6 +163,20 @@ def test_none_says_nothing() -> None:
     manager = sd.DataQualityManager(data, "live", lambda *_: None)
     assert outcomes(manager.step()) == ["unknown"]
     assert data.symbols["SPY"].bars_base.missing == 3
+
+
+def test_a_request_ends_where_its_last_slot_does() -> None:
+    """Segments of 11 and 9 minutes, bars of 3: the slot at 09:39 ends at the halt, with which another gap begins. A
+    provider asked beyond it brought bars of that, and two bars for a gap of two called it filled, whichever they were."""
+    segments = [(OPEN, OPEN + 11 * MINUTE), (OPEN + 11 * MINUTE, OPEN + 20 * MINUTE)]
+    data = sd.SessionData(sd.SessionCalendar.from_schedule({"2024-03-12": segments}, "America/New_York"), "3m", ())
+    data.start_session("2024-03-12")
+    data.register_symbol("SPY")
+    feed(data, [0, 3, 17])
+    provider = Provider(lambda start, stop: columns(m for m in (9, 11, 14) if start <= OPEN + m * MINUTE < stop))
+    manager = sd.DataQualityManager(data, "live", provider)
+    assert [(made.outcome, made.rows) for made in manager.step()] == [("partial", 1), ("filled", 2)]
+    assert [minutes_in(start, stop) for _, _, start, stop in provider.asked] == [range(6, 11), range(11, 17)]
 
 
 def test_retries_wait_longer_each_time_and_end() -> None:

@@ -319,7 +319,10 @@ def test_nat_stays_nat_through_a_zone_and_years() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [[], (), np.array([], np.int64), np.array([], "M8[s]"), np.array([], object), pl.Series([], dtype=pl.Int64)],
+    [
+        *([], (), np.array([]), np.array([], np.int64), np.array([], "M8[s]"), np.array([], object)),
+        *(pl.Series([], dtype=pl.Int64), pd.Series([]), pd.Series([], dtype="float64")),
+    ],
 )
 def test_empty_columns(values: Any) -> None:
     for tz in (None, NY):

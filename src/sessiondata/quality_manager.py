@@ -448,7 +448,11 @@ class DataQualityManager:
 
     def _ask(self, watch: _Watch, gap: GapInfo, now_ns: int) -> GapTry | None:
         """Ask for one gap and store the answer; None if too many requests hang already."""
-        start, stop = gap.start_ns, gap.end_ns + watch.symbol._core.steps_ns[0]
+        stops = watch.symbol.calendar.session(watch.session_date).segments[:, 1]
+        # A last slot may be shorter than the interval; what comes after it is another gap's, or nobody's.
+        start, stop = gap.start_ns, min(
+            gap.end_ns + watch.symbol._core.steps_ns[0], int(stops[np.searchsorted(stops, gap.end_ns, "right")])
+        )
         self._hanging = [done for done in self._hanging if not done.is_set()]
         if len(self._hanging) >= _MOST_HANGING:
             return None

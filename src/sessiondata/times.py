@@ -410,6 +410,8 @@ def _ndarray_to_ns(values: npt.NDArray[Any], tz: str | tzinfo | None) -> Int64Ar
         return _integers_to_ns(values)
     if values.dtype.kind == "O":
         return _objects_to_ns(values.tolist(), tz)
+    if values.dtype == np.float64 and not len(values):
+        return np.empty(0, np.int64)  # what NumPy makes of an empty list
     raise _wrong_dtype(values.dtype)
 
 
