@@ -423,6 +423,61 @@ def test_trade_dates_of_every_kind(dates: Any) -> None:
     assert [str(date) for date in spy.historical_bars["1d"]] == ["2024-03-07", "2024-03-08"]
 
 
+def test_frames_are_loaded_as_arrays_are() -> None:
+    """History comes in frames more often than the feed does, and `extend` and `fill` took them."""
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    names = ("open", "high", "low", "close", "volume")
+    ts, *values = columns(MONDAY, range(390))
+    frame = polars.DataFrame({"timestamp": ts, **dict(zip(names, values, strict=True))})
+    local = pandas.DataFrame(
+        dict(zip(names, values, strict=True)), index=pandas.to_datetime(ts, utc=True).tz_convert("America/New_York")
+    )
+    for rows, options in (
+        (frame, {}),
+        (local, {}),
+        (local.tz_localize(None), {"tz": "America/New_York"}),
+        (local.shift(1, freq="1min"), {"label": "close"}),
+    ):
+        data = new_store(date=TUESDAY)
+        data.register_symbol("SPY")
+        assert data.load_historical_bars("SPY", "1m", rows, **options) == 390
+        assert past(data.symbols["SPY"], MONDAY) == list(zip(ts.tolist(), *map(np.ndarray.tolist, values), strict=True))
+    with pytest.raises(sd.BarTypeError, match=r"no low.*SPY"):
+        data.load_historical_bars("SPY", "1m", local.drop(columns="low"))
+
+
+@pytest.mark.parametrize(
+    "kind", ["polars", "polars column", "arrow", "arrow column", "pandas", "pandas of text", "pandas index"]
+)
+def test_frames_and_columns_of_trade_dates(kind: str) -> None:
+    """Of a daily file the time column often holds dates."""
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    arrow = pytest.importorskip("pyarrow")
+    dates = [dt.date(2024, 3, 7), dt.date(2024, 3, 8)]
+    values = {name: [10.0, 10.0] for name in ("open", "high", "low", "close", "volume")}
+    rows: Any = {
+        "polars": lambda: polars.DataFrame({"date": dates, **values}),
+        "polars column": lambda: polars.Series(dates),
+        "arrow": lambda: arrow.table({"date": arrow.array(dates), **values}),
+        "arrow column": lambda: arrow.array(dates),
+        "pandas": lambda: pandas.DataFrame({"date": dates, **values}),
+        "pandas of text": lambda: pandas.DataFrame({"date": ["2024-03-07", "2024-03-08"], **values}),
+        "pandas index": lambda: pandas.DataFrame(values, index=pandas.Index(dates, name="date")),
+    }[kind]()
+    spy = new_store().register_symbol("SPY")
+    assert spy.load_historical_bars("1d", rows, *(values.values() if "column" in kind else ())) == 2
+    assert [(str(date), bars.timestamp[0]) for date, bars in spy.historical_bars["1d"].items()] == [
+        (str(date), opening(str(date))) for date in dates
+    ]
+    if kind in ("polars", "arrow"):  # elsewhere a date is no time
+        for refused in (lambda: spy.extend(rows), lambda: spy.load_historical_bars("1m", rows)):
+            with pytest.raises(sd.TimeError, match="date"):
+                refused()
+        if kind == "polars":
+            with pytest.raises(sd.CalendarError, match="NaT"):
+                spy.load_historical_bars("1d", polars.DataFrame({"date": [dates[0], None], **values}))
+
+
 def test_a_load_that_is_refused_changes_nothing() -> None:
     data = new_store()
     spy = data.register_symbol("SPY")
@@ -758,6 +813,15 @@ def test_a_function_that_raises_is_named_and_stops_nothing_else() -> None:
         spy.historical_indicators  # noqa: B018
     data.roll_session()
     assert data.get_historical_indicator("SPY", "max_price_1d") == 12.0
+
+
+def test_an_indicator_that_asks_for_itself_says_so_once() -> None:
+    data = new_store()
+    data.register_symbol("SPY")
+    data.add_historical_indicator("endless", lambda symbol: symbol.historical_indicators["endless"])
+    with pytest.raises(RecursionError) as caught:
+        data.get_historical_indicator("SPY", "endless")
+    assert caught.value.__notes__ == ["in the historical indicator 'endless' of symbol 'SPY'"]
 
 
 @pytest.mark.parametrize(("days", "error"), [(2.5, TypeError), ("2", TypeError), (None, TypeError), (-1, ValueError),

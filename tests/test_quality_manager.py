@@ -167,7 +167,8 @@ def test_none_says_nothing() -> None:
 
 def test_a_request_ends_where_its_last_slot_does() -> None:
     """Segments of 11 and 9 minutes, bars of 3: the slot at 09:39 ends at the halt, with which another gap begins. A
-    provider asked beyond it brought bars of that, and two bars for a gap of two called it filled, whichever they were."""
+    provider asked beyond it brought bars of that, and two bars for a gap of two called it filled, whichever these were.
+    """
     segments = [(OPEN, OPEN + 11 * MINUTE), (OPEN + 11 * MINUTE, OPEN + 20 * MINUTE)]
     data = sd.SessionData(sd.SessionCalendar.from_schedule({"2024-03-12": segments}, "America/New_York"), "3m", ())
     data.start_session("2024-03-12")

@@ -12,7 +12,7 @@ from sessiondata.times import is_plain, to_ns_array
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["ALIASES", "bar_columns", "quote_columns", "tick_columns"]
+__all__ = ["ALIASES", "bar_columns", "quote_columns", "tick_columns", "to_numpy"]
 
 # Usual names of the columns of files and frames, in lower case.
 ALIASES = {
@@ -111,7 +111,7 @@ def _floats(column: Any, name: str, symbol: str | None) -> _Floats:
         return cast("_Floats", column)
     mask = np.ma.getmaskarray(column) if isinstance(column, np.ma.MaskedArray) else None
     try:
-        array = np.asarray(_to_numpy(column))
+        array = np.asarray(to_numpy(column))
     except ValueError:  # a ragged list
         array = np.empty((0, 0), object)
     if array.shape == (0,):  # an empty list has no telling dtype
@@ -126,8 +126,8 @@ def _floats(column: Any, name: str, symbol: str | None) -> _Floats:
     return floats if mask is None else np.where(mask, np.nan, floats)
 
 
-def _to_numpy(column: Any) -> Any:
-    """A pandas, polars or Arrow column as an array, nulls as NaN."""
+def to_numpy(column: Any) -> Any:
+    """A pandas, polars or Arrow column as an array, nulls of numbers as NaN; other things as they are."""
     if isinstance(column, np.ndarray) or not hasattr(column, "to_numpy"):
         return column.data if isinstance(column, np.ma.MaskedArray) else column
     library = type(column).__module__.split(".")[0]

@@ -144,7 +144,7 @@ _NUMBERS = {
 _OTHERS = {"n": "null", "b": "bool", "u": "string", "U": "string", "vu": "string", "tdD": "date", "tdm": "date"}
 
 
-def frame_columns(frame: Any, symbol: str, tz: Any) -> tuple[Any, ...]:
+def frame_columns(frame: Any, symbol: str, tz: Any, dates: bool = False) -> tuple[Any, ...]:
     """Columns of a frame, for `bar_columns`: time, open, high, low, close, volume.
 
     Parameters
@@ -155,6 +155,8 @@ def frame_columns(frame: Any, symbol: str, tz: Any) -> tuple[Any, ...]:
         For messages.
     tz : str, tzinfo or None
         Zone of naive times.
+    dates : bool
+        Whether the time column may hold dates; they are datetime64[D] then.
 
     Raises
     ------
@@ -172,7 +174,7 @@ def frame_columns(frame: Any, symbol: str, tz: Any) -> tuple[Any, ...]:
             symbol=symbol, value=f"type {type(frame).__name__}", code="ERR_COLUMNS",
         )  # fmt: skip
     try:
-        return _pandas_columns(frame, symbol) if is_pandas else _stream_columns(frame, symbol, tz)
+        return _pandas_columns(frame, symbol) if is_pandas else _stream_columns(frame, symbol, tz, dates)
     except TimeError as error:
         raise TimeError(f"{error} (symbol={symbol!r})") from error
 
@@ -240,13 +242,17 @@ def _index_name(level: Any) -> str | None:
     return "timestamp" if level.dtype.kind == "M" else None
 
 
-def _stream_columns(frame: Any, symbol: str, tz: Any) -> tuple[Any, ...]:
+def _stream_columns(frame: Any, symbol: str, tz: Any, dates: bool) -> tuple[Any, ...]:
     capsule = frame.__arrow_c_stream__()
     try:
         reader = StreamReader(capsule)
         roles, symbols = _find_roles([name for name, _, _ in reader.fields], symbol)
         _check_symbols(_symbol_counter(frame, reader, symbol), [name for name, _, _ in reader.fields], symbols, symbol)
-        dtypes = [_stream_dtype(role, *reader.fields[k], symbol) for role, k in zip(_ROLES, roles, strict=True)]
+        is_dates = dates and reader.fields[roles[0]][1] == "tdD"
+        dtypes = [
+            _NUMBERS["i"] if is_dates and role == "time" else _stream_dtype(role, *reader.fields[k], symbol)
+            for role, k in zip(_ROLES, roles, strict=True)
+        ]
         batches = reader.read(tuple(zip(roles, dtypes, strict=True)))
     except (BarError, TimeError):
         raise
@@ -254,6 +260,8 @@ def _stream_columns(frame: Any, symbol: str, tz: Any) -> tuple[Any, ...]:
         raise BarError(str(error), symbol=symbol, value=f"type {type(frame).__name__}", code="ERR_STREAM") from error
     columns = [_joined([batch[i] for batch in batches], dtype) for i, dtype in enumerate(dtypes)]
     name, format_, _ = reader.fields[roles[0]]
+    if is_dates:
+        return _dates(*columns[0]), *(_floats(*column) for column in columns[1:])
     return _times(*columns[0], name, format_, tz), *(_floats(*column) for column in columns[1:])
 
 
@@ -307,6 +315,11 @@ def _times(
         return ns
     unit, zone = _UNITS[format_[2]], format_[4:] or None
     return ticks_to_ns(ns, unit, zone, tz, f"column {name!r} of Arrow type timestamp[{unit}]")
+
+
+def _dates(values: npt.NDArray[Any], null: npt.NDArray[np.bool_] | None) -> npt.NDArray[Any]:
+    days = values.astype(np.int64).view("datetime64[D]")
+    return days if null is None else np.where(null, np.datetime64("NaT"), days)
 
 
 def _floats(values: npt.NDArray[Any], null: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.float64]:

@@ -20,6 +20,7 @@ import numpy as np
 
 from sessiondata import _days, _gaps
 from sessiondata.calendars import _to_date
+from sessiondata.columns import to_numpy
 from sessiondata.errors import BarError, CalendarError, SessionStateError, UnknownNameError
 from sessiondata.gaps import GapInfo, GapOwner
 from sessiondata.intervals import Interval, parse_interval
@@ -491,8 +492,15 @@ def _one_row(values: tuple[Any, ...]) -> Columns:
 _NO_ROWS: Columns = tuple(np.frombuffer(b"", kind) for kind in (np.int64, *(np.float64,) * 5, np.int32))
 
 
+# Types of columns that may hold dates: of pandas, polars and Arrow.
+_COLUMNS_OF_DATES = ("object", "str", "string", "Date", "String", "date32[day]", "date32[day][pyarrow]")
+
+
 def opens_of_dates(symbol: SymbolSessionData, dates: Any) -> Any:
-    """Opens of the sessions, if these are dates (datetime64[D], `date`, "YYYY-MM-DD"); None if they are times."""
+    """Opens of the sessions, if these are dates (datetime64[D], `date`, "YYYY-MM-DD", also in a column of another
+    library); None if they are times."""
+    if str(getattr(dates, "dtype", getattr(dates, "type", None))) in _COLUMNS_OF_DATES:
+        dates = to_numpy(dates)
     if isinstance(dates, np.ndarray) and dates.dtype != np.dtype("datetime64[D]") and dates.dtype.kind not in "OU":
         return None
     if not isinstance(dates, (np.ndarray, list, tuple)) or not len(dates) or not all(map(_is_date, dates)):

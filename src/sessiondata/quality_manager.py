@@ -448,11 +448,10 @@ class DataQualityManager:
 
     def _ask(self, watch: _Watch, gap: GapInfo, now_ns: int) -> GapTry | None:
         """Ask for one gap and store the answer; None if too many requests hang already."""
+        # The last slot may be shorter than the interval; what comes after it is another gap's, or nobody's.
         stops = watch.symbol.calendar.session(watch.session_date).segments[:, 1]
-        # A last slot may be shorter than the interval; what comes after it is another gap's, or nobody's.
-        start, stop = gap.start_ns, min(
-            gap.end_ns + watch.symbol._core.steps_ns[0], int(stops[np.searchsorted(stops, gap.end_ns, "right")])
-        )
+        start, segment_stop = gap.start_ns, int(stops[np.searchsorted(stops, gap.end_ns, "right")])
+        stop = min(gap.end_ns + watch.symbol._core.steps_ns[0], segment_stop)
         self._hanging = [done for done in self._hanging if not done.is_set()]
         if len(self._hanging) >= _MOST_HANGING:
             return None

@@ -624,14 +624,14 @@ class SessionData:
         symbol: str,
         interval: str,
         ts_ns: Any,
-        open: Any,  # noqa: A002
-        high: Any,
-        low: Any,
-        close: Any,
-        volume: Any,
+        open: Any = None,  # noqa: A002
+        high: Any = None,
+        low: Any = None,
+        close: Any = None,
+        volume: Any = None,
         **options: Any,
     ) -> int:
-        """`SymbolSessionData.load_historical_bars` by name."""
+        """`SymbolSessionData.load_historical_bars` by name, of six columns or a frame."""
         held = self.get_symbol_data(symbol)
         return held.load_historical_bars(interval, ts_ns, open, high, low, close, volume, **options)
 

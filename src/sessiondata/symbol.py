@@ -373,28 +373,29 @@ class SymbolSessionData(GapOwner):
         self,
         interval: str,
         ts_ns: Any,
-        open: Any,  # noqa: A002
-        high: Any,
-        low: Any,
-        close: Any,
-        volume: Any,
+        open: Any = None,  # noqa: A002
+        high: Any = None,
+        low: Any = None,
+        close: Any = None,
+        volume: Any = None,
         *,
         label: str | None = None,
         tz: str | tzinfo | None = None,
     ) -> int:
-        """Store bars of past days, one or many, all or nothing.
+        """Store bars of past days, one or many, or the rows of a frame; all or nothing.
 
         Parameters
         ----------
         interval : str
             Of these bars. Rows of the base interval make days with derived bars, gaps and quality, or merge by
-            timestamp into days that are there; those of the session under way go into the session. Rows of any other
-            interval, also one that the symbol does not hold, are kept as they are: they stand before derived ones of
-            the same time.
-        ts_ns : array of times, shape (n,)
-            As for `extend`, in any order. Of ``"1d"`` also trade dates: datetime64[D], `date` or ``"YYYY-MM-DD"``. A
-            time belongs to the trade date that holds it: midnight UTC is the evening before in New York, so pass
-            dates where dates are meant. Of rows of one trade date the later one is a correction.
+            timestamp into days that are there; those of the session under way are bars of the session, so trades are
+            refused there afterwards: `fill` warms up a session that trades will feed. Rows of any other interval, also
+            one that the symbol does not hold, are kept as they are: they stand before derived ones of the same time.
+        ts_ns : array of times, shape (n,); or a frame in place of all six columns
+            As for `extend`, in any order. Of ``"1d"`` also trade dates: datetime64[D], `date`, ``"YYYY-MM-DD"`` or a
+            polars or Arrow column of dates. A time belongs to the trade date that holds it: midnight UTC is the evening
+            before in New York, so pass dates where dates are meant. Of rows of one trade date the later one is a
+            correction.
         open, high, low, close, volume : arrays of numbers, shape (n,)
         label : {"open", "close"}, optional
             Which end of its interval a timestamp names; by default the store's.
@@ -417,7 +418,12 @@ class SymbolSessionData(GapOwner):
             The symbol was removed from its store.
         """
         which = parse_interval(interval)
-        opens = opens_of_dates(self, ts_ns) if which.step_ns == 0 else None
+        is_daily = which.step_ns == 0
+        if open is high is low is close is volume is None:
+            from sessiondata.frames import frame_columns  # not needed until a frame comes
+
+            ts_ns, open, high, low, close, volume = frame_columns(ts_ns, self.symbol, tz, is_daily)  # noqa: A001
+        opens = opens_of_dates(self, ts_ns) if is_daily else None
         close_label = opens is None and (self._core.close_label if label is None else check_label(label))
         columns = bar_columns(
             ts_ns if opens is None else opens, open, high, low, close, volume, symbol=self.symbol, tz=tz
@@ -460,7 +466,9 @@ class SymbolSessionData(GapOwner):
             try:
                 value = self._data._indicators[name].compute(self)
             except Exception as error:  # of a function that somebody else wrote
-                error.add_note(f"in the historical indicator {name!r} of symbol {self.symbol!r}")
+                note = f"in the historical indicator {name!r} of symbol {self.symbol!r}"
+                if note not in getattr(error, "__notes__", ()):  # it may have asked for itself, a thousand deep
+                    error.add_note(note)
                 raise
             cached = self._indicator_cache[name] = version, value
         return cached[1]
