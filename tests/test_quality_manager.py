@@ -480,6 +480,20 @@ def test_a_session_that_is_left_closes_its_lives() -> None:
     assert manager.get_quality_stats()["symbols"]["SPY"]["open"] == 1
 
 
+@pytest.mark.parametrize("leave", ["end_session", "roll_session", "clear"])
+def test_a_session_that_is_left_closes_its_lives_before_anything_comes(leave: str) -> None:
+    """A store without a session, or with one that nothing has come for yet, has no time; its lives stayed open."""
+    data = new_store()
+    feed(data, [0, 3])
+    manager = sd.DataQualityManager(data, "live", Provider(lambda *_: None))
+    manager.step()
+    getattr(data, leave)()
+    assert data.as_of is None
+    assert manager.step() == []
+    assert [(life.reason, life.closed_ns) for life in manager.lives()] == [("session_over", OPEN + 4 * MINUTE)]
+    assert all(numbers["open"] == 0 for numbers in manager.get_quality_stats()["symbols"].values())
+
+
 def test_pinned_gaps_are_not_asked_for() -> None:
     data, provider = new_store(), Provider()
     feed(data, range(5))

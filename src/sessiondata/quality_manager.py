@@ -207,6 +207,7 @@ class DataQualityManager:
         self._wake, self._stopped = threading.Event(), threading.Event()  # each thread has a `_stopped` of its own
         self._thread: threading.Thread | None = None
         self._failures = 0
+        self._seen_ns: int | None = None  # the store's time in the round before
 
     # --- the thread ---
 
@@ -276,7 +277,8 @@ class DataQualityManager:
         Parameters
         ----------
         now : int, datetime64 or aware datetime, optional
-            Time of the round; by default the store's (`SessionData.as_of`). It does not move the store's clock.
+            Time of the round; by default the store's (`SessionData.as_of`), or that of the round before while the store
+            has none. It does not move the store's clock.
 
         Returns
         -------
@@ -289,8 +291,11 @@ class DataQualityManager:
         tries: list[GapTry] = []
         with self._stepping:
             now_ns = self.data._as_of_ns() if now is None else to_ns(now)
-            if now_ns is None:
-                return tries
+            if now_ns is None:  # a session was left, and nothing has come since
+                now_ns = self._seen_ns
+                if now_ns is None:
+                    return tries
+            self._seen_ns = now_ns
             for watch in self._watch_all(now_ns):
                 self._look(watch, now_ns)
                 before = len(tries)
