@@ -1663,6 +1663,8 @@ class RefStore:
                     states = [(first <= ts <= last, state) for ts, state in other.states(name)]
                     present, missing = states.count((True, "present")), states.count((True, "missing"))
                     good, bad = states.count((False, "present")), states.count((False, "missing"))
+                    if good + bad == 0:
+                        good, bad = present, missing
                     if present + missing > 0 and good > 0 and good >= active_share * (good + bad):
                         n_active += 1
                         n_missing += missing > present

@@ -373,6 +373,14 @@ def test_a_symbol_that_hardly_trades_is_no_witness() -> None:
     assert data.classify_gaps()[0].share == 0.0
 
 
+def test_a_symbol_that_is_quiet_from_the_open_on_has_witnesses() -> None:
+    """No slot lies outside its gap in which others could show that they are active: they do in the gap."""
+    data = three({"none": set(range(30)), "A": {10, 11}, "B": set()})
+    assert kinds(data)[0] == ("none", 0, "quiet", 0, 2)
+    data = three({"none": set(range(30)), "neither": set(range(30))})  # nobody knows
+    assert kinds(data) == [("none", 0, "unknown", 0, 0), ("neither", 0, "unknown", 0, 0)]
+
+
 def test_a_halted_symbol_is_no_witness() -> None:
     data = three({"A": {10, 11}, "B": {10, 11}, "C": set()})
     assert kinds(data)[0] == ("A", 10, "quiet", 1, 2)

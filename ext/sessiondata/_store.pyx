@@ -1131,7 +1131,8 @@ cdef void _copy_ring(const Ring* ring, int64_t n, list columns) noexcept:
 
 def count_missing(list series not None, int64_t start_ns, int64_t stop_ns, double active_share):
     """(how many miss most of the slots that begin in [start_ns, stop_ns), how many are active) of series that are given
-    as (SymbolCore, number): those that expect some of the slots, and have bars on that share of all others."""
+    as (SymbolCore, number): those that expect some of the slots, and have bars on that share of all others, or of these
+    where there are no others."""
     cdef SymbolCore core
     cdef Py_ssize_t k
     cdef Gaps* gaps
@@ -1150,6 +1151,8 @@ def count_missing(list series not None, int64_t start_ns, int64_t stop_ns, doubl
         present_outside = gaps_present(gaps, expected) - present
         missing_outside = gaps_missing(gaps, expected) - missing
         symbol_leave(inside)
+        if present_outside + missing_outside == 0:
+            present_outside, missing_outside = present, missing
         if present + missing > 0 and present_outside > 0 and (
                 present_outside >= active_share * (present_outside + missing_outside)):
             n_active += 1

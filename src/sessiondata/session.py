@@ -773,7 +773,8 @@ class SessionData:
             A gap is an outage if more than this share of the other active symbols miss it, that is more than half of
             its slots.
         active_share : float
-            A symbol is active if it has bars on at least this share of the slots that it expects outside the gap.
+            A symbol is active if it has bars on at least this share of the slots that it expects outside the gap, or in
+            it while the gap is all there has been.
             What is marked as without trade or halted counts for nothing, neither in the gap nor outside.
 
         Returns
