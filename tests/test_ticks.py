@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import pickle
 from typing import Any
 
@@ -440,6 +441,46 @@ def test_a_ring_extended_by_views_of_itself() -> None:
     )
     assert spy.ticks.price.tolist() == price.tolist()
     assert spy.ticks.size.tolist() == size.tolist()
+
+
+def resume(data: sd.SessionData) -> None:
+    date = data.session_date
+    data.end_session()
+    data.start_session(date)
+
+
+def test_a_session_that_is_resumed_again_and_again_keeps_all_its_trades_and_quotes() -> None:
+    """Each time the session goes on as a copy, which uses the rings of those before it. The one kind had come before
+    the first of these, the other after it: the memory of the latter was freed, and reading it crashed."""
+    data, spy = store()
+    trades, quotes = [], []
+    for n in range(6):
+        at = DAY_NS + n * MINUTE
+        if n != 1:
+            spy.append_quote(at, 10.0 + n, 11.0, 1.0, 1.0)
+            quotes.append(10.0 + n)
+        if n > 0:
+            spy.append_tick(at, 20.0 + n, 1.0)
+            trades.append(20.0 + n)
+        resume(data)
+        gc.collect()
+        assert (spy.ticks.price.tolist(), spy.quotes.bid.tolist()) == (trades, quotes)
+        assert [bar.close for bar in spy.bars_base] == trades
+        usage = data.memory_usage()
+        assert usage["reserved"] >= usage["rows"] + 32 * 65_536 * (n > 0) + 40 * 65_536
+        spy._core.check_invariants()
+
+
+def test_a_ring_of_a_resumed_session_extended_by_views_of_itself() -> None:
+    data, spy = store(tick_capacity=40)
+    ts, price, size = columns(40)
+    spy.extend_ticks(ts, price, size, "Q")
+    resume(data)
+    for n in (1, 2, 3):
+        views = spy.ticks.price, spy.ticks.size, spy.ticks.exchange
+        assert spy.extend_ticks(ts + 400 * n * SECOND, *views) == 40
+        assert spy.ticks.price.tolist() == price.tolist()
+        assert spy.ticks.size.tolist() == size.tolist()
 
 
 def test_a_close_labelled_store_takes_trades_by_their_own_time() -> None:

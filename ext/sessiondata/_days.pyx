@@ -23,7 +23,7 @@ from sessiondata._feed cimport feed_make_ring
 from sessiondata._fill cimport fill_rows
 from sessiondata._grid cimport Grid, Region
 from sessiondata._guard cimport peek
-from sessiondata._layout cimport copy_out
+from sessiondata._layout cimport Memory, copy_out
 from sessiondata._ring cimport Bar, Ring, ring_begin_change, ring_end_change, ring_oldest, ring_read
 from sessiondata._status cimport CORRECTED, ERR_MEMORY, ERR_NAT, ERR_TS_RANGE, OTHER_SESSION, STORED
 from sessiondata._store cimport StoreClock, SymbolCore
@@ -62,14 +62,24 @@ cdef void _settle(SymbolCore day) noexcept nogil:
         symbol_settle(&day.symbol, i)
 
 
+cdef tuple _owners_of_tapes(SymbolCore day):
+    """The memories in which a day's trades and quotes lie: its own, or those of sessions that it is a copy of. Trades
+    may have come in another one of these than quotes."""
+    cdef Memory memory
+    cdef list owners = []
+    for memory in (day._memory, *day._memory.shared):
+        if memory.holds(day.symbol.ticks) or memory.holds(day.symbol.quotes):
+            owners.append(memory)
+    return tuple(owners)
+
+
 cdef SymbolCore _copied(SymbolCore day):
     """The same day in memory of its own."""
     cdef SymbolCore copy = _blank(day, day.clock, day._capacity)
     copy.symbol = day.symbol
     copy.symbol.guard = NULL
     copy._memory = copy_out(&copy.symbol)
-    if day.symbol.ticks != NULL or day.symbol.quotes != NULL:  # bars change nothing in them
-        copy._memory.shared = day._memory if day._memory.shared is None else day._memory.shared
+    copy._memory.shared = _owners_of_tapes(day)  # bars change nothing in these
     copy_evidence(day._memory.evidence, copy._memory, &copy.symbol)
     copy._own_session(day.grid)
     return copy

@@ -42,6 +42,7 @@ cdef enum:
 cdef class Memory:
     def __cinit__(self):
         self.newest = NULL
+        self.shared = ()
 
     def __dealloc__(self):
         cdef Block* block = self.newest

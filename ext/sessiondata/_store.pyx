@@ -360,6 +360,7 @@ cdef class SymbolCore:
         """(bytes reserved, bytes of the live rows)."""
         cdef Py_ssize_t k
         cdef int64_t rows = 0
+        cdef Memory shared
         if self.symbol.grid == NULL:
             return 0, 0
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
@@ -372,6 +373,8 @@ cdef class SymbolCore:
             rows += (self.symbol.quotes.next_seq - ticks_oldest(self.symbol.quotes)) * 40
         cdef int64_t n_bytes = self._memory.n_bytes()
         symbol_leave(inside)
+        for shared in self._memory.shared:
+            n_bytes += shared.n_bytes()
         return n_bytes, rows
 
     # --- writing ---

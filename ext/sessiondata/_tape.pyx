@@ -186,8 +186,11 @@ cdef class Tape:
         return self._extend_unordered(given_ts, values, exchange)
 
     cdef bint _holds(self, const void* address) except -1:
-        cdef Memory memory = self.core._memory
-        return address != NULL and memory.holds(address)
+        cdef Memory memory
+        for memory in (self.core._memory, *self.core._memory.shared):
+            if address != NULL and memory.holds(address):
+                return True
+        return False
 
     cdef int _read(self, Tick* out_tick, Py_ssize_t row, given_ts, list values) except -1:
         cdef Py_ssize_t i
