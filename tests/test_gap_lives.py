@@ -118,7 +118,7 @@ class RefManager:
         self.lives = {}
 
     def parts(self, slots: Slots, gap: list[int]) -> list[list[int]]:
-        """What of a gap may be asked for: all of it, or, once it has ended, its slots that were asked for less often."""
+        """What of a gap may be asked for: all of it or, once it has ended, its slots that were asked for less often."""
         if max(slots.tries[ts] for ts in gap) < self.max_retries:
             return [gap]
         after = gap[-1] + slots.step

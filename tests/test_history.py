@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import os
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis.stateful import initialize, precondition, rule
 
 import reference as ref
 import sessiondata as sd
-from test_laws import NAMES, StoreLife
+from test_laws import NAMES, StoreLife, TapeLife
 from worlds import HistoryWorld, configurations, timestamps, values
 
 
@@ -86,6 +87,58 @@ class HistoryLife(StoreLife):
 
 HistoryLife.TestCase.settings = settings(max_examples=40, stateful_step_count=20)
 TestHistoryLife = HistoryLife.TestCase
+
+
+# --- sessions that end and go on --------------------------------------------------------------------------------------
+
+
+class ResumedStoreLife(StoreLife):
+    """A store's life in which the session ends now and then, takes bars and marks as a past day, and goes on."""
+
+    @rule(i=st.integers(0, 2), data=st.data(), bars=st.lists(values(), max_size=3))
+    def resume(self, i: int, data: st.DataObject, bars: list[tuple[float, ...]]) -> None:
+        name, span = self.name(i), (self.world.session.span_start, self.world.session.span_stop)
+        rows = [(data.draw(self.timestamps().filter(lambda ts: span[0] <= ts < span[1])), bar) for bar in bars]
+        marked = data.draw(self.spans())
+
+        def between() -> None:
+            for ts, bar in rows:
+                self.world.append(name, ts, bar)
+            self.world.mark_halted(name, *marked)
+
+        self.world.resume(between)
+        for ts, bar in rows:
+            self.keep(name, ts, bar)
+        self.world.same()
+
+
+class ResumedTapeLife(TapeLife):
+    @rule(again=st.booleans())
+    def resume(self, again: bool) -> None:
+        self.world.resume()
+        if again:
+            self.world.resume()
+        self.world.same()
+
+
+class ResumedHistoryLife(HistoryLife):
+    @rule(again=st.booleans())
+    def resume(self, again: bool) -> None:
+        self.world.resume()
+        if again:
+            self.world.resume()
+        self.world.same()
+
+
+DEEP = os.environ.get("SESSIONDATA_HYPOTHESIS") == "thorough"
+for _life, _few, _many in (
+    (ResumedStoreLife, 8, 300),
+    (ResumedTapeLife, 12, 600),
+    (ResumedHistoryLife, 5, 150),
+):
+    _life.TestCase.settings = settings(max_examples=_many if DEEP else _few, stateful_step_count=25)
+TestResumedStoreLife, TestResumedTapeLife = ResumedStoreLife.TestCase, ResumedTapeLife.TestCase
+TestResumedHistoryLife = ResumedHistoryLife.TestCase
 
 
 # --- by example -------------------------------------------------------------------------------------------------------

@@ -253,6 +253,13 @@ class World:
         self.data.advance_to(ts)
         self.model.advance_to(ts)
 
+    def resume(self, between: Any = lambda: None) -> None:
+        """End the session and start it again: all that is lost is the clock. `between` is done meanwhile."""
+        self.data.end_session()
+        between()
+        self.data.start_session(self.session.date)
+        self.model.clock = None
+
     def mark_no_trade(self, name: str, interval: str, start: int, stop: int) -> None:
         self._mark(name, "mark_no_trade", interval, start, stop)
 
@@ -427,6 +434,18 @@ class HistoryWorld(World):
         self.grid = self.data.roll_session()
         self.model.roll(self.session, self.trailing_days, 3)
         assert self.grid.date.isoformat() == self.session.date
+
+    def resume(self, between: Any = lambda: None) -> None:
+        """The day counts as one of those before while it has ended, so that history is trimmed for it."""
+        ended, extended = self.session, self.model.extended
+        after = ref.RefSession(ended.date + "+", ended.tz, ended.segments, (ended.span_start, ended.span_stop))
+        self.data.end_session()
+        self.model.roll(after, self.trailing_days, 3)
+        between()
+        self.data.start_session(ended.date)
+        self.model.session, self.model.extended, self.model.clock = ended, extended, None
+        for symbol in list(self.model.symbols.values()):
+            self.model._begin(symbol)
 
     def load(self, name: str, interval: str, rows: list[tuple[Any, ...]]) -> None:
         rows = [row for row in rows if any(s.span_start <= row[0] < s.span_stop for s in self.sessions)]

@@ -13,7 +13,7 @@ cdef class Memory:
     # Owner of the blocks of a symbol's session; windows hold it.
     cdef Block* newest
     cdef object evidence    # an Evidence, to which the trackers point; None before the first mark or retry
-    cdef tuple shared       # memories of sessions that this one is a copy of and whose trades or quotes it goes on using
+    cdef tuple shared       # Memory of sessions that it is a copy of: trades and quotes of theirs that it goes on using
     cdef bint holds(self, const void* address) noexcept nogil   # whether it lies in one of the blocks
     cdef int64_t n_bytes(self) noexcept nogil
 
