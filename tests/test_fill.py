@@ -154,7 +154,7 @@ def test_a_row_of_a_later_date_means_that_somebody_forgot_to_roll() -> None:
     data, spy = store()
     data.advance_to(OPEN + 10 * MINUTE)
     before = answers(data)
-    with pytest.raises(sd.SessionStateError, match="ERR_LATER_SESSION"):
+    with pytest.raises(sd.SessionStateError, match=r"row=1 ts_ns=[0-9]+ symbol='SPY' \(ERR_LATER_SESSION\)"):
         spy.fill(*bars(0, 1440))
     assert answers(data) == before
 

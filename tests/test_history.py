@@ -998,7 +998,7 @@ def test_a_symbol_without_a_session_today_takes_late_bars_only() -> None:
     before = data.to_json()
     day = 24 * 60 * MINUTE
     for later in (monday + 2 * day,):
-        with pytest.raises(sd.SessionStateError, match="later trade date"):
+        with pytest.raises(sd.SessionStateError, match=rf"later trade date.*ts_ns={later} symbol='0005.HK'"):
             hk.append(later, *BAR)
         with pytest.raises(sd.SessionStateError, match="later trade date"):
             hk.extend([monday + MINUTE, later], *([x, x] for x in BAR))

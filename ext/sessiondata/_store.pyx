@@ -686,7 +686,7 @@ cdef class SymbolCore:
             bar = Bar(times[i], opens[i], highs[i], lows[i], closes[i], volumes[i], 0)
             status = check_bar(&self.symbol, &bar)
             if status and not skip:
-                self._refuse(status, i, given_ts[i], bar.open, bar.high, bar.low, bar.close, bar.volume)
+                self._refuse(status, i, int(given_ts[i]), bar.open, bar.high, bar.low, bar.close, bar.volume)
             if status:
                 skipped[reason_index(status)] += 1
                 good[i] = False

@@ -308,23 +308,28 @@ class SessionData:
         return None if self._extended_hours is None or grid is None else grid.around(self._extended_hours)
 
     @exclusive
-    def _need_session(self, calendar: SessionCalendar, ts_ns: int | None, close_label: bool, step_ns: int) -> bool:
+    def _need_session(
+        self, calendar: SessionCalendar, symbol: str, ts_ns: int | None, close_label: bool, step_ns: int
+    ) -> bool:
         """A first bar: start the session of its trade date, False if that is over. None: that bar was refused, so
         undo it."""
         if ts_ns is None:
-            for symbol in self._symbols.values():
-                symbol._core.stop(undo=True)
+            for held in self._symbols.values():
+                held._core.stop(undo=True)
             self._grid = self._date = None
             self._clock.begin_epoch(-1)
             return False
-        day = (_session_of_close(calendar, ts_ns, step_ns) if close_label else calendar.session_at(ts_ns)).date
+        try:
+            day = (_session_of_close(calendar, ts_ns, step_ns) if close_label else calendar.session_at(ts_ns)).date
+        except CalendarError as error:
+            raise type(error)(f"{error} (ts_ns={ts_ns} symbol={symbol!r})") from error
         last = self._ended if self._date is None else self._date
         if last is not None and day <= last:
             return False
         if self._date is not None:  # on which the symbol has no session of its own
             raise SessionStateError(
                 f"timestamp belongs to a later trade date than the session of {last}, roll_session() first:"
-                f" ts_ns={ts_ns} (ERR_LATER_SESSION)"
+                f" ts_ns={ts_ns} symbol={symbol!r} (ERR_LATER_SESSION)"
             )
         self._turn(*self._grids(day))
         return True
@@ -437,7 +442,7 @@ class SessionData:
             return held
         core = _store.SymbolCore(
             symbol, self._clock, tuple(i.name for i in intervals), tuple(i.step_ns for i in intervals),
-            self._capacity, self._close_label, partial(self._need_session, own), *self._tick_capacities,
+            self._capacity, self._close_label, partial(self._need_session, own, symbol), *self._tick_capacities,
             _QUOTE_BARS[quote_bars],
         )  # fmt: skip
         if self._date is not None and own.session_dates(self._date, self._date):
