@@ -13,10 +13,11 @@ import numpy as np
 
 from sessiondata import _days, _store
 from sessiondata._slice import Slice
-from sessiondata.calendars import SessionCalendar, SessionGrid, _to_date, to_hours
+from sessiondata.calendars import SessionCalendar
 from sessiondata.calendars import calendar as find_calendar
 from sessiondata.columns import bar_columns
 from sessiondata.cursors import ExportCursor
+from sessiondata.dates import to_date, to_hours
 from sessiondata.errors import (
     BarError,
     CalendarError,
@@ -28,6 +29,7 @@ from sessiondata.errors import (
 from sessiondata.exclusive import exclusive
 from sessiondata.export import document, document_bytes
 from sessiondata.gaps import GapInfo
+from sessiondata.grids import SessionGrid
 from sessiondata.indicators import Function, Indicator, check_days, check_indicator_name, indicator
 from sessiondata.intervals import Interval, check_intervals, parse_interval
 from sessiondata.outages import ClassifiedGap, classify_gaps
@@ -204,7 +206,7 @@ class SessionData:
 
     def _grids(self, date: Any) -> tuple[dt.date, dict[SessionCalendar, SessionGrid | None]]:
         """A trade date, and the hours of each calendar on it; an error unless one of them has any."""
-        day = _to_date(date)
+        day = to_date(date)
         calendars = dict.fromkeys([self._calendar, *(symbol.calendar for symbol in self._symbols.values())])
         grids = {
             calendar: calendar.session(day) if calendar.session_dates(day, day) else None for calendar in calendars

@@ -23,8 +23,9 @@ from sessiondata.times import from_ns, to_ns
 
 if TYPE_CHECKING:
     from sessiondata._store import SymbolCore
-    from sessiondata.calendars import SessionCalendar, SessionGrid
+    from sessiondata.calendars import SessionCalendar
     from sessiondata.columns import BarColumns
+    from sessiondata.grids import SessionGrid
     from sessiondata.session import SessionData
 
 __all__ = ["SymbolSessionData"]
