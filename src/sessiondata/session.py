@@ -31,7 +31,7 @@ from sessiondata.export import document, document_bytes
 from sessiondata.gaps import GapInfo
 from sessiondata.grids import SessionGrid
 from sessiondata.indicators import Function, Indicator, check_days, check_indicator_name, indicator
-from sessiondata.intervals import Interval, check_intervals, parse_interval
+from sessiondata.intervals import Interval, check_intervals, names_and_steps, parse_interval
 from sessiondata.outages import ClassifiedGap, classify_gaps
 from sessiondata.series import Bar, BarWindow
 from sessiondata.symbol import SymbolSessionData, check_label
@@ -109,6 +109,7 @@ class SessionData:
         self._extended_hours = None if extended_hours is None else to_hours(extended_hours)
         self._tick_capacities = _check_capacity(tick_capacity, "tick_"), _check_capacity(quote_capacity, "quote_")
         self._clock = _store.StoreClock(operator.index(grace_ns))
+        self._begin = partial(self._need_session, self._calendar)  # one for all symbols with the store's calendar
         self._grid: SessionGrid | None = None
         self._active = True
         self._date: dt.date | None = None  # trade date of the session under way, by whichever calendar
@@ -438,8 +439,8 @@ class SessionData:
                 raise ValueError(f"{symbol!r} is registered with other quote_bars than {quote_bars!r}")
             return held
         core = _store.SymbolCore(
-            symbol, self._clock, tuple(i.name for i in intervals), tuple(i.step_ns for i in intervals),
-            self._capacity, self._close_label, partial(self._need_session, own), *self._tick_capacities,
+            symbol, self._clock, *names_and_steps(intervals), self._capacity, self._close_label,
+            self._begin if own is self._calendar else partial(self._need_session, own), *self._tick_capacities,
             _QUOTE_BARS[quote_bars],
         )  # fmt: skip
         if self._date is not None and own.session_dates(self._date, self._date):
