@@ -23,8 +23,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sessiondata.calendars import SessionCalendar, SessionGrid, _instants, calendar
+from sessiondata.calendars import SessionCalendar, calendar
+from sessiondata.dates import instants
 from sessiondata.errors import CalendarError, DateOutOfRangeError, IntervalError, TimeError
+from sessiondata.grids import SessionGrid
 from sessiondata.times import from_ns, to_ns, utc_offsets, wall_to_ns
 
 MINUTE = 60 * 10**9
@@ -341,7 +343,7 @@ def test_one_wall_time_becomes_what_a_column_of_them_does(tz: str, near: int, se
     starts, offsets = utc_offsets(zone, near, near + 300 * DAY)
     walls = [near, *(starts + offsets + seconds * 10**9).tolist()]
     want = wall_to_ns(np.array(walls), zone, skipped="shift").tolist()
-    assert _instants(walls, zone) == want
+    assert instants(walls, zone) == want
 
 
 def test_special_days_and_breaks() -> None:

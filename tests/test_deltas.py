@@ -684,6 +684,27 @@ def test_a_delta_goes_on_from_its_document_only(data: sd.SessionData) -> None:
     assert (first, one, two) == kept
 
 
+def test_a_delta_of_another_store_is_no_key_error(data: sd.SessionData) -> None:
+    """Sequences are small numbers, so they may agree; it was a KeyError of a symbol's name."""
+    document = data.to_dict()
+    other = sd.SessionData("XNYS", "1m", ("5m",))
+    other.start_session(data.session_date)
+    other.register_symbol("IBM")
+    while other.sequence < data.sequence:
+        other.append("IBM", START + MINUTE * other.symbols["IBM"].bars().total_count, *BAR)
+    other.to_dict()
+    other.append("IBM", START + 100 * MINUTE, *BAR)
+    delta = other.to_dict(False)
+    delta["meta"]["since"] = document["meta"]["sequence"]
+    kept = copy.deepcopy(document)
+    with pytest.raises(sd.DeltaError, match=r"does not fit the document.*'IBM'"):
+        sd.apply_delta(document, delta)
+    for rubbish in ({}, {"meta": None}, {"meta": {"complete": False}}, None):
+        with pytest.raises(sd.DeltaError, match="does not fit"):
+            sd.apply_delta(document, rubbish)
+    assert document == kept
+
+
 def test_selections(data: sd.SessionData) -> None:
     for name in ("QQQ", "IWM"):
         data.register_symbol(name)

@@ -289,16 +289,29 @@ def test_the_bars_of_several_symbols() -> None:
     """They would have corrected each other: the times are the same."""
     names = ["SPY", "IBM"] * (N // 2)
     for maker in (pandas, polars, arrow):
-        refused(maker(bars() | {"Symbol": names}), sd.BarTypeError, "one symbol.*'Symbol' names 2")
+        refused(maker(bars() | {"Symbol": names}), sd.BarTypeError, "one symbol.*'Symbol' names 'IBM'")
         symbol = new_symbol()
         symbol.extend(maker(bars() | {"ticker": ["SPY"] * N}))
         assert stored(symbol) == expected()
     frame = pandas(bars() | {"symbol": names}).set_index(["symbol", "timestamp"])
-    refused(frame, sd.BarTypeError, "'symbol' names 2")
-    refused(frame.set_index(pd.Index(names, name="sym"), append=True).droplevel(0), sd.BarTypeError, "'sym' names 2")
+    refused(frame, sd.BarTypeError, "'symbol' names 'IBM'")
+    refused(
+        frame.set_index(pd.Index(names, name="sym"), append=True).droplevel(0), sd.BarTypeError, "'sym' names 'IBM'"
+    )
     symbol = new_symbol()
     with pytest.raises(sd.BarTypeError, match=r"leave the column out.*'symbol'"):
         symbol.extend(Capsule(arrow(bars() | {"symbol": ["SPY"] * N})))
+
+
+def test_the_bars_of_another_symbol() -> None:
+    """They were stored: only their number was looked at, not their name."""
+    for maker in (pandas, polars, arrow):
+        for names, told in ((["IBM"] * N, "'IBM'"), ([None] * N, "'None'|'nan'"), ([42] * N, "'42'")):
+            refused(maker(bars() | {"symbol": names}), sd.BarTypeError, f"'symbol' names ({told})")
+    refused(pandas(bars()).assign(symbol="IBM").set_index(["symbol", "timestamp"]), sd.BarTypeError, "names 'IBM'")
+    symbol = new_symbol()
+    symbol.extend(pandas(bars() | {"symbol": pd.Categorical(["SPY"] * N)}))
+    assert stored(symbol) == expected()
 
 
 # --- nulls -----------------------------------------------------------------------------------------------------------
@@ -399,6 +412,21 @@ def test_an_empty_frame_stores_nothing() -> None:
         symbol = new_symbol()
         assert symbol.extend(maker(bars(0))) == 0
         assert symbol._data.session_date is None
+
+
+def test_frames_without_rows_have_no_types_to_be_wrong() -> None:
+    """They raised TimeError: columns of nothing are of type null in polars and Arrow, of float64 in pandas."""
+    nothing = {name: [] for name in bars()} | {"symbol": []}
+    for frame in (
+        pd.DataFrame(nothing),
+        pd.DataFrame(nothing).set_index("timestamp"),
+        pl.DataFrame(nothing),
+        pa.table(nothing),
+    ):
+        symbol = new_symbol()
+        assert symbol.extend(frame) == 0
+        assert symbol._data.session_date is None
+    refused(pl.DataFrame({"timestamp": []}), sd.BarTypeError, "no open")
 
 
 def test_labels_of_a_frame() -> None:

@@ -717,6 +717,31 @@ def test_what_a_store_consists_of_changes_before_or_after_a_look_at_all_of_it(
 # --- fork, Ctrl-C ---
 
 
+def test_threads_that_ask_for_series_at_once_get_the_same_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Series are made when they are first asked for. Here a second thread asks while the first is about to make them:
+    were what the first one has made put over what the second was given, `bars` would change its answer."""
+    data = sd.SessionData(None, "1m", ("5m",))
+    spy = data.register_symbol("SPY")
+    made, theirs = [], []
+
+    class Series(sd.BarSeries):
+        __slots__ = ()
+
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            made.append(self)
+            if len(made) == 1:
+                other = threading.Thread(target=lambda: theirs.append(spy.bars("1m")))
+                other.start()
+                other.join()
+
+    monkeypatch.setattr("sessiondata.symbol.BarSeries", Series)
+    ours = spy.bars("1m")
+    assert len(made) == 4
+    assert ours is theirs[0] is spy.bars_base is spy.bars("60s")
+    assert spy.bars("5m") is spy.bars_derived["5m"]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_finds_whole_symbols_and_free_guards() -> None:

@@ -192,13 +192,16 @@ cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
     live.n_past_edits += 1
 
 
+cdef dict _NOTHING = {}  # what symbols without history share; nothing is ever added to it
+
+
 cdef class Days:
     """The frozen days of one symbol, and what is kept of those that were trimmed.
 
     Attributes
     ----------
     cores : dict of date to SymbolCore
-        Ascending. Never changed in place.
+        Ascending. Only a day that is there is ever replaced in place.
     daily : dict of date to tuple
         `summary` of trimmed days, ascending.
     given : dict of str to dict of date to columns
@@ -210,7 +213,8 @@ cdef class Days:
     """
 
     def __cinit__(self, SymbolCore live not None):
-        self.cores, self.daily, self.given, self._reserved, self._live = {}, {}, {}, {}, live
+        self.cores = self.daily = self.given = self._reserved = _NOTHING
+        self._live = live
         live.attach(self)
 
     cdef object _date_at(self, int64_t ts):
@@ -236,7 +240,7 @@ cdef class Days:
         if day is None:
             day = _copied(<SymbolCore>self.cores[date])
         if not store:
-            self._reserved[date] = day
+            self._reserved = {**self._reserved, date: day}
             return symbol_reserve(&day.symbol, &bar.ts, 1, 1)
         status = symbol_append(&day.symbol, &bar)
         if status >= 0:
@@ -274,7 +278,7 @@ cdef class Days:
 
     def release(self):
         """The slice is done: what it has reserved is a day like any other."""
-        self._reserved.clear()
+        self._reserved = _NOTHING
 
     def prepare(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high, const double[::1] low,
                 const double[::1] close, const double[::1] volume):

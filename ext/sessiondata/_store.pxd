@@ -45,7 +45,7 @@ cdef class SymbolCore:
     cdef int64_t _handle                # 0 until somebody asks for it
     cdef int64_t _capacity              # rows asked for; 0: one session
     cdef bint _is_plain                 # there is a session, and appended timestamps are the starts of bars
-    cdef object _need_session           # called with ts_ns by the first bar of a store without a session
+    cdef object _need_session           # called with name and ts_ns by the first bar of a store without a session
     cdef Memory _memory                 # everything `symbol` points to but the grid
     cdef list _columns                  # of series, ticks, quotes: read-only arrays over the ring, made when asked for
     cdef list _columns_at               # per series: the address that they were made for

@@ -18,8 +18,6 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t, uintp
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from functools import partial
-
 import numpy as np
 
 from sessiondata.errors import BarTypeError, SessionStateError, TimeError, shown
@@ -289,7 +287,7 @@ cdef class SymbolCore:
         self.stop()
         self.days = None
         self.symbol.take_earlier = NULL
-        self._need_session = partial(_refuse_removed, self.name)  # no method: that would be a cycle without a way out
+        self._need_session = _refuse_removed  # no method: that would be a cycle without a way out
 
     cdef Ring* ring(self, Py_ssize_t k) noexcept nogil:
         if self.symbol.grid == NULL:
@@ -446,7 +444,7 @@ cdef class SymbolCore:
 
     def begin(self, ts_ns, bint close_label):
         """Start the session of a first bar in the store; with None, undo it. False if that session has ended."""
-        return self._need_session(ts_ns, close_label, self.symbol.step_ns)
+        return self._need_session(self.name, ts_ns, close_label, self.symbol.step_ns)
 
     cdef object _append_first(self, const Bar* bar):
         """Start the session that a bar belongs to, then append it; a bar that is refused starts none."""

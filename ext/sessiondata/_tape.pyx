@@ -397,7 +397,8 @@ cdef class Tape:
 cdef class Lazy:
     """An attribute that is made when it is first asked for: most symbols never need it. `slot` holds it, None before.
 
-    In C, because a Python property would cost as much again as a call of `append_tick`."""
+    In C, because a Python property would cost as much again as a call of `append_tick`, and so that two threads that
+    ask at once get the same object: no Python code runs between the last look into the slot and what is put there."""
 
     cdef str _slot
     cdef object _make
@@ -415,8 +416,11 @@ cdef class Lazy:
             return self
         value = getattr(owner, self._slot)
         if value is None:
-            self._make(owner)
+            made = self._make(owner)
             value = getattr(owner, self._slot)
+            if value is None:
+                setattr(owner, self._slot, made)
+                value = made
         return value
 
 

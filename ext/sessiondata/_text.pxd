@@ -206,17 +206,21 @@ cdef inline bint scale_column(const double* x, int64_t n, double scale, uint32_t
     return (differs | high >> 30) == 0
 
 
-cdef inline char* write_cents(char* out, uint32_t m) noexcept nogil:
-    """m / 100 as a float, and a comma; for m of `scale_column`."""
-    cdef uint32_t whole = m / 100
-    cdef uint64_t word = CENTS[m - whole * 100]
+cdef inline char* _write_whole(char* out, uint32_t whole) noexcept nogil:
+    """The whole part of a price, mostly below a thousand."""
     cdef uint32_t digits
     if likely(whole < 1000):
         digits = PLAIN[whole]
         store4(out, digits)
-        out += digits >> 24
-    else:
-        out = write_u64(out, whole)
+        return out + (digits >> 24)
+    return write_u64(out, whole)
+
+
+cdef inline char* write_cents(char* out, uint32_t m) noexcept nogil:
+    """m / 100 as a float, and a comma; for m of `scale_column`."""
+    cdef uint32_t whole = m / 100
+    cdef uint64_t word = CENTS[m - whole * 100]
+    out = _write_whole(out, whole)
     store4(out, <uint32_t> word)
     return out + (word >> 32) + 1
 
@@ -226,14 +230,8 @@ cdef inline char* write_fine(char* out, uint32_t m) noexcept nogil:
     cdef uint32_t whole = m / 100000
     cdef uint32_t fraction = m - whole * 100000
     cdef uint32_t high = fraction / 100, low = PADDED[(fraction - high * 100) * 10]
-    cdef uint32_t digits
-    if likely(whole < 1000):
-        digits = PLAIN[whole]
-        store4(out, digits)
-        out += digits >> 24
-    else:
-        out = write_u64(out, whole)
-    digits = PADDED[high]
+    cdef uint32_t digits = PADDED[high]
+    out = _write_whole(out, whole)
     out[0] = c"."
     store4(out + 1, digits)
     store4(out + 4, low)

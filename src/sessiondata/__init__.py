@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sessiondata.calendars import SessionCalendar, SessionGrid, calendar
+from sessiondata.calendars import SessionCalendar, calendar
 from sessiondata.cursors import ExportCursor
 from sessiondata.errors import (
     BarError,
@@ -28,6 +28,7 @@ from sessiondata.errors import (
     UnknownNameError,
 )
 from sessiondata.gaps import BarArrays, GapArrays, GapInfo, aggregate, find_gaps, quality
+from sessiondata.grids import SessionGrid
 from sessiondata.outages import ClassifiedGap
 from sessiondata.series import Bar, BarSeries, BarWindow, ExtendedSlots, SeriesState
 from sessiondata.session import SessionData

@@ -1,6 +1,6 @@
 # Types of the compiled module; docstrings stand in ext/sessiondata/_tape.pyx.
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ from sessiondata._store import SymbolCore
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
+_T = TypeVar("_T")
 
 class Tape:
     core: SymbolCore
@@ -31,7 +32,7 @@ class QuoteTape(Tape):
 def exchange_codes(texts: list[str], core: SymbolCore) -> _Ints: ...
 def are_codes(codes: _Ints) -> bool: ...
 
-class Lazy:
+class Lazy(Generic[_T]):
     text: str
-    def __new__(cls, slot: str, make: Callable[[Any], None], text: str = "") -> Lazy: ...
-    def __get__(self, owner: Any, kind: Any) -> Callable[..., bool]: ...
+    def __new__(cls, slot: str, make: Callable[[Any], _T], text: str = "") -> Lazy[_T]: ...
+    def __get__(self, owner: Any, kind: Any) -> _T: ...

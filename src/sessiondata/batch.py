@@ -12,7 +12,7 @@ from sessiondata.errors import SessionDataError
 
 if TYPE_CHECKING:
     from sessiondata._grid import Grid
-    from sessiondata.calendars import SessionGrid
+    from sessiondata.grids import SessionGrid
 
 __all__ = ["map_symbols"]
 

@@ -29,8 +29,17 @@ def apply_delta(document: dict[str, Any], delta: dict[str, Any]) -> dict[str, An
     Raises
     ------
     DeltaError
-        The delta does not go on from this document, or asks for a complete one.
+        The delta does not go on from this document (it is another store's, say), or asks for a complete one.
     """
+    try:
+        return _applied(document, delta)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise DeltaError(
+            f"the delta does not fit the document ({error!r}): is it the same cursor's? Go on with a complete document"
+        ) from error
+
+
+def _applied(document: dict[str, Any], delta: dict[str, Any]) -> dict[str, Any]:
     meta = delta["meta"]
     if meta["complete"] or not document["meta"]["complete"]:
         raise DeltaError("a delta is applied to a complete document")

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from sessiondata import _json
     from sessiondata._store import SymbolCore
-    from sessiondata.calendars import SessionCalendar, SessionGrid
+    from sessiondata.calendars import SessionCalendar
     from sessiondata.cursors import ExportCursor
     from sessiondata.gaps import GapInfo, GapOwner
+    from sessiondata.grids import SessionGrid
     from sessiondata.series import BarSeries, BarWindow
     from sessiondata.session import SessionData
     from sessiondata.symbol import SymbolSessionData

@@ -132,6 +132,8 @@ def to_array(rows: _BarColumns, dtype: Any, copy: bool | None) -> npt.NDArray[An
 # --- in --------------------------------------------------------------------------------------------------------------
 
 _ROLES = ("time", "open", "high", "low", "close", "volume")
+# Libraries guess the type of a column without a value (null, float), so it tells nothing.
+_NO_ROWS = (np.empty(0, np.int64), *[np.empty(0)] * 5)
 _UNITS = {"s": "s", "m": "ms", "u": "us", "n": "ns"}
 
 # Arrow's formats of numbers, and what others are called where a message names them.
@@ -161,7 +163,7 @@ def frame_columns(frame: Any, symbol: str, tz: Any, dates: bool = False) -> tupl
     Raises
     ------
     BarTypeError
-        It is not a frame; a column is missing, stands twice or is not of numbers; it holds several symbols.
+        It is not a frame; a column is missing, stands twice or is not of numbers; it holds bars of another symbol.
     BarError
         The stream cannot be read.
     TimeError
@@ -199,14 +201,17 @@ def _find_roles(names: Sequence[Any], symbol: str) -> tuple[list[int], list[int]
     return [found[role][0] for role in _ROLES], found["symbol"]
 
 
-def _check_symbols(count: Callable[[int], int], names: Sequence[Any], positions: list[int], symbol: str) -> None:
-    """Bars of several symbols would correct each other, and nobody would notice."""
+def _check_symbols(named: Callable[[int], list[Any]], names: Sequence[Any], positions: list[int], symbol: str) -> None:
+    """Bars of several symbols would correct each other, those of another one pass for ours, and nobody would notice."""
     for k in positions:
-        if (n := count(k)) > 1:
+        others = [str(name) for name in named(k) if str(name) != symbol]
+        if others:
             raise BarTypeError(
-                "a frame holds the bars of one symbol: select its rows",
-                symbol=symbol, value=f"column {names[k]!r} names {n}", code="ERR_COLUMNS",
-            )  # fmt: skip
+                "a frame holds the bars of one symbol, the one that takes them: select rows or leave the column out",
+                symbol=symbol,
+                value=f"column {names[k]!r} names {', '.join(map(repr, others[:3]))}",
+                code="ERR_COLUMNS",
+            )
 
 
 def _refuse(role: str, name: str, kind: str, symbol: str) -> NoReturn:
@@ -229,7 +234,9 @@ def _pandas_columns(frame: Any, symbol: str) -> tuple[Any, ...]:
     def column(k: int) -> Any:
         return levels[k] if k < len(levels) else frame.iloc[:, k - len(levels)]
 
-    _check_symbols(lambda k: column(k).nunique(dropna=False), names, symbols, symbol)
+    if len(frame) == 0:
+        return _NO_ROWS
+    _check_symbols(lambda k: list(column(k).unique()), names, symbols, symbol)
     columns = tuple(column(k) for k in roles)
     for role, k, values in zip(_ROLES, roles, columns, strict=True):
         kind = str(values.dtype)
@@ -247,7 +254,9 @@ def _stream_columns(frame: Any, symbol: str, tz: Any, dates: bool) -> tuple[Any,
     try:
         reader = StreamReader(capsule)
         roles, symbols = _find_roles([name for name, _, _ in reader.fields], symbol)
-        _check_symbols(_symbol_counter(frame, reader, symbol), [name for name, _, _ in reader.fields], symbols, symbol)
+        if hasattr(frame, "__len__") and len(frame) == 0:
+            return _NO_ROWS
+        _check_symbols(_symbol_names(frame, reader, symbol), [name for name, _, _ in reader.fields], symbols, symbol)
         is_dates = dates and reader.fields[roles[0]][1] == "tdD"
         dtypes = [
             _NUMBERS["i"] if is_dates and role == "time" else _stream_dtype(role, *reader.fields[k], symbol)
@@ -265,15 +274,15 @@ def _stream_columns(frame: Any, symbol: str, tz: Any, dates: bool) -> tuple[Any,
     return _times(*columns[0], name, format_, tz), *(_floats(*column) for column in columns[1:])
 
 
-def _symbol_counter(frame: Any, reader: StreamReader, symbol: str) -> Callable[[int], int]:
-    """Counts the different values of a column, which the library that made it does best."""
+def _symbol_names(frame: Any, reader: StreamReader, symbol: str) -> Callable[[int], list[Any]]:
+    """Tells the different values of a column, which the library that made it does best."""
     library = type(frame).__module__.split(".")[0]
     if library == "polars":
-        return lambda k: int(frame.to_series(k).n_unique())
+        return lambda k: frame.to_series(k).unique(maintain_order=True).to_list()
     if library == "pyarrow" and hasattr(frame, "column"):
-        return lambda k: len(frame.column(k).unique())
+        return lambda k: frame.column(k).unique().to_pylist()
 
-    def refuse(k: int) -> int:
+    def refuse(k: int) -> list[Any]:
         raise BarTypeError(
             "which symbols the rows are of can only be told of a pandas, polars or Arrow frame: leave the column out",
             symbol=symbol, value=f"column {reader.fields[k][0]!r}", code="ERR_COLUMNS",

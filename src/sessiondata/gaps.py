@@ -12,9 +12,9 @@ import numpy as np
 
 from sessiondata import _aggregate, _gaps
 from sessiondata.batch import map_symbols
-from sessiondata.calendars import SessionGrid
 from sessiondata.columns import bar_columns
 from sessiondata.errors import BarTypeError, IntervalError, TimeError, shown
+from sessiondata.grids import SessionGrid
 from sessiondata.intervals import check_intervals, parse_interval
 from sessiondata.series import BarSeries, BarWindow
 from sessiondata.times import from_ns, to_ns, to_ns_array

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from sessiondata import _days, _gaps
-from sessiondata.calendars import _to_date
 from sessiondata.columns import to_numpy
+from sessiondata.dates import to_date
 from sessiondata.errors import BarError, CalendarError, SessionStateError, UnknownNameError
 from sessiondata.gaps import GapInfo, GapOwner
 from sessiondata.intervals import Interval, parse_interval
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from sessiondata._grid import Grid
     from sessiondata._store import SymbolCore
-    from sessiondata.calendars import SessionGrid
     from sessiondata.columns import BarColumns
+    from sessiondata.grids import SessionGrid
     from sessiondata.past import Rendered
     from sessiondata.symbol import SymbolSessionData
 
@@ -254,7 +254,7 @@ class History:
 
     def known(self, interval: Interval, date: Any) -> dt.date:
         """A trade date, or an `UnknownNameError` that says that it is not there."""
-        day = _to_date(date)
+        day = to_date(date)
         core = interval.name in self.symbol.intervals or interval.name == _DAILY
         held = day in self.days.given.get(interval.name, ()) or (core and day in self.days.cores)
         held = held or (interval.name == _DAILY and day in self.days.daily)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sessiondata.errors import IntervalError
 
-__all__ = ["MAX_DERIVED", "Interval", "check_intervals", "parse_interval"]
+__all__ = ["MAX_DERIVED", "Interval", "check_intervals", "names_and_steps", "parse_interval"]
 
 #: Most derived intervals that one symbol may have.
 MAX_DERIVED = 16
@@ -126,6 +126,12 @@ def check_intervals(
     if len(levels) > MAX_DERIVED:
         raise IntervalError(f"at most {MAX_DERIVED} derived intervals: got {len(levels)}")
     return base, tuple(sorted(levels, key=_length))
+
+
+@lru_cache(maxsize=256)
+def names_and_steps(intervals: tuple[Interval, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Names and lengths of intervals: the same two tuples each time, so that thousands of symbols share them."""
+    return tuple(interval.name for interval in intervals), tuple(interval.step_ns for interval in intervals)
 
 
 def _length(interval: Interval) -> int:

@@ -21,9 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sessiondata.calendars import SessionCalendar, SessionGrid
+from sessiondata.calendars import SessionCalendar
 from sessiondata.calendars import calendar as named_calendar
 from sessiondata.errors import CalendarError, DateOutOfRangeError, InputError, IntervalError
+from sessiondata.grids import SessionGrid
 from sessiondata.intervals import check_intervals, parse_interval
 from sessiondata.readers import BarTable
 from sessiondata.session import SessionData

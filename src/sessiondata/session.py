@@ -13,10 +13,11 @@ import numpy as np
 
 from sessiondata import _days, _store
 from sessiondata._slice import Slice
-from sessiondata.calendars import SessionCalendar, SessionGrid, _to_date, to_hours
+from sessiondata.calendars import SessionCalendar
 from sessiondata.calendars import calendar as find_calendar
 from sessiondata.columns import bar_columns
 from sessiondata.cursors import ExportCursor
+from sessiondata.dates import to_date, to_hours
 from sessiondata.errors import (
     BarError,
     CalendarError,
@@ -28,8 +29,9 @@ from sessiondata.errors import (
 from sessiondata.exclusive import exclusive
 from sessiondata.export import document, document_bytes
 from sessiondata.gaps import GapInfo
+from sessiondata.grids import SessionGrid
 from sessiondata.indicators import Function, Indicator, check_days, check_indicator_name, indicator
-from sessiondata.intervals import Interval, check_intervals, parse_interval
+from sessiondata.intervals import Interval, check_intervals, names_and_steps, parse_interval
 from sessiondata.outages import ClassifiedGap, classify_gaps
 from sessiondata.series import Bar, BarWindow
 from sessiondata.symbol import SymbolSessionData, check_label
@@ -107,6 +109,7 @@ class SessionData:
         self._extended_hours = None if extended_hours is None else to_hours(extended_hours)
         self._tick_capacities = _check_capacity(tick_capacity, "tick_"), _check_capacity(quote_capacity, "quote_")
         self._clock = _store.StoreClock(operator.index(grace_ns))
+        self._begin = partial(self._need_session, self._calendar)  # one for all symbols with the store's calendar
         self._grid: SessionGrid | None = None
         self._active = True
         self._date: dt.date | None = None  # trade date of the session under way, by whichever calendar
@@ -204,7 +207,7 @@ class SessionData:
 
     def _grids(self, date: Any) -> tuple[dt.date, dict[SessionCalendar, SessionGrid | None]]:
         """A trade date, and the hours of each calendar on it; an error unless one of them has any."""
-        day = _to_date(date)
+        day = to_date(date)
         calendars = dict.fromkeys([self._calendar, *(symbol.calendar for symbol in self._symbols.values())])
         grids = {
             calendar: calendar.session(day) if calendar.session_dates(day, day) else None for calendar in calendars
@@ -441,8 +444,8 @@ class SessionData:
                 raise ValueError(f"{symbol!r} is registered with other quote_bars than {quote_bars!r}")
             return held
         core = _store.SymbolCore(
-            symbol, self._clock, tuple(i.name for i in intervals), tuple(i.step_ns for i in intervals),
-            self._capacity, self._close_label, partial(self._need_session, own, symbol), *self._tick_capacities,
+            symbol, self._clock, *names_and_steps(intervals), self._capacity, self._close_label,
+            self._begin if own is self._calendar else partial(self._need_session, own), *self._tick_capacities,
             _QUOTE_BARS[quote_bars],
         )  # fmt: skip
         if self._date is not None and own.session_dates(self._date, self._date):

@@ -31,11 +31,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 
 from sessiondata import _days, _snapshot
-from sessiondata.calendars import SessionCalendar, SessionGrid, _to_date
+from sessiondata.calendars import SessionCalendar
+from sessiondata.dates import to_date
 from sessiondata.errors import CalendarError, SessionDataError, SnapshotError
 from sessiondata.exclusive import exclusive
 from sessiondata.export import TIMESTAMPS
 from sessiondata.gaps import GapInfo
+from sessiondata.grids import SessionGrid
 from sessiondata.indicators import forgotten
 from sessiondata.intervals import parse_interval
 from sessiondata.times import from_ns, to_ns
@@ -551,8 +553,8 @@ def _store(file: _File, place: _Place) -> SessionData:
         else:
             data.add_historical_indicator(name, forgotten(name, _whole(days)).compute, _whole(days))
     date, ended = kept["session_date"], kept["ended_date"]
-    data._date = None if date is None else _to_date(date)
-    data._ended = None if ended is None else _to_date(ended)
+    data._date = None if date is None else to_date(date)
+    data._ended = None if ended is None else to_date(ended)
     if data._date is not None and data.calendar._grids.get(data._date) is not None:
         data._grid = data.calendar.session(data._date)
     for entry in kept["symbols"]:
@@ -654,7 +656,7 @@ def _symbol(
     cores: dict[dt.date, SymbolCore] = {}
     for day in entry["days"]:
         place.part = f"day {day['date']!r:.20} of {name!r:.60}"
-        grid = _session(calendar, _to_date(day["date"]))
+        grid = _session(calendar, to_date(day["date"]))
         if cores and max(cores) >= grid.date:
             raise ValueError("days ascend")
         capacity = _whole(day["capacity"])
@@ -695,7 +697,7 @@ def _daily(file: _File, entry: dict[str, Any] | None) -> dict[dt.date, tuple[Any
         return {}
     columns = _table(file, entry, _DAILY)
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    days = {_to_date(date): row for date, row in zip(entry["dates"], rows, strict=True)}
+    days = {to_date(date): row for date, row in zip(entry["dates"], rows, strict=True)}
     if list(days) != sorted(days) or len(days) != len(columns[0]):
         raise ValueError("days ascend")
     for ts_ns, *values, n_base, turnover, traded in days.values():
@@ -708,7 +710,7 @@ def _daily(file: _File, entry: dict[str, Any] | None) -> dict[dt.date, tuple[Any
 def _given(symbol: SymbolSessionData, file: _File, entries: list[Any]) -> dict[str, dict[dt.date, Any]]:
     given: dict[str, dict[dt.date, Any]] = {}
     for entry in entries:
-        interval, date = parse_interval(entry["interval"]), _to_date(entry["date"])
+        interval, date = parse_interval(entry["interval"]), to_date(entry["date"])
         if interval.name != entry["interval"] or interval.name == symbol.base_interval:
             raise ValueError(f"not an interval of rows that are kept as they are: {entry['interval']!r}")
         _session(symbol.calendar, date)

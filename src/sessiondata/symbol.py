@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,9 @@ from sessiondata.times import from_ns, to_ns
 
 if TYPE_CHECKING:
     from sessiondata._store import SymbolCore
-    from sessiondata.calendars import SessionCalendar, SessionGrid
+    from sessiondata.calendars import SessionCalendar
     from sessiondata.columns import BarColumns
+    from sessiondata.grids import SessionGrid
     from sessiondata.session import SessionData
 
 __all__ = ["SymbolSessionData"]
@@ -121,8 +122,9 @@ class SymbolSessionData(GapOwner):
     # `append` is the native method itself, held in a slot: a Python method around it would double its cost.
     __slots__ = {
         "__weakref__": "",
-        "_append_quote": "native methods and series of trades and quotes, made when they are first asked for",
+        "_append_quote": "what is None until somebody asks (`Lazy`): native methods, and series by name or of one kind",
         "_append_tick": "",
+        "_bars": "",
         "_calendar": "its own calendar, or the store's",
         "_core": "native state",
         "_data": "the store",
@@ -132,7 +134,6 @@ class SymbolSessionData(GapOwner):
         "_pinned_gaps": "series number -> list of GapInfo",
         "_pinned_quality": "series number -> float",
         "_quotes": "",
-        "_series": "name -> BarSeries",
         "_ticks": "",
         "append": _APPEND,
     }
@@ -144,52 +145,31 @@ class SymbolSessionData(GapOwner):
         self._indicator_values: dict[str, Any] = {}
         self._pinned_gaps: dict[int, list[GapInfo]] = {}
         self._pinned_quality: dict[int, float] = {}
-        self._series = {name: BarSeries(self, core, k) for k, name in enumerate(core.intervals)}
         self.append = core.append
-        self._append_tick: Callable[..., bool] | None = None
-        self._append_quote: Callable[..., bool] | None = None
-        self._ticks: TickSeries | None = None
-        self._quotes: QuoteSeries | None = None
+        self._bars = self._ticks = self._quotes = self._append_tick = self._append_quote = None
 
     def _leave(self) -> None:
         """Have no place in the store any more: no session, no history."""
         self._history.forget()
         self._core.detach()
 
-    def _keep_trades(self) -> None:
-        trades = TradeTape(self._core)
-        self._append_tick, self._ticks = trades.append, TickSeries(self, trades)
-
-    def _keep_quotes(self) -> None:
-        quotes = QuoteTape(self._core)
-        self._append_quote, self._quotes = quotes.append, QuoteSeries(self, quotes)
-
-    append_tick = Lazy("_append_tick", _keep_trades, _APPEND_TICK)
-    append_quote = Lazy("_append_quote", _keep_quotes, _APPEND_QUOTE)
+    _series = Lazy("_bars", lambda self: {k: BarSeries(self, self._core, i) for i, k in enumerate(self.intervals)})
+    _trades = Lazy("_ticks", lambda self: TickSeries(self, TradeTape(self._core)))
+    _all_quotes = Lazy("_quotes", lambda self: QuoteSeries(self, QuoteTape(self._core)))
+    append_tick = Lazy("_append_tick", lambda self: TradeTape(self._core).append, _APPEND_TICK)
+    append_quote = Lazy("_append_quote", lambda self: QuoteTape(self._core).append, _APPEND_QUOTE)
 
     @property
     def ticks(self) -> TickSeries:
         """Series of the trades of this session."""
         self._data._check_active()
-        return self._trades()
-
-    def _trades(self) -> TickSeries:
-        if self._ticks is None:
-            self._keep_trades()
-        assert self._ticks is not None
-        return self._ticks
+        return self._trades
 
     @property
     def quotes(self) -> QuoteSeries:
         """Series of the quotes of this session."""
         self._data._check_active()
-        return self._all_quotes()
-
-    def _all_quotes(self) -> QuoteSeries:
-        if self._quotes is None:
-            self._keep_quotes()
-        assert self._quotes is not None
-        return self._quotes
+        return self._all_quotes
 
     # --- what it is ---
 
@@ -527,7 +507,7 @@ class SymbolSessionData(GapOwner):
         check_on_bad(on_bad)
         times, values = tick_columns(ts_ns, price, size, symbol=self.symbol, tz=tz)
         codes = self._exchange_codes(exchange, len(times))
-        return self._trades()._tape.extend(times, values, codes, on_bad == "skip", self._data._floor(self))
+        return self._trades._tape.extend(times, values, codes, on_bad == "skip", self._data._floor(self))
 
     def _exchange_codes(self, exchange: Any, n: int) -> Any:
         """Exchanges as the native code keeps them: eight bytes each, an int64."""
@@ -565,25 +545,25 @@ class SymbolSessionData(GapOwner):
         """Store arrays of quotes, all or nothing; parameters, result and errors are like those of `extend_ticks`."""
         check_on_bad(on_bad)
         times, values = quote_columns(ts_ns, bid, ask, bid_size, ask_size, symbol=self.symbol, tz=tz)
-        return self._all_quotes()._tape.extend(times, values, None, on_bad == "skip", self._data._floor(self))
+        return self._all_quotes._tape.extend(times, values, None, on_bad == "skip", self._data._floor(self))
 
     @property
     def ticks_updated(self) -> bool:
         """Set by every change of the trades; a reader clears it by assigning False."""
-        return self._trades()._tape.updated
+        return self._trades._tape.updated
 
     @ticks_updated.setter
     def ticks_updated(self, value: bool) -> None:
-        self._trades()._tape.updated = value
+        self._trades._tape.updated = value
 
     @property
     def quotes_updated(self) -> bool:
         """Set by every change of the quotes; a reader clears it by assigning False."""
-        return self._all_quotes()._tape.updated
+        return self._all_quotes._tape.updated
 
     @quotes_updated.setter
     def quotes_updated(self, value: bool) -> None:
-        self._all_quotes()._tape.updated = value
+        self._all_quotes._tape.updated = value
 
     # --- bars ---
 
@@ -598,8 +578,11 @@ class SymbolSessionData(GapOwner):
         self._data._check_active()
         if interval is None:
             return self._series[self._core.intervals[0]]
-        series = self._series.get(interval) if isinstance(interval, str) else None
-        return self._series[self._core.intervals[self._number(interval)]] if series is None else series
+        try:
+            return self._series[interval]
+        except (KeyError, TypeError):  # another spelling, or no interval of the symbol
+            pass
+        return self._series[self._core.intervals[self._number(interval)]]
 
     def _number(self, interval: str) -> int:
         """Position of an interval among the series; accepts any spelling of it."""
