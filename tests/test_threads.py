@@ -7,6 +7,7 @@ under compiled and Python writers. Not tried for each of the others, or for each
 
 from __future__ import annotations
 
+import ctypes
 import datetime as dt
 import json
 import os
@@ -353,6 +354,29 @@ def test_no_change_is_lost_from_the_sequence_that_symbols_share() -> None:
     assert data.sequence - before == jit.sequence(symbols[0]) - before == len(symbols) * n
 
 
+def test_a_slice_says_that_trades_feed_a_symbol_whose_first_one_came_between_check_and_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It said that there was no memory. Another thread's trade comes here while the slice asks for a session."""
+    need_session, trades = sd.SessionData._need_session, list[bool]()
+
+    def trade_then_need_session(*arguments: Any) -> bool:
+        trades.append(spy.append_tick(1_704_119_400 * SECOND, 1.0, 1.0))
+        return need_session(*arguments)
+
+    monkeypatch.setattr(sd.SessionData, "_need_session", trade_then_need_session)
+    data = sd.SessionData(None, "1m", ("5m",))
+    data.start_session("2024-01-01")  # a holiday in New York
+    spy = data.register_symbol("SPY")
+    data.register_symbol("IBM", calendar="XNYS")
+    times = np.array([1_704_119_400, 1_703_860_200]) * SECOND
+    with pytest.raises(sd.SourceError, match="SPY"):
+        data.append_slice(["SPY", "IBM"], times, *np.ones((5, 2)))
+    assert trades == [True]
+    assert (spy.ticks.total_count, spy.bars().total_count) == (1, 1)
+    spy._core.check_invariants()
+
+
 # --- documents, deltas, snapshots ---
 
 
@@ -553,6 +577,104 @@ def test_ticks_from_python_take_turns_with_compiled_readers_and_writers(quotes: 
     assert fed.bars().close.tolist() == [4.0 * i + 3.0 for i in range(n // 4)]
     assert fed.bars("1m").close.tolist() == [float(min(240 * i + 239, n - 1)) for i in range(-(-n // 240))]
     assert sum(fed.bars("5m").volume.tolist()) == (0.0 if quotes else n)
+
+
+# --- memory that is asked for inside a guard ---
+
+TRACED = """
+    import faulthandler, threading, tracemalloc
+    import numpy as np
+    from numba import njit
+    import sessiondata as sd
+    from sessiondata import jit
+    OPEN, MINUTE, SECOND = 1_710_250_200_000_000_000, 60_000_000_000, 1_000_000_000
+
+    @njit(nogil=True)
+    def feed(handle, what, n):
+        '''Returns how many of the last of its calls have stored something.'''
+        early = OPEN - 30 * MINUTE
+        for _ in range(n):  # refused: until the main thread has the GIL
+            jit.append(handle, early, np.nan, 1.0, 1.0, 1.0, 1.0)
+        if what == 0:
+            return int(jit.append(handle, early, 1.0, 1.0, 1.0, 1.0, 1.0) == jit.STORED)
+        if what == 1:
+            jit.append(handle, OPEN, 1.0, 1.0, 1.0, 1.0, 1.0)
+            return int(jit.append(handle, early, 1.0, 1.0, 1.0, 1.0, 1.0) == jit.LATE)
+        if what == 2:  # off the grid: more rows than slots
+            stored = 0
+            for i in range(1, 400):
+                stored += int(jit.append(handle, OPEN + i * SECOND, 1.0, 1.0, 1.0, 1.0, 1.0) == jit.STORED)
+            return stored - 398
+        if what == 3:  # needs two blocks
+            return int(jit.append_tick(handle, early, 1.0, 1.0, 0) == jit.STORED)
+        return int(jit.append_quote(handle, early, 1.0, 1.0, 1.0, 1.0) == jit.STORED)
+
+    feed(0, 0, 0)
+    tracemalloc.start()
+    for what in range(6):
+        data = sd.SessionData("XNYS", "1m", ("5m",))
+        data.start_session("2024-03-12")
+        for i in range(10):
+            faulthandler.dump_traceback_later(20, exit=True)  # who waits for whom
+            symbol = data.register_symbol(str(i), quote_bars="mid" if what == 5 else None)
+            core, handle, stored = symbol._core, symbol.handle, []
+            thread = threading.Thread(target=lambda: stored.append(feed(handle, what, 100_000)))
+            thread.start()
+            while not stored:
+                core.count(0)
+            thread.join()
+            assert stored == [1], (what, stored)
+            core.check_invariants()
+"""
+
+
+def test_who_needs_memory_inside_a_guard_does_not_wait_for_the_gil() -> None:
+    """An allocation that tracemalloc traces takes the GIL. It was made inside the guard, for which the holder of the
+    GIL waited: both for ever. Bars outside the regular slots, on time and late, too many of them, trades, quotes."""
+    code = textwrap.dedent(TRACED)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def without_gil(name: str) -> Callable[..., int]:
+    """A function of capi that appends, for calls from Python without the GIL."""
+    from sessiondata import capi
+
+    get_name, get_pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
+    get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    n_values = {"sd_append": 5, "sd_append_tick": 2, "sd_append_quote": 4}[name]
+    arguments = [ctypes.c_int64] * 2 + [ctypes.c_double] * n_values + [ctypes.c_int64] * (name == "sd_append_tick")
+    exported: Any = capi.__pyx_capi__  # type: ignore[attr-defined]
+    return ctypes.CFUNCTYPE(ctypes.c_int64, *arguments)(get_pointer(exported[name], get_name(exported[name])))
+
+
+@pytest.mark.parametrize("what", ["sd_append", "sd_append_tick", "sd_append_quote"])
+def test_a_caller_without_the_gil_is_told_that_there_is_no_memory(what: str) -> None:
+    """Every allocation fails in its turn, those of the call itself among them."""
+    testcapi = pytest.importorskip("_testcapi")
+    data = sd.SessionData("XNYS", "1m", ("5m",))
+    data.start_session("2024-03-12")
+    spy = data.register_symbol("SPY")
+    early = 1_710_250_140 * SECOND  # a minute before the market opens
+    append = without_gil(what)
+    arguments = {"sd_append": (1.0,) * 5, "sd_append_tick": (1.0, 1.0, 0), "sd_append_quote": (1.0,) * 4}[what]
+    handle, status, failed = spy.handle, -1, 0
+    before = spy._core.memory_usage()
+    for k in range(1_000):
+        testcapi.set_nomemory(k, k + 1)
+        try:
+            status = append(handle, early, *arguments)
+        except (MemoryError, ctypes.ArgumentError):  # of what Python allocates on the way
+            continue
+        finally:
+            testcapi.remove_mem_hooks()
+        spy._core.check_invariants()
+        if status != jit.ERR_MEMORY:
+            break
+        failed += 1
+    assert (status, failed) == (jit.STORED, 2 if what == "sd_append_tick" else 1)
+    assert spy._core.memory_usage() > before
 
 
 # --- sessions that come and go ---
@@ -761,6 +883,7 @@ INTERRUPTED = """
         global sent
         sent = time.perf_counter()
         os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with it ignored
     threading.Thread(target=interrupt).start()
     try:
         while True:

@@ -15,7 +15,7 @@ from sessiondata._aggregate cimport Level
 from sessiondata._prefetch cimport prefetch, prefetch_span
 from sessiondata._ring cimport Bar, Ring, ring_prefetch
 from sessiondata._status cimport (
-    CORRECTED, EARLIER, ERR_LATER_SESSION, ERR_MEMORY, ERR_NO_SESSION, ERR_SOURCE, OTHER_SESSION, STORED,
+    CORRECTED, EARLIER, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_SOURCE, OTHER_SESSION, STORED,
 )
 from sessiondata._store cimport SymbolCore
 from sessiondata._symbol cimport (
@@ -131,7 +131,7 @@ cdef class Slice:
         cdef Symbol** symbols = self._symbols
         cdef uintptr_t* inside
         cdef const int64_t[::1] ts = given_ts
-        cdef int status = 0
+        cdef int status = 0, why = 0
         cdef int64_t changed = 0
         cdef bint is_late = False, is_idle = False
         cdef Bar bar
@@ -171,14 +171,14 @@ cdef class Slice:
                     if status == EARLIER:
                         status = _store_earlier(symbols[i], &bar)
                     else:
-                        refused = i
+                        refused, why = i, status
             changed += STORED <= status <= CORRECTED
         if is_late:
             self._release()
-        if refused >= 0:  # another thread has taken, since the check, the row or the memory that there was for the bar
+        if refused >= 0:  # since the check another thread has taken the row that there was for the bar, or fed a trade
             core = <SymbolCore>self._cores[refused]
-            core._refuse(ERR_MEMORY, refused, given_ts[refused], open[refused], high[refused], low[refused],
-                         close[refused], volume[refused])
+            core._refuse(why, refused, given_ts[refused], open[refused], high[refused], low[refused], close[refused],
+                         volume[refused])
         return changed
 
     cdef int _check_idle(self, Py_ssize_t i, int64_t given_ts) except 1:

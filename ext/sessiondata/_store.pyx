@@ -734,27 +734,27 @@ cdef class SymbolCore:
     def mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns):
         """Nothing traded in the slots of series `k` that begin in [start_ns, stop_ns), or with `halted` the market
         stood still in that time; False if that was known."""
+        cdef Evidence evidence = evidence_of(self._memory, &self.symbol)
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
-        cdef bint changed
-        try:
-            changed = evidence_of(self._memory, &self.symbol).mark(&self.symbol, halted, k, start_ns, stop_ns)
-            if changed:
-                self._changed()
-        finally:
-            symbol_leave(inside)
-        return changed
+        cdef int status = evidence.mark(&self.symbol, halted, k, start_ns, stop_ns)
+        if status > 0:
+            self._changed()
+        symbol_leave(inside)
+        if status < 0:
+            raise MemoryError("no memory for a mark")
+        return status > 0
 
     def record_retry(self, Py_ssize_t k, int64_t start_ns, int64_t stop_ns, int64_t when_ns):
         """The missing slots of series `k` that begin in [start_ns, stop_ns) were asked for again; returns their number.
         """
+        cdef Evidence evidence = evidence_of(self._memory, &self.symbol)
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
-        cdef int64_t n
-        try:
-            n = evidence_of(self._memory, &self.symbol).retry(&self.symbol, k, start_ns, stop_ns, when_ns)
-            if n > 0:
-                self._changed()
-        finally:
-            symbol_leave(inside)
+        cdef int64_t n = evidence.retry(&self.symbol, k, start_ns, stop_ns, when_ns)
+        if n > 0:
+            self._changed()
+        symbol_leave(inside)
+        if n < 0:
+            raise MemoryError("no memory for a retry")
         return n
 
     cdef void _changed(self) noexcept nogil:
