@@ -22,7 +22,7 @@ from sessiondata._evidence cimport copy_evidence, evidence_like
 from sessiondata._feed cimport feed_make_ring
 from sessiondata._fill cimport fill_rows
 from sessiondata._grid cimport Grid, Region
-from sessiondata._guard cimport peek
+from sessiondata._guard cimport peek, store_words
 from sessiondata._layout cimport Memory, copy_out
 from sessiondata._ring cimport Bar, Ring, ring_begin_change, ring_end_change, ring_oldest, ring_read
 from sessiondata._status cimport CORRECTED, ERR_MEMORY, ERR_NAT, ERR_TS_RANGE, OTHER_SESSION, STORED
@@ -174,7 +174,8 @@ cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
     other.symbol.clock, other.symbol.place = live.symbol.clock, live.symbol.place
     other.symbol.changes = live.symbol.changes
     cdef Symbol symbol = live.symbol
-    live.symbol, other.symbol = other.symbol, symbol
+    store_words(&live.symbol, &other.symbol, sizeof(Symbol))
+    other.symbol = symbol
     other.symbol.clock, other.symbol.changes = &other.clock.data, 0
     live.symbol.owner, other.symbol.owner = symbol.owner, live.symbol.owner
     live.symbol.guard, other.symbol.guard = symbol.guard, live.symbol.guard

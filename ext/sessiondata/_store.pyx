@@ -33,7 +33,7 @@ from sessiondata._gaps cimport (
     gaps_count, gaps_explained, gaps_halted, gaps_list, gaps_missing, gaps_present, gaps_state, gaps_tally,
 )
 from sessiondata._grid cimport expected_at, first_slot_from, ordinal_start
-from sessiondata._guard cimport peek
+from sessiondata._guard cimport peek, peek_small
 from sessiondata._layout cimport lay_out, series_extended, series_gaps, series_ring
 from sessiondata._marks cimport Spans, retries_of
 from sessiondata._ring cimport Bar, ring_begin_change, ring_end_change, ring_find, ring_oldest, ring_read, ring_room
@@ -432,7 +432,7 @@ cdef class SymbolCore:
         bar.volume = number_of(volume, "volume", self)
         if self.symbol.grid == NULL:
             return self._append_first(&bar)
-        if self.symbol.source > SOURCE_BARS:
+        if peek_small(&self.symbol.source) > SOURCE_BARS:
             self._refuse(ERR_SOURCE, None, None, None, None, None, None, None)
         if self.close_label:
             self._open_label(&bar.ts)
@@ -723,8 +723,8 @@ cdef class SymbolCore:
 
     cdef int _refuse(self, int status, row, ts, open, high, low, close, volume) except -1:
         cdef Offence offence = Offence(status, self.name, row, ts, open, high, low, close, volume)
-        offence.source = self.symbol.source
-        if status == ERR_SOURCE and self.symbol.source <= SOURCE_BARS:  # a bar of a past day, which was fed otherwise
+        offence.source = peek_small(&self.symbol.source)
+        if status == ERR_SOURCE and offence.source <= SOURCE_BARS:  # a bar of a past day, which was fed otherwise
             offence.source = self.days.source_at(ts)
         raise_status(offence)
 
@@ -1040,7 +1040,7 @@ cdef class SymbolCore:
 
     @property
     def bars_updated(self):
-        return bool(self.symbol.bars_updated)
+        return bool(peek_small(&self.symbol.bars_updated))
 
     @bars_updated.setter
     def bars_updated(self, bint value):
