@@ -355,46 +355,42 @@ def test_a_writer_with_the_gil_and_one_without_take_turns(block: int) -> None:
 
 
 @numba.njit(nogil=True)
-def correct_newest(handle: int, n: int, flags: Any) -> int:
-    """Correct the odd ones of the newest bars there are, there and back by 1e6, for ever; in the end bar i is i."""
-    add, corrected = 0.0, 0
-    while flags[STOP] == 0:
-        jit.append(handle, DAY_NS, np.nan, 0.0, 0.0, 0.0, 0.0)  # refused: a loop without a call is never left
-        add = 1e6 - add
-        newest = flags[WRITTEN]
-        for i in range(max(1, newest // 2 * 2 - 199), newest, 2):
-            x = i + add
-            corrected += jit.append(handle, DAY_NS + i * SECOND, x, x, x, x, x) == jit.CORRECTED
-            flags[WRITTEN + 1] = corrected
-    for i in range(1, n, 2):
-        x = float(i)
-        jit.append(handle, DAY_NS + i * SECOND, x, x, x, x, x)
-    return corrected
+def write_behind(handle: int, n: int, flags: Any) -> int:
+    """Append the odd ones of n bars, each when newer ones are there: all of them are late. Returns how many."""
+    late, i = 0, 1
+    while i < n and flags[STOP] == 0:
+        x = float(i) if i < flags[WRITTEN] else np.nan  # refused: a loop without a call is never left
+        status = jit.append(handle, DAY_NS + i * SECOND, x, x, x, x, x)
+        if status == jit.LATE:
+            late += 1
+            i += 2
+            flags[WRITTEN + 1] = late
+    return late
 
 
-def test_blocks_of_newest_bars_and_corrections_of_a_compiled_writer_take_turns() -> None:
-    block = 100
-    n = block * int(SECONDS * 500)
+def test_blocks_of_newest_bars_and_late_bars_of_a_compiled_writer_take_turns() -> None:
+    """Late ones stay a block behind, so there are always some to be inserted while a block is stored."""
+    block = 200
+    n = 2 * block * int(SECONDS * 140)
     _, spy = new_symbol()
     flags = np.zeros(8, np.int64)
-    correct_newest(spy.handle, 0, np.ones(8, np.int64))
-    x = np.arange(0, n, 1, np.float64)
+    write_behind(spy.handle, 0, flags)
+    x = np.arange(0, n + 1, 2, np.float64)
     ts = DAY_NS + x.astype(np.int64) * SECOND
 
     def extend() -> None:
-        for i in range(0, n, block):
+        for i in range(0, len(x), block):
             part = slice(i, i + block)
-            assert spy.extend(ts[part], *[x[part]] * 5) == block
-            flags[WRITTEN] = i + block
-            while flags[WRITTEN + 1] == 0:
-                time.sleep(0.001)
-        flags[STOP] = 1
+            assert spy.extend(ts[part], *[x[part]] * 5) == len(x[part])
+            flags[WRITTEN] = int(x[part][-1])
+            while flags[WRITTEN + 1] < max(1, i - block) and flags[STOP] == 0:
+                time.sleep(0)
 
-    _, corrected = together(extend, lambda: correct_newest(spy.handle, n, flags), flags=flags)
-    assert corrected > 0
+    _, late = together(extend, lambda: write_behind(spy.handle, n, flags), flags=flags)
+    assert late == n // 2
     spy._core.check_invariants()
-    assert spy.bars().open.tolist() == list(range(n))
-    assert spy.bars("1m").volume.tolist() == [float(sum(range(i, min(i + 60, n)))) for i in range(0, n, 60)]
+    assert spy.bars().open.tolist() == list(range(n + 1))
+    assert spy.bars("1m").volume.tolist()[:-1] == [float(sum(range(i, i + 60))) for i in range(0, n - 59, 60)]
 
 
 @numba.njit(nogil=True)
