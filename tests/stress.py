@@ -63,8 +63,11 @@ def read(handle: int, flags: np.ndarray, step: int, n: int, counts: np.ndarray) 
         counts[1] += torn
 
 
-def run(seconds: float, capacity: int, n: int, pause: int = 0, readers: int = 1, floor: int = 0) -> Outcome:
-    """Let a writer and readers run side by side: so long, and (on a busy machine) until there are `floor` reads."""
+def run(
+    seconds: float, capacity: int, n: int, pause: int = 0, readers: int = 1, floor: int = 0, bars: int = 0
+) -> Outcome:
+    """Let a writer and readers run side by side: so long, and (on a busy machine) until there are `floor` reads and
+    more than `bars` bars."""
     step = 1_000  # bars that are off the base grid but in order: a day has room for billions
     data = sd.SessionData(None, "1s", ("1m",), capacity=capacity)
     data.start_session("2023-11-15")
@@ -80,7 +83,9 @@ def run(seconds: float, capacity: int, n: int, pause: int = 0, readers: int = 1,
         thread.start()
     try:
         time.sleep(seconds)
-        while sum(int(c[0]) for c in counts) < floor and time.perf_counter() - begin < 60.0:
+        while sum(int(c[0]) for c in counts) < floor or flags[WRITTEN] <= bars:
+            if time.perf_counter() - begin > 60.0:
+                break
             time.sleep(0.05)
     finally:
         flags[STOP] = 1

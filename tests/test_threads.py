@@ -1,13 +1,17 @@
 """Several threads: readers that are lapped, writers of one symbol, sessions that end under a reader, fork, Ctrl-C.
 
-Seen to fail when what they are about is taken out (the wait of the guard, the copy of a document or its guard, the
-guard of the append): gaps and quality of one moment, writers with the GIL and ticks from Python (bar by bar), documents
-under compiled and Python writers. Not tried for each of the others, or for each way to make a document.
+Each has been seen to fail when what it is about is taken out: the wait of a guard (most of them); the guard of
+`append`, of `extend` with newest rows and with late ones, of `fill`, of trades and quotes from Python, of the gaps of a
+state, of copies of rows, of the copy from which documents and snapshots are made, of the delta written in the guard;
+that copy; of reads without a guard the version, the lap and the wait of who frees memory. On a busy machine one run may
+not show it. Not seen to fail: fork without taking the guards first, which left no symbol half written in 20 forks.
 """
 
 from __future__ import annotations
 
+import ctypes
 import datetime as dt
+import itertools
 import json
 import os
 import signal
@@ -75,7 +79,7 @@ def together(*works: Callable[[], Any], until: Callable[[], bool] | None = None,
 
 @pytest.mark.parametrize(("capacity", "n"), [(1024, 16), (16, 12), (8, 8), (3, 1)])
 def test_no_accepted_read_is_torn_whatever_laps_it(capacity: int, n: int) -> None:
-    outcome = stress.run(SECONDS / 2, capacity, n, floor=1_000)
+    outcome = stress.run(SECONDS / 2, capacity, n, floor=1_000, bars=10 * capacity)
     assert outcome.torn == 0
     assert outcome.accepted >= 1_000
     assert outcome.written > 10 * capacity
@@ -241,6 +245,46 @@ def test_gaps_and_quality_of_one_moment_agree() -> None:
     spy._core.check_invariants()
 
 
+@numba.njit(nogil=True)
+def fill_holes(handle: int, n: int, flags: Any) -> int:
+    """Late bars for the odd ones of 2 n seconds, here and there. `n` is no multiple of 7,919. Returns how many."""
+    late = 0
+    for k in range(n):
+        if flags[STOP]:
+            break
+        i = 1 + 2 * (k * 7_919 % n)
+        x = float(i)
+        late += jit.append(handle, DAY_NS + i * SECOND, x, x, x, x, x) == jit.LATE
+    flags[WRITTEN] = 1
+    return late
+
+
+def test_an_answer_lists_as_many_gaps_as_it_counts_while_they_are_filled() -> None:
+    """A bar that comes between counting and listing makes the list one gap shorter than its memory."""
+    n = 8_000
+    x = np.arange(0, 2 * n + 1, 2, np.float64)
+    fill_holes(new_symbol()[1].handle, 0, np.zeros(8, np.int64))
+    for _ in range(3):
+        _, spy = new_symbol()
+        flags = np.zeros(8, np.int64)
+        spy.extend(DAY_NS + x.astype(np.int64) * SECOND, x, x, x, x, x)
+
+        def answer(core: Any = spy._core, flags: Any = flags) -> int:
+            rounds = 0
+            while flags[WRITTEN] == 0:
+                _, (expected, present, missing, _, _), gaps = core.answer(0)
+                assert present + missing == expected
+                assert sum(gap[2] for gap in gaps) == missing
+                # What is left in the list's memory by the list before it has the right length, but the wrong place.
+                assert all(before[1] < gap[0] for before, gap in itertools.pairwise(gaps))
+                rounds += 1
+            return rounds
+
+        late, rounds = together(lambda s=spy, f=flags: fill_holes(s.handle, n, f), answer, flags=flags)
+        assert (late, rounds > 0, spy.bars().missing) == (n, True, 0)
+        spy._core.check_invariants()
+
+
 # --- writers ---
 
 
@@ -310,23 +354,78 @@ def test_a_writer_with_the_gil_and_one_without_take_turns(block: int) -> None:
     assert spy.bars("1m").volume.tolist() == [float(sum(range(i, min(i + 60, n)))) for i in range(0, n, 60)]
 
 
+@numba.njit(nogil=True)
+def write_behind(handle: int, n: int, flags: Any) -> int:
+    """Append the odd ones of n bars, each when newer ones are there: all of them are late. Returns how many."""
+    late, i = 0, 1
+    while i < n and flags[STOP] == 0:
+        x = float(i) if i < flags[WRITTEN] else np.nan  # refused: a loop without a call is never left
+        status = jit.append(handle, DAY_NS + i * SECOND, x, x, x, x, x)
+        if status == jit.LATE:
+            late += 1
+            i += 2
+            flags[WRITTEN + 1] = late
+    return late
+
+
+def test_blocks_of_newest_bars_and_late_bars_of_a_compiled_writer_take_turns() -> None:
+    """Late ones stay a block behind, so there are always some to be inserted while a block is stored."""
+    block = 200
+    n = 2 * block * int(SECONDS * 140)
+    _, spy = new_symbol()
+    flags = np.zeros(8, np.int64)
+    write_behind(spy.handle, 0, flags)
+    x = np.arange(0, n + 1, 2, np.float64)
+    ts = DAY_NS + x.astype(np.int64) * SECOND
+
+    def extend() -> None:
+        for i in range(0, len(x), block):
+            part = slice(i, i + block)
+            assert spy.extend(ts[part], *[x[part]] * 5) == len(x[part])
+            flags[WRITTEN] = int(x[part][-1])
+            while flags[WRITTEN + 1] < max(1, i - block) and flags[STOP] == 0:
+                time.sleep(0)
+
+    _, late = together(extend, lambda: write_behind(spy.handle, n, flags), flags=flags)
+    assert late == n // 2
+    spy._core.check_invariants()
+    assert spy.bars().open.tolist() == list(range(n + 1))
+    assert spy.bars("1m").volume.tolist()[:-1] == [float(sum(range(i, i + 60))) for i in range(0, n - 59, 60)]
+
+
+@numba.njit(nogil=True)
+def write_alongside(handle: int, other: int, flags: Any, n: int, pause: int, counts: Any) -> None:
+    """Bars in turn, each when it is asked for; in between another symbol is told what it knows, `pause` times at least.
+    Count what became of the bars."""
+    for i in range(n):
+        waited = 0
+        while (flags[WRITTEN] < i and flags[STOP] == 0) or waited < pause:
+            jit.append(other, DAY_NS, 0.0, 0.0, 0.0, 0.0, 0.0)
+            waited += 1
+        x = float(i)
+        status = jit.append(handle, DAY_NS + i * SECOND, x, x, x, x, x)
+        counts[status if status >= 0 else 7] += 1
+
+
 def test_no_bar_of_a_compiled_feeder_is_replaced_by_one_that_fills() -> None:
     """Both write to the same slots. A feeder's bar that comes second corrects, one that fills never does: so each slot
     ends as the feeder says, and 1 + its number is what filling stored where it came first."""
-    n = 20_000
+    n, block = 80_000, 1_000
     data, spy = new_symbol()
-    counts = np.zeros(8, np.int64)
-    write_every(spy.handle, 0, 1, 0, counts)
+    _, other = new_symbol()
+    flags, counts = np.zeros(8, np.int64), np.zeros(8, np.int64)
+    write_alongside(spy.handle, other.handle, flags, 0, 0, counts)
     data.advance_to(DAY_NS + n * SECOND)
     times = DAY_NS + np.arange(n) * SECOND
     filled = [0]
 
     def fill() -> None:
-        for start in range(0, n, 40):
-            part = times[start : start + 40]
+        for start in range(0, n, block):
+            part = times[start : start + block]
+            flags[WRITTEN] = start + block - 1
             filled[0] += spy.fill(part, *[np.full(len(part), -1.0)] * 3, *[np.full(len(part), -1.0)], part * 0.0)
 
-    together(fill, lambda: write_every(spy.handle, 0, 1, n, counts))
+    together(fill, lambda: write_alongside(spy.handle, other.handle, flags, n, 20, counts), flags=flags)
     spy._core.check_invariants()
     assert spy.bars().open.tolist() == list(range(n))
     assert spy.bars("1m").volume.tolist() == [float(sum(range(i, min(i + 60, n)))) for i in range(0, n, 60)]
@@ -351,6 +450,56 @@ def test_no_change_is_lost_from_the_sequence_that_symbols_share() -> None:
     works = [lambda s=s, c=c: write_every(s.handle, 0, 1, n, c) for s, c in zip(symbols, counts, strict=True)]
     together(*works, watch)
     assert data.sequence - before == jit.sequence(symbols[0]) - before == len(symbols) * n
+
+
+def test_slices_and_a_compiled_writer_take_turns() -> None:
+    """Both bring the same bars, so each is stored by who comes first. A slice is checked before it takes any guard."""
+    n = 8_000
+    data, spy = new_symbol()
+    ibm, (_, other) = data.register_symbol("IBM"), new_symbol()
+    flags = np.zeros(8, np.int64)
+    counts = np.zeros(8, np.int64)
+    write_alongside(spy.handle, other.handle, flags, 0, 0, counts)
+
+    def feed() -> list[int]:
+        changed = []
+        for i in range(n):
+            x = [float(i)] * 2
+            spy.bars_updated = ibm.bars_updated = False
+            flags[WRITTEN] = i
+            changed.append(data.append_slice(["SPY", "IBM"], [DAY_NS + i * SECOND] * 2, x, x, x, x, x))
+            assert ibm.bars_updated
+            assert spy.bars_updated or changed[-1] == 1
+        return changed
+
+    _, changed = together(lambda: write_alongside(spy.handle, other.handle, flags, n, 0, counts), feed, flags=flags)
+    assert (counts[jit.STORED], counts[jit.REPEATED]) == (changed.count(1), changed.count(2))
+    for symbol in (spy, ibm):
+        symbol._core.check_invariants()
+        assert symbol.bars().open.tolist() == list(range(n))
+
+
+def test_a_slice_says_that_trades_feed_a_symbol_whose_first_one_came_between_check_and_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It said that there was no memory. Another thread's trade comes here while the slice asks for a session."""
+    need_session, trades = sd.SessionData._need_session, list[bool]()
+
+    def trade_then_need_session(*arguments: Any) -> bool:
+        trades.append(spy.append_tick(1_704_119_400 * SECOND, 1.0, 1.0))
+        return need_session(*arguments)
+
+    monkeypatch.setattr(sd.SessionData, "_need_session", trade_then_need_session)
+    data = sd.SessionData(None, "1m", ("5m",))
+    data.start_session("2024-01-01")  # a holiday in New York
+    spy = data.register_symbol("SPY")
+    data.register_symbol("IBM", calendar="XNYS")
+    times = np.array([1_704_119_400, 1_703_860_200]) * SECOND
+    with pytest.raises(sd.SourceError, match="SPY"):
+        data.append_slice(["SPY", "IBM"], times, *np.ones((5, 2)))
+    assert trades == [True]
+    assert (spy.ticks.total_count, spy.bars().total_count) == (1, 1)
+    spy._core.check_invariants()
 
 
 # --- documents, deltas, snapshots ---
@@ -462,6 +611,47 @@ def test_documents_are_of_one_moment_while_a_python_thread_writes(way: str, tmp_
 
 
 @numba.njit(nogil=True)
+def write_in_turn(handle: int, other: int, flags: Any, n: int) -> int:
+    """Bars in turn, and no others; in between another symbol is told what it knows. Returns how many."""
+    for i in range(n):
+        x = float(i)
+        jit.append(handle, DAY_NS + i * SECOND, x, x, x, x, x)
+        for _ in range(1_000):
+            jit.append(other, DAY_NS, 0.0, 0.0, 0.0, 0.0, 0.0)
+        if flags[STOP]:
+            return i + 1
+    flags[WRITTEN] = 1
+    return n
+
+
+def test_deltas_of_bars_in_turn_take_turns_with_a_compiled_writer() -> None:
+    """The usual delta is written in the guard, straight from the symbol, whose derived bars it brings up to date."""
+    n = int(SECONDS * 13_000)
+    data, spy = new_symbol()
+    _, other = new_symbol()
+    flags = np.zeros(8, np.int64)
+    write_in_turn(spy.handle, other.handle, flags, 0)
+    flags[WRITTEN] = 0
+    data.export_cursor("a")
+
+    def follow() -> list[bytes]:
+        deltas = [data.to_json(cursor="a", timestamps="epoch_ns")]
+        while flags[WRITTEN] == 0:
+            deltas.append(data.to_json(False, cursor="a", timestamps="epoch_ns"))
+        return deltas
+
+    written, deltas = together(lambda: write_in_turn(spy.handle, other.handle, flags, n), follow, flags=flags)
+    assert written == n
+    deltas.append(data.to_json(False, cursor="a", timestamps="epoch_ns"))
+    document = json.loads(deltas[0])
+    for delta in deltas[1:]:
+        document = sd.apply_delta(document, json.loads(delta))
+    check_document(document)
+    assert document["symbols"] == json.loads(data.to_json(timestamps="epoch_ns"))["symbols"]
+    spy._core.check_invariants()
+
+
+@numba.njit(nogil=True)
 def write_ticks(handle: int, flags: Any, quotes: bool, pause: int) -> int:
     """Trades (or quotes) four a second, of size 1, and at the price that their number is."""
     i = 0
@@ -553,6 +743,104 @@ def test_ticks_from_python_take_turns_with_compiled_readers_and_writers(quotes: 
     assert fed.bars().close.tolist() == [4.0 * i + 3.0 for i in range(n // 4)]
     assert fed.bars("1m").close.tolist() == [float(min(240 * i + 239, n - 1)) for i in range(-(-n // 240))]
     assert sum(fed.bars("5m").volume.tolist()) == (0.0 if quotes else n)
+
+
+# --- memory that is asked for inside a guard ---
+
+TRACED = """
+    import faulthandler, threading, tracemalloc
+    import numpy as np
+    from numba import njit
+    import sessiondata as sd
+    from sessiondata import jit
+    OPEN, MINUTE, SECOND = 1_710_250_200_000_000_000, 60_000_000_000, 1_000_000_000
+
+    @njit(nogil=True)
+    def feed(handle, what, n):
+        '''Returns how many of the last of its calls have stored something.'''
+        early = OPEN - 30 * MINUTE
+        for _ in range(n):  # refused: until the main thread has the GIL
+            jit.append(handle, early, np.nan, 1.0, 1.0, 1.0, 1.0)
+        if what == 0:
+            return int(jit.append(handle, early, 1.0, 1.0, 1.0, 1.0, 1.0) == jit.STORED)
+        if what == 1:
+            jit.append(handle, OPEN, 1.0, 1.0, 1.0, 1.0, 1.0)
+            return int(jit.append(handle, early, 1.0, 1.0, 1.0, 1.0, 1.0) == jit.LATE)
+        if what == 2:  # off the grid: more rows than slots
+            stored = 0
+            for i in range(1, 400):
+                stored += int(jit.append(handle, OPEN + i * SECOND, 1.0, 1.0, 1.0, 1.0, 1.0) == jit.STORED)
+            return stored - 398
+        if what == 3:  # needs two blocks
+            return int(jit.append_tick(handle, early, 1.0, 1.0, 0) == jit.STORED)
+        return int(jit.append_quote(handle, early, 1.0, 1.0, 1.0, 1.0) == jit.STORED)
+
+    feed(0, 0, 0)
+    tracemalloc.start()
+    for what in range(6):
+        data = sd.SessionData("XNYS", "1m", ("5m",))
+        data.start_session("2024-03-12")
+        for i in range(10):
+            faulthandler.dump_traceback_later(20, exit=True)  # who waits for whom
+            symbol = data.register_symbol(str(i), quote_bars="mid" if what == 5 else None)
+            core, handle, stored = symbol._core, symbol.handle, []
+            thread = threading.Thread(target=lambda: stored.append(feed(handle, what, 100_000)))
+            thread.start()
+            while not stored:
+                core.count(0)
+            thread.join()
+            assert stored == [1], (what, stored)
+            core.check_invariants()
+"""
+
+
+def test_who_needs_memory_inside_a_guard_does_not_wait_for_the_gil() -> None:
+    """An allocation that tracemalloc traces takes the GIL. It was made inside the guard, for which the holder of the
+    GIL waited: both for ever. Bars outside the regular slots, on time and late, too many of them, trades, quotes."""
+    code = textwrap.dedent(TRACED)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def without_gil(name: str) -> Callable[..., int]:
+    """A function of capi that appends, for calls from Python without the GIL."""
+    from sessiondata import capi
+
+    get_name, get_pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
+    get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    n_values = {"sd_append": 5, "sd_append_tick": 2, "sd_append_quote": 4}[name]
+    arguments = [ctypes.c_int64] * 2 + [ctypes.c_double] * n_values + [ctypes.c_int64] * (name == "sd_append_tick")
+    exported: Any = capi.__pyx_capi__  # type: ignore[attr-defined]
+    return ctypes.CFUNCTYPE(ctypes.c_int64, *arguments)(get_pointer(exported[name], get_name(exported[name])))
+
+
+@pytest.mark.parametrize("what", ["sd_append", "sd_append_tick", "sd_append_quote"])
+def test_a_caller_without_the_gil_is_told_that_there_is_no_memory(what: str) -> None:
+    """Every allocation fails in its turn, those of the call itself among them."""
+    testcapi = pytest.importorskip("_testcapi")
+    data = sd.SessionData("XNYS", "1m", ("5m",))
+    data.start_session("2024-03-12")
+    spy = data.register_symbol("SPY")
+    early = 1_710_250_140 * SECOND  # a minute before the market opens
+    append = without_gil(what)
+    arguments = {"sd_append": (1.0,) * 5, "sd_append_tick": (1.0, 1.0, 0), "sd_append_quote": (1.0,) * 4}[what]
+    handle, status, failed = spy.handle, -1, 0
+    before = spy._core.memory_usage()
+    for k in range(1_000):
+        testcapi.set_nomemory(k, k + 1)
+        try:
+            status = append(handle, early, *arguments)
+        except (MemoryError, ctypes.ArgumentError):  # of what Python allocates on the way
+            continue
+        finally:
+            testcapi.remove_mem_hooks()
+        spy._core.check_invariants()
+        if status != jit.ERR_MEMORY:
+            break
+        failed += 1
+    assert (status, failed) == (jit.STORED, 2 if what == "sd_append_tick" else 1)
+    assert spy._core.memory_usage() > before
 
 
 # --- sessions that come and go ---
@@ -786,6 +1074,7 @@ INTERRUPTED = """
         global sent
         sent = time.perf_counter()
         os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with it ignored
     threading.Thread(target=interrupt).start()
     try:
         while True:

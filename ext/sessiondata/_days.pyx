@@ -18,11 +18,11 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t, uintptr_t
 from libc.string cimport memcpy
 
 from sessiondata._aggregate cimport Level
-from sessiondata._evidence cimport copy_evidence
+from sessiondata._evidence cimport copy_evidence, evidence_like
 from sessiondata._feed cimport feed_make_ring
 from sessiondata._fill cimport fill_rows
 from sessiondata._grid cimport Grid, Region
-from sessiondata._guard cimport peek
+from sessiondata._guard cimport peek, store_words
 from sessiondata._layout cimport Memory, copy_out
 from sessiondata._ring cimport Bar, Ring, ring_begin_change, ring_end_change, ring_oldest, ring_read
 from sessiondata._status cimport CORRECTED, ERR_MEMORY, ERR_NAT, ERR_TS_RANGE, OTHER_SESSION, STORED
@@ -78,20 +78,22 @@ cdef SymbolCore _copied(SymbolCore day):
     cdef SymbolCore copy = _blank(day, day.clock, day._capacity)
     copy.symbol = day.symbol
     copy.symbol.guard = NULL
-    copy._memory = copy_out(&copy.symbol)
+    copy._memory = Memory()
+    copy._memory.evidence = evidence_like(day._memory.evidence)
+    if copy_out(&copy.symbol, copy._memory) or copy_evidence(day._memory.evidence, copy._memory.evidence, &copy.symbol):
+        raise MemoryError("no memory for a copy of a past day")
     copy._memory.shared = _owners_of_tapes(day)  # bars change nothing in these
-    copy_evidence(day._memory.evidence, copy._memory, &copy.symbol)
     copy._own_session(day.grid)
     return copy
 
 
-cdef int _copy_tape(SymbolCore copy, int kind, const TickRing* ring) except -1:
-    """Give a copied symbol its own ring of trades or quotes, those of `ring`."""
+cdef int _copy_tape(SymbolCore copy, int kind, const TickRing* ring) noexcept nogil:
+    """Give a copied symbol its own ring of trades or quotes, those of `ring`; 0, or ERR_MEMORY."""
     cdef int64_t first = ticks_oldest(ring) - ring.origin, n = ring.next_seq - ticks_oldest(ring)
     cdef TickRing* own
     cdef int i
     if feed_make_ring(&copy.symbol, kind):
-        raise MemoryError("no memory for a copy of a session")
+        return ERR_MEMORY
     own = copy.symbol.quotes if kind == SOURCE_QUOTES else copy.symbol.ticks
     memcpy(own.ts + first, ring.ts + first, n * 8)
     for i in range(4 if kind == SOURCE_QUOTES else 2):
@@ -103,14 +105,14 @@ cdef int _copy_tape(SymbolCore copy, int kind, const TickRing* ring) except -1:
     return 0
 
 
-cdef int _copy_newest(SymbolCore copy, int kind, const TickRing* ring) except -1:
-    """Give a copied symbol a ring that says how many trades or quotes there are in `ring`, and holds only the newest.
-    """
+cdef int _copy_newest(SymbolCore copy, int kind, const TickRing* ring) noexcept nogil:
+    """Give a copied symbol a ring that says how many trades or quotes there are in `ring`, and holds only the newest;
+    0, or ERR_MEMORY."""
     cdef TickRing* own
     cdef Tick newest
     copy.symbol.tick_capacity = copy.symbol.quote_capacity = 1
     if feed_make_ring(&copy.symbol, kind):
-        raise MemoryError("no memory for a copy of a session")
+        return ERR_MEMORY
     own = copy.symbol.quotes if kind == SOURCE_QUOTES else copy.symbol.ticks
     ticks_read(ring, ring.next_seq - 1, &newest)
     ticks_write(own, 0, &newest)
@@ -118,33 +120,41 @@ cdef int _copy_newest(SymbolCore copy, int kind, const TickRing* ring) except -1
     return 0
 
 
+cdef int _copy_ticks(SymbolCore copy, int kind, const TickRing* ring, bint tapes) noexcept nogil:
+    """Give a copied symbol what a copy with or without `tapes` has of trades or quotes; 0, or ERR_MEMORY."""
+    if tapes:
+        return _copy_tape(copy, kind, ring)
+    return _copy_newest(copy, kind, ring) if ring.next_seq > 0 else 0
+
+
 cdef SymbolCore snapshot(SymbolCore live, bint tapes):
     """What a symbol is at this moment, in memory of its own, so that it can be looked at outside the guard; of its
     trades and quotes only the newest and how many there are, unless with `tapes`. There must be a session."""
-    cdef const TickRing* ring
-    cdef int kind
+    cdef int status
     cdef StoreClock clock = StoreClock(live.clock.data.grace_ns)
     cdef SymbolCore copy = _blank(live, clock, live._capacity)
+    cdef Memory memory = Memory()
+    memory.evidence = evidence_like(live._memory.evidence)
+    copy._memory = memory
     cdef uintptr_t* inside = symbol_enter(&live.symbol)
-    try:
-        clock.data.as_of, clock.data.judged = peek(&live.clock.data.as_of), peek(&live.clock.data.judged)
-        _settle(live)
-        copy.symbol = live.symbol
-        copy.symbol.clock = &clock.data
-        copy.symbol.guard = NULL
-        copy.symbol.owner = NULL
-        copy.symbol.take_earlier = NULL
-        copy.symbol.ticks = copy.symbol.quotes = NULL
-        copy._memory = copy_out(&copy.symbol)
-        copy_evidence(live._memory.evidence, copy._memory, &copy.symbol)
-        for kind in (SOURCE_TICKS, SOURCE_QUOTES):
-            ring = live.symbol.ticks if kind == SOURCE_TICKS else live.symbol.quotes
-            if ring != NULL and tapes:
-                _copy_tape(copy, kind, ring)
-            elif ring != NULL and ring.next_seq > 0:
-                _copy_newest(copy, kind, ring)
-    finally:
-        symbol_leave(inside)
+    clock.data.as_of, clock.data.judged = peek(&live.clock.data.as_of), peek(&live.clock.data.judged)
+    _settle(live)
+    copy.symbol = live.symbol
+    copy.symbol.clock = &clock.data
+    copy.symbol.guard = NULL
+    copy.symbol.owner = NULL
+    copy.symbol.take_earlier = NULL
+    copy.symbol.ticks = copy.symbol.quotes = NULL
+    status = copy_out(&copy.symbol, memory)
+    if status == 0:
+        status = copy_evidence(live._memory.evidence, memory.evidence, &copy.symbol)
+    if status == 0 and live.symbol.ticks != NULL:
+        status = _copy_ticks(copy, SOURCE_TICKS, live.symbol.ticks, tapes)
+    if status == 0 and live.symbol.quotes != NULL:
+        status = _copy_ticks(copy, SOURCE_QUOTES, live.symbol.quotes, tapes)
+    symbol_leave(inside)
+    if status:
+        raise MemoryError("no memory for a copy of a session")
     copy._own_session(live.grid)
     return copy
 
@@ -174,7 +184,8 @@ cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
     other.symbol.clock, other.symbol.place = live.symbol.clock, live.symbol.place
     other.symbol.changes = live.symbol.changes
     cdef Symbol symbol = live.symbol
-    live.symbol, other.symbol = other.symbol, symbol
+    store_words(&live.symbol, &other.symbol, sizeof(Symbol))
+    other.symbol = symbol
     other.symbol.clock, other.symbol.changes = &other.clock.data, 0
     live.symbol.owner, other.symbol.owner = symbol.owner, live.symbol.owner
     live.symbol.guard, other.symbol.guard = symbol.guard, live.symbol.guard
@@ -502,7 +513,9 @@ def open_sessions(list cores, list hours, date, bint touch):
                 if held is not None:
                     columns, first, stop = held.bounds(0)[:3]
                     fresh.extend(*(column[first:stop] for column in (columns or held.columns(0))[:6]), False, False)
-                    copy_evidence(held._memory.evidence, fresh._memory, &fresh.symbol)
+                    fresh._memory.evidence = evidence_like(held._memory.evidence)
+                    if copy_evidence(held._memory.evidence, fresh._memory.evidence, &fresh.symbol):
+                        raise MemoryError("no memory for the marks of a past day")
         else:
             fresh = _copied(held)
             fresh.clock = clock

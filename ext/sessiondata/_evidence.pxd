@@ -13,11 +13,16 @@ cdef class Evidence:
     cdef Marks* marks           # one for each tracker, which points to it
     cdef int32_t n_trackers
     cdef void* _slots           # memory of the ranges in all marks
-    cdef bint mark(self, Symbol* symbol, bint halted, Py_ssize_t k, int64_t start, int64_t stop) except -1
-    cdef int64_t retry(self, Symbol* symbol, Py_ssize_t k, int64_t start, int64_t stop, int64_t when_ns) except -1
+    # Called inside the guard, where nothing is raised: ERR_MEMORY, and nothing has changed.
+    cdef int mark(self, Symbol* symbol, bint halted, Py_ssize_t k, int64_t start, int64_t stop) noexcept nogil
+    cdef int64_t retry(self, Symbol* symbol, Py_ssize_t k, int64_t start, int64_t stop, int64_t when_ns) noexcept nogil
+    cdef int begin(self, Symbol* symbol) noexcept nogil
+    cdef int begin_copy(self, Evidence old, Symbol* symbol) noexcept nogil
+    cdef int _grow(self, Symbol* symbol, bint halted, Spans* spans) noexcept nogil
+    # Not inside.
     cdef int restore(self, Symbol* symbol, bint halted, const int64_t[::1] start, const int64_t[::1] stop) except -1
-    cdef int _grow(self, Symbol* symbol, bint halted, Spans* spans) except -1
 
 
 cdef Evidence evidence_of(Memory memory, Symbol* symbol)
-cdef int copy_evidence(Evidence old, Memory memory, Symbol* symbol) except -1
+cdef Evidence evidence_like(Evidence old)
+cdef int copy_evidence(Evidence old, Evidence new, Symbol* symbol) noexcept nogil

@@ -4,20 +4,22 @@
     record_retry               -> gaps of one interval as they are -> how often and when, by ranges of slots
 
 Made with the first mark or retry of a session and kept by its `Memory`, so that it lives as long as the trackers that
-point to it. Telling allocates, all that it needs before anything changes: without memory nothing has happened.
+point to it. Telling allocates, all that it needs before anything changes: without memory nothing has happened. Inside a
+guard that is a status: to raise makes objects that the garbage collector counts, and may set it to work.
 """
 
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc
+from libc.stdint cimport uintptr_t
 
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_list, gaps_recount
 from sessiondata._grid cimport SlotTable, expected_at, first_slot_from
 from sessiondata._layout cimport series_gaps
 from sessiondata._marks cimport (
     Retries, Slots, retries_add, retries_copy, retries_free, slots_inside, spans_alloc, spans_copy, spans_equal,
-    spans_free, spans_of_market,
-    spans_of_slots, spans_union,
+    spans_free, spans_of_market, spans_of_slots, spans_union,
 )
-from sessiondata._symbol cimport symbol_as_of, symbol_settle
+from sessiondata._status cimport ERR_MEMORY
+from sessiondata._symbol cimport symbol_as_of, symbol_enter, symbol_leave, symbol_settle
 
 
 cdef class Evidence:
@@ -30,36 +32,67 @@ cdef class Evidence:
         PyMem_RawFree(self.marks)
         PyMem_RawFree(self._slots)
 
-    cdef bint mark(self, Symbol* symbol, bint halted, Py_ssize_t k, int64_t start, int64_t stop) except -1:
-        """Explain the slots of series `k` that begin in [start, stop), or with `halted` that time itself; False if
-        nothing of it is new. O(spans + ranges of all trackers)."""
+    cdef int begin(self, Symbol* symbol) noexcept nogil:
+        """Have the trackers of a symbol point here, to marks of nothing; 0, or ERR_MEMORY."""
+        cdef int32_t k
+        # Every series has a tracker but the extended one, which is the last.
+        self.marks = <Marks*>PyMem_RawCalloc(<size_t>symbol.n_levels, sizeof(Marks))
+        if self.marks == NULL:
+            return ERR_MEMORY
+        self.n_trackers = symbol.n_levels
+        for k in range(symbol.n_levels):
+            series_gaps(symbol, k).marks = &self.marks[k]
+            gaps_recount(series_gaps(symbol, k))
+        return 0
+
+    cdef int begin_copy(self, Evidence old, Symbol* symbol) noexcept nogil:
+        """`begin` with all that other evidence says; 0, or ERR_MEMORY and some of it is missing."""
+        cdef Spans spans
+        cdef int32_t k, halted
+        cdef int status = self.begin(symbol)
+        for halted in range(2):
+            if status == 0:
+                status = ERR_MEMORY
+                if spans_copy(&old.halted if halted else &old.no_trade, &spans) == 0:
+                    status = self._grow(symbol, halted, &spans)
+                spans_free(&spans)
+        for k in range(self.n_trackers):
+            if status == 0 and retries_copy(&old.marks[k].retries, &self.marks[k].retries):
+                status = ERR_MEMORY
+        return status
+
+    cdef int mark(self, Symbol* symbol, bint halted, Py_ssize_t k, int64_t start, int64_t stop) noexcept nogil:
+        """Explain the slots of series `k` that begin in [start, stop), or with `halted` that time itself; 1, 0 if
+        nothing of it is new, or ERR_MEMORY. O(spans + ranges of all trackers)."""
         cdef const Spans* old = &self.halted if halted else &self.no_trade
         cdef const SlotTable* table = series_gaps(symbol, k).table
+        cdef int status = ERR_MEMORY
+        cdef int32_t i
         cdef Spans told, grown
-        told.start = grown.start = NULL
-        try:
-            if spans_alloc(&told, table.grid.n_segments) or spans_alloc(&grown, old.n + table.grid.n_segments):
-                raise MemoryError("no memory for a mark")
+        grown.start = NULL
+        if spans_alloc(&told, table.grid.n_segments) == 0 and spans_alloc(&grown, old.n + table.grid.n_segments) == 0:
             if halted:
                 spans_of_market(table, start, stop, &told)
             else:
                 spans_of_slots(table, start, stop, &told)
             spans_union(old, &told, &grown)
-            if spans_equal(old, &grown):
-                return False
-            self._grow(symbol, halted, &grown)
-            for k in range(self.n_trackers):
-                series_gaps(symbol, k).n_edits += 1
-            return True
-        finally:
-            spans_free(&told)
-            spans_free(&grown)
+            status = 0
+            if not spans_equal(old, &grown):
+                status = self._grow(symbol, halted, &grown)
+                if status == 0:
+                    status = 1
+                    for i in range(self.n_trackers):
+                        series_gaps(symbol, i).n_edits += 1
+        spans_free(&told)
+        spans_free(&grown)
+        return status
 
     cdef int restore(self, Symbol* symbol, bint halted, const int64_t[::1] start, const int64_t[::1] stop) except -1:
         """Have spans told that were told before they were saved: ascending and apart, else a ValueError."""
         cdef const SlotTable* table = series_gaps(symbol, 0).table
         cdef int64_t n = start.shape[0], i
         cdef Spans spans
+        cdef int status
         if stop.shape[0] != n:
             raise ValueError("spans of time have two ends")
         for i in range(n):
@@ -68,16 +101,17 @@ cdef class Evidence:
         # Cut at segments they are no more than that many pieces more.
         if spans_alloc(&spans, n + table.grid.n_segments):
             raise MemoryError("no memory for a mark")
-        try:
-            for i in range(n):
-                spans_of_market(table, start[i], stop[i], &spans)
-            self._grow(symbol, halted, &spans)
-        finally:
-            spans_free(&spans)
+        for i in range(n):
+            spans_of_market(table, start[i], stop[i], &spans)
+        status = self._grow(symbol, halted, &spans)
+        spans_free(&spans)
+        if status:
+            raise MemoryError("no memory for a mark")
         return 0
 
-    cdef int _grow(self, Symbol* symbol, bint halted, Spans* spans) except -1:
-        """Put these spans in place of those told before (which they get in exchange), and compile them."""
+    cdef int _grow(self, Symbol* symbol, bint halted, Spans* spans) noexcept nogil:
+        """Put these spans in place of those told before (which they get in exchange), and compile them; 0, or
+        ERR_MEMORY and nothing has changed."""
         cdef Spans explained
         cdef const Spans* halts = spans if halted else &self.halted
         cdef const Spans* quiet = &self.no_trade if halted else spans
@@ -92,7 +126,7 @@ cdef class Evidence:
             memory = <int32_t*>PyMem_RawMalloc(<size_t>(6 * room * self.n_trackers) * sizeof(int32_t))
         if memory == NULL:
             spans_free(&explained)
-            raise MemoryError("no memory for a mark")
+            return ERR_MEMORY
         at = memory
         for k in range(self.n_trackers):
             gaps = series_gaps(symbol, k)
@@ -108,9 +142,9 @@ cdef class Evidence:
             self.no_trade, spans[0] = spans[0], self.no_trade
         return 0
 
-    cdef int64_t retry(self, Symbol* symbol, Py_ssize_t k, int64_t start, int64_t stop, int64_t when_ns) except -1:
-        """The missing slots of series `k` that begin in [start, stop) were asked for again; returns how many there are.
-        """
+    cdef int64_t retry(self, Symbol* symbol, Py_ssize_t k, int64_t start, int64_t stop, int64_t when_ns) noexcept nogil:
+        """The missing slots of series `k` that begin in [start, stop) were asked for again; returns how many there are,
+        or ERR_MEMORY."""
         cdef Gaps* gaps
         cdef Retries counted
         cdef int32_t expected, n, n_counted
@@ -123,13 +157,13 @@ cdef class Evidence:
         n = gaps_count(gaps, expected)
         ranges = <int32_t*>PyMem_RawMalloc(<size_t>(2 * n + 1) * sizeof(int32_t))
         if ranges == NULL:
-            raise MemoryError("no memory for a retry")
+            return ERR_MEMORY
         gaps_list(gaps, expected, ranges, ranges + n)
         status = retries_add(&gaps.marks.retries, ranges, ranges + n, n, first_slot_from(gaps.table, start),
                              first_slot_from(gaps.table, stop), when_ns, &counted, &n_counted)
         PyMem_RawFree(ranges)
         if status:
-            raise MemoryError("no memory for a retry")
+            return ERR_MEMORY
         if n_counted == 0:
             retries_free(&counted)
             return 0
@@ -148,42 +182,30 @@ cdef int32_t* _compile(const SlotTable* table, const Spans* spans, Slots* slots,
 
 
 cdef Evidence evidence_of(Memory memory, Symbol* symbol):
-    """The evidence of a symbol's session, made with the first question for it."""
+    """The evidence of a symbol's session, made with the first question for it. Not called inside the guard."""
     cdef Evidence evidence = memory.evidence
-    cdef int32_t k
+    cdef uintptr_t* inside
+    cdef int status
     if evidence is None:
         evidence = Evidence.__new__(Evidence)
-        # Every series has a tracker but the extended one, which is the last.
-        evidence.marks = <Marks*>PyMem_RawCalloc(<size_t>symbol.n_levels, sizeof(Marks))
-        if evidence.marks == NULL:
+        inside = symbol_enter(symbol)
+        status = evidence.begin(symbol)
+        symbol_leave(inside)
+        if status:
             raise MemoryError("no memory for marks")
-        evidence.n_trackers = symbol.n_levels
-        for k in range(symbol.n_levels):
-            series_gaps(symbol, k).marks = &evidence.marks[k]
-            gaps_recount(series_gaps(symbol, k))
         memory.evidence = evidence
     return evidence
 
 
-cdef int copy_evidence(Evidence old, Memory memory, Symbol* symbol) except -1:
+cdef Evidence evidence_like(Evidence old):
+    """Where a copy of evidence is to go, if there is any: to be made outside the guard."""
+    return None if old is None else Evidence.__new__(Evidence)
+
+
+cdef int copy_evidence(Evidence old, Evidence new, Symbol* symbol) noexcept nogil:
     """Give a copy of a session, whose trackers still point to the marks of the session it was made of, evidence of its
-    own."""
-    cdef Evidence evidence
-    cdef Spans spans
-    cdef int32_t k, halted
+    own, `evidence_like` the old; 0, or ERR_MEMORY."""
+    cdef int32_t k
     for k in range(symbol.n_levels):
         series_gaps(symbol, k).marks = NULL
-    if old is None:
-        return 0
-    evidence = evidence_of(memory, symbol)
-    for halted in range(2):
-        if spans_copy(&old.halted if halted else &old.no_trade, &spans):
-            raise MemoryError("no memory for the copy of a mark")
-        try:
-            evidence._grow(symbol, halted, &spans)
-        finally:
-            spans_free(&spans)
-    for k in range(evidence.n_trackers):
-        if retries_copy(&old.marks[k].retries, &evidence.marks[k].retries):
-            raise MemoryError("no memory for the copy of a retry")
-    return 0
+    return 0 if old is None else new.begin_copy(old, symbol)

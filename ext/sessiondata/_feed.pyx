@@ -21,11 +21,11 @@ late trade would have to find all others of its slot), a level 0 below the base 
 base ring, twice).
 """
 
-from cpython.mem cimport PyMem_RawMalloc
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint64_t
 
 from sessiondata._fill cimport is_filled, is_newest_filled
 from sessiondata._grid cimport Region, find_region, slot_start_in, slot_stop_in
+from sessiondata._layout cimport block_add
 from sessiondata._ring cimport ring_find, ring_oldest, ring_read
 from sessiondata._status cimport (
     ERR_LATER_SESSION, ERR_MEMORY, ERR_NAT, ERR_SOURCE, LATE, OTHER_SESSION, TOO_OLD,
@@ -63,13 +63,11 @@ cdef int feed_make_ring(Symbol* symbol, int kind) noexcept nogil:
     """Give the symbol its ring, in a block of its own that lives as long as the session; 0 or ERR_MEMORY."""
     cdef int64_t capacity = symbol.tick_capacity if kind == SOURCE_TICKS else symbol.quote_capacity
     cdef int64_t n_bytes = HEADER + <int64_t>sizeof(TickRing) + 64 + ticks_bytes(capacity, kind == SOURCE_QUOTES)
-    cdef Block* block = <Block*>PyMem_RawMalloc(<size_t>n_bytes)
+    cdef Block* block = block_add(symbol, n_bytes)
     cdef TickRing* ring
     cdef char* start
     if block == NULL:
         return ERR_MEMORY
-    block.n_bytes, block.older = n_bytes, symbol.blocks[0]
-    symbol.blocks[0] = block
     ring = <TickRing*>(<char*>block + HEADER)
     start = <char*>(ring + 1)
     start += (64 - (<int64_t>start & 63)) & 63

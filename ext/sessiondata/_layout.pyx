@@ -13,6 +13,10 @@ have. With a capacity that was asked for there is the roomy block only. Trackers
 in either.
 
 Blocks are kept until the session's `Memory` goes: windows may still look at the compact one.
+
+Inside a guard only holders of the GIL allocate. While `tracemalloc` traces, an allocation takes the GIL, and who holds
+it may be waiting for the guard. So a caller without it is refused there (ERR_MEMORY, and `Symbol.wanted` says how much
+it lacks); it leaves the guard, allocates, and comes back with the block as `Symbol.spare`.
 """
 
 cimport cython
@@ -36,6 +40,10 @@ cdef extern from "<math.h>" nogil:
 cdef enum:
     HEADER = 64                 # bytes kept for the Block
     TOUCHED = 4 << 20           # bytes; a larger block is left to the pages that bars really reach
+
+
+cdef extern from "Python.h" nogil:
+    bint PyGILState_Check() noexcept
 
 
 @cython.no_gc  # Evidence refers to no object, so there is no cycle to be found
@@ -69,6 +77,30 @@ cdef class Memory:
             total += block.n_bytes
             block = block.older
         return total
+
+
+cdef Block* block_allocate(int64_t n_bytes) noexcept nogil:
+    """A block that belongs to nobody yet; NULL without memory. Not from inside a guard without the GIL."""
+    cdef Block* block = <Block*>PyMem_RawMalloc(<size_t>n_bytes) if n_bytes > 0 else NULL
+    if block != NULL:
+        block.n_bytes = n_bytes
+    return block
+
+
+cdef Block* block_add(Symbol* symbol, int64_t n_bytes) noexcept nogil:
+    """Give a symbol one more block of at least so many bytes; NULL, and it has none, without memory."""
+    cdef Block* block = symbol.spare
+    if block != NULL and block.n_bytes >= n_bytes > 0:
+        symbol.spare = NULL
+    elif PyGILState_Check():
+        block = block_allocate(n_bytes)
+    else:
+        symbol.wanted = n_bytes
+        block = NULL
+    if block != NULL:
+        block.older = symbol.blocks[0]
+        symbol.blocks[0] = block
+    return block
 
 
 cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity, hours, bint touch):
@@ -119,14 +151,15 @@ cdef double series_value(Symbol* symbol, int64_t k, int64_t column, int64_t i) n
     return NAN if at < 0 else ring_values(series_ring(symbol, k), column)[at]
 
 
-cdef Memory copy_out(Symbol* symbol):
-    """Give a copied struct memory of its own, with all that lies in the memory it still points to but the evidence."""
-    cdef Memory memory = Memory()
+cdef int copy_out(Symbol* symbol, Memory memory) noexcept nogil:
+    """Give a copied struct memory of its own, with all that lies in the memory it still points to but the evidence; 0,
+    or ERR_MEMORY, and the struct is of no use."""
+    cdef int status
     symbol.blocks = &memory.newest
-    if _move_to_new_block(symbol, symbol.make_room != NULL, False) or (
-            symbol.extended != NULL and _copy_extended(symbol)):
-        raise MemoryError(f"no memory for a copy of {symbol.base.next_seq} rows")
-    return memory
+    status = _move_to_new_block(symbol, symbol.make_room != NULL, False)
+    if status == 0 and symbol.extended != NULL:
+        status = _copy_extended(symbol)
+    return status
 
 
 cdef int _copy_extended(Symbol* symbol) noexcept nogil:
@@ -140,11 +173,9 @@ cdef int _copy_extended(Symbol* symbol) noexcept nogil:
     cdef int32_t* at
     for k in range(n_series):
         n_bytes += 2 * gaps_max_ranges(&old[k].table) * <int64_t>sizeof(int32_t)
-    block = <Block*>PyMem_RawMalloc(<size_t>n_bytes)
+    block = block_add(symbol, n_bytes)
     if block == NULL:
         return ERR_MEMORY
-    block.n_bytes, block.older = n_bytes, symbol.blocks[0]
-    symbol.blocks[0] = block
     extended = <Extended*>(<char*>block + HEADER)
     at = <int32_t*>(extended + n_series)
     for k in range(n_series):
@@ -170,11 +201,9 @@ cdef int _expect(Symbol* symbol, const GridData* grid, int64_t start, int64_t st
     for k in range(n_series):
         extended_init(&probe, grid, symbol.step_ns if k == 0 else symbol.levels[k - 1].step_ns, start, stop)
         n_bytes += 2 * gaps_max_ranges(&probe.table) * <int64_t>sizeof(int32_t)
-    block = <Block*>PyMem_RawMalloc(<size_t>n_bytes)
+    block = block_add(symbol, n_bytes)
     if block == NULL:
         return ERR_MEMORY
-    block.n_bytes, block.older = n_bytes, symbol.blocks[0]
-    symbol.blocks[0] = block
     extended = <Extended*>(<char*>block + HEADER)
     at = <int32_t*>(extended + n_series)
     for k in range(n_series):
@@ -254,15 +283,13 @@ cdef int64_t _block_bytes(Symbol* symbol, bint compact) noexcept nogil:
 cdef int _move_to_new_block(Symbol* symbol, bint compact, bint touch) noexcept nogil:
     """Allocate a block and move all that a symbol has into it; 0, or ERR_MEMORY and nothing has changed."""
     cdef int64_t n_bytes = _block_bytes(symbol, compact)
-    cdef Block* block = <Block*>PyMem_RawMalloc(<size_t>n_bytes) if n_bytes > 0 else NULL
+    cdef Block* block = block_add(symbol, n_bytes)
     cdef char* at
     cdef Py_ssize_t k
     if block == NULL:
         return ERR_MEMORY
     if touch and n_bytes <= TOUCHED:
-        memset(block, 0, <size_t>n_bytes)
-    block.n_bytes, block.older = n_bytes, symbol.blocks[0]
-    symbol.blocks[0] = block
+        memset(<char*>block + HEADER, 0, <size_t>(n_bytes - HEADER))
     at = <char*>block + HEADER
     at += _round_up(<int64_t>at) - <int64_t>at
     memcpy(at, symbol.levels, symbol.n_levels * sizeof(Level))

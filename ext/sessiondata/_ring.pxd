@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
-from sessiondata._guard cimport release_fence, store
+from sessiondata._guard cimport peek, peek_ints, peek_values, release_fence, store
 from sessiondata._prefetch cimport prefetch
 
 
@@ -44,14 +44,14 @@ cdef inline void bar_copy(Bar* bar, const Bar* other) noexcept nogil:
 
 
 cdef inline void ring_prefetch(const Ring* ring, int64_t seq) noexcept nogil:
-    """Ask for the lines of a row, all columns but n_base."""
-    cdef int64_t at = seq - ring.origin
-    prefetch(ring.ts + at)
-    prefetch(ring.open + at)
-    prefetch(ring.high + at)
-    prefetch(ring.low + at)
-    prefetch(ring.close + at)
-    prefetch(ring.volume + at)
+    """Ask for the lines of a row, all columns but n_base. The ring may be written to meanwhile."""
+    cdef int64_t at = seq - peek(&ring.origin)
+    prefetch(peek_ints(<int64_t**>&ring.ts) + at)
+    prefetch(peek_values(<double**>&ring.open) + at)
+    prefetch(peek_values(<double**>&ring.high) + at)
+    prefetch(peek_values(<double**>&ring.low) + at)
+    prefetch(peek_values(<double**>&ring.close) + at)
+    prefetch(peek_values(<double**>&ring.volume) + at)
 
 
 cdef inline int64_t ring_room(const Ring* ring) noexcept nogil:

@@ -132,7 +132,7 @@ cdef void ring_insert(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil:
     _shift(<char*>ring.volume, 8, at, stop, ring.capacity)
     if ring.n_base != NULL:
         _shift(<char*>ring.n_base, 4, at, stop, ring.capacity)
-    ring.next_seq += 1
+    store(&ring.next_seq, ring.next_seq + 1)  # in one piece, like wherever readers without a guard look
     ring.n_moves += 1
     ring_write_again(ring, seq, bar)
     ring_end_change(ring)

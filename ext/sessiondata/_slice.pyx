@@ -9,18 +9,19 @@ those are there, for the rows.
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.stdint cimport int64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uintptr_t
 
 from sessiondata._aggregate cimport Level
+from sessiondata._guard cimport peek, peek_pointer, peek_small
 from sessiondata._prefetch cimport prefetch, prefetch_span
 from sessiondata._ring cimport Bar, Ring, ring_prefetch
 from sessiondata._status cimport (
-    CORRECTED, EARLIER, ERR_LATER_SESSION, ERR_MEMORY, ERR_NO_SESSION, ERR_SOURCE, OTHER_SESSION, STORED,
+    CORRECTED, EARLIER, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_SOURCE, OTHER_SESSION, STORED,
 )
 from sessiondata._store cimport SymbolCore
 from sessiondata._symbol cimport (
-    EARLIER_RESERVE, EARLIER_STORE, Symbol, check_bar, check_values, symbol_enter, symbol_follows, symbol_leave,
-    symbol_reserve, symbol_store,
+    EARLIER_RESERVE, EARLIER_STORE, Symbol, check_bar, check_values, symbol_enter, symbol_leave, symbol_reserve,
+    symbol_store,
 )
 from sessiondata._ticks cimport SOURCE_BARS
 
@@ -36,7 +37,17 @@ cdef enum:
 
 cdef inline bint _folds(const Symbol* symbol) noexcept nogil:
     """Whether with the symbol's next bar, if it is the next slot's, a fold is due: else it touches no level."""
-    return symbol.next_slot_ts >= symbol.fold_stop
+    return peek(&symbol.next_slot_ts) >= peek(&symbol.fold_stop)
+
+
+cdef inline bint _seems_to_follow(const Symbol* symbol, int64_t ts) noexcept nogil:
+    """`symbol_follows` outside the guard. What becomes of the bar is decided when it is stored."""
+    return ts == peek(&symbol.next_slot_ts) and ts < peek(&symbol.run_stop)
+
+
+cdef inline const Level* _root(const Symbol* symbol) noexcept nogil:
+    """The first root, outside the guard: levels may move, but where they were stays as long as the session."""
+    return <const Level*>peek_pointer(<void**>&symbol.levels) + symbol.root
 
 
 cdef inline void _prefetch_rows(const Symbol* symbol) noexcept nogil:
@@ -44,26 +55,29 @@ cdef inline void _prefetch_rows(const Symbol* symbol) noexcept nogil:
     cdef const Level* root
     if symbol.grid == NULL:
         return
-    root = &symbol.levels[symbol.root]
-    ring_prefetch(&symbol.base, symbol.base.next_seq)
+    root = _root(symbol)
+    ring_prefetch(&symbol.base, peek(&symbol.base.next_seq))
     if _folds(symbol):  # and the root may hand its row down to the next level
         prefetch_span(root, 2 * sizeof(Level))
 
 
 cdef inline void _prefetch_row(const Ring* ring) noexcept nogil:
-    ring_prefetch(ring, ring.next_seq)
-    prefetch(ring.n_base + ring.next_seq - ring.origin)
+    cdef int64_t next_seq = peek(&ring.next_seq)
+    ring_prefetch(ring, next_seq)
+    prefetch(<const int32_t*>peek_pointer(<void**>&ring.n_base) + next_seq)  # of a derived ring the origin is 0
 
 
 cdef inline void _prefetch_slot(const Symbol* symbol) noexcept nogil:
     """The row that the next bar begins in the first root, where it begins one, and that which the child begins then."""
     cdef const Level* root
+    cdef const Level* child
     if symbol.grid == NULL or not _folds(symbol):
         return
-    root = &symbol.levels[symbol.root]
+    root = _root(symbol)
+    child = root + root.child - symbol.root
     _prefetch_row(&root.ring)
-    if root.child >= 0 and root.bar.ts >= symbol.levels[root.child].slot_stop:
-        _prefetch_row(&symbol.levels[root.child].ring)
+    if root.child >= 0 and peek(&root.bar.ts) >= peek(&child.slot_stop):
+        _prefetch_row(&child.ring)
 
 
 cdef int _check_apart(Symbol* symbol, Bar* bar) noexcept nogil:
@@ -72,7 +86,7 @@ cdef int _check_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     cdef int status = check_bar(symbol, bar)
     if status:
         return status
-    if symbol.source > SOURCE_BARS:
+    if peek_small(&symbol.source) > SOURCE_BARS:
         return ERR_SOURCE
     if symbol.grid == NULL or bar.ts < symbol.grid.span_start:
         return 0 if symbol.take_earlier == NULL else symbol.take_earlier(symbol, bar, EARLIER_RESERVE)
@@ -131,7 +145,7 @@ cdef class Slice:
         cdef Symbol** symbols = self._symbols
         cdef uintptr_t* inside
         cdef const int64_t[::1] ts = given_ts
-        cdef int status = 0
+        cdef int status = 0, why = 0
         cdef int64_t changed = 0
         cdef bint is_late = False, is_idle = False
         cdef Bar bar
@@ -142,12 +156,12 @@ cdef class Slice:
                 prefetch(symbols[i + SYMBOL_AHEAD])
             bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
             status = check_values(&bar)
-            if status or not symbol_follows(symbols[i], bar.ts):
+            if status or not _seems_to_follow(symbols[i], bar.ts):
                 status = _check_apart(symbols[i], &bar)
                 if symbols[i].grid == NULL:
                     is_late = is_idle = True
                     status = status or self._check_idle(i, given_ts[i])
-                is_late |= bar.ts <= symbols[i].last_ts
+                is_late |= bar.ts <= peek(&symbols[i].last_ts)
             if status:
                 if is_late:
                     self._release()
@@ -171,14 +185,14 @@ cdef class Slice:
                     if status == EARLIER:
                         status = _store_earlier(symbols[i], &bar)
                     else:
-                        refused = i
+                        refused, why = i, status
             changed += STORED <= status <= CORRECTED
         if is_late:
             self._release()
-        if refused >= 0:  # another thread has taken, since the check, the row or the memory that there was for the bar
+        if refused >= 0:  # since the check another thread has taken the row that there was for the bar, or fed a trade
             core = <SymbolCore>self._cores[refused]
-            core._refuse(ERR_MEMORY, refused, given_ts[refused], open[refused], high[refused], low[refused],
-                         close[refused], volume[refused])
+            core._refuse(why, refused, given_ts[refused], open[refused], high[refused], low[refused], close[refused],
+                         volume[refused])
         return changed
 
     cdef int _check_idle(self, Py_ssize_t i, int64_t given_ts) except 1:

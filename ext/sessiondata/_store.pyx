@@ -31,7 +31,7 @@ from sessiondata._gaps cimport (
     gaps_count, gaps_explained, gaps_halted, gaps_list, gaps_missing, gaps_present, gaps_state, gaps_tally,
 )
 from sessiondata._grid cimport expected_at, first_slot_from, ordinal_start
-from sessiondata._guard cimport peek
+from sessiondata._guard cimport peek, peek_small
 from sessiondata._layout cimport lay_out, series_extended, series_gaps, series_ring
 from sessiondata._marks cimport Spans, retries_of
 from sessiondata._ring cimport Bar, ring_begin_change, ring_end_change, ring_find, ring_oldest, ring_read, ring_room
@@ -433,7 +433,7 @@ cdef class SymbolCore:
         bar.volume = number_of(volume, "volume", self)
         if self.symbol.grid == NULL:
             return self._append_first(&bar)
-        if self.symbol.source > SOURCE_BARS:
+        if peek_small(&self.symbol.source) > SOURCE_BARS:
             self._refuse(ERR_SOURCE, None, None, None, None, None, None, None)
         if self.close_label:
             self._open_label(&bar.ts)
@@ -724,8 +724,8 @@ cdef class SymbolCore:
 
     cdef int _refuse(self, int status, row, ts, open, high, low, close, volume) except -1:
         cdef Offence offence = Offence(status, self.name, row, ts, open, high, low, close, volume)
-        offence.source = self.symbol.source
-        if status == ERR_SOURCE and self.symbol.source <= SOURCE_BARS:  # a bar of a past day, which was fed otherwise
+        offence.source = peek_small(&self.symbol.source)
+        if status == ERR_SOURCE and offence.source <= SOURCE_BARS:  # a bar of a past day, which was fed otherwise
             offence.source = self.days.source_at(ts)
         raise_status(offence)
 
@@ -735,27 +735,27 @@ cdef class SymbolCore:
     def mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns):
         """Nothing traded in the slots of series `k` that begin in [start_ns, stop_ns), or with `halted` the market
         stood still in that time; False if that was known."""
+        cdef Evidence evidence = evidence_of(self._memory, &self.symbol)
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
-        cdef bint changed
-        try:
-            changed = evidence_of(self._memory, &self.symbol).mark(&self.symbol, halted, k, start_ns, stop_ns)
-            if changed:
-                self._changed()
-        finally:
-            symbol_leave(inside)
-        return changed
+        cdef int status = evidence.mark(&self.symbol, halted, k, start_ns, stop_ns)
+        if status > 0:
+            self._changed()
+        symbol_leave(inside)
+        if status < 0:
+            raise MemoryError("no memory for a mark")
+        return status > 0
 
     def record_retry(self, Py_ssize_t k, int64_t start_ns, int64_t stop_ns, int64_t when_ns):
         """The missing slots of series `k` that begin in [start_ns, stop_ns) were asked for again; returns their number.
         """
+        cdef Evidence evidence = evidence_of(self._memory, &self.symbol)
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
-        cdef int64_t n
-        try:
-            n = evidence_of(self._memory, &self.symbol).retry(&self.symbol, k, start_ns, stop_ns, when_ns)
-            if n > 0:
-                self._changed()
-        finally:
-            symbol_leave(inside)
+        cdef int64_t n = evidence.retry(&self.symbol, k, start_ns, stop_ns, when_ns)
+        if n > 0:
+            self._changed()
+        symbol_leave(inside)
+        if n < 0:
+            raise MemoryError("no memory for a retry")
         return n
 
     cdef void _changed(self) noexcept nogil:
@@ -1041,7 +1041,7 @@ cdef class SymbolCore:
 
     @property
     def bars_updated(self):
-        return bool(self.symbol.bars_updated)
+        return bool(peek_small(&self.symbol.bars_updated))
 
     @bars_updated.setter
     def bars_updated(self, bint value):

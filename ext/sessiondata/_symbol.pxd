@@ -96,6 +96,8 @@ cdef struct Symbol:
     int64_t tick_capacity   # rows of the rings to come
     int64_t quote_capacity
     int32_t quote_bars    # QUOTE_BARS_*: the bars that quotes make
+    int64_t wanted        # bytes of the block for want of which a caller without the GIL got ERR_MEMORY; else 0
+    Block* spare          # the block that it then came back with, while it is inside the guard; else NULL
 
 
 cdef inline int64_t filled_bytes(const SlotTable* table) noexcept nogil:

@@ -4,7 +4,7 @@ cimport cython
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_CheckExact
-from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint64_t, uintptr_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t, uintptr_t
 from libc.string cimport memset
 
 import numpy as np
@@ -14,6 +14,7 @@ from sessiondata.errors import BarError, BarTypeError, shown
 from sessiondata._feed cimport (
     check_tick, check_ticks, feed_apart, feed_extend, feed_quote, feed_reserve, feed_ring, feed_trade,
 )
+from sessiondata._guard cimport peek_small
 from sessiondata._layout cimport Memory
 from sessiondata._status cimport (
     ERR_NAT, ERR_NOT_FINITE, ERR_SIZE, ERR_SOURCE, LATE, STORED, Offence, raise_status,
@@ -103,7 +104,7 @@ cdef class Tape:
     cdef int _refuse(self, int status, row, const Tick* tick) except -1:
         cdef Offence offence = Offence(status, self.core.name, row, tick.ts)
         offence.kind = "ticks" if self.kind == SOURCE_TICKS else "quotes"
-        offence.source = self.symbol.source
+        offence.source = peek_small(&self.symbol.source)
         offence.values = [tick.value[i] for i in range(2 if self.kind == SOURCE_TICKS else 4)]
         raise_status(offence)
 
@@ -134,7 +135,8 @@ cdef class Tape:
 
     cdef bint _is_of_another_source(self) noexcept nogil:
         """Whether this makes base rows, and something else does in this session."""
-        return (self.symbol.source != 0 and self.symbol.source != self.kind
+        cdef int32_t source = peek_small(&self.symbol.source)
+        return (source != 0 and source != self.kind
                 and (self.kind == SOURCE_TICKS or self.symbol.quote_bars != 0))
 
     cdef int _set_columns(self, const double** out_values, list columns) except -1:

@@ -20,29 +20,30 @@ leaves the guard and begins anew with the GIL. `sd_read_last` reads base rows wi
 well.
 """
 
+from cpython.mem cimport PyMem_RawFree
 from libc.stdint cimport INT64_MIN, int32_t, uint8_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy
 
 from sessiondata._aggregate cimport Level
 from sessiondata._gaps cimport Gaps, gaps_count, gaps_explained, gaps_halted, gaps_missing, gaps_present
-from sessiondata._feed cimport feed_quote, feed_trade
+from sessiondata._feed cimport feed_apart, feed_quote, feed_trade
 from sessiondata._grid cimport GridData, expected_at, slot_stop_in
 from sessiondata._guard cimport (
     Guard, Thread, acquire_fence, guard_enter, guard_init, guard_leave, guard_take, guard_try, load, load_pointer, peek,
     peek_ints, peek_small, peek_value, peek_values, read_begin, read_end, store, store_pointer, wait_for_reads,
 )
-from sessiondata._layout cimport series_gaps, series_ring, series_value
+from sessiondata._layout cimport block_allocate, series_gaps, series_ring, series_value
 from sessiondata._ring cimport Bar, Ring, ring_add_base, ring_oldest, ring_row, ring_values
 from sessiondata._status cimport (
-    EARLIER, ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL, STORED,
+    EARLIER, ERR_MEMORY, ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL, STORED,
 )
 from sessiondata._symbol cimport (
-    MAX_LEVELS, Symbol, clock_advance, clock_sequence, has_plain_values, symbol_append, symbol_append_with_gil,
+    MAX_LEVELS, Block, Symbol, clock_advance, clock_sequence, has_plain_values, symbol_append, symbol_append_with_gil,
     symbol_as_of, symbol_count_next, symbol_ends_earlier, symbol_fold_due, symbol_follows, symbol_open_label,
     symbol_push_next, symbol_settle,
 )
-from sessiondata._ticks cimport SOURCE_BARS, Tick
+from sessiondata._ticks cimport SOURCE_BARS, SOURCE_QUOTES, SOURCE_TICKS, Tick
 from sessiondata._time cimport NAT
 
 ABI = 3  # see sd_abi_3 in the .pxd
@@ -230,19 +231,59 @@ cdef int64_t _append_waiting(Entry* entry, int64_t handle, int64_t ts_ns, double
     return ERR_NO_SYMBOL if inside == NULL else _append_apart(entry, inside, ts_ns, open, high, low, close, volume)
 
 
+cdef void _leave(Entry* entry, uintptr_t* inside) noexcept nogil:
+    """Leave a guard that was perhaps entered with a block (`_bring_block`); it goes if it was not wanted after all."""
+    cdef Block* spare = entry.symbol.spare
+    entry.symbol.spare = NULL
+    guard_leave(inside)
+    if spare != NULL:
+        PyMem_RawFree(spare)
+
+
+cdef int _bring_block(Entry* entry, int64_t handle, uintptr_t** inside) noexcept nogil:
+    """After ERR_MEMORY: leave the guard, allocate what the symbol wanted, and enter again with it; 0, or the error, and
+    this thread is outside.
+
+    Inside it may not: an allocation that `tracemalloc` traces waits for the GIL (see _layout)."""
+    cdef int64_t n_bytes = entry.symbol.wanted
+    cdef Block* block
+    entry.symbol.wanted = 0
+    _leave(entry, inside[0])
+    block = block_allocate(n_bytes)  # NULL for 0 bytes, too: there simply was no memory
+    if block == NULL:
+        return ERR_MEMORY
+    inside[0] = _take(entry, handle)
+    if inside[0] == NULL:
+        PyMem_RawFree(block)
+        return ERR_NO_SYMBOL
+    entry.symbol.spare = block
+    return 0
+
+
+cdef int _append_inside(Entry* entry, int64_t ts_ns, double open, double high, double low, double close,
+                        double volume) noexcept nogil:
+    """Any bar and symbol; EARLIER if the bar may be of a day in history."""
+    cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
+    if entry.symbol.grid == NULL:
+        return ERR_NO_SESSION
+    if entry.label_ns:
+        if symbol_ends_earlier(entry.symbol, ts_ns):
+            return EARLIER
+        symbol_open_label(entry.symbol, &bar.ts)
+    return symbol_append(entry.symbol, &bar)
+
+
 cdef int64_t _append_apart(Entry* entry, uintptr_t* inside, int64_t ts_ns, double open, double high, double low,
                            double close, double volume) noexcept nogil:
     """Any bar and symbol, with this thread inside the guard, which it leaves."""
-    cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
     cdef int64_t handle = entry.handle
-    cdef int status = ERR_NO_SESSION
-    if entry.symbol.grid != NULL:
-        status = EARLIER
-        if not entry.label_ns or not symbol_ends_earlier(entry.symbol, ts_ns):
-            if entry.label_ns:
-                symbol_open_label(entry.symbol, &bar.ts)
-            status = symbol_append(entry.symbol, &bar)
-    guard_leave(inside)
+    cdef int status = _append_inside(entry, ts_ns, open, high, low, close, volume), failed
+    while status == ERR_MEMORY:
+        failed = _bring_block(entry, handle, &inside)
+        if failed:
+            return failed
+        status = _append_inside(entry, ts_ns, open, high, low, close, volume)
+    _leave(entry, inside)
     return status if status != EARLIER else _append_earlier(handle, ts_ns, open, high, low, close, volume)
 
 
@@ -272,6 +313,8 @@ cdef int64_t sd_append_tick(int64_t handle, int64_t ts_ns, double price, double 
     if entry.symbol.grid != NULL:
         tick.ts, tick.value[0], tick.value[1], tick.exchange = ts_ns, price, size, exchange
         status = feed_trade(entry.symbol, &tick)
+        if status == ERR_MEMORY:
+            return _feed_with_block(entry, inside, SOURCE_TICKS, &tick)
     guard_leave(inside)
     return status
 
@@ -289,7 +332,23 @@ cdef int64_t sd_append_quote(int64_t handle, int64_t ts_ns, double bid, double a
         tick.ts, tick.value[0], tick.value[1], tick.exchange = ts_ns, bid, ask, 0
         tick.value[2], tick.value[3] = bid_size, ask_size
         status = feed_quote(entry.symbol, &tick)
+        if status == ERR_MEMORY:
+            return _feed_with_block(entry, inside, SOURCE_QUOTES, &tick)
     guard_leave(inside)
+    return status
+
+
+cdef int64_t _feed_with_block(Entry* entry, uintptr_t* inside, int kind, const Tick* tick) noexcept nogil:
+    """A trade or quote (values checked) for which the symbol had no memory, with this thread inside the guard, which it
+    leaves."""
+    cdef int64_t handle = entry.handle
+    cdef int status = ERR_MEMORY, failed
+    while status == ERR_MEMORY:
+        failed = _bring_block(entry, handle, &inside)
+        if failed:
+            return failed
+        status = feed_apart(entry.symbol, kind, tick) if entry.symbol.grid != NULL else ERR_NO_SESSION
+    _leave(entry, inside)
     return status
 
 
