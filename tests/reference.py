@@ -1168,10 +1168,11 @@ class RefSymbol:
 
     def as_of(self) -> int | None:
         """Return the later of the store's clock less its grace and the end of the newest row; None before both. A trade
-        or quote that makes bars proves no more than its own time."""
+        or quote that makes bars proves no more than its own time, a filled slot that it is over."""
         times = [] if self.store.clock is None else [self.store.clock - self.store.grace]
         if self.source in ("ticks", "quotes"):
             times.append(self.tapes[self.source].accepted[-1][0])
+            times += [self.session.bar_end(ts, self.base) for ts in self.filled]  # over when they were filled
         elif self.retained:
             times.append(self.session.bar_end(self.retained[-1], self.base))
         return max(times, default=None)

@@ -296,6 +296,32 @@ def test_trades_behind_a_filled_tail_make_and_grow_their_own_rows(way: str) -> N
     spy._core.check_invariants()
 
 
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_filled_slot_stays_over_when_the_session_goes_on_without_its_clock(tmp_path: Path, loaded: bool) -> None:
+    """Only the newest trade said what is over then: 3 bars, none expected, -2 missing."""
+    data, spy = fed_by_trades()
+    assert spy.fill(*bars(1, 2)) == 2
+    if loaded:
+        data.save(tmp_path / "store")
+        data = sd.load(tmp_path / "store")
+        spy = data.symbols["SPY"]
+    data.end_session()
+    data.start_session("2024-03-12")
+    for ts in (
+        None,
+        OPEN + 30 * SECOND,
+        OPEN + 2 * MINUTE + 1,
+    ):  # trades behind the newest row, the last one of its slot
+        if ts is not None:
+            assert spy.append_tick(ts, 21.0, 1.0)
+        base = spy.bars_base
+        assert (base.expected, base.present, base.missing, base.forming) == (3, 3, 0, False)
+        assert spy._core.as_of == OPEN + 3 * MINUTE
+        spy._core.check_invariants()
+    assert spy.append_tick(OPEN + 4 * MINUTE, 21.0, 1.0)
+    assert (base.expected, base.present, base.missing, base.forming) == (4, 3, 1, True)
+
+
 def test_a_trade_behind_a_filled_tail_grows_a_row_whose_other_trades_are_gone() -> None:
     _, spy = fed_by_trades(tick_capacity=2)
     assert spy.fill(*bars(4)) == 1

@@ -10,9 +10,10 @@ A base row is the fold of the ticks in its slot in time order, of equal times in
 of base rows. So whatever the order in which ticks come, the row is the same, to the last bit of its volume.
 
 What says that a slot is over differs from bars. A bar that has come is whole, and proves that its time has passed; a
-trade proves no more than its own time. So `newest_stop` is the newest trade's time, the newest row is forming until its
-slot's end, `base_stop`, and no arrival is needed to close it: the grid and the clock do. The fast path of bars is shut
-for such a symbol because `next_slot_ts` stays INT64_MAX; nothing there asks what feeds it.
+trade proves no more than its own time. So `newest_stop` is the newest trade's time (or the end of a filled row that is
+newer: that slot was over when it was filled), the newest row is forming until its slot's end, `base_stop`, and no
+arrival is needed to close it: the grid and the clock do. The fast path of bars is shut for such a symbol because
+`next_slot_ts` stays INT64_MAX; nothing there asks what feeds it.
 
 Quotes go the same way where they make bars, by their mid, bid or ask and without volume; else they are only kept.
 
@@ -23,7 +24,7 @@ base ring, twice).
 
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint64_t
 
-from sessiondata._fill cimport is_filled, is_newest_filled
+from sessiondata._fill cimport fed_until, is_filled, is_newest_filled
 from sessiondata._grid cimport Region, find_region, slot_start_in, slot_stop_in
 from sessiondata._layout cimport block_add
 from sessiondata._ring cimport ring_find, ring_oldest, ring_read
@@ -143,7 +144,7 @@ cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
                 _counters(symbol, kind).too_old += 1
                 return TOO_OLD
         symbol.source = kind
-        symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, tick.ts
+        symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, fed_until(symbol, tick.ts)
     else:
         symbol.changes += 1
     ticks_push(ring, tick)
@@ -397,7 +398,7 @@ cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const doub
         grown = _grow_newest(symbol, kind, ts, rest[0], rest[1], n)
         if grown < n:
             rows = _make_rows(symbol, kind, ts + grown, rest[0] + grown, rest[1] + grown, n - grown)
-        symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, ts[n - 1]
+        symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, fed_until(symbol, ts[n - 1])
     ticks_extend(ring, ts, rest, exchange, n)
     ring.updated = 1
     symbol.n_edits += 1
@@ -424,7 +425,7 @@ cdef bint feed_check(const Symbol* symbol) noexcept nogil:
     ring = NULL
     if symbol.source != SOURCE_NONE:
         ring = feed_ring(symbol, symbol.source)
-        if symbol.newest_stop != ring.last_ts:
+        if symbol.newest_stop != fed_until(symbol, ring.last_ts):
             return False
     if symbol.base_stop != INT64_MIN and (ring == NULL or symbol.base_stop <= ring.last_ts):
         return False

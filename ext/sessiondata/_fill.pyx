@@ -47,12 +47,11 @@ cdef inline int32_t _missing_at(const Symbol* symbol, int64_t ts, int32_t expect
 
 cdef void _push(Symbol* symbol, Bar* bar) noexcept nogil:
     """A filled row that is newer than all others. Whatever feeds the symbol, its time has been known to be over."""
-    cdef int64_t newest_stop = symbol.newest_stop
     symbol_take(symbol, bar)  # there is room for it, so it is stored
     if symbol.source != SOURCE_BARS:
         symbol.next_slot_ts = INT64_MAX
     if symbol.source > SOURCE_BARS:
-        symbol.newest_stop, symbol.base_stop = newest_stop, INT64_MIN
+        symbol.base_stop = INT64_MIN
 
 
 cdef int64_t fill_rows(Symbol* symbol, const int64_t* ts, const double* open, const double* high, const double* low,

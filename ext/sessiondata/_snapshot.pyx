@@ -24,7 +24,7 @@ from sessiondata._days cimport snapshot
 from sessiondata._evidence cimport Evidence, evidence_of
 from sessiondata._extended cimport extended_mark
 from sessiondata._feed cimport QUOTE_BARS_NONE, check_quote, check_trade, feed_check, feed_make_ring
-from sessiondata._fill cimport is_filled, is_newest_filled
+from sessiondata._fill cimport fed_until, is_filled, is_newest_filled
 from sessiondata._gaps cimport PRESENT, Gaps, gaps_check, gaps_mark_present, gaps_max_ranges, gaps_state
 from sessiondata._grid cimport Grid, GridData, Region, find_region, first_slot_from, ordinal_in, slot_start_in
 from sessiondata._grid cimport slot_stop_in
@@ -649,7 +649,8 @@ cdef int _restore_source(SymbolCore core, object told) except -1:
     filled = is_newest_filled(symbol)
     _require(ring.last_ts < stop and (filled or base.ts[base.next_seq - 1 - base.origin] <= ring.last_ts),
              "the newest tick is in the newest bar")
-    symbol.base_stop, symbol.newest_stop = INT64_MIN if filled else stop, ring.last_ts
+    symbol.base_stop = INT64_MIN if filled else stop
+    symbol.newest_stop = fed_until(symbol, ring.last_ts)
     return 0
 
 

@@ -57,7 +57,7 @@ cdef struct Symbol:
     int64_t run_stop      # ns, up to it bars may follow slot by slot: whole slots of `region`, with rows for them
     int64_t fold_stop     # ns, those of them that need no fold: where the first slot of the roots ends, or sooner
     int64_t last_ts       # ns, newest row; span_start - 1 while there is none
-    int64_t newest_stop   # ns, end of the newest row, or the newest tick's time; INT64_MIN while there is none
+    int64_t newest_stop   # ns, end of the newest row, of ticks see `fed_until`; INT64_MIN while there is none
     int64_t newest_ts[2]  # ns, newest extended [0] and regular [1] row; INT64_MIN while there is none
     int64_t step_ns       # base interval
     int64_t n_edits       # changes but for rows added in turn, which move last_ts; sessions begun and ended, too
