@@ -112,7 +112,11 @@ class ResumedStoreLife(StoreLife):
         self.world.same()
 
 
-class ResumedTapeLife(TapeLife):
+class Resumed:
+    """A life in which the session ends now and then and goes on, once or twice at a time."""
+
+    world: Any
+
     @rule(again=st.booleans())
     def resume(self, again: bool) -> None:
         self.world.resume()
@@ -121,13 +125,10 @@ class ResumedTapeLife(TapeLife):
         self.world.same()
 
 
-class ResumedHistoryLife(HistoryLife):
-    @rule(again=st.booleans())
-    def resume(self, again: bool) -> None:
-        self.world.resume()
-        if again:
-            self.world.resume()
-        self.world.same()
+class ResumedTapeLife(Resumed, TapeLife): ...
+
+
+class ResumedHistoryLife(Resumed, HistoryLife): ...
 
 
 DEEP = os.environ.get("SESSIONDATA_HYPOTHESIS") == "thorough"
