@@ -13,6 +13,7 @@ built once, before the first bar of a session; the bar path never sees a calenda
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +44,13 @@ __all__ = ["SessionCalendar", "calendar"]
 class SessionCalendar:
     """Sessions of an exchange, by trade date.
 
-    Made by `calendar`, `from_hours`, `from_schedule` or `always_open`, not by its constructor. Grids are built when
-    they are asked for and kept. Reading from several threads is safe; at worst a grid is built twice.
+    Made by `calendar`, `from_hours`, `from_schedule` or `always_open`, not by its constructor. Grids
+    are built when they are asked for and kept. Reading from several threads is safe; at worst a grid
+    is built twice.
+
+    Calendars are immutable: `copy.copy` and `copy.deepcopy` return the same object. They are pickled
+    by how they were made, a named one by its name, so another process reads the hours of that name
+    itself. Those that were made in the same way are equal and have one hash.
 
     Attributes
     ----------
@@ -54,9 +60,17 @@ class SessionCalendar:
     zone : ZoneInfo
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, saved: Iterable[SessionGrid] = ()) -> None:
+        if not hasattr(source, "hours"):
+            made = f"sessiondata.calendar({source!r})" if isinstance(source, str) else "sessiondata.calendar(name)"
+            raise CalendarError(
+                f"SessionCalendar is not called with a {type(source).__name__}: take {made} for a named calendar,"
+                " SessionCalendar.from_hours, from_schedule or always_open for another one"
+            )
         self._source = source
-        self._grids: dict[dt.date, SessionGrid] = {}
+        self._saved = {grid.date: grid for grid in saved}  # of a snapshot: they stand before the hours of the source
+        self._grids = dict(self._saved)
+        self._made_of: str | None = None
 
     @property
     def name(self) -> str:
@@ -73,12 +87,42 @@ class SessionCalendar:
     def __repr__(self) -> str:
         return f"SessionCalendar({self.name!r})"
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SessionCalendar):
+            return NotImplemented
+        return self is other or (self._is_like(other) and self._saved == other._saved)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __copy__(self) -> SessionCalendar:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SessionCalendar:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not hasattr(self._source, "recipe"):
+            raise TypeError(
+                f"calendar {self.name!r} cannot be pickled: its hours come from an object of your own"
+                f" ({type(self._source).__name__}); write them down with SessionCalendar.from_schedule({{date: [(start,"
+                " stop)]}, tz), or make the calendar anew in the other process"
+            )
+        return _remade, (self.recipe(), tuple(self._saved.values()))
+
     def _is_like(self, other: SessionCalendar) -> bool:
         """Whether both were made in the same way, as a program does that loads a store and goes on as it began. Hours
         that were saved may differ from those of the other one."""
         if self._source is other._source:
             return True
-        return self.name == other.name and self.recipe() == other.recipe()
+        return self.name == other.name and self._recipe_text() == other._recipe_text() != ""
+
+    def _recipe_text(self) -> str:
+        """Recipe of the source, made once: comparing calendars of many dates is comparing two texts."""
+        if self._made_of is None:
+            made = hasattr(self._source, "recipe")
+            self._made_of = json.dumps(self._source.recipe(), sort_keys=True) if made else ""
+        return self._made_of
 
     # Questions
 
@@ -303,7 +347,7 @@ class SessionCalendar:
             "open": time_text(open_ns),
             "close": time_text(close_ns),
             "breaks": told_pauses,
-            "weekdays": sorted(days_open),
+            "weekdays": [int(day) for day in sorted(days_open)],
             "holidays": [day.isoformat() for day in sorted(closed)],
             "early_closes": time_texts(early_closes),
             "late_opens": time_texts(late_opens),
@@ -415,6 +459,12 @@ class SessionCalendar:
             early_closes={day: time_of_text(time) for day, time in recipe["early_closes"].items()},
             late_opens={day: time_of_text(time) for day, time in recipe["late_opens"].items()},
         )  # fmt: skip
+
+
+def _remade(recipe: Mapping[str, Any], saved: Iterable[SessionGrid]) -> SessionCalendar:
+    """A calendar that was pickled."""
+    made = SessionCalendar.from_recipe(recipe)
+    return SessionCalendar(made._source, saved) if saved else made
 
 
 _ALWAYS_OPEN = "24/7"

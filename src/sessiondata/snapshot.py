@@ -624,8 +624,7 @@ def _calendar(entry: dict[str, Any]) -> SessionCalendar:
     except CalendarError:
         same = False
     if not same:
-        calendar = SessionCalendar(calendar._source)
-        calendar._grids.update(grids)
+        calendar = SessionCalendar(calendar._source, grids.values())
     return calendar
 
 
