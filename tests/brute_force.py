@@ -70,9 +70,12 @@ class Minutes:
 
 
 def exchange_minutes(name: str, first_year: int = FIRST_YEAR, last_year: int = LAST_YEAR) -> Minutes:
-    """Minutes of exchange_calendars; of CMES without the hour of the maintenance break, which the library leaves in."""
+    """Minutes of exchange_calendars; of CMES those of pandas_market_calendars, which knows its short days."""
     import exchange_calendars
     import pandas as pd
+
+    if name == "CMES":
+        return market_minutes(market_schedule("CME Globex Equity", first_year, last_year)[0])
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pandas, about what the library does inside
@@ -81,8 +84,6 @@ def exchange_minutes(name: str, first_year: int = FIRST_YEAR, last_year: int = L
         )
         minutes = built.minutes
     days = [str(session.date()) for session in built.sessions]
-    if name == "CMES":
-        minutes = minutes[minutes.tz_convert("America/Chicago").hour != 16]
     ts_ns = minutes.as_unit("ns").asi8
     firsts = pd.DatetimeIndex(built.first_minutes).as_unit("ns").asi8
     return Minutes(days, ts_ns, np.append(np.searchsorted(ts_ns, firsts), len(ts_ns)))

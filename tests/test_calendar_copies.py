@@ -195,3 +195,22 @@ def hash_free_equality(calendar: sd.SessionCalendar, name: str) -> tuple[bool, s
 def test_a_calendar_is_not_made_of_a_name(what: Any) -> None:
     with pytest.raises(sd.CalendarError, match=r"sessiondata\.calendar\(.*from_hours"):
         sd.SessionCalendar(what)
+
+
+@pytest.mark.parametrize("kernel", ["find_gaps", "quality", "aggregate"])
+def test_a_kernel_takes_a_grid_and_says_how_to_get_one(kernel: str) -> None:
+    def call(bars: Any, grid: Any) -> Any:
+        if kernel == "aggregate":
+            return sd.aggregate(bars, grid, "1m", "5m")
+        times = {name: columns[0] for name, columns in bars.items()} if isinstance(bars, dict) else bars[0]
+        return getattr(sd, kernel)(times, grid, "1m")
+
+    calendar = plain()
+    bars = (np.array([OPEN]), *[np.ones(1)] * 5)
+    for grid in (calendar, "XNYS", None, {"A": calendar.session("2024-01-02")}):
+        with pytest.raises(sd.CalendarError, match=r"SessionGrid.*calendar\.session\('2024-03-12'\)"):
+            call(bars, grid)
+    for grids in (calendar, {"A": calendar.session("2024-01-02"), "B": calendar}):
+        with pytest.raises(sd.CalendarError, match=r"a grid is .*got SessionCalendar .*symbol='[AB]'"):
+            call({"A": bars, "B": bars}, grids)
+    call(bars, calendar.session("2024-01-02"))  # what the message says

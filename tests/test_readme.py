@@ -34,6 +34,10 @@ def test_the_example_has_about_ten_lines() -> None:
     assert len([line for line in block("example").splitlines() if line]) <= 12
 
 
+def test_the_example_of_calendars_prints_what_is_shown() -> None:
+    assert run("-c", block("calendar example")) == block("output: calendar example")
+
+
 def test_the_example_of_frames_prints_what_is_shown() -> None:
     printed = [line.rstrip() for line in run("-c", block("frames example")).splitlines()]  # pandas pads its lines
     assert printed == [line.rstrip() for line in block("output: frames example").splitlines()]

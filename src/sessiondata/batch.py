@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sessiondata.errors import SessionDataError
+from sessiondata.grids import compiled_of
 
 if TYPE_CHECKING:
     from sessiondata._grid import Grid
@@ -56,7 +57,7 @@ def map_symbols(
     """
     n_workers = _count(workers)
     names = list(columns)
-    grids = {name: (grid[name] if isinstance(grid, Mapping) else grid).compiled for name in names}
+    grids = {name: compiled_of(grid[name] if isinstance(grid, Mapping) else grid, name) for name in names}
     size = max(1, min(_MOST, -(-len(names) // (4 * n_workers))))
     tasks = [names[i : i + size] for i in range(0, len(names), size)]
 

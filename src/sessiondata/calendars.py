@@ -3,17 +3,18 @@
 A `SessionCalendar` answers by date and hands out a `SessionGrid`, the immutable hours of one trade date. Grids are
 built once, before the first bar of a session; the bar path never sees a calendar.
 
-    calendar("XNYS") --> Exchange --+
-    from_schedule()  --> Table    --+--> SessionCalendar --> SessionGrid
-    from_hours()     --> Rule     --+    (cuts spans at      (segments and span
-    always_open()    --> Rule     --+     neighbours)         of one trade date)
-    `hours`                              here                `grids`
+    calendar("XNYS")    --> Exchange  --+
+    calendar("CMES")    --> Globex    --+
+    from_schedule()     --> Table     --+--> SessionCalendar --> SessionGrid
+    from_hours()        --> Rule      --+    (cuts spans at      (segments and span
+    always_open()       --> Rule      --+     neighbours)         of one trade date)
+    x.with_sessions()   --> Corrected --+
+                            `hours`          here                `grids`
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -30,15 +31,31 @@ from sessiondata.dates import (
     to_time,
     wall,
 )
-from sessiondata.errors import CalendarError, DateOutOfRangeError
-from sessiondata.grids import SessionGrid, local_span
-from sessiondata.hours import Exchange, Hours, Rule, Source, Table, check_apart, cut, frame_rows, mapped_row
+from sessiondata.errors import CalendarError, DateOutOfRangeError, TimeError
+from sessiondata.grids import SessionGrid, check_segments, local_span
+from sessiondata.hours import (
+    Corrected,
+    Exchange,
+    Globex,
+    Hours,
+    Rule,
+    Source,
+    Table,
+    check_apart,
+    cut,
+    frame_rows,
+    has_recipe,
+    mapped_row,
+)
 from sessiondata.times import from_ns, to_ns
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 __all__ = ["SessionCalendar", "calendar"]
+
+
+_ADD_A_SESSION = "If the market was open, correct the calendar: calendar.with_sessions({date: [(open, close)]})"
 
 
 class SessionCalendar:
@@ -102,7 +119,7 @@ class SessionCalendar:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if not hasattr(self._source, "recipe"):
+        if not has_recipe(self._source):
             raise TypeError(
                 f"calendar {self.name!r} cannot be pickled: its hours come from an object of your own"
                 f" ({type(self._source).__name__}); write them down with SessionCalendar.from_schedule({{date: [(start,"
@@ -120,7 +137,9 @@ class SessionCalendar:
     def _recipe_text(self) -> str:
         """Recipe of the source, made once: comparing calendars of many dates is comparing two texts."""
         if self._made_of is None:
-            made = hasattr(self._source, "recipe")
+            import json  # not needed until calendars are compared
+
+            made = has_recipe(self._source)
             self._made_of = json.dumps(self._source.recipe(), sort_keys=True) if made else ""
         return self._made_of
 
@@ -156,7 +175,7 @@ class SessionCalendar:
             if not self._source.hours(day):
                 raise CalendarError(
                     f"calendar {self.name!r}: no session on {day}; the next to it are {self._source.before(day)} and"
-                    f" {self._source.after(day)}"
+                    f" {self._source.after(day)}. {_ADD_A_SESSION}"
                 )
             grid = self._grids[day] = self._build(day)
         return grid
@@ -198,7 +217,8 @@ class SessionCalendar:
             return self.session(here)
         self._check_range(day)
         raise CalendarError(
-            f"calendar {self.name!r}: {from_ns(ts_ns, self.zone).isoformat()} (ts_ns={ts_ns}) belongs to no trade date"
+            f"calendar {self.name!r}: {from_ns(ts_ns, self.zone).isoformat()} (ts_ns={ts_ns}) belongs to no trade date."
+            f" {_ADD_A_SESSION}"
         )
 
     def session_dates(self, start: DateLike, stop: DateLike) -> list[dt.date]:
@@ -424,6 +444,129 @@ class SessionCalendar:
         recipe = {"kind": "always", "start": time_text(start_ns)}
         return cls(Rule("24/7" if plain else f"24/7 from {start} {zone.key}", zone, rule, recipe))
 
+    # Corrections
+
+    def with_sessions(self, sessions: Mapping[Any, Any], *, name: str | None = None) -> SessionCalendar:
+        """The same calendar with other hours on given dates.
+
+        For what an exchange announces at short notice and a library learns late or never: storms,
+        days of mourning, special sessions on a Saturday or in the evening.
+
+        Parameters
+        ----------
+        sessions : mapping of date to segments or None
+            Trade date to a sequence of ``(open, close)``, half-open and sorted; None for no session.
+            A date without a session becomes one. Edges of a date are either local times of day, as
+            `from_hours` takes them, or instants: ns, or what `to_ns` takes. Local times are on the
+            trade date; a pair whose open is at or after its close begins on the evening before, and
+            so do the pairs in front of it.
+        name : str, optional
+            Default: the name of this calendar and ``"corrected"``.
+
+        Returns
+        -------
+        SessionCalendar
+            A new one; this one stays as it is. Spans of the neighbours follow the new hours. Corrections
+            of a corrected calendar are added to those it has, and replace them on the same date.
+
+        Raises
+        ------
+        CalendarError
+            There is no date; a date is named twice; a segment ends before it starts, or is not sorted,
+            or overlaps another one or a neighbouring session; a date has no segment (pass None); it
+            mixes local times with instants; or it cannot be told on which date a local time is. Names
+            the date.
+        DateOutOfRangeError
+            The calendar knows nothing about a date.
+
+        Examples
+        --------
+        >>> hong_kong = calendar("XHKG").with_sessions({"2023-09-01": None, "2023-09-08": None})
+        >>> hong_kong.next_date("2023-08-31")
+        datetime.date(2023, 9, 4)
+        >>> mumbai = calendar("XBOM").with_sessions({"2024-01-20": [("09:15", "15:30")]})
+        >>> mumbai.session("2024-01-20").expected("1m")
+        375
+        """
+        if not isinstance(sessions, Mapping) or not sessions:
+            raise CalendarError(
+                "with_sessions takes a mapping of dates to [(open, close), ...] or None, at least one:"
+                f" got {sessions!r}"
+            )
+        source = self._source
+        base, changes = (source.base, dict(source.changes)) if isinstance(source, Corrected) else (source, {})
+        changed: dict[dt.date, Hours] = {}
+        for date, segments in sessions.items():
+            day = to_date(date)
+            self._check_range(day)
+            if day in changed:
+                raise CalendarError(f"with_sessions names {day} twice")
+            changed[day] = () if segments is None else self._corrected(day, segments)
+        name = name or (self.name if base is not source else f"{self.name} corrected")
+        recipe = source._recipe if isinstance(source, Corrected) else self._recipe_or_none()
+        # Hours that a snapshot kept are hours like any others: their spans, too, follow what is corrected now.
+        kept = {day: tuple((int(a), int(b)) for a, b in grid.segments) for day, grid in self._saved.items()}
+        return SessionCalendar(Corrected(name, base, {**changes, **kept, **changed}, recipe))
+
+    def _corrected(self, day: dt.date, segments: Any) -> Hours:
+        """Segments of a date as a user writes them, in ns."""
+        rule = f"session {day}: segments are pairs (open, close), each of local times of day or of instants"
+        try:
+            pairs = [(start, stop) for start, stop in segments]
+        except (TypeError, ValueError) as error:
+            raise CalendarError(f"{rule}: got {segments!r}") from error
+        if not pairs:
+            raise CalendarError(f"session {day}: no segment in which the market is open; pass None for no session")
+        local = {isinstance(edge, (str, dt.time)) for pair in pairs for edge in pair}
+        if len(local) == 2:
+            raise CalendarError(f"{rule}, not of both: got {segments!r}")
+        if local == {True}:
+            pairs = self._local_instants(day, [(to_time(a, "an open"), to_time(b, "a close")) for a, b in pairs])
+        else:
+            try:
+                pairs = [(to_ns(start), to_ns(stop)) for start, stop in pairs]
+            except TimeError as error:
+                raise CalendarError(
+                    f"session {day}: an instant is an int of ns or an aware datetime; a local time of day is 'HH:MM':"
+                    f" {error}"
+                ) from error
+        return tuple(check_segments(day, pairs))
+
+    def _local_instants(self, day: dt.date, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Local times of day of a session. A pair that closes at or before its open begins on the evening before."""
+        turns = [i for i, (start, stop) in enumerate(pairs) if start >= stop]
+        if len(turns) > 1:
+            raise CalendarError(f"session {day}: more than one segment reaches over midnight; pass aware datetimes")
+        turn = turns[0] if turns else -1
+        walls = []
+        for i, (start, stop) in enumerate(pairs):
+            walls += [start - DAY_NS if i <= turn else start, stop - DAY_NS if i < turn else stop]
+        if walls != sorted(walls):
+            raise CalendarError(
+                f"session {day}: segments of local times must be sorted and must not overlap; pass aware datetimes"
+                f" where one is on another date: got {[(time_text(a), time_text(b)) for a, b in pairs]}"
+            )
+        evening = None if turns else self._evening_open(day)
+        if evening is not None and pairs[-1][0] >= evening:
+            raise CalendarError(
+                f"session {day}: {time_text(pairs[-1][0])[:5]} may be on {day} or on the evening before, when calendar"
+                f" {self.name!r} opens at {time_text(evening)[:5]}; pass aware datetimes"
+            )
+        edges = instants([wall(day) + edge for edge in walls], self.zone)
+        return list(zip(edges[::2], edges[1::2], strict=True))
+
+    def _evening_open(self, day: dt.date) -> int | None:
+        """Local time of day in ns at which the session of a date, or the one next to it, opens on the date before."""
+        source = self._source
+        near = day if source.hours(day) else source.before(day) or source.after(day)
+        if near is None:
+            return None
+        opens = from_ns(source.hours(near)[0][0], self.zone)
+        return None if opens.date() >= near else to_time(opens.time(), "an open")
+
+    def _recipe_or_none(self) -> dict[str, Any] | None:
+        return self.recipe() if has_recipe(self._source) else None
+
     # To disk and back
 
     def recipe(self) -> dict[str, Any]:
@@ -444,6 +587,10 @@ class SessionCalendar:
         kind = recipe["kind"]
         if kind == "known":
             return calendar(recipe["name"])
+        if kind == "corrected":
+            return cls.from_recipe(recipe["of"]).with_sessions(
+                {day: segments or None for day, segments in recipe["sessions"].items()}, name=recipe["name"]
+            )
         if kind == "schedule":
             return cls.from_schedule(recipe["rows"], recipe["tz"], recipe["name"])
         if kind == "always":
@@ -483,14 +630,16 @@ def calendar(name: str | SessionCalendar | None = None) -> SessionCalendar:
     Returns
     -------
     SessionCalendar
-        The same object for each name and its aliases. Hours are read from exchange_calendars by the decade, when a date
-        of it is first asked for (about 0.3 s). ``"CMES"`` and its aliases are corrected: the library has one session of
-        1,440 minutes, here it ends with the maintenance break at 16:00 Chicago time, after 1,380.
+        The same object for each name and its aliases. Hours are read from exchange_calendars by the
+        decade, when a date of it is first asked for (about 0.3 s). Those of ``"CMES"`` and its aliases
+        are the hours of equity index futures in pandas_market_calendars, with the maintenance break,
+        early closes and mornings of Good Friday that exchange_calendars lacks. Single dates are
+        corrected with `SessionCalendar.with_sessions`.
 
     Raises
     ------
     CalendarError
-        If there is no such calendar (names the nearest ones), or exchange_calendars is not installed.
+        If there is no such calendar (names the nearest ones), or the library that has its hours is not installed.
     """
     if isinstance(name, SessionCalendar):
         return name
@@ -503,7 +652,9 @@ def calendar(name: str | SessionCalendar | None = None) -> SessionCalendar:
         if name == _ALWAYS_OPEN:
             return _known.setdefault(name, SessionCalendar.always_open())
         canonical = _canonical(name)
-        found = _known.setdefault(canonical, SessionCalendar(Exchange(canonical)))
+        found = _known.setdefault(
+            canonical, SessionCalendar(Globex(canonical) if canonical == "CMES" else Exchange(canonical))
+        )
         _known[name] = found
     return found
 

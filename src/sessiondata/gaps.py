@@ -14,7 +14,7 @@ from sessiondata import _aggregate, _gaps
 from sessiondata.batch import map_symbols
 from sessiondata.columns import bar_columns
 from sessiondata.errors import BarTypeError, IntervalError, TimeError, shown
-from sessiondata.grids import SessionGrid
+from sessiondata.grids import SessionGrid, compiled_of
 from sessiondata.intervals import check_intervals, parse_interval
 from sessiondata.series import BarSeries, BarWindow
 from sessiondata.times import from_ns, to_ns, to_ns_array
@@ -232,6 +232,8 @@ def find_gaps(ts_ns: Any, grid: Any, interval: str, as_of: Any = None, *, worker
     ------
     BarError
         If a time is NaT or smaller than the one before it; names the row, and of many columns the first bad one.
+    CalendarError
+        If `grid` is no grid, such as a calendar, which has the hours of many dates.
     ValueError
         If `workers` is 0 or below -1.
 
@@ -242,9 +244,10 @@ def find_gaps(ts_ns: Any, grid: Any, interval: str, as_of: Any = None, *, worker
     step_ns = parse_interval(interval).step_ns
     now = None if as_of is None else to_ns(as_of)
     if type(ts_ns) is _ndarray or not isinstance(ts_ns, Mapping):
-        gaps = _gaps.find_gaps_plain(ts_ns, grid.compiled, step_ns, now)
+        compiled = compiled_of(grid)
+        gaps = _gaps.find_gaps_plain(ts_ns, compiled, step_ns, now)
         if gaps is None:
-            (gaps,) = _gaps.find_gaps_i64([to_ns_array(ts_ns)], [grid.compiled], [None], step_ns, now)
+            (gaps,) = _gaps.find_gaps_i64([to_ns_array(ts_ns)], [compiled], [None], step_ns, now)
         return _new_tuple(GapArrays, gaps)
     return map_symbols(partial(_gaps_of, step_ns, now), _times_of, ts_ns, grid, workers)
 
@@ -276,7 +279,7 @@ def quality(ts_ns: Any, grid: Any, interval: str, as_of: Any = None, *, workers:
     step_ns = parse_interval(interval).step_ns
     now = None if as_of is None else to_ns(as_of)
     if isinstance(ts_ns, np.ndarray) or not isinstance(ts_ns, Mapping):
-        return _percent(*_gaps.count_present_i64([to_ns_array(ts_ns)], [grid.compiled], [None], step_ns, now)[0])
+        return _percent(*_gaps.count_present_i64([to_ns_array(ts_ns)], [compiled_of(grid)], [None], step_ns, now)[0])
 
     def kernel(names: list[Any], columns: list[Int64Array], grids: list[Grid]) -> list[float]:
         return [_percent(*counts) for counts in _gaps.count_present_i64(columns, grids, names, step_ns, now)]
@@ -334,6 +337,8 @@ def aggregate(bars: Any, grid: Any, from_interval: str, to_interval: str, *, wor
     BarError
         If times do not strictly ascend or the columns do not match; values are not checked. Names the row, and of many
         symbols the first bad one.
+    CalendarError
+        If `grid` is no grid.
     IntervalError
         If `to_interval` cannot be made from `from_interval`.
     ValueError
@@ -349,7 +354,7 @@ def aggregate(bars: Any, grid: Any, from_interval: str, to_interval: str, *, wor
     from_ns, step_ns = base.step_ns, derived[0].step_ns
     if not isinstance(bars, Mapping):
         columns = _bars_of(bars, None)
-        return BarArrays._make(_aggregate.aggregate_columns(*columns, grid.compiled, from_ns, step_ns, None))
+        return BarArrays._make(_aggregate.aggregate_columns(*columns, compiled_of(grid), from_ns, step_ns, None))
 
     def kernel(names: list[Any], columns: list[BarColumns], grids: list[Grid]) -> list[BarArrays]:
         jobs = zip(columns, grids, names, strict=True)

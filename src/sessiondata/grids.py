@@ -17,7 +17,7 @@ from sessiondata.times import Int64Array, from_ns, to_ns, utc_offsets
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-__all__ = ["SessionGrid", "check_segments", "local_span"]
+__all__ = ["SessionGrid", "check_segments", "compiled_of", "local_span"]
 
 # Slots are found by adding steps to anchors: two days of room at the ends of int64 keep that from overflowing.
 _LIMIT = 2**63 - 1 - 2 * DAY_NS
@@ -221,6 +221,18 @@ class SessionGrid:
         """
         ends = int(self.segments[0, 0]), int(self.segments[-1, 1]) - 1
         return any(from_ns(end, self.zone).date() != self.date for end in ends) or len(self.offsets()[0]) > 1
+
+
+def compiled_of(grid: Any, name: Any = None) -> Grid:
+    """What the kernels read of a grid that a user hands in (for the symbol `name`, if there are many)."""
+    try:
+        return grid.compiled  # type: ignore[no-any-return]
+    except AttributeError:
+        where = "" if name is None else f" (symbol={name!r})"
+        raise CalendarError(
+            "a grid is a SessionGrid, the hours of one trade date, such as calendar.session('2024-03-12'):"
+            f" got {type(grid).__name__} {grid!r:.80}{where}"
+        ) from None
 
 
 def _slots_in(start: int, stop: int, step_ns: int) -> int:

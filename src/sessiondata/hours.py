@@ -12,22 +12,35 @@ import datetime as dt
 import re
 import warnings
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
-from sessiondata.dates import MINUTE_NS, to_date, to_named_zone
+from sessiondata.dates import to_date, to_named_zone
 from sessiondata.errors import CalendarError, TimeError
 from sessiondata.grids import check_segments
-from sessiondata.times import NAT, Int64Array, to_ns, to_ns_array, wall_to_ns
+from sessiondata.times import NAT, Int64Array, to_ns, to_ns_array
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-__all__ = ["Exchange", "Hours", "Rule", "Source", "Table", "check_apart", "cut", "frame_rows", "mapped_row"]
+__all__ = [
+    "Corrected",
+    "Exchange",
+    "Globex",
+    "Hours",
+    "Rule",
+    "Source",
+    "Table",
+    "check_apart",
+    "cut",
+    "frame_rows",
+    "has_recipe",
+    "mapped_row",
+]
 
 Hours: TypeAlias = tuple[tuple[int, int], ...]  # segments [start, stop) in ns, sorted, not empty; () if none
 
@@ -195,18 +208,14 @@ class Exchange:
             self._learn(built)
         else:
             built = self._load(max(start, self._range[0]), min(stop, self._range[1]))
-        days = built.sessions.to_numpy().astype("datetime64[D]")
-        closes = built.closes_nanos
-        if self.name == "CMES":
-            # The library's day is 17:00 to 17:00. Globex stops for maintenance at 16:00, except on days it closes
-            # earlier.
-            four = days.astype("datetime64[ns]").view(np.int64) + 16 * 60 * MINUTE_NS
-            closes = np.minimum(closes, wall_to_ns(four, self.zone))
-        return Table(
-            self.name,
-            self.zone,
-            _rows(days.tolist(), built.opens_nanos, closes, [(built.break_starts_nanos, built.break_ends_nanos)]),
-        )
+        assert self._range is not None  # learnt above
+        known = max(start, self._range[0]), min(stop, self._range[1])
+        return Table(self.name, self.zone, self._rows_of(built, *known))
+
+    def _rows_of(self, built: Any, start: dt.date, stop: dt.date) -> list[tuple[dt.date, Hours]]:  # noqa: ARG002
+        days = built.sessions.to_numpy().astype("datetime64[D]").tolist()
+        pauses = [(built.break_starts_nanos, built.break_ends_nanos)]
+        return _rows(days, built.opens_nanos, built.closes_nanos, pauses)
 
     def _load(self, start: dt.date | None, stop: dt.date | None) -> Any:
         """Calendar object of the library over a range of dates, or its default one."""
@@ -230,6 +239,92 @@ class Exchange:
         bound = built.bound_min()
         first = _FIRST_DATE if bound is None else max(bound.date(), _FIRST_DATE)
         self._range = first, min(built.default_end().date(), _LAST_DATE)
+
+
+class Globex(Exchange):
+    """Hours of CME's equity index futures, of pandas_market_calendars.
+
+    exchange_calendars has a day of 17:00 to 17:00 without the maintenance break, closes at 12:00 or
+    16:00 where the market closes at 10:30 or 12:15, and lacks the mornings of Good Friday. The range
+    stays that of exchange_calendars.
+
+    Rejected: a table of the differences, kept here. It would be wrong with the next announcement.
+    """
+
+    _MARKET = "CME Globex Equity"
+
+    def _rows_of(self, built: Any, start: dt.date, stop: dt.date) -> list[tuple[dt.date, Hours]]:  # noqa: ARG002
+        try:
+            import pandas_market_calendars
+        except ImportError as error:
+            raise CalendarError(
+                f"the hours of calendar {self.name!r} come from pandas_market_calendars:"
+                ' pip install "sessiondata[calendars]"'
+            ) from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                market = pandas_market_calendars.get_calendar(self._MARKET)
+                schedule = market.schedule(start, stop)
+            except Exception as error:  # one of its releases was published without its own markets
+                raise CalendarError(
+                    f"pandas_market_calendars {pandas_market_calendars.__version__} cannot build {self._MARKET!r}"
+                    f" from {start} to {stop}: {type(error).__name__}: {error}"
+                ) from error
+        return frame_rows(schedule)
+
+
+class Corrected:
+    """Hours of another source, except on a few dates. Dates that are written down as no session have ``()``."""
+
+    def __init__(
+        self, name: str, base: Source, changes: Mapping[dt.date, Hours], recipe: dict[str, Any] | None
+    ) -> None:
+        self.name, self.base, self.changes, self._recipe = name, base, dict(sorted(changes.items())), recipe
+        self._added = [day for day, hours in self.changes.items() if hours]
+        for day in self._added:
+            before, after = self.before(day), self.after(day)
+            if before is not None:
+                check_apart(name, before, self.hours(before), day, self.changes[day])
+            if after is not None:
+                check_apart(name, day, self.changes[day], after, self.hours(after))
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self.base.zone
+
+    def recipe(self) -> dict[str, Any]:
+        assert self._recipe is not None  # see `has_recipe`
+        rows = {day.isoformat(): [list(pair) for pair in hours] for day, hours in self.changes.items()}
+        return {"kind": "corrected", "of": self._recipe, "name": self.name, "sessions": rows}
+
+    def range_near(self, day: dt.date) -> tuple[dt.date, dt.date]:
+        return self.base.range_near(day)
+
+    def hours(self, day: dt.date) -> Hours:
+        changed = self.changes.get(day)
+        return self.base.hours(day) if changed is None else changed
+
+    def before(self, day: dt.date) -> dt.date | None:
+        found = self.base.before(day)
+        while found is not None and not self.hours(found):
+            found = self.base.before(found)
+        i = bisect_left(self._added, day)
+        return found if i == 0 else max(self._added[i - 1], found or self._added[i - 1])
+
+    def after(self, day: dt.date) -> dt.date | None:
+        found = self.base.after(day)
+        while found is not None and not self.hours(found):
+            found = self.base.after(found)
+        i = bisect_right(self._added, day)
+        return found if i == len(self._added) else min(self._added[i], found or self._added[i])
+
+
+def has_recipe(source: Source) -> bool:
+    """Whether it can be made anew elsewhere; hours of a user's own making cannot, corrected or not."""
+    if isinstance(source, Corrected):
+        return has_recipe(source.base)
+    return hasattr(source, "recipe")
 
 
 def _today() -> dt.date:

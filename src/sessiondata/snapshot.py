@@ -38,6 +38,7 @@ from sessiondata.exclusive import exclusive
 from sessiondata.export import TIMESTAMPS
 from sessiondata.gaps import GapInfo
 from sessiondata.grids import SessionGrid
+from sessiondata.hours import has_recipe
 from sessiondata.indicators import forgotten
 from sessiondata.intervals import parse_interval
 from sessiondata.times import from_ns, to_ns
@@ -215,7 +216,7 @@ class _Copy:
         """The store part; after all others, whose numbers are in it."""
         kept = []
         for calendar, dates in zip(self.calendars, self.dates, strict=True):
-            if not hasattr(calendar._source, "recipe"):
+            if not has_recipe(calendar._source):
                 rule = f"no recipe for a calendar that was not made by this library: {calendar!r}"
                 raise SnapshotError(rule, path=self.path, part="calendars")
             grids = [calendar.session(date) for date in sorted(dates)]
