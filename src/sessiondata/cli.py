@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import os
+import stat
 import sys
 import time
 from collections import Counter
@@ -19,10 +19,11 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from sessiondata.errors import CalendarError, InputError, IntervalError
 from sessiondata.intervals import check_intervals, parse_interval
+from sessiondata.streams import StdoutError, open_missing_stderr, say, write_stdout, writing_stdout
 
 if TYPE_CHECKING:
     from sessiondata.gaps import GapInfo
-    from sessiondata.readers import BarTable, ReadOptions
+    from sessiondata.readers import BarTable, InputFile, ReadOptions
     from sessiondata.replay import ReplaySession
 
 __all__ = ["main"]
@@ -30,7 +31,8 @@ __all__ = ["main"]
 # Counters of a symbol that are worth a word.
 _UNUSUAL = ("late", "corrected", "repeated", "off_grid", "too_old", "other_session", "overwritten")
 
-OK, FINDINGS, USAGE, INPUT_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+# The last two are 128 and the number of a signal, as a shell reports a tool that SIGINT or SIGPIPE has ended.
+OK, FINDINGS, USAGE, INPUT_FAILED, INTERRUPTED, READER_LEFT = 0, 1, 2, 3, 130, 141
 
 _DESCRIPTION = """\
 Play files of bars into one store per trade date and show what came of it.
@@ -60,6 +62,11 @@ exit status:
   2  the command line makes no sense, or the output cannot be written
   3  an input could not be read, or there was nothing to play; what could be
      read was still played
+  130  Ctrl-C ended it
+  141  whoever read stdout closed it early, as head does
+
+  --out and --csv leave a complete file or none. Messages that stderr cannot
+  take are dropped; the status stays.
 """
 
 
@@ -74,31 +81,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 1, 2 or 3 as ``--help`` says, 130 after Ctrl-C.
+        Exit status, as ``--help`` says.
 
     Raises
     ------
     SystemExit
         As argparse does: after ``--help`` and ``--version``, and with status 2 for bad arguments.
     """
-    parser = _parser()
-    args = parser.parse_args(argv)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a symbol that the terminal's encoding lacks must not end the run
-            stream.reconfigure(errors="backslashreplace")
+    open_missing_stderr()
     try:
+        args = _parsed(argv)
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # a symbol that the terminal's encoding lacks must not end the run
+                stream.reconfigure(errors="backslashreplace")
         _check(args)
-        status = _replay(args)
-        sys.stdout.flush()
-        return status
+        return _replay(args)
     except _UsageError as error:
         _say(f"error: {error}")
         return USAGE
-    except BrokenPipeError:
-        # Whoever reads has seen enough (`| head`). Python flushes stdout once more at exit: give it somewhere to go.
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+    except StdoutError as error:
+        if error.has_left:  # it has seen enough
+            return READER_LEFT
+        _say(f"error: the output cannot be written: {error}")
+        return USAGE
     except OSError as error:
         _say(f"error: the output cannot be written: {error}")
         return USAGE
@@ -111,14 +116,33 @@ class _UsageError(Exception):
 
 
 def _say(text: str) -> None:
-    print(f"sessiondata: {text}", file=sys.stderr)
+    say(f"sessiondata: {text}")
 
 
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        return _parser().parse_args(argv)
+    except SystemExit:
+        say("", end="")  # argparse does not see that stderr takes nothing
+        raise
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells when its help cannot be printed, which argparse passes over."""
+
+    def print_help(self, file: Any = None) -> None:
+        if file is None:
+            with writing_stdout():
+                print(self.format_help(), end="")
+        else:
+            super().print_help(file)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sessiondata", description="In-memory store of intraday market sessions.")
+    parser = _Parser(prog="sessiondata", description="In-memory store of intraday market sessions.")
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     command = commands.add_parser(
@@ -186,7 +210,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from sessiondata import __version__
 
-        print(f"sessiondata {__version__}")
+        with writing_stdout():
+            print(f"sessiondata {__version__}")
         parser.exit()
 
 
@@ -230,6 +255,29 @@ def _check(args: argparse.Namespace) -> None:
         given += ["--" + name.replace("_", "-") for name in others if getattr(args, name) is not None]
         if given:
             raise _UsageError(f"--demo goes without {', '.join(given)}")
+    if sys.stdout is None:
+        raise _UsageError("the output cannot be written: stdout is closed")
+
+
+def _check_outputs(args: argparse.Namespace, files: Iterable[InputFile]) -> None:
+    """See that no output takes the place of an input or of the other output."""
+    from sessiondata.files import file_identity, temporary_path
+
+    taken = {file_identity(path): f"the input {path}" for path, _ in files}
+    for option, path in (("--out", args.out), ("--csv", args.csv)):
+        if path is None or _is_device(path):  # what goes to a device replaces nothing
+            continue
+        places = [file_identity(path), file_identity(temporary_path(path))]
+        for place in places:
+            if place in taken:
+                raise _UsageError(f"{option} {path} would overwrite {taken[place]}")
+        taken.update(dict.fromkeys(places, f"what {option} writes"))
+
+
+def _is_device(path: Path) -> bool:
+    with suppress(OSError, ValueError):
+        return stat.S_ISCHR(path.stat().st_mode)
+    return False
 
 
 # --- replay -----------------------------------------------------------------------------------------------------------
@@ -237,9 +285,13 @@ def _check(args: argparse.Namespace) -> None:
 
 def _replay(args: argparse.Namespace) -> int:
     """Play everything, print it, and say how it went."""
+    from sessiondata.readers import find_inputs
+
+    files = find_inputs(args.inputs)
+    _check_outputs(args, files)
     rows: list[_Row] = []
     with _progress(args.quiet) as progress, _written(args.out) as out, _written(args.csv) as steps:
-        run = _Run(args, progress)
+        run = _Run(args, files, progress)
         for n_before, session in enumerate(run.sessions()):
             if args.json or out:
                 _write_document(session.data.to_json() + b"\n", out, args.json)
@@ -251,8 +303,8 @@ def _replay(args: argparse.Namespace) -> int:
         _say("error: there was nothing to play")
         return INPUT_FAILED
     if not args.json:
-        for line in (*_table(rows), *_gap_lines(rows)):
-            print(line)
+        with writing_stdout():
+            print("\n".join((*_table(rows), *_gap_lines(rows))))
     has_findings = args.fail_under is not None and _report_below(rows, args.fail_under)
     return INPUT_FAILED if run.has_failed else FINDINGS if has_findings else OK
 
@@ -261,8 +313,7 @@ def _write_document(document: bytes, out: IO[bytes] | None, to_stdout: bool) -> 
     if out:
         out.write(document)
     if to_stdout:
-        sys.stdout.buffer.write(document)
-        sys.stdout.buffer.flush()
+        write_stdout(document)
 
 
 def _written(path: Path | None) -> AbstractContextManager[IO[bytes] | None]:
@@ -281,8 +332,8 @@ def _write_steps(session: ReplaySession, out: IO[bytes], *, with_header: bool) -
 class _Run:
     """One run over the inputs: sessions come out, what fails on the way is told and remembered."""
 
-    def __init__(self, args: argparse.Namespace, progress: _Progress) -> None:
-        self._args, self._progress = args, progress
+    def __init__(self, args: argparse.Namespace, files: Sequence[InputFile], progress: _Progress) -> None:
+        self._args, self._files, self._progress = args, files, progress
         self.has_failed = False
 
     def _note(self, text: str) -> None:
@@ -317,14 +368,13 @@ class _Run:
             raise _UsageError(str(error)) from error
 
     def _tables(self) -> list[BarTable]:
-        from sessiondata.readers import NotBarsError, find_inputs, read_bars
+        from sessiondata.readers import NotBarsError, read_bars
 
         options = _read_options(self._args)
         tables: list[BarTable] = []
         passed_over: dict[str, list[str]] = {}
-        files = find_inputs(self._args.inputs)
-        for done, (path, named) in enumerate(files):
-            self._progress.show(done, len(files), f"reading {path.name}")
+        for done, (path, named) in enumerate(self._files):
+            self._progress.show(done, len(self._files), f"reading {path.name}")
             try:
                 tables += read_bars(path, options, self._note)
             except InputError as error:
@@ -441,7 +491,7 @@ class _Progress:
         pass
 
     def say(self, text: str) -> None:
-        print(text, file=sys.stderr)
+        say(text)
 
 
 class _PlainProgress(_Progress):
@@ -462,10 +512,10 @@ class _PlainProgress(_Progress):
     def clear(self) -> None:
         if self._width:
             self._put("")
-            print(end="\r", file=sys.stderr, flush=True)
+            say("\r", end="")
 
     def _put(self, text: str) -> None:
-        print("\r" + text[:79].ljust(self._width), end="", file=sys.stderr, flush=True)
+        say("\r" + text[:79].ljust(self._width), end="")
         self._width = min(len(text), 79)
 
 

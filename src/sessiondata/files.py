@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-__all__ = ["written"]
+__all__ = ["file_identity", "temporary_path", "written"]
 
 
 @contextmanager
@@ -25,8 +26,7 @@ def written(path: Path) -> Iterator[IO[bytes]]:
             yield file
         return
     path = Path(os.path.realpath(path))
-    # A fixed name: the next run sweeps away what a killed one has left.
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = temporary_path(path)
     try:
         with open(temporary, "wb") as file:
             if mode is not None:
@@ -40,3 +40,22 @@ def written(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def temporary_path(path: Path) -> Path:
+    """Where `written` keeps the content of a file until it is complete."""
+    path = Path(os.path.realpath(path))
+    return path.with_name(f".{path.name}.tmp")  # a fixed name: the next run sweeps away what a killed one has left
+
+
+def file_identity(path: Path) -> tuple[int, int] | str:
+    """What is equal for two paths that name one file: through links, hard links, other spellings.
+
+    A file that is not there yet is known by its spelling, links in its folders followed.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        spelling = os.path.normcase(os.path.realpath(path))
+        return spelling.casefold() if sys.platform == "darwin" else spelling
+    return status.st_dev, status.st_ino
