@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import itertools
 import sys
 import threading
 import tracemalloc
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pytest
 
 import sessiondata as sd
+from failing import each_allocation_fails
 from sessiondata import _arrow
 from worlds import MINUTE, utc
 
@@ -323,27 +323,34 @@ def test_no_export_leaks(spy: sd.SymbolSessionData) -> None:
 @pytest.mark.parametrize("what", ["schema", "stream"])
 def test_where_there_is_no_memory_nothing_is_lost(watched: Watched, what: str) -> None:
     """Every allocation fails in its turn, until the call succeeds."""
-    testcapi = pytest.importorskip("_testcapi")
     window = watched.window
     bits = [np.zeros(1, np.uint8), np.zeros(1, np.uint8)]
     columns = (*(array[:] for array in window._arrays[:6]), *bits, window._arrays[6])
     held = watched.held
     call = (lambda: _arrow.schema_capsule(True)) if what == "schema" else (lambda: _arrow.stream_capsule(columns))
-    failed = 0
-    for k in itertools.count():
-        testcapi.set_nomemory(k, k + 1)
-        try:
-            capsule = call()
-        except MemoryError:
-            failed += 1
-        else:
-            break
-        finally:
-            testcapi.remove_mem_hooks()
+    made: list[Any] = []
+
+    def check() -> None:
         assert watched.held == held
-    assert failed >= 3
-    del capsule
+
+    assert each_allocation_fails(lambda: made.append(call()), check) >= 3
+    made.clear()
     assert watched.held == held
+
+
+@pytest.mark.parametrize("what", ["schema", "stream"])
+def test_a_capsule_of_another_name_belongs_to_its_consumer(watched: Watched, what: str) -> None:
+    """A consumer that renames a capsule has taken what is in it. The destructor raised, where nobody could see it."""
+    rename, free = ctypes.pythonapi.PyCapsule_SetName, ctypes.pythonapi.PyMem_RawFree
+    rename.argtypes, free.argtypes, free.restype = [ctypes.py_object, ctypes.c_char_p], [ctypes.c_void_p], None
+    name = b"used"  # a capsule does not copy its name
+    capsule = watched.window.__arrow_c_schema__() if what == "schema" else watched.window.__arrow_c_stream__()
+    inside: Any = schema_of(capsule) if what == "schema" else stream_of(capsule)
+    assert rename(capsule, name) == 0
+    del capsule
+    assert inside.release, "what is inside is as it was"
+    release(inside)
+    free(ctypes.addressof(inside))
 
 
 # --- what a consumer asks for ----------------------------------------------------------------------------------------

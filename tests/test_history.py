@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import os
 from typing import Any
 
@@ -16,6 +15,7 @@ from hypothesis.stateful import initialize, precondition, rule
 
 import reference as ref
 import sessiondata as sd
+from failing import each_allocation_fails
 from test_laws import NAMES, StoreLife, TapeLife
 from worlds import HistoryWorld, configurations, timestamps, values
 
@@ -759,7 +759,6 @@ def calls() -> dict[str, Any]:
 @pytest.mark.parametrize("name", calls())
 def test_where_there_is_no_memory_history_does_not_change(name: str) -> None:
     """Every allocation of the call fails in its turn, until it succeeds."""
-    testcapi = pytest.importorskip("_testcapi")
     call = calls()[name]
     data = new_store(trailing_days=1)
     spy = data.register_symbol("SPY")
@@ -775,20 +774,12 @@ def test_where_there_is_no_memory_history_does_not_change(name: str) -> None:
         return data.to_json(), bars, spy.counters, str(data)
 
     before = state()
-    failed = 0
-    for k in itertools.count():
-        testcapi.set_nomemory(k, k + 1)
-        try:
-            call(data)
-        except MemoryError:
-            failed += 1
-        else:
-            break
-        finally:
-            testcapi.remove_mem_hooks()
+
+    def check() -> None:
         assert state() == before
         spy._core.check_invariants()
-    assert failed >= 1
+
+    assert each_allocation_fails(lambda: call(data), check) >= 1
     assert state() != before
 
 

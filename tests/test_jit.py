@@ -35,7 +35,7 @@ from worlds import World, bad_values, configurations, quotes, tick_times, ticks,
 numba = pytest.importorskip("numba")
 njit = numba.njit
 
-from sessiondata import capi, jit  # noqa: E402
+from sessiondata import _store, capi, jit  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 PXD = Path(sd.get_include(), "sessiondata", "capi.pxd").read_text(encoding="utf-8")
@@ -457,6 +457,27 @@ def test_without_a_session(end: str) -> None:
     assert math.isnan(jit.session_value(handle, jit.VOLUME))
     assert answers(spy.bars("5m"))[0][0] == 0
     assert [len(column) for column in columns(spy.bars("5m"))] == [0] * 6
+
+
+def test_a_handle_is_taken_back_where_there_is_no_memory() -> None:
+    """Taking it back needed room in a list. Where there was none the handle was lost, and nobody saw the error."""
+    testcapi = pytest.importorskip("_testcapi")
+
+    def places(cores: list[Any]) -> set[int]:
+        return {core.handle & ((1 << 24) - 1) for core in cores}
+
+    def new_cores() -> list[Any]:
+        return [_store.SymbolCore("A", _store.StoreClock(), ("1m",), (MINUTE,), 0, False, None) for _ in range(600)]
+
+    gc.collect()
+    cores = new_cores()
+    before = places(cores)
+    testcapi.set_nomemory(0)
+    try:
+        cores.clear()
+    finally:
+        testcapi.remove_mem_hooks()
+    assert places(new_cores()) == before
 
 
 def test_a_session_that_begins_later_is_found_under_the_same_handle() -> None:

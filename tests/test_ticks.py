@@ -375,6 +375,8 @@ def test_times_and_numbers_of_every_kind() -> None:
         (lambda s: s.append_tick(DAY_NS, 1.0, 1.0, 5), sd.BarTypeError, "exchange must be a string"),
         (lambda s: s.append_tick(DAY_NS, 1.0, 1.0, "Zürich"), sd.BarError, "at most eight ASCII"),
         (lambda s: s.append_tick(DAY_NS, 1.0, 1.0, "\ud800"), sd.BarError, "at most eight ASCII"),
+        (lambda s: s.extend_ticks([DAY_NS], [1.0], [1.0], ["\ud800"]), sd.BarError, "at most eight ASCII"),
+        (lambda s: s.extend_ticks([DAY_NS], [1.0], [1.0], np.array(["\ud800"])), sd.BarError, "at most eight ASCII"),
         (lambda s: s.append_tick(DAY_NS, 1.0, 1.0, "A\0"), sd.BarError, "at most eight ASCII"),
         (lambda s: s.append_tick(-(2**63), 1.0, 1.0), sd.BarError, "NaT"),
         (lambda s: s.append_tick(2**63, 1.0, 1.0), sd.BarError, "ERR_TS_RANGE"),

@@ -18,7 +18,7 @@ Rejected: exporting by way of pyarrow. It would be needed by everybody, and is a
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid, PyCapsule_New
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.errno cimport ENOMEM
 from libc.stdint cimport int64_t, uint8_t
@@ -29,6 +29,9 @@ import numpy as np
 
 cdef extern from "Python.h":
     int Py_IsInitialized() noexcept nogil
+    # NULL where a consumer has given the capsule another name: it is the owner of what is inside then. A destructor
+    # asks PyCapsule_IsValid first, so that no exception is set.
+    void* pointer_of "PyCapsule_GetPointer"(object capsule, const char* name) noexcept
 
 
 cdef struct ArrowSchema:
@@ -117,10 +120,12 @@ cdef int fill_schema(ArrowSchema* out, int64_t n_columns) noexcept nogil:
 
 
 cdef void free_schema_capsule(object capsule) noexcept:
-    cdef ArrowSchema* schema = <ArrowSchema*>PyCapsule_GetPointer(capsule, "arrow_schema")
-    if schema.release != NULL:  # nobody took it
-        schema.release(schema)
-    PyMem_RawFree(schema)
+    cdef ArrowSchema* schema
+    if PyCapsule_IsValid(capsule, "arrow_schema"):
+        schema = <ArrowSchema*>pointer_of(capsule, "arrow_schema")
+        if schema.release != NULL:  # nobody took it
+            schema.release(schema)
+        PyMem_RawFree(schema)
 
 
 def schema_capsule(bint derived):
@@ -238,7 +243,8 @@ cdef void free_stream(ArrowArrayStream* stream) noexcept:
 
 
 cdef void free_stream_capsule(object capsule) noexcept:
-    free_stream(<ArrowArrayStream*>PyCapsule_GetPointer(capsule, "arrow_array_stream"))
+    if PyCapsule_IsValid(capsule, "arrow_array_stream"):
+        free_stream(<ArrowArrayStream*>pointer_of(capsule, "arrow_array_stream"))
 
 
 cdef ArrowArrayStream* new_stream(int64_t n_columns) except NULL:

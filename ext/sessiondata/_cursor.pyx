@@ -23,6 +23,7 @@ there are.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.list cimport PyList_GET_ITEM
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
@@ -251,14 +252,14 @@ cdef class Cursor:
 
     cdef bint has_changed(self, Py_ssize_t i) noexcept:
         """Whether anything of symbol `i` may be other than it was shown."""
-        cdef const Symbol* symbol = &(<SymbolCore>self.cores[i]).symbol
+        cdef const Symbol* symbol = &(<SymbolCore>PyList_GET_ITEM(self.cores, i)).symbol
         cdef const Head* head = &self.heads[i]
         return (head.last_ts != peek(&symbol.last_ts) or head.n_edits != peek(&symbol.n_edits)
                 or head.as_of != symbol_as_of(symbol) or head.session == NEVER)
 
     cdef bint lacks_past(self, Py_ssize_t i) noexcept:
         """Whether `visit` would have the history of symbol `i` shown."""
-        cdef SymbolCore live = <SymbolCore>self.cores[i]
+        cdef SymbolCore live = <SymbolCore>PyList_GET_ITEM(self.cores, i)
         cdef const Head* head = &self.heads[i]
         return (head.n_past_edits != live.n_past_edits
                 or head.session != (NO_SESSION if live.symbol.grid == NULL else live.session_id))
@@ -267,7 +268,7 @@ cdef class Cursor:
         """Look at symbol `i`, of which something has changed, and bring it up to date. It then counts as shown.
 
         `core` is what `still` or `frozen` makes of it: nobody else writes to it."""
-        cdef SymbolCore live = <SymbolCore>self.cores[i]
+        cdef SymbolCore live = <SymbolCore>PyList_GET_ITEM(self.cores, i)
         cdef Symbol* symbol = &core.symbol
         cdef Head* head = &self.heads[i]
         cdef int64_t session = NO_SESSION if symbol.grid == NULL else live.session_id, n

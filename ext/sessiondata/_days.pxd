@@ -1,5 +1,6 @@
 # What is kept of the days before the session.
 
+cimport cython
 from libc.stdint cimport int64_t
 
 from sessiondata._ring cimport Bar
@@ -11,6 +12,7 @@ cdef SymbolCore still(SymbolCore core)
 cpdef SymbolCore frozen(SymbolCore core)
 
 
+@cython.final
 cdef class Days:
     cdef readonly dict cores
     cdef readonly dict daily
@@ -27,4 +29,4 @@ cdef class Days:
     cdef dict _copies_of(self, int64_t start, int64_t stop)
     cdef tuple _trimmed(self, dict cores, dict daily, Py_ssize_t keep, Py_ssize_t keep_daily, before, ended)
     cpdef void commit(self, tuple staged, int64_t changed) noexcept
-    cpdef void give(self, dict given, set gone) noexcept
+    cpdef void give(self, dict given, dict daily) noexcept

@@ -14,6 +14,9 @@ Rejected: changing a day in place while nobody looks at it. Who looks would have
 microseconds.
 """
 
+cimport cython
+from cpython.exc cimport PyErr_Clear, PyErr_ExceptionMatches, PyErr_Occurred, PyErr_WriteUnraisable
+from cpython.tuple cimport PyTuple_GET_ITEM
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uintptr_t
 from libc.string cimport memcpy
 
@@ -203,9 +206,14 @@ cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
     live.n_past_edits += 1
 
 
+cdef extern from "Python.h":
+    Py_ssize_t PyDict_GET_SIZE(object days) noexcept
+
+
 cdef dict _NOTHING = {}  # what symbols without history share; nothing is ever added to it
 
 
+@cython.final
 cdef class Days:
     """The frozen days of one symbol, and what is kept of those that were trimmed.
 
@@ -418,9 +426,9 @@ cdef class Days:
 
     cpdef void commit(self, tuple staged, int64_t changed) noexcept:
         """Have staged days take their places, `changed` rows of them being new. Nothing can fail here."""
-        self.cores, self.daily = <dict>staged[0], <dict>staged[1]
+        self.cores, self.daily = <dict>PyTuple_GET_ITEM(staged, 0), <dict>PyTuple_GET_ITEM(staged, 1)
         cdef uintptr_t* inside = symbol_enter(&self._live.symbol)
-        if self.cores:  # earlier bars come here while there is a day that could take them
+        if PyDict_GET_SIZE(self.cores):  # earlier bars come here while there is a day that could take them
             self._live.symbol.take_earlier = _take_earlier
         else:
             self._live.symbol.take_earlier = NULL
@@ -429,13 +437,12 @@ cdef class Days:
         if changed:
             self._changed(changed)
 
-    cpdef void give(self, dict given, set gone) noexcept:
-        """Have other given rows, and let go of what is kept of some trimmed days. Nothing can fail here."""
+    cpdef void give(self, dict given, dict daily) noexcept:
+        """Have other given rows, and other summaries of trimmed days (None: those that are). Nothing can fail here."""
         self.given = given
+        if daily is not None:
+            self.daily = daily
         self._note()
-        for date in gone:
-            if date in self.daily:
-                del self.daily[date]
 
 
 cdef bint _ascends(dict days) except -1:
@@ -447,12 +454,23 @@ cdef bint _ascends(dict days) except -1:
     return True
 
 
+cdef int _do(Days days, Bar* bar, int errand) except? -1:
+    return days.open_label(&bar.ts) if errand == EARLIER_OPEN else days.take(bar, errand == EARLIER_STORE)
+
+
+ctypedef int (*_Errand)(Days, Bar*, int) noexcept
+
+
 cdef int _take_earlier(Symbol* symbol, Bar* bar, int errand) noexcept with gil:
-    cdef Days days = <Days>(<SymbolCore>symbol.owner).days
-    try:
-        return days.open_label(&bar.ts) if errand == EARLIER_OPEN else days.take(bar, errand == EARLIER_STORE)
-    except MemoryError:
-        return ERR_MEMORY
+    # No `except`: where that needs memory itself, Cython would return 0, which says that the bar was there.
+    cdef int status = (<_Errand>_do)(<Days>(<SymbolCore>symbol.owner).days, bar, errand)
+    if PyErr_Occurred() != NULL:
+        status = ERR_MEMORY
+        if PyErr_ExceptionMatches(MemoryError):
+            PyErr_Clear()
+        else:
+            PyErr_WriteUnraisable(None)
+    return status
 
 
 def has_session_bar(SymbolCore day not None):
@@ -548,15 +566,24 @@ def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t ke
 
 
 def turn(list cores, list opened, list staged, list given, list versions):
-    """Put opened sessions in the place of those that run, and these into history; `given` holds what `Days.give`
-    takes, or None. Nothing can fail here: not even a loop in Python may ask for memory.
+    """Put opened sessions in the place of those that run, and these into history; `given` holds rows as `Days.give`
+    takes them and a set of the trimmed days to forget, or None. Nothing can fail once sessions change places: not even
+    a loop in Python may ask for memory there.
 
     False, and nothing has changed, if a history is of another version than it was before all of that was made."""
     cdef SymbolCore core, other
     cdef Py_ssize_t i
+    cdef dict daily
+    cdef list kept = []
     for i in range(len(cores)):
         if (<Days>(<SymbolCore>cores[i]).days).version != <int64_t>versions[i]:
             return False
+    for i in range(len(given)):
+        if given[i] is not None:
+            daily = (<Days>(<SymbolCore>cores[i]).days).daily if staged[i] is None else (<tuple>staged[i])[1]
+            kept.append({day: bar for day, bar in daily.items() if day not in (<tuple>given[i])[1]})
+        else:
+            kept.append(None)
     for i in range(len(cores)):
         core, other = <SymbolCore>cores[i], <SymbolCore>opened[i]
         _swap(core, other)
@@ -565,7 +592,7 @@ def turn(list cores, list opened, list staged, list given, list versions):
             (<Days>core.days).commit(<tuple>staged[i], 0)
     for i in range(len(given)):
         if given[i] is not None:
-            (<Days>(<SymbolCore>cores[i]).days).give(<dict>(<tuple>given[i])[0], <set>(<tuple>given[i])[1])
+            (<Days>(<SymbolCore>cores[i]).days).give(<dict>(<tuple>given[i])[0], <dict>kept[i])
     return True
 
 

@@ -13,6 +13,7 @@ Rejected: a cache from the bits of a price to its text (10 ns a row instead of 1
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from libc.stdint cimport INT64_MAX, int16_t, int32_t, int64_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
@@ -719,10 +720,10 @@ cdef struct Queue:
 cdef void _scan(Cursor cursor, Queue* queue, Py_ssize_t i, bint delta) noexcept:
     """Have some symbols in the queue behind number `i` of those that are written, as far as there are any."""
     cdef list cores = cursor.cores
-    cdef Py_ssize_t n_cores = len(cores), scanned = queue.scanned
+    cdef Py_ssize_t n_cores = PyList_GET_SIZE(cores), scanned = queue.scanned
     while queue.n <= i + AHEAD and scanned < n_cores:
         if scanned + QUEUE < n_cores:
-            prefetch_span(&(<SymbolCore>cores[scanned + QUEUE]).symbol, SCANNED_BYTES)
+            prefetch_span(&(<SymbolCore>PyList_GET_ITEM(cores, scanned + QUEUE)).symbol, SCANNED_BYTES)
         if not delta or cursor.has_changed(scanned):
             queue.at[queue.n % QUEUE] = <int32_t>scanned
             queue.n += 1
@@ -742,9 +743,9 @@ cdef void _look_ahead(list cores, const Queue* queue, Py_ssize_t i, bint delta) 
     cdef const Ring* ring
     cdef int64_t at
     if i + AHEAD < queue.n:
-        prefetch_span(<void*>cores[queue.at[(i + AHEAD) % QUEUE]], SYMBOL_BYTES)
+        prefetch_span(<void*>PyList_GET_ITEM(cores, queue.at[(i + AHEAD) % QUEUE]), SYMBOL_BYTES)
     if i + 5 < queue.n:
-        symbol = &(<SymbolCore>cores[queue.at[(i + 5) % QUEUE]]).symbol
+        symbol = &(<SymbolCore>PyList_GET_ITEM(cores, queue.at[(i + 5) % QUEUE])).symbol
         if symbol.grid != NULL:
             levels = <const Level*>peek_pointer(<void**>&symbol.levels)
             for k in range(symbol.n_levels - 1):
@@ -758,7 +759,7 @@ cdef void _look_ahead(list cores, const Queue* queue, Py_ssize_t i, bint delta) 
                 prefetch(peek_values(&symbol.base.close) + at)
                 prefetch(peek_values(&symbol.base.volume) + at)
     if not delta and i + 2 < queue.n:
-        symbol = &(<SymbolCore>cores[queue.at[(i + 2) % QUEUE]]).symbol
+        symbol = &(<SymbolCore>PyList_GET_ITEM(cores, queue.at[(i + 2) % QUEUE])).symbol
         if symbol.grid != NULL and symbol.guard == NULL:
             for k in range(symbol.n_levels):
                 ring = series_ring(symbol, k)

@@ -1,5 +1,6 @@
 # The objects that own native state: the clock of a store, and a symbol with its memory.
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t
 
 from sessiondata._extended cimport Extended
@@ -30,6 +31,7 @@ cdef class StoreClock:
     cdef readonly int64_t epoch         # sessions begun so far, and times that the store was cleared
 
 
+@cython.final
 cdef class SymbolCore:
     cdef readonly int64_t session_id    # grows with each start; windows of another session are invalid
     cdef int64_t n_pin_edits            # changes of what is reported in place of what is computed

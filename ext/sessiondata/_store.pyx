@@ -8,8 +8,10 @@ blocks alive and says that it is no longer valid.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBuffer_FillInfo, PyBuffer_Release
+from cpython.exc cimport PyErr_Clear
+from cpython.list cimport PyList_GET_ITEM
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_AsDouble, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
@@ -160,6 +162,10 @@ cdef object view_of(Memory memory, void* start, int64_t n, object dtype):
 cdef object _INT64 = np.dtype("int64"), _INT32 = np.dtype("int32"), _FLOAT64 = np.dtype("float64")
 
 
+cdef extern from "Python.h":
+    int get_buffer "PyObject_GetBuffer"(object array, Py_buffer* out_view, int flags) noexcept  # not 0: it has raised
+
+
 cdef PyTypeObject* _ndarray = <PyTypeObject*>np.ndarray
 
 
@@ -170,13 +176,13 @@ cdef inline bint _borrow_column(object array, Py_buffer* columns, int* n_open, b
     cdef Py_buffer* column = &columns[n_open[0]]
     if Py_TYPE(array) != _ndarray:  # not a subclass: a mask would be overlooked
         return False
-    try:
-        PyObject_GetBuffer(array, column, PyBUF_FORMAT | PyBUF_ND)
-    except Exception:  # not contiguous, or of a type that buffers have no name for
+    if get_buffer(array, column, PyBUF_FORMAT | PyBUF_ND):  # not contiguous, or a type that buffers have no name for
+        PyErr_Clear()
         return False
     n_open[0] += 1
     return (column.ndim == 1 and column.itemsize == 8 and column.format[1] == 0
-            and column.format[0] in (b"lq" if is_time else b"d") and <uint64_t>column.buf % 8 == 0)
+            and (column.format[0] in (c"l", c"q") if is_time else column.format[0] == c"d")
+            and <uint64_t>column.buf % 8 == 0)
 
 
 cdef struct Range:
@@ -187,6 +193,7 @@ cdef struct Range:
     int64_t last_ns
 
 
+@cython.final
 @cython.no_gc_clear  # the clock must be there when the symbol parts from it; every cycle goes through other objects
 cdef class SymbolCore:
     """Native state of one symbol.
@@ -1113,21 +1120,21 @@ cdef Range* _list_ranges(const Gaps* gaps, int32_t expected, int32_t n) noexcept
 
 
 cdef void _copy_items(bytes copy, const char* source, Py_ssize_t start, Py_ssize_t stop) noexcept:
-    cdef Py_ssize_t item = len(copy) // (stop - start) if stop > start else 0
+    cdef Py_ssize_t item = PyBytes_GET_SIZE(copy) // (stop - start) if stop > start else 0
     memcpy(PyBytes_AS_STRING(copy), source + start * item, (stop - start) * item)
 
 
 cdef void _copy_ring(const Ring* ring, int64_t n, list columns) noexcept:
     """Copy the newest `n` rows into bytes that have their length."""
     cdef int64_t at = ring.next_seq - n - ring.origin
-    memcpy(PyBytes_AS_STRING(<bytes>columns[0]), ring.ts + at, 8 * n)
-    memcpy(PyBytes_AS_STRING(<bytes>columns[1]), ring.open + at, 8 * n)
-    memcpy(PyBytes_AS_STRING(<bytes>columns[2]), ring.high + at, 8 * n)
-    memcpy(PyBytes_AS_STRING(<bytes>columns[3]), ring.low + at, 8 * n)
-    memcpy(PyBytes_AS_STRING(<bytes>columns[4]), ring.close + at, 8 * n)
-    memcpy(PyBytes_AS_STRING(<bytes>columns[5]), ring.volume + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 0)), ring.ts + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 1)), ring.open + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 2)), ring.high + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 3)), ring.low + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 4)), ring.close + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 5)), ring.volume + at, 8 * n)
     if ring.derived:
-        memcpy(PyBytes_AS_STRING(<bytes>columns[6]), ring.n_base + at, 4 * n)
+        memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 6)), ring.n_base + at, 4 * n)
 
 
 def count_missing(list series not None, int64_t start_ns, int64_t stop_ns, double active_share):

@@ -37,7 +37,7 @@ cdef inline int _reason_index(int status) noexcept nogil:
 
 cdef int64_t exchange_code(object text, SymbolCore core) except? -1:
     """Up to eight ASCII characters as one number, the first in the lowest byte."""
-    cdef Py_ssize_t n = 9, i
+    cdef Py_ssize_t n = 0, i
     cdef const char* characters = NULL
     cdef uint64_t code = 0
     if not PyUnicode_CheckExact(text):
@@ -48,8 +48,8 @@ cdef int64_t exchange_code(object text, SymbolCore core) except? -1:
     try:
         characters = PyUnicode_AsUTF8AndSize(text, &n)
     except UnicodeEncodeError:
-        pass
-    if n <= 8:
+        pass  # `n` is then 0 or -1, depending on the Python
+    if characters != NULL and n <= 8:
         for i in range(n):
             if not 0 < characters[i] < 128:
                 break

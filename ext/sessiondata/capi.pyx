@@ -74,12 +74,13 @@ cdef struct Entry:
     int64_t label_ns            # base interval if timestamps that are appended are the ends of bars, else 0
     int64_t n_series
     int64_t generation          # of this entry, so far
-    int64_t steps_ns[MAX_LEVELS + 6]  # MAX_LEVELS + 1, and what is left of the 256 bytes
+    int64_t next_free           # free: index of the next free entry, or -1
+    int64_t steps_ns[MAX_LEVELS + 5]  # MAX_LEVELS + 1, and what is left of the 256 bytes
 
 
 cdef void* _chunks[N_CHUNKS]    # of Entry each, NULL from `_n_chunks` on
 cdef int64_t _n_chunks = 0
-cdef list _free = []            # indices of free entries
+cdef int64_t _first_free = -1   # index; a chain, as a list may need memory to take a handle back
 
 
 cdef struct Apart:
@@ -750,10 +751,12 @@ cdef int64_t handle_take(void* symbol, tuple steps_ns, bint close_label) except 
     """
     cdef Entry* entry
     cdef Py_ssize_t k
-    if not _free:
+    global _first_free
+    if _first_free < 0:
         _grow()
-    cdef int64_t index = _free.pop()
+    cdef int64_t index = _first_free
     entry = <Entry*>_chunks[index >> CHUNK_BITS] + (index & (CHUNK_SIZE - 1))
+    _first_free = entry.next_free
     entry.symbol, entry.n_series, entry.label_ns = <Symbol*>symbol, len(steps_ns), steps_ns[0] if close_label else 0
     for k in range(len(steps_ns)):
         entry.steps_ns[k] = steps_ns[k]
@@ -765,6 +768,7 @@ cdef int64_t handle_take(void* symbol, tuple steps_ns, bint close_label) except 
 
 cdef void handle_give_back(int64_t handle) noexcept:
     """Let calls with this handle fail from now on, and wait for those that have found it."""
+    global _first_free
     cdef Entry* entry = _find(handle)
     cdef uintptr_t* inside
     cdef int64_t index
@@ -775,12 +779,12 @@ cdef void handle_give_back(int64_t handle) noexcept:
         guard_leave(inside)
         wait_for_reads()
         entry.symbol = NULL
-        _free.append(index)
+        entry.next_free, _first_free = _first_free, index
 
 
 cdef int _grow() except -1:
     """Make more entries."""
-    global _n_chunks
+    global _n_chunks, _first_free
     cdef Entry* chunk
     cdef int64_t first = _n_chunks << CHUNK_BITS, i
     if _n_chunks == N_CHUNKS:
@@ -791,10 +795,11 @@ cdef int _grow() except -1:
     chunk = <Entry*>(memory + (-<uintptr_t>memory & (ENTRY_ALIGN - 1)))
     for i in range(CHUNK_SIZE):
         chunk[i].handle = (first + i) ^ 1
+        chunk[i].next_free = first + i + 1 if i + 1 < CHUNK_SIZE else _first_free
         guard_init(&chunk[i].guard)
     store_pointer(&_chunks[_n_chunks], <void*>chunk)
     _n_chunks += 1
-    _free.extend(range(first + CHUNK_SIZE - 1, first - 1, -1))
+    _first_free = first
     return 0
 
 

@@ -328,7 +328,7 @@ def _times(
 
 def _dates(values: npt.NDArray[Any], null: npt.NDArray[np.bool_] | None) -> npt.NDArray[Any]:
     days = values.astype(np.int64).view("datetime64[D]")
-    return days if null is None else np.where(null, np.datetime64("NaT"), days)
+    return days if null is None else np.where(null, np.datetime64("NaT", "D"), days)
 
 
 def _floats(values: npt.NDArray[Any], null: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.float64]:

@@ -411,7 +411,7 @@ class History:
             new[grid.date], n = rows
             changed += n
         if changed:
-            self.days.give({**self.days.given, interval.name: {**held, **new}}, set())
+            self.days.give({**self.days.given, interval.name: {**held, **new}}, None)
             self.symbol._core.clock.touch()
             self.symbol._core.bars_updated = True
         return changed
@@ -420,7 +420,7 @@ class History:
 
     def trimmed(self, keep: int, keep_daily: int, before: dt.date, ended: dt.date) -> Any:
         """Given rows without those of all but the newest dates before one, and the dates of daily bars to forget with
-        them: what `Days.give` takes; None if nothing was given. `ended` is the session that is becoming history."""
+        them, as `_days.turn` takes them; None if nothing was given. `ended` is the session that is becoming history."""
         given = self.days.given
         if not given:
             return None
@@ -443,7 +443,7 @@ class History:
     def forget(self) -> None:
         """Keep nothing."""
         self.days.commit(({}, {}), 0)
-        self.days.give({}, set())
+        self.days.give({}, None)
 
     def memory_usage(self) -> tuple[int, int]:
         """(bytes reserved, bytes of the rows)."""

@@ -666,7 +666,7 @@ def _symbol(
         _restore(data, cores[grid.date], grid, file, day)
     place.part = f"history of {name!r:.60}"
     days.commit((cores, _daily(file, entry["daily"])), 0)
-    days.give(_given(symbol, file, entry["given"]), set())
+    days.give(_given(symbol, file, entry["given"]), None)
     _user_values(symbol, entry, place)
     core.bars_updated = bool(entry["session"]["updated"])
 
