@@ -632,7 +632,7 @@ def test_contradictory_schedules_are_refused(columns: dict[str, list[Any]]) -> N
 def test_a_column_of_no_time_at_all_needs_no_zone() -> None:
     """Without a break on any date the columns of breaks are NaT throughout, and libraries leave these naive."""
     hours = frame(open=["2024-01-02 14:30"], close=["2024-01-02 21:00"])
-    for nothing in (pd.NaT, None, np.datetime64("NaT")):
+    for nothing in (pd.NaT, None, np.datetime64("NaT", "ns")):
         whole = hours.assign(break_start=[nothing], break_end=[nothing])
         source = SessionCalendar.from_schedule(whole, "America/New_York")
         assert len(source.session("2024-01-02").segments) == 1

@@ -283,6 +283,7 @@ class SessionData:
             calendar: (None if grid is None else grid.compiled, self._hours(grid)) for calendar, grid in grids.items()
         }
         keep, keep_daily = self.trailing_days, self._keep_daily()
+        grid = grids.get(self._calendar)  # looked up here: a calendar's hash runs Python, which may need memory
         turned = False
         while not turned:
             versions = [core.days.version for core in cores]
@@ -297,7 +298,6 @@ class SessionData:
                 given = [symbol._history.trimmed(keep, keep_daily, before, ended) for symbol in symbols]
             # From here on nothing can fail; only a bar that has come for a past day meanwhile makes it begin anew.
             turned = _days.turn(cores, opened, staged, given, versions)
-        grid = grids.get(self._calendar)
         self._grid, self._date = grid, date
         self._clock.begin_epoch()
         if ended is not None:
