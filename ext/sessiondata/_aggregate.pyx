@@ -249,8 +249,10 @@ cdef bint level_extend(Level* level, const GridData* grid, const Region* region,
 cdef inline int32_t _count_aligned(const int64_t* ts, int64_t n, const Region* region, int64_t base_ns) noexcept nogil:
     """How many of `n` ascending rows of one region sit on a base slot. A division where a run of slots begins only."""
     cdef int64_t due = INT64_MIN, i
-    cdef int32_t count = 0
-    for i in range(n):
+    # A row at the start of the region is on a slot, but of one that the span may cut: the next slot is not due a whole
+    # one later.
+    cdef int32_t count = n > 0 and ts[0] == region.start
+    for i in range(count, n):
         if ts[i] == due or is_aligned(region, base_ns, ts[i]):
             count += 1
             due = ts[i] + base_ns
