@@ -1101,7 +1101,7 @@ class RefSymbol:
         """Tell the session under way, and each past day that is there, of some time; what they say."""
         past = self.store.past.get(self.name, {})
         sequence = self.store.sequence
-        said = [tell(self), *(tell(day) for date, day in past.items() if date != self.session.date)]
+        said = [tell(self), *(tell(day) for date, day in past.items() if date < self.session.date)]
         self.store.sequence = sequence + any(said)
         return said
 
@@ -1429,7 +1429,7 @@ class RefStore:
         date -> `extended`, of the sessions to come and those that are loaded.
     past : dict
         name -> date -> the symbol as it was when that session ended, or as it was loaded; its store's clock stands at
-        the end of the span. The date under way may be among them: it is not shown as history.
+        the end of the span. The date under way and later ones may be among them: they are not shown as history.
     given : dict
         name -> interval -> date -> ts -> values, of rows loaded for other intervals than the base.
     kept : dict
@@ -1615,7 +1615,12 @@ class RefStore:
             dates |= set(self.past.get(name, {}))
         if interval == "1d":
             dates |= set(self.kept.get(name, {}))
-        return sorted(dates - {self.session.date})
+        return sorted(day for day in dates if day < self.session.date)
+
+    def counted_dates(self, name: str, interval: str, sessions: Iterable[RefSession]) -> list[str]:
+        """Dates whose slots count: all sessions from the first to the last of `past_dates`."""
+        dates = self.past_dates(name, interval)
+        return [session.date for session in sessions if dates and dates[0] <= session.date <= dates[-1]]
 
     def was_given(self, name: str, interval: str, day: str) -> bool:
         """Whether rows of an interval were loaded as they are for a date."""
@@ -1757,7 +1762,7 @@ def past_interval_document(
     """Part of one interval of the days before a symbol's session."""
     rows, ranges, present, expected = [], [], 0, 0
     dates = store.past_dates(name, interval)
-    for day in dates:
+    for day in store.counted_dates(name, interval, sessions.values()):
         session, past = sessions[day], store.past.get(name, {}).get(day)
 
         def instant(ts: int, session: RefSession = session) -> str | int:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import strategies as st
 
 import reference as ref
@@ -497,7 +498,11 @@ def same_history(world: HistoryWorld, name: str) -> None:
     days = model.past.get(name, {})
     sessions = {session.date: session for session in world.sessions}
     for date, past in days.items():
-        if date != world.session.date:
+        if date >= world.session.date:
+            for ask in (symbol.historical_day, symbol.historical_bars["1d"].tally):
+                with pytest.raises(sd.UnknownNameError):
+                    ask(date)
+        else:
             day = symbol.historical_day(date)
             day._core.check_invariants()
             same_series(day, past)
@@ -511,8 +516,13 @@ def same_history(world: HistoryWorld, name: str) -> None:
             continue
         assert [date.isoformat() for date in bars] == dates
         tallies, gaps = [], []
-        for date in dates:
-            window, rows = bars[date], model.past_rows(name, interval, date)
+        for date in model.counted_dates(name, interval, world.sessions):
+            rows = model.past_rows(name, interval, date)
+            if date not in dates:
+                assert rows == []
+                with pytest.raises(KeyError):
+                    bars[date]
+            window = bars[date] if date in dates else bars[dates[0]][:0]
             got = [tuple(bar) for bar in window]
             assert exact([row[:6] for row in got]) == exact(rows)
             assert [bar.extended for bar in window] == [not sessions[date].is_regular(row[0]) for row in rows]
@@ -535,8 +545,7 @@ def same_history(world: HistoryWorld, name: str) -> None:
     got = [(bar.turnover, bar.traded) for bar in symbol._history.daily(3)]
     assert exact(got) == exact([row[1:] for row in model.daily(name, 3)])
     for interval in model.symbols[name].intervals():
-        earlier = [date for date in model.past_dates(name, interval) if date < world.session.date]
-        rows = [row for date in earlier for row in model.past_rows(name, interval, date)]
+        rows = [row for date in model.past_dates(name, interval) for row in model.past_rows(name, interval, date)]
         rows += [bar.row for bar in model.symbols[name].bars(interval)]
         window = world.data.get_all_bars_including_historical(name, interval)
         assert exact([tuple(bar)[:6] for bar in window]) == exact(rows)

@@ -26,7 +26,7 @@ cdef class Days:
     cdef int open_label(self, int64_t* ts) except -1
     cdef void _note(self) noexcept
     cdef void _changed(self, int64_t n) noexcept
-    cdef dict _copies_of(self, int64_t start, int64_t stop)
+    cdef dict _copies_of(self, int64_t start, int64_t stop, before)
     cdef tuple _trimmed(self, dict cores, dict daily, Py_ssize_t keep, Py_ssize_t keep_daily, before, ended)
     cpdef void commit(self, tuple staged, int64_t changed) noexcept
     cpdef void give(self, dict given, dict daily) noexcept

@@ -329,16 +329,16 @@ cdef class Days:
         return self.stage(days), changed, other
 
     def prepare_fill(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
-                     const double[::1] low, const double[::1] close, const double[::1] volume):
-        """Days as they will be with those of these checked rows, ascending in time, that are for their missing slots,
-        for `commit` (None: as they are); and how many rows that are."""
+                     const double[::1] low, const double[::1] close, const double[::1] volume, before):
+        """Days before a date (None: all) as they will be with those of these checked rows, ascending in time, that are
+        for their missing slots, for `commit` (None: as they are); and how many rows that are."""
         cdef int64_t i = 0, stop, n = ts.shape[0], filled, total = 0, too_old
         cdef SymbolCore day
         cdef dict days = {}
         while i < n:
             date = self._date_at(ts[i])
             stop = i + 1
-            if date is not None:
+            if date is not None and (before is None or date < before):
                 day = _copied(<SymbolCore>self.cores[date])
                 while stop < n and ts[stop] < day.grid.data.span_stop:
                     stop += 1
@@ -352,30 +352,30 @@ cdef class Days:
             i = stop
         return self.stage(days) if days else None, total
 
-    cdef dict _copies_of(self, int64_t start, int64_t stop):
-        """Copies of the days that [start, stop) touches, without the date of the session under way."""
+    cdef dict _copies_of(self, int64_t start, int64_t stop, before):
+        """Copies of the days before a date (None: of all) that [start, stop) touches."""
         cdef SymbolCore day
         cdef dict days = {}
         for date, core in self.cores.items():
             day = <SymbolCore>core
             if start < day.grid.data.span_stop and stop > day.grid.data.span_start and (
-                    self._live.grid is None or day.grid.data.span_start != self._live.grid.data.span_start):
+                    before is None or date < before):
                 days[date] = _copied(day)
         return days
 
-    def prepare_mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns):
-        """Days as they will be with a mark (see `SymbolCore.mark`), for `commit`; and of how many of them
+    def prepare_mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns, before):
+        """Days before a date as they will be with a mark (see `SymbolCore.mark`), for `commit`; and of how many of them
         something is new."""
-        cdef dict days = {date: day for date, day in self._copies_of(start_ns, stop_ns).items()
+        cdef dict days = {date: day for date, day in self._copies_of(start_ns, stop_ns, before).items()
                           if (<SymbolCore>day).mark(halted, k, start_ns, stop_ns)}
         return self.stage(days), len(days)
 
-    def prepare_retry(self, Py_ssize_t k, int64_t start_ns, int64_t stop_ns, int64_t when_ns):
-        """Days as they will be with a retry (see `SymbolCore.record_retry`), for `commit`; and how many slots it is
-        counted for."""
+    def prepare_retry(self, Py_ssize_t k, int64_t start_ns, int64_t stop_ns, int64_t when_ns, before):
+        """Days before a date as they will be with a retry (see `SymbolCore.record_retry`), for `commit`; and how many
+        slots it is counted for."""
         cdef dict days = {}
         cdef int64_t n, total = 0
-        for date, day in self._copies_of(start_ns, stop_ns).items():
+        for date, day in self._copies_of(start_ns, stop_ns, before).items():
             n = (<SymbolCore>day).record_retry(k, start_ns, stop_ns, when_ns)
             if n:
                 days[date] = day
@@ -543,7 +543,7 @@ def open_sessions(list cores, list hours, date, bint touch):
 
 
 def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t keep_daily, before):
-    """History of each symbol with the session that runs as a day of `date`, trimmed; None where none runs."""
+    """History of each symbol with the session that runs as a day of `date`, trimmed; None where nothing changes."""
     cdef SymbolCore core
     cdef Py_ssize_t i
     cdef Days days
@@ -553,7 +553,8 @@ def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t ke
         core = <SymbolCore>cores[i]
         days = <Days>core.days
         if core.grid is None:
-            staged.append(None)
+            pair = days._trimmed({**days.cores}, days.daily, keep, keep_daily, before, None)
+            staged.append(None if len(pair[0]) == len(days.cores) and pair[1] == days.daily else pair)
             continue
         all_days = {**days.cores, date: opened[i]}
         if not _ascends(all_days):

@@ -79,6 +79,7 @@ cdef class SymbolCore:
                               const double[::1] low, const double[::1] close, const double[::1] volume) except -1
     cdef int64_t _extend_unordered(self, ts, open, high, low, close, volume) except -1
     cdef int64_t _fill_good(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
-                            const double[::1] low, const double[::1] close, const double[::1] volume) except -1
+                            const double[::1] low, const double[::1] close, const double[::1] volume,
+                            before) except -1
     cdef void _open_label(self, int64_t* ts) noexcept nogil
     cdef int _refuse(self, int status, row, ts, open, high, low, close, volume) except -1

@@ -674,9 +674,9 @@ cdef class SymbolCore:
             self._count_skipped(NULL, other)
         return changed + stored
 
-    def fill(self, given_ts, open, high, low, close, volume, bint skip, bint close_label):
-        """Store those of the rows that are for slots missing now, all or nothing; returns how many. See the facade's
-        `fill`.
+    def fill(self, given_ts, open, high, low, close, volume, bint skip, bint close_label, before):
+        """Store those of the rows that are for slots missing now, all or nothing; returns how many. Days from the date
+        `before` on (None: none) are not filled. See the facade's `fill`.
 
         Contiguous int64 times and float64 values of one length. There must be a session or a past day."""
         cdef const int64_t[::1] times = self._open_labels(given_ts) if close_label else given_ts
@@ -699,12 +699,13 @@ cdef class SymbolCore:
         order = np.flatnonzero(good)[np.argsort(np.asarray(times)[good], kind="stable")]
         cdef int64_t stored = self._fill_good(
             np.asarray(times)[order], np.asarray(opens)[order], np.asarray(highs)[order], np.asarray(lows)[order],
-            np.asarray(closes)[order], np.asarray(volumes)[order])
+            np.asarray(closes)[order], np.asarray(volumes)[order], before)
         self._count_skipped(skipped, 0)
         return stored
 
     cdef int64_t _fill_good(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
-                            const double[::1] low, const double[::1] close, const double[::1] volume) except -1:
+                            const double[::1] low, const double[::1] close, const double[::1] volume,
+                            before) except -1:
         """`fill` of checked rows in time order: those from before the session to their days in history, each decided in
         one go (no bytecode runs here), the others inside the guard."""
         cdef int64_t n = ts.shape[0], first = n, filled = 0, stored = 0
@@ -714,7 +715,7 @@ cdef class SymbolCore:
             first = first_at_or_after(&ts[0], n, self.symbol.grid.span_start)
         if first and self.symbol.take_earlier != NULL:
             staged, filled = self.days.prepare_fill(ts[:first], open[:first], high[:first], low[:first], close[:first],
-                                                    volume[:first])
+                                                    volume[:first], before)
         if first < n:
             inside = symbol_enter(&self.symbol)
             stored = fill_rows(&self.symbol, &ts[first], &open[first], &high[first], &low[first], &close[first],

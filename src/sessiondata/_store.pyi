@@ -1,4 +1,5 @@
 # Types of the compiled module; docstrings stand in ext/sessiondata/_store.pyx.
+import datetime as dt
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -92,6 +93,7 @@ class SymbolCore:
         volume: _Floats,
         skip: bool,
         close_label: bool,
+        before: dt.date | None,
     ) -> int: ...
     def mark(self, halted: bool, k: int, start_ns: int, stop_ns: int) -> bool: ...
     def record_retry(self, k: int, start_ns: int, stop_ns: int, when_ns: int) -> int: ...

@@ -5,8 +5,10 @@
     trimming                 --> daily          date -> the session's bar of a day that has gone
 
 Asked for an interval and a date, a row that was given stands before one that was derived at the same time, and that
-before what was kept of a day that has gone. The date of the session under way is no history, whatever was loaded for
-it.
+before what was kept of a day that has gone.
+
+History ends before the session under way (`SessionData._next_date`). What was loaded for its date or for later ones is
+kept, and no answer shows or counts it: every question about dates goes through `History.dates` or `History.known`.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
     from sessiondata._grid import Grid
     from sessiondata._store import SymbolCore
+    from sessiondata.calendars import SessionCalendar
     from sessiondata.columns import BarColumns
     from sessiondata.grids import SessionGrid
     from sessiondata.past import Rendered
@@ -161,19 +165,25 @@ class HistoricalBars(Mapping[dt.date, BarWindow]):
         return len(self.dates)
 
     def tally(self, date: Any = None) -> tuple[int, int]:
-        """(present, expected) slots of a date, or of all dates."""
-        dates = self.dates if date is None else [self._history.known(self._interval, date)]
+        """(present, expected) slots of a date, or of all: of the dates that are here and of the sessions between them,
+        whose slots are missing."""
+        dates = self._history.counted(self._interval)
+        if date is not None:
+            dates = [self._history.counts(self._interval, date)]
         tallies = [self._history.tally(self._interval, day) for day in dates]
         return sum(present for present, _ in tallies), sum(expected for _, expected in tallies)
 
     def quality(self, date: Any = None) -> float:
-        """100 * present / expected of a date, or of all dates; 100.0 where nothing was expected."""
+        """100 * present / expected of a date, or of all that `tally` counts; 100.0 where nothing was expected."""
         present, expected = self.tally(date)
         return 100.0 * present / expected if expected else 100.0
 
     def gaps(self, date: Any = None) -> list[GapInfo]:
-        """Gaps of a date, or of all dates, in time order."""
-        dates = self.dates if date is None else [self._history.known(self._interval, date)]
+        """Gaps of a date, or of all that `tally` counts, in time order. A session of which nothing is here is a gap of
+        each of its segments."""
+        dates = self._history.counted(self._interval)
+        if date is not None:
+            dates = [self._history.counts(self._interval, date)]
         return [gap for day in dates for gap in self._history.gaps(self._interval, day)]
 
     def __repr__(self) -> str:
@@ -229,38 +239,54 @@ class History:
     @property
     def version(self) -> tuple[Any, ...]:
         """Equal as long as no answer has changed."""
-        return self.days.version, self._running
+        return self.days.version, self.before
 
     @property
-    def _running(self) -> dt.date | None:
-        return self.symbol._data.session_date
+    def before(self) -> dt.date | None:
+        """Dates before this one are history; None: all are."""
+        return self.symbol._data._next_date
 
     # --- what is there ---
 
     def intervals(self) -> list[Interval]:
-        """Intervals that history can answer for: those of the symbol, 1d, and those that were loaded."""
-        names = {*self.symbol.intervals, _DAILY, *self.days.given}
+        """Intervals that history can answer for: those of the symbol, 1d, and those of loaded rows that it shows."""
+        before = self.before
+        given = [name for name, rows in self.days.given.items() if before is None or min(rows) < before]
+        names = {*self.symbol.intervals, _DAILY, *given}
         return sorted(map(parse_interval, names), key=lambda interval: interval.step_ns or 2**63)
 
     def dates(self, interval: Interval) -> list[dt.date]:
-        """Dates with bars of an interval, ascending, without the one under way."""
-        dates = set(self.days.given.get(interval.name, ()))
+        """Dates with bars of an interval, ascending, before the session under way."""
+        before, dates = self.before, set(self.days.given.get(interval.name, ()))
         if interval.name in self.symbol.intervals or interval.name == _DAILY:
             dates.update(self.days.cores)
         if interval.name == _DAILY:
             dates.update(self.days.daily)
-        dates.discard(self._running)
-        return sorted(dates)
+        return sorted(dates if before is None else [date for date in dates if date < before])
 
     def known(self, interval: Interval, date: Any) -> dt.date:
         """A trade date, or an `UnknownNameError` that says that it is not there."""
-        day = to_date(date)
+        day, before = to_date(date), self.before
         core = interval.name in self.symbol.intervals or interval.name == _DAILY
         held = day in self.days.given.get(interval.name, ()) or (core and day in self.days.cores)
         held = held or (interval.name == _DAILY and day in self.days.daily)
-        if not held or day == self._running:
+        if not held or (before is not None and day >= before):
             raise UnknownNameError(f"{self.symbol.symbol!r} has no {interval.name} bars of {day} in its history")
         return day
+
+    def counted(self, interval: Interval) -> list[dt.date]:
+        """Trade dates whose slots count, ascending: `dates`, and the sessions between the first and the last of them
+        of which nothing is kept. All slots of these are missing."""
+        dates = self.dates(interval)
+        if len(dates) < 2:
+            return dates
+        between = _sessions_between(self.symbol.calendar, dates[0], dates[-1])
+        return dates if len(between) == len(dates) else sorted({*dates, *between})
+
+    def counts(self, interval: Interval, date: Any) -> dt.date:
+        """A trade date whose slots count, or an `UnknownNameError` that says that it has no bars."""
+        day = to_date(date)
+        return day if day in self.counted(interval) else self.known(interval, day)
 
     def day(self, date: dt.date) -> HistoricalDay | None:
         """The frozen day of a date; None if there is none."""
@@ -282,8 +308,8 @@ class History:
 
     def all_bars(self, interval: Interval) -> BarWindow:
         """Bars of all dates before the session under way, and the session's own, copied into one window."""
-        running = self._running
-        dates = [date for date in self.dates(interval) if running is None or date < running]
+        running = self.symbol._data.session_date
+        dates = self.dates(interval)
         parts = [self._columns(interval, date) for date in dates]
         forming = None
         if interval.name in self.symbol.intervals and self.symbol._core.grid is not None:
@@ -298,7 +324,7 @@ class History:
         return BarWindow._fixed(columns, _Rows(self.symbol, interval), grids, forming)
 
     def _columns(self, interval: Interval, date: dt.date) -> Columns:
-        """Columns of an interval on a date that is known: given rows before derived ones, those before kept ones."""
+        """Columns of an interval on a date that counts: given rows before derived ones, those before kept ones."""
         core, given = self.days.cores.get(date), self.days.given.get(interval.name, {}).get(date)
         derived: Columns | None = None
         if core is not None and interval.name in core.intervals:
@@ -313,7 +339,7 @@ class History:
         return mine if derived is None else merged(derived, mine)[0]
 
     def tally(self, interval: Interval, date: dt.date) -> tuple[int, int]:
-        """(present, expected) slots of an interval on a date that is known."""
+        """(present, expected) slots of an interval on a date that counts."""
         core = self.days.cores.get(date)
         if core is not None and date not in self.days.given.get(interval.name, ()) and interval.name in core.intervals:
             expected, present, _, _, _ = core.states(core.intervals.index(interval.name))
@@ -323,7 +349,7 @@ class History:
         return present, expected
 
     def gaps(self, interval: Interval, date: dt.date) -> list[GapInfo]:
-        """Gaps of an interval on a date that is known."""
+        """Gaps of an interval on a date that counts."""
         core = self.days.cores.get(date)
         if core is not None and date not in self.days.given.get(interval.name, ()) and interval.name in core.intervals:
             return HistoricalDay(date, core, self.symbol._zone).bars(interval.name).gaps
@@ -337,13 +363,11 @@ class History:
 
     def daily(self, n: int) -> list[DailyBar]:
         """The newest `n` days before the session under way that have a session bar, oldest first."""
-        interval, running = parse_interval(_DAILY), self._running
+        interval = parse_interval(_DAILY)
         found: list[DailyBar] = []
         for date in reversed(self.dates(interval)):
             if len(found) == n:
                 break
-            if running is not None and date >= running:
-                continue
             columns = self._columns(interval, date)
             if len(columns[0]):
                 values = tuple(float(column[0]) for column in columns[1:6])
@@ -385,12 +409,12 @@ class History:
             i = stop
 
     def _load_base(self, pieces: list[tuple[SessionGrid, BarColumns]], close_label: bool) -> int:
-        core = self.symbol._core
+        core, running = self.symbol._core, self.symbol._data.session_date
         drafts: dict[dt.date, SymbolCore] = {}
         stored = live = 0
         today: BarColumns | None = None
         for grid, columns in pieces:
-            if grid.date == self._running and core.grid is not None:
+            if grid.date == running and core.grid is not None:
                 today = columns
             else:
                 drafts[grid.date] = draft = self.days.draft(grid.date, grid.compiled, self.symbol._data._hours(grid))
@@ -418,7 +442,7 @@ class History:
 
     # --- rolling ---
 
-    def trimmed(self, keep: int, keep_daily: int, before: dt.date, ended: dt.date) -> Any:
+    def trimmed(self, keep: int, keep_daily: int, before: dt.date, ended: dt.date | None) -> Any:
         """Given rows without those of all but the newest dates before one, and the dates of daily bars to forget with
         them, as `_days.turn` takes them; None if nothing was given. `ended` is the session that is becoming history."""
         given = self.days.given
@@ -429,7 +453,9 @@ class History:
             dates = set(given[name])
             if name == _DAILY:
                 dates |= set(self.days.daily)
-                cores = {**self.days.cores, ended: self.symbol._core}  # which has not become a day yet
+                cores = dict(self.days.cores)
+                if ended is not None and self.symbol._core.grid is not None:
+                    cores[ended] = self.symbol._core  # which has not become a day yet
                 dates |= {date for date, core in cores.items() if _days.has_session_bar(core)}
             n = keep_daily if name == _DAILY else keep
             past = sorted(date for date in dates if date < before)
@@ -453,6 +479,11 @@ class History:
         )
         text = 0 if self.rendered is None else self.rendered.nbytes
         return sum(reserved for reserved, _ in usage) + given + text, sum(rows for _, rows in usage) + given
+
+
+@lru_cache(maxsize=64)  # all symbols of a store ask for the same, and again after each roll
+def _sessions_between(calendar: SessionCalendar, first: dt.date, last: dt.date) -> tuple[dt.date, ...]:
+    return tuple(calendar.session_dates(first, last))
 
 
 def merged(old: Columns, new: Columns) -> tuple[Any, int]:

@@ -42,8 +42,8 @@ def past_dict(symbol: SymbolSessionData, timestamps: str, intervals: frozenset[s
     indicators = {name: _plain(value, symbol, name) for name, value in symbol.historical_indicators.items()}
     held = _held(symbol._history)
     data = {
-        interval.name: _interval_dict(symbol._history, interval, dates, timestamps)
-        for interval, dates in held
+        interval.name: _interval_dict(symbol._history, interval, dates, counted, timestamps)
+        for interval, dates, counted in held
         if intervals is None or interval.name in intervals
     }
     if not held and all(value is None for value in indicators.values()):
@@ -82,20 +82,23 @@ def _kind(timestamps: str) -> str:
     return "iso" if timestamps == "time" else timestamps
 
 
-def _held(history: History) -> list[tuple[Interval, list[dt.date]]]:
-    """Intervals that have past days, and these."""
-    return [(interval, dates) for interval in history.intervals() if (dates := history.dates(interval))]
+def _held(history: History) -> list[tuple[Interval, list[dt.date], list[dt.date]]]:
+    """Intervals that have past days, these, and the days whose slots count."""
+    held = [(interval, history.dates(interval)) for interval in history.intervals()]
+    return [(interval, dates, history.counted(interval)) for interval, dates in held if dates]
 
 
 # --- as a dict ---
 
 
-def _interval_dict(history: History, interval: Interval, dates: list[dt.date], timestamps: str) -> dict[str, Any]:
+def _interval_dict(
+    history: History, interval: Interval, dates: list[dt.date], counted: list[dt.date], timestamps: str
+) -> dict[str, Any]:
     from sessiondata.export import _shower, shown_volume
 
     days: list[tuple[dt.date, Any, list[GapInfo], tuple[int, int]]] = [
         (date, history._columns(interval, date), history.gaps(interval, date), history.tally(interval, date))
-        for date in dates
+        for date in counted
     ]
     show = _shower(history.symbol._zone, _kind(timestamps))
     rows: list[list[Any]] = []
@@ -192,15 +195,15 @@ class Rendered:
         style: Style | None = None
         days: dict[tuple[str, dt.date], _Day] = {}
         members: dict[str, list[bytes]] = {}
-        for interval, dates in held:
-            for date in dates:
+        for interval, dates, counted in held:
+            for date in counted:
                 source = self._source(interval, date)
                 day = self._days.get((interval.name, date))
                 if day is None or any(one is not other for one, other in zip(day.source, source, strict=True)):
-                    style = self._style([date for _, dates in held for date in dates]) if style is None else style
+                    style = self._style([date for _, dates, _ in held for date in dates]) if style is None else style
                     day = self._render_day(interval, date, source, style)
                 days[interval.name, date] = day
-            members[interval.name] = _member(interval, dates, [days[interval.name, date] for date in dates])
+            members[interval.name] = _member(interval, dates, [days[interval.name, date] for date in counted])
         self._days = days  # those of other dates are forgotten
         return members
 
@@ -248,7 +251,7 @@ class Rendered:
 
 
 def _member(interval: Interval, dates: list[dt.date], days: list[_Day]) -> list[bytes]:
-    """`"NAME":{...}` of an interval in pieces; the longer ones are those of the days."""
+    """`"NAME":{...}` of an interval in pieces; the longer ones are those of the days whose slots count."""
     from sessiondata.export import json_bytes
 
     head = {

@@ -150,6 +150,14 @@ class SessionData:
         return self._date
 
     @property
+    def _next_date(self) -> dt.date | None:
+        """The earliest date that is not over: of the session under way, or the day after the one that has ended. None
+        before the first session: there is no now yet, and nothing is ahead of it."""
+        if self._date is not None or self._ended is None:
+            return self._date
+        return self._ended + dt.timedelta(days=1)
+
+    @property
     def sequence(self) -> int:
         """Number of changes so far; never goes back."""
         return self._clock.sequence
@@ -269,12 +277,15 @@ class SessionData:
         day, grids = self._grids(date)
         if day <= last:
             raise SessionStateError(f"a roll goes forwards, from {last}: {day}")
-        self._turn(day, grids)
+        self._turn(day, grids, trim=True)
         self._clock.reset()
         return self._grid
 
-    def _turn(self, date: dt.date | None, grids: Mapping[SessionCalendar, SessionGrid | None]) -> None:
-        """End the session under way, if there is one, and start that of a date, if one is given."""
+    def _turn(
+        self, date: dt.date | None, grids: Mapping[SessionCalendar, SessionGrid | None], trim: bool = False
+    ) -> None:
+        """End the session under way, if there is one, and start that of a date, if one is given. History is trimmed
+        where a session ends, or with `trim`."""
         ended = self._date
         before = date if date is not None or ended is None else ended + dt.timedelta(days=1)
         symbols = list(self._symbols.values())
@@ -292,7 +303,7 @@ class SessionData:
             )
             staged: list[Any] = [None] * len(cores)
             given: list[Any] = [None] * len(cores)
-            if ended is not None:
+            if ended is not None or trim:
                 assert before is not None
                 staged = _days.stage_sessions(cores, opened, ended, keep, keep_daily, before)
                 given = [symbol._history.trimmed(keep, keep_daily, before, ended) for symbol in symbols]
@@ -727,6 +738,10 @@ class SessionData:
     ) -> dict[dt.date, BarWindow]:
         """Bars of past days by date, ascending: of the newest `days` dates, by default of all. Immutable windows.
 
+        Past is what lies before the session under way; between two sessions, what lies up to the one that has ended.
+        Days that were loaded for later dates are kept, and not shown before their sessions begin. Before the first
+        session all that was loaded is shown.
+
         Raises
         ------
         UnknownNameError
@@ -739,11 +754,12 @@ class SessionData:
         return {date: bars[date] for date in (dates if days is None else dates[max(0, len(dates) - days) :])}
 
     def get_historical_quality(self, symbol: str, interval: str | None = None, date: Any = None) -> float:
-        """Quality in percent of an interval on a past date, or over all of them."""
+        """Quality in percent of an interval on a past date, or over all sessions of the symbol's calendar between the
+        first past date and the last: one of which nothing is kept is missing."""
         return self.get_symbol_data(symbol)._historical(interval).quality(date)
 
     def get_historical_gaps(self, symbol: str, interval: str | None = None, date: Any = None) -> list[GapInfo]:
-        """Gaps of an interval on a past date, or of all of them, in time order."""
+        """Gaps of an interval on a past date, or of all that `get_historical_quality` counts, in time order."""
         return self.get_symbol_data(symbol)._historical(interval).gaps(date)
 
     def get_all_bars_including_historical(self, symbol: str, interval: str | None = None) -> BarWindow:

@@ -347,7 +347,7 @@ class SymbolSessionData(GapOwner):
             raise SessionStateError(f"symbol {self.symbol!r} was removed from its store and takes no bars")
         if self._core.grid is None and not self._history.days.cores:
             raise SessionStateError(f"symbol {self.symbol!r} has no session; start_session(date) first")
-        return self._core.fill(*columns, on_bad == "skip", close_label)
+        return self._core.fill(*columns, on_bad == "skip", close_label, self._history.before)
 
     def load_historical_bars(
         self,
@@ -363,6 +363,9 @@ class SymbolSessionData(GapOwner):
         tz: str | tzinfo | None = None,
     ) -> int:
         """Store bars of past days, one or many, or the rows of a frame; all or nothing.
+
+        Rows of dates that are later than the session under way are kept for their sessions. Until these begin, nothing
+        shows or counts them.
 
         Parameters
         ----------
@@ -416,7 +419,7 @@ class SymbolSessionData(GapOwner):
     @property
     def historical_bars(self) -> Mapping[str, HistoricalBars]:
         """Bars of past days: ``historical_bars["1m"][date]`` is an immutable `BarWindow`. By interval: those that the
-        symbol holds, ``"1d"``, and those that were loaded. Read-only; the date under way is not among them."""
+        symbol holds, ``"1d"``, and those that were loaded. Read-only; all dates lie before the one under way."""
         self._data._check_active()
         intervals = self._history.intervals()
         return MappingProxyType({interval.name: HistoricalBars(self._history, interval) for interval in intervals})
@@ -670,7 +673,7 @@ class SymbolSessionData(GapOwner):
 
     def _mark(self, halted: bool, k: int, start: Any, stop: Any) -> bool:
         span = self._checked_span(start, stop)
-        staged, n_days = self._history.days.prepare_mark(halted, k, *span)
+        staged, n_days = self._history.days.prepare_mark(halted, k, *span, self._history.before)
         changed = self._core.grid is not None and self._core.mark(halted, k, *span)
         if n_days:
             self._history.days.commit(staged, not changed)
@@ -705,7 +708,7 @@ class SymbolSessionData(GapOwner):
         k = self._number(interval)
         when_ns = max(to_ns(when) // 1000, -(2**63 // 1000)) * 1000  # as GapInfo has it
         span = self._checked_span(start_ns, stop_ns)
-        staged, n_past = self._history.days.prepare_retry(k, *span, when_ns)
+        staged, n_past = self._history.days.prepare_retry(k, *span, when_ns, self._history.before)
         n = 0 if self._core.grid is None else self._core.record_retry(k, *span, when_ns)
         if n_past:
             self._history.days.commit(staged, n == 0)
