@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import orjson
 import pytest
 
 import sessiondata as sd
+from sessiondata.times import to_ns
 from worlds import HOUR, MINUTE, SECOND, SHAPES, World, utc
 
 BAR = (10.0, 12.0, 9.0, 11.0, 100.0)
@@ -461,7 +463,19 @@ def test_extended_hours_have_their_own_numbers() -> None:
 @pytest.mark.parametrize(
     ("calendar", "date", "hours", "expected"),
     [
-        ("XNYS", "2015-12-24", ("04:00", "20:00"), (330, 420)),  # closes at 13:00
+        # Closes at 13:00: the hours after it are as long as ever, or end when the user says.
+        ("XNYS", "2015-12-24", ("04:00", "20:00"), (330, 240)),
+        ("XNYS", "2024-11-29", ("04:00", "20:00"), (330, 240)),
+        ("XNYS", "2024-07-03", ("04:00", "18:30"), (330, 150)),
+        ("XNYS", "2024-11-29", ("04:00", "20:00", "20:00"), (330, 420)),
+        ("XNYS", "2024-11-29", ("04:00", "20:00", dt.time(17, 30)), (330, 270)),
+        ("XNYS", "2024-11-29", ("04:00", "16:00"), (330, 0)),
+        ("XNYS", "2024-11-27", ("04:00", "20:00", "17:00"), (330, 240)),  # the day before
+        ("XHKG", "2024-12-24", ("09:00", "16:30"), (30, 30)),  # closes at 12:00
+        ("XTKS", "2024-11-01", ("08:00", "17:00"), (60, 120)),  # the last ones to close at 15:00
+        ("XTKS", "2024-11-05", ("08:00", "17:00"), (60, 90)),
+        ("XKRX", "2024-01-02", ("08:30", "18:00"), (90, 150)),  # opens an hour late
+        ("CMES", "2024-11-29", ("16:30", "16:30"), (0, 30)),
         ("XNYS", "2024-03-11", ("04:00", "20:00"), (330, 240)),  # the clocks changed the day before
         ("XNYS", "2024-03-12", ("09:30", "16:00"), (0, 0)),
         ("XNYS", "2024-03-12", ("00:00", "24:00"), (570, 480)),
@@ -481,6 +495,48 @@ def test_extended_hours_lie_around_every_session(calendar: Any, date: str, hours
     data.advance_to(data.grid.span_stop)
     found = (before, spy.bars_base.extended.expected - before)
     assert found == expected
+
+
+def test_the_usual_close_of_sessions_around_a_date() -> None:
+    new_york = sd.calendar("XNYS")
+    for date in ("2024-11-29", "2024-11-27", "2024-12-24", "2024-03-11"):
+        assert new_york.usual_close(date) == 16 * HOUR
+    night = sd.SessionCalendar.from_hours("18:00", "24:00", "America/New_York", early_closes={"2024-03-12": "22:00"})
+    assert night.usual_close("2024-03-12") == 24 * HOUR
+    with pytest.raises(sd.CalendarError, match="no session on 2024-11-28"):
+        new_york.usual_close("2024-11-28")
+    alone = sd.SessionCalendar.from_schedule({"2024-03-12": [(OPEN, OPEN + HOUR)]}, "America/New_York")
+    assert alone.usual_close("2024-03-12") == 10 * HOUR + 30 * MINUTE
+    assert (
+        sd.calendar("CMES").with_sessions({"2024-03-12": [("17:00", "12:15")]}).usual_close("2024-03-12") == 16 * HOUR
+    )
+
+
+@pytest.mark.parametrize("hours", [("04:00", "20:00"), ("04:00", "20:00", "18:00")])
+def test_extended_hours_of_half_days_in_history_and_snapshots(hours: Any, tmp_path: Path) -> None:
+    """Days that were rolled away, loaded and saved expect what the running session did."""
+    expected = {2: 570, 3: 570 + 60}[len(hours)]
+    zone = sd.calendar("XNYS").zone
+    opens = to_ns(dt.datetime(2024, 11, 29, 9, 30, tzinfo=zone))
+    data = sd.SessionData("XNYS", "1m", ("5m",), 5, extended_hours=hours)
+    data.start_session("2024-11-29")
+    spy = data.register_symbol("SPY")
+    spy.append(opens, *BAR)
+    loaded = sd.SessionData("XNYS", "1m", ("5m",), 5, extended_hours=hours)
+    loaded.start_session("2024-12-02")
+    loaded.register_symbol("SPY").load_historical_bars("1m", np.array([opens]), *[np.ones(1)] * 5)
+    data.save(tmp_path / "store")
+    for store in (data, sd.load(tmp_path / "store")):
+        spy = store.get_symbol_data("SPY")
+        store.advance_to(store.grid.span_stop)
+        assert spy.bars_base.extended.expected == expected
+        assert spy.bars("5m").extended.expected == expected // 5
+        store.roll_session()
+    for store in (data, loaded):
+        store.save(tmp_path / "rolled")
+        for each in (store, sd.load(tmp_path / "rolled")):
+            day = each.get_symbol_data("SPY").historical_day("2024-11-29").bars()
+            assert day.extended.expected == expected
 
 
 @pytest.mark.parametrize("hours", ["04:00", ("04:00",), ("4", "20:00"), (4, 20), ("04:00", "25:00"), ("04:00", None)])

@@ -419,7 +419,10 @@ class HistoryWorld(World):
         self.data = sd.SessionData(
             self.calendar, base, derived, trailing_days, capacity=capacity, grace_ns=grace_ns, extended_hours=hours
         )
-        around = {session.date: self.data._hours(self.calendar.session(session.date)) for session in self.sessions}
+        around = {
+            session.date: self.data._hours(self.calendar.session(session.date), self.calendar)
+            for session in self.sessions
+        }
         self.data.add_historical_indicator("vwap_3d")
         self.session = self.sessions[first]
         self.grid = self.data.start_session(self.session.date)

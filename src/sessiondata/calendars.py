@@ -55,6 +55,16 @@ if TYPE_CHECKING:
 __all__ = ["SessionCalendar", "calendar"]
 
 
+_NEIGHBOURS = 5  # sessions on each side that tell the usual close: a week, of which holidays shorten a few
+
+
+def _close_of(grid: SessionGrid) -> int:
+    """Local time of the close, in ns after midnight of the trade date."""
+    local = from_ns(int(grid.segments[-1, 1]), grid.zone)
+    since = local.replace(tzinfo=None) - dt.datetime.combine(grid.date, dt.time())
+    return since // dt.timedelta(microseconds=1) * 1000
+
+
 _ADD_A_SESSION = "If the market was open, correct the calendar: calendar.with_sessions({date: [(open, close)]})"
 
 
@@ -77,7 +87,9 @@ class SessionCalendar:
     zone : ZoneInfo
     """
 
-    def __init__(self, source: Source, saved: Iterable[SessionGrid] = ()) -> None:
+    def __init__(
+        self, source: Source, saved: Iterable[SessionGrid] = (), usual_closes: Mapping[dt.date, int] | None = None
+    ) -> None:
         if not hasattr(source, "hours"):
             made = f"sessiondata.calendar({source!r})" if isinstance(source, str) else "sessiondata.calendar(name)"
             raise CalendarError(
@@ -87,6 +99,7 @@ class SessionCalendar:
         self._source = source
         self._saved = {grid.date: grid for grid in saved}  # of a snapshot: they stand before the hours of the source
         self._grids = dict(self._saved)
+        self._usual_closes = dict(usual_closes or {})
         self._made_of: str | None = None
 
     @property
@@ -125,7 +138,8 @@ class SessionCalendar:
                 f" ({type(self._source).__name__}); write them down with SessionCalendar.from_schedule({{date: [(start,"
                 " stop)]}, tz), or make the calendar anew in the other process"
             )
-        return _remade, (self.recipe(), tuple(self._saved.values()))
+        closes = {day: self._usual_closes[day] for day in self._saved.keys() & self._usual_closes.keys()}
+        return _remade, (self.recipe(), tuple(self._saved.values()), closes)
 
     def _is_like(self, other: SessionCalendar) -> bool:
         """Whether both were made in the same way, as a program does that loads a store and goes on as it began. Hours
@@ -257,6 +271,62 @@ class SessionCalendar:
         if found is None:
             raise DateOutOfRangeError(f"calendar {self.name!r} knows no session after {day}")
         return found
+
+    def usual_close(self, date: DateLike) -> int:
+        """Local time at which sessions around a trade date close.
+
+        Returns
+        -------
+        int
+            ns after local midnight of the trade date: the close that most of the session itself, the
+            five before and the five after it have; of several the latest. The session closes early if
+            its own close is before that.
+
+        Raises
+        ------
+        CalendarError
+            There is no session on the date.
+        """
+        grid = self.session(date)
+        day, source = grid.date, self._source
+        found = self._usual_closes.get(day)
+        if found is None:
+            closes = [_close_of(grid)]
+            for step in (source.before, source.after):
+                near = step(day)
+                for _ in range(_NEIGHBOURS):
+                    if near is None:
+                        break
+                    closes.append(_close_of(self.session(near)))
+                    near = step(near)
+            found = self._usual_closes[day] = max(closes, key=lambda close: (closes.count(close), close))
+        return found
+
+    def around(self, grid: SessionGrid, hours: tuple[int, int, int | None]) -> tuple[int, int]:
+        """Instants at which extended hours around a session start and stop.
+
+        Parameters
+        ----------
+        grid : SessionGrid
+            Of this calendar.
+        hours : (int, int, int or None)
+            Local times of day in ns since midnight: the last at or before the open, the first at or
+            after the close, and the latter on days that close early. None there: the hours after an
+            early close are as long as those after a usual one.
+
+        Returns
+        -------
+        (int, int)
+            ns; they may lie outside the span.
+        """
+        start, stop, early = hours
+        usual, close = self.usual_close(grid.date), _close_of(grid)
+        if close >= usual:
+            return grid.around((start, stop))
+        if early is not None:
+            return grid.around((start, early))
+        after = close + (stop - usual) % DAY_NS
+        return grid.around((start, stop))[0], instants([wall(grid.date) + after], grid.zone)[0]
 
     def _check_range(self, day: dt.date) -> None:
         first, last = self._source.range_near(day)
@@ -608,10 +678,12 @@ class SessionCalendar:
         )  # fmt: skip
 
 
-def _remade(recipe: Mapping[str, Any], saved: Iterable[SessionGrid]) -> SessionCalendar:
+def _remade(
+    recipe: Mapping[str, Any], saved: Iterable[SessionGrid], usual_closes: Mapping[dt.date, int]
+) -> SessionCalendar:
     """A calendar that was pickled."""
     made = SessionCalendar.from_recipe(recipe)
-    return SessionCalendar(made._source, saved) if saved else made
+    return SessionCalendar(made._source, saved, usual_closes) if saved else made
 
 
 _ALWAYS_OPEN = "24/7"

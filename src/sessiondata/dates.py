@@ -97,11 +97,19 @@ def time_of_text(text: str) -> TimeLike:
     return dt.time.fromisoformat(text) if "." in text else text
 
 
-def to_hours(value: Any) -> tuple[int, int]:
-    """Two times of day, in ns since midnight."""
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise CalendarError(f"extended hours are two local times of day, such as ('04:00', '20:00'): got {value!r}")
-    return to_time(value[0], "the start of extended hours"), to_time(value[1], "the stop of extended hours")
+def to_hours(value: Any) -> tuple[int, int, int | None]:
+    """Two times of day, and perhaps the second one of days that close early, in ns since midnight."""
+    if not isinstance(value, (tuple, list)) or len(value) not in (2, 3):
+        raise CalendarError(
+            "extended hours are two local times of day, such as ('04:00', '20:00'), and perhaps a third, the stop of"
+            f" days that close early: got {value!r}"
+        )
+    start, stop, *early = value
+    return (
+        to_time(start, "the start of extended hours"),
+        to_time(stop, "the stop of extended hours"),
+        to_time(early[0], "the stop of extended hours on days that close early") if early else None,
+    )
 
 
 def to_named_zone(tz: Any) -> ZoneInfo:

@@ -417,7 +417,8 @@ class History:
             if grid.date == running and core.grid is not None:
                 today = columns
             else:
-                drafts[grid.date] = draft = self.days.draft(grid.date, grid.compiled, self.symbol._data._hours(grid))
+                hours = self.symbol._data._hours(grid, self.symbol.calendar)
+                drafts[grid.date] = draft = self.days.draft(grid.date, grid.compiled, hours)
                 stored += draft.extend(*columns, False, close_label)
         staged = self.days.stage(drafts)
         if today is not None:

@@ -67,9 +67,11 @@ class SessionData:
     grace_ns : int
         How long after its end a bar may still arrive: by the clock a slot is over, and a forming bar complete, so much
         later. A newer bar of the same symbol proves at once that the feed has passed a slot.
-    extended_hours : (start, stop), optional
+    extended_hours : (start, stop) or (start, stop, early stop), optional
         Local times of day, ``"04:00"``, ``"20:00"``: bars are expected from the one before the open until the one after
         the close, too. What is missing there stands apart in `BarSeries.extended`. By default nothing is expected.
+        After a close that is earlier than usual (`SessionCalendar.usual_close`) the hours are as long
+        as after a usual one: until 17:00 after 13:00 in New York; or they end at ``early stop``.
     tick_capacity, quote_capacity : int
         Rows of the rings of trades and quotes, which a symbol gets with its first one. Older rows are overwritten; the
         bars made of them stay.
@@ -94,7 +96,7 @@ class SessionData:
         capacity: int | None = None,
         label: str = "open",
         grace_ns: int = 0,
-        extended_hours: tuple[Any, Any] | None = None,
+        extended_hours: tuple[Any, Any] | tuple[Any, Any, Any] | None = None,
         tick_capacity: int = 65_536,
         quote_capacity: int = 65_536,
     ) -> None:
@@ -291,7 +293,8 @@ class SessionData:
         symbols = list(self._symbols.values())
         cores = [symbol._core for symbol in symbols]
         hours = {
-            calendar: (None if grid is None else grid.compiled, self._hours(grid)) for calendar, grid in grids.items()
+            calendar: (None if grid is None else grid.compiled, self._hours(grid, calendar))
+            for calendar, grid in grids.items()
         }
         keep, keep_daily = self.trailing_days, self._keep_daily()
         grid = grids.get(self._calendar)  # looked up here: a calendar's hash runs Python, which may need memory
@@ -318,8 +321,8 @@ class SessionData:
         """Days of which history keeps the session's bar."""
         return max(self.trailing_days, *(indicator.days for indicator in self._indicators.values()), 0)
 
-    def _hours(self, grid: SessionGrid | None) -> tuple[int, int] | None:
-        return None if self._extended_hours is None or grid is None else grid.around(self._extended_hours)
+    def _hours(self, grid: SessionGrid | None, calendar: SessionCalendar) -> tuple[int, int] | None:
+        return None if self._extended_hours is None or grid is None else calendar.around(grid, self._extended_hours)
 
     @exclusive
     def _need_session(
@@ -461,7 +464,7 @@ class SessionData:
         )  # fmt: skip
         if self._date is not None and own.session_dates(self._date, self._date):
             grid = own.session(self._date)
-            core.start(grid.compiled, self._hours(grid), True)
+            core.start(grid.compiled, self._hours(grid, own), True)
         self._symbols[symbol] = SymbolSessionData(self, core, own)
         self._cores = None
         if own is not self._calendar:

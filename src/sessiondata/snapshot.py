@@ -221,7 +221,10 @@ class _Copy:
                 raise SnapshotError(rule, path=self.path, part="calendars")
             grids = [calendar.session(date) for date in sorted(dates)]
             hours = {grid.date.isoformat(): [grid.segments.tolist(), grid.span_start, grid.span_stop] for grid in grids}
-            kept.append({"recipe": calendar.recipe(), "tz": calendar.tz, "sessions": hours})
+            entry = {"recipe": calendar.recipe(), "tz": calendar.tz, "sessions": hours}
+            if self.store["extended_hours"] is not None:
+                entry["usual_closes"] = {grid.date.isoformat(): calendar.usual_close(grid.date) for grid in grids}
+            kept.append(entry)
         return _padded(json.dumps({**self.store, "calendars": kept}, separators=(",", ":")).encode(), b" ")
 
 
@@ -544,10 +547,10 @@ def _store(file: _File, place: _Place) -> SessionData:
         grace_ns=_whole(kept["grace_ns"]), tick_capacity=kept["tick_capacity"], quote_capacity=kept["quote_capacity"],
     )  # fmt: skip
     if hours is not None:
-        start, stop = hours
-        if not 0 <= _whole(start) <= _DAY_NS or not 0 <= _whole(stop) <= _DAY_NS:
+        start, stop, early = hours if len(hours) == 3 else (*hours, None)
+        if not all(0 <= _whole(time) <= _DAY_NS for time in (start, stop, stop if early is None else early)):
             raise ValueError(f"extended hours are times of day: {hours}")
-        data._extended_hours = start, stop
+        data._extended_hours = start, stop, early
     for name, days, is_built_in in kept["indicators"]:
         if is_built_in is True:
             data.add_historical_indicator(name)
@@ -620,12 +623,16 @@ def _calendar(entry: dict[str, Any]) -> SessionCalendar:
     for date, (segments, start, stop) in entry["sessions"].items():
         grid = SessionGrid(date, entry["tz"], segments, (start, stop))
         grids[grid.date] = grid
+    closes = {to_date(date): _whole(close) for date, close in entry.get("usual_closes", {}).items()}
+    if not closes.keys() <= grids.keys():
+        raise ValueError("usual closes are of dates whose hours are told")
     try:
         same = calendar.tz == entry["tz"] and all(calendar.session(date) == grid for date, grid in grids.items())
+        same = same and all(calendar.usual_close(date) == close for date, close in closes.items())
     except CalendarError:
         same = False
     if not same:
-        calendar = SessionCalendar(calendar._source, grids.values())
+        calendar = SessionCalendar(calendar._source, grids.values(), closes)
     return calendar
 
 
@@ -652,7 +659,7 @@ def _symbol(
         if date is None:
             raise ValueError("a session has a date")
         grid = _session(calendar, date)
-    _restore(data, core, grid, file, entry["session"])
+    _restore(data, core, calendar, grid, file, entry["session"])
     cores: dict[dt.date, SymbolCore] = {}
     for day in entry["days"]:
         place.part = f"day {day['date']!r:.20} of {name!r:.60}"
@@ -663,7 +670,7 @@ def _symbol(
         if capacity not in (0, data._capacity):
             raise ValueError(f"a day has the capacity of its store, or of a session: {capacity}")
         cores[grid.date] = _days.blank_day(core, grid.compiled, capacity == 0)
-        _restore(data, cores[grid.date], grid, file, day)
+        _restore(data, cores[grid.date], calendar, grid, file, day)
     place.part = f"history of {name!r:.60}"
     days.commit((cores, _daily(file, entry["daily"])), 0)
     days.give(_given(symbol, file, entry["given"]), None)
@@ -679,9 +686,12 @@ def _session(calendar: SessionCalendar, date: dt.date) -> SessionGrid:
     return grid
 
 
-def _restore(data: SessionData, core: SymbolCore, grid: SessionGrid | None, file: _File, entry: dict[str, Any]) -> None:
+def _restore(
+    data: SessionData, core: SymbolCore, calendar: SessionCalendar, grid: SessionGrid | None, file: _File,
+    entry: dict[str, Any],
+) -> None:  # fmt: skip
     compiled = None if grid is None else grid.compiled
-    _snapshot.restore(core, compiled, data._hours(grid), entry, file.columns(entry))
+    _snapshot.restore(core, compiled, data._hours(grid, calendar), entry, file.columns(entry))
 
 
 def _table(file: _File, entry: dict[str, Any], names: tuple[str, ...]) -> list[Any]:
