@@ -24,6 +24,8 @@ from libc.errno cimport ENOMEM
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memset, strcmp
 
+from sessiondata.copying import refuse_copy
+
 import numpy as np
 
 
@@ -317,6 +319,9 @@ cdef class _Batch:
 
     cdef ArrowArray array
 
+    def __reduce__(self):
+        refuse_copy(self)
+
     def __dealloc__(self):
         if self.array.release != NULL:
             self.array.release(&self.array)
@@ -328,6 +333,9 @@ cdef class _Memory:
     cdef _Batch _batch
     cdef const void* _start
     cdef Py_ssize_t _n_bytes
+
+    def __reduce__(self):
+        refuse_copy(self)
 
     def __getbuffer__(self, Py_buffer* buffer, int flags):
         PyBuffer_FillInfo(buffer, self, <void*>self._start, self._n_bytes, 1, flags)
@@ -365,6 +373,9 @@ cdef class StreamReader:
 
     cdef ArrowArrayStream stream
     cdef readonly tuple fields  # (name, format, whether its values are numbers of dictionary entries)
+
+    def __reduce__(self):
+        refuse_copy(self)
 
     def __cinit__(self, capsule):
         cdef ArrowArrayStream* given = <ArrowArrayStream*>PyCapsule_GetPointer(capsule, "arrow_array_stream")

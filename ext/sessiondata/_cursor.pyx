@@ -41,6 +41,7 @@ from sessiondata._text cimport STRING_BYTES, STRING_FACTOR, ByteWriter, reserve,
 from sessiondata._ticks cimport TickRing
 from sessiondata._time cimport floor_div
 
+from sessiondata.copying import refuse_copy
 from sessiondata.export import shown_quality
 
 import numpy as np
@@ -148,6 +149,9 @@ cdef inline void _find_rows(Symbol* symbol, Py_ssize_t k, const Ring* ring, cons
 
 cdef class Cursor:
     """What one consumer has been shown; nothing at first."""
+
+    def __reduce__(self):
+        refuse_copy(self)
 
     def __cinit__(self):
         self.cores, self.labels, self.intervals = [], {}, None

@@ -39,6 +39,8 @@ from sessiondata._ticks cimport (
 )
 from sessiondata._time cimport NAT
 
+from sessiondata.copying import refuse_copy
+
 
 cdef SymbolCore _blank(SymbolCore like, StoreClock clock, int64_t capacity):
     """A core of the same symbol without a session."""
@@ -91,20 +93,33 @@ cdef SymbolCore _copied(SymbolCore day):
 
 
 cdef int _copy_tape(SymbolCore copy, int kind, const TickRing* ring) noexcept nogil:
-    """Give a copied symbol its own ring of trades or quotes, those of `ring`; 0, or ERR_MEMORY."""
-    cdef int64_t first = ticks_oldest(ring) - ring.origin, n = ring.next_seq - ticks_oldest(ring)
+    """Give a copied symbol its own ring of trades or quotes, those of `ring`; 0, or ERR_MEMORY. Rows begin at the start
+    of their columns: where they lie in `ring`, rows of the upper half would lack their twins in the lower one."""
+    cdef int64_t oldest = ticks_oldest(ring), first = oldest - ring.origin, n = ring.next_seq - oldest
     cdef TickRing* own
     cdef int i
     if feed_make_ring(&copy.symbol, kind):
         return ERR_MEMORY
     own = copy.symbol.quotes if kind == SOURCE_QUOTES else copy.symbol.ticks
-    memcpy(own.ts + first, ring.ts + first, n * 8)
+    memcpy(own.ts, ring.ts + first, n * 8)
     for i in range(4 if kind == SOURCE_QUOTES else 2):
-        memcpy(own.value[i] + first, ring.value[i] + first, n * 8)
+        memcpy(own.value[i], ring.value[i] + first, n * 8)
     if kind == SOURCE_TICKS:
-        memcpy(own.exchange + first, ring.exchange + first, n * 8)
-    own.next_seq, own.origin, own.last_ts = ring.next_seq, ring.origin, ring.last_ts
+        memcpy(own.exchange, ring.exchange + first, n * 8)
+    own.next_seq, own.origin, own.last_ts = ring.next_seq, oldest, ring.last_ts
     own.n_moves, own.evicted_ts, own.updated = ring.n_moves, ring.evicted_ts, ring.updated
+    return 0
+
+
+cdef int _own_tapes(SymbolCore copy) except -1:
+    """Give a copy of a day that goes on trades and quotes of its own: it will write to them, and the day never changes."""
+    cdef const TickRing* ticks = copy.symbol.ticks
+    cdef const TickRing* quotes = copy.symbol.quotes
+    copy.symbol.ticks = copy.symbol.quotes = NULL
+    if (ticks != NULL and _copy_tape(copy, SOURCE_TICKS, ticks)) or (
+            quotes != NULL and _copy_tape(copy, SOURCE_QUOTES, quotes)):
+        raise MemoryError("no memory for the trades and quotes of a session that goes on")
+    copy._memory.shared = ()
     return 0
 
 
@@ -175,6 +190,8 @@ cpdef SymbolCore frozen(SymbolCore core):
         return snapshot(core, True)
     copy = _blank(core, core.clock, core._capacity)
     copy.symbol.last_ts, copy.symbol.n_edits = core.symbol.last_ts, core.symbol.n_edits
+    copy.symbol.counters, copy.symbol.bars_updated = core.symbol.counters, core.symbol.bars_updated
+    memcpy(copy.symbol.tick_counters, core.symbol.tick_counters, sizeof(core.symbol.tick_counters))
     return copy
 
 
@@ -210,6 +227,16 @@ cdef extern from "Python.h":
     Py_ssize_t PyDict_GET_SIZE(object days) noexcept
 
 
+def adopt(SymbolCore into not None, SymbolCore held not None):
+    """Have a core that has no session yet go on as `held`, what `frozen` made of one of another store, which is of no
+    use afterwards. Nothing can fail here."""
+    if held.symbol.grid != NULL:
+        _swap(into, held)
+    else:
+        into.symbol.counters, into.symbol.bars_updated = held.symbol.counters, held.symbol.bars_updated
+        memcpy(into.symbol.tick_counters, held.symbol.tick_counters, sizeof(held.symbol.tick_counters))
+
+
 cdef dict _NOTHING = {}  # what symbols without history share; nothing is ever added to it
 
 
@@ -230,6 +257,9 @@ cdef class Days:
     has_values : bool
         Indicators of the symbol were set.
     """
+
+    def __reduce__(self):
+        refuse_copy(self)
 
     def __cinit__(self, SymbolCore live not None):
         self.cores = self.daily = self.given = self._reserved = _NOTHING
@@ -422,6 +452,8 @@ cdef class Days:
             dates = sorted([*daily, *dates])
             dates = dates[max(0, len(dates) - keep_daily):]
             daily = {date: bar for date, bar in daily.items() if date in dates or date >= before}
+            if not _ascends(daily):  # a day that was loaded behind newer ones
+                daily = dict(sorted(daily.items()))
         return cores, daily
 
     cpdef void commit(self, tuple staged, int64_t changed) noexcept:
@@ -536,6 +568,7 @@ def open_sessions(list cores, list hours, date, bint touch):
                         raise MemoryError("no memory for the marks of a past day")
         else:
             fresh = _copied(held)
+            _own_tapes(fresh)
             fresh.clock = clock
         fresh.symbol.bars_updated = 0
         opened.append(fresh)

@@ -21,8 +21,13 @@ from sessiondata._marks cimport (
 from sessiondata._status cimport ERR_MEMORY
 from sessiondata._symbol cimport symbol_as_of, symbol_enter, symbol_leave, symbol_settle
 
+from sessiondata.copying import refuse_copy
+
 
 cdef class Evidence:
+    def __reduce__(self):
+        refuse_copy(self)
+
     def __dealloc__(self):
         cdef int32_t k
         spans_free(&self.no_trade)

@@ -22,6 +22,7 @@ import numpy as np
 
 from sessiondata._time cimport ceil_div
 
+from sessiondata.copying import refuse_copy
 from sessiondata.errors import CalendarError
 
 cdef int64_t _DAY_NS = 86_400_000_000_000
@@ -45,6 +46,9 @@ cdef class _Table:
     """Owner of one slot table."""
 
     cdef SlotTable data
+
+    def __reduce__(self):
+        refuse_copy(self)
 
     def __dealloc__(self):
         free(self.data.cuts)
@@ -123,6 +127,18 @@ cdef class Grid:
         table.data.cuts[segment] = <int32_t>total
         self._tables[step_ns] = table
         return &table.data
+
+    def __reduce__(self):
+        cdef int32_t i
+        segments = [(self.data.regions[i].start, self.data.regions[i].stop) for i in range(self.data.n_regions)
+                    if self.data.regions[i].regular]
+        return Grid, (np.array(segments, np.int64).reshape(-1, 2), self.data.span_start, self.data.span_stop)
+
+    def __copy__(self):
+        return self  # it never changes
+
+    def __deepcopy__(self, memo):
+        return self
 
     @property
     def span(self):

@@ -41,6 +41,8 @@ from sessiondata._text cimport (
 from sessiondata._ticks cimport Tick, TickRing, ticks_oldest, ticks_read
 from sessiondata._time cimport floor_div
 
+from sessiondata.copying import refuse_copy
+
 
 cdef enum:
     TIME_OF_DAY = 0
@@ -87,6 +89,9 @@ cdef class Style:
     cdef const int64_t[::1] _from_ns, _offset_ns
     cdef object _show
     cdef dict _shown            # times that were asked for -> JSON
+
+    def __reduce__(self):
+        refuse_copy(self)
 
     def __cinit__(self, str kind, const int64_t[::1] from_ns, const int64_t[::1] offset_ns, show):
         self._show, self._shown = show, {}

@@ -33,6 +33,8 @@ from sessiondata._ring cimport ring_bytes, ring_init, ring_move, ring_row, ring_
 from sessiondata._status cimport ERR_MEMORY
 from sessiondata._symbol cimport EDITS, MAX_LEVELS, filled_bytes, symbol_settle
 
+from sessiondata.copying import refuse_copy
+
 cdef extern from "<math.h>" nogil:
     const double NAN
 
@@ -48,6 +50,9 @@ cdef extern from "Python.h" nogil:
 
 @cython.no_gc  # Evidence refers to no object, so there is no cycle to be found
 cdef class Memory:
+    def __reduce__(self):
+        refuse_copy(self)
+
     def __cinit__(self):
         self.newest = NULL
         self.shared = ()

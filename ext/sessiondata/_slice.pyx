@@ -25,6 +25,7 @@ from sessiondata._symbol cimport (
 )
 from sessiondata._ticks cimport SOURCE_BARS
 
+from sessiondata.copying import refuse_copy
 from sessiondata.errors import SessionStateError
 
 
@@ -119,6 +120,9 @@ cdef class Slice:
     cdef list _cores                # keeps the symbols alive
     cdef Symbol** _symbols
     cdef Py_ssize_t _n
+
+    def __reduce__(self):
+        refuse_copy(self)
 
     def __cinit__(self, list cores):
         cdef Py_ssize_t i

@@ -20,7 +20,7 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from sessiondata._aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_mark_settled
-from sessiondata._days cimport snapshot
+from sessiondata._days cimport frozen, snapshot
 from sessiondata._evidence cimport Evidence, evidence_of
 from sessiondata._extended cimport extended_mark
 from sessiondata._feed cimport QUOTE_BARS_NONE, check_quote, check_trade, feed_check, feed_make_ring
@@ -43,6 +43,7 @@ from sessiondata._ticks cimport (
 
 from sessiondata._status import REASONS, TICK_REASONS
 from sessiondata._tape import are_codes
+from sessiondata.copying import refuse_copy
 
 import numpy as np
 
@@ -63,6 +64,9 @@ cdef class _Columns:
     cdef list told      # [name, type, rows] of each
     cdef list places    # (address, bytes) of each
     cdef Py_ssize_t n_bytes
+
+    def __reduce__(self):
+        refuse_copy(self)
 
     def __cinit__(self):
         self.told, self.places, self.n_bytes = [], [], 0
@@ -161,6 +165,24 @@ def capture_all(StoreClock clock not None, list cores not None, list values not 
         served = sequence is not None and native.is_served
         shown.append((said, sequence if served else None, native.capture(numbers) if served else None))
     return (clock.as_of, clock.sequence, clock.epoch), captured, _count_columns(counts) if cursors else None, shown
+
+
+def copy_all(StoreClock clock not None, list cores not None, list values not None, list cursors not None, told):
+    """All of a store for another one in this process: what `capture_all` says, with `frozen` of each core in place of
+    its numbers and rows. The counts are always there."""
+    cdef list copied = [], counts = [], shown = []
+    cdef SymbolCore core, still
+    for core, dicts in zip(cores, values, strict=True):
+        still = frozen(core)
+        copies = [dict(items) for items in dicts]
+        copied.append((still, dict(core.days.cores), dict(core.days.daily), dict(core.days.given), copies))
+        counts.append(_counts(core, still))
+    numbers = {core: i for i, core in enumerate(cores)}
+    for cursor in cursors:
+        *said, native, sequence = told(cursor)
+        served = sequence is not None and native.is_served
+        shown.append((said, sequence if served else None, native.capture(numbers) if served else None))
+    return (clock.as_of, clock.sequence, clock.epoch), copied, _count_columns(counts), shown
 
 
 cdef tuple _counts(SymbolCore core, SymbolCore still):

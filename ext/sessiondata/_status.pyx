@@ -5,6 +5,7 @@ A kernel that may not touch the interpreter returns an int: zero or positive tel
 code up in one table, so every message has the same form: rule, row, value, symbol, code.
 """
 
+from sessiondata.copying import refuse_copy
 from sessiondata.errors import BarError, SessionStateError, SourceError, shown
 
 REASONS = ("ERR_NOT_FINITE", "ERR_HIGH_LOW", "ERR_VOLUME", "ERR_NAT", "ERR_TS_RANGE", "ERR_LATER_SESSION")
@@ -44,6 +45,9 @@ SOURCES = (None, "bars", "ticks", "quotes")
 
 cdef class Offence:
     """A broken rule with the row that broke it; everything `raise_status` needs for the message."""
+
+    def __reduce__(self):
+        refuse_copy(self)
 
     def __init__(self, int status, symbol=None, row=None, ts_ns=None, open=None, high=None, low=None, close=None,
                  volume=None):

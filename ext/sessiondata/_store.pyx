@@ -22,6 +22,7 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
+from sessiondata.copying import refuse_copy
 from sessiondata.errors import BarTypeError, SessionStateError, TimeError, shown
 from sessiondata.times import to_ns
 
@@ -59,6 +60,9 @@ cdef class StoreClock:
     grace_ns : int
         How long after its end a bar may still arrive before its slot counts as over, if nothing newer has come.
     """
+
+    def __reduce__(self):
+        refuse_copy(self)
 
     def __cinit__(self, int64_t grace_ns=0):
         self.data.as_of, self.data.judged, self.data.changes = INT64_MIN, INT64_MIN, 0
@@ -149,6 +153,9 @@ cdef class _View:
     cdef void* _start
     cdef Py_ssize_t _n_bytes
 
+    def __reduce__(self):
+        refuse_copy(self)
+
     def __getbuffer__(self, Py_buffer* buffer, int flags):
         PyBuffer_FillInfo(buffer, self, self._start, self._n_bytes, 1, flags)
 
@@ -223,6 +230,9 @@ cdef class SymbolCore:
     quote_bars : int
         QUOTE_BARS_*: the bars that quotes make.
     """
+
+    def __reduce__(self):
+        refuse_copy(self)
 
     def __cinit__(self, str name, StoreClock clock not None, tuple intervals, tuple steps_ns, int64_t capacity,
                   bint close_label, need_session, int64_t tick_capacity=0, int64_t quote_capacity=0,

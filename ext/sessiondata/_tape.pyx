@@ -9,6 +9,7 @@ from libc.string cimport memset
 
 import numpy as np
 
+from sessiondata.copying import refuse_copy
 from sessiondata.errors import BarError, BarTypeError, shown
 
 from sessiondata._feed cimport (
@@ -95,6 +96,9 @@ cdef class Tape:
     cdef readonly SymbolCore core
     cdef Symbol* symbol
     cdef int kind
+
+    def __reduce__(self):
+        refuse_copy(self)
 
     def __cinit__(self, SymbolCore core not None):
         self.core, self.symbol = core, &core.symbol
@@ -405,6 +409,9 @@ cdef class Lazy:
     cdef str _slot
     cdef object _make
     cdef readonly str text
+
+    def __reduce__(self):
+        refuse_copy(self)
 
     def __cinit__(self, str slot, make, str text=""):
         self._slot, self._make, self.text = slot, make, text

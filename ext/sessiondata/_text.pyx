@@ -44,6 +44,7 @@ from cpython.ref cimport Py_DECREF, Py_XDECREF
 
 from sessiondata._time cimport floor_div, floor_mod
 
+from sessiondata.copying import refuse_copy
 from sessiondata.errors import BufferTooSmallError
 
 
@@ -74,6 +75,9 @@ cdef class ByteWriter:
     into : writable, contiguous buffer, optional
         Written to as far as the text, and what writers reserve beyond it, has room there; `put` sees to the rest.
     """
+
+    def __reduce__(self):
+        refuse_copy(self)
 
     def __cinit__(self, Py_ssize_t wanted=0, into=None):
         self._wanted = wanted

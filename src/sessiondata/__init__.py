@@ -64,7 +64,9 @@ def load(path: Any) -> SessionData:
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, path-like or binary file object
+        A file object is read from where it stands to the end of the snapshot and no further. It need not be
+        able to seek, and is not closed.
 
     Returns
     -------
@@ -89,6 +91,31 @@ def load(path: Any) -> SessionData:
     from sessiondata.snapshot import load as load_snapshot  # not needed until somebody loads
 
     return load_snapshot(path)
+
+
+def loads(content: Any) -> SessionData:
+    """Make a store of what `SessionData.dumps` has made, or of the bytes of a file.
+
+    Parameters
+    ----------
+    content : bytes-like
+        All of a snapshot, and nothing behind it.
+
+    Returns
+    -------
+    SessionData
+        As for `load`.
+
+    Raises
+    ------
+    SnapshotError
+        As for `load`; its path is ``"<bytes>"``.
+    TypeError
+        It is no bytes.
+    """
+    from sessiondata.snapshot import loads as load_snapshot
+
+    return load_snapshot(content)
 
 
 def get_include() -> str:
@@ -147,6 +174,7 @@ __all__ = [
     "find_gaps",
     "get_include",
     "load",
+    "loads",
     "orjson_default",
     "quality",
 ]

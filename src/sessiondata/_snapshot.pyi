@@ -14,6 +14,13 @@ def capture_all(
     cursors: list[ExportCursor],
     told: Callable[[ExportCursor], Any],
 ) -> tuple[tuple[int | None, int, int], list[tuple[Any, ...]], dict[str, Any] | None, list[tuple[Any, ...]]]: ...
+def copy_all(
+    clock: StoreClock,
+    cores: list[SymbolCore],
+    values: Sequence[tuple[dict[Any, Any], ...]],
+    cursors: list[ExportCursor],
+    told: Callable[[ExportCursor], Any],
+) -> tuple[tuple[int | None, int, int], list[tuple[Any, ...]], dict[str, Any], list[tuple[Any, ...]]]: ...
 def restore_counts(cores: list[SymbolCore], columns: dict[str, Any]) -> None: ...
 def restore_clock(clock: StoreClock, as_of: int | None, sequence: int, epoch: int) -> None: ...
 def restore(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from sessiondata.copying import not_copied
 from sessiondata.errors import DeltaError, UnknownNameError
 from sessiondata.intervals import parse_interval
 
@@ -14,9 +16,13 @@ if TYPE_CHECKING:
     from sessiondata.session import SessionData
     from sessiondata.symbol import SymbolSessionData
 
-__all__ = ["ExportCursor"]
+__all__ = ["TOLD", "ExportCursor"]
+
+#: What of a cursor is said natively, with nothing of Python in between.
+TOLD = attrgetter("_name", "_timestamps", "_symbols", "_intervals", "_native", "_sequence")
 
 
+@not_copied("data.copy() has cursors of its own: copy.export_cursor(name)")
 class ExportCursor:
     """One consumer of exports, and what it has been shown; made by `SessionData.export_cursor`.
 

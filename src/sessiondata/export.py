@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sessiondata.copying import not_copied
 from sessiondata.exclusive import exclusive
 from sessiondata.times import to_ns
 
@@ -34,6 +35,7 @@ _SECOND_NS = 1_000_000_000
 _EXACT = 2**53  # beyond it a float64 no longer tells neighbouring integers apart
 
 
+@not_copied("copy the store with data.copy()")
 class Source:
     """What stands in a document beside native state; asked for symbols that have it.
 

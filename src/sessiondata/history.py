@@ -23,6 +23,7 @@ import numpy as np
 
 from sessiondata import _days, _gaps
 from sessiondata.columns import to_numpy
+from sessiondata.copying import not_copied
 from sessiondata.dates import to_date
 from sessiondata.errors import BarError, CalendarError, SessionStateError, UnknownNameError
 from sessiondata.gaps import GapInfo, GapOwner
@@ -48,6 +49,7 @@ Columns: TypeAlias = "tuple[Any, ...]"  # ts, open, high, low, close, volume, n_
 _DAILY = "1d"
 
 
+@not_copied("day.bars(interval).copy() is a window of its own, which can be")
 class HistoricalDay(GapOwner):
     """One past session of one symbol: series like those of the session under way, with everything over.
 
@@ -102,15 +104,23 @@ class HistoricalDay(GapOwner):
         )
 
 
-class _Rows:
+class Rows:
     """Makes records of rows that belong to no series: what `BarWindow` asks its series for."""
 
     __slots__ = ("_base_ns", "_step_ns", "_zone", "interval", "is_derived", "symbol")
 
-    def __init__(self, symbol: SymbolSessionData, interval: Interval) -> None:
-        self.symbol, self.interval, self._zone = symbol.symbol, interval.name, symbol._zone
-        self.is_derived = interval.name != symbol.base_interval
-        self._step_ns, self._base_ns = interval.step_ns, symbol._core.steps_ns[0]
+    def __init__(
+        self, symbol: str, interval: str, zone: dt.tzinfo, is_derived: bool, step_ns: int, base_ns: int
+    ) -> None:
+        self.symbol, self.interval, self._zone = symbol, interval, zone
+        self.is_derived, self._step_ns, self._base_ns = is_derived, step_ns, base_ns
+
+    @classmethod
+    def of(cls, symbol: SymbolSessionData, interval: Interval) -> Rows:
+        """Rows of an interval that the symbol may not hold."""
+        is_derived = interval.name != symbol.base_interval
+        base_ns = symbol._core.steps_ns[0]
+        return cls(symbol.symbol, interval.name, symbol._zone, is_derived, interval.step_ns, base_ns)
 
     def _make_bar(self, grid: Grid, forming_ts: int | None, values: tuple[Any, ...], n_base: int) -> Bar:
         n_expected = grid.base_slots(values[0], self._step_ns, self._base_ns)
@@ -135,6 +145,7 @@ class _Grids:
         return np.concatenate([np.zeros(0, np.bool_), *parts])
 
 
+@not_copied("dict(bars) holds its windows, which can be")
 class HistoricalBars(Mapping[dt.date, BarWindow]):
     """Past bars of one interval of one symbol, by trade date, ascending. Current: it follows loads and rolls.
 
@@ -218,6 +229,7 @@ class DailyBar:
         return f"DailyBar({self.date}, {', '.join(map(repr, values))})"
 
 
+@not_copied("copy the store with data.copy()")
 class History:
     """Everything that is kept of one symbol's past sessions. Of use inside the package; users see `HistoricalBars`.
 
@@ -304,7 +316,7 @@ class History:
             window._seq = None  # nobody will ever write to these rows
             return window
         grid = self.symbol.calendar.session(day).compiled
-        return BarWindow._fixed(self._columns(interval, day), _Rows(self.symbol, interval), grid)
+        return BarWindow._fixed(self._columns(interval, day), Rows.of(self.symbol, interval), grid)
 
     def all_bars(self, interval: Interval) -> BarWindow:
         """Bars of all dates before the session under way, and the session's own, copied into one window."""
@@ -321,7 +333,7 @@ class History:
             dates.append(running)
         columns = tuple(frozen(np.concatenate(column)) for column in zip(_NO_ROWS, *parts, strict=True))
         grids = _Grids([self.symbol.calendar.session(date) for date in dates])
-        return BarWindow._fixed(columns, _Rows(self.symbol, interval), grids, forming)
+        return BarWindow._fixed(columns, Rows.of(self.symbol, interval), grids, forming)
 
     def _columns(self, interval: Interval, date: dt.date) -> Columns:
         """Columns of an interval on a date that counts: given rows before derived ones, those before kept ones."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sessiondata.history import DailyBar
     from sessiondata.symbol import SymbolSessionData
 
-__all__ = ["Indicator", "check_days", "check_indicator_name", "indicator"]
+__all__ = ["Forgotten", "Indicator", "check_days", "check_indicator_name", "indicator"]
 
 Function: TypeAlias = "Callable[[SymbolSessionData], Any]"
 
@@ -119,13 +119,14 @@ def indicator(name: str, function: Function | None, days: int) -> Indicator:
     return Indicator(n, compute, True)
 
 
-def forgotten(name: str, days: int) -> Indicator:
-    """A user's indicator as a snapshot knows it: without the function."""
+class Forgotten:
+    """What stands for the function of a user's indicator that a snapshot knows by its name alone."""
 
-    def compute(symbol: SymbolSessionData) -> Any:
+    def __init__(self, name: str, days: int) -> None:
+        self.name, self.days = name, days
+
+    def __call__(self, symbol: SymbolSessionData) -> Any:
         raise SessionStateError(
-            f"indicator {name!r} of {symbol.symbol!r} is computed by a function, which is not part of a snapshot:"
-            f" add_historical_indicator({name!r}, function, days={days}) again"
+            f"indicator {self.name!r} of {symbol.symbol!r} is computed by a function, which is not part of a snapshot:"
+            f" add_historical_indicator({self.name!r}, function, days={self.days}) again"
         )
-
-    return Indicator(days, compute)

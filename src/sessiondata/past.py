@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from sessiondata.copying import not_copied
 from sessiondata.history import _NO_ROWS
 from sessiondata.times import utc_offsets
 
@@ -157,6 +158,7 @@ class _Day(NamedTuple):
     ranges: bytes
 
 
+@not_copied("copy the store with data.copy()")
 class Rendered:
     """The past days of a symbol as text, in one form of times.
 

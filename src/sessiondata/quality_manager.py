@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sessiondata.columns import bar_columns
+from sessiondata.copying import not_copied
 from sessiondata.errors import SessionDataError
 from sessiondata.gaps import BarArrays
 from sessiondata.series import BarSeries, BarWindow
@@ -119,6 +120,7 @@ class _Watch:
     closed: list[GapLife] = field(default_factory=list)
 
 
+@not_copied("data.copy() is a store without a manager: make another one for it")
 class DataQualityManager:
     """Watches the gaps of a store's base intervals and, in live mode, asks a provider for what is missing.
 

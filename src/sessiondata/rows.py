@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 
 import numpy as np
 
+from sessiondata.copying import refuse_copy
 from sessiondata.times import from_ns, to_ns
 
 if TYPE_CHECKING:
@@ -81,6 +82,32 @@ class RowWindow(TimedColumns, Generic[Row]):
 
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
         return self._arrays, self._start, self._stop
+
+    # Copies and pickles: nobody ever writes to the rows of a frozen window, those of a live one are the store's.
+
+    def __copy__(self: Window) -> Window:
+        self._check_frozen()
+        return self
+
+    def __deepcopy__(self: Window, memo: dict[int, Any]) -> Window:
+        self._check_frozen()
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        self._check_frozen()
+        return self._told()
+
+    def _check_frozen(self) -> None:
+        if self._seq is not None:
+            refuse_copy(self, "window.copy() is a window of its own, which can be")
+
+    def _told(self) -> tuple[Any, ...]:
+        """What `pickle` is told of a frozen window."""
+        raise NotImplementedError
+
+    def _bytes(self) -> list[bytes | None]:
+        """The rows alone, whatever lies around them."""
+        return [None if array is None else array[self._start : self._stop].tobytes() for array in self._arrays]
 
     @property
     def symbol(self) -> str:

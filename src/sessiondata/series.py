@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, overload
 
 import numpy as np
 
+from sessiondata.copying import not_copied
 from sessiondata.rows import LiveRows, Place, RowWindow, TimedColumns
 from sessiondata.times import from_ns, to_ns
 
@@ -227,6 +228,16 @@ class BarWindow(_BarColumns, RowWindow[Bar]):
         """Whether nothing can ever change the window, so that frames may show its memory. True for a copy."""
         return self._seq is None
 
+    def _told(self) -> tuple[Any, ...]:
+        series = self._series
+        if isinstance(series, BarSeries):
+            steps_ns = series._core.steps_ns
+            steps: tuple[int, int] = steps_ns[series._k], steps_ns[0]
+        else:
+            steps = series._step_ns, series._base_ns
+        rows = series.symbol, series.interval, series._zone, series.is_derived, *steps
+        return _restored, (self._bytes(), rows, self._grid, self._forming())
+
     def _copied(self, rows: slice) -> BarWindow:
         window = super()._copied(rows)
         window._grid, window._forming_ts = self._grid, self._forming()
@@ -265,6 +276,7 @@ class BarWindow(_BarColumns, RowWindow[Bar]):
         return f"BarWindow {self.symbol} {self.interval}"
 
 
+@not_copied("series.copy() is a window of its own, which can be")
 class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
     """The bars of one interval of one symbol in the current session, oldest first; always current.
 
@@ -499,6 +511,7 @@ class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
         )
 
 
+@not_copied("copy the store with data.copy(), or keep the numbers")
 class ExtendedSlots:
     """Slots before the open and after the close in which a store with ``extended_hours`` expects bars; always current.
 
@@ -559,6 +572,17 @@ class ExtendedSlots:
             f"<ExtendedSlots {series.symbol} {series.interval}: {self.missing} of {self.expected} missing,"
             f" quality {self.quality:.2f}>"
         )
+
+
+def _restored(columns: list[bytes | None], rows: tuple[Any, ...], grid: Any, forming_ts: int | None) -> BarWindow:
+    """A frozen window that was pickled."""
+    from sessiondata.history import Rows  # which stands on this module
+
+    arrays = tuple(
+        None if column is None else np.frombuffer(column, empty.dtype)
+        for column, empty in zip(columns, _EMPTY, strict=True)
+    )
+    return BarWindow._fixed(arrays, Rows(*rows), grid, forming_ts)
 
 
 # Over bytes, which nobody can write to or resize.

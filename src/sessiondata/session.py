@@ -7,7 +7,7 @@ import operator
 from collections.abc import Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -457,20 +457,31 @@ class SessionData:
             if quote_bars is not None and _QUOTE_BARS[quote_bars] != held._core.quote_bars:
                 raise ValueError(f"{symbol!r} is registered with other quote_bars than {quote_bars!r}")
             return held
-        core = _store.SymbolCore(
-            symbol, self._clock, *names_and_steps(intervals), self._capacity, self._close_label,
-            self._begin if own is self._calendar else partial(self._need_session, own), *self._tick_capacities,
-            _QUOTE_BARS[quote_bars],
-        )  # fmt: skip
+        core = self._new_core(symbol, *names_and_steps(intervals), own, _QUOTE_BARS[quote_bars])
         if self._date is not None and own.session_dates(self._date, self._date):
             grid = own.session(self._date)
             core.start(grid.compiled, self._hours(grid, own), True)
-        self._symbols[symbol] = SymbolSessionData(self, core, own)
-        self._cores = None
-        if own is not self._calendar:
-            self._foreign[core] = self._symbols[symbol]
+        self._add(core, own)
         self._clock.touch()
         return self._symbols[symbol]
+
+    def _new_core(
+        self, name: str, intervals: tuple[str, ...], steps_ns: tuple[int, ...], own: SessionCalendar, quote_bars: int
+    ) -> _store.SymbolCore:
+        """Native state of one more symbol, without a session."""
+        begin = self._begin if own is self._calendar else partial(self._need_session, own)
+        return _store.SymbolCore(
+            name, self._clock, intervals, steps_ns, self._capacity, self._close_label, begin, *self._tick_capacities,
+            quote_bars,
+        )  # fmt: skip
+
+    def _add(self, core: _store.SymbolCore, own: SessionCalendar) -> SymbolSessionData:
+        """Have one more symbol."""
+        held = self._symbols[core.name] = SymbolSessionData(self, core, own)
+        self._cores = None
+        if own is not self._calendar:
+            self._foreign[core] = held
+        return held
 
     def _intervals(self, base: str | None, derived: Iterable[str] | None) -> tuple[Interval, ...]:
         if base is None and derived is None:
@@ -1035,7 +1046,70 @@ class SessionData:
             self._cores = [symbol._core for symbol in self._symbols.values()]
         return self._cores
 
-    # --- snapshots ---
+    # --- copies and snapshots ---
+
+    def copy(self) -> Self:
+        """A store of its own with all that this one holds. It gives the same answers, and whatever is
+        done to one of them afterwards does not show in the other.
+
+        Days of history are shared, since they never change, as are calendars and functions of
+        indicators. All else is copied: rows, cursors, marks, retries, pins, indicators with the values
+        that were set, clock, sequence, labels, counters, trades and quotes. Handles are not: a symbol of
+        the copy has one of its own. Attributes that were added to the object, by a subclass or by
+        hand, are carried over as they are. `copy.copy` and `copy.deepcopy` do the same (the latter
+        copies added attributes deeply).
+
+        Returns
+        -------
+        SessionData
+            Of the same class; its constructor is not called.
+
+        Notes
+        -----
+        O(rows of the session). Works whether the store is active or not.
+
+        Examples
+        --------
+        >>> data = SessionData(None, "1m", ("5m",))
+        >>> spy = data.register_symbol("SPY")
+        >>> spy.append(1_710_244_800_000_000_000, 10.0, 11.0, 9.0, 10.5, 100.0)
+        True
+        >>> what_if = data.copy()
+        >>> what_if.append("SPY", 1_710_244_860_000_000_000, 10.5, 10.5, 10.5, 10.5, 1.0)
+        True
+        >>> len(spy.bars()), len(what_if.symbols["SPY"].bars())
+        (1, 2)
+        """
+        from sessiondata.copying import copy_of  # not needed until somebody copies
+
+        return copy_of(self)
+
+    def __copy__(self) -> Self:
+        from sessiondata.copying import copy_of
+
+        return copy_of(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        from sessiondata.copying import copy_of
+
+        return copy_of(self, memo)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        from sessiondata.copying import pickled
+
+        return pickled(self)
+
+    def dumps(self) -> bytes:
+        """What `save` writes, as bytes; `sessiondata.loads` makes an equal store of them.
+
+        Raises
+        ------
+        SnapshotError
+            As for `save`.
+        """
+        from sessiondata.snapshot import dumps
+
+        return dumps(self)
 
     def save(self, path: Any) -> None:
         """Write everything that the store holds to a file, from which `sessiondata.load` makes an equal store.
@@ -1046,10 +1120,14 @@ class SessionData:
 
         Parameters
         ----------
-        path : str or path-like
+        path : str, path-like or binary file object
+            A file object is written to from where it stands, all of it, and flushed; it need not be able to
+            seek, and is not closed. Nothing is written of a store that cannot be saved.
 
         Raises
         ------
+        TypeError
+            The file object takes text.
         SnapshotError
             The store holds what JSON cannot say (a set indicator that is neither number, text nor list or dict of them,
             a pinned gap in a zone of one's own), or a calendar that was not made by this library.

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
+import io
 import json
 import os
 import re
@@ -23,15 +24,15 @@ import stat
 import struct
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from sessiondata import _days, _snapshot
 from sessiondata.calendars import SessionCalendar
+from sessiondata.cursors import TOLD
 from sessiondata.dates import to_date
 from sessiondata.errors import CalendarError, SessionDataError, SnapshotError
 from sessiondata.exclusive import exclusive
@@ -39,7 +40,7 @@ from sessiondata.export import TIMESTAMPS
 from sessiondata.gaps import GapInfo
 from sessiondata.grids import SessionGrid
 from sessiondata.hours import has_recipe
-from sessiondata.indicators import forgotten
+from sessiondata.indicators import Forgotten
 from sessiondata.intervals import parse_interval
 from sessiondata.times import from_ns, to_ns
 
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from sessiondata.session import SessionData
     from sessiondata.symbol import SymbolSessionData
 
-__all__ = ["load", "save"]
+__all__ = ["dumps", "load", "loads", "save"]
 
 MAGIC = b"\x89SDSNAP\n"  # the first byte is no text, and the last one shows what a transfer as text has done
 VERSION = 1
@@ -66,8 +67,6 @@ STORE, SESSION, CURSORS = b"store", b"session", b"cursors"
 _TYPES: dict[str, Any] = {"<i8": np.dtype("<i8"), "<i4": np.dtype("<i4"), "<f8": np.dtype("<f8"), "|S8": np.dtype("S8")}
 _BARS = ("time", "open", "high", "low", "close", "volume")
 _DAILY = (*_BARS, "n_base", "turnover", "traded")
-#: What of a cursor is said natively, with nothing of Python in between.
-_TOLD = attrgetter("_name", "_timestamps", "_symbols", "_intervals", "_native", "_sequence")
 _CHUNK = 1 << 18
 _DAY_NS = 86_400_000_000_000
 #: What wrong content of a file ends in: constructors and natively checked rules.
@@ -95,7 +94,7 @@ class _Copy:
         values = [(s._pinned_gaps, s._pinned_quality, s._indicator_values) for s in facades]
         cursors = [cursor for cursor in (data._default_cursor, *data._cursors.values()) if cursor is not None]
         (as_of, sequence, epoch), sessions, counts, shown = _snapshot.capture_all(
-            data._clock, [symbol._core for symbol in facades], values, cursors, _TOLD
+            data._clock, [symbol._core for symbol in facades], values, cursors, TOLD
         )
         symbols = [self._symbol(*pair) for pair in zip(facades, sessions, strict=True)]
         self.cursors: list[bytes] = []
@@ -278,6 +277,9 @@ def _zone_of(name: str | float) -> dt.tzinfo:
 
 def save(data: SessionData, path: Any) -> None:
     """Write a store to a file; see `SessionData.save`."""
+    if hasattr(path, "write"):
+        _save_into(data, path)
+        return
     shown = os.fsdecode(path)
     _check_byte_order(shown)
     target = os.path.realpath(shown)
@@ -310,31 +312,83 @@ def _check_byte_order(path: str) -> None:
         raise SnapshotError("columns are little-endian, this machine is not", path=path, part="file")
 
 
+def dumps(data: SessionData) -> bytes:
+    """A store as bytes; see `SessionData.dumps`."""
+    return b"".join(_contents(data, "<bytes>"))
+
+
+def _contents(data: SessionData, shown: str) -> list[bytes]:
+    """What a file would hold, in pieces: all of it is known before the first one is written."""
+    _check_byte_order(shown)
+    copy = _Copy(data, shown)
+    at = _first_offset(copy)
+    pieces, entries = [b""], []
+    for kind, flags, content in _parts(copy):
+        entries.append(PART.pack(kind, flags, zlib.crc32(content), at, len(content)))
+        pieces.append(content)
+        at += len(content)
+    pieces[0] = _head(entries, at)
+    return pieces
+
+
+def _save_into(data: SessionData, file: Any) -> None:
+    """Write a store to a file object, from where it stands, whether it can seek or not."""
+    if isinstance(file, io.TextIOBase):
+        raise TypeError(f"a snapshot is bytes, {_shown(file)} takes text: open the file with mode 'wb'")
+    content = memoryview(b"".join(_contents(data, _shown(file))))
+    for at in range(0, len(content), _CHUNK):
+        rest = bytes(content[at : at + _CHUNK])
+        while rest:
+            n = file.write(rest)
+            if n is None and not isinstance(file, io.RawIOBase):
+                break  # not everything that takes bytes counts them
+            if not n:
+                raise BlockingIOError(errno.EAGAIN, "the file takes no more bytes", _shown(file))
+            rest = rest[n:]
+    if hasattr(file, "flush"):
+        file.flush()
+
+
+def _shown(file: Any) -> str:
+    """What messages call a file object."""
+    name = getattr(file, "name", None)
+    return name if isinstance(name, str) else f"<{type(file).__name__}>"
+
+
+def _first_offset(copy: _Copy) -> int:
+    """Where the parts begin, behind head and table."""
+    return HEAD.size + (len(copy.parts) + bool(copy.cursors) + 1) * PART.size + TAIL.size
+
+
+def _parts(copy: _Copy) -> Iterator[tuple[bytes, int, bytes]]:
+    """Kind, flags and content of each part, in order; each is made when it is its turn."""
+    for make in copy.parts:
+        yield SESSION, 0, make()
+    if copy.cursors:
+        yield CURSORS, OPTIONAL, b"".join(copy.cursors)
+    yield STORE, 0, copy.document()
+
+
+def _head(entries: list[bytes], n_bytes: int) -> bytes:
+    table = HEAD.pack(MAGIC, VERSION, len(entries), n_bytes) + b"".join(entries)
+    return table + TAIL.pack(zlib.crc32(table), 0)
+
+
 def _write(file: int, copy: _Copy) -> None:
     """Parts from behind the table on, then the head."""
-    n_parts = len(copy.parts) + bool(copy.cursors) + 1
-    at = HEAD.size + n_parts * PART.size + TAIL.size
+    at = _first_offset(copy)
     _os.lseek(file, at, os.SEEK_SET)
     pieces: list[bytes] = []
     entries: list[bytes] = []
-
-    def add(kind: bytes, content: bytes, flags: int = 0) -> None:
-        nonlocal at
+    for kind, flags, content in _parts(copy):
         entries.append(PART.pack(kind, flags, zlib.crc32(content), at, len(content)))
         pieces.append(content)
         at += len(content)
         if sum(map(len, pieces)) >= 1 << 20 or kind == STORE:  # many a part is small
             _write_all(file, b"".join(pieces))
             pieces.clear()
-
-    for make in copy.parts:
-        add(SESSION, make())
-    if copy.cursors:
-        add(CURSORS, b"".join(copy.cursors), OPTIONAL)
-    add(STORE, copy.document())
-    table = HEAD.pack(MAGIC, VERSION, n_parts, at) + b"".join(entries)
     _os.lseek(file, 0, os.SEEK_SET)
-    _write_all(file, table + TAIL.pack(zlib.crc32(table), 0))
+    _write_all(file, _head(entries, at))
 
 
 def _write_all(file: int, content: bytes) -> None:
@@ -421,8 +475,8 @@ class _Part(NamedTuple):
 class _File:
     """A file whose sizes and checksums are right."""
 
-    def __init__(self, file: BinaryIO, path: str) -> None:
-        self.file, self.path = file, path
+    def __init__(self, file: BinaryIO, path: str, size: int) -> None:
+        self.file, self.path, self.size = file, path, size
         self.parts = self._table()
         for number in range(len(self.parts)):
             self._check(number)
@@ -431,7 +485,7 @@ class _File:
         return SnapshotError(rule, path=self.path, part=part)
 
     def _table(self) -> list[_Part]:
-        size = os.fstat(self.file.fileno()).st_size
+        size = self.size
         head = self.file.read(HEAD.size)
         if not MAGIC.startswith(head[: len(MAGIC)]) or not head:
             raise self.wrong("not a snapshot of sessiondata")
@@ -507,18 +561,57 @@ class _File:
 
 def load(path: Any) -> SessionData:
     """Make a store of a file; see `sessiondata.load`."""
+    if hasattr(path, "read"):
+        shown = _shown(path)
+        content = _read_from(path, shown)
+        return _load(io.BytesIO(content), shown, len(content))
     shown = os.fsdecode(path)
-    _check_byte_order(shown)
     with open(path, "rb") as opened:
-        file = _File(opened, shown)
-        place = _Place()
-        try:
-            return _store(file, place)
-        except _WRONG as error:
-            rule = str(error) or type(error).__name__
-            if not isinstance(error, (SessionDataError, ValueError, MemoryError)):
-                rule = f"not laid out as this version writes it ({type(error).__name__}: {error!s:.100})"
-            raise SnapshotError(rule, path=shown, part=place.part) from error
+        return _load(opened, shown, os.fstat(opened.fileno()).st_size)
+
+
+def loads(content: Any, kind: type[SessionData] | None = None) -> SessionData:
+    """Make a store, of a subclass of `SessionData` if one is given, of bytes; see `sessiondata.loads`."""
+    try:
+        whole = content if isinstance(content, bytes) else bytes(memoryview(content))
+    except TypeError as error:
+        raise TypeError(f"a snapshot is bytes, as SessionData.dumps makes them: {type(content).__name__}") from error
+    return _load(io.BytesIO(whole), "<bytes>", len(whole), kind)
+
+
+def _read_from(file: Any, shown: str) -> bytes:
+    """The bytes of a snapshot from where a file object stands, and not one more: others may stand behind it."""
+    content = bytearray()
+
+    def more(n: int) -> None:
+        while n > 0:
+            piece = file.read(min(n, _CHUNK))
+            if isinstance(piece, str):
+                raise TypeError(f"a snapshot is bytes, {shown} gives text: open the file with mode 'rb'")
+            if piece is None:
+                raise BlockingIOError(errno.EAGAIN, "the file has no more bytes yet", shown)
+            if not piece:
+                return  # cut off, which is said when it is read
+            content.extend(piece)
+            n -= len(piece)
+
+    more(HEAD.size)
+    if len(content) == HEAD.size and content.startswith(MAGIC):
+        more(HEAD.unpack(content)[3] - HEAD.size)
+    return bytes(content)
+
+
+def _load(opened: Any, shown: str, size: int, kind: type[SessionData] | None = None) -> SessionData:
+    _check_byte_order(shown)
+    file = _File(opened, shown, size)
+    place = _Place()
+    try:
+        return _store(file, place, kind)
+    except _WRONG as error:
+        rule = str(error) or type(error).__name__
+        if not isinstance(error, (SessionDataError, ValueError, MemoryError)):
+            rule = f"not laid out as this version writes it ({type(error).__name__}: {error!s:.100})"
+        raise SnapshotError(rule, path=shown, part=place.part) from error
 
 
 # --- back: the state --------------------------------------------------------------------------------------------------
@@ -530,8 +623,10 @@ class _Place:
     part = "store"
 
 
-def _store(file: _File, place: _Place) -> SessionData:
+def _store(file: _File, place: _Place, kind: type[SessionData] | None) -> SessionData:
     from sessiondata.session import SessionData
+
+    kind = SessionData if kind is None else kind
 
     numbers = [number for number, part in enumerate(file.parts) if part.kind == STORE]
     if len(numbers) != 1:
@@ -541,8 +636,9 @@ def _store(file: _File, place: _Place) -> SessionData:
     calendars = [_calendar(entry) for entry in kept["calendars"]]
     place.part = "store"
     hours = kept["extended_hours"]
-    data = SessionData(
-        calendars[_index(kept["calendar"])], kept["base_interval"], kept["derived_intervals"],
+    data = kind.__new__(kind)  # a subclass may be made of other arguments
+    SessionData.__init__(
+        data, calendars[_index(kept["calendar"])], kept["base_interval"], kept["derived_intervals"],
         _whole(kept["trailing_days"]), capacity=kept["capacity"], label=kept["label"],
         grace_ns=_whole(kept["grace_ns"]), tick_capacity=kept["tick_capacity"], quote_capacity=kept["quote_capacity"],
     )  # fmt: skip
@@ -555,7 +651,7 @@ def _store(file: _File, place: _Place) -> SessionData:
         if is_built_in is True:
             data.add_historical_indicator(name)
         else:
-            data.add_historical_indicator(name, forgotten(name, _whole(days)).compute, _whole(days))
+            data.add_historical_indicator(name, Forgotten(name, _whole(days)), _whole(days))
     date, ended = kept["session_date"], kept["ended_date"]
     data._date = None if date is None else to_date(date)
     data._ended = None if ended is None else to_date(ended)

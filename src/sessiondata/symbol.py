@@ -13,6 +13,7 @@ from sessiondata import _store
 from sessiondata._days import check_rows
 from sessiondata._tape import Lazy, QuoteTape, TradeTape, are_codes, exchange_codes
 from sessiondata.columns import bar_columns, quote_columns, tick_columns
+from sessiondata.copying import not_copied
 from sessiondata.errors import BarError, BarTypeError, IntervalError, SessionStateError, TimeError, UnknownNameError
 from sessiondata.gaps import GapInfo, GapOwner, check_gap, check_number
 from sessiondata.history import HistoricalBars, HistoricalDay, History, opens_of_dates
@@ -112,6 +113,7 @@ bool
 """
 
 
+@not_copied("copy the store, data.copy(), and take the symbol of that name from it")
 class SymbolSessionData(GapOwner):
     """Bars, gaps, quality and metrics of one symbol in the current session.
 

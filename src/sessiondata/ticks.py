@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
+from sessiondata.copying import not_copied
 from sessiondata.rows import LiveRows, Place, RowWindow, TimedColumns
 from sessiondata.times import from_ns
 
@@ -125,6 +126,9 @@ class _Window(RowWindow[_Row]):
     __slots__ = ()
     __doc__ = RowWindow.__doc__
 
+    def _told(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self._bytes(), self.symbol, self._series._zone)
+
     def _row(self, i: int) -> _Row:
         row: _Row = self._series._make(*self._values(i))
         return row
@@ -143,6 +147,23 @@ class TickWindow(_TickColumns, _Window[Tick]):
 class QuoteWindow(_QuoteColumns, _Window[Quote]):
     __slots__ = ()
     __doc__ = RowWindow.__doc__
+
+
+class _Rows:
+    """Makes records of rows that belong to no series: what a window asks its series for."""
+
+    __slots__ = ("_make", "_zone", "symbol")
+
+    def __init__(self, symbol: str, zone: tzinfo, make: Any) -> None:
+        self.symbol, self._zone, self._make = symbol, zone, make
+
+
+def _restored(kind: type[_Window[Any]], columns: list[bytes], symbol: str, zone: tzinfo) -> _Window[Any]:
+    """A frozen window that was pickled."""
+    trades = issubclass(kind, TickWindow)
+    empty = _EMPTY[:3] + _EMPTY[5:] if trades else _EMPTY[:5]
+    arrays = tuple(np.frombuffer(column, array.dtype) for column, array in zip(columns, empty, strict=True))
+    return kind(arrays, 0, len(arrays[0]), _Rows(symbol, zone, _tick if trades else Quote), None)
 
 
 _W = TypeVar("_W", TickWindow, QuoteWindow)
@@ -215,6 +236,7 @@ class _Series(LiveRows[_Row, _W]):
         return f"<{type(self).__name__} {self.symbol}: {len(self)} rows{newest}>"
 
 
+@not_copied("series[:].copy() is a window of its own, which can be")
 class TickSeries(_TickColumns, _Series[Tick, TickWindow]):
     """The trades of one symbol in the current session, oldest first; always current."""
 
@@ -230,6 +252,7 @@ class TickSeries(_TickColumns, _Series[Tick, TickWindow]):
         return TickWindow(arrays, start, stop, self, seq, place)
 
 
+@not_copied("series[:].copy() is a window of its own, which can be")
 class QuoteSeries(_QuoteColumns, _Series[Quote, QuoteWindow]):
     """The quotes of one symbol in the current session, oldest first; always current."""
 
