@@ -27,6 +27,13 @@ def test_copy(timed):
     timed("snapshot", TITLE, "the copy alone", SYMBOLS, lambda: snapshot._Copy(store, ""), curve="step")
 
 
+def test_copy_of_a_store(timed):
+    """`SessionData.copy`: another store, which shares the days."""
+    store = full_store(SYMBOLS)
+    assert store.copy().to_json() == store.to_json()
+    timed("snapshot", TITLE, "copy()", SYMBOLS, store.copy, curve="step")
+
+
 def test_save(timed, tmp_path):
     store, path = full_store(SYMBOLS), tmp_path / "store"
     store.save(path)

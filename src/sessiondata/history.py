@@ -135,6 +135,9 @@ class _Grids:
     def __init__(self, grids: list[SessionGrid]) -> None:
         self._starts, self._grids = [grid.span_start for grid in grids], grids
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Grids, (self._grids,)
+
     def base_slots(self, ts_ns: int, step_ns: int, base_ns: int) -> int:
         grid = self._grids[bisect_right(self._starts, ts_ns) - 1]
         return grid.compiled.base_slots(ts_ns, step_ns, base_ns)
