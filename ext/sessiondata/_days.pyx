@@ -112,7 +112,8 @@ cdef int _copy_tape(SymbolCore copy, int kind, const TickRing* ring) noexcept no
 
 
 cdef int _own_tapes(SymbolCore copy) except -1:
-    """Give a copy of a day that goes on trades and quotes of its own: it will write to them, and the day never changes."""
+    """Give a copy of a day that goes on trades and quotes of its own: it will write to them, and the day never
+    changes."""
     cdef const TickRing* ticks = copy.symbol.ticks
     cdef const TickRing* quotes = copy.symbol.quotes
     copy.symbol.ticks = copy.symbol.quotes = NULL
