@@ -88,7 +88,7 @@ def _copied(data: _D) -> tuple[_D, dict[str, dict[str, Any]]]:
         days = symbol._history.days
         if days.version:
             held._history.days.commit((cores, daily), 0)
-            held._history.days.give(given, set())
+            held._history.days.give(given, None)
         held._history.days.has_values = days.has_values
         _days.adopt(into, core)
         held._pinned_gaps.update((k, list(pinned)) for k, pinned in gaps.items())
