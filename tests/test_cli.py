@@ -128,10 +128,21 @@ def test_symbol_that_died_early_misses_the_rest(run: Run, tmp_path: Path) -> Non
 
 
 def test_base_interval_is_common_to_all_files(run: Run, tmp_path: Path) -> None:
-    """A thin symbol with a bar every other minute must not pass for one with complete bars of 2m."""
+    """A thin symbol without two neighbouring bars takes the interval that other files show."""
+    (tmp_path / "full.csv").write_text(HEADER + minutes(*range(11)))
+    (tmp_path / "thin.csv").write_text(HEADER + minutes(0, 2, 5, 10))
+    assert run(tmp_path, "--unit", "ns", "--derive", "1d") == 0
+    assert run.rows()["2024-03-12", "THIN", "1m"][2:4] == ["727", "4"]
+
+
+def test_thin_symbol_that_may_be_one_of_longer_bars(run: Run, tmp_path: Path) -> None:
+    """A bar every other minute and nothing else: thin, or complete bars of 2m. --interval says which."""
     (tmp_path / "full.csv").write_text(HEADER + minutes(*range(11)))
     (tmp_path / "thin.csv").write_text(HEADER + minutes(*range(0, 11, 2)))
-    assert run(tmp_path, "--unit", "ns", "--derive", "1d") == 0
+    assert run(tmp_path, "--unit", "ns", "--derive", "1d") == 3
+    assert f"{tmp_path / 'thin.csv'}: bars 2m apart beside bars of 1m" in run.err
+    assert ("2024-03-12", "FULL", "1m") in run.rows()
+    assert run(tmp_path, "--unit", "ns", "--derive", "1d", "--interval", "1m") == 0
     assert run.rows()["2024-03-12", "THIN", "1m"][2:4] == ["725", "6"]
 
 

@@ -438,7 +438,7 @@ def test_parquet_whole_times_and_scaled_prices(tmp_path: Path) -> None:
     assert table.ts_ns.tolist() == [NOON_NS, 1]
     assert table.open.tolist() == [10.0, 1e-9]
     path = write_parquet(tmp_path / "y.parquet", timestamp=[1, 9_223_372_037])
-    fails(path, "pass --unit", "'timestamp'")
+    fails(path, "pass --unit", "'timestamp'", row=0)
     fails(path, "int64 nanoseconds", "9223372037", row=1, unit="s")
 
 

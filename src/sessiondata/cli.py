@@ -180,8 +180,31 @@ def _add_file_options(add: Any) -> None:
     add("--interval", type=_base_interval, help="length of a bar, such as 1m (default: the common step of the times)")
     add("--tz", metavar="ZONE", help="zone of times without an offset, such as America/New_York")
     add("--unit", choices=("s", "ms", "us", "ns"), help="unit of times that are whole numbers")
+    add(
+        "--epoch",
+        choices=("utc", "local"),
+        help="whole-number times count from 1970 UTC, or from 1970 on the clock of --tz (needed with --tz; else utc)",
+    )
     add("--label", choices=("open", "close"), help="which end of a bar its time names (default: open)")
-    add("--price-scale", type=float, metavar="N", help="divide prices by N, such as 10000 or 1e9")
+    add(
+        "--price-scale",
+        type=float,
+        metavar="N",
+        help="divide prices by N, such as 10000 or 1e9 (default: 1e9 for Databento's whole numbers, else 1)",
+    )
+    add("--symbol-column", metavar="NAME", help="column that names the symbols (default: symbol, ticker or sym)")
+    add(
+        "--symbol-from",
+        choices=("file", "folder"),
+        help="what names the symbol of a file without such a column (default: the file, or the folder of one that is"
+        " named by a date)",
+    )
+    add(
+        "--duplicates",
+        choices=("error", "last", "first"),
+        help="of rows of one symbol with equal times and different values the last or the first one stands"
+        " (default: error, which fails their files)",
+    )
 
 
 def _add_output_options(group: Any) -> None:
@@ -250,7 +273,10 @@ def _check(args: argparse.Namespace) -> None:
     if not args.inputs and not args.demo:
         raise _UsageError("INPUT or --demo is needed; 'sessiondata replay --help' tells more")
     if args.demo:
-        others = ("calendar", "date", "interval", "tz", "unit", "label", "price_scale")
+        others = (
+            *("calendar", "date", "interval", "tz", "unit", "epoch", "label", "price_scale"),
+            *("symbol_column", "symbol_from", "duplicates"),
+        )
         given = ["INPUT"] if args.inputs else []
         given += ["--" + name.replace("_", "-") for name in others if getattr(args, name) is not None]
         if given:
@@ -287,7 +313,7 @@ def _replay(args: argparse.Namespace) -> int:
     """Play everything, print it, and say how it went."""
     from sessiondata.readers import find_inputs
 
-    files = find_inputs(args.inputs)
+    files = find_inputs(args.inputs, None if args.quiet else _say)
     _check_outputs(args, files)
     rows: list[_Row] = []
     with _progress(args.quiet) as progress, _written(args.out) as out, _written(args.csv) as steps:
@@ -329,6 +355,19 @@ def _write_steps(session: ReplaySession, out: IO[bytes], *, with_header: bool) -
         out.write(text)
 
 
+class _Alike:
+    """Paths by what is to be said of each."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, dict[str, InputError | None]] = {}
+
+    def add(self, text: str, path: str, error: InputError | None = None) -> None:
+        self._found.setdefault(text, {})[path] = error
+
+    def __iter__(self) -> Iterator[tuple[str, list[str], list[Any]]]:
+        return ((text, list(found), list(found.values())) for text, found in self._found.items())
+
+
 class _Run:
     """One run over the inputs: sessions come out, what fails on the way is told and remembered."""
 
@@ -340,7 +379,7 @@ class _Run:
         if not self._args.quiet:
             self._progress.say(f"sessiondata: {text}")
 
-    def _fail(self, error: InputError) -> None:
+    def _fail(self, error: InputError | str) -> None:
         self.has_failed = True
         self._progress.say(f"sessiondata: error: {error}")
 
@@ -360,6 +399,7 @@ class _Run:
                 interval=args.interval,
                 label=args.label or "open",
                 date=args.date,
+                duplicates=args.duplicates or "error",
                 progress=self._progress.show,
                 note=self._note,
                 on_error=self._fail,
@@ -372,19 +412,37 @@ class _Run:
 
         options = _read_options(self._args)
         tables: list[BarTable] = []
-        passed_over: dict[str, list[str]] = {}
+        passed_over, refused = _Alike(), _Alike()
         for done, (path, named) in enumerate(self._files):
             self._progress.show(done, len(self._files), f"reading {path.name}")
             try:
                 tables += read_bars(path, options, self._note)
             except InputError as error:
-                if isinstance(error, NotBarsError) and not named:
-                    passed_over.setdefault(error.rule, []).append(error.path)
-                else:
+                if named or error.row is not None:
                     self._fail(error)
-        for rule, paths in passed_over.items():
+                else:
+                    (passed_over if isinstance(error, NotBarsError) else refused).add(error.rule, error.path, error)
+        for rule, paths, errors in refused:
+            self._fail(errors[0] if len(errors) == 1 else f"{len(paths)} files, such as {paths[0]}: {rule}")
+        for rule, paths, _ in passed_over:
             self._note(f"files passed over: {len(paths)}, such as {paths[0]}: {rule}")
+        self._note_remarks(tables)
         return tables
+
+    def _note_remarks(self, tables: Iterable[BarTable]) -> None:
+        """Tell how files were read, where a word is due; what is said of many is said once."""
+        alike = _Alike()
+        for table in tables:
+            if table.interval_ns is not None:
+                for flag, value in (("--interval", self._args.interval), ("--label", self._args.label)):
+                    if value is not None:
+                        alike.add(f"{flag} does not apply to LEAN's files, whose format says it", table.source)
+            for remark in table.remarks:
+                alike.add(remark, table.source)
+        for remark, sources, _ in alike:
+            self._note(
+                f"{sources[0] if len(sources) == 1 else f'{len(sources)} files, such as {sources[0]}'}: {remark}"
+            )
 
     def note_counters(self, session: ReplaySession) -> None:
         """Tell what was unusual about the arrival of a session's bars."""
@@ -399,9 +457,11 @@ class _Run:
 def _read_options(args: argparse.Namespace) -> ReadOptions:
     from sessiondata.readers import ReadOptions
 
-    scale = 1.0 if args.price_scale is None else args.price_scale
     try:
-        return ReadOptions(args.tz, args.unit, scale, args.on_bad)
+        return ReadOptions(
+            *(args.tz, args.unit, args.price_scale, args.on_bad),
+            *(args.epoch, args.symbol_column, args.symbol_from),
+        )
     except ValueError as error:
         raise _UsageError(str(error)) from error
 

@@ -1,9 +1,10 @@
 """Files of bars, read into arrays: LEAN zips, CSV and Parquet.
 
 Whatever a file leaves open is asked for, never guessed: the unit of whole-number times (`unit`), the zone of times
-without an offset (`tz`), the factor of scaled prices (`price_scale`). Three things are known by name: LEAN's folders
-say type, market and resolution; a column `window_start` (Polygon) or `ts_event` (Databento) of whole numbers counts
-nanoseconds.
+without an offset (`tz`), what names the symbol (`symbol_from`, `symbol_column`), the factor of scaled prices
+(`price_scale`). Four things are known by name: LEAN's folders say type, market and resolution; Hive folders
+(``symbol=SPY``) say the symbol; a column `window_start` (Polygon) or `ts_event` (Databento) of whole numbers counts
+nanoseconds; whole-number prices beside `ts_event` and `rtype` are Databento's, of 1e-9 each.
 
 All formats meet in `_Block`: times, five value columns and the row numbers they came from. The checks of a bar run
 on blocks, so a bad one is reported the same way for each format: path, row, value and rule. Text is converted by
@@ -23,7 +24,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from itertools import compress
@@ -33,8 +34,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sessiondata.columns import ALIASES
+from sessiondata.epochs import UNIT_NS, misread, unit_advice
 from sessiondata.errors import InputError, TimeError
+from sessiondata.layouts import ColumnNames, NotBarsError, find_columns
+from sessiondata.naming import Origin, PathName, UnreadText, hive_name, name_of_path
+from sessiondata.prices import PriceScale, are_whole, check_not_scaled
 from sessiondata.times import to_zone, wall_to_ns
 
 __all__ = ["BarTable", "InputFile", "NotBarsError", "ReadOptions", "find_inputs", "read_bars"]
@@ -43,12 +47,11 @@ Note = Callable[[str], None]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-UNIT_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
-
 _INT64_MAX = 2**63 - 1
 _BLOCK_ROWS = 1 << 16  # bounds the memory that rows take as Python strings (about 50 MB)
 
 _VALUE_NAMES = ("open", "high", "low", "close", "volume")
+_COLUMNS = ("ts_ns", *_VALUE_NAMES)
 _NANOSECOND_COLUMNS = ("ts_event", "window_start")
 
 # Limits on zip input. LEAN's own files stay far below: one member to a few dozen, some MB, a ratio of 5 to 20.
@@ -56,10 +59,6 @@ _ZIP_MAX_MEMBERS = 10_000
 _ZIP_MAX_BYTES = 1 << 30
 _ZIP_MAX_RATIO = 200
 _ZIP_FREE_BYTES = 1 << 20  # the ratio of a small file is not worth a refusal
-
-
-class NotBarsError(InputError):
-    """A file that is not meant to hold intraday bars. An error when it was named, passed over in a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,14 @@ class BarTable:
         Length of a bar where the file says it (LEAN's folder), else None.
     calendar : str or None
         Calendar that fits the market where the file says which it is, else None.
+    rows : ndarray of int64 or None
+        Number of each bar's row in the file, as `InputError.row` has it.
+    origin : Origin or None
+        What named the symbol, where the same name from elsewhere may be another symbol.
+    remarks : tuple of str
+        How the file was read, where a word is due: options without effect, choices by rule.
+    unread_text : tuple of str
+        Columns of text that differ between rows and are not read, in a file without a column of symbols.
     """
 
     symbol: str
@@ -91,9 +98,24 @@ class BarTable:
     source: str
     interval_ns: int | None = None
     calendar: str | None = None
+    rows: Ints | None = None
+    origin: Origin | None = None
+    remarks: tuple[str, ...] = ()
+    unread_text: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ts_ns)
+
+    def select(self, rows: slice | NDArray[Any]) -> BarTable:
+        """Return some of the bars: a slice (views), positions or a mask (copies)."""
+        columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
+        return replace(self, rows=None if self.rows is None else self.rows[rows], **columns)
+
+    def in_time_order(self) -> BarTable:
+        """Return the bars by time; those of one time stay in order."""
+        if bool((self.ts_ns[1:] >= self.ts_ns[:-1]).all()):
+            return self
+        return self.select(np.argsort(self.ts_ns, kind="stable"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +127,45 @@ class ReadOptions:
     tz : str or None
         Zone of times that carry no offset.
     unit : {"s", "ms", "us", "ns"} or None
-        Unit of times that are whole numbers. Such times count from 1970-01-01 UTC.
-    price_scale : float
-        The number by which the file's prices were multiplied; they are divided by it. 1e9 for Databento's integers.
+        Unit of times that are whole numbers.
+    price_scale : float or None
+        The number by which the file's prices were multiplied; they are divided by it. None: 1e9 for Databento's whole
+        numbers, else 1, and a file of prices so large that they may be scaled is refused.
     on_bad : {"raise", "skip"}
         A bad row makes the whole file an error, or is left out and counted.
+    epoch : {"utc", "local"} or None
+        Whole-number times count from 1970-01-01 UTC, or from that date on the clock of `tz`. None is UTC, but refused
+        together with `tz`. Columns that are known to count from UTC (`ts_event`, `window_start`) do.
+    symbol_column : str or None
+        Column that names the symbols; None: one of a usual name, else one that can only tell instruments apart.
+    symbol_from : {"file", "folder"} or None
+        What names the symbol of a file without such a column, if no Hive folder does. None: the name of the file, its
+        folder if that name is a date.
     """
 
     tz: str | None = None
     unit: str | None = None
-    price_scale: float = 1.0
+    price_scale: float | None = None
     on_bad: str = "raise"
+    epoch: str | None = None
+    symbol_column: str | None = None
+    symbol_from: str | None = None
 
     def __post_init__(self) -> None:
         if self.tz is not None:
             to_zone(self.tz)  # raises TimeError, which is a ValueError
         if self.unit is not None and self.unit not in UNIT_NS:
             raise ValueError(f"unit must be one of {', '.join(UNIT_NS)}: {self.unit!r}")
-        if not 1.0 <= self.price_scale < float("inf"):
+        if self.price_scale is not None and not 1.0 <= self.price_scale < float("inf"):
             raise ValueError(f"price_scale is a divisor of at least 1, such as 10000 or 1e9: {self.price_scale!r}")
         if self.on_bad not in ("raise", "skip"):
             raise ValueError(f"on_bad must be 'raise' or 'skip': {self.on_bad!r}")
+        if self.epoch not in (None, "utc", "local"):
+            raise ValueError(f"epoch must be 'utc' or 'local': {self.epoch!r}")
+        if self.epoch == "local" and self.tz is None:
+            raise ValueError("epoch 'local' needs a tz, whose clock is meant: --tz")
+        if self.symbol_from not in (None, "file", "folder"):
+            raise ValueError(f"symbol_from must be 'file' or 'folder': {self.symbol_from!r}")
 
 
 class InputFile(NamedTuple):
@@ -135,7 +175,7 @@ class InputFile(NamedTuple):
     named: bool
 
 
-def find_inputs(inputs: Iterable[str | Path]) -> list[InputFile]:
+def find_inputs(inputs: Iterable[str | Path], note: Note | None = None) -> list[InputFile]:
     """List the files behind `inputs`, folders walked in sorted order.
 
     Parameters
@@ -143,21 +183,31 @@ def find_inputs(inputs: Iterable[str | Path]) -> list[InputFile]:
     inputs : iterable of path
         Files are taken as they are, whether they exist or not (reading them will tell). Of a folder, all files below
         it that end in .zip, .csv, .csv.gz or .parquet, without hidden ones; the folder itself if there is none.
+    note : callable, optional
+        Called with a sentence about files of a folder that have another ending.
 
     Returns
     -------
     list of InputFile
     """
     files: list[InputFile] = []
+    others: list[Path] = []
     for path in map(Path, inputs):
-        found = sorted(p for p in path.rglob("*") if _is_known(p, path)) if path.is_dir() else []
+        below = sorted(p for p in path.rglob("*") if _is_shown(p, path)) if path.is_dir() else []
+        found = [p for p in below if _format(p) is not None]
         files += [InputFile(p, named=False) for p in found] or [InputFile(path, named=True)]
+        others += [p for p in below if _format(p) is None]
+    if others and note:
+        note(f"files passed over: {len(others)}, such as {others[0]}: {_FORMAT_RULE}")
     return files
 
 
-def _is_known(path: Path, folder: Path) -> bool:
+def _is_shown(path: Path, folder: Path) -> bool:
     is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not is_hidden and _format(path) is not None and path.is_file()
+    return not is_hidden and path.is_file()
+
+
+_FORMAT_RULE = "not a .zip, .csv, .csv.gz or .parquet file"
 
 
 def _format(path: Path) -> str | None:
@@ -193,7 +243,8 @@ def read_bars(path: str | Path, options: ReadOptions | None = None, note: Note |
     Notes
     -----
     LEAN quote bars (forex) become bars of the middle between bid and ask, with volume 0.
-    A CSV or Parquet file without a symbol column holds the symbol of its name: ``spy.csv.gz`` is SPY.
+    A CSV or Parquet file without a symbol column holds the symbol of its Hive folder, else of its name:
+    ``spy.csv.gz`` is SPY. Where that name is a date, the folder names the symbol.
     """
     path = Path(path)
     options = options or ReadOptions()
@@ -203,7 +254,7 @@ def read_bars(path: str | Path, options: ReadOptions | None = None, note: Note |
             raise NotBarsError("no file of bars is below this folder", path=str(path))
         read = _READERS.get(_format(path) or "")
         if read is None:
-            raise NotBarsError("not a .zip, .csv, .csv.gz or .parquet file", path=str(path))
+            raise NotBarsError(_FORMAT_RULE, path=str(path))
         return read(path, options, note or _silent)
 
 
@@ -237,11 +288,16 @@ class _Block(NamedTuple):
 
 
 class _Faults:
-    """The bad rows of one file: an error at once, or left out and counted."""
+    """The bad rows of one file: an error at once, or left out and counted. Also what else is to be told of it."""
 
     def __init__(self, source: str, on_bad: str) -> None:
         self.source, self._skip = source, on_bad == "skip"
         self._rules: dict[int, str] = {}
+        self.remarks: dict[str, None] = {}  # as a set that keeps the order
+        self.unread = UnreadText()
+
+    def remark(self, text: str) -> None:
+        self.remarks[text] = None
 
     def add(self, row: int | np.integer, rule: str, value: Any = None) -> None:
         if not self._skip:
@@ -253,9 +309,16 @@ class _Faults:
 
     def report(self, note: Note) -> None:
         if self._rules:
-            reasons = ", ".join(f"{count} x {rule}" for rule, count in Counter(self._rules.values()).most_common())
-            first = min(self._rules)
-            note(f"{self.source}: bad rows left out: {len(self._rules)} ({reasons}); the first is row {first}")
+            note(f"{self.source}: {self._told()}")
+
+    def none_left(self) -> InputError:
+        return InputError(
+            f"holds no rows but bad ones; {self._told()}" if self._rules else "holds no rows", path=self.source
+        )
+
+    def _told(self) -> str:
+        reasons = ", ".join(f"{count} x {rule}" for rule, count in Counter(self._rules.values()).most_common())
+        return f"bad rows left out: {len(self._rules)} ({reasons}); the first is row {min(self._rules)}"
 
 
 def _check(block: _Block, faults: _Faults) -> _Block:
@@ -282,28 +345,31 @@ def _select(block: _Block, keep: NDArray[np.bool_]) -> _Block:
     return _Block(block.rows[keep], block.ts_ns[keep], tuple(column[keep] for column in block.values), symbols)
 
 
-def _tables(blocks: Iterable[_Block], symbol: str, faults: _Faults, note: Note, **known: Any) -> list[BarTable]:
-    """Join the blocks of a file and part them by symbol. `symbol` is the one of a file without such a column."""
+def _tables(
+    blocks: Iterable[_Block], name: PathName, faults: _Faults, note: Note, *, may_be_scaled: bool = False, **known: Any
+) -> list[BarTable]:
+    """Join the blocks of a file and part them by symbol. `name` is the one of a file without such a column."""
     codes: dict[str, int] = {}
-    parts: list[tuple[Ints, Ints, Floats]] = []
+    parts: list[tuple[Ints, Ints, Ints, Floats]] = []
     for block in blocks:
         block = _check(block, faults)
-        names = [symbol] * len(block.rows) if block.symbols is None else block.symbols
-        code = np.array([codes.setdefault(name, len(codes)) for name in names], dtype=np.int64)
-        parts.append((code, block.ts_ns, np.stack(block.values)))
-    faults.report(note)
+        names = [name.symbol] * len(block.rows) if block.symbols is None else block.symbols
+        code = np.array([codes.setdefault(symbol, len(codes)) for symbol in names], dtype=np.int64)
+        parts.append((code, block.rows, block.ts_ns, np.stack(block.values)))
     if not codes:
-        raise InputError("holds no rows", path=faults.source)
-    if not all(name and name.isprintable() for name in codes):  # those of a column have been checked
-        raise InputError("the name of the file is not usable as a symbol", path=faults.source, value=symbol)
-    code, ts_ns, values = (np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True))
+        raise faults.none_left()
+    faults.report(note)
+    code, rows, ts_ns, values = (np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True))
+    if may_be_scaled:
+        check_not_scaled(values[:4], rows, faults.source)
+    known |= {"origin": name.origin, "remarks": tuple(faults.remarks), "unread_text": tuple(faults.unread.differing)}
     order = np.argsort(code, kind="stable")
     bounds = np.searchsorted(code[order], np.arange(len(codes) + 1))
     tables = []
-    for name, start, stop in zip(codes, bounds[:-1], bounds[1:], strict=True):
+    for symbol, start, stop in zip(codes, bounds[:-1], bounds[1:], strict=True):
         mine = order[start:stop]
-        opens, highs, lows, closes, volumes = (column[mine] for column in values)
-        tables.append(BarTable(name, ts_ns[mine], opens, highs, lows, closes, volumes, faults.source, **known))
+        o, h, l_, c, v = (column[mine] for column in values)
+        tables.append(BarTable(symbol, ts_ns[mine], o, h, l_, c, v, faults.source, rows=rows[mine], **known))
     return tables
 
 
@@ -315,7 +381,9 @@ _TIME_TEXT = re.compile(
 )
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _EPOCH = date(1970, 1, 1)
+_YEAR_1990_NS = (date(1990, 1, 1) - _EPOCH).days * 86_400 * UNIT_NS["s"]
 _TIME_RULE = "not a time: ISO 8601 text (2024-03-12T09:30:00-04:00) or a whole number is needed"
+_OFFSET_REMARK = "--tz does not apply to times that carry an offset"
 _RANGE_RULE = "time is beyond what int64 nanoseconds can hold (1677 to 2262)"
 
 # Text of a time -> nanoseconds, and whether they are UTC (else they are what a clock on the wall shows).
@@ -354,22 +422,42 @@ def _offset_seconds(text: str) -> int:
     return 0 if offset is None else offset // timedelta(seconds=1)
 
 
-def _whole_ns(unit_ns: int) -> _Convert:
+def _whole_ns(unit: str, is_utc: bool) -> _Convert:
     def convert(text: str) -> tuple[int, bool]:
         if _WHOLE.fullmatch(text.strip()) is None:
             raise ValueError("time is not a whole number, as others of this file are")
-        return int(text) * unit_ns, True
+        wrong = misread(int(text), unit)
+        if wrong is not None:
+            raise _MisreadError(*wrong)
+        return int(text) * UNIT_NS[unit], is_utc
 
     return convert
 
 
-def _unit_ns(column: str, source: str, options: ReadOptions, **where: Any) -> int:
-    if options.unit is not None:
-        return UNIT_NS[options.unit]
-    if column.strip().lower() in _NANOSECOND_COLUMNS:
-        return 1
-    rule = f"the unit of the whole numbers in column {column!r} is not known: pass --unit s, ms, us or ns"
-    raise InputError(rule, path=source, **where)
+class _MisreadError(ValueError):
+    """A whole number is no count of the unit. The value to show says what it would be."""
+
+    def __init__(self, rule: str, value: str) -> None:
+        self.value = value
+        super().__init__(rule)
+
+
+def _unit(column: str, faults: _Faults, options: ReadOptions, number: int, row: int) -> tuple[str, bool]:
+    """The unit of a column of whole numbers, and whether they count from 1970 UTC."""
+    where: dict[str, Any] = {"path": faults.source, "row": row, "value": number}
+    is_known = column.strip().lower() in _NANOSECOND_COLUMNS
+    if options.unit is None and not is_known:
+        advice = unit_advice(number)
+        raise InputError(f"the unit of the whole numbers in column {column!r} is not known: {advice}", **where)
+    if is_known and options.tz is not None:
+        faults.remark(f"--tz does not apply to column {column!r}, which counts from 1970 UTC")
+    elif options.tz is not None and options.epoch is None:
+        rule = (
+            f"whole-number times in column {column!r} count from 1970 UTC, to which --tz does not apply, or from 1970"
+            f" on the clock of --tz: pass --epoch utc or --epoch local"
+        )
+        raise InputError(rule, **where)
+    return options.unit or "ns", is_known or options.epoch != "local"
 
 
 class _TextTimes:
@@ -385,6 +473,8 @@ class _TextTimes:
         pairs = [known.get(text, (0, True)) for text in texts]
         ts_ns = np.fromiter((ns for ns, _ in pairs), np.int64, len(pairs))
         wall = np.flatnonzero(~np.fromiter((is_utc for _, is_utc in pairs), np.bool_, len(pairs)))
+        if self._convert is _iso_ns and self._options.tz is not None and any(is_utc for _, is_utc in known.values()):
+            self._faults.remark(_OFFSET_REMARK)
         if len(wall):
             ts_ns[wall] = _from_wall(ts_ns[wall], rows[wall], self._options.tz, self._faults)
         return ts_ns
@@ -393,10 +483,11 @@ class _TextTimes:
         """Whole numbers or ISO text: as the first row that is either."""
         for text, row in zip(texts, rows, strict=True):
             if _WHOLE.fullmatch(text.strip()):
-                unit_ns = _unit_ns(self._column, self._faults.source, self._options, row=int(row), value=text)
-                return _whole_ns(unit_ns)
+                return _whole_ns(*_unit(self._column, self._faults, self._options, int(text), int(row)))
             if _TIME_TEXT.fullmatch(text):
                 break
+        if self._options.unit is not None:
+            self._faults.remark("--unit does not apply to times that are text")
         return _iso_ns
 
     def _convert_each(self, convert: _Convert, texts: Sequence[str], rows: Ints) -> dict[str, tuple[int, bool]]:
@@ -411,7 +502,7 @@ class _TextTimes:
                     raise ValueError(_RANGE_RULE)
                 known[text] = ns, is_utc
             except ValueError as error:
-                self._faults.add(row, str(error), text)
+                self._faults.add(row, str(error), getattr(error, "value", text))
         return known
 
 
@@ -460,10 +551,11 @@ class _Layout(NamedTuple):
     time: tuple[int, ...]  # more than one: date and time of day, joined
     values: tuple[tuple[int, ...], ...]  # of open .. volume; the mean of several columns, 0 of none
     symbol: int | None = None
+    unread: tuple[tuple[str, int], ...] = ()  # other columns, by name, where there is none of symbols
 
 
 def _text_blocks(
-    reader: Any, layout: _Layout, times: _TextTimes, faults: _Faults, price_scale: float
+    reader: Any, layout: _Layout, times: _TextTimes, faults: _Faults, scale: PriceScale
 ) -> Iterator[_Block]:
     """Convert the rows of a csv reader block by block."""
     while True:
@@ -476,7 +568,11 @@ def _text_blocks(
         values = [_mean([parsed[k] for k in ks], len(rows)) for ks in layout.values]
         texts = [" ".join(parts) for parts in zip(*(columns[k] for k in layout.time), strict=True)]
         symbols = None if layout.symbol is None else [text.strip() for text in columns[layout.symbol]]
-        yield _Block(rows, times(texts, rows), _unscaled(values, price_scale), symbols)
+        for name, k in layout.unread:
+            faults.unread.see(name, columns[k])
+        prices = zip(*(columns[k] for ks in layout.values[:4] for k in ks), strict=True)
+        whole = scale.asks and np.array([are_whole(row) for row in prices])
+        yield _Block(rows, times(texts, rows), scale(values, rows, whole), symbols)
 
 
 def _take_rows(reader: Any, width: int, faults: _Faults) -> tuple[list[int], list[list[str]]]:
@@ -499,29 +595,26 @@ def _take_rows(reader: Any, width: int, faults: _Faults) -> tuple[list[int], lis
 
 def _floats(texts: Sequence[str], rows: Ints, faults: _Faults) -> Floats:
     try:
-        return np.fromiter(map(float, texts), np.float64, len(texts))
+        # Python's own spellings, 1_000 and the digits of other scripts, are a slip in a file.
+        if "_" not in (joined := "".join(texts)) and joined.isascii():
+            return np.fromiter(map(float, texts), np.float64, len(texts))
     except ValueError:
-        return np.array([_float(text, row, faults) for text, row in zip(texts, rows, strict=True)])
+        pass
+    return np.array([_float(text, row, faults) for text, row in zip(texts, rows, strict=True)])
 
 
 def _float(text: str, row: int, faults: _Faults) -> float:
     try:
-        return float(text)
+        if "_" not in text and text.isascii():
+            return float(text)
     except ValueError:
-        faults.add(row, "not a number", text)
-        return float("nan")
+        pass
+    faults.add(row, "not a number", text)
+    return float("nan")
 
 
 def _mean(columns: Sequence[Floats], n_rows: int) -> Floats:
     return np.sum(columns, axis=0) / len(columns) if columns else np.zeros(n_rows)
-
-
-def _unscaled(values: Sequence[Floats], price_scale: float) -> tuple[Floats, ...]:
-    if price_scale == 1.0:
-        return tuple(values)
-    # Databento writes "no price" as the largest int64. Division, as 1e9 is exact and 1e-9 is not.
-    prices = [np.where(column == 2.0**63, np.nan, column) / price_scale for column in values[:4]]
-    return *prices, values[4]
 
 
 # --- LEAN -------------------------------------------------------------------------------------------------------------
@@ -595,15 +688,18 @@ def _read_lean(path: Path, options: ReadOptions, note: Note) -> list[BarTable]:
             # One member per contract: 20131007_es_minute_trade_201312.csv is ES_201312.
             expiry = member.filename.removesuffix(".csv").rpartition("_")[2]
             symbol = f"{where.ticker}_{expiry}" if where.kind == "future" else where.ticker
-            tables += _read_lean_member(archive, member, symbol, where, options.on_bad, note)
+            tables += _read_lean_member(archive, member, symbol, where, options, note)
     return tables
 
 
 def _read_lean_member(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, symbol: str, where: _LeanPath, on_bad: str, note: Note
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, symbol: str, where: _LeanPath, options: ReadOptions, note: Note
 ) -> list[BarTable]:
     kind = _LEAN_KINDS[where.kind]
-    faults = _Faults(f"{archive.filename}!{member.filename}", on_bad)
+    faults = _Faults(f"{archive.filename}!{member.filename}", options.on_bad)
+    for flag in _without_effect_on_lean(options):
+        faults.remark(f"{flag} does not apply to LEAN's files, whose format says it")
+    name = PathName(_usable(symbol, faults.source), Origin("market", f"{where.kind}/{where.market}"))
     tz = _LEAN_ZONES.get((where.kind, where.market), "UTC")
     midnight_ns = (where.day - _EPOCH).days * 86_400 * UNIT_NS["s"]
 
@@ -615,9 +711,27 @@ def _read_lean_member(
     times = _TextTimes("time", ReadOptions(tz=tz), faults, since_midnight)
     with _member_errors(faults.source), archive.open(member) as raw:
         reader = csv.reader(_text(raw), strict=True)
-        blocks = _text_blocks(reader, kind.layout, times, faults, kind.price_scale)
+        blocks = _text_blocks(reader, kind.layout, times, faults, PriceScale(kind.price_scale, faults.source))
         step_ns, calendar = _LEAN_STEPS[where.resolution], _lean_calendar(where)
-        return _tables(blocks, symbol, faults, note, interval_ns=step_ns, calendar=calendar)
+        return _tables(blocks, name, faults, note, interval_ns=step_ns, calendar=calendar)
+
+
+def _without_effect_on_lean(options: ReadOptions) -> list[str]:
+    given = {
+        "--tz": options.tz,
+        "--unit": options.unit,
+        "--epoch": options.epoch,
+        "--price-scale": options.price_scale,
+        "--symbol-column": options.symbol_column,
+        "--symbol-from": options.symbol_from,
+    }
+    return [flag for flag, value in given.items() if value is not None]
+
+
+def _usable(symbol: str, source: str) -> str:
+    if not symbol or not symbol.isprintable():
+        raise InputError("the name of the file is not usable as a symbol", path=source, value=symbol)
+    return symbol
 
 
 def _lean_calendar(where: _LeanPath) -> str | None:
@@ -650,35 +764,33 @@ def _zip_members(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
     return [m for m in members if m.filename.lower().endswith(".csv")]
 
 
-# --- columns by name: CSV and Parquet ---------------------------------------------------------------------------------
+# --- CSV and Parquet: columns by name, symbols by column or path ------------------------------------------------------
 
 
-class _Names(NamedTuple):
-    """The names that a file gives to what a bar needs."""
-
-    time: tuple[str, ...]
-    values: tuple[str, ...]
-    symbol: str | None
-
-
-def _find_names(found: Sequence[str], source: str) -> _Names:
-    """Match the columns of a file with the usual names, ignoring case and surrounding blanks."""
-    by_alias: dict[str, str] = {}
-    for name in found:
-        if by_alias.setdefault(name.strip().lower(), name) is not name:
-            raise InputError("a column name stands twice", path=source, value=name)
-    chosen = {role: [by_alias[alias] for alias in names if alias in by_alias] for role, names in ALIASES.items()}
-    missing = [role for role in ("time", *_VALUE_NAMES) if not chosen[role]]
-    if missing:
-        needed = "; ".join(f"{role} ({', '.join(ALIASES[role])})" for role in missing)
-        raise NotBarsError(f"columns are missing: {needed}. The file has", path=source, value=list(found))
-    time, values = chosen["time"], tuple(chosen[name][0] for name in _VALUE_NAMES)
-    is_split = len(time) == 2 and {name.strip().lower() for name in time} == {"date", "time"}
-    return _Names((time[1], time[0]) if is_split else (time[0],), values, next(iter(chosen["symbol"]), None))
+def _path_name(path: Path, names: ColumnNames, options: ReadOptions, faults: _Faults) -> PathName:
+    """The symbol that the path says; with a column of symbols the name is sure, and of a Hive folder's it must be."""
+    keys = () if options.symbol_column is None else (options.symbol_column.strip(),)
+    of_folder = hive_name(path, keys)
+    if of_folder is not None:
+        return of_folder
+    if names.symbol is not None:
+        return PathName("", None)
+    if keys:
+        raise InputError("the file has no such column: --symbol-column", path=str(path), value=options.symbol_column)
+    return name_of_path(path, path.name[: -len(_format(path) or "")], options.symbol_from, faults.remark)
 
 
-def _stem(path: Path) -> str:
-    return path.name[: -len(_format(path) or "")].upper()
+def _scale(options: ReadOptions, names: ColumnNames, faults: _Faults) -> PriceScale:
+    return PriceScale(options.price_scale, faults.source, faults.remark if names.is_fixed_point else None)
+
+
+def _of_folder(blocks: Iterable[_Block], name: PathName, faults: _Faults) -> Iterator[_Block]:
+    """The blocks of a file in a Hive folder, whose column of symbols must say what the folder says."""
+    for block in blocks:
+        for k, symbol in enumerate(block.symbols or ()):
+            if symbol != name.symbol:
+                faults.add(block.rows[k], f"the folder says symbol {name.symbol!r}, the row another", symbol)
+        yield block
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------------
@@ -689,23 +801,44 @@ def _read_csv(path: Path, options: ReadOptions, note: Note) -> list[BarTable]:
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     with opened(path, "rb") as raw:
         reader = csv.reader(_text(raw), strict=True)
-        layout, time_column = _csv_layout(reader, faults.source)
-        times = _TextTimes(time_column, options, faults)
-        blocks = _text_blocks(reader, layout, times, faults, options.price_scale)
-        return _tables(blocks, _stem(path), faults, note)
+        header = _header(reader, faults.source)
+        names = find_columns(header, options.symbol_column, faults.source, faults.remark)
+        times = _TextTimes(names.time[0], options, faults)
+        scale = _scale(options, names, faults)
+        blocks = _text_blocks(reader, _csv_layout(header, names), times, faults, scale)
+        return _named_tables(blocks, path, names, options, faults, note)
 
 
-def _csv_layout(reader: Any, source: str) -> tuple[_Layout, str]:
+def _named_tables(
+    blocks: Iterator[_Block], path: Path, names: ColumnNames, options: ReadOptions, faults: _Faults, note: Note
+) -> list[BarTable]:
+    name = _path_name(path, names, options, faults)
+    if name.is_hive and names.symbol is not None:
+        blocks = _of_folder(blocks, name, faults)
+    tables = _tables(blocks, name, faults, note, may_be_scaled=options.price_scale is None)
+    for column in faults.unread.differing:
+        remark = (
+            f"no column of symbols; if {column!r}, whose text differs between rows, is one: --symbol-column {column}"
+        )
+        tables = [replace(table, remarks=(*table.remarks, remark)) for table in tables]
+    return tables
+
+
+def _header(reader: Any, source: str) -> list[str]:
     try:
-        header = next((row for row in reader if row), None)
+        header: list[str] | None = next((row for row in reader if row), None)
     except csv.Error as error:
         raise InputError(f"not readable as CSV ({error})", path=source, row=reader.line_num) from error
     if header is None:
         raise InputError("the file is empty", path=source)
-    names = _find_names(header, source)
+    return header
+
+
+def _csv_layout(header: list[str], names: ColumnNames) -> _Layout:
     symbol = None if names.symbol is None else header.index(names.symbol)
     time, values = (tuple(map(header.index, columns)) for columns in (names.time, names.values))
-    return _Layout(len(header), time, tuple((k,) for k in values), symbol), names.time[0]
+    unread = tuple((name.strip(), header.index(name)) for name in names.others)
+    return _Layout(len(header), time, tuple((k,) for k in values), symbol, unread)
 
 
 # --- Parquet ----------------------------------------------------------------------------------------------------------
@@ -722,15 +855,19 @@ def _read_parquet(path: Path, options: ReadOptions, note: Note) -> list[BarTable
     faults = _Faults(str(path), options.on_bad)
     try:
         with parquet.ParquetFile(path, page_checksum_verification=True) as file:
-            names = _find_names(file.schema_arrow.names, faults.source)
-            _check_types(file.schema_arrow, names, faults.source)
+            schema = file.schema_arrow
+            names = find_columns(schema.names, options.symbol_column, faults.source, faults.remark)
+            _check_types(schema, names, faults.source)
+            names = names._replace(others=tuple(name for name in names.others if _is_text(schema.field(name).type)))
             times = _TextTimes(names.time[0], options, faults)
-            return _tables(_parquet_blocks(file, names, options, times, faults), _stem(path), faults, note)
+            scale = _scale(options, names, faults)
+            blocks = _parquet_blocks(file, names, options, times, scale, faults)
+            return _named_tables(blocks, path, names, options, faults, note)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"not readable as Parquet ({error})", path=str(path)) from error
 
 
-def _check_types(schema: Any, names: _Names, source: str) -> None:
+def _check_types(schema: Any, names: ColumnNames, source: str) -> None:
     from pyarrow import types
 
     if len(names.time) > 1:
@@ -744,18 +881,27 @@ def _check_types(schema: Any, names: _Names, source: str) -> None:
         raise InputError(
             f"column {names.time[0]!r} must hold times, text or whole numbers", path=source, value=str(kind)
         )
+    if names.symbol is not None:
+        kind = schema.field(names.symbol).type
+        if not (types.is_integer(kind) or _is_text(kind)):
+            raise InputError(f"column {names.symbol!r} must hold text or whole numbers", path=source, value=str(kind))
 
 
 def _is_text(kind: Any) -> bool:
     from pyarrow import types
 
+    if types.is_dictionary(kind):
+        kind = kind.value_type
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def _parquet_blocks(
-    file: Any, names: _Names, options: ReadOptions, text_times: _TextTimes, faults: _Faults
+    file: Any, names: ColumnNames, options: ReadOptions, text_times: _TextTimes, scale: PriceScale, faults: _Faults
 ) -> Iterator[_Block]:
-    columns = [*names.time, *names.values, *([names.symbol] if names.symbol else [])]
+    from pyarrow import types
+
+    columns = [*names.time, *names.values, *([names.symbol] if names.symbol else []), *names.others]
+    whole = all(types.is_integer(file.schema_arrow.field(name).type) for name in names.values[:4])
     start = 0
     for batch in file.iter_batches(batch_size=_BLOCK_ROWS, columns=columns):
         rows = np.arange(start, start + batch.num_rows, dtype=np.int64)
@@ -768,8 +914,14 @@ def _parquet_blocks(
         else:
             ts_ns = _parquet_times(time, names.time[0], rows, options, faults)
         values = [_parquet_floats(batch.column(name)) for name in names.values]
-        symbols = None if names.symbol is None else [str(x or "") for x in batch.column(names.symbol).to_pylist()]
-        yield _Block(rows, ts_ns, _unscaled(values, options.price_scale), symbols)
+        symbols = None if names.symbol is None else _parquet_symbols(batch.column(names.symbol))
+        for name in names.others:
+            faults.unread.see(name, filter(None, batch.column(name).unique().to_pylist()))
+        yield _Block(rows, ts_ns, scale(values, rows, whole), symbols)
+
+
+def _parquet_symbols(column: Any) -> list[str]:
+    return ["" if symbol is None else str(symbol).strip() for symbol in column.to_pylist()]
 
 
 def _parquet_floats(column: Any) -> Floats:
@@ -785,15 +937,36 @@ def _parquet_times(column: Any, name: str, rows: Ints, options: ReadOptions, fau
     import pyarrow as pa
     from pyarrow import types
 
-    is_timestamp = types.is_timestamp(column.type)
-    unit_ns = UNIT_NS[column.type.unit] if is_timestamp else _unit_ns(name, faults.source, options)
-    whole = column.view(pa.int64()) if is_timestamp else column.cast(pa.int64())
-    numbers = whole.fill_null(0).to_numpy(zero_copy_only=False)
+    if not types.is_timestamp(column.type):
+        return _parquet_counts(column.cast(pa.int64()).fill_null(0), name, rows, options, faults)
+    if options.unit is not None:
+        faults.remark("--unit does not apply to times that have a type of their own")
+    numbers = column.view(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    unit_ns = UNIT_NS[column.type.unit]
     limit = _INT64_MAX // unit_ns
     for i in np.flatnonzero((numbers > limit) | (numbers < -limit)):
         faults.add(rows[i], _RANGE_RULE, int(numbers[i]))
     ts_ns: Ints = numbers * unit_ns
-    return _from_wall(ts_ns, rows, options.tz, faults) if is_timestamp and column.type.tz is None else ts_ns
+    if column.type.tz is None:
+        return _from_wall(ts_ns, rows, options.tz, faults)
+    if options.tz is not None:
+        faults.remark(_OFFSET_REMARK)
+    return ts_ns
+
+
+def _parquet_counts(column: Any, name: str, rows: Ints, options: ReadOptions, faults: _Faults) -> Ints:
+    """Times of a column of whole numbers."""
+    numbers: Ints = column.to_numpy(zero_copy_only=False)
+    if not len(numbers):
+        return numbers
+    unit, is_utc = _unit(name, faults, options, int(numbers[0]), int(rows[0]))
+    limit = _INT64_MAX // UNIT_NS[unit]
+    for i in np.flatnonzero((numbers > limit) | (numbers < _YEAR_1990_NS // UNIT_NS[unit])):
+        rule, value = misread(int(numbers[i]), unit) or (_RANGE_RULE, str(numbers[i]))
+        if rule is not _RANGE_RULE or abs(int(numbers[i])) > limit:
+            faults.add(rows[i], rule, value)
+    ts_ns: Ints = numbers * UNIT_NS[unit]
+    return ts_ns if is_utc else _from_wall(ts_ns, rows, options.tz, faults)
 
 
 _READERS: dict[str, Callable[[Path, ReadOptions, Note], list[BarTable]]] = {

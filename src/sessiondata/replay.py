@@ -4,30 +4,30 @@ A store holds one session, so the bars are first parted by (trade date, calendar
 played on its own and handed out; only one store is alive at a time unless the caller keeps them.
 
 Within a session bars go in the way a day runs: hour by hour, and in each hour symbol by symbol as arrays. Bars of one
-symbol are sorted by time first; of equal times the later row of the input stands, as a correction. At the end the clock
-is moved to the newest end of any bar in the session, so a symbol that fell silent early shows what it misses; nothing
-after that is expected of anyone.
+symbol are sorted by time first; of equal times with different values the caller says which stands (`merging`). At the
+end the clock is moved to the newest end of any bar in the session, so a symbol that fell silent early shows what it
+misses; nothing after that is expected of anyone.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sessiondata.calendars import SessionCalendar
 from sessiondata.calendars import calendar as named_calendar
 from sessiondata.errors import CalendarError, DateOutOfRangeError, InputError, IntervalError
 from sessiondata.grids import SessionGrid
-from sessiondata.intervals import check_intervals, parse_interval
+from sessiondata.intervals import parse_interval
+from sessiondata.merging import DUPLICATES, Placed, apart, joined, settled
 from sessiondata.readers import BarTable
 from sessiondata.session import SessionData
+from sessiondata.steps import interval_name, with_intervals
 
 __all__ = ["DERIVED", "ReplaySession", "replay"]
 
@@ -88,6 +88,7 @@ def replay(
     interval: str | None = None,
     label: str = "open",
     date: dt.date | None = None,
+    duplicates: str = "error",
     progress: Progress | None = None,
     note: Note | None = None,
     on_error: OnError | None = None,
@@ -103,12 +104,15 @@ def replay(
     derive : sequence of str, optional
         Derived intervals. By default those of 5m, 15m, 1h and 1d that a base interval divides.
     interval : str, optional
-        Base interval of tables that do not know theirs. By default the largest step of whole seconds that fits between
-        all bars of all these tables together.
+        Base interval of tables that do not know theirs. By default what the steps between their times show; a file
+        that leaves two readings is refused.
     label : {"open", "close"}
         Which end of its interval a timestamp names in tables that do not know their interval. LEAN's name the open.
     date : datetime.date, optional
         Play this trade date only.
+    duplicates : {"error", "last", "first"}
+        Of rows of one symbol with equal times and different values the later one stands, as a correction, or the first
+        one; by default the files that they are in are refused. Equal rows are repeats, and counted.
     progress : callable, optional
         Called as ``progress(rows done, rows in all, what)``.
     note : callable, optional
@@ -125,7 +129,8 @@ def replay(
     Raises
     ------
     InputError
-        A table without a usable interval, or with a date that its calendar knows nothing about.
+        A table without a clear interval, or with a date that its calendar knows nothing about. Files of one name in
+        different folders, which may be of several symbols. Equal times with different values.
     CalendarError, IntervalError
         Arguments that make no sense.
     """
@@ -133,24 +138,29 @@ def replay(
     on_error = on_error or _raise
     if label not in ("open", "close"):
         raise ValueError(f"label must be 'open' or 'close': {label!r}")
+    if duplicates not in DUPLICATES:
+        raise ValueError(f"duplicates must be one of {', '.join(DUPLICATES)}: {duplicates!r}")
     calendars = _Calendars(calendar, note)
     outside = _Outside()
     failed: set[str] = set()
     sessions: dict[_Key, list[_Part]] = {}
-    for table, step_ns in _with_intervals(tables, interval, note, on_error):
+    placed = [
+        Placed(table, step_ns, calendars.of(table).name)
+        for table, step_ns in with_intervals(tables, interval, note, on_error)
+    ]
+    for table, step_ns, name in settled(apart(placed, on_error), duplicates, note, on_error):
         if table.source in failed:  # one message is enough, however many symbols the file holds
             continue
         try:
-            where = calendars.of(table)
             by_close = label == "close" and table.interval_ns is None
-            parts = list(_part_by_date(table, where, step_ns if by_close else 0, outside))
+            parts = list(_part_by_date(table, calendars.by_name[name], step_ns if by_close else 0, outside))
         except CalendarError as error:
             failed.add(table.source)
             on_error(InputError(str(error), path=table.source))
             continue
         for part in parts:
             if date is None or part.grid.date == date:
-                sessions.setdefault(_Key(part.grid.date, where.name, step_ns), []).append(part)
+                sessions.setdefault(_Key(part.grid.date, name, step_ns), []).append(part)
     outside.report(note)
     derived = _derived_by_base({key.step_ns for key in sessions}, derive, note)
     return _play_all(sessions, calendars.by_name, derived, progress or (lambda *_: None))
@@ -163,45 +173,6 @@ def _raise(error: InputError) -> None:
 # --- intervals --------------------------------------------------------------------------------------------------------
 
 
-def _with_intervals(
-    tables: Iterable[BarTable], interval: str | None, note: Note, on_error: OnError
-) -> list[tuple[BarTable, int]]:
-    """Find the interval of each table; those that have none are an error, and left out."""
-    step_ns = 0 if interval is None else check_intervals(interval)[0].step_ns
-    tables = list(tables)
-    unknown = [table for table in tables if table.interval_ns is None]
-    if unknown and not step_ns:
-        try:
-            step_ns = _common_step(unknown, note)
-        except InputError as error:
-            on_error(error)
-    steps = ((table, table.interval_ns or step_ns) for table in tables)
-    return [(table, step_ns) for table, step_ns in steps if step_ns]
-
-
-def _common_step(tables: Sequence[BarTable], note: Note) -> int:
-    """The largest step of which every distance between bars of one table is a multiple.
-
-    One step for all tables: alone, a thin symbol with a bar every other minute would pass for one of complete 2m bars.
-    """
-    step_ns = 0
-    for table in tables:
-        own_ns = int(np.gcd.reduce(np.diff(np.unique(table.ts_ns)), initial=0))
-        if own_ns and own_ns % _DAY_NS == 0:
-            raise InputError("these are bars of whole days, not intraday bars", path=table.source)
-        step_ns = math.gcd(step_ns, own_ns)
-    if step_ns == 0 or step_ns % _SECOND_NS:
-        rule = "the interval of the bars does not show from their times: pass --interval"
-        raise InputError(rule, path=tables[0].source, value=f"common step {step_ns} ns")
-    name = check_intervals(f"{step_ns // _SECOND_NS}s")[0].name
-    note(f"bars of {name}, by the steps between their times; --interval says otherwise")
-    return step_ns
-
-
-def _name(step_ns: int) -> str:
-    return parse_interval(f"{step_ns // _SECOND_NS}s").name
-
-
 def _derived_by_base(bases: set[int], derive: Sequence[str] | None, note: Note) -> dict[int, tuple[str, ...]]:
     """Which of the wanted intervals can be derived from which base."""
     wanted = [parse_interval(text) for text in (DERIVED if derive is None else derive)]
@@ -212,7 +183,7 @@ def _derived_by_base(bases: set[int], derive: Sequence[str] | None, note: Note) 
         if derive is None or not unfit:
             continue
         names = ", ".join(unfit)
-        rule = f"a derived interval is a multiple of the bars' {_name(base)} and longer; these are not: {names}"
+        rule = f"a derived interval is a multiple of the bars' {interval_name(base)} and longer; these are not: {names}"
         if len(bases) == 1:
             raise IntervalError(rule)
         note(rule)
@@ -270,7 +241,7 @@ class _Outside:
 
 def _part_by_date(table: BarTable, calendar: SessionCalendar, close_step_ns: int, outside: _Outside) -> Iterator[_Part]:
     """Cut a table at the spans of its sessions. With `close_step_ns` its times name the close, of bars that long."""
-    table = _in_time_order(table)
+    table = table.in_time_order()
     # A moment within each bar: the close of the last one may be the start of the next trade date.
     inside_ns = table.ts_ns - 1 if close_step_ns else table.ts_ns
     start = 0
@@ -279,7 +250,7 @@ def _part_by_date(table: BarTable, calendar: SessionCalendar, close_step_ns: int
         grid = _session_at(calendar, ts_ns)
         stop = int(np.searchsorted(inside_ns, grid.span_stop if grid else _next_span_start(calendar, ts_ns)))
         if grid:
-            part = _rows(table, slice(start, stop))
+            part = table.select(slice(start, stop))
             yield _Part(grid, _with_open_labels(part, grid, close_step_ns) if close_step_ns else part)
         else:
             outside.add(table, calendar, start, stop)
@@ -315,17 +286,6 @@ def _next_span_start(calendar: SessionCalendar, ts_ns: int) -> int:
     return ts_ns + _DAY_NS
 
 
-def _in_time_order(table: BarTable) -> BarTable:
-    if bool((table.ts_ns[1:] >= table.ts_ns[:-1]).all()):
-        return table
-    return _rows(table, np.argsort(table.ts_ns, kind="stable"))
-
-
-def _rows(table: BarTable, rows: slice | NDArray[np.int64]) -> BarTable:
-    names = ("ts_ns", "open", "high", "low", "close", "volume")
-    return replace(table, **{name: getattr(table, name)[rows] for name in names})
-
-
 # --- play -------------------------------------------------------------------------------------------------------------
 
 
@@ -338,12 +298,14 @@ def _play_all(
     total = sum(len(part.table) for parts in sessions.values() for part in parts)
     done = 0
     for (date, name, step_ns), parts in sorted(sessions.items(), key=lambda item: item[0]):
-        data = SessionData(calendar=calendars[name], base_interval=_name(step_ns), derived_intervals=derived[step_ns])
+        data = SessionData(
+            calendar=calendars[name], base_interval=interval_name(step_ns), derived_intervals=derived[step_ns]
+        )
         data.start_session(date)
         for n_rows in _play(data, _by_symbol(parts), parts[0].grid, step_ns):
             done += n_rows
             progress(done, total, f"playing {date}")
-        yield ReplaySession(date, name, _name(step_ns), data)
+        yield ReplaySession(date, name, interval_name(step_ns), data)
 
 
 def _by_symbol(parts: Sequence[_Part]) -> list[BarTable]:
@@ -351,15 +313,7 @@ def _by_symbol(parts: Sequence[_Part]) -> list[BarTable]:
     tables: dict[str, list[BarTable]] = {}
     for part in parts:
         tables.setdefault(part.table.symbol, []).append(part.table)
-    return [_joined(tables[symbol]) for symbol in sorted(tables)]
-
-
-def _joined(tables: list[BarTable]) -> BarTable:
-    if len(tables) == 1:
-        return tables[0]
-    names = ("ts_ns", "open", "high", "low", "close", "volume")
-    columns: dict[str, Any] = {name: np.concatenate([getattr(table, name) for table in tables]) for name in names}
-    return _in_time_order(replace(tables[0], **columns))
+    return [joined(tables[symbol]) for symbol in sorted(tables)]
 
 
 def _play(data: SessionData, tables: Sequence[BarTable], grid: SessionGrid, step_ns: int) -> Iterator[int]:
@@ -372,7 +326,7 @@ def _play(data: SessionData, tables: Sequence[BarTable], grid: SessionGrid, step
             low, high = np.searchsorted(table.ts_ns, (stop_ns - _SLICE_NS, stop_ns))
             if low == high:
                 continue
-            t = _rows(table, slice(low, high))
+            t = table.select(slice(low, high))
             data.extend(t.symbol, t.ts_ns, t.open, t.high, t.low, t.close, t.volume)
             yield len(t)
     data.advance_to(min(newest_ns + step_ns, grid.span_stop))
