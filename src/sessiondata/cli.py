@@ -50,6 +50,16 @@ columns of the table:
   missing   expected bars that are not there, in so many gaps
   quality   100 * (expected - missing) / expected, rounded down
 
+two readings:
+  A file that can be read in two ways is refused, with the flag that chooses:
+  --duplicates   rows of one symbol with equal times and different values
+  --symbol-from  files of one name in different folders
+  --interval     stamps off the steps of the others; files spaced as another
+                 usual interval than the rest
+  --unit         whole-number times before 1990 where another unit fits
+  --epoch        whole-number times together with --tz
+  --price-scale  whole-number prices of nine digits and more
+
 output:
   The table, or with --json the documents, go to stdout; messages and progress
   go to stderr. --json and --out write one JSON document for one session, and
@@ -60,8 +70,8 @@ exit status:
   0  all went well
   1  --fail-under found a quality below its limit
   2  the command line makes no sense, or the output cannot be written
-  3  an input could not be read, or there was nothing to play; what could be
-     read was still played
+  3  an input could not be read or has two readings, or there was nothing to
+     play; the other inputs were still played
   130  Ctrl-C ended it
   141  whoever read stdout closed it early, as head does
 
