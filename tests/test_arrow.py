@@ -117,11 +117,11 @@ def spy() -> sd.SymbolSessionData:
 
 FIELDS = [
     (b"timestamp", b"tsn:UTC"), (b"open", b"g"), (b"high", b"g"), (b"low", b"g"), (b"close", b"g"), (b"volume", b"g"),
-    (b"extended", b"b"), (b"forming", b"b"), (b"n_base", b"i"),
+    (b"extended", b"b"), (b"forming", b"b"), (b"n_base", b"i"), (b"trade_date", b"tdD"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("interval", "n"), [("1m", 7), ("5m", 9), ("1d", 9)])
+@pytest.mark.parametrize(("interval", "n"), [("1m", 7), ("5m", 9), ("1d", 10)])
 def test_the_schema_names_the_columns_and_their_types(spy: sd.SymbolSessionData, interval: str, n: int) -> None:
     capsule = spy.bars(interval).__arrow_c_schema__()
     for schema in (schema_of(capsule), Schema()):
@@ -389,7 +389,7 @@ def test_other_columns_are_a_mistake(spy: sd.SymbolSessionData) -> None:
 
 
 def test_a_stream_has_the_columns_of_a_base_or_a_derived_series() -> None:
-    with pytest.raises(ValueError, match="7 or 9 columns: 1"):
+    with pytest.raises(ValueError, match="7, 9 or 10 columns: 1"):
         _arrow.stream_capsule((np.zeros(1),))
     with pytest.raises((ValueError, BufferError)):  # not contiguous
         _arrow.stream_capsule(tuple(np.zeros(8)[::2] for _ in range(7)))

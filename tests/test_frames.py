@@ -6,6 +6,7 @@ import datetime as dt
 import subprocess
 import sys
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -21,8 +22,11 @@ from worlds import MINUTE, utc
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
 LUNCH = sd.SessionCalendar.from_hours("09:30", "16:00", "Asia/Hong_Kong", breaks=[("12:00", "13:00")])
 OPEN = utc("2024-03-12T09:30:00-04:00")
+CHICAGO = ZoneInfo("America/Chicago")
 BASE = ["timestamp", "open", "high", "low", "close", "volume", "extended"]
 DERIVED = [*BASE, "forming", "n_base"]
+DAILY = [*DERIVED, "trade_date"]
+DAYS = (dt.date(2024, 3, 12) - dt.date(1970, 1, 1)).days  # the trade date of all sessions here
 
 
 def feed(symbol: sd.SymbolSessionData, slots: Any) -> None:
@@ -40,19 +44,25 @@ def spy() -> sd.SymbolSessionData:
 def rows_of(rows: Any) -> list[tuple[Any, ...]]:
     """What a frame must hold, told by the bars themselves."""
     derived = (rows if isinstance(rows, sd.BarSeries) else rows._series).is_derived
-    return [(*bar[:6], bar.extended, *((bar.forming, bar.n_base) if derived else ())) for bar in rows]
+    date = (DAYS,) if rows.interval == "1d" else ()
+    return [(*bar[:6], bar.extended, *((bar.forming, bar.n_base) if derived else ()), *date) for bar in rows]
 
 
 def rows_of_pandas(frame: Any) -> list[tuple[Any, ...]]:
+    if "trade_date" in frame:
+        frame = frame.assign(trade_date=frame["trade_date"].astype("datetime64[s]").astype("int64") // 86_400)
     return list(zip(frame.index.as_unit("ns").asi8.tolist(), *(frame[c].tolist() for c in frame), strict=True))
 
 
 def rows_of_polars(frame: Any) -> list[tuple[Any, ...]]:
-    return frame.with_columns(pl.col("timestamp").to_physical()).rows()
+    times = [name for name in ("timestamp", "trade_date") if name in frame.columns]
+    return frame.with_columns(pl.col(times).to_physical()).rows()
 
 
 def rows_of_arrow(table: Any) -> list[tuple[Any, ...]]:
     table = table.set_column(0, "timestamp", table["timestamp"].cast(pa.int64()))
+    if "trade_date" in table.column_names:
+        table = table.set_column(9, "trade_date", table["trade_date"].cast(pa.int32()))
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
@@ -71,7 +81,7 @@ WINDOWS = {
 @pytest.mark.parametrize("name", WINDOWS)
 def test_every_library_gets_the_same_rows(spy: sd.SymbolSessionData, name: str, interval: str) -> None:
     rows = WINDOWS[name](spy.bars(interval))
-    expected, names = rows_of(rows), BASE if interval == "1m" else DERIVED
+    expected, names = rows_of(rows), {"1m": BASE, "5m": DERIVED, "1d": DAILY}[interval]
     assert rows_of_pandas(rows.to_pandas()) == expected
     assert rows_of_polars(rows.to_polars()) == expected
     assert rows_of_arrow(rows.to_arrow()) == expected
@@ -90,7 +100,7 @@ def _plain(rows: Any) -> np.dtype[Any]:
 
 
 def test_the_libraries_take_a_series_as_it_is(spy: sd.SymbolSessionData) -> None:
-    for rows in (spy.bars("5m"), spy.bars("5m").last(2), spy.bars("5m").last(2).copy()):
+    for rows in (spy.bars("5m"), spy.bars("5m").last(2), spy.bars("5m").last(2).copy(), spy.bars("1d")):
         assert rows_of_polars(pl.DataFrame(rows)) == rows_of(rows)
         assert rows_of_arrow(pa.table(rows)) == rows_of(rows)
         assert pa.schema(rows) == pa.table(rows).schema
@@ -111,8 +121,8 @@ def test_times_are_utc_with_nanoseconds(spy: sd.SymbolSessionData) -> None:
 
 
 def test_a_store_without_a_session_has_empty_frames_with_all_columns() -> None:
-    spy = sd.SessionData(CALENDAR, "1m", ("5m",)).register_symbol("SPY")
-    for interval, names in (("1m", BASE), ("5m", DERIVED)):
+    spy = sd.SessionData(CALENDAR, "1m", ("5m", "1d")).register_symbol("SPY")
+    for interval, names in (("1m", BASE), ("5m", DERIVED), ("1d", DAILY)):
         for rows in (spy.bars(interval), spy.bars(interval).last(3).copy()):
             assert rows.to_polars().columns == rows.to_arrow().column_names == names
             assert rows.to_polars().schema == spy.bars(interval).to_polars().schema
@@ -142,6 +152,128 @@ def test_any_part_of_any_series_agrees_with_its_bars(slots: list[int], i: int, n
         assert rows_of_polars(window.to_polars()) == rows_of(window)
         assert rows_of_pandas(window.to_pandas()) == rows_of(window)
         assert rows_of_arrow(window.copy().to_arrow()) == rows_of(window)
+
+
+# --- trade dates ------------------------------------------------------------------------------------------------------
+
+
+def frames_of(rows: Any) -> dict[str, Any]:
+    return {"pandas": rows.to_pandas(), "polars": rows.to_polars(), "arrow": rows.to_arrow()}
+
+
+def dates_of(rows: Any) -> list[list[dt.date]]:
+    """The trade dates that each library shows, and the records."""
+    pandas, polars, arrow = frames_of(rows).values()
+    assert str(pandas["trade_date"].dtype) == "datetime64[s]"
+    assert polars["trade_date"].dtype == pl.Date
+    assert arrow["trade_date"].type == pa.date32()
+    assert np.asarray(rows).dtype["trade_date"] == "datetime64[D]"
+    return [
+        [label.date() for label in pandas["trade_date"]], polars["trade_date"].to_list(),
+        arrow["trade_date"].to_pylist(), np.asarray(rows)["trade_date"].tolist(),
+    ]  # fmt: skip
+
+
+def history_of(calendar: sd.SessionCalendar, days: list[dt.date], interval: str = "1d") -> sd.SymbolSessionData:
+    data = sd.SessionData(calendar, "1m", ("5m", "1d"), trailing_days=20)
+    data.start_session(calendar.next_date(days[-1]))
+    symbol = data.register_symbol("A")
+    prices = [np.arange(len(days)) + k for k in (2.0, 4.0, 1.0, 3.0, 10.0)]
+    times = [int(calendar.session(day).segments[0, 0]) for day in days]
+    symbol.load_historical_bars(interval, days if interval == "1d" else np.array(times), *prices)
+    return symbol
+
+
+@pytest.mark.parametrize("name", ["XNYS", "XASX", "CMES", "XTKS", "XNZE", None])
+@pytest.mark.parametrize("interval", ["1d", "1m"])
+def test_daily_frames_tell_the_trade_date_of_every_market(name: str | None, interval: str) -> None:
+    """In Sydney, Wellington and Chicago the open is on the day before in UTC; in Chicago on its own clock, too."""
+    calendar = sd.calendar(name)
+    days = calendar.session_dates("2024-01-08", "2024-01-19")
+    symbol = history_of(calendar, days, interval)
+    every = symbol._data.get_all_bars_including_historical("A", "1d")
+    for part in (slice(None), slice(2, None), slice(None, None, 2), slice(None, None, -1)):
+        assert dates_of(every[part]) == [days[part]] * 4
+    for day in days:
+        assert dates_of(symbol.historical_bars["1d"][day]) == [[day]] * 4
+    assert "trade_date" not in symbol._data.get_all_bars_including_historical("A", "5m").to_polars().columns
+
+
+def test_flags_of_many_days_do_not_depend_on_the_direction_of_a_window() -> None:
+    """Backwards, frames said that regular bars were extended ones."""
+    data = sd.SessionData(CALENDAR, "1m", ("5m", "1d"), trailing_days=9)
+    data.start_session("2024-03-15")
+    symbol = data.register_symbol("A")
+    times = []
+    for day in ("2024-03-12", "2024-03-13", "2024-03-14"):
+        opens = int(CALENDAR.session(day).segments[0, 0])
+        times += [opens - MINUTE, opens, opens + 390 * MINUTE]
+    symbol.load_historical_bars("1m", np.array(times), *[np.ones(9)] * 5)
+    every = data.get_all_bars_including_historical("A", "1m")
+    flags = [True, False, True] * 3
+    for cut in (slice(None), slice(None, None, -1), slice(5, None, -2), slice(None, None, 4)):
+        part, expected = every[cut], flags[cut]
+        assert [bar.extended for bar in part] == expected
+        assert part.to_polars()["extended"].to_list() == expected
+        assert np.asarray(part)["extended"].tolist() == expected
+
+
+def test_a_live_daily_bar_and_its_window_keep_their_trade_date() -> None:
+    data = sd.SessionData("CMES", "1m", ("1d",), trailing_days=3)
+    grid = data.start_session("2024-03-12")
+    es = data.register_symbol("ES")
+    es.append(int(grid.segments[0, 0]), 1.0, 1.0, 1.0, 1.0, 1.0)
+    assert es.bars("1d")[0].datetime(CHICAGO).date() == dt.date(2024, 3, 11)
+    kept = es.bars("1d").last(1).copy()
+    assert dates_of(es.bars("1d")) == dates_of(kept) == [[dt.date(2024, 3, 12)]] * 4
+    data.roll_session()
+    assert dates_of(kept) == dates_of(es.historical_day("2024-03-12").bars("1d")) == [[dt.date(2024, 3, 12)]] * 4
+    assert dates_of(es.bars("1d")) == [[]] * 4
+
+
+@pytest.mark.parametrize("name", ["XNYS", "XASX", "CMES", "XNZE", None])
+@pytest.mark.parametrize("library", ["pandas", "polars", "arrow"])
+@pytest.mark.parametrize("without_times", [False, True])
+def test_daily_frames_load_back(name: str | None, library: str, without_times: bool) -> None:
+    calendar = sd.calendar(name)
+    days = calendar.session_dates("2024-01-08", "2024-01-19")
+    rows = history_of(calendar, days)._data.get_all_bars_including_historical("A", "1d")
+    frame = frames_of(rows)[library]
+    if without_times:
+        drop = {"pandas": lambda f: f.reset_index(drop=True), "polars": lambda f: f.drop("timestamp")}
+        frame = drop.get(library, lambda f: f.drop_columns("timestamp"))(frame)
+    data = sd.SessionData(calendar, "1m", ("1d",), trailing_days=20)
+    data.start_session(calendar.next_date(days[-1]))
+    symbol = data.register_symbol("A")
+    assert symbol.load_historical_bars("1d", frame) == len(days)
+    assert list(symbol.historical_bars["1d"]) == days
+    again = data.get_all_bars_including_historical("A", "1d")
+    assert [bar[:6] for bar in again] == [bar[:6] for bar in rows]
+    assert symbol.load_historical_bars("1d", frame) == 0
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "arrow"])
+def test_a_trade_date_stands_before_a_time_that_says_another(library: str) -> None:
+    """Midnight UTC of a date is the evening before in New York: the column says which date is meant."""
+    days = [dt.date(2024, 1, 9), dt.date(2024, 1, 10)]
+    values = {name: [1.0, 2.0] for name in ("open", "high", "low", "close", "volume")}
+    midnights = [dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC) for day in days]
+    columns = {"timestamp": midnights, **values, "trade_date": days}
+    make = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "arrow": pa.table}[library]
+    data = sd.SessionData(CALENDAR, "1m", ("1d",), trailing_days=20)
+    data.start_session("2024-01-11")
+    symbol = data.register_symbol("A")
+    assert symbol.load_historical_bars("1d", make(columns)) == 2
+    assert list(symbol.historical_bars["1d"]) == days
+
+
+def test_trade_dates_of_pandas_that_are_no_midnights_are_refused() -> None:
+    frame = pd.DataFrame({name: [1.0] for name in ("open", "high", "low", "close", "volume")})
+    frame["trade_date"] = pd.to_datetime(["2024-01-09 09:30"])
+    data = sd.SessionData(CALENDAR, "1m", ("1d",), trailing_days=20)
+    symbol = data.register_symbol("A")
+    with pytest.raises(sd.SessionDataError):
+        symbol.load_historical_bars("1d", frame)
 
 
 # --- copies ----------------------------------------------------------------------------------------------------------

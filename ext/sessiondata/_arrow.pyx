@@ -1,7 +1,7 @@
 """Bars through the Arrow C data interface, without any Arrow library: structs out, structs in.
 
     ArrowArrayStream ── get_schema ─► ArrowSchema  "+s"                       names and formats are static text
-                     └─ get_next ───► ArrowArray   struct of 7 or 9 columns ─► children, each with its own owner
+                     └─ get_next ───► ArrowArray   struct of 7 to 10 columns ─► children, each with its own owner
 
 The struct layouts and who may free what are fixed by the Arrow project; what they ask of us:
 
@@ -72,23 +72,25 @@ cdef struct ArrowArrayStream:
 cdef enum:
     N_BASE = 7          # columns of a base series: the first ones
     N_DERIVED = 9       # and of a derived one
+    N_DAILY = 10        # and of that of whole sessions
     NULLABLE = 2        # ARROW_FLAG_NULLABLE: bars have no nulls, but a frame that is not nullable joins no other
 
 
-cdef const char* _NAMES[N_DERIVED]
-cdef const char* _FORMATS[N_DERIVED]
-_NAMES[:] = ["timestamp", "open", "high", "low", "close", "volume", "extended", "forming", "n_base"]
-_FORMATS[:] = ["tsn:UTC", "g", "g", "g", "g", "g", "b", "b", "i"]
+cdef const char* _NAMES[N_DAILY]
+cdef const char* _FORMATS[N_DAILY]
+_NAMES[:] = ["timestamp", "open", "high", "low", "close", "volume", "extended", "forming", "n_base",
+             "trade_date"]
+_FORMATS[:] = ["tsn:UTC", "g", "g", "g", "g", "g", "b", "b", "i", "tdD"]
 
-COLUMNS = tuple(_NAMES[k].decode() for k in range(N_DERIVED))
+COLUMNS = tuple(_NAMES[k].decode() for k in range(N_DAILY))
 
 
 # --- schema out ------------------------------------------------------------------------------------------------------
 
 
 cdef struct SchemaParts:
-    ArrowSchema* children[N_DERIVED]
-    ArrowSchema child[N_DERIVED]
+    ArrowSchema* children[N_DAILY]
+    ArrowSchema child[N_DAILY]
 
 
 cdef void release_field(ArrowSchema* schema) noexcept nogil:
@@ -130,10 +132,10 @@ cdef void free_schema_capsule(object capsule) noexcept:
         PyMem_RawFree(schema)
 
 
-def schema_capsule(bint derived):
-    """Capsule "arrow_schema" of a base or a derived series: a struct of the first 7 or of all 9 `COLUMNS`."""
+def schema_capsule(int64_t n_columns):
+    """Capsule "arrow_schema" of a series: a struct of the first 7 (base), 9 (derived) or 10 (daily) of `COLUMNS`."""
     cdef ArrowSchema* schema = <ArrowSchema*>PyMem_RawMalloc(sizeof(ArrowSchema))
-    if schema == NULL or fill_schema(schema, N_DERIVED if derived else N_BASE):
+    if schema == NULL or fill_schema(schema, n_columns):
         PyMem_RawFree(schema)
         raise MemoryError
     try:
@@ -153,8 +155,8 @@ cdef struct ColumnParts:
 
 
 cdef struct BatchParts:
-    ArrowArray* children[N_DERIVED]
-    ArrowArray child[N_DERIVED]
+    ArrowArray* children[N_DAILY]
+    ArrowArray child[N_DAILY]
     const void* buffers[1]      # validity of the rows: none
 
 
@@ -205,7 +207,7 @@ cdef int fill_batch(ArrowArray* out, tuple columns, int64_t n_rows) except -1:
     if parts == NULL:
         raise MemoryError
     memset(parts, 0, sizeof(BatchParts))
-    for k in range(N_DERIVED):
+    for k in range(N_DAILY):
         parts.children[k] = &parts.child[k]
     out.length, out.n_buffers, out.buffers = n_rows, 1, parts.buffers
     out.n_children, out.children = len(columns), parts.children
@@ -270,9 +272,9 @@ def stream_capsule(tuple columns, requested_schema=None):
 
     Parameters
     ----------
-    columns : tuple of 7 or 9 contiguous arrays
+    columns : tuple of 7, 9 or 10 contiguous arrays
         The values of `COLUMNS`: int64 ns, five float64, one or two columns of bits (the least first, eight rows a
-        byte) and int32, all of one number of rows. They are not copied, so nobody may write to them afterwards.
+        byte) and int32 (twice), all of one number of rows. They are not copied, so nobody may write to them afterwards.
     requested_schema : capsule "arrow_schema", optional
         A wish, see `check_request`.
 
@@ -282,8 +284,8 @@ def stream_capsule(tuple columns, requested_schema=None):
         The wish cannot be met.
     """
     cdef ArrowArrayStream* stream
-    if len(columns) not in (N_BASE, N_DERIVED):
-        raise ValueError(f"{N_BASE} or {N_DERIVED} columns: {len(columns)}")
+    if len(columns) not in (N_BASE, N_DERIVED, N_DAILY):
+        raise ValueError(f"{N_BASE}, {N_DERIVED} or {N_DAILY} columns: {len(columns)}")
     if requested_schema is not None:
         check_request(requested_schema, len(columns))
     stream = new_stream(len(columns))

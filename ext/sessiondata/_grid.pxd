@@ -35,6 +35,7 @@ cdef struct SlotTable:
 
 cdef class Grid:
     cdef GridData data
+    cdef readonly int32_t day               # trade date, days since 1970-01-01
     cdef dict _tables                       # step_ns -> _Table
     cdef SlotTable* table(self, int64_t step_ns) except NULL
 

@@ -63,12 +63,15 @@ cdef class Grid:
         `[start, stop)` in ns, sorted, not empty, not overlapping, inside the span.
     span_start, span_stop : int
         Timestamps that belong to the trade date, `[span_start, span_stop)`.
+    day : int
+        The trade date, in days since 1970-01-01.
     """
 
-    def __cinit__(self, const int64_t[:, ::1] segments, int64_t span_start, int64_t span_stop):
+    def __cinit__(self, const int64_t[:, ::1] segments, int64_t span_start, int64_t span_stop, int32_t day):
         cdef int32_t n = <int32_t>segments.shape[0], i, used = 0
         cdef int64_t at = span_start, start, stop
         self._tables = {}
+        self.day = day
         if span_start >= span_stop or span_start < -_LIMIT or span_stop > _LIMIT:
             raise CalendarError(f"a session's span must be an interval within int64: [{span_start}, {span_stop})")
         self.data.regions = <Region*>malloc((2 * n + 1) * sizeof(Region))
@@ -189,6 +192,10 @@ cdef class Grid:
         for i in range(ts_ns.shape[0]):
             view[i] = not find_region(&self.data, ts_ns[i]).regular
         return out
+
+    def trade_dates(self, const int64_t[::1] ts_ns):
+        """Trade date of each time of the span, in days since 1970-01-01; new int32 array of their shape."""
+        return np.full(ts_ns.shape[0], self.day, np.int32)
 
     def slot_starts(self, int64_t step_ns):
         """Starts of all regular slots; new int64 array of shape (expected(step_ns),), ascending."""

@@ -2,10 +2,11 @@
 
 A frame has a row per bar, oldest first, and the columns that a `Bar` has fields for: the stored ones, and what the
 rows of a frame could not be told by once they have left the store (`extended`; of a derived series `forming` and
-`n_base`). Times are UTC with nanoseconds, in every library.
+`n_base`; of daily bars `trade_date`). Times are UTC with nanoseconds, in every library.
 
     columns     base series: timestamp open high low close volume extended
                 derived:     the same, then forming n_base
+                daily:       the same, then trade_date
 
 Whatever leaves by way of Arrow never changes afterwards. A live ring is therefore copied; a window that can never
 become invalid (a copy, a closed day) hands out its own memory.
@@ -35,20 +36,27 @@ if TYPE_CHECKING:
 
 __all__ = ["arrow_schema", "arrow_stream", "frame_columns", "to_array", "to_arrow", "to_pandas", "to_polars"]
 
-_N_BASE_COLUMNS = 7  # of a base series; a derived one has all
+_N_BASE, _N_DERIVED, _N_DAILY = 7, 9, len(COLUMNS)  # columns of a base, a derived and a daily series
 
 # Aligned as C does it, so that compiled code can take the records as a struct.
 _RECORD = {
-    n: np.dtype(list(zip(COLUMNS[:n], ["M8[ns]", *["f8"] * 5, "?", "?", "i4"][:n], strict=True)), align=True)
-    for n in (_N_BASE_COLUMNS, len(COLUMNS))
+    n: np.dtype(list(zip(COLUMNS[:n], ["M8[ns]", *["f8"] * 5, "?", "?", "i4", "M8[D]"][:n], strict=True)), align=True)
+    for n in (_N_BASE, _N_DERIVED, _N_DAILY)
 }
 
 
 # --- out -------------------------------------------------------------------------------------------------------------
 
 
+def _count(window: BarWindow) -> int:
+    """Number of columns."""
+    if not window._series.is_derived:
+        return _N_BASE
+    return _N_DAILY if window.interval == "1d" else _N_DERIVED
+
+
 def _columns(window: BarWindow) -> list[npt.NDArray[Any]]:
-    """Values of the columns: views of what is stored, times as int64, flags as bools."""
+    """Values of the columns: views of what is stored, times as int64, flags as bools, dates as days since 1970."""
     arrays, start, stop = window._bounds()
     stored = [array[start:stop] for array in arrays[:6]]
     none = np.zeros(stop - start, np.bool_)
@@ -56,6 +64,9 @@ def _columns(window: BarWindow) -> list[npt.NDArray[Any]]:
     if window._series.is_derived:
         forming = window._forming()
         columns += [none if forming is None else stored[0] == forming, arrays[6][start:stop]]
+    if _count(window) == _N_DAILY:
+        # The open is on the date before in UTC (Sydney), or on the exchange's own clock, too (CME).
+        columns.append(np.zeros(0, np.int32) if window._grid is None else window._grid.trade_dates(stored[0]))
     return columns
 
 
@@ -69,7 +80,7 @@ def _frozen(rows: _BarColumns) -> BarWindow:
 
 def arrow_schema(rows: _BarColumns) -> Any:
     """See `BarSeries.__arrow_c_schema__`."""
-    return schema_capsule(rows._window()._series.is_derived)
+    return schema_capsule(_count(rows._window()))
 
 
 def arrow_stream(rows: _BarColumns, requested_schema: Any) -> Any:
@@ -89,6 +100,8 @@ def to_pandas(rows: _BarColumns, copy: bool | None) -> Any:
     columns = _columns(_frozen(rows))
     if copy or not window.is_frozen:
         columns = [column.copy() for column in columns]
+    if len(columns) == _N_DAILY:
+        columns[-1] = columns[-1].astype("datetime64[D]").astype("datetime64[s]")  # the coarsest unit that pandas has
     # From integers and the final dtype: every other way to this index copies once more.
     index = pd.DatetimeIndex(columns[0], dtype=pd.DatetimeTZDtype("ns", "UTC"), name=COLUMNS[0], copy=False)
     return pd.DataFrame(dict(zip(COLUMNS[1:], columns[1:], strict=False)), index=index, copy=False)
@@ -118,7 +131,7 @@ def to_array(rows: _BarColumns, dtype: Any, copy: bool | None) -> npt.NDArray[An
     columns = _columns(_frozen(rows))
     out = np.empty(len(columns[0]), _RECORD[len(columns)])
     for name, column in zip(COLUMNS, columns, strict=False):
-        out[name] = column.view("M8[ns]") if name == COLUMNS[0] else column
+        out[name] = column.view("M8[ns]") if name == COLUMNS[0] else column.astype(out.dtype[name], copy=False)
     if dtype is None or np.dtype(dtype) == out.dtype:
         return out
     if np.dtype(dtype).kind in "biufcmMSU":
@@ -131,6 +144,7 @@ def to_array(rows: _BarColumns, dtype: Any, copy: bool | None) -> npt.NDArray[An
 
 # --- in --------------------------------------------------------------------------------------------------------------
 
+_TRADE_DATE = COLUMNS[-1]
 _ROLES = ("time", "open", "high", "low", "close", "volume")
 # Libraries guess the type of a column without a value (null, float), so it tells nothing.
 _NO_ROWS = (np.empty(0, np.int64), *[np.empty(0)] * 5)
@@ -176,15 +190,18 @@ def frame_columns(frame: Any, symbol: str, tz: Any, dates: bool = False) -> tupl
             symbol=symbol, value=f"type {type(frame).__name__}", code="ERR_COLUMNS",
         )  # fmt: skip
     try:
-        return _pandas_columns(frame, symbol) if is_pandas else _stream_columns(frame, symbol, tz, dates)
+        return _pandas_columns(frame, symbol, dates) if is_pandas else _stream_columns(frame, symbol, tz, dates)
     except TimeError as error:
         raise TimeError(f"{error} (symbol={symbol!r})") from error
 
 
-def _find_roles(names: Sequence[Any], symbol: str) -> tuple[list[int], list[int]]:
-    """Positions of the columns of a bar, in order, and of those that name symbols."""
+def _find_roles(names: Sequence[Any], symbol: str, dates: bool) -> tuple[list[int], list[int]]:
+    """Positions of the columns of a bar, in order, and of those that name symbols. Trade dates, where the time may be
+    one, say what a time only leads to: they stand before it."""
     plain = [name.strip().lower() if isinstance(name, str) else name for name in names]
     found = {role: [k for k, name in enumerate(plain) if name in ALIASES[role]] for role in (*_ROLES, "symbol")}
+    if dates and _TRADE_DATE in plain:
+        found["time"] = [k for k, name in enumerate(plain) if name == _TRADE_DATE]
     there = ", ".join(repr(name) for name in names if name is not None)
     faults = [
         f"{role} may be any of {', '.join(repr(names[k]) for k in found[role])}"
@@ -224,12 +241,12 @@ def _refuse(role: str, name: str, kind: str, symbol: str) -> NoReturn:
     )
 
 
-def _pandas_columns(frame: Any, symbol: str) -> tuple[Any, ...]:
+def _pandas_columns(frame: Any, symbol: str, dates: bool) -> tuple[Any, ...]:
     levels = [frame.index.get_level_values(k) for k in range(frame.index.nlevels)]
     # An index of times needs no name; a running number is no column.
     named = [level.name if level.name is not None else _index_name(level) for level in levels]
     names = [*named, *frame.columns]
-    roles, symbols = _find_roles(names, symbol)
+    roles, symbols = _find_roles(names, symbol, dates)
 
     def column(k: int) -> Any:
         return levels[k] if k < len(levels) else frame.iloc[:, k - len(levels)]
@@ -242,7 +259,18 @@ def _pandas_columns(frame: Any, symbol: str) -> tuple[Any, ...]:
         kind = str(values.dtype)
         if kind == "category" or kind.startswith("dictionary"):
             _refuse(role, names[k], f"dtype {kind}", symbol)
+    if isinstance(names[roles[0]], str) and names[roles[0]].strip().lower() == _TRADE_DATE:
+        return _midnights(columns[0]), *columns[1:]
     return columns
+
+
+def _midnights(column: Any) -> Any:
+    """A pandas column of trade dates as datetime64[D]: its own dates are times at midnight. Others as they are."""
+    if column.dtype.kind != "M" or getattr(column.dtype, "tz", None) is not None:
+        return column
+    times = column.to_numpy()
+    days = times.astype("datetime64[D]")
+    return days if np.array_equal(days, times) else column
 
 
 def _index_name(level: Any) -> str | None:
@@ -253,7 +281,7 @@ def _stream_columns(frame: Any, symbol: str, tz: Any, dates: bool) -> tuple[Any,
     capsule = frame.__arrow_c_stream__()
     try:
         reader = StreamReader(capsule)
-        roles, symbols = _find_roles([name for name, _, _ in reader.fields], symbol)
+        roles, symbols = _find_roles([name for name, _, _ in reader.fields], symbol, dates)
         if hasattr(frame, "__len__") and len(frame) == 0:
             return _NO_ROWS
         _check_symbols(_symbol_names(frame, reader, symbol), [name for name, _, _ in reader.fields], symbols, symbol)

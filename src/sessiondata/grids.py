@@ -84,7 +84,7 @@ class SessionGrid:
             raise CalendarError(f"session {day}: the span [{start}, {stop}) comes within two days of the ends of int64")
         # Over bytes, which nobody can write to: flags.writeable=False alone can be switched back on.
         frozen = np.frombuffer(np.array(pairs, np.int64).tobytes(), np.int64).reshape(-1, 2)
-        values = (day, zone.key, zone, frozen, start, stop, Grid(frozen, start, stop))
+        values = (day, zone.key, zone, frozen, start, stop, Grid(frozen, start, stop, wall(day) // DAY_NS))
         for name, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, name, value)
 

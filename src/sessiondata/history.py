@@ -143,9 +143,18 @@ class _Grids:
         return grid.compiled.base_slots(ts_ns, step_ns, base_ns)
 
     def extended(self, times: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        if len(times) > 1 and (times[1:] < times[:-1]).any():  # a window that was turned round
+            order = np.argsort(times)
+            flags = np.empty(len(times), np.bool_)
+            flags[order] = self.extended(times[order])
+            return flags
         cuts = np.searchsorted(times, [*self._starts, 2**63 - 1]).tolist()
         parts = [grid.compiled.extended(times[i:j]) for grid, i, j in zip(self._grids, cuts, cuts[1:], strict=False)]
         return np.concatenate([np.zeros(0, np.bool_), *parts])
+
+    def trade_dates(self, times: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+        days = np.array([grid.compiled.day for grid in self._grids], np.int32)
+        return days[np.searchsorted(self._starts, times, side="right") - 1]
 
 
 @not_copied("dict(bars) holds its windows, which can be")

@@ -139,9 +139,10 @@ class _BarColumns(TimedColumns):
         Returns
         -------
         pandas.DataFrame
-            Columns open, high, low, close, volume (float64) and extended (bool); of a derived series also forming
-            (bool) and n_base (int32, base bars on their slot). The index is ``timestamp``, datetime64[ns, UTC]: the
-            open times, ascending.
+            Columns open, high, low, close, volume (float64) and extended (bool); of a derived series also
+            forming (bool) and n_base (int32, base bars on their slot); of ``"1d"`` also trade_date
+            (datetime64[s], naive), since a session may open on the date before, in UTC or on its own
+            clock. The index is ``timestamp``, datetime64[ns, UTC]: the open times, ascending.
 
         Raises
         ------
@@ -154,14 +155,14 @@ class _BarColumns(TimedColumns):
 
     def to_polars(self) -> Any:
         """A polars DataFrame with the columns of `to_pandas`, first among them ``timestamp``, Datetime("ns", "UTC").
-        A live series is copied, a frozen window is not."""
+        Of ``"1d"`` the last one, ``trade_date``, is a Date. A live series is copied, a frozen window is not."""
         from sessiondata import frames
 
         return frames.to_polars(self)
 
     def to_arrow(self) -> Any:
         """A pyarrow Table with the columns of `to_polars`, first among them ``timestamp``, timestamp[ns, tz=UTC].
-        A live series is copied, a frozen window is not."""
+        Of ``"1d"`` the last one, ``trade_date``, is date32. A live series is copied, a frozen window is not."""
         from sessiondata import frames
 
         return frames.to_arrow(self)
@@ -185,7 +186,7 @@ class _BarColumns(TimedColumns):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """A structured array, shape (n,), with the columns of `to_polars` as fields; ``timestamp`` is datetime64[ns],
-        UTC. Always a new array, so ``copy=False`` is an error.
+        UTC, ``trade_date`` of ``"1d"`` datetime64[D]. Always a new array, so ``copy=False`` is an error.
 
         Records and not a matrix: no float64 holds today's nanoseconds. A matrix of prices is
         ``np.column_stack([series.open, series.close])``.

@@ -379,8 +379,9 @@ class SymbolSessionData(GapOwner):
         ts_ns : array of times, shape (n,); or a frame in place of all six columns
             As for `extend`, in any order. Of ``"1d"`` also trade dates: datetime64[D], `date`, ``"YYYY-MM-DD"`` or a
             polars or Arrow column of dates. A time belongs to the trade date that holds it: midnight UTC is the evening
-            before in New York, so pass dates where dates are meant. Of rows of one trade date the later one is a
-            correction.
+            before in New York, so pass dates where dates are meant. Of a frame of ``"1d"`` a column ``trade_date``, as
+            `BarSeries.to_pandas` and the others make it, stands before that of times. Of rows of one trade date the
+            later one is a correction.
         open, high, low, close, volume : arrays of numbers, shape (n,)
         label : {"open", "close"}, optional
             Which end of its interval a timestamp names; by default the store's.
