@@ -200,6 +200,7 @@ def test_date_beyond_the_calendar_fails_its_file_only(run: Run, tmp_path: Path, 
 def test_derived_intervals_that_do_not_fit(run: Run, bars: Path) -> None:
     assert run(bars, "--unit", "ns", "--derive", "5m,90s") == 2
     assert "90s" in run.err
+    bars.write_text(HEADER + minutes(0, 30, 60, 150))
     assert run(bars, "--unit", "ns", "--interval", "30m") == 0
     assert [interval for _, _, interval in run.rows()] == ["30m", "1h", "1d"]
 

@@ -5,6 +5,7 @@ row, value and the flag that chooses. None is read in one of them without a word
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -408,6 +409,14 @@ def test_interval_that_no_two_bars_show(run: Run, tmp_path: Path) -> None:
     assert run(path, beside).counts("2m") == {"X": 5, "Y": 10}
 
 
+def test_interval_that_the_bars_contradict(run: Run, tmp_path: Path) -> None:
+    path = bars(tmp_path / "x.csv", stamps(*range(30)))
+    assert run(path, "--interval", "5m").status == 3
+    assert f"{path}: most bars are nearer to each other than the --interval of 5m: 'the nearest are 60 s" in run.err
+    thin = bars(tmp_path / "y.csv", stamps(*range(0, 300, 10)))
+    assert run(path, thin, "--interval", "2m").counts("2m") == {"Y": 30}
+
+
 @pytest.mark.parametrize("step", [5, 30])
 def test_files_of_several_intervals(run: Run, tmp_path: Path, step: int) -> None:
     bars(tmp_path / "a.csv", stamps(*range(60)))
@@ -594,6 +603,68 @@ def test_files_of_other_kinds_in_a_folder_are_told(run: Run, tmp_path: Path) -> 
     raw(tmp_path / ".hidden.txt", "x")
     assert run(tmp_path).status == 0
     assert f"files passed over: 1, such as {tmp_path / 'b.txt'}: not a .zip" in run.err
+
+
+def test_folders_that_cannot_be_listed_fail(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars(tmp_path / "a.csv", stamps(0, 1, 2))
+    closed = bars(tmp_path / "closed" / "b.csv", stamps(0, 1, 2)).parent
+    scandir = os.scandir
+
+    def refuse(path: object = ".") -> object:
+        if Path(str(path)) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert run(tmp_path).status == 3
+    assert f"error: {closed}: cannot be read (Permission denied)" in run.err
+    assert run.counts() == {"A": 3}
+    assert run(closed).status == 3
+    assert f"error: {closed}: cannot be read (Permission denied)" in run.err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need no rights here")
+def test_links_in_folders_are_told(run: Run, tmp_path: Path) -> None:
+    elsewhere = bars(tmp_path / "elsewhere" / "b.csv", stamps(0, 1, 2))
+    bars(tmp_path / "in" / "a.csv", stamps(0, 1, 2))
+    (tmp_path / "in" / "c.csv").symlink_to(elsewhere)
+    (tmp_path / "in" / "folder").symlink_to(elsewhere.parent)
+    assert run(tmp_path / "in").status == 0
+    assert run.counts() == {"A": 3, "C": 3}
+    assert f"such as {tmp_path / 'in' / 'folder'}: a link to a folder" in run.err
+    (tmp_path / "in" / "d.csv").symlink_to(tmp_path / "nothing")
+    assert run(tmp_path / "in").status == 3
+    assert f"{tmp_path / 'in' / 'd.csv'}: cannot be read (No such file" in run.err
+
+
+def test_options_without_effect_on_lean(run: Run, tmp_path: Path) -> None:
+    import zipfile
+
+    path = tmp_path / "crypto" / "coinbase" / "minute" / "abc" / "20240312_trade.zip"
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.csv", "0,1,1,1,1,1\n60000,1,1,1,1,1\n")
+    flags = {"--tz": "Asia/Tokyo", "--unit": "s", "--price-scale": "100", "--label": "close", "--interval": "5m"}
+    flags |= {"--epoch": "utc", "--symbol-column": "x", "--symbol-from": "file"}
+    assert run(path, *(word for pair in flags.items() for word in pair)).status == 0
+    for flag in flags:
+        assert f"{flag} does not apply to LEAN's files" in run.err
+    assert run.counts() == {"ABC": 2}
+
+
+def test_doubled_names_of_columns_that_are_not_read(run: Run, tmp_path: Path) -> None:
+    path = raw(tmp_path / "x.csv", HEADER.strip() + ",sma,sma\n" + f"{stamps(0)[0]},1,1,1,1,5,2,3\n")
+    assert run(path, "--interval", "1m").counts() == {"X": 1}
+    twice = raw(tmp_path / "x.csv", "instrument_id,instrument_id," + HEADER + f"1,2,{stamps(0)[0]},1,1,1,1,5\n")
+    assert run(twice, "--interval", "1m").status == 3
+    assert "stands twice: 'instrument_id'" in run.err
+
+
+def test_rows_without_a_header(run: Run, tmp_path: Path) -> None:
+    path = raw(tmp_path / "x.csv", "2024-03-12 09:30,500.0,501.0,500.0,500.0,7\n")
+    assert run(path).status == 3
+    assert "columns are missing: time" in run.err
+    assert "The file has: ['2024-03-12 09:30', '500.0'" in run.err
 
 
 def test_demo_goes_without_what_files_need(run: Run) -> None:

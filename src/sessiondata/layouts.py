@@ -12,6 +12,7 @@ from sessiondata.naming import INSTRUMENT_COLUMNS
 __all__ = ["ColumnNames", "NotBarsError", "find_columns"]
 
 _VALUES = ("open", "high", "low", "close", "volume")
+_READ = frozenset([*(alias for names in ALIASES.values() for alias in names), *INSTRUMENT_COLUMNS])
 
 
 class NotBarsError(InputError):
@@ -52,11 +53,12 @@ def find_columns(
         Several columns may be one.
     """
     by_alias: dict[str, str] = {}
-    for name in found:
-        if by_alias.setdefault(name.strip().lower(), name) is not name:
-            raise InputError("a column name stands twice", path=source, value=name)
+    twice = [name for name in found if by_alias.setdefault(name.strip().lower(), name) is not name]
     chosen = {role: [by_alias[alias] for alias in names if alias in by_alias] for role, names in ALIASES.items()}
     _check_values(chosen, found, source)
+    for name in twice:
+        if name.strip().lower() in (*_READ, (symbol_column or "").strip().lower()):
+            raise InputError("a column name stands twice", path=source, value=name)
     if symbol_column is not None:
         symbol = by_alias.get(symbol_column.strip().lower())
     else:

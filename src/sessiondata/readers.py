@@ -18,6 +18,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import os
 import re
 import zipfile
 import zlib
@@ -192,19 +193,30 @@ def find_inputs(inputs: Iterable[str | Path], note: Note | None = None) -> list[
     """
     files: list[InputFile] = []
     others: list[Path] = []
+    links: list[Path] = []
     for path in map(Path, inputs):
-        below = sorted(p for p in path.rglob("*") if _is_shown(p, path)) if path.is_dir() else []
+        below, unreadable = _walk(path, links)
         found = [p for p in below if _format(p) is not None]
-        files += [InputFile(p, named=False) for p in found] or [InputFile(path, named=True)]
         others += [p for p in below if _format(p) is None]
-    if others and note:
-        note(f"files passed over: {len(others)}, such as {others[0]}: {_FORMAT_RULE}")
+        files += [InputFile(p, named=False) for p in found] or [InputFile(path, named=True)] * (path not in unreadable)
+        files += [InputFile(p, named=True) for p in unreadable]
+    for passed, rule in ((others, _FORMAT_RULE), (links, "a link to a folder, which is not followed")):
+        if passed and note:
+            note(f"files passed over: {len(passed)}, such as {passed[0]}: {rule}")
     return files
 
 
-def _is_shown(path: Path, folder: Path) -> bool:
-    is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not is_hidden and path.is_file()
+def _walk(top: Path, links: list[Path]) -> tuple[list[Path], list[Path]]:
+    """The files below a folder, and the folders whose files cannot be listed. Nothing hidden, no links to folders."""
+    files: list[Path] = []
+    unreadable: list[Path] = []
+    for place, folders, names in os.walk(top, onerror=lambda error: unreadable.append(Path(error.filename))):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        links += [path for name in folders if (path := Path(place, name)).is_symlink()]
+        paths = [Path(place, name) for name in names if not name.startswith(".")]
+        files += [path for path in paths if path.is_file() or path.is_symlink()]  # a link to nothing is read, and fails
+    is_folder = top.is_dir()
+    return sorted(files), unreadable if is_folder else []
 
 
 _FORMAT_RULE = "not a .zip, .csv, .csv.gz or .parquet file"
@@ -251,6 +263,7 @@ def read_bars(path: str | Path, options: ReadOptions | None = None, note: Note |
     with _file_errors(path):
         path.stat()  # that a file is not there says more than that its name is not of a known form
         if path.is_dir():
+            os.scandir(path).close()  # that it cannot be listed says more
             raise NotBarsError("no file of bars is below this folder", path=str(path))
         read = _READERS.get(_format(path) or "")
         if read is None:

@@ -73,7 +73,7 @@ def with_intervals(
     if interval is None:
         found = _found(unknown, note, on_error)
     else:
-        found = dict.fromkeys(unknown, check_intervals(interval)[0].step_ns)
+        found = _given(unknown, check_intervals(interval)[0].step_ns, on_error)
     steps = ((table, table.interval_ns or found.get(table.source, 0)) for table in tables)
     return [(table, step_ns) for table, step_ns in steps if step_ns]
 
@@ -81,6 +81,23 @@ def with_intervals(
 def interval_name(step_ns: int) -> str:
     """Name of an interval of whole seconds, such as ``"5m"``."""
     return parse_interval(f"{step_ns // _SECOND_NS}s").name
+
+
+def _given(files: dict[str, list[BarTable]], step_ns: int, on_error: OnError) -> dict[str, int]:
+    """The interval that the caller names, of each file that it does not contradict."""
+    fitting: dict[str, int] = {}
+    for source, tables in files.items():
+        steps = np.concatenate([_steps(table) for table in tables])
+        if 2 * int((steps < step_ns).sum()) > len(steps):
+            rule = f"most bars are nearer to each other than the --interval of {interval_name(step_ns)}"
+            on_error(InputError(rule, path=source, value=f"the nearest are {int(steps.min()) / _SECOND_NS:g} s apart"))
+        else:
+            fitting[source] = step_ns
+    return fitting
+
+
+def _steps(table: BarTable) -> NDArray[np.int64]:
+    return np.diff(np.unique(table.ts_ns)).astype(np.int64)
 
 
 def _found(files: dict[str, list[BarTable]], note: Note, on_error: OnError) -> dict[str, int]:
@@ -107,7 +124,7 @@ def _found(files: dict[str, list[BarTable]], note: Note, on_error: OnError) -> d
 
 
 def _measure(source: str, tables: Sequence[BarTable]) -> _FileSteps:
-    by_table: list[NDArray[np.int64]] = [np.diff(np.unique(table.ts_ns)).astype(np.int64) for table in tables]
+    by_table = [_steps(table) for table in tables]
     steps, counts = np.unique(np.concatenate(by_table), return_counts=True)
     if not len(steps):
         return _FileSteps(source, 0, is_shown=False)
