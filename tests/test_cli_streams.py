@@ -130,6 +130,24 @@ def test_reader_of_stderr_that_left_changes_nothing(bars: Path) -> None:
     assert reader_leaves("replay", bars, stream="stderr") == (0, table)
 
 
+# --- faults of the program --------------------------------------------------------------------------------------------
+
+
+def test_a_fault_of_the_program_does_not_pass_for_findings(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fault(*_: object) -> None:
+        raise AssertionError("made up")
+
+    monkeypatch.setattr("sessiondata.demo.replay_demo", fault)
+    assert cli.main(["replay", "--demo", "--fail-under", "0", "--out", str(tmp_path / "x.json")]) == 70
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "AssertionError: made up" in err
+    assert "please report it" in err
+    assert os.listdir(tmp_path) == []
+
+
 # --- Ctrl-C -----------------------------------------------------------------------------------------------------------
 
 

@@ -149,6 +149,20 @@ def test_files_of_one_name_in_different_folders(run: Run, tmp_path: Path) -> Non
     assert run.status == 0
 
 
+@pytest.mark.skipif(os.path.normcase("A") == "a", reason="file names that ignore case")
+def test_file_names_that_differ_by_case(run: Run, tmp_path: Path) -> None:
+    """BACpA is a preferred share, BACPA would be another stock."""
+    bars(tmp_path / "BACpA.csv", stamps(*range(10)))
+    bars(tmp_path / "BACPA.csv", stamps(*range(10, 20)))
+    if len(os.listdir(tmp_path)) == 1:
+        pytest.skip("file names that ignore case")
+    assert run(tmp_path).status == 3
+    assert "2 files" not in run.err
+    for name in ("BACpA", "BACPA"):
+        assert f"error: {tmp_path / name}.csv: files of one name" in run.err
+    assert run(tmp_path, "--symbol-from", "file").counts() == {"BACPA": 20}
+
+
 def test_folders_of_years_part_one_symbol(run: Run, tmp_path: Path) -> None:
     bars(tmp_path / "2024" / "03" / "spy.csv", stamps(*range(10)))
     bars(tmp_path / "2024" / "04" / "spy.csv", stamps(*range(40 * 1440, 40 * 1440 + 5)))

@@ -31,8 +31,9 @@ __all__ = ["main"]
 # Counters of a symbol that are worth a word.
 _UNUSUAL = ("late", "corrected", "repeated", "off_grid", "too_old", "other_session", "overwritten")
 
-# The last two are 128 and the number of a signal, as a shell reports a tool that SIGINT or SIGPIPE has ended.
-OK, FINDINGS, USAGE, INPUT_FAILED, INTERRUPTED, READER_LEFT = 0, 1, 2, 3, 130, 141
+# 70 is what sysexits.h calls an internal software error. The last two are 128 and the number of a
+# signal, as a shell reports a tool that SIGINT or SIGPIPE has ended.
+OK, FINDINGS, USAGE, INPUT_FAILED, FAULT, INTERRUPTED, READER_LEFT = 0, 1, 2, 3, 70, 130, 141
 
 _DESCRIPTION = """\
 Play files of bars into one store per trade date and show what came of it.
@@ -72,6 +73,7 @@ exit status:
   2  the command line makes no sense, or the output cannot be written
   3  an input could not be read or has two readings, or there was nothing to
      play; the other inputs were still played
+  70   a fault of this program, with a traceback on stderr
   130  Ctrl-C ended it
   141  whoever read stdout closed it early, as head does
 
@@ -119,6 +121,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Exception:  # Python would end with 1, which says something else here
+        import traceback
+
+        say(traceback.format_exc(), end="")
+        _say("error: this is a fault of the program; please report it with the lines above")
+        return FAULT
 
 
 class _UsageError(Exception):

@@ -25,8 +25,8 @@ DUPLICATES = ("error", "last", "first")
 
 _NAMES = ("open", "high", "low", "close", "volume")
 _ORIGIN_RULES = {
-    "file": "files of one name in different folders may hold one symbol or several: --symbol-from folder"
-    " names symbols by their folders, --symbol-from file by their files",
+    "file": "files of one name in different folders, or in capitals and not, may hold one symbol or several:"
+    " --symbol-from folder names symbols by their folders, --symbol-from file by their files, in capitals",
     "folder": "folders of one name in different places may hold one symbol or several: play them one at a time",
     "market": "one symbol of several markets may be one instrument or several: play one market at a time",
 }

@@ -103,7 +103,8 @@ def name_of_path(path: Path, stem: str, symbol_from: str | None, remark: Callabl
             raise InputError("no folder of the file can name a symbol", path=str(path))
         return PathName(_checked(folder.upper(), path), Origin("folder", os.sep.join(_without_times(above))))
     is_sure = symbol_from == "file"
-    origin = None if is_sure else Origin("file", os.sep.join(_without_times(folders)))
+    # With the name as it is written: some vendors' tickers differ by case alone.
+    origin = None if is_sure else Origin("file", os.sep.join((*_without_times(folders), stem)))
     return PathName(_checked(stem.upper(), path), origin)
 
 
