@@ -591,7 +591,8 @@ class SessionCalendar:
         if len(local) == 2:
             raise CalendarError(f"{rule}, not of both: got {segments!r}")
         if local == {True}:
-            pairs = self._local_instants(day, [(to_time(a, "an open"), to_time(b, "a close")) for a, b in pairs])
+            times = [(to_time(a, f"session {day}: an open"), to_time(b, f"session {day}: a close")) for a, b in pairs]
+            pairs = self._local_instants(day, times)
         else:
             try:
                 pairs = [(to_ns(start), to_ns(stop)) for start, stop in pairs]
