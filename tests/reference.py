@@ -84,6 +84,8 @@ Row = tuple[int, float, float, float, float, float]
 """ts, open, high, low, close, volume"""
 
 TICK_REASONS = ("ERR_NOT_FINITE", "ERR_SIZE", "ERR_NAT", "ERR_LATER_SESSION")
+#: 1990-01-01 UTC, ns: what comes with an earlier time is an integer of another unit.
+YEAR_1990 = 631_152_000 * 10**9
 TICK_COUNTERS = ("stored", "late", "too_old", "other_session", "covered", "overwritten")
 
 COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
@@ -841,9 +843,16 @@ class RefSymbol:
         BadBarError
             With row 0, if the bar breaks a rule.
         """
-        return self.extend([(ts, o, h, lo, c, v)]) == 1
+        return self.extend([(ts, o, h, lo, c, v)], single=True) == 1
 
-    def extend(self, rows: list[Row], on_bad: str = "raise") -> int:
+    def check_units(self, times: list[int]) -> None:
+        """Refuse times of which all lie before 1990, if no day that is here does."""
+        days = [self.session, *(day.session for day in self.store.past.get(self.name, {}).values())]
+        latest = max(times, default=-(2**63))
+        if -(2**63) < latest < YEAR_1990 and all(session.span_start >= YEAR_1990 for session in days):
+            raise BadBarError("ERR_UNIT", times.index(latest))
+
+    def extend(self, rows: list[Row], on_bad: str = "raise", *, single: bool = False) -> int:
         """Offer bars, all or nothing.
 
         Parameters
@@ -864,6 +873,8 @@ class RefSymbol:
             For the first bad bar; nothing has changed then.
         """
         assert on_bad in ("raise", "skip")
+        if not single:
+            self.check_units([row[0] for row in rows])
         if rows and self.source not in (None, "bars"):
             raise BadBarError("ERR_SOURCE", None)
         rows = [(int(ts), float(o), float(h), float(lo), float(c), float(v)) for ts, o, h, lo, c, v in rows]
@@ -872,6 +883,8 @@ class RefSymbol:
             for position, code in enumerate(codes):
                 if code is not None:
                     raise BadBarError(code, position)
+        if single:
+            self.check_units([row[0] for row in rows])
         for code in codes:
             if code is not None:
                 self.skipped[code] += 1
@@ -892,6 +905,7 @@ class RefSymbol:
             Bars stored.
         """
         assert on_bad in ("raise", "skip")
+        self.check_units([row[0] for row in rows])
         rows = [(int(ts), float(o), float(h), float(lo), float(c), float(v)) for ts, o, h, lo, c, v in rows]
         codes = [check_bar(self.session, self.base, *row) for row in rows]
         for position, code in enumerate(codes):
@@ -931,7 +945,9 @@ class RefSymbol:
         """Whether base bars can be made of ``"ticks"`` (always) or ``"quotes"``."""
         return kind == "ticks" or self.quote_bars is not None
 
-    def extend_tape(self, kind: str, rows: list[tuple[Any, ...]], on_bad: str = "raise") -> int:
+    def extend_tape(
+        self, kind: str, rows: list[tuple[Any, ...]], on_bad: str = "raise", *, single: bool = False
+    ) -> int:
         """Offer trades or quotes, all or nothing.
 
         Parameters
@@ -952,12 +968,16 @@ class RefSymbol:
         BadBarError
             For the first bad row, or because something else feeds the symbol; nothing has changed then.
         """
+        if not single:
+            self.check_units([row[0] for row in rows])
         if rows and self.makes_bars(kind) and self.source not in (None, kind):
             raise BadBarError("ERR_SOURCE", None)
         codes = [check_tick(self.session, kind, *row) for row in rows]
         for position, code in enumerate(codes):
             if code is not None and on_bad == "raise":
                 raise BadBarError(code, position)
+        if single:
+            self.check_units([row[0] for row in rows])
         for code in codes:
             if code is not None:
                 self.tapes[kind].skipped[code] += 1

@@ -445,10 +445,10 @@ def test_a_column_of_nothing_but_nat_is_refused_in_the_same_words_everywhere(dat
 
 def test_a_batch_that_reaches_into_a_later_trade_date_is_refused_as_a_whole(data: sd.SessionData) -> None:
     batch = {**columns(3), "ts_ns": np.array([T, T + 24 * HOUR, T + MINUTE])}
-    error = refused(data, lambda: data.extend("SPY", **batch), sd.SessionStateError)
+    error = refused(data, lambda: data.extend("SPY", **batch), sd.LaterSessionError)
     for part in ("symbol='SPY'", "row=1", f"ts_ns={T + 24 * HOUR}", "later trade date", "ERR_LATER_SESSION"):
         assert part in str(error)
-    error = refused(data, lambda: data.append_slice(*slice_of(ts_ns=[T, T + 24 * HOUR])), sd.SessionStateError)
+    error = refused(data, lambda: data.append_slice(*slice_of(ts_ns=[T, T + 24 * HOUR])), sd.LaterSessionError)
     assert "symbol='IBM'" in str(error)
     assert "row=1" in str(error)
 

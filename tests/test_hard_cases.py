@@ -753,12 +753,14 @@ def test_a_bar_whose_end_does_not_fit_is_an_error_never_a_wrapped_time(ts: int, 
     assert day.data.to_json() == before
 
 
-def test_times_at_the_far_ends_that_do_fit_are_of_another_session() -> None:
+def test_times_at_the_far_ends_that_do_fit() -> None:
     day = Day()
     day.feed(range(3))
-    day.append("SPY", -(2**63) + 1, BAR)
+    with pytest.raises(sd.TimeError, match="ERR_UNIT"):
+        day.spy.append(-(2**63) + 1, *BAR)
+    day.append("SPY", 631_152_000 * 10**9, BAR)  # the first time that a bar may have which nobody has a day for
     assert day.spy.counters["other_session"] == 1
-    with pytest.raises(sd.SessionStateError, match="ERR_LATER_SESSION"):
+    with pytest.raises(sd.LaterSessionError, match="ERR_LATER_SESSION"):
         day.spy.append(2**63 - 1 - MINUTE, *BAR)
     day.same()
 

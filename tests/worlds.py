@@ -229,7 +229,7 @@ class World:
     def append_tape(self, name: str, kind: str, row: tuple[Any, ...]) -> None:
         """A trade or a quote for both; they agree on what became of it, errors included."""
         try:
-            expected: Any = self.model.symbols[name].extend_tape(kind, [row]) == 1
+            expected: Any = self.model.symbols[name].extend_tape(kind, [row], single=True) == 1
         except ref.BadBarError as error:
             expected = error.code
         append = self.data.append_tick if kind == "ticks" else self.data.append_quote
@@ -296,6 +296,8 @@ def outcome(call: Any, *, with_row: bool = False) -> Any:
     try:
         return call()
     except sd.BarError as error:
+        return (error.code, error.row) if with_row else error.code
+    except sd.TimeError as error:
         return (error.code, error.row) if with_row else error.code
     except sd.SessionStateError as error:
         code = str(error).rsplit("(", 1)[1].rstrip(")")

@@ -28,7 +28,7 @@ from sessiondata._grid cimport Grid, Region
 from sessiondata._guard cimport peek, store_words
 from sessiondata._layout cimport Memory, copy_out
 from sessiondata._ring cimport Bar, Ring, ring_begin_change, ring_end_change, ring_oldest, ring_read
-from sessiondata._status cimport CORRECTED, ERR_MEMORY, ERR_NAT, ERR_TS_RANGE, OTHER_SESSION, STORED
+from sessiondata._status cimport CORRECTED, ERR_MEMORY, ERR_NAT, ERR_TS_RANGE, ERR_UNIT, OTHER_SESSION, STORED
 from sessiondata._store cimport StoreClock, SymbolCore
 from sessiondata._symbol cimport (
     EARLIER_OPEN, EARLIER_STORE, Symbol, check_values, symbol_append, symbol_enter, symbol_leave, symbol_open_label,
@@ -37,7 +37,7 @@ from sessiondata._symbol cimport (
 from sessiondata._ticks cimport (
     SOURCE_QUOTES, SOURCE_TICKS, Tick, TickRing, ticks_oldest, ticks_read, ticks_write,
 )
-from sessiondata._time cimport NAT
+from sessiondata._time cimport LEAST_START, NAT
 
 from sessiondata.copying import refuse_copy
 
@@ -283,6 +283,8 @@ cdef class Days:
         cdef int status
         date = self._date_at(bar.ts)
         if date is None:
+            if bar.ts < LEAST_START and not self._live.has_early_days():
+                return ERR_UNIT
             if store:
                 self._live._count_skipped(NULL, 1)
             return OTHER_SESSION if store else 0

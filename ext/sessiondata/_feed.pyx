@@ -29,10 +29,11 @@ from sessiondata._grid cimport Region, find_region, slot_start_in, slot_stop_in
 from sessiondata._layout cimport block_add
 from sessiondata._ring cimport ring_find, ring_oldest, ring_read
 from sessiondata._status cimport (
-    ERR_LATER_SESSION, ERR_MEMORY, ERR_NAT, ERR_SOURCE, LATE, OTHER_SESSION, TOO_OLD,
+    ERR_LATER_SESSION, ERR_MEMORY, ERR_NAT, ERR_SOURCE, ERR_UNIT, LATE, OTHER_SESSION, TOO_OLD,
 )
 from sessiondata._symbol cimport (
-    Block, first_at_or_after, symbol_extend, symbol_is_too_old, symbol_place_late, symbol_reserve, symbol_take,
+    Block, first_at_or_after, is_before_all,
+    symbol_extend, symbol_is_too_old, symbol_place_late, symbol_reserve, symbol_take,
 )
 from sessiondata._ticks cimport (
     SOURCE_BARS, SOURCE_NONE, TickCounters, ticks_bytes, ticks_check, ticks_extend, ticks_find, ticks_init,
@@ -120,6 +121,8 @@ cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
         status = feed_reserve(symbol, kind, &tick.ts, 1)
         if status:
             return status
+    elif is_before_all(symbol, tick.ts):
+        return ERR_UNIT
     ring = feed_ring(symbol, kind)
     if tick.ts < symbol.grid.span_start:
         _counters(symbol, kind).other_session += 1

@@ -16,17 +16,17 @@ from sessiondata._guard cimport peek, peek_pointer, peek_small
 from sessiondata._prefetch cimport prefetch, prefetch_span
 from sessiondata._ring cimport Bar, Ring, ring_prefetch
 from sessiondata._status cimport (
-    CORRECTED, EARLIER, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_SOURCE, OTHER_SESSION, STORED,
+    CORRECTED, EARLIER, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_SOURCE, ERR_UNIT, OTHER_SESSION, STORED,
 )
 from sessiondata._store cimport SymbolCore
 from sessiondata._symbol cimport (
-    EARLIER_RESERVE, EARLIER_STORE, Symbol, check_bar, check_values, symbol_enter, symbol_leave, symbol_reserve,
-    symbol_store,
+    EARLIER_RESERVE, EARLIER_STORE, Symbol, check_bar, check_values, is_before_all, symbol_enter, symbol_leave,
+    symbol_reserve, symbol_store,
 )
 from sessiondata._ticks cimport SOURCE_BARS
 
 from sessiondata.copying import refuse_copy
-from sessiondata.errors import SessionStateError
+from sessiondata.errors import SessionStateError, TimeError
 
 
 cdef enum:
@@ -90,6 +90,8 @@ cdef int _check_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     if peek_small(&symbol.source) > SOURCE_BARS:
         return ERR_SOURCE
     if symbol.grid == NULL or bar.ts < symbol.grid.span_start:
+        if symbol.take_earlier == NULL and symbol.grid != NULL and is_before_all(symbol, bar.ts):
+            return ERR_UNIT
         return 0 if symbol.take_earlier == NULL else symbol.take_earlier(symbol, bar, EARLIER_RESERVE)
     inside = symbol_enter(symbol)
     status = symbol_reserve(symbol, &bar.ts, 1, 1)
@@ -170,7 +172,7 @@ cdef class Slice:
                 if is_late:
                     self._release()
                 core = <SymbolCore>self._cores[i]
-                core._refuse(status, i, given_ts[i], open[i], high[i], low[i], close[i], volume[i])
+                core._refuse(status, i, given_ts[i], open[i], high[i], low[i], close[i], volume[i], ts[i])
         for i in range(n):
             if i + SYMBOL_AHEAD < n:
                 prefetch_span(symbols[i + SYMBOL_AHEAD], HOT_BYTES)
@@ -208,6 +210,8 @@ cdef class Slice:
             if core.days is None:  # it was removed
                 raise
             return ERR_LATER_SESSION
+        except TimeError:
+            return ERR_UNIT
 
     cdef int _release(self) except -1:
         """Days in history that bars of this slice were for are done."""

@@ -27,6 +27,7 @@ cdef enum:
     ERR_NO_SYMBOL = -206
     ERR_NO_SERIES = -207
     ERR_SOURCE = -208
+    ERR_UNIT = -209
 
     # Not an outcome: the bar is from before the session's span, and may be of a day in history (see _days)
     EARLIER = -300
@@ -46,6 +47,8 @@ cdef class Offence:
     cdef public object symbol, row, ts_ns, open, high, low, close, volume
     # Of a trade or quote: "ticks" or "quotes", and its values; and what feeds the symbol, where that is the trouble.
     cdef public object kind, source, values
+    # Of a row of a later session: its trade date.
+    cdef public object date
 
 
 cdef int raise_status(Offence offence) except -1

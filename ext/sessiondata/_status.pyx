@@ -6,7 +6,8 @@ code up in one table, so every message has the same form: rule, row, value, symb
 """
 
 from sessiondata.copying import refuse_copy
-from sessiondata.errors import BarError, SessionStateError, SourceError, shown
+from sessiondata.errors import BarError, LaterSessionError, SessionStateError, SourceError, shown
+from sessiondata.times import unit_error
 
 REASONS = ("ERR_NOT_FINITE", "ERR_HIGH_LOW", "ERR_VOLUME", "ERR_NAT", "ERR_TS_RANGE", "ERR_LATER_SESSION")
 TICK_REASONS = ("ERR_NOT_FINITE", "ERR_SIZE", "ERR_NAT", "ERR_LATER_SESSION")
@@ -22,11 +23,6 @@ _RULES = {
     ERR_VOLUME: ("ERR_VOLUME", "volume must not be negative", ("volume",)),
     ERR_NAT: ("ERR_NAT", "timestamp must not be NaT", ("ts_ns",)),
     ERR_TS_RANGE: ("ERR_TS_RANGE", "timestamp plus interval must fit in int64 nanoseconds", ("ts_ns",)),
-    ERR_LATER_SESSION: (
-        "ERR_LATER_SESSION",
-        "timestamp belongs to a later trade date than the session; start a store (or roll) for that date first",
-        ("ts_ns",),
-    ),
     ERR_NO_SESSION: ("ERR_NO_SESSION", "no session has been started", ("ts_ns",)),
     ERR_TS_ORDER: ("ERR_TS_ORDER", "timestamps must not decrease", ("ts_ns",)),
     ERR_TS_REPEATED: ("ERR_TS_REPEATED", "timestamps must strictly increase", ("ts_ns",)),
@@ -54,7 +50,7 @@ cdef class Offence:
         self.status = status
         self.symbol, self.row, self.ts_ns = symbol, row, ts_ns
         self.open, self.high, self.low, self.close, self.volume = open, high, low, close, volume
-        self.kind, self.source, self.values = "bars", None, None
+        self.kind, self.source, self.values, self.date = "bars", None, None, None
 
 
 cdef int raise_status(Offence offence) except -1:
@@ -63,12 +59,17 @@ cdef int raise_status(Offence offence) except -1:
         raise MemoryError(f"no memory for more rows of symbol={offence.symbol!r}")
     if offence.status == ERR_SOURCE:
         raise SourceError(offence.symbol, SOURCES[offence.source], offence.kind)
+    if offence.status == ERR_LATER_SESSION:
+        raise LaterSessionError(offence.symbol, offence.ts_ns, offence.date, offence.row)
+    if offence.status == ERR_UNIT:
+        raise unit_error(offence.ts_ns, symbol=offence.symbol, row=offence.row)
     code, rule, values = _broken(offence)
     if offence.status == ERR_NOT_FINITE:  # show the culprit only
         values = {name: x for name, x in values.items() if not (x - x == 0.0)}
     value = ", ".join(f"{name}={shown(x)}" for name, x in values.items())
-    if offence.status in (ERR_LATER_SESSION, ERR_NO_SESSION):
-        raise SessionStateError(f"{rule}: " + _place(offence) + f"{value} symbol={offence.symbol!r} ({code})")
+    if offence.status == ERR_NO_SESSION:
+        raise SessionStateError(f"{rule}: " + _place(offence) + f"{value} symbol={offence.symbol!r} ({code})",
+                                symbol=offence.symbol, row=offence.row, value=offence.ts_ns, rule=rule, code=code)
     raise BarError(rule, symbol=offence.symbol, row=offence.row, value=value, code=code)
 
 

@@ -42,6 +42,7 @@ cdef class SymbolCore:
     cdef readonly tuple steps_ns        # their lengths, 0 for "1d"
     cdef readonly Grid grid             # None before a session
     cdef readonly StoreClock clock
+    cdef public object calendar         # whose trade dates these are, for messages; None of a day
     cdef readonly object days           # Days; None for a core without history, such as a day itself
     cdef readonly bint close_label      # appended timestamps are the ends of bars
     cdef int64_t _handle                # 0 until somebody asks for it
@@ -82,4 +83,6 @@ cdef class SymbolCore:
                             const double[::1] low, const double[::1] close, const double[::1] volume,
                             before) except -1
     cdef void _open_label(self, int64_t* ts) noexcept nogil
-    cdef int _refuse(self, int status, row, ts, open, high, low, close, volume) except -1
+    cpdef bint has_early_days(self)
+    cpdef object date_of(self, int64_t ts)
+    cdef int _refuse(self, int status, row, ts, open, high, low, close, volume, opened=*) except -1

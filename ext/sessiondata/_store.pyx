@@ -23,7 +23,7 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from sessiondata.copying import refuse_copy
-from sessiondata.errors import BarTypeError, SessionStateError, TimeError, shown
+from sessiondata.errors import BarTypeError, CalendarError, SessionStateError, TimeError, of_symbol, shown
 from sessiondata.times import to_ns
 
 from sessiondata._evidence cimport Evidence, evidence_of
@@ -39,7 +39,8 @@ from sessiondata._layout cimport lay_out, series_extended, series_gaps, series_r
 from sessiondata._marks cimport Spans, retries_of
 from sessiondata._ring cimport Bar, ring_begin_change, ring_end_change, ring_find, ring_oldest, ring_read, ring_room
 from sessiondata._status cimport (
-    CORRECTED, ERR_NO_SESSION, ERR_SOURCE, ERR_TS_RANGE, N_REASONS, STORED, Offence, raise_status, reason_index,
+    CORRECTED, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_SOURCE, ERR_TS_RANGE, ERR_UNIT, N_REASONS, STORED, Offence,
+    raise_status, reason_index,
 )
 from sessiondata._symbol cimport (
     Counters, check_bar, check_rows, clock_advance, clock_join, clock_part, clock_reset, clock_sequence, clock_touch,
@@ -47,6 +48,7 @@ from sessiondata._symbol cimport (
     symbol_leave, symbol_open_label, symbol_reserve, symbol_settle, symbol_start,
 )
 from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE, ticks_oldest
+from sessiondata._time cimport LEAST_START
 from sessiondata.capi cimport handle_give_back, handle_take
 
 from sessiondata._status import REASONS
@@ -115,7 +117,7 @@ cdef class StoreClock:
 
 def _refuse_removed(name, ts_ns, close_label, step_ns):
     if ts_ns is not None:
-        raise SessionStateError(f"symbol {name!r} was removed from its store and takes no bars")
+        raise SessionStateError(f"symbol {name!r} was removed from its store and takes no bars", symbol=name)
 
 
 cdef double number_of(object x, str column, SymbolCore core) except? -1.0:
@@ -138,7 +140,7 @@ cdef int64_t time_of(object x, SymbolCore core) except? -1:
         try:
             return to_ns(x)
         except TimeError as error:
-            raise TimeError(f"{error} (symbol={core.name!r})") from error
+            raise of_symbol(error, core.name) from error
     ts_ns = PyLong_AsLongLongAndOverflow(x, &overflow)
     if overflow:
         raise_status(Offence(ERR_TS_RANGE, symbol=core.name, ts_ns=x))
@@ -456,7 +458,7 @@ cdef class SymbolCore:
             self._open_label(&bar.ts)
         status = symbol_append_with_gil(&self.symbol, &bar)
         if status < 0:
-            self._refuse(status, None, given_ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
+            self._refuse(status, None, given_ts, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ts)
         return STORED <= status <= CORRECTED
 
     def begin(self, ts_ns, bint close_label):
@@ -563,7 +565,7 @@ cdef class SymbolCore:
         if row >= 0:
             if skip and status != ERR_SOURCE:
                 return self._extend_good(ts, open, high, low, close, volume)
-            self._refuse(status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row])
+            self._refuse(status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row], ts[row])
         if in_order:
             if n < 0:
                 self._refuse(<int>n, None, None, None, None, None, None, None)
@@ -651,7 +653,7 @@ cdef class SymbolCore:
         cdef const double[::1] c = np.asarray(close)[order], v = np.asarray(volume)[order]
         cdef int64_t i, stop, n = t.shape[0], changed = 0, stored = 0, n_new = 0, first = 0
         cdef const Ring* base = &self.symbol.base
-        cdef int status = 0
+        cdef int status = 0, what
         cdef Bar bar
         cdef tuple staged = None
         cdef uintptr_t* inside
@@ -670,7 +672,10 @@ cdef class SymbolCore:
             stop = i + 1
             if t[i] <= self.symbol.last_ts:
                 bar = Bar(t[i], o[i], h[i], l[i], c[i], v[i], 0)
-                stored += STORED <= symbol_append(&self.symbol, &bar) <= CORRECTED
+                what = symbol_append(&self.symbol, &bar)
+                stored += STORED <= what <= CORRECTED
+                if what == ERR_UNIT:  # one among good rows is of another session, and no more
+                    self.symbol.counters.other_session += 1
             else:
                 while stop < n and t[stop] > t[stop - 1]:
                     stop += 1
@@ -701,7 +706,7 @@ cdef class SymbolCore:
             bar = Bar(times[i], opens[i], highs[i], lows[i], closes[i], volumes[i], 0)
             status = check_bar(&self.symbol, &bar)
             if status and not skip:
-                self._refuse(status, i, int(given_ts[i]), bar.open, bar.high, bar.low, bar.close, bar.volume)
+                self._refuse(status, i, int(given_ts[i]), bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ts)
             if status:
                 skipped[reason_index(status)] += 1
                 good[i] = False
@@ -740,8 +745,29 @@ cdef class SymbolCore:
     cdef void _open_label(self, int64_t* ts) noexcept nogil:
         symbol_open_label(&self.symbol, ts)
 
-    cdef int _refuse(self, int status, row, ts, open, high, low, close, volume) except -1:
+    cpdef bint has_early_days(self):
+        """Whether the session or a day in history lies before 1990, so that a bar of such a time may be meant."""
+        cdef SymbolCore day
+        if self.symbol.grid != NULL and self.symbol.grid.span_start < LEAST_START:
+            return True
+        if self.days is not None:
+            for day in self.days.cores.values():
+                if day.grid.data.span_start < LEAST_START:
+                    return True
+        return False
+
+    cpdef object date_of(self, int64_t ts):
+        """Trade date that holds a time; None if the calendar knows none."""
+        try:
+            return None if self.calendar is None else self.calendar.session_at(ts).date
+        except CalendarError:
+            return None
+
+    cdef int _refuse(self, int status, row, ts, open, high, low, close, volume, opened=None) except -1:
+        """Raise for a row. `opened` is the start of its bar, where `ts` may be the end."""
         cdef Offence offence = Offence(status, self.name, row, ts, open, high, low, close, volume)
+        if status == ERR_LATER_SESSION:
+            offence.date = self.date_of(ts if opened is None else opened)
         offence.source = peek_small(&self.symbol.source)
         if status == ERR_SOURCE and offence.source <= SOURCE_BARS:  # a bar of a past day, which was fed otherwise
             offence.source = self.days.source_at(ts)

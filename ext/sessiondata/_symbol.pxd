@@ -10,6 +10,7 @@ from sessiondata._guard cimport Guard, guard_enter, guard_leave, peek
 from sessiondata._ring cimport Bar, Ring, ring_push_base
 from sessiondata._status cimport N_REASONS, STORED
 from sessiondata._ticks cimport TickCounters, TickRing
+from sessiondata._time cimport LEAST_START
 
 
 cdef enum:
@@ -98,6 +99,12 @@ cdef struct Symbol:
     int32_t quote_bars    # QUOTE_BARS_*: the bars that quotes make
     int64_t wanted        # bytes of the block for want of which a caller without the GIL got ERR_MEMORY; else 0
     Block* spare          # the block that it then came back with, while it is inside the guard; else NULL
+
+
+cdef inline bint is_before_all(const Symbol* symbol, int64_t ts) noexcept nogil:
+    """Whether a time lies before 1990 and the session does not. Nothing streams such bars: their times are integers of
+    another unit than nanoseconds. There must be a session."""
+    return ts < LEAST_START and symbol.grid.span_start >= LEAST_START
 
 
 cdef inline int64_t filled_bytes(const SlotTable* table) noexcept nogil:

@@ -33,7 +33,7 @@ from sessiondata._ring cimport (
 )
 from sessiondata._status cimport (
     CORRECTED, EARLIER, ERR_HIGH_LOW, ERR_LATER_SESSION, ERR_MEMORY, ERR_NAT, ERR_NOT_FINITE, ERR_SOURCE, ERR_TS_RANGE,
-    ERR_VOLUME, LATE, OTHER_SESSION, REPEATED, TOO_OLD,
+    ERR_UNIT, ERR_VOLUME, LATE, OTHER_SESSION, REPEATED, TOO_OLD,
 )
 from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE
 from sessiondata._time cimport NAT
@@ -469,6 +469,8 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
     if bar.ts < symbol.grid.span_start:
         if symbol.take_earlier != NULL:
             return EARLIER
+        if is_before_all(symbol, bar.ts):
+            return ERR_UNIT
         symbol.counters.other_session += 1
         return OTHER_SESSION
     seq = ring_find(base, bar.ts)

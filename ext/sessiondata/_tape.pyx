@@ -18,7 +18,7 @@ from sessiondata._feed cimport (
 from sessiondata._guard cimport peek_small
 from sessiondata._layout cimport Memory
 from sessiondata._status cimport (
-    ERR_NAT, ERR_NOT_FINITE, ERR_SIZE, ERR_SOURCE, LATE, STORED, Offence, raise_status,
+    ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_SIZE, ERR_SOURCE, ERR_UNIT, LATE, STORED, Offence, raise_status,
 )
 from sessiondata._store cimport SymbolCore, number_of, time_of, view_of
 from sessiondata._symbol cimport Symbol, symbol_enter, symbol_leave
@@ -110,6 +110,8 @@ cdef class Tape:
         offence.kind = "ticks" if self.kind == SOURCE_TICKS else "quotes"
         offence.source = peek_small(&self.symbol.source)
         offence.values = [tick.value[i] for i in range(2 if self.kind == SOURCE_TICKS else 4)]
+        if status == ERR_LATER_SESSION:
+            offence.date = self.core.date_of(tick.ts)
         raise_status(offence)
 
     cdef int _store(self, const Tick* tick) noexcept nogil:
@@ -306,6 +308,8 @@ cdef class Tape:
                 tick.value[k] = columns[k][i] if columns[k] != NULL else 0.0
             status = feed_apart(self.symbol, self.kind, &tick)
             stored += STORED <= status <= LATE
+            if status == ERR_UNIT:  # one among good rows is of another session, and no more
+                self._counters().other_session += 1
             i += 1
         if i < n:
             for k in range(4):

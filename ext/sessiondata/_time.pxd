@@ -6,6 +6,13 @@ from libc.stdint cimport int64_t
 cdef extern from "<stdint.h>" nogil:
     const int64_t NAT "INT64_MIN"  # NumPy's "not a time"
 
+cdef extern from *:
+    """
+    #define SESSIONDATA_LEAST_START 631152000000000000LL
+    """
+    # 1990-01-01 UTC, ns: times.LEAST_START_NS. No earlier bar starts a session by itself.
+    const int64_t LEAST_START "SESSIONDATA_LEAST_START"
+
 
 @cython.cdivision(True)  # also where a caller of ours compiles without it
 cdef inline int64_t floor_div(int64_t a, int64_t b) noexcept nogil:

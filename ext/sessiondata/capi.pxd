@@ -28,6 +28,7 @@ cdef enum:
     SD_ERR_NO_SYMBOL = -206    # the handle is of no symbol, or of one that is gone
     SD_ERR_NO_SERIES = -207    # the symbol holds no such series, or a series no such column
     SD_ERR_SOURCE = -208       # something else feeds the symbol in this session: bars, trades or quotes
+    SD_ERR_UNIT = -209         # a time before 1990, and no such day: not nanoseconds, but seconds, ms or us
 
     # Columns of a series.
     SD_TIMESTAMP = 0           # int64 ns; the others are doubles

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from sessiondata.calendars import SessionCalendar, calendar
 from sessiondata.cursors import ExportCursor
 from sessiondata.errors import (
+    ArgumentError,
+    ArgumentTypeError,
     BarError,
     BarTypeError,
     BufferTooSmallError,
@@ -20,6 +22,7 @@ from sessiondata.errors import (
     InactiveError,
     InputError,
     IntervalError,
+    LaterSessionError,
     SessionDataError,
     SessionStateError,
     SnapshotError,
@@ -132,6 +135,8 @@ def get_include() -> str:
 
 
 __all__ = [
+    "ArgumentError",
+    "ArgumentTypeError",
     "Bar",
     "BarArrays",
     "BarError",
@@ -151,6 +156,7 @@ __all__ = [
     "InactiveError",
     "InputError",
     "IntervalError",
+    "LaterSessionError",
     "Quote",
     "QuoteSeries",
     "QuoteWindow",

@@ -18,6 +18,7 @@ class Offence:
     kind: str
     source: Any
     values: Any
+    date: Any
     def __init__(
         self,
         status: int,

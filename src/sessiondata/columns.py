@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
-from sessiondata.errors import BarError, BarTypeError, TimeError
+from sessiondata.errors import BarError, BarTypeError, TimeError, of_symbol
 from sessiondata.times import is_plain, to_ns_array
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["ALIASES", "bar_columns", "quote_columns", "tick_columns", "to_numpy"]
+__all__ = ["ALIASES", "NO_TZ", "bar_columns", "naive_hint", "quote_columns", "tick_columns", "to_numpy"]
+
+#: In place of a zone, by a call that has no ``tz=``: its messages name none.
+NO_TZ: Any = object()
 
 # Usual names of the columns of files and frames, in lower case.
 ALIASES = {
@@ -33,7 +36,9 @@ _Floats: TypeAlias = "npt.NDArray[np.float64]"
 BarColumns: TypeAlias = "tuple[npt.NDArray[np.int64], _Floats, _Floats, _Floats, _Floats, _Floats]"
 
 
-def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = None) -> BarColumns:
+def bar_columns(
+    ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = NO_TZ, unit: str | None = None
+) -> BarColumns:
     """Time and value columns as contiguous native int64 and float64 arrays of one length.
 
     Parameters
@@ -46,6 +51,8 @@ def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = N
         For messages.
     tz : str or tzinfo, optional
         Zone of naive times.
+    unit : {"s", "ms", "us", "ns"}, optional
+        What integer times count; by default nanoseconds.
 
     Returns
     -------
@@ -64,31 +71,40 @@ def bar_columns(ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = N
             "bars are six columns: time, open, high, low, close, volume",
             symbol=symbol, value=f"{1 + len(values)} columns", code="ERR_COLUMNS",
         )  # fmt: skip
-    columns: BarColumns = _columns(ts_ns, values, _NAMES, symbol, tz)
+    columns: BarColumns = _columns(ts_ns, values, _NAMES, symbol, tz, unit)
     return columns
 
 
 def tick_columns(
-    ts_ns: Any, price: Any, size: Any, *, symbol: str | None = None, tz: Any = None
+    ts_ns: Any, price: Any, size: Any, *, symbol: str | None = None, tz: Any = None, unit: str | None = None
 ) -> tuple[npt.NDArray[np.int64], list[_Floats]]:
     """Times and values of trades, as `bar_columns` has them of bars: (times, [price, size])."""
-    times, *values = _columns(ts_ns, (price, size), ("price", "size"), symbol, tz)
+    times, *values = _columns(ts_ns, (price, size), ("price", "size"), symbol, tz, unit)
     return times, values
 
 
 def quote_columns(
-    ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = None
+    ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = None, unit: str | None = None
 ) -> tuple[npt.NDArray[np.int64], list[_Floats]]:
     """Times and values of quotes, as `bar_columns` has them of bars: (times, [bid, ask, bid_size, ask_size])."""
-    times, *floats = _columns(ts_ns, values, ("bid", "ask", "bid_size", "ask_size"), symbol, tz)
+    times, *floats = _columns(ts_ns, values, ("bid", "ask", "bid_size", "ask_size"), symbol, tz, unit)
     return times, floats
 
 
-def _columns(ts_ns: Any, values: tuple[Any, ...], names: tuple[str, ...], symbol: str | None, tz: Any) -> Any:
+def naive_hint(error: TimeError, tz: Any) -> TimeError:
+    """An error of a call that may have ``tz=``: of naive times it says so."""
+    if error.code != "ERR_NAIVE" or tz is NO_TZ:
+        return error
+    return of_symbol(TimeError(f"{error}, or pass tz=", **vars(error)), None)
+
+
+def _columns(
+    ts_ns: Any, values: tuple[Any, ...], names: tuple[str, ...], symbol: str | None, tz: Any, unit: str | None
+) -> Any:
     try:
-        times = to_ns_array(ts_ns, tz)
+        times = to_ns_array(ts_ns, None if tz is NO_TZ else tz, unit)
     except TimeError as error:
-        raise TimeError(f"{error} (symbol={symbol!r})" if symbol else str(error)) from error
+        raise of_symbol(naive_hint(error, tz), symbol) from error
     n = len(times)
     for column in values:
         if not is_plain(column, _FLOAT64) or len(column) != n:

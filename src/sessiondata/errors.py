@@ -1,14 +1,20 @@
 """Every exception the library raises on purpose.
 
 All derive from :class:`SessionDataError` and from the built-in exception a Python user would expect, so that
-``except ValueError`` and ``except KeyError`` keep working.
+``except ValueError`` and ``except KeyError`` keep working. What a text says, the attributes say, too, and pickling and
+copying keep them.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from datetime import date
 
 __all__ = [
+    "ArgumentError",
+    "ArgumentTypeError",
     "BarError",
     "BarTypeError",
     "BufferTooSmallError",
@@ -18,6 +24,7 @@ __all__ = [
     "InactiveError",
     "InputError",
     "IntervalError",
+    "LaterSessionError",
     "SessionDataError",
     "SessionStateError",
     "SnapshotError",
@@ -36,7 +43,39 @@ def shown(value: Any) -> str:
 
 
 class SessionDataError(Exception):
-    """Base of all errors of this library."""
+    """Base of all errors of this library.
+
+    Attributes
+    ----------
+    symbol : str or None
+        Symbol that the call was for; None where there is none, as in the other attributes.
+    row : int or None
+        Position of the first bad row of a batch.
+    value : object
+        The offending value.
+    rule : str or None
+        The rule that it breaks; of errors that have no more to say their whole text.
+    code : str or None
+        Short stable name of the rule, such as ``"ERR_UNIT"``.
+    """
+
+    symbol: str | None = None
+    row: int | None = None
+    value: Any = None
+    code: str | None = None
+
+    def __init__(self, *args: Any, **facts: Any) -> None:
+        super().__init__(*args)
+        self.rule: str | None = args[0] if args and isinstance(args[0], str) else None
+        self.__dict__.update(facts)  # and so into a pickle
+
+
+class ArgumentError(SessionDataError, ValueError):
+    """An argument has none of the values that it may have."""
+
+
+class ArgumentTypeError(ArgumentError, TypeError):
+    """An argument is of a kind that the call does not take."""
 
 
 class BarError(SessionDataError, ValueError):
@@ -65,16 +104,16 @@ class BarError(SessionDataError, ValueError):
         value: Any = None,
         code: str = "ERR_VALUE",
     ) -> None:
-        self.rule, self.symbol, self.row, self.value, self.code = rule, symbol, row, value, code
         where = [f"row={row}"] if row is not None else []
         where.append(value if isinstance(value, str) else f"value={shown(value)}")
         if symbol is not None:
             where.append(f"symbol={symbol!r}")
         super().__init__(f"{rule}: {' '.join(where)} ({code})")
+        self.rule, self.symbol, self.row, self.value, self.code = rule, symbol, row, value, code
 
     def __reduce__(self) -> tuple[Any, ...]:
         keywords = {"symbol": self.symbol, "row": self.row, "value": self.value, "code": self.code}
-        return _rebuild, (type(self), self.rule, keywords)
+        return _rebuild, (type(self), self.rule, keywords), self.__dict__
 
 
 class BarTypeError(BarError, TypeError):
@@ -82,7 +121,18 @@ class BarTypeError(BarError, TypeError):
 
 
 class TimeError(SessionDataError, ValueError):
-    """A value is not an unambiguous point in time (naive, NaT, out of int64, a float)."""
+    """A value is not an unambiguous point in time: naive, NaT, out of int64, a float, or an integer that is of another
+    unit than nanoseconds (``code`` is ``"ERR_UNIT"``).
+
+    Attributes
+    ----------
+    symbol, row, value
+        As of `SessionDataError`.
+    unit : str or None
+        Of ``"ERR_UNIT"``: the unit in which the integer would be a plausible time; None if it would be in none.
+    """
+
+    unit: str | None = None
 
 
 class IntervalError(SessionDataError, ValueError):
@@ -101,6 +151,35 @@ class SessionStateError(SessionDataError, RuntimeError):
     """A call that does not fit the state of the store, such as a bar of a later trade date before the roll."""
 
 
+class LaterSessionError(SessionStateError):
+    """A bar, trade or quote of a later trade date than the session; nothing of the call was stored.
+
+    ``roll_session(error.date)`` of the store, and then the call again, is how a feed goes on. (Symbols that have other
+    calendars than the store may have sessions in between.)
+
+    Attributes
+    ----------
+    symbol : str
+    ts_ns : int
+        Time of the first such row, as it was given; ns since 1970 UTC.
+    date : datetime.date or None
+        Its trade date; None if the symbol's calendar knows none.
+    row : int or None
+        Position of that row in the batch; None for a single one.
+    """
+
+    def __init__(self, symbol: str, ts_ns: int, date: date | None = None, row: int | None = None) -> None:
+        where = "" if row is None else f"row={row} "
+        do = "the symbol's calendar knows no such date" if date is None else f"roll_session({str(date)!r}) first"
+        rule = "timestamp belongs to a later trade date than the session"
+        super().__init__(f"{rule}, {do}: {where}ts_ns={ts_ns} symbol={symbol!r} (ERR_LATER_SESSION)")
+        self.rule, self.symbol, self.ts_ns, self.date, self.row = rule, symbol, ts_ns, date, row
+        self.value, self.code = ts_ns, "ERR_LATER_SESSION"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.symbol, self.ts_ns, self.date, self.row), self.__dict__
+
+
 class InactiveError(SessionStateError):
     """A question to a store that `deactivate` has closed to readers."""
 
@@ -116,14 +195,13 @@ class SourceError(SessionStateError):
     """
 
     def __init__(self, symbol: str, source: str, kind: str) -> None:
+        rule = "what feeds a symbol must not change during a session"
+        super().__init__(f"{rule}: {kind} for a symbol fed by {source} symbol={symbol!r} (ERR_SOURCE)")
         self.symbol, self.source, self.kind = symbol, source, kind
-        super().__init__(
-            f"what feeds a symbol must not change during a session: {kind} for a symbol fed by {source}"
-            f" symbol={symbol!r} (ERR_SOURCE)"
-        )
+        self.rule, self.value, self.code = rule, kind, "ERR_SOURCE"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.symbol, self.source, self.kind)
+        return type(self), (self.symbol, self.source, self.kind), self.__dict__
 
 
 class BufferTooSmallError(SessionDataError, BufferError):
@@ -136,11 +214,11 @@ class BufferTooSmallError(SessionDataError, BufferError):
     """
 
     def __init__(self, needed: int, size: int) -> None:
-        self.needed, self.size = needed, size
         super().__init__(f"the document takes {needed} bytes, the buffer has {size}")
+        self.needed, self.size, self.value = needed, size, size
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.needed, self.size)
+        return type(self), (self.needed, self.size), self.__dict__
 
 
 class DeltaError(SessionDataError, ValueError):
@@ -164,13 +242,16 @@ class InputError(SessionDataError, ValueError):
         1-based line of a text file, 0-based row of a columnar one; None if the file as a whole is at fault.
     """
 
+    rule: str
+
     def __init__(self, rule: str, *, path: str, row: int | None = None, value: Any = None) -> None:
-        self.rule, self.path, self.row, self.value = rule, path, row, value
         place = path if row is None else f"{path}:{row}"
         super().__init__(f"{place}: {rule}" + ("" if value is None else f": {value!r}"))
+        self.rule, self.path, self.row, self.value = rule, path, row, value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.rule, {"path": self.path, "row": self.row, "value": self.value})
+        keywords = {"path": self.path, "row": self.row, "value": self.value}
+        return _rebuild, (type(self), self.rule, keywords), self.__dict__
 
 
 class SnapshotError(SessionDataError, ValueError):
@@ -186,12 +267,23 @@ class SnapshotError(SessionDataError, ValueError):
     """
 
     def __init__(self, rule: str, *, path: str, part: str) -> None:
-        self.rule, self.path, self.part = rule, path, part
         super().__init__(f"{path}: {part}: {rule}")
+        self.rule, self.path, self.part = rule, path, part
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.rule, {"path": self.path, "part": self.part})
+        return _rebuild, (type(self), self.rule, {"path": self.path, "part": self.part}), self.__dict__
 
 
 def _rebuild(kind: Any, rule: str, keywords: dict[str, Any]) -> Any:
     return kind(rule, **keywords)
+
+
+_Error = TypeVar("_Error", bound=SessionDataError)
+
+
+def of_symbol(error: _Error, symbol: str | None, **facts: Any) -> _Error:
+    """The same error, which is made of its text alone, with the symbol that the call was for (and further facts)."""
+    text = str(error) if symbol is None else f"{error} (symbol={symbol!r})"
+    told = type(error)(text)
+    told.__dict__.update({**vars(error), **({} if symbol is None else {"symbol": symbol}), **facts})
+    return told

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from sessiondata._arrow import COLUMNS, StreamReader, schema_capsule, stream_capsule
-from sessiondata.columns import ALIASES
-from sessiondata.errors import BarError, BarTypeError, TimeError
-from sessiondata.times import nulls_to_nat, ticks_to_ns
+from sessiondata.columns import ALIASES, naive_hint
+from sessiondata.errors import BarError, BarTypeError, TimeError, of_symbol
+from sessiondata.times import check_no_conflict, nulls_to_nat, ticks_to_ns, to_ns_array
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -160,7 +160,7 @@ _NUMBERS = {
 _OTHERS = {"n": "null", "b": "bool", "u": "string", "U": "string", "vu": "string", "tdD": "date", "tdm": "date"}
 
 
-def frame_columns(frame: Any, symbol: str, tz: Any, dates: bool = False) -> tuple[Any, ...]:
+def frame_columns(frame: Any, symbol: str, tz: Any, dates: bool = False, unit: str | None = None) -> tuple[Any, ...]:
     """Columns of a frame, for `bar_columns`: time, open, high, low, close, volume.
 
     Parameters
@@ -173,6 +173,9 @@ def frame_columns(frame: Any, symbol: str, tz: Any, dates: bool = False) -> tupl
         Zone of naive times.
     dates : bool
         Whether the time column may hold dates; they are datetime64[D] then.
+    unit : str or None
+        What an integer time column counts. Times that come as an ndarray have been converted by it; else (of a pandas
+        frame) that is left to `bar_columns`.
 
     Raises
     ------
@@ -190,9 +193,9 @@ def frame_columns(frame: Any, symbol: str, tz: Any, dates: bool = False) -> tupl
             symbol=symbol, value=f"type {type(frame).__name__}", code="ERR_COLUMNS",
         )  # fmt: skip
     try:
-        return _pandas_columns(frame, symbol, dates) if is_pandas else _stream_columns(frame, symbol, tz, dates)
+        return _pandas_columns(frame, symbol, dates) if is_pandas else _stream_columns(frame, symbol, tz, dates, unit)
     except TimeError as error:
-        raise TimeError(f"{error} (symbol={symbol!r})") from error
+        raise of_symbol(naive_hint(error, tz), symbol) from error
 
 
 def _find_roles(names: Sequence[Any], symbol: str, dates: bool) -> tuple[list[int], list[int]]:
@@ -277,7 +280,7 @@ def _index_name(level: Any) -> str | None:
     return "timestamp" if level.dtype.kind == "M" else None
 
 
-def _stream_columns(frame: Any, symbol: str, tz: Any, dates: bool) -> tuple[Any, ...]:
+def _stream_columns(frame: Any, symbol: str, tz: Any, dates: bool, unit: str | None) -> tuple[Any, ...]:
     capsule = frame.__arrow_c_stream__()
     try:
         reader = StreamReader(capsule)
@@ -299,7 +302,7 @@ def _stream_columns(frame: Any, symbol: str, tz: Any, dates: bool) -> tuple[Any,
     name, format_, _ = reader.fields[roles[0]]
     if is_dates:
         return _dates(*columns[0]), *(_floats(*column) for column in columns[1:])
-    return _times(*columns[0], name, format_, tz), *(_floats(*column) for column in columns[1:])
+    return _times(*columns[0], name, format_, tz, unit), *(_floats(*column) for column in columns[1:])
 
 
 def _symbol_names(frame: Any, reader: StreamReader, symbol: str) -> Callable[[int], list[Any]]:
@@ -343,14 +346,15 @@ def _joined(
 
 
 def _times(
-    values: npt.NDArray[Any], null: npt.NDArray[np.bool_] | None, name: str, format_: str, tz: Any
+    values: npt.NDArray[Any], null: npt.NDArray[np.bool_] | None, name: str, format_: str, tz: Any, given: str | None
 ) -> npt.NDArray[np.int64]:
     if null is not None:
         values = np.where(null, values.dtype.type(0), values)  # what stands behind a null is anything
     ns = nulls_to_nat(values, np.zeros(len(values), np.bool_) if null is None else null)
     if not format_.startswith("ts"):
-        return ns
+        return ns if given is None else to_ns_array(ns, unit=given)
     unit, zone = _UNITS[format_[2]], format_[4:] or None
+    check_no_conflict(given, unit)
     return ticks_to_ns(ns, unit, zone, tz, f"column {name!r} of Arrow type timestamp[{unit}]")
 
 

@@ -23,6 +23,7 @@ from sessiondata.errors import (
     CalendarError,
     InactiveError,
     IntervalError,
+    LaterSessionError,
     SessionStateError,
     UnknownNameError,
 )
@@ -35,7 +36,7 @@ from sessiondata.intervals import Interval, check_intervals, names_and_steps, pa
 from sessiondata.outages import ClassifiedGap, classify_gaps
 from sessiondata.series import Bar, BarWindow
 from sessiondata.symbol import SymbolSessionData, check_label
-from sessiondata.times import from_ns, to_ns
+from sessiondata.times import LEAST_START_NS, from_ns, to_ns, to_ns_array, unit_error
 
 __all__ = ["SessionData"]
 
@@ -336,18 +337,19 @@ class SessionData:
             self._grid = self._date = None
             self._clock.begin_epoch(-1)
             return False
+        last = self._ended if self._date is None else self._date
+        if ts_ns < LEAST_START_NS and (last is None or last.year >= 1990):
+            raise unit_error(ts_ns, symbol=symbol, row=None)
         try:
             day = (_session_of_close(calendar, ts_ns, step_ns) if close_label else calendar.session_at(ts_ns)).date
         except CalendarError as error:
-            raise type(error)(f"{error} (ts_ns={ts_ns} symbol={symbol!r})") from error
-        last = self._ended if self._date is None else self._date
+            raise type(error)(f"{error} (ts_ns={ts_ns} symbol={symbol!r})", symbol=symbol, value=ts_ns) from error
         if last is not None and day <= last:
             return False
         if self._date is not None:  # on which the symbol has no session of its own
-            raise SessionStateError(
-                f"timestamp belongs to a later trade date than the session of {last}, roll_session() first:"
-                f" ts_ns={ts_ns} symbol={symbol!r} (ERR_LATER_SESSION)"
-            )
+            raise LaterSessionError(symbol, ts_ns, day)
+        if ts_ns < LEAST_START_NS:
+            raise unit_error(ts_ns, symbol=symbol, row=None)
         self._turn(*self._grids(day))
         return True
 
@@ -356,8 +358,10 @@ class SessionData:
         if symbol._core.grid is not None:
             return _LEAST
         last = self._ended if self._date is None else self._date
-        if last is None or symbol._core.days is None:  # a symbol that was removed: `begin` refuses it
+        if symbol._core.days is None:  # a symbol that was removed: `begin` refuses it
             return _LEAST
+        if last is None:
+            return LEAST_START_NS
         calendar = symbol.calendar
         try:
             return calendar.session(calendar.next_date(last)).span_start
@@ -477,6 +481,7 @@ class SessionData:
 
     def _add(self, core: _store.SymbolCore, own: SessionCalendar) -> SymbolSessionData:
         """Have one more symbol."""
+        core.calendar = own
         held = self._symbols[core.name] = SymbolSessionData(self, core, own)
         self._cores = None
         if own is not self._calendar:
@@ -605,6 +610,8 @@ class SessionData:
         low: Any,
         close: Any,
         volume: Any,
+        *,
+        unit: str | None = None,
     ) -> int:
         """One bar of each of many symbols, all or nothing.
 
@@ -614,6 +621,8 @@ class SessionData:
         ts_ns : time, or array of times of shape (n,)
             One time for all, or one each.
         open, high, low, close, volume : arrays of numbers, shape (n,)
+        unit : {"s", "ms", "us", "ns"}, optional
+            What integer times count, as for `extend`.
 
         Returns
         -------
@@ -629,6 +638,8 @@ class SessionData:
         if names != self._slice_names:  # mostly it is the same slice, minute after minute
             self._slice = Slice([self.get_symbol_data(symbol)._core for symbol in names])
             self._slice_names = names.copy()
+        if unit is not None:
+            ts_ns = to_ns_array(ts_ns, unit=unit) if np.ndim(ts_ns) else to_ns_array([ts_ns], unit=unit)[0]
         times = ts_ns if np.ndim(ts_ns) else np.full(len(names), to_ns(ts_ns), np.int64)
         columns = bar_columns(times, open, high, low, close, volume)
         if len(names) != len(columns[0]):

@@ -20,7 +20,15 @@ from sessiondata.history import HistoricalBars, HistoricalDay, History, opens_of
 from sessiondata.intervals import parse_interval
 from sessiondata.series import BarSeries
 from sessiondata.ticks import QuoteSeries, TickSeries
-from sessiondata.times import from_ns, to_ns
+from sessiondata.times import (
+    LEAST_START_NS,
+    NAT,
+    check_no_conflict,
+    from_ns,
+    plausible_unit,
+    to_ns,
+    unit_error,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from sessiondata._store import SymbolCore
@@ -226,6 +234,7 @@ class SymbolSessionData(GapOwner):
         on_bad: str = "raise",
         label: str | None = None,
         tz: str | tzinfo | None = None,
+        unit: str | None = None,
     ) -> int:
         """Store arrays of bars, or the rows of a frame; all or nothing.
 
@@ -248,6 +257,8 @@ class SymbolSessionData(GapOwner):
             Which end of its interval a timestamp names; by default the store's.
         tz : str or tzinfo, optional
             Zone of naive times.
+        unit : {"s", "ms", "us", "ns"}, optional
+            What integer times count from 1970 on; by default nanoseconds. Of a dtype that has a unit it must be that.
 
         Returns
         -------
@@ -257,15 +268,17 @@ class SymbolSessionData(GapOwner):
         Raises
         ------
         BarError, BarTypeError, TimeError, SessionStateError
-            Names symbol, row, value and rule; the store is as it was.
+            Names symbol, row, value and rule; the store is as it was. A later trade date is a `LaterSessionError`, and
+            a batch that lies before 1990, where the symbol has no day, a `TimeError` that names the unit it is in.
         """
-        if on_bad == "raise" and label is None:
+        if on_bad == "raise" and label is None and unit is None:
             stored = self._core.extend_newest(ts_ns, open, high, low, close, volume)
             if stored >= 0:  # the usual case: what follows costs more than storing a few hundred bars
                 return stored
         check_on_bad(on_bad)
         close_label = self._core.close_label if label is None else check_label(label)
-        columns = self._bars_of(ts_ns, (open, high, low, close, volume), tz)
+        columns = self._bars_of(ts_ns, (open, high, low, close, volume), tz, unit)
+        self._check_unit(columns[0], unit)
         if not len(columns[0]) or self._core.grid is not None:
             return self._core.extend(*columns, on_bad == "skip", close_label)
         first = _store.earliest(self._core, *columns, self._data._floor(self))
@@ -279,13 +292,22 @@ class SymbolSessionData(GapOwner):
                 self._core.begin(None, close_label)
             raise
 
-    def _bars_of(self, ts_ns: Any, values: tuple[Any, ...], tz: str | tzinfo | None) -> BarColumns:
+    def _bars_of(self, ts_ns: Any, values: tuple[Any, ...], tz: str | tzinfo | None, unit: str | None) -> BarColumns:
         """Six columns, or those of a frame that stands alone."""
         if all(column is None for column in values):
             from sessiondata.frames import frame_columns  # not needed until a frame comes
 
-            ts_ns, *values = frame_columns(ts_ns, self.symbol, tz)  # type: ignore[assignment]
-        return bar_columns(ts_ns, *values, symbol=self.symbol, tz=tz)
+            ts_ns, *values = frame_columns(ts_ns, self.symbol, tz, unit=unit)  # type: ignore[assignment]
+            unit = None if isinstance(ts_ns, np.ndarray) else unit
+        return bar_columns(ts_ns, *values, symbol=self.symbol, tz=tz, unit=unit)
+
+    def _check_unit(self, times: Any, unit: str | None) -> None:
+        """A `TimeError` if all times lie before 1990 and no day of the symbol does: nothing could come of them."""
+        if len(times) and times[-1] < LEAST_START_NS and not self._core.has_early_days():
+            latest = int(times.max())
+            if NAT < latest < LEAST_START_NS:
+                row = int(times.argmax())
+                raise unit_error(latest, symbol=self.symbol, row=row, unit=unit or "ns")
 
     def fill(
         self,
@@ -299,6 +321,7 @@ class SymbolSessionData(GapOwner):
         on_bad: str = "raise",
         label: str | None = None,
         tz: str | tzinfo | None = None,
+        unit: str | None = None,
     ) -> int:
         """Store bars that somebody was asked for, where a bar is missing and nowhere else; all or nothing.
 
@@ -318,6 +341,8 @@ class SymbolSessionData(GapOwner):
             Which end of its interval a timestamp names; by default the store's.
         tz : str or tzinfo, optional
             Zone of naive times.
+        unit : {"s", "ms", "us", "ns"}, optional
+            What integer times count, as for `extend`.
 
         Returns
         -------
@@ -344,11 +369,12 @@ class SymbolSessionData(GapOwner):
         """
         check_on_bad(on_bad)
         close_label = self._core.close_label if label is None else check_label(label)
-        columns = self._bars_of(ts_ns, (open, high, low, close, volume), tz)
+        columns = self._bars_of(ts_ns, (open, high, low, close, volume), tz, unit)
         if self._core.days is None:
             raise SessionStateError(f"symbol {self.symbol!r} was removed from its store and takes no bars")
         if self._core.grid is None and not self._history.days.cores:
             raise SessionStateError(f"symbol {self.symbol!r} has no session; start_session(date) first")
+        self._check_unit(columns[0], unit)
         return self._core.fill(*columns, on_bad == "skip", close_label, self._history.before)
 
     def load_historical_bars(
@@ -363,6 +389,7 @@ class SymbolSessionData(GapOwner):
         *,
         label: str | None = None,
         tz: str | tzinfo | None = None,
+        unit: str | None = None,
     ) -> int:
         """Store bars of past days, one or many, or the rows of a frame; all or nothing.
 
@@ -387,6 +414,9 @@ class SymbolSessionData(GapOwner):
             Which end of its interval a timestamp names; by default the store's.
         tz : str or tzinfo, optional
             Zone of naive times.
+        unit : {"s", "ms", "us", "ns"}, optional
+            What integer times count, as for `extend`. Times of 1970 that another unit would explain are refused, unless
+            this says what they are.
 
         Returns
         -------
@@ -405,16 +435,24 @@ class SymbolSessionData(GapOwner):
         """
         which = parse_interval(interval)
         is_daily = which.step_ns == 0
+        settled = False  # whether the times have been converted by `unit`
         if open is high is low is close is volume is None:
             from sessiondata.frames import frame_columns  # not needed until a frame comes
 
-            ts_ns, open, high, low, close, volume = frame_columns(ts_ns, self.symbol, tz, is_daily)  # noqa: A001
+            columns = frame_columns(ts_ns, self.symbol, tz, is_daily, unit)
+            ts_ns, open, high, low, close, volume = columns  # noqa: A001
+            settled = isinstance(ts_ns, np.ndarray)
         opens = opens_of_dates(self, ts_ns) if is_daily else None
+        if opens is not None:
+            check_no_conflict(unit, "D")
         close_label = opens is None and (self._core.close_label if label is None else check_label(label))
-        columns = bar_columns(
-            ts_ns if opens is None else opens, open, high, low, close, volume, symbol=self.symbol, tz=tz
-        )
+        times, in_unit = (ts_ns, None if settled else unit) if opens is None else (opens, None)
+        columns = bar_columns(times, open, high, low, close, volume, symbol=self.symbol, tz=tz, unit=in_unit)
         check_rows(self._core, *columns)
+        if unit is None and opens is None and len(columns[0]) and columns[0][-1] < LEAST_START_NS:
+            latest = int(columns[0].max())
+            if plausible_unit(latest) not in (None, "ns") and plausible_unit(int(columns[0].min())) not in (None, "ns"):
+                raise unit_error(latest, symbol=self.symbol, row=int(columns[0].argmax()))
         return self._history.load(which, columns, close_label) if len(columns[0]) else 0
 
     # --- history ---
@@ -482,6 +520,7 @@ class SymbolSessionData(GapOwner):
         *,
         on_bad: str = "raise",
         tz: str | tzinfo | None = None,
+        unit: str | None = None,
     ) -> int:
         """Store arrays of trades, all or nothing.
 
@@ -499,6 +538,8 @@ class SymbolSessionData(GapOwner):
             ``ticks.counters["skipped"]``.
         tz : str or tzinfo, optional
             Zone of naive times.
+        unit : {"s", "ms", "us", "ns"}, optional
+            What integer times count, as for `extend`.
 
         Returns
         -------
@@ -511,7 +552,8 @@ class SymbolSessionData(GapOwner):
             Names symbol, row, value and rule; the store is as it was.
         """
         check_on_bad(on_bad)
-        times, values = tick_columns(ts_ns, price, size, symbol=self.symbol, tz=tz)
+        times, values = tick_columns(ts_ns, price, size, symbol=self.symbol, tz=tz, unit=unit)
+        self._check_unit(times, unit)
         codes = self._exchange_codes(exchange, len(times))
         return self._trades._tape.extend(times, values, codes, on_bad == "skip", self._data._floor(self))
 
@@ -547,10 +589,12 @@ class SymbolSessionData(GapOwner):
         *,
         on_bad: str = "raise",
         tz: str | tzinfo | None = None,
+        unit: str | None = None,
     ) -> int:
         """Store arrays of quotes, all or nothing; parameters, result and errors are like those of `extend_ticks`."""
         check_on_bad(on_bad)
-        times, values = quote_columns(ts_ns, bid, ask, bid_size, ask_size, symbol=self.symbol, tz=tz)
+        times, values = quote_columns(ts_ns, bid, ask, bid_size, ask_size, symbol=self.symbol, tz=tz, unit=unit)
+        self._check_unit(times, unit)
         return self._all_quotes._tape.extend(times, values, None, on_bad == "skip", self._data._floor(self))
 
     @property

@@ -2,7 +2,8 @@
 
 Rules, the same for one value and for an array:
 
-* The unit comes from the type or dtype, never from the magnitude. Plain integers are nanoseconds.
+* The unit comes from the type or dtype, never from the magnitude. Plain integers are nanoseconds, unless `unit=` says
+  otherwise.
 * An integer and an aware time are instants: `tz=` has no effect on them. A naive time is the wall clock of `tz=`.
   Without `tz=` it is a `TimeError` if its type could have carried a zone (``datetime``, pandas, polars, Arrow);
   ``datetime64`` cannot carry one and is UTC.
@@ -24,12 +25,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
-from sessiondata.errors import TimeError, shown
+from sessiondata.errors import ArgumentError, TimeError, shown
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = [
+    "LEAST_START_NS",
+    "UNIT_NS",
+    "check_no_conflict",
     "from_ns",
     "is_plain",
     "nulls_to_nat",
@@ -37,6 +41,7 @@ __all__ = [
     "to_ns",
     "to_ns_array",
     "to_zone",
+    "unit_error",
     "utc_offsets",
     "wall_to_ns",
 ]
@@ -46,13 +51,21 @@ Int64Array: TypeAlias = "npt.NDArray[np.int64]"
 #: int64 that stands for "not a time" in NumPy and pandas; never a valid timestamp here.
 NAT = -(2**63)
 
+#: Nanoseconds of what `unit=` may say of integers.
+UNIT_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+_UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+
+#: 1990-01-01 UTC. No earlier bar starts a session by itself: it is rather an integer of another unit, since what counts
+#: seconds, milliseconds or microseconds from 1970 on is an early time of 1970 if it is taken for nanoseconds.
+LEAST_START_NS = 631_152_000_000_000_000
+
 _INT64 = np.dtype(np.int64)
 _ndarray = np.ndarray
 _PLAIN = 0x0101  # NPY_ARRAY_C_CONTIGUOUS and NPY_ARRAY_ALIGNED
 _MAX_NS = 2**63 - 1
 _DAY_NS = 86_400_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PASS_TZ = "pass tz=... to say which zone's clock it is"
+_NAIVE = "ERR_NAIVE"
 
 # Length of a datetime64 unit as (multiply by, divide by), to get nanoseconds. Years and months have no fixed length:
 # they become days first.
@@ -109,7 +122,7 @@ def to_ns(value: Any, tz: str | tzinfo | None = None) -> int:
     return _check_range(number, value)
 
 
-def to_ns_array(values: Any, tz: str | tzinfo | None = None) -> Int64Array:
+def to_ns_array(values: Any, tz: str | tzinfo | None = None, unit: str | None = None) -> Int64Array:
     """Convert a column of times.
 
     Parameters
@@ -120,6 +133,8 @@ def to_ns_array(values: Any, tz: str | tzinfo | None = None) -> Int64Array:
         datetimes (naive ones with `tz`), only integers, or only ``datetime64``. Any byte order and any strides.
     tz : str or tzinfo, optional
         Zone whose wall clock ``datetime64`` and naive values show. No effect on integers and aware values.
+    unit : {"s", "ms", "us", "ns"}, optional
+        What integers count from 1970 on; by default nanoseconds. Of a dtype that has a unit it must be that one.
 
     Returns
     -------
@@ -132,8 +147,12 @@ def to_ns_array(values: Any, tz: str | tzinfo | None = None) -> Int64Array:
     TimeError
         If the values are naive without `tz`, not one-dimensional, of a dtype that is not a time (floats, bools, text,
         durations, dates of polars and Arrow), a mixture of kinds, outside int64, or wall times that do not exist in
-        `tz`. Names the first bad row and its value.
+        `tz`; or if `unit` contradicts them. Names the first bad row and its value.
+    ArgumentError
+        If there is no such unit.
     """
+    if unit is not None:
+        return _in_unit(values, tz, unit)
     if is_plain(values, _INT64):
         return cast("Int64Array", values)  # the usual case
     if isinstance(values, np.ndarray):
@@ -190,7 +209,18 @@ def to_zone(tz: str | tzinfo) -> tzinfo:
     try:
         return ZoneInfo(tz)
     except (OSError, ValueError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError; "../x" a ValueError
-        raise TimeError(f"no time zone {tz!r} on this machine (pip install tzdata brings them all)") from error
+        raise TimeError(f"no time zone {tz!r} on this machine; {_zone_hint(tz)}", value=tz) from error
+
+
+def _zone_hint(tz: str) -> str:
+    from difflib import get_close_matches
+    from zoneinfo import available_timezones
+
+    known = available_timezones()
+    if not known:
+        return "it has none at all: pip install tzdata"
+    like = get_close_matches(tz, known, 1, 0.6)
+    return f"did you mean {like[0]!r}?" if like else "a name is one of zoneinfo.available_timezones()"
 
 
 # --- zones -----------------------------------------------------------------------------------------------------------
@@ -318,11 +348,102 @@ def wall_to_ns(wall_ns: Int64Array, zone: tzinfo, *, fold: int = 0, skipped: str
     return out
 
 
+# --- units ------------------------------------------------------------------------------------------------------------
+
+
+def check_unit(unit: str) -> int:
+    """Nanoseconds of a unit; an `ArgumentError` if it is none."""
+    try:
+        return UNIT_NS[unit]
+    except (KeyError, TypeError):
+        raise ArgumentError(f"unit is one of {', '.join(map(repr, UNIT_NS))}: {shown(unit)}", value=unit) from None
+
+
+def check_no_conflict(unit: str | None, own: str | None) -> None:
+    """A `TimeError` if ``unit=`` says something else of a column of times than its dtype (`_unit_of`)."""
+    if unit is not None and own not in (None, unit):
+        kind = "a column of datetimes" if own == "object" else f"a column whose dtype has the unit {own!r}"
+        raise TimeError(f"unit={unit!r} says what integers count, and this is {kind}: leave it out", value=unit)
+
+
+def _unit_of(values: Any) -> str | None:
+    """Unit of a column of times, as its dtype says it; ``"object"`` of one that holds datetimes; None of integers, and
+    of what is no column of times."""
+    dtype = getattr(values, "dtype", getattr(values, "type", None))
+    if dtype is None or str(dtype) == "object":
+        if not isinstance(values, (list, tuple, np.ndarray)) and not hasattr(values, "tolist"):
+            return None
+        first = next((value for value in values if not _is_null(value)), 0)
+        return None if isinstance(first, (int, np.integer)) else "object"
+    arrow = getattr(dtype, "pyarrow_dtype", dtype)
+    if isinstance(dtype, np.dtype):
+        return np.datetime_data(dtype)[0] if dtype.kind == "M" else None
+    unit = getattr(arrow, "unit", getattr(arrow, "time_unit", None))
+    return unit if isinstance(unit, str) else None
+
+
+def _in_unit(values: Any, tz: str | tzinfo | None, unit: str) -> Int64Array:
+    """`to_ns_array` of integers that count a unit."""
+    factor, own = check_unit(unit), _unit_of(values)
+    check_no_conflict(unit, own)
+    times = to_ns_array(values, tz)
+    return times if own == unit else _scaled(times, factor, times)
+
+
+def unit_error(ts_ns: int, *, symbol: str | None, row: int | None, unit: str = "ns") -> TimeError:
+    """What is raised for a time from before 1990, for which there is no day.
+
+    Parameters
+    ----------
+    ts_ns : int
+        As it was understood.
+    row : int or None
+        None for a single bar, trade or quote: those calls have no ``unit=``.
+    unit : str
+        What integers were understood to be.
+    """
+    given = ts_ns // UNIT_NS[unit]
+    other = plausible_unit(given)
+    place = ("" if row is None else f"row={row} ") + f"ts_ns={ts_ns} ({np.datetime64(ts_ns, 'ns')})"
+    if symbol is not None:
+        place += f" symbol={symbol!r}"
+    if other is None:
+        hint = "it is plausible in no unit (s, ms, us, ns)"
+    else:
+        date = np.datetime64(given * UNIT_NS[other], "ns").astype("M8[s]")
+        do = (
+            f"pass unit={other!r}" if row is not None else f"multiply it by {UNIT_NS[other]:_}, or pass unit= to extend"
+        )
+        hint = f"in {_UNIT_NAMES[other]} it would be {date}: {do}"
+    rule = f"timestamp lies before 1990 as an integer of {_UNIT_NAMES[unit]}, which starts no session"
+    return TimeError(
+        f"{rule}: {place} (ERR_UNIT); {hint}; a date that early is meant by start_session(date), or by"
+        " load_historical_bars with unit='ns'",
+        symbol=symbol, row=row, value=ts_ns, rule=rule, code="ERR_UNIT", unit=other,
+    )  # fmt: skip
+
+
+def plausible_unit(number: int) -> str | None:
+    """The unit in which an integer is a time between 1990 and 2100; None if it is in none of them. It is in one at
+    most: they lie far apart."""
+    for unit, factor in UNIT_NS.items():
+        if LEAST_START_NS <= number * factor < _YEAR_2100_NS:
+            return unit
+    return None
+
+
+_YEAR_2100_NS = 4_102_444_800_000_000_000
+
+
 # --- one value -------------------------------------------------------------------------------------------------------
 
 
 def _is_from(package: str, value: Any) -> bool:
     return type(value).__module__.partition(".")[0] == package
+
+
+def _naive(what: str, way: str, value: Any) -> TimeError:
+    return TimeError(f"naive {what}: give it a zone ({way})", value=value, code=_NAIVE)
 
 
 def _hint(value: Any) -> str:
@@ -343,7 +464,7 @@ def _datetime_to_ns(value: datetime, tz: str | tzinfo | None) -> int:
     if value.utcoffset() is not None:
         return _check_range((value - _EPOCH) // timedelta(microseconds=1) * 1000, value)
     if tz is None:
-        raise TimeError(f"naive datetime {value!r}: {_PASS_TZ}")
+        raise _naive(f"datetime {value!r}", "value.replace(tzinfo=ZoneInfo('America/New_York'))", value)
     wall = (value.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
     _check_range(wall, value)
     return int(wall_to_ns(np.array([wall], np.int64), to_zone(tz), fold=value.fold)[0])
@@ -360,7 +481,7 @@ def _datetime64_to_ns(value: Any, tz: str | tzinfo | None) -> int:
             if value.tzinfo is not None:
                 tz = None
             elif tz is None:
-                raise TimeError(f"naive Timestamp {value!r}: {_PASS_TZ}")
+                raise _naive(f"Timestamp {value!r}", "value.tz_localize('America/New_York')", value)
             fold = value.fold
     ns = _check_range(_datetime64_ticks(instant), value)
     return ns if tz is None else int(wall_to_ns(np.array([ns], np.int64), to_zone(tz), fold=fold)[0])
@@ -530,7 +651,7 @@ def nulls_to_nat(values: npt.NDArray[Any], null: npt.NDArray[np.bool_]) -> Int64
 def ticks_to_ns(ticks: Int64Array, unit: str, zone: Any, tz: str | tzinfo | None, what: str) -> Int64Array:
     """A timestamp column of known unit: instants if it has a zone, else the wall clock of `tz`."""
     if zone is None and tz is None:
-        raise TimeError(f"naive {what}: {_PASS_TZ}")
+        raise _naive(what, "dt.replace_time_zone of polars, tz_localize of pandas, assume_timezone of Arrow", None)
     return _datetime64s_to_ns(ticks.view(f"datetime64[{unit}]"), None if zone is not None else tz)
 
 
@@ -542,7 +663,8 @@ def _pandas_to_ns(values: Any, tz: str | tzinfo | None) -> Int64Array:
         return _arrow_to_ns(getattr(values, "array", values).__arrow_array__(), tz)
     if isinstance(dtype, np.dtype):
         if dtype.kind == "M" and tz is None:
-            raise TimeError(f"naive pandas column of dtype {dtype}: {_PASS_TZ}")
+            way = "tz_localize('America/New_York'), of a Series under .dt"
+            raise _naive(f"pandas column of dtype {dtype}", way, None)
         return _ndarray_to_ns(values.to_numpy(), tz)
     if hasattr(dtype, "tz"):
         return _datetime64s_to_ns(values.to_numpy(dtype=f"datetime64[{dtype.unit}]"), None)
