@@ -474,7 +474,7 @@ def test_the_first_bar_of_a_store_must_belong_to_a_trade_date() -> None:
         lambda: data.append_slice(["SPY"], saturday, *([x] for x in BAR)),
     ]
     for call in calls:
-        with pytest.raises(sd.CalendarError, match=rf"belongs to no trade date .*ts_ns={saturday} symbol='SPY'"):
+        with pytest.raises(sd.CalendarError, match=rf"belongs to no trade date.*ts_ns={saturday} symbol='SPY'"):
             call()
         assert state(data) == before
     with pytest.raises(sd.DateOutOfRangeError, match=f"ts_ns={2**63 - 1 - MINUTE} symbol='SPY'"):
