@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -537,6 +538,22 @@ def test_extended_hours_of_half_days_in_history_and_snapshots(hours: Any, tmp_pa
         for each in (store, sd.load(tmp_path / "rolled")):
             day = each.get_symbol_data("SPY").historical_day("2024-11-29").bars()
             assert day.extended.expected == expected
+
+
+def test_a_snapshot_keeps_the_usual_close_that_its_hours_were_made_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = sd.SessionData("XNYS", "1m", extended_hours=("04:00", "20:00"))
+    data.start_session("2024-11-29")
+    data.register_symbol("SPY")
+    data.save(tmp_path / "store")
+    # A library that has taken a week of half days for the rule since.
+    monkeypatch.setitem(sd.calendar("XNYS")._usual_closes, dt.date(2024, 11, 29), 13 * HOUR)
+    for store in (sd.load(tmp_path / "store"), pickle.loads(pickle.dumps(sd.load(tmp_path / "store")))):
+        assert store.calendar.usual_close("2024-11-29") == 16 * HOUR
+        assert pickle.loads(pickle.dumps(store.calendar)).usual_close("2024-11-29") == 16 * HOUR
+        store.advance_to(store.grid.span_stop)
+        assert store.get_symbol_data("SPY").bars_base.extended.expected == 570
 
 
 @pytest.mark.parametrize("hours", ["04:00", ("04:00",), ("4", "20:00"), (4, 20), ("04:00", "25:00"), ("04:00", None)])
