@@ -7,6 +7,7 @@ import datetime as dt
 import pickle
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -287,6 +288,51 @@ def test_hours_kept_by_a_snapshot_are_kept_by_its_correction(monkeypatch: pytest
     kept = sd.load(tmp_path / "store").calendar.with_sessions({"2024-01-03": None})
     assert kept.session("2024-01-02").expected("1m") == 390
     assert pickle.loads(pickle.dumps(kept)).session("2024-01-02").expected("1m") == 390
+
+
+SATURDAY = at("2024-01-20T09:15", INDIA)
+ONE = (1.0, 1.0, 1.0, 1.0, 1.0)
+
+
+def mumbai_on_friday(calendar: sd.SessionCalendar) -> SimpleNamespace:
+    data = sd.SessionData(calendar, "1m", ("5m",), trailing_days=3)
+    share = data.register_symbol("RELIANCE")
+    data.start_session("2024-01-19")
+    return SimpleNamespace(data=data, share=share, new=sd.SessionData(calendar, "1m"))
+
+
+def columns(n: int) -> list[Any]:
+    return [np.array([SATURDAY]), *[np.ones(1)] * n]
+
+
+DOORS: dict[str, Any] = {
+    "append": lambda on: on.share.append(SATURDAY, *ONE),
+    "extend": lambda on: on.share.extend(*columns(5)),
+    "append_slice": lambda on: on.data.append_slice(["RELIANCE"], SATURDAY, *[np.ones(1)] * 5),
+    "append_tick": lambda on: on.share.append_tick(SATURDAY, 1.0, 1.0),
+    "extend_ticks": lambda on: on.share.extend_ticks(*columns(2)),
+    "extend_quotes": lambda on: on.share.extend_quotes(*columns(4)),
+    "load": lambda on: on.share.load_historical_bars("1m", *columns(5)),
+    "roll": lambda on: on.data.roll_session("2024-01-20"),
+    "first bar": lambda on: on.new.register_symbol("RELIANCE").append(SATURDAY, *ONE),
+    "start": lambda on: on.new.start_session("2024-01-20"),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_bars_of_a_date_that_the_calendar_lacks_lead_to_its_correction(door: str) -> None:
+    """Rolling to that date, as the error said, was an error too."""
+    on = mumbai_on_friday(sd.calendar("XBOM"))
+    with pytest.raises(sd.SessionDataError, match=r"with_sessions") as raised:
+        DOORS[door](on)
+    assert "roll" not in str(raised.value)
+    # What the message says, done.
+    on = mumbai_on_friday(on.data.calendar.with_sessions({"2024-01-20": [("09:15", "15:30")]}))
+    if door not in ("load", "roll", "first bar", "start"):
+        with pytest.raises(sd.SessionStateError, match="roll"):
+            DOORS[door](on)
+        on.data.roll_session("2024-01-20")
+    DOORS[door](on)
 
 
 EVENING = [("17:00", "22:00")]

@@ -170,8 +170,12 @@ class LaterSessionError(SessionStateError):
 
     def __init__(self, symbol: str, ts_ns: int, date: date | None = None, row: int | None = None) -> None:
         where = "" if row is None else f"row={row} "
-        do = "the symbol's calendar knows no such date" if date is None else f"roll_session({str(date)!r}) first"
-        rule = "timestamp belongs to a later trade date than the session"
+        if date is None:
+            rule = "timestamp is later than the session and belongs to no trade date of the symbol's calendar"
+            do = "if the market was open, correct it with calendar.with_sessions({date: [(open, close)]})"
+        else:
+            rule = "timestamp belongs to a later trade date than the session"
+            do = f"roll_session({str(date)!r}) first"
         super().__init__(f"{rule}, {do}: {where}ts_ns={ts_ns} symbol={symbol!r} (ERR_LATER_SESSION)")
         self.rule, self.symbol, self.ts_ns, self.date, self.row = rule, symbol, ts_ns, date, row
         self.value, self.code = ts_ns, "ERR_LATER_SESSION"
