@@ -70,7 +70,7 @@ def everything(data: sd.SessionData) -> Any:
     active = data.is_active
     data.activate()
     answers = [
-        active, data.calendar.name, data.calendar.tz, data.grid, data.session_date, data._ended, data.sequence,
+        active, data.calendar.name, data.calendar.tz, data.grid, data.session_date, data._clock.ended, data.sequence,
         data.as_of, data.grace_ns, data._clock.as_of, data.trailing_days, data._capacity, data._close_label,
         data._extended_hours, data._tick_capacities, data._base, data._derived,
         [(name, kept.days, kept.is_built_in) for name, kept in data._indicators.items()],

@@ -18,24 +18,27 @@ cimport cython
 from cpython.exc cimport PyErr_Clear, PyErr_ExceptionMatches, PyErr_Occurred, PyErr_WriteUnraisable
 from cpython.tuple cimport PyTuple_GET_ITEM
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uintptr_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from sessiondata._aggregate cimport Level
 from sessiondata._evidence cimport copy_evidence, evidence_like
 from sessiondata._feed cimport feed_make_ring
 from sessiondata._fill cimport fill_rows
 from sessiondata._grid cimport Grid, Region
-from sessiondata._guard cimport peek, store_words
+from sessiondata._guard cimport gc_pause, gc_resume, peek, store_words
 from sessiondata._layout cimport Memory, copy_out
 from sessiondata._ring cimport Bar, Ring, ring_begin_change, ring_end_change, ring_oldest, ring_read
-from sessiondata._status cimport CORRECTED, ERR_MEMORY, ERR_NAT, ERR_TS_RANGE, ERR_UNIT, OTHER_SESSION, STORED
-from sessiondata._store cimport StoreClock, SymbolCore
+from sessiondata._status cimport (
+    CORRECTED, ERR_MEMORY, ERR_NAT, ERR_TS_RANGE, ERR_UNIT, N_REASONS, OTHER_SESSION, STORED,
+)
+from sessiondata._store cimport Refusal, Rows, StoreClock, SymbolCore, store_rows
 from sessiondata._symbol cimport (
-    EARLIER_OPEN, EARLIER_STORE, Symbol, check_values, symbol_append, symbol_enter, symbol_leave, symbol_open_label,
+    EARLIER_OPEN, EARLIER_STORE, Symbol, check_values, clock_reset, symbol_append, symbol_enter, symbol_leave,
+    symbol_open_label,
     symbol_reserve, symbol_settle,
 )
 from sessiondata._ticks cimport (
-    SOURCE_QUOTES, SOURCE_TICKS, Tick, TickRing, ticks_oldest, ticks_read, ticks_write,
+    N_TICK_REASONS, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickRing, ticks_oldest, ticks_read, ticks_write,
 )
 from sessiondata._time cimport LEAST_START, NAT
 
@@ -254,7 +257,10 @@ cdef class Days:
     given : dict of str to dict of date to columns
         Rows that were loaded as they are, by interval. Never changed in place.
     version : int
-        Grows with every change; 0 as long as there never was anything.
+        Grows with every change of an answer; 0 as long as there never was anything.
+    generation : int
+        Grows whenever another day stands somewhere, also where only its counters differ: what is made of the days goes
+        into their place only if it has not moved.
     has_values : bool
         Indicators of the symbol were set.
     """
@@ -297,6 +303,7 @@ cdef class Days:
         status = symbol_append(&day.symbol, &bar)
         if status >= 0:
             _settle(day)
+            self.generation += 1
             self.cores[date] = day
             if STORED <= status <= CORRECTED:
                 self._changed(1)
@@ -332,9 +339,9 @@ cdef class Days:
         """The slice is done: what it has reserved is a day like any other."""
         self._reserved = _NOTHING
 
-    def prepare(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high, const double[::1] low,
-                const double[::1] close, const double[::1] volume):
-        """Days as they will be with these checked rows, which ascend in time. Nothing changes before `commit`.
+    def prepare(self, Rows rows not None, int64_t n):
+        """Days as they will be with the first `n` of these checked rows, which ascend in time. Nothing changes before
+        `commit`, which is a part of the same step.
 
         Returns
         -------
@@ -344,39 +351,40 @@ cdef class Days:
         other : int
             Rows of no day that is here.
         """
-        cdef int64_t i = 0, stop, n = ts.shape[0], changed = 0, other = 0
+        cdef int64_t i = 0, stop, changed = 0, other = 0
         cdef SymbolCore day
         cdef dict days = {}
         while i < n:
-            date = self._date_at(ts[i])
+            date = self._date_at(rows.ts[i])
             stop = i + 1
             if date is None:
                 other += 1
             else:
                 day = days[date] = _copied(<SymbolCore>self.cores[date])
-                while stop < n and ts[stop] < day.grid.data.span_stop:
+                while stop < n and rows.ts[stop] < day.grid.data.span_stop:
                     stop += 1
-                changed += day.extend(ts[i:stop], open[i:stop], high[i:stop], low[i:stop], close[i:stop],
-                                      volume[i:stop], False, False)
+                changed += _stored(day, rows, i, stop)
             i = stop
         return self.stage(days), changed, other
 
-    def prepare_fill(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
-                     const double[::1] low, const double[::1] close, const double[::1] volume, before):
-        """Days before a date (None: all) as they will be with those of these checked rows, ascending in time, that are
-        for their missing slots, for `commit` (None: as they are); and how many rows that are."""
-        cdef int64_t i = 0, stop, n = ts.shape[0], filled, total = 0, too_old
+    def prepare_fill(self, Rows rows not None, int64_t n):
+        """Days before the session under way as they will be with those of the first `n` of these checked rows,
+        ascending in time, that are for their missing slots, for `commit` (None: as they are); and how many rows that
+        are."""
+        cdef int64_t i = 0, stop, filled, total = 0, too_old
+        cdef object before = self._live.clock.next_date
         cdef SymbolCore day
         cdef dict days = {}
         while i < n:
-            date = self._date_at(ts[i])
+            date = self._date_at(rows.ts[i])
             stop = i + 1
             if date is not None and (before is None or date < before):
                 day = _copied(<SymbolCore>self.cores[date])
-                while stop < n and ts[stop] < day.grid.data.span_stop:
+                while stop < n and rows.ts[stop] < day.grid.data.span_stop:
                     stop += 1
                 too_old = day.symbol.counters.too_old
-                filled = fill_rows(&day.symbol, &ts[i], &open[i], &high[i], &low[i], &close[i], &volume[i], stop - i)
+                filled = fill_rows(&day.symbol, rows.ts + i, rows.values[0] + i, rows.values[1] + i,
+                                   rows.values[2] + i, rows.values[3] + i, rows.values[4] + i, stop - i)
                 if filled < 0:
                     raise MemoryError("no memory for the bars of a past day")
                 if filled or day.symbol.counters.too_old != too_old:
@@ -396,24 +404,98 @@ cdef class Days:
                 days[date] = _copied(day)
         return days
 
-    def prepare_mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns, before):
-        """Days before a date as they will be with a mark (see `SymbolCore.mark`), for `commit`; and of how many of them
-        something is new."""
-        cdef dict days = {date: day for date, day in self._copies_of(start_ns, stop_ns, before).items()
-                          if (<SymbolCore>day).mark(halted, k, start_ns, stop_ns)}
-        return self.stage(days), len(days)
+    def mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns):
+        """Mark slots of past days and of the session (see `SymbolCore.mark`), in one step. False if nothing of it is
+        new; None if there is neither a session nor a past day."""
+        cdef dict days
+        cdef bint changed, collects = gc_pause()
+        try:
+            if self._live.symbol.grid == NULL and not self.cores:
+                return None
+            past = self._copies_of(start_ns, stop_ns, self._live.clock.next_date)
+            days = {date: day for date, day in past.items()
+                    if (<SymbolCore>day).mark(halted, k, start_ns, stop_ns)}
+            staged = self.stage(days)
+            changed = self._live.symbol.grid != NULL and self._live.mark(halted, k, start_ns, stop_ns)
+            if days:
+                self.commit(staged, not changed)
+            return changed or len(days) > 0
+        finally:
+            gc_resume(collects)
 
-    def prepare_retry(self, Py_ssize_t k, int64_t start_ns, int64_t stop_ns, int64_t when_ns, before):
-        """Days before a date as they will be with a retry (see `SymbolCore.record_retry`), for `commit`; and how many
-        slots it is counted for."""
+    def record_retry(self, Py_ssize_t k, int64_t start_ns, int64_t stop_ns, int64_t when_ns):
+        """Count a retry for slots of past days and of the session (see `SymbolCore.record_retry`), in one step.
+        Returns for how many; None if there is neither a session nor a past day."""
         cdef dict days = {}
-        cdef int64_t n, total = 0
-        for date, day in self._copies_of(start_ns, stop_ns, before).items():
-            n = (<SymbolCore>day).record_retry(k, start_ns, stop_ns, when_ns)
-            if n:
-                days[date] = day
-                total += n
-        return self.stage(days), total
+        cdef int64_t n, past = 0
+        cdef bint collects = gc_pause()
+        try:
+            if self._live.symbol.grid == NULL and not self.cores:
+                return None
+            for date, day in self._copies_of(start_ns, stop_ns, self._live.clock.next_date).items():
+                n = (<SymbolCore>day).record_retry(k, start_ns, stop_ns, when_ns)
+                if n:
+                    days[date] = day
+                    past += n
+            staged = self.stage(days)
+            n = 0
+            if self._live.symbol.grid != NULL:
+                n = self._live.record_retry(k, start_ns, stop_ns, when_ns)
+            if past:
+                self.commit(staged, n == 0)
+            return n + past
+        finally:
+            gc_resume(collects)
+
+    def load(self, list pieces not None, bint close_label):
+        """Store checked rows of whole dates, all or nothing and in one step; returns rows added or corrected.
+
+        `pieces` holds (date, Grid, hours around it or None, columns in time order). Rows of the date under way are rows
+        of the session, if there is one. None if the symbol has left its store."""
+        cdef list taken = [(piece, rows_of(piece[3])) for piece in pieces]
+        cdef bint collects = gc_pause()
+        try:
+            return None if self._live.days is None else self._load(taken, close_label)
+        finally:
+            gc_resume(collects)
+
+    cdef int64_t _load(self, list pieces, bint close_label) except -1:
+        cdef dict days = {}
+        cdef int64_t stored = 0, live = 0
+        cdef SymbolCore day
+        cdef Rows rows, today = None
+        cdef Refusal refusal
+        cdef int64_t[N_REASONS] skipped
+        memset(skipped, 0, sizeof(skipped))
+        for (date, grid, hours, _), held in pieces:
+            rows = <Rows>held
+            if self._live.symbol.grid != NULL and date == self._live.clock.date:
+                today = rows
+                continue
+            refusal = Refusal(0, 0, 0)
+            day = days[date] = self.draft(date, grid, hours)
+            n = day._check_own(rows, False, close_label, skipped, &refusal)
+            if refusal.status:
+                self._refuse(&refusal, rows)
+            stored += _stored(day, rows, 0, n)
+        staged = self.stage(days)
+        if today is not None:
+            live = self._live.take_rows(today, False, close_label, False, False, &refusal)
+            if refusal.status:
+                self._refuse(&refusal, today)
+        if stored or len(<dict>(<tuple>staged)[0]) > len(self.cores):
+            self.commit(staged, stored)
+        elif days:
+            self._put(staged)
+        return stored + live
+
+    cdef int _refuse(self, const Refusal* refusal, Rows rows) except -1:
+        """Raise for a row by its number in its date."""
+        cdef int64_t i = 0
+        while rows.row[i] != refusal.row:
+            i += 1
+        self._live._refuse(refusal.status, refusal.row, rows.given[i], rows.values[0][i], rows.values[1][i],
+                           rows.values[2][i], rows.values[3][i], rows.values[4][i], refusal.ts)
 
     def draft(self, date, Grid grid not None, hours):
         """A day to extend and then `stage`: a copy of the one that is here, or an empty one with room for all of its
@@ -461,6 +543,21 @@ cdef class Days:
 
     cpdef void commit(self, tuple staged, int64_t changed) noexcept:
         """Have staged days take their places, `changed` rows of them being new. Nothing can fail here."""
+        self._put(staged)
+        self._note()
+        if changed:
+            self._changed(changed)
+
+    cpdef void commit_rows(self, tuple staged, int64_t changed) noexcept:
+        """`commit` of days that had been here: where no row is new only their counters differ, and no answer does."""
+        if changed:
+            self.commit(staged, changed)
+        else:
+            self._put(staged)
+
+    cdef void _put(self, tuple staged) noexcept:
+        cdef dict cores = self.cores, daily = self.daily  # these go last: with a day may go what somebody watches
+        self.generation += 1
         self.cores, self.daily = <dict>PyTuple_GET_ITEM(staged, 0), <dict>PyTuple_GET_ITEM(staged, 1)
         cdef uintptr_t* inside = symbol_enter(&self._live.symbol)
         if PyDict_GET_SIZE(self.cores):  # earlier bars come here while there is a day that could take them
@@ -468,16 +565,62 @@ cdef class Days:
         else:
             self._live.symbol.take_earlier = NULL
         symbol_leave(inside)
-        self._note()
-        if changed:
-            self._changed(changed)
+        cores = daily = None
 
     cpdef void give(self, dict given, dict daily) noexcept:
         """Have other given rows, and other summaries of trimmed days (None: those that are). Nothing can fail here."""
+        cdef dict _before = self.given, _daily = self.daily  # these go last
+        self.generation += 1
         self.given = given
         if daily is not None:
             self.daily = daily
         self._note()
+
+    def replace_given(self, dict before not None, dict given not None):
+        """Have other given rows, made of those `before`; False, and nothing has changed, if there are others by now,
+        None if the symbol has left its store."""
+        if self._live.days is None:
+            return None
+        if self.given is not before:
+            return False
+        self.give(given, None)
+        self._changed(1)
+        return True
+
+    cpdef void forget(self) noexcept:
+        """Keep nothing. Nothing can fail here."""
+        cdef dict cores = self.cores, daily = self.daily, given = self.given  # these go last
+        self.generation += 1
+        self.cores = self.daily = self.given = self._reserved = _NOTHING
+        cdef uintptr_t* inside = symbol_enter(&self._live.symbol)
+        self._live.symbol.take_earlier = NULL
+        symbol_leave(inside)
+        self._note()
+        cores = daily = given = None
+
+
+cdef int64_t _stored(SymbolCore day, Rows rows, int64_t first, int64_t stop) except -1:
+    """Store checked rows in a day that nobody else knows; returns how many changed something."""
+    cdef int64_t stored = store_rows(&day.symbol, rows, first, stop)
+    if stored < 0:
+        day._refuse(<int>stored, None, rows.ts[first], None, None, None, None, None)
+    return stored
+
+
+def rows_of(columns):
+    """Six contiguous columns as rows of a call's own, in time order."""
+    cdef const int64_t[::1] ts = columns[0]
+    cdef const double[::1] column
+    cdef Rows rows = Rows(ts.shape[0], 5, False)
+    cdef int j
+    cdef list kept = []
+    if rows.n:
+        for j in range(5):
+            column = columns[1 + j]
+            kept.append(column)
+            rows.values[j] = <double*>&column[0]
+        rows.gather(&ts[0], NULL)
+    return rows
 
 
 cdef bint _ascends(dict days) except -1:
@@ -497,8 +640,15 @@ ctypedef int (*_Errand)(Days, Bar*, int) noexcept
 
 
 cdef int _take_earlier(Symbol* symbol, Bar* bar, int errand) noexcept with gil:
+    cdef Days days = <Days>(<SymbolCore>symbol.owner).days
+    cdef int status
+    cdef bint collects
+    if days is None:  # the symbol has left its store
+        return OTHER_SESSION
     # No `except`: where that needs memory itself, Cython would return 0, which says that the bar was there.
-    cdef int status = (<_Errand>_do)(<Days>(<SymbolCore>symbol.owner).days, bar, errand)
+    collects = gc_pause()
+    status = (<_Errand>_do)(days, bar, errand)
+    gc_resume(collects)
     if PyErr_Occurred() != NULL:
         status = ERR_MEMORY
         if PyErr_ExceptionMatches(MemoryError):
@@ -602,25 +752,27 @@ def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t ke
     return staged
 
 
-def turn(list cores, list opened, list staged, list given, list versions):
+def turn(list cores, list opened, list staged, list given, list versions, StoreClock clock not None, date, grid):
     """Put opened sessions in the place of those that run, and these into history; `given` holds rows as `Days.give`
-    takes them and a set of the trimmed days to forget, or None. Nothing can fail once sessions change places: not even
-    a loop in Python may ask for memory there.
+    takes them and a set of the trimmed days to forget, or None. The clock has the `date` of the sessions and the `grid`
+    by the store's calendar from then on. Nothing can fail once sessions change places: not even a loop in Python may
+    ask for memory there. And no Python code runs, so nobody sees half.
 
     False, and nothing has changed, if a history is of another version than it was before all of that was made."""
     cdef SymbolCore core, other
     cdef Py_ssize_t i
     cdef dict daily
     cdef list kept = []
-    for i in range(len(cores)):
-        if (<Days>(<SymbolCore>cores[i]).days).version != <int64_t>versions[i]:
-            return False
+    before = clock.date, clock.ended, clock.grid  # goes last
     for i in range(len(given)):
         if given[i] is not None:
             daily = (<Days>(<SymbolCore>cores[i]).days).daily if staged[i] is None else (<tuple>staged[i])[1]
             kept.append({day: bar for day, bar in daily.items() if day not in (<tuple>given[i])[1]})
         else:
             kept.append(None)
+    for i in range(len(cores)):  # last before the step itself: what has been made up to here may have run finalizers
+        if (<Days>(<SymbolCore>cores[i]).days).generation != <int64_t>versions[i]:
+            return False
     for i in range(len(cores)):
         core, other = <SymbolCore>cores[i], <SymbolCore>opened[i]
         _swap(core, other)
@@ -630,7 +782,84 @@ def turn(list cores, list opened, list staged, list given, list versions):
     for i in range(len(given)):
         if given[i] is not None:
             (<Days>(<SymbolCore>cores[i]).days).give(<dict>(<tuple>given[i])[0], <dict>kept[i])
-    return True
+    if clock.date is not None:
+        clock.ended = clock.date
+        clock_reset(&clock.data)
+    clock.date, clock.grid = date, grid
+    clock.epoch += 1
+    clock.begun = _counted(cores)
+    return before is not None
+
+
+cdef int64_t _counted(list cores) noexcept:
+    """Sum of all that is counted of these symbols; grows with whatever happens to their sessions."""
+    cdef int64_t total = 0
+    cdef SymbolCore core
+    cdef uintptr_t* inside
+    cdef int i, j
+    for entry in cores:
+        core = <SymbolCore>entry
+        inside = symbol_enter(&core.symbol)
+        total += core.symbol.changes + core.symbol.n_edits
+        total += core.symbol.counters.late + core.symbol.counters.corrected + core.symbol.counters.repeated
+        total += core.symbol.counters.too_old + core.symbol.counters.other_session
+        for i in range(N_REASONS):
+            total += core.symbol.counters.skipped[i]
+        for j in range(2):
+            total += core.symbol.tick_counters[j].late + core.symbol.tick_counters[j].too_old
+            total += core.symbol.tick_counters[j].other_session + core.symbol.tick_counters[j].covered
+            for i in range(N_TICK_REASONS):
+                total += core.symbol.tick_counters[j].skipped[i]
+        symbol_leave(inside)
+    return total
+
+
+def undo(list cores not None, StoreClock clock not None):
+    """Take back the session that has just begun for a call that is refused then; False, and it stays, if anything was
+    stored or counted in it meanwhile. That counts as no change."""
+    cdef tuple before = (clock.date, clock.grid)
+    if clock.date is None or _counted(cores) != clock.begun:
+        return False
+    for core in cores:
+        (<SymbolCore>core).stop(True)
+    clock.date = clock.grid = None
+    clock.epoch -= 1
+    return before is not None
+
+
+def all_cores(data):
+    """Cores of all symbols of a store, in order; another list whenever they change. In one step with the look."""
+    cdef bint collects = gc_pause()
+    try:
+        cores = data._cores
+        if cores is None:
+            cores = [symbol._core for symbol in data._symbols.values()]
+            data._cores = cores
+        return cores
+    finally:
+        gc_resume(collects)
+
+
+def leave(SymbolCore core not None, str name not None, dict symbols not None, tuple by_core not None):
+    """Have a symbol leave its store, and the dicts in which it stands by name or by core."""
+    cdef list _held = [symbols.pop(name, None)] + [mapping.pop(core, None) for mapping in by_core]  # goes last
+    (<Days>core.days).forget()
+    core.detach()
+
+
+def clear(list cores not None, list mappings not None, StoreClock clock not None):
+    """Have symbols leave their store, which forgets its session and the time; and empty these dicts."""
+    cdef list contents = [dict(mapping) for mapping in mappings]  # goes last: finalizers find everything done
+    cdef tuple before = (clock.date, clock.ended, clock.grid)
+    for core in cores:
+        (<Days>(<SymbolCore>core).days).forget()
+        (<SymbolCore>core).detach()
+    for mapping in mappings:
+        (<dict>mapping).clear()
+    clock.date = clock.ended = clock.grid = None
+    clock.epoch += 1
+    clock_reset(&clock.data)
+    return before is not None and contents is not None
 
 
 def check_rows(SymbolCore core not None, const int64_t[::1] ts, const double[::1] open, const double[::1] high,

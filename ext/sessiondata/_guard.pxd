@@ -117,6 +117,18 @@ cdef extern from *:
     void acquire_fence "sd_acquire_fence"() noexcept nogil
 
 
+cdef extern from "Python.h":
+    # Up to CPython 3.11 making an object may set the garbage collector to work, and finalizers run Python code. What
+    # looks, makes objects and commits in one step therefore has it wait; later versions collect between bytecodes.
+    bint gc_pause "PyGC_Disable"()
+    bint gc_enable "PyGC_Enable"()
+
+
+cdef inline void gc_resume(bint was_enabled) noexcept:
+    if was_enabled:
+        gc_enable()
+
+
 cdef inline uintptr_t* guard_enter(Guard* guard) noexcept nogil:
     """Wait until no other thread is inside, and keep others out until `guard_leave` of what this returns.
 

@@ -18,7 +18,7 @@ from sessiondata._ring cimport Bar, Ring, ring_prefetch
 from sessiondata._status cimport (
     CORRECTED, EARLIER, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_SOURCE, ERR_UNIT, OTHER_SESSION, STORED,
 )
-from sessiondata._store cimport SymbolCore
+from sessiondata._store cimport StoreClock, SymbolCore
 from sessiondata._symbol cimport (
     EARLIER_RESERVE, EARLIER_STORE, Symbol, check_bar, check_values, is_before_all, symbol_enter, symbol_leave,
     symbol_reserve, symbol_store,
@@ -26,7 +26,7 @@ from sessiondata._symbol cimport (
 from sessiondata._ticks cimport SOURCE_BARS
 
 from sessiondata.copying import refuse_copy
-from sessiondata.errors import SessionStateError, TimeError
+from sessiondata.errors import BarError, SessionDataError, SessionStateError, TimeError
 
 
 cdef enum:
@@ -34,6 +34,16 @@ cdef enum:
     ROWS_AHEAD = 16
     SLOTS_AHEAD = 8
     HOT_BYTES = 256       # of a Symbol: what symbol_store reads and writes of it
+    ASK = -1              # a status: only Python can say whether the bar's session is over
+
+
+cdef struct Columns:
+    const int64_t* ts
+    const double* open
+    const double* high
+    const double* low
+    const double* close
+    const double* volume
 
 
 cdef inline bint _folds(const Symbol* symbol) noexcept nogil:
@@ -146,17 +156,70 @@ cdef class Slice:
         """Store one bar for each symbol, all or nothing; returns how many changed something.
 
         Arrays of shape (n,). Two bars of one symbol are taken one after the other."""
-        cdef SymbolCore core
+        cdef Columns columns = Columns(NULL, NULL, NULL, NULL, NULL, NULL)
+        cdef const int64_t[::1] ts = given_ts
+        cdef int64_t[::1] opened = None
+        cdef Py_ssize_t row = -1, i
+        cdef int status = 0, why = 0
+        cdef int64_t changed
+        # Rows for symbols without a session are looked at in Python: those before `checked` are of sessions that are
+        # over, as long as no other one begins.
+        cdef Py_ssize_t checked = 0
+        cdef int64_t epoch = -1
+        cdef StoreClock clock
+        if given_ts.shape[0] != self._n:  # the list of names has changed meanwhile
+            raise BarError("a slice has one bar for each symbol", value=f"{self._n} symbols, {given_ts.shape[0]} bars",
+                           code="ERR_LENGTH")
+        if self._n == 0:
+            return 0
+        clock = (<SymbolCore>self._cores[0]).clock
+        if (<SymbolCore>self._cores[0]).close_label:
+            ts = opened = given_ts.copy()
+        columns = Columns(&ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0])
+        error = None
+        while True:
+            if opened is not None:
+                for i in range(self._n):
+                    opened[i] = given_ts[i]
+                    (<SymbolCore>self._cores[i])._open_label(&opened[i])
+            if clock.epoch != epoch:
+                checked = 0
+            changed = self._append(&columns, checked, &row, &status)
+            if row < 0:
+                return changed
+            if status != ASK:
+                self._refuse(status, row, given_ts, open, high, low, close, volume, opened)
+            if clock.epoch == epoch and row == checked:  # that has been asked, and no row before it is refused
+                if error is not None:
+                    raise error
+                self._refuse(why, row, given_ts, open, high, low, close, volume, opened)
+            epoch = clock.epoch
+            checked, why, error = self._check_idle(row, given_ts)
+
+    cdef int _refuse(self, int status, Py_ssize_t row, const int64_t[::1] given_ts, const double[::1] open,
+                     const double[::1] high, const double[::1] low, const double[::1] close,
+                     const double[::1] volume, opened) except -1:
+        (<SymbolCore>self._cores[row])._refuse(status, row, given_ts[row], open[row], high[row], low[row], close[row],
+                                               volume[row], None if opened is None else opened[row])
+
+    cdef int64_t _append(self, const Columns* columns, Py_ssize_t checked, Py_ssize_t* out_row,
+                         int* out_status) except -1:
+        """Check all rows and store them, in one step: no Python code runs. `out_row` is -1, or the row that is refused
+        with `out_status`; nothing has changed then, as a rule."""
         cdef Py_ssize_t i, refused = -1, n = self._n
         cdef Symbol** symbols = self._symbols
         cdef uintptr_t* inside
-        cdef const int64_t[::1] ts = given_ts
+        cdef const int64_t* ts = columns.ts
+        cdef const double* open = columns.open
+        cdef const double* high = columns.high
+        cdef const double* low = columns.low
+        cdef const double* close = columns.close
+        cdef const double* volume = columns.volume
         cdef int status = 0, why = 0
         cdef int64_t changed = 0
-        cdef bint is_late = False, is_idle = False
+        cdef bint is_late = False
         cdef Bar bar
-        if n and (<SymbolCore>self._cores[0]).close_label:
-            ts = self._open_labels(given_ts)
+        out_row[0] = -1
         for i in range(n):
             if i + SYMBOL_AHEAD < n:
                 prefetch(symbols[i + SYMBOL_AHEAD])
@@ -165,14 +228,15 @@ cdef class Slice:
             if status or not _seems_to_follow(symbols[i], bar.ts):
                 status = _check_apart(symbols[i], &bar)
                 if symbols[i].grid == NULL:
-                    is_late = is_idle = True
-                    status = status or self._check_idle(i, given_ts[i])
+                    is_late = True
+                    if status == 0 and i >= checked:
+                        status = ASK
                 is_late |= bar.ts <= peek(&symbols[i].last_ts)
             if status:
                 if is_late:
                     self._release()
-                core = <SymbolCore>self._cores[i]
-                core._refuse(status, i, given_ts[i], open[i], high[i], low[i], close[i], volume[i], ts[i])
+                out_row[0], out_status[0] = i, status
+                return 0
         for i in range(n):
             if i + SYMBOL_AHEAD < n:
                 prefetch_span(symbols[i + SYMBOL_AHEAD], HOT_BYTES)
@@ -181,7 +245,7 @@ cdef class Slice:
             if i + SLOTS_AHEAD < n:
                 _prefetch_slot(symbols[i + SLOTS_AHEAD])
             bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
-            if is_idle and symbols[i].grid == NULL:
+            if is_late and symbols[i].grid == NULL:
                 status = _store_earlier(symbols[i], &bar)
             else:
                 inside = symbol_enter(symbols[i])
@@ -196,22 +260,33 @@ cdef class Slice:
         if is_late:
             self._release()
         if refused >= 0:  # since the check another thread has taken the row that there was for the bar, or fed a trade
-            core = <SymbolCore>self._cores[refused]
-            core._refuse(why, refused, given_ts[refused], open[refused], high[refused], low[refused], close[refused],
-                         volume[refused])
+            out_row[0], out_status[0] = refused, why
         return changed
 
-    cdef int _check_idle(self, Py_ssize_t i, int64_t given_ts) except 1:
-        """0 if a bar for a symbol without a session is of a session that is over, else the status that says why not."""
-        cdef SymbolCore core = <SymbolCore>self._cores[i]
-        try:
-            return 0 if core.begin(given_ts, core.close_label) is False else ERR_NO_SESSION
-        except SessionStateError:
-            if core.days is None:  # it was removed
-                raise
-            return ERR_LATER_SESSION
-        except TimeError:
-            return ERR_UNIT
+    cdef tuple _check_idle(self, Py_ssize_t first, const int64_t[::1] given_ts):
+        """Look, with Python, which rows for symbols without a session are of sessions that are over.
+
+        Returns
+        -------
+        tuple
+            The first row that is not, or the number of rows; the status that says why (0: none); and an error that
+            says it."""
+        cdef Py_ssize_t i
+        cdef SymbolCore core
+        for i in range(first, self._n):
+            core = <SymbolCore>self._cores[i]
+            if core.symbol.grid != NULL:
+                continue
+            try:
+                if core.begin(given_ts[i], core.close_label, None) is not None:
+                    return i, ERR_NO_SESSION, None
+            except SessionStateError as error:
+                return i, ERR_LATER_SESSION, error if core.days is None else None  # it was removed
+            except TimeError:
+                return i, ERR_UNIT, None
+            except SessionDataError as error:
+                return i, ERR_LATER_SESSION, error
+        return self._n, 0, None
 
     cdef int _release(self) except -1:
         """Days in history that bars of this slice were for are done."""
@@ -220,10 +295,3 @@ cdef class Slice:
             if core.symbol.take_earlier != NULL:
                 core.days.release()
         return 0
-
-    cdef const int64_t[::1] _open_labels(self, const int64_t[::1] given_ts):
-        cdef int64_t[::1] ts = given_ts.copy()
-        cdef Py_ssize_t i
-        for i in range(self._n):
-            (<SymbolCore>self._cores[i])._open_label(&ts[i])
-        return ts

@@ -26,9 +26,37 @@ cdef struct SlotStates:
     int32_t n_gaps
 
 
+cdef struct Refusal:
+    int status              # of the first rule that a row breaks; 0: none
+    int64_t row             # its number among the rows as they were given
+    int64_t ts              # start of its bar
+
+
+cdef class Rows:
+    cdef int64_t n
+    cdef int n_values
+    cdef int64_t* given     # times as they were given, ascending
+    cdef int64_t* row       # which row of the call that was
+    cdef int64_t* ts        # starts of bars, of the rows that are good; set by whoever checks them
+    cdef double* values[5]
+    cdef int64_t* codes     # of exchanges; NULL
+    cdef int64_t* _block
+    cdef void gather(self, const int64_t* ts, const int64_t* codes) noexcept
+    cdef void move(self, int64_t i, int64_t to, int64_t ts) noexcept nogil
+    cdef void order_again(self, int64_t n) noexcept nogil
+
+
+cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noexcept nogil
+
+
 cdef class StoreClock:
     cdef Clock data
     cdef readonly int64_t epoch         # sessions begun so far, and times that the store was cleared
+    # What session is under way changes in one step with the cores, so it stands here. See `_days.turn`.
+    cdef public object date             # trade date of the session under way, by whichever calendar; None
+    cdef public object ended            # that of the one before; None
+    cdef public object grid             # hours of the date by the store's calendar; None
+    cdef int64_t begun                  # what `_days.undo` compares: all that was counted when the session began
 
 
 @cython.final
@@ -65,23 +93,18 @@ cdef class SymbolCore:
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil
     cdef object _append_any(self, object ts_ns, object open, object high, object low, object close, object volume)
     cdef object _append_first(self, const Bar* bar)
-    cdef int64_t[::1] _open_labels(self, const int64_t[::1] ts)
+    cdef bint _store_over(self, Bar* bar) except -1
     cdef int64_t _extend_newest(self, object ts_ns, object open, object high, object low, object close,
                                 object volume) except -2
     cdef int64_t _extend_columns(self, const Py_buffer* columns) noexcept nogil
     cdef int64_t _extend_any(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
                              const double[::1] low, const double[::1] close, const double[::1] volume,
-                             bint skip, bint close_label) except -1
-    cdef int64_t _extend_unstarted(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
-                                   const double[::1] low, const double[::1] close, const double[::1] volume,
-                                   bint skip, bint close_label) except -1
-    cdef int64_t _extend_earlier(self, ts, open, high, low, close, volume) except -1
-    cdef int64_t _extend_good(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
-                              const double[::1] low, const double[::1] close, const double[::1] volume) except -1
-    cdef int64_t _extend_unordered(self, ts, open, high, low, close, volume) except -1
-    cdef int64_t _fill_good(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
-                            const double[::1] low, const double[::1] close, const double[::1] volume,
-                            before) except -1
+                             bint skip, bint close_label, bint is_cold) except -2
+    cdef int64_t take_rows(self, Rows rows, bint skip, bint close_label, bint is_cold, bint to_days,
+                           Refusal* out_refusal) except -2
+    cdef int64_t _fill_own(self, Rows rows, bint skip, bint close_label, Refusal* out_refusal) except -2
+    cdef int64_t _check_own(self, Rows rows, bint skip, bint close_label, int64_t* skipped,
+                            Refusal* out_refusal) noexcept
     cdef void _open_label(self, int64_t* ts) noexcept nogil
     cpdef bint has_early_days(self)
     cpdef object date_of(self, int64_t ts)

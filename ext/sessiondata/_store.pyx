@@ -20,6 +20,9 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t, uintp
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
+from datetime import timedelta
+from functools import partial
+
 import numpy as np
 
 from sessiondata.copying import refuse_copy
@@ -34,16 +37,17 @@ from sessiondata._gaps cimport (
     gaps_count, gaps_explained, gaps_halted, gaps_list, gaps_missing, gaps_present, gaps_state, gaps_tally,
 )
 from sessiondata._grid cimport expected_at, first_slot_from, ordinal_start
-from sessiondata._guard cimport peek, peek_small
+from sessiondata._guard cimport gc_pause, gc_resume, peek, peek_small
 from sessiondata._layout cimport lay_out, series_extended, series_gaps, series_ring
 from sessiondata._marks cimport Spans, retries_of
 from sessiondata._ring cimport Bar, ring_begin_change, ring_end_change, ring_find, ring_oldest, ring_read, ring_room
 from sessiondata._status cimport (
-    CORRECTED, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_SOURCE, ERR_TS_RANGE, ERR_UNIT, N_REASONS, STORED, Offence,
-    raise_status, reason_index,
+    CORRECTED, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_SOURCE, ERR_TS_RANGE, ERR_UNIT, N_REASONS, OTHER_SESSION, STORED,
+    Offence, raise_status, reason_index,
 )
 from sessiondata._symbol cimport (
-    Counters, check_bar, check_rows, clock_advance, clock_join, clock_part, clock_reset, clock_sequence, clock_touch,
+    EARLIER_STORE, Counters, check_bar, check_rows, clock_advance, clock_join, clock_part, clock_reset, clock_sequence,
+    clock_touch,
     first_at_or_after, symbol_append, symbol_append_with_gil, symbol_as_of, symbol_check, symbol_enter, symbol_extend,
     symbol_leave, symbol_open_label, symbol_reserve, symbol_settle, symbol_start,
 )
@@ -54,6 +58,7 @@ from sessiondata.capi cimport handle_give_back, handle_take
 from sessiondata._status import REASONS
 
 
+@cython.no_gc  # dates and hours, which refer to nothing that could refer to it
 cdef class StoreClock:
     """Clock and change sequence of a store; every symbol of the store points into it.
 
@@ -69,6 +74,7 @@ cdef class StoreClock:
     def __cinit__(self, int64_t grace_ns=0):
         self.data.as_of, self.data.judged, self.data.changes = INT64_MIN, INT64_MIN, 0
         self.epoch = 0
+        self.date = self.ended = self.grid = None
         self.data.grace_ns = grace_ns
         self.data.symbols = NULL
         self.data.n_symbols = self.data.room = 0
@@ -106,18 +112,24 @@ cdef class StoreClock:
         """Count a change that no bar made."""
         clock_touch(&self.data)
 
-    def begin_epoch(self, int step=1):
-        """Another session begins, or (-1) the one that has just begun does not."""
-        self.epoch += step
+    @property
+    def next_date(self):
+        """The earliest date that is not over: of the session under way, or the day after the one that has ended. None
+        before the first session: there is no now yet, and nothing is ahead of it."""
+        if self.date is not None or self.ended is None:
+            return self.date
+        return self.ended + _ONE_DAY
 
     def reset(self):
         """Forget the time (a new session); the sequence goes on."""
         clock_reset(&self.data)
 
 
-def _refuse_removed(name, ts_ns, close_label, step_ns):
-    if ts_ns is not None:
-        raise SessionStateError(f"symbol {name!r} was removed from its store and takes no bars", symbol=name)
+def _refuse_removed(core, ts_ns, close_label, store):
+    raise SessionStateError(f"symbol {core.name!r} was removed from its store and takes no bars", symbol=core.name)
+
+
+cdef object _ONE_DAY = timedelta(1)
 
 
 cdef double number_of(object x, str column, SymbolCore core) except? -1.0:
@@ -194,6 +206,129 @@ cdef inline bint _borrow_column(object array, Py_buffer* columns, int* n_open, b
             and <uint64_t>column.buf % 8 == 0)
 
 
+cdef extern from *:
+    """
+    #include <algorithm>
+    #include <cstdint>
+
+    // Numbers of rows in time order, of equal times as they came. Touches nothing but these two arrays.
+    static void sd_order(const std::int64_t* ts, std::int64_t* order, std::int64_t n) {
+        for (std::int64_t i = 0; i < n; ++i) order[i] = i;
+        if (!std::is_sorted(ts, ts + n))
+            std::stable_sort(order, order + n, [ts](std::int64_t a, std::int64_t b) { return ts[a] < ts[b]; });
+    }
+    """
+    void _order "sd_order"(const int64_t* ts, int64_t* order, int64_t n) noexcept nogil
+
+
+cdef class Rows:
+    """Rows of one call in memory of its own, sorted by time: whatever other threads do, they are what they are.
+
+    `values` point to the columns to copy from when `gather` is called, and to the copies afterwards."""
+
+    def __reduce__(self):
+        refuse_copy(self)
+
+    def __cinit__(self, int64_t n, int n_values, bint has_codes):
+        cdef int i
+        self.n, self.n_values = n, n_values
+        for i in range(5):
+            self.values[i] = NULL
+        self.codes = NULL
+        self._block = <int64_t*>PyMem_RawMalloc(<size_t>max(n, 1) * 8 * (3 + n_values + has_codes))
+        if self._block == NULL:
+            raise MemoryError("no memory for the rows of a call")
+        self.ts, self.given, self.row = self._block, self._block + n, self._block + 2 * n
+
+    def __dealloc__(self):
+        PyMem_RawFree(self._block)
+
+    cdef void gather(self, const int64_t* ts, const int64_t* codes) noexcept:
+        """Copy the columns in the order of their times. Lets other threads run where there are many."""
+        cdef int64_t i
+        cdef int j
+        cdef double* column
+        cdef const double* source
+        with nogil:
+            _order(ts, self.row, self.n)
+            for i in range(self.n):
+                self.given[i] = ts[self.row[i]]
+            for j in range(self.n_values):
+                source, column = self.values[j], <double*>(self._block + (3 + j) * self.n)
+                for i in range(self.n):
+                    column[i] = source[self.row[i]]
+                self.values[j] = column
+            if codes != NULL:
+                self.codes = self._block + (3 + self.n_values) * self.n
+                for i in range(self.n):
+                    self.codes[i] = codes[self.row[i]]
+
+    cdef void move(self, int64_t i, int64_t to, int64_t ts) noexcept nogil:
+        """Row `i`, at a time, becomes row `to` <= i."""
+        cdef int j
+        self.ts[to] = ts
+        if i == to:
+            return
+        for j in range(self.n_values):
+            self.values[j][to] = self.values[j][i]
+        if self.codes != NULL:
+            self.codes[to] = self.codes[i]
+
+    cdef void order_again(self, int64_t n) noexcept nogil:
+        """Sort the first rows by `ts` once more: the starts of bars ascend as their ends do, but for those around the
+        end of a session."""
+        cdef int64_t i, at, ts
+        cdef double value
+        cdef int j
+        for i in range(1, n):
+            at = i
+            while at > 0 and self.ts[at - 1] > self.ts[at]:
+                ts, self.ts[at - 1] = self.ts[at - 1], self.ts[at]
+                self.ts[at] = ts
+                for j in range(self.n_values):
+                    value, self.values[j][at - 1] = self.values[j][at - 1], self.values[j][at]
+                    self.values[j][at] = value
+                at -= 1
+
+
+cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noexcept nogil:
+    """Store checked rows [first, n), ascending in time: runs of newer rows as blocks, late rows and repeats one by one.
+    There must be a session. Returns how many changed something, or ERR_MEMORY and nothing has changed."""
+    cdef const int64_t* t = rows.ts
+    cdef const double* o = rows.values[0]
+    cdef const double* h = rows.values[1]
+    cdef const double* l = rows.values[2]
+    cdef const double* c = rows.values[3]
+    cdef const double* v = rows.values[4]
+    cdef const Ring* base = &symbol.base
+    cdef int64_t i, stop, stored = 0, n_new = 0
+    cdef int status, what
+    cdef Bar bar
+    cdef uintptr_t* inside = symbol_enter(symbol)
+    for i in range(first, n):
+        stop = ring_find(base, t[i])
+        n_new += (i == first or t[i] != t[i - 1]) and (stop == base.next_seq or base.ts[stop - base.origin] != t[i])
+    status = symbol_reserve(symbol, t + first, n - first, n_new)
+    if status == 0 and symbol.source > SOURCE_BARS:
+        status = ERR_SOURCE
+    i = first if status == 0 else n
+    while i < n:
+        stop = i + 1
+        if t[i] <= symbol.last_ts:
+            bar = Bar(t[i], o[i], h[i], l[i], c[i], v[i], 0)
+            what = symbol_append(symbol, &bar)
+            stored += STORED <= what <= CORRECTED
+            if what == ERR_UNIT:  # one among good rows is of another session, and no more
+                symbol.counters.other_session += 1
+        else:
+            while stop < n and t[stop] > t[stop - 1]:
+                stop += 1
+            stored += symbol_extend(symbol, t + i, o + i, h + i, l + i, c + i, v + i, stop - i)
+        i = stop
+    symbol_leave(inside)
+    return status if status else stored
+
+
 cdef struct Range:
     # A gap, by slots, and how often and when last (ns) somebody asked again for its bars.
     int32_t start
@@ -224,9 +359,9 @@ cdef class SymbolCore:
     close_label : bool
         Appended timestamps are the ends of bars, not their starts.
     need_session : callable
-        Called with (ts_ns, close_label, step_ns) when a bar arrives before any session has been started: it starts
-        one or raises; False if the bar is of a session that has ended. Called with None for ts_ns when that bar was
-        then refused, to undo it.
+        Called with (core, ts_ns, close_label, store) when a bar arrives for a symbol without a session: it starts
+        one, unless another thread has done so meanwhile, and returns what `store()` does then; None if the bar is of
+        a session that is over. With None for `store` it only says whether that is so (None) or not.
     tick_capacity, quote_capacity : int
         Rows of the rings of trades and quotes.
     quote_bars : int
@@ -461,26 +596,33 @@ cdef class SymbolCore:
             self._refuse(status, None, given_ts, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ts)
         return STORED <= status <= CORRECTED
 
-    def begin(self, ts_ns, bint close_label):
-        """Start the session of a first bar in the store; with None, undo it. False if that session has ended."""
-        return self._need_session(self.name, ts_ns, close_label, self.symbol.step_ns)
+    def begin(self, ts_ns, bint close_label, store):
+        """Start the session of a first bar of the symbol and return `store()`; see `need_session`."""
+        return self._need_session(self, ts_ns, close_label, store)
 
     cdef object _append_first(self, const Bar* bar):
         """Start the session that a bar belongs to, then append it; a bar that is refused starts none."""
-        cdef int status = check_bar(&self.symbol, bar)
+        cdef Bar row = bar[0]
+        cdef int status = check_bar(&self.symbol, &row)
         if status:
-            self._refuse(status, None, bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
-        cdef int64_t ts = bar.ts
-        if self.begin(bar.ts, self.close_label) is False:
-            if self.close_label:
-                self._open_label(&ts)
-            return self._extend_earlier(np.array([ts]), np.array([bar.open]), np.array([bar.high]),
-                                        np.array([bar.low]), np.array([bar.close]), np.array([bar.volume])) > 0
-        try:
-            return self.append(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
-        except BaseException:
-            self.begin(None, self.close_label)
-            raise
+            self._refuse(status, None, row.ts, row.open, row.high, row.low, row.close, row.volume)
+        stored = self.begin(row.ts, self.close_label,
+                            partial(self.append, row.ts, row.open, row.high, row.low, row.close, row.volume))
+        return self._store_over(&row) if stored is None else stored
+
+    cdef bint _store_over(self, Bar* bar) except -1:
+        """Append a checked bar of a session that is over: to its day in history, or it is counted."""
+        cdef int64_t given_ts = bar.ts
+        cdef int status = OTHER_SESSION
+        if self.close_label:
+            self._open_label(&bar.ts)
+        if self.symbol.take_earlier != NULL:
+            status = self.symbol.take_earlier(&self.symbol, bar, EARLIER_STORE)
+        else:
+            self._count_skipped(NULL, 1)
+        if status < 0:
+            self._refuse(status, None, given_ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
+        return STORED <= status <= CORRECTED
 
     @cython.binding(False)
     def extend_newest(self, ts_ns, open, high, low, close, volume, /):
@@ -489,14 +631,17 @@ cdef class SymbolCore:
         Returns the rows added, or -1 if it is not that: then nothing has changed. Any object may be given."""
         return self._extend_newest(ts_ns, open, high, low, close, volume) if self._is_plain else -1
 
-    def extend(self, given_ts, open, high, low, close, volume, bint skip, bint close_label):
+    def extend(self, given_ts, open, high, low, close, volume, bint skip, bint close_label, bint is_cold=False):
         """Store arrays of equal length, all or nothing; returns rows added or corrected. See the facade's `extend`.
 
-        Contiguous int64 times and float64 values."""
+        Contiguous int64 times and float64 values. Without a session -1, and nothing has changed; with `is_cold` all
+        rows are of sessions that are over then."""
         cdef int64_t stored = -1
         if self.symbol.grid != NULL and not close_label:
             stored = self._extend_newest(given_ts, open, high, low, close, volume)
-        return stored if stored >= 0 else self._extend_any(given_ts, open, high, low, close, volume, skip, close_label)
+        if stored >= 0:
+            return stored
+        return self._extend_any(given_ts, open, high, low, close, volume, skip, close_label, is_cold)
 
     cdef int64_t _extend_newest(self, ts_ns, open, high, low, close, volume) except -2:
         """`extend_newest` where there is a session."""
@@ -538,75 +683,122 @@ cdef class SymbolCore:
 
     cdef int64_t _extend_any(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
                              const double[::1] low, const double[::1] close, const double[::1] volume,
-                             bint skip, bint close_label) except -1:
-        """`extend` of any batch."""
+                             bint skip, bint close_label, bint is_cold) except -2:
+        """`extend` of any batch.
+
+        Python code runs before a look at the session, or after all is stored, never between."""
         cdef uintptr_t* inside
-        cdef int64_t n = given_ts.shape[0], row
+        cdef int64_t n = given_ts.shape[0], row, i
         cdef int status
         cdef bint in_order
         cdef const int64_t[::1] ts = given_ts
+        cdef int64_t[::1] opened
+        cdef Refusal refusal
         if n == 0:
             return 0
-        if self.symbol.grid == NULL:
-            return self._extend_unstarted(given_ts, open, high, low, close, volume, skip, close_label)
-        if (self._memory.holds(&given_ts[0]) or self._memory.holds(&open[0]) or self._memory.holds(&high[0])
-                or self._memory.holds(&low[0]) or self._memory.holds(&close[0]) or self._memory.holds(&volume[0])):
-            # Views of this very ring, which storing the rows may overwrite while they are read.
-            return self.extend(np.array(given_ts), np.array(open), np.array(high), np.array(low), np.array(close),
-                               np.array(volume), skip, close_label)
         if close_label:
-            ts = self._open_labels(given_ts)
-        inside = symbol_enter(&self.symbol)
-        row = check_rows(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n, &status,
-                         &in_order)
-        if row < 0 and in_order:
-            n = symbol_extend(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
-        symbol_leave(inside)
-        if row >= 0:
-            if skip and status != ERR_SOURCE:
-                return self._extend_good(ts, open, high, low, close, volume)
-            self._refuse(status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row], ts[row])
-        if in_order:
-            if n < 0:
-                self._refuse(<int>n, None, None, None, None, None, None, None)
-            return n
-        return self._extend_unordered(ts, open, high, low, close, volume)
+            ts = opened = np.array(given_ts)
+        if self.symbol.grid != NULL:
+            if (self._memory.holds(&given_ts[0]) or self._memory.holds(&open[0]) or self._memory.holds(&high[0])
+                    or self._memory.holds(&low[0]) or self._memory.holds(&close[0]) or self._memory.holds(&volume[0])):
+                # Views of this very ring, which storing the rows may overwrite while they are read.
+                return self.extend(np.array(given_ts), np.array(open), np.array(high), np.array(low), np.array(close),
+                                   np.array(volume), skip, close_label, is_cold)
+            if close_label:
+                for i in range(n):
+                    self._open_label(&opened[i])
+            inside = symbol_enter(&self.symbol)
+            row = check_rows(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n, &status,
+                             &in_order)
+            if row < 0 and in_order:
+                n = symbol_extend(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
+            symbol_leave(inside)
+            if row >= 0 and (not skip or status == ERR_SOURCE):
+                self._refuse(status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row],
+                             ts[row])
+            if row < 0 and in_order:
+                if n < 0:
+                    self._refuse(<int>n, None, None, None, None, None, None, None)
+                return n
+        elif not is_cold:
+            return -1
+        cdef Rows rows = Rows(given_ts.shape[0], 5, False)
+        rows.values[0], rows.values[1], rows.values[2] = <double*>&open[0], <double*>&high[0], <double*>&low[0]
+        rows.values[3], rows.values[4] = <double*>&close[0], <double*>&volume[0]
+        rows.gather(&given_ts[0], NULL)
+        n = self.take_rows(rows, skip, close_label, is_cold, True, &refusal)
+        if refusal.status:
+            row = refusal.row
+            self._refuse(refusal.status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row],
+                         refusal.ts)
+        return n
 
-    cdef int64_t _extend_unstarted(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
-                                   const double[::1] low, const double[::1] close, const double[::1] volume,
-                                   bint skip, bint close_label) except -1:
-        """Rows of which none could start a session: raise for the first bad one or count them; others are of sessions
-        that have ended."""
-        cdef Py_ssize_t i
+    cdef int64_t take_rows(self, Rows rows, bint skip, bint close_label, bint is_cold, bint to_days,
+                           Refusal* out_refusal) except -2:
+        """Check and store rows that are this call's own, in time order: runs of newer rows as blocks, late ones and
+        repeats one by one, those from before the session to their days in history (or, not `to_days`, they are
+        counted). All or nothing, and in one step.
+
+        -1, and nothing has changed, if there is no session and the call is not cold."""
+        cdef int64_t n, first, changed = 0, stored = 0, other = 0
+        cdef int64_t[N_REASONS] skipped
+        cdef tuple staged = None
+        cdef bint collects
+        out_refusal[0] = Refusal(0, 0, 0)
+        memset(skipped, 0, sizeof(skipped))
+        if self.symbol.grid == NULL:
+            if not is_cold:
+                return -1
+            if self.days is None:
+                out_refusal.status = ERR_NO_SESSION
+                return 0
+        elif peek_small(&self.symbol.source) > SOURCE_BARS:
+            out_refusal.status = ERR_SOURCE
+            return 0
+        collects = gc_pause()
+        try:
+            n = self._check_own(rows, skip, close_label, skipped, out_refusal)
+            if out_refusal.status:
+                return 0
+            first = n if self.symbol.grid == NULL else first_at_or_after(rows.ts, n, self.symbol.grid.span_start)
+            if first and self.symbol.take_earlier != NULL and to_days:
+                staged, changed, other = self.days.prepare(rows, first)
+            else:
+                other = first
+            if first < n:
+                stored = store_rows(&self.symbol, rows, first, n)
+                if stored < 0:
+                    self._refuse(<int>stored, None, None, None, None, None, None, None)
+            if staged is not None:  # cannot fail
+                self.days.commit_rows(staged, changed)
+            self._count_skipped(skipped, other)
+        finally:
+            gc_resume(collects)
+        return changed + stored
+
+    cdef int64_t _check_own(self, Rows rows, bint skip, bint close_label, int64_t* skipped,
+                            Refusal* out_refusal) noexcept:
+        """Open the labels of rows, find the first that breaks a rule, or with `skip` leave those out and count them.
+        Returns how many rows are left, in time order."""
+        cdef int64_t i, n = 0
         cdef int status
         cdef Bar bar
-        good = np.zeros(ts.shape[0], bool)
-        cdef int64_t skipped[N_REASONS]
-        memset(skipped, 0, sizeof(skipped))
-        for i in range(ts.shape[0]):
-            bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
+        for i in range(rows.n):
+            bar = Bar(rows.given[i], rows.values[0][i], rows.values[1][i], rows.values[2][i], rows.values[3][i],
+                      rows.values[4][i], 0)
+            if close_label:
+                self._open_label(&bar.ts)
             status = check_bar(&self.symbol, &bar)
-            if status == 0 and self.days is None:
-                status = ERR_NO_SESSION
-            if status and (not skip or status == ERR_NO_SESSION):
-                self._refuse(status, i, ts[i], open[i], high[i], low[i], close[i], volume[i])
-            elif status:
+            if status == 0:
+                rows.move(i, n, bar.ts)
+                n += 1
+            elif skip:
                 skipped[reason_index(status)] += 1
-            good[i] = status == 0
-        self._count_skipped(skipped, 0)
-        order = np.flatnonzero(good)[np.argsort(np.asarray(ts)[good], kind="stable")]
-        if len(order) == 0:
-            return 0
-        times = self._open_labels(ts) if close_label else ts
-        return self._extend_earlier(np.asarray(times)[order], np.asarray(open)[order], np.asarray(high)[order],
-                                    np.asarray(low)[order], np.asarray(close)[order], np.asarray(volume)[order])
-
-    cdef int64_t _extend_earlier(self, ts, open, high, low, close, volume) except -1:
-        """Checked rows in time order, all from before the session: to their days in history, or counted."""
-        staged, changed, other = self.days.prepare(ts, open, high, low, close, volume)
-        self.days.commit(staged, changed)
-        self._count_skipped(NULL, other)
-        return changed
+            elif out_refusal.status == 0 or rows.row[i] < out_refusal.row:
+                out_refusal.status, out_refusal.row, out_refusal.ts = status, rows.row[i], bar.ts
+        if close_label:
+            rows.order_again(n)
+        return n
 
     cdef void _count_skipped(self, const int64_t* skipped, int64_t other_session) noexcept nogil:
         """Count bad rows per reason (NULL: none), and rows of other sessions. Not called inside the guard."""
@@ -618,128 +810,61 @@ cdef class SymbolCore:
         self.symbol.counters.other_session += other_session
         symbol_leave(inside)
 
-    cdef int64_t[::1] _open_labels(self, const int64_t[::1] ts):
-        cdef int64_t[::1] shifted = np.array(ts)
-        cdef Py_ssize_t i
-        for i in range(shifted.shape[0]):
-            self._open_label(&shifted[i])
-        return shifted
+    def fill(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high, const double[::1] low,
+             const double[::1] close, const double[::1] volume, bint skip, bint close_label):
+        """Store those of the rows that are for slots missing now, all or nothing; returns how many. See the facade's
+        `fill`.
 
-    cdef int64_t _extend_good(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
-                              const double[::1] low, const double[::1] close, const double[::1] volume) except -1:
-        """Count the bad rows per reason, then extend by the others."""
-        good = np.ones(ts.shape[0], bool)
-        cdef Py_ssize_t i
-        cdef int status
-        cdef Bar bar
-        cdef int64_t skipped[N_REASONS]
-        memset(skipped, 0, sizeof(skipped))
-        for i in range(ts.shape[0]):
-            bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
-            status = check_bar(&self.symbol, &bar)
-            if status:
-                skipped[reason_index(status)] += 1
-                good[i] = False
-        self._count_skipped(skipped, 0)
-        return self.extend(np.asarray(ts)[good], np.asarray(open)[good], np.asarray(high)[good], np.asarray(low)[good],
-                           np.asarray(close)[good], np.asarray(volume)[good], False, False)
+        Contiguous int64 times and float64 values of one length. None if there is neither a session nor a past day."""
+        cdef Rows rows = Rows(given_ts.shape[0], 5, False)
+        cdef Refusal refusal
+        cdef int64_t stored, row
+        if rows.n:
+            # Copies, also because the rows may be views of this very ring.
+            rows.values[0], rows.values[1], rows.values[2] = <double*>&open[0], <double*>&high[0], <double*>&low[0]
+            rows.values[3], rows.values[4] = <double*>&close[0], <double*>&volume[0]
+            rows.gather(&given_ts[0], NULL)
+        stored = self._fill_own(rows, skip, close_label, &refusal)
+        if refusal.status:
+            row = refusal.row
+            self._refuse(refusal.status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row],
+                         refusal.ts)
+        return None if stored < 0 else stored
 
-    cdef int64_t _extend_unordered(self, ts, open, high, low, close, volume) except -1:
-        """Take checked rows in time order (stable: of equal timestamps the later row comes later): runs of newer rows
-        as blocks, late rows and repeats one by one."""
-        order = np.argsort(ts, kind="stable")
-        cdef const int64_t[::1] t = np.asarray(ts)[order]
-        cdef const double[::1] o = np.asarray(open)[order], h = np.asarray(high)[order], l = np.asarray(low)[order]
-        cdef const double[::1] c = np.asarray(close)[order], v = np.asarray(volume)[order]
-        cdef int64_t i, stop, n = t.shape[0], changed = 0, stored = 0, n_new = 0, first = 0
-        cdef const Ring* base = &self.symbol.base
-        cdef int status = 0, what
-        cdef Bar bar
-        cdef tuple staged = None
-        cdef uintptr_t* inside
-        if self.symbol.take_earlier != NULL:
-            first = np.searchsorted(t, self.symbol.grid.span_start)
-            staged, changed, other = self.days.prepare(t[:first], o[:first], h[:first], l[:first], c[:first], v[:first])
-        inside = symbol_enter(&self.symbol)
-        for i in range(first, n):
-            stop = ring_find(base, t[i])
-            n_new += (i == 0 or t[i] != t[i - 1]) and (
-                stop == base.next_seq or base.ts[stop - base.origin] != t[i])
-        if first < n:
-            status = symbol_reserve(&self.symbol, &t[first], n - first, n_new)
-        i = first if status == 0 else n
-        while i < n:
-            stop = i + 1
-            if t[i] <= self.symbol.last_ts:
-                bar = Bar(t[i], o[i], h[i], l[i], c[i], v[i], 0)
-                what = symbol_append(&self.symbol, &bar)
-                stored += STORED <= what <= CORRECTED
-                if what == ERR_UNIT:  # one among good rows is of another session, and no more
-                    self.symbol.counters.other_session += 1
-            else:
-                while stop < n and t[stop] > t[stop - 1]:
-                    stop += 1
-                stored += symbol_extend(&self.symbol, &t[i], &o[i], &h[i], &l[i], &c[i], &v[i], stop - i)
-            i = stop
-        symbol_leave(inside)
-        if status:
-            self._refuse(status, None, None, None, None, None, None, None)
-        if staged is not None:  # cannot fail
-            self.days.commit(staged, changed)
-            self._count_skipped(NULL, other)
-        return changed + stored
-
-    def fill(self, given_ts, open, high, low, close, volume, bint skip, bint close_label, before):
-        """Store those of the rows that are for slots missing now, all or nothing; returns how many. Days from the date
-        `before` on (None: none) are not filled. See the facade's `fill`.
-
-        Contiguous int64 times and float64 values of one length. There must be a session or a past day."""
-        cdef const int64_t[::1] times = self._open_labels(given_ts) if close_label else given_ts
-        cdef const double[::1] opens = open, highs = high, lows = low, closes = close, volumes = volume
+    cdef int64_t _fill_own(self, Rows rows, bint skip, bint close_label, Refusal* out_refusal) except -2:
+        """`fill` of rows that are this call's own, in one step: those from before the session for their days in
+        history, the others inside the guard."""
+        cdef int64_t n, first, filled = 0, stored = 0
         cdef int64_t[N_REASONS] skipped
-        cdef Py_ssize_t i
-        cdef int status
-        cdef Bar bar
-        memset(skipped, 0, sizeof(skipped))
-        good = np.ones(times.shape[0], bool)
-        for i in range(times.shape[0]):
-            bar = Bar(times[i], opens[i], highs[i], lows[i], closes[i], volumes[i], 0)
-            status = check_bar(&self.symbol, &bar)
-            if status and not skip:
-                self._refuse(status, i, int(given_ts[i]), bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ts)
-            if status:
-                skipped[reason_index(status)] += 1
-                good[i] = False
-        # Copies, also because the rows may be views of this very ring.
-        order = np.flatnonzero(good)[np.argsort(np.asarray(times)[good], kind="stable")]
-        cdef int64_t stored = self._fill_good(
-            np.asarray(times)[order], np.asarray(opens)[order], np.asarray(highs)[order], np.asarray(lows)[order],
-            np.asarray(closes)[order], np.asarray(volumes)[order], before)
-        self._count_skipped(skipped, 0)
-        return stored
-
-    cdef int64_t _fill_good(self, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
-                            const double[::1] low, const double[::1] close, const double[::1] volume,
-                            before) except -1:
-        """`fill` of checked rows in time order: those from before the session to their days in history, each decided in
-        one go (no bytecode runs here), the others inside the guard."""
-        cdef int64_t n = ts.shape[0], first = n, filled = 0, stored = 0
         cdef tuple staged = None
         cdef uintptr_t* inside
-        if n and self.symbol.grid != NULL:
-            first = first_at_or_after(&ts[0], n, self.symbol.grid.span_start)
-        if first and self.symbol.take_earlier != NULL:
-            staged, filled = self.days.prepare_fill(ts[:first], open[:first], high[:first], low[:first], close[:first],
-                                                    volume[:first], before)
-        if first < n:
-            inside = symbol_enter(&self.symbol)
-            stored = fill_rows(&self.symbol, &ts[first], &open[first], &high[first], &low[first], &close[first],
-                               &volume[first], n - first)
-            symbol_leave(inside)
-            if stored < 0:
-                self._refuse(<int>stored, None, None, None, None, None, None, None)
-        if staged is not None:  # cannot fail
-            self.days.commit(staged, filled)
+        cdef bint collects
+        out_refusal[0] = Refusal(0, 0, 0)
+        memset(skipped, 0, sizeof(skipped))
+        if self.symbol.grid == NULL and self.symbol.take_earlier == NULL:
+            return -1
+        collects = gc_pause()
+        try:
+            n = self._check_own(rows, skip, close_label, skipped, out_refusal)
+            if out_refusal.status:
+                return 0
+            first = n
+            if n and self.symbol.grid != NULL:
+                first = first_at_or_after(rows.ts, n, self.symbol.grid.span_start)
+            if first and self.symbol.take_earlier != NULL:
+                staged, filled = self.days.prepare_fill(rows, first)
+            if first < n:
+                inside = symbol_enter(&self.symbol)
+                stored = fill_rows(&self.symbol, rows.ts + first, rows.values[0] + first, rows.values[1] + first,
+                                   rows.values[2] + first, rows.values[3] + first, rows.values[4] + first, n - first)
+                symbol_leave(inside)
+                if stored < 0:
+                    self._refuse(<int>stored, None, None, None, None, None, None, None)
+            if staged is not None:  # cannot fail
+                self.days.commit_rows(staged, filled)
+            self._count_skipped(skipped, 0)
+        finally:
+            gc_resume(collects)
         return stored + filled
 
     cdef void _open_label(self, int64_t* ts) noexcept nogil:

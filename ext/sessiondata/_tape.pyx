@@ -4,8 +4,10 @@ cimport cython
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_CheckExact
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t, uintptr_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t, uintptr_t
 from libc.string cimport memset
+
+from functools import partial
 
 import numpy as np
 
@@ -20,7 +22,7 @@ from sessiondata._layout cimport Memory
 from sessiondata._status cimport (
     ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_SIZE, ERR_SOURCE, ERR_UNIT, LATE, STORED, Offence, raise_status,
 )
-from sessiondata._store cimport SymbolCore, number_of, time_of, view_of
+from sessiondata._store cimport Rows, SymbolCore, number_of, time_of, view_of
 from sessiondata._symbol cimport Symbol, symbol_enter, symbol_leave
 from sessiondata._ticks cimport (
     N_TICK_REASONS, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_oldest,
@@ -124,14 +126,11 @@ cdef class Tape:
             status = check_tick(self.symbol, self.kind, tick)
             if status:
                 self._refuse(status, None, tick)
-            if self.core.begin(tick.ts, False) is False:  # of a session that is over
+            kept = [tick.value[i] for i in range(4)]
+            stored = self.core.begin(tick.ts, False, partial(self.store_one, tick.ts, kept, tick.exchange))
+            if stored is None:  # of a session that is over
                 self._count(NULL, 1)
-                return False
-            try:
-                return self._append_any(tick)
-            except BaseException:  # a call that is refused starts no session
-                self.core.begin(None, False)
-                raise
+            return bool(stored)
         cdef uintptr_t* inside = symbol_enter(self.symbol)
         status = ERR_SOURCE if self._is_of_another_source() else self._store(tick)
         symbol_leave(inside)
@@ -145,53 +144,148 @@ cdef class Tape:
         return (source != 0 and source != self.kind
                 and (self.kind == SOURCE_TICKS or self.symbol.quote_bars != 0))
 
-    cdef int _set_columns(self, const double** out_values, list columns) except -1:
+    cdef list _set_columns(self, const double** out_values, list columns):
+        """Point at columns, as long as what this returns is kept."""
         cdef const double[::1] column
+        cdef list kept = []
         cdef Py_ssize_t i
         for i in range(4):
             out_values[i] = NULL
             if i < len(columns):
                 column = columns[i]
+                kept.append(column)
                 out_values[i] = &column[0]
-        return 0
+        return kept
 
-    def extend(self, given_ts, list values, exchange, bint skip, int64_t floor):
-        """Store arrays of equal length, all or nothing; returns rows added. See the facade's `extend_ticks`. Rows from
-        before `floor` are of sessions that are over, where none is under way.
+    def store_one(self, int64_t ts, list values, int64_t exchange):
+        """`append` of a checked row once more, when there is a session."""
+        cdef Tick tick
+        tick.ts, tick.exchange = ts, exchange
+        for i in range(4):
+            tick.value[i] = values[i]
+        return self._append_any(&tick)
 
-        Contiguous int64 times, float64 values, and of trades int64 exchange codes; `exchange` is None for quotes."""
+    def extend(self, given_ts, list values, exchange, bint skip, bint is_cold=False):
+        """Store arrays of equal length, all or nothing; returns rows added. See the facade's `extend_ticks`.
+
+        Contiguous int64 times, float64 values, and of trades int64 exchange codes; `exchange` is None for quotes.
+        Without a session -1, and nothing has changed; with `is_cold` all rows are of sessions that are over then."""
         cdef const int64_t[::1] ts = given_ts, codes
         cdef const int64_t* code = NULL
         cdef const double* columns[4]
         cdef int64_t n = ts.shape[0], row
-        cdef int status
+        cdef int status, k
         cdef bint in_order
+        cdef uintptr_t* inside
         if n == 0:
             return 0
-        self._set_columns(columns, values)
+        cdef list kept = self._set_columns(columns, values)
         if exchange is not None:
             codes = exchange
             code = &codes[0]
-        if self.symbol.grid == NULL:
-            return self._extend_unstarted(given_ts, values, exchange, skip, floor)
-        if self._holds(&ts[0]) or self._holds(code) or any(self._holds(columns[i]) for i in range(4)):
-            # Views of this very ring, which storing the rows may overwrite while they are read.
-            return self.extend(np.array(given_ts), [np.array(column) for column in values],
-                               None if exchange is None else np.array(exchange), skip, floor)
-        cdef uintptr_t* inside = symbol_enter(self.symbol)
-        row = check_ticks(self.symbol, self.kind, &ts[0], columns, n, &status, &in_order)
-        if row < 0 and in_order:
-            n = feed_extend(self.symbol, self.kind, &ts[0], columns, code, n)
-        symbol_leave(inside)
-        if row >= 0:
-            if skip and status != ERR_SOURCE:
-                return self._extend_good(given_ts, values, exchange)
+        if self.symbol.grid != NULL:
+            if self._holds(&ts[0]) or self._holds(code) or any([self._holds(columns[k]) for k in range(4)]):
+                # Views of this very ring, which storing the rows may overwrite while they are read.
+                return self.extend(np.array(given_ts), [np.array(column) for column in values],
+                                   None if exchange is None else np.array(exchange), skip, is_cold)
+            inside = symbol_enter(self.symbol)
+            row = check_ticks(self.symbol, self.kind, &ts[0], columns, n, &status, &in_order)
+            if row < 0 and in_order:
+                n = feed_extend(self.symbol, self.kind, &ts[0], columns, code, n)
+            symbol_leave(inside)
+            if row >= 0 and (not skip or status == ERR_SOURCE):
+                self._refuse_row(status, row, given_ts, values)
+            if row < 0 and in_order:
+                if n < 0:
+                    self._refuse_row(<int>n, 0, given_ts, values)
+                return n
+        elif not is_cold:
+            return -1
+        cdef Rows rows = Rows(ts.shape[0], <int>len(values), code != NULL)
+        for k in range(len(values)):
+            rows.values[k] = <double*>columns[k]
+        rows.gather(&ts[0], code)
+        status = 0
+        n = self._take_rows(rows, skip, is_cold, &status, &row)
+        if status:
             self._refuse_row(status, row, given_ts, values)
-        if in_order:
-            if n < 0:
-                self._refuse_row(<int>n, 0, given_ts, values)
-            return n
-        return self._extend_unordered(given_ts, values, exchange)
+        return n if kept is not None else 0
+
+    cdef int64_t _take_rows(self, Rows rows, bint skip, bint is_cold, int* out_status, int64_t* out_row) except -2:
+        """Check and store rows that are this call's own, in time order: late ones one by one, newer ones as a block.
+        All or nothing, and in one step; -1, and nothing has changed, if there is no session and the call is not cold.
+        """
+        cdef const double* rest[4]
+        cdef const TickRing* ring
+        cdef int64_t i, n = 0, stored = 0, other = 0
+        cdef int64_t[N_TICK_REASONS] skipped
+        cdef int status = 0, k
+        cdef Tick tick
+        cdef uintptr_t* inside
+        out_status[0], out_row[0] = 0, 0
+        memset(skipped, 0, sizeof(skipped))
+        if self.symbol.grid == NULL and not is_cold:
+            return -1
+        for i in range(rows.n):
+            self._read_own(&tick, rows, i, rows.given[i])
+            status = check_tick(self.symbol, self.kind, &tick)
+            if status == 0:
+                rows.move(i, n, tick.ts)
+                n += 1
+            elif skip:
+                skipped[_reason_index(status)] += 1
+            elif out_status[0] == 0 or rows.row[i] < out_row[0]:
+                out_status[0], out_row[0] = status, rows.row[i]
+        if out_status[0]:
+            return 0
+        if self.symbol.grid == NULL or n == 0:
+            self._count(skipped, n)
+            return 0
+        inside = symbol_enter(self.symbol)
+        status = ERR_SOURCE if self._is_of_another_source() else feed_reserve(self.symbol, self.kind, rows.ts, n)
+        if status:  # nothing has changed, and from here on nothing can fail
+            symbol_leave(inside)
+            out_status[0] = status
+            return 0
+        ring = feed_ring(self.symbol, self.kind)
+        i = 0
+        while i < n and rows.ts[i] < ring.last_ts:
+            self._read_own(&tick, rows, i, rows.ts[i])
+            status = feed_apart(self.symbol, self.kind, &tick)
+            stored += STORED <= status <= LATE
+            if status == ERR_UNIT:  # one among good rows is of another session, and no more
+                self._counters().other_session += 1
+            i += 1
+        if i < n:
+            for k in range(4):
+                rest[k] = rows.values[k] + i if rows.values[k] != NULL else NULL
+            stored += feed_extend(self.symbol, self.kind, rows.ts + i, rest, rows.codes + i if rows.codes != NULL
+                                  else NULL, n - i)
+        symbol_leave(inside)
+        self._count(skipped, other)
+        return stored
+
+    cdef void _read_own(self, Tick* out_tick, Rows rows, int64_t i, int64_t ts) noexcept nogil:
+        cdef int k
+        out_tick.ts, out_tick.exchange = ts, rows.codes[i] if rows.codes != NULL else 0
+        for k in range(4):
+            out_tick.value[k] = rows.values[k][i] if k < rows.n_values else 0.0
+
+    def earliest(self, given_ts, list values, exchange, bint skip, int64_t floor):
+        """Time of the earliest row from `floor` on that may begin a session, as far as can be told without one; None if
+        there is none. Raises for the first bad row, unless they are skipped."""
+        cdef int64_t least = INT64_MAX
+        cdef Py_ssize_t i
+        cdef int status
+        cdef Tick tick
+        for i in range(len(given_ts)):
+            self._read(&tick, i, given_ts, values)
+            status = check_tick(self.symbol, self.kind, &tick)
+            if status and not skip:
+                self._refuse(status, i, &tick)
+            if status == 0 and floor <= tick.ts < least:
+                least = tick.ts
+        return None if least == INT64_MAX else least
 
     cdef bint _holds(self, const void* address) except -1:
         cdef Memory memory
@@ -212,40 +306,6 @@ cdef class Tape:
         self._read(&tick, row, given_ts, values)
         self._refuse(status, row, &tick)
 
-    cdef int64_t _extend_unstarted(self, given_ts, list values, exchange, bint skip, int64_t floor) except -1:
-        """Start the session of the earliest good row from `floor` on; without one raise for the first bad row, or count
-        them all."""
-        cdef Py_ssize_t i, n = len(given_ts)
-        cdef int64_t least = INT64_MAX
-        cdef int status
-        cdef Tick tick
-        cdef int64_t skipped[N_TICK_REASONS]
-        cdef int64_t other = 0
-        memset(skipped, 0, sizeof(skipped))
-        for i in range(n):
-            self._read(&tick, i, given_ts, values)
-            status = check_tick(self.symbol, self.kind, &tick)
-            if status and not skip:
-                self._refuse(status, i, &tick)
-            if status == 0 and floor <= tick.ts < least:
-                least = tick.ts
-        if least == INT64_MAX:
-            for i in range(n):
-                self._read(&tick, i, given_ts, values)
-                status = check_tick(self.symbol, self.kind, &tick)
-                if status:
-                    skipped[_reason_index(status)] += 1
-                else:
-                    other += 1
-            self._count(skipped, other)
-            return 0
-        self.core.begin(least, False)
-        try:
-            return self.extend(given_ts, values, exchange, skip, floor)
-        except BaseException:  # a call that is refused starts no session
-            self.core.begin(None, False)
-            raise
-
     cdef TickCounters* _counters(self) noexcept nogil:
         return &self.symbol.tick_counters[self.kind == SOURCE_QUOTES]
 
@@ -258,65 +318,6 @@ cdef class Tape:
                 self._counters().skipped[i] += skipped[i]
         self._counters().other_session += other_session
         symbol_leave(inside)
-
-    cdef int64_t _extend_good(self, given_ts, list values, exchange) except -1:
-        """Count the bad rows per reason, then extend by the others."""
-        good = np.ones(len(given_ts), bool)
-        cdef Py_ssize_t i
-        cdef int status
-        cdef Tick tick
-        cdef int64_t skipped[N_TICK_REASONS]
-        memset(skipped, 0, sizeof(skipped))
-        for i in range(len(given_ts)):
-            self._read(&tick, i, given_ts, values)
-            status = check_tick(self.symbol, self.kind, &tick)
-            if status:
-                skipped[_reason_index(status)] += 1
-                good[i] = False
-        self._count(skipped, 0)
-        return self.extend(given_ts[good], [column[good] for column in values],
-                           None if exchange is None else exchange[good], False, INT64_MIN)
-
-    cdef int64_t _extend_unordered(self, given_ts, list values, exchange) except -1:
-        """Take checked rows in time order (stable: of equal times in the order of their rows): runs of newer rows as
-        blocks, late ones one by one."""
-        order = np.argsort(given_ts, kind="stable")
-        sorted_values = [column[order] for column in values]
-        sorted_exchange = None if exchange is None else exchange[order]
-        cdef const int64_t[::1] ts = given_ts[order], codes
-        cdef const int64_t* code = NULL
-        cdef const double* columns[4]
-        cdef const double* rest[4]
-        cdef const TickRing* ring
-        cdef int64_t i = 0, n = ts.shape[0], stored = 0
-        cdef int status, k
-        cdef Tick tick
-        cdef uintptr_t* inside
-        self._set_columns(columns, sorted_values)
-        if exchange is not None:
-            codes = sorted_exchange
-            code = &codes[0]
-        inside = symbol_enter(self.symbol)
-        status = feed_reserve(self.symbol, self.kind, &ts[0], n)  # before anything changes: nothing can fail after it
-        if status:
-            symbol_leave(inside)
-            self._refuse_row(status, 0, given_ts, values)
-        ring = feed_ring(self.symbol, self.kind)
-        while i < n and ts[i] < ring.last_ts:
-            tick.ts, tick.exchange = ts[i], code[i] if code != NULL else 0
-            for k in range(4):
-                tick.value[k] = columns[k][i] if columns[k] != NULL else 0.0
-            status = feed_apart(self.symbol, self.kind, &tick)
-            stored += STORED <= status <= LATE
-            if status == ERR_UNIT:  # one among good rows is of another session, and no more
-                self._counters().other_session += 1
-            i += 1
-        if i < n:
-            for k in range(4):
-                rest[k] = columns[k] + i if columns[k] != NULL else NULL
-            stored += feed_extend(self.symbol, self.kind, &ts[i], rest, code + i if code != NULL else NULL, n - i)
-        symbol_leave(inside)
-        return stored
 
     # --- answers ---
 

@@ -66,7 +66,7 @@ def copy_of(data: _D, memo: dict[int, Any] | None = None) -> _D:
     return made
 
 
-@exclusive
+@exclusive("copy()")
 def _copied(data: _D) -> tuple[_D, dict[str, dict[str, Any]]]:
     """The copy, and the values of indicators that are still to be copied."""
     from sessiondata import _days, _snapshot
@@ -95,7 +95,8 @@ def _copied(data: _D) -> tuple[_D, dict[str, dict[str, Any]]]:
         held._pinned_quality.update(quality)
         if gaps or quality:
             made._pinned[into] = held
-    made._grid, made._date, made._ended, made._active = data._grid, data._date, data._ended, data._active
+    made._clock.grid, made._clock.date, made._clock.ended = data._clock.grid, data._clock.date, data._clock.ended
+    made._active = data._active
     made._indicators.update(data._indicators)
     _snapshot.restore_counts(made._all_cores(), counts)
     _snapshot.restore_clock(made._clock, *clock)

@@ -25,6 +25,7 @@ __all__ = [
     "InputError",
     "IntervalError",
     "LaterSessionError",
+    "ReentrantCallError",
     "SessionDataError",
     "SessionStateError",
     "SnapshotError",
@@ -186,6 +187,30 @@ class LaterSessionError(SessionStateError):
 
 class InactiveError(SessionStateError):
     """A question to a store that `deactivate` has closed to readers."""
+
+
+class ReentrantCallError(SessionStateError):
+    """A call from inside another one of the same store and thread, which it must not change in the middle.
+
+    Signal handlers, finalizers and functions that a call runs (of indicators, `fetch`, ``__array__``) may feed and ask
+    the store. What would start, end or roll a session, add or remove a symbol, clear the store, or move the cursor of
+    an export that is under way, is refused there; nothing has changed. Do it after the outer call.
+
+    Attributes
+    ----------
+    call, outer : str
+        What was refused, and what it came from inside of, such as ``"roll_session()"`` and ``"an export"``.
+    """
+
+    def __init__(self, call: str, outer: str) -> None:
+        super().__init__(
+            f"{call} inside {outer} of the same store and thread (a signal handler, a finalizer, or a function that"
+            f" the call runs): call it afterwards (ERR_REENTRANT)"
+        )
+        self.call, self.outer, self.code = call, outer, "ERR_REENTRANT"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.call, self.outer), self.__dict__
 
 
 class SourceError(SessionStateError):

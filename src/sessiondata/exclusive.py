@@ -1,7 +1,11 @@
 """What one thread at a time does: change what stores consist of, or look at all of one.
 
-Feeders never wait here: a bar is kept apart from others by the guard of its symbol (`docs/design.md`, section 9). Only
-the bar that begins a session does, as a roll does.
+Feeders never wait here: their rows are stored in one native step, in which no Python code runs (`docs/design.md`,
+section 9). Only what begins a session does, as a roll does.
+
+The thread that is inside may come again: a signal handler, a finalizer, a function of an indicator. It finds the store
+as it was before the step that is being prepared, and may do whatever is one step itself. What would change sessions or
+symbols under the feet of the outer call is refused by `alone`.
 """
 
 from __future__ import annotations
@@ -10,9 +14,11 @@ import os
 from _thread import RLock  # what `threading` offers, which takes longer to import than all of this
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["exclusive"]
+from sessiondata.errors import ReentrantCallError
+
+__all__ = ["alone", "exclusive"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -22,13 +28,40 @@ _lock = RLock()
 if hasattr(os, "register_at_fork"):  # a child is to find no store half rolled, and a lock that it can take
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
+#: What the holder of the lock is inside of, the outermost first: stores, and names for messages.
+_calls: list[tuple[Any, str]] = []
 
-def exclusive(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Let other threads' calls of such functions wait until this one has ended."""
 
-    @wraps(function)
-    def alone(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with _lock:
-            return function(*args, **kwargs)
+def exclusive(name: str, at: int = 0) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Let other threads' calls of such functions wait until this one has ended.
 
-    return alone
+    Parameters
+    ----------
+    name : str
+        What it is called in messages.
+    at : int
+        Which argument the store is.
+    """
+
+    def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        @wraps(function)
+        def enclosed(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            with _lock:
+                depth = len(_calls)
+                try:
+                    _calls.append((args[at], name))
+                    return function(*args, **kwargs)
+                finally:
+                    del _calls[depth:]
+
+        return enclosed
+
+    return decorate
+
+
+def alone(store: Any) -> None:
+    """Refuse the innermost `exclusive` call, if the thread came to it from inside another one of the same store."""
+    *outer, (_, name) = _calls
+    for held, call in outer:
+        if held is store:
+            raise ReentrantCallError(name, call)

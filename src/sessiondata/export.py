@@ -79,7 +79,7 @@ class Source:
         return self._past(core)
 
 
-@exclusive
+@exclusive("an export")
 def document(
     data: SessionData,
     complete: bool,
@@ -112,7 +112,7 @@ def document(
     return {"meta": meta, "symbols": shown}
 
 
-@exclusive
+@exclusive("an export")
 def document_bytes(
     data: SessionData,
     complete: bool,

@@ -16,7 +16,7 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -405,13 +405,13 @@ class History:
     def load(self, interval: Interval, columns: BarColumns, close_label: bool) -> int:
         """Store checked columns, all or nothing; returns the rows added or corrected. See
         `SymbolSessionData.load_historical_bars`."""
-        if self.symbol._core.days is None:
-            raise SessionStateError(f"symbol {self.symbol.symbol!r} was removed from its store and takes no bars")
         order = np.argsort(columns[0], kind="stable")
         pieces = list(self._by_date(columns, order, close_label))
-        if interval.name == self.symbol.base_interval:
-            return self._load_base(pieces, close_label)
-        return self._load_rows(interval, pieces, close_label)
+        load = self._load_base if interval.name == self.symbol.base_interval else partial(self._load_rows, interval)
+        stored = load(pieces, close_label)
+        if stored is None:
+            raise SessionStateError(f"symbol {self.symbol.symbol!r} was removed from its store and takes no bars")
+        return stored
 
     def _by_date(self, columns: BarColumns, order: Any, close_label: bool) -> Iterator[tuple[SessionGrid, BarColumns]]:
         """The rows of each trade date, in time order, dates ascending."""
@@ -432,38 +432,29 @@ class History:
             yield grid, tuple(column[order[i:stop]] for column in columns)
             i = stop
 
-    def _load_base(self, pieces: list[tuple[SessionGrid, BarColumns]], close_label: bool) -> int:
-        core, running = self.symbol._core, self.symbol._data.session_date
-        drafts: dict[dt.date, SymbolCore] = {}
-        stored = live = 0
-        today: BarColumns | None = None
-        for grid, columns in pieces:
-            if grid.date == running and core.grid is not None:
-                today = columns
-            else:
-                hours = self.symbol._data._hours(grid, self.symbol.calendar)
-                drafts[grid.date] = draft = self.days.draft(grid.date, grid.compiled, hours)
-                stored += draft.extend(*columns, False, close_label)
-        staged = self.days.stage(drafts)
-        if today is not None:
-            live = core.extend(*today, False, close_label)
-        self.days.commit(staged, stored)
-        return stored + live
+    def _load_base(self, pieces: list[tuple[SessionGrid, BarColumns]], close_label: bool) -> int | None:
+        hours, calendar = self.symbol._data._hours, self.symbol.calendar
+        taken = [(grid.date, grid.compiled, hours(grid, calendar), columns) for grid, columns in pieces]
+        return self.days.load(taken, close_label)
 
-    def _load_rows(self, interval: Interval, pieces: list[tuple[SessionGrid, BarColumns]], close_label: bool) -> int:
-        held = self.days.given.get(interval.name, {})
-        new: dict[dt.date, BarColumns] = {}
-        changed = 0
-        for grid, columns in pieces:
-            times = _slot_labels(interval, grid, columns[0], close_label)
-            rows = merged(held.get(grid.date, _NO_ROWS[:6]), (times, *columns[1:]))
-            new[grid.date], n = rows
-            changed += n
-        if changed:
-            self.days.give({**self.days.given, interval.name: {**held, **new}}, None)
-            self.symbol._core.clock.touch()
-            self.symbol._core.bars_updated = True
-        return changed
+    def _load_rows(
+        self, interval: Interval, pieces: list[tuple[SessionGrid, BarColumns]], close_label: bool
+    ) -> int | None:
+        while True:  # until no other thread has come between the look and the change
+            given = self.days.given
+            held = given.get(interval.name, {})
+            new: dict[dt.date, BarColumns] = {}
+            changed = 0
+            for grid, columns in pieces:
+                times = _slot_labels(interval, grid, columns[0], close_label)
+                rows = merged(held.get(grid.date, _NO_ROWS[:6]), (times, *columns[1:]))
+                new[grid.date], n = rows
+                changed += n
+            if not changed:
+                return 0
+            replaced = self.days.replace_given(given, {**given, interval.name: {**held, **new}})
+            if replaced is not False:
+                return changed if replaced else None
 
     # --- rolling ---
 
@@ -490,11 +481,6 @@ class History:
             if not rows[name]:
                 del rows[name]
         return rows, gone
-
-    def forget(self) -> None:
-        """Keep nothing."""
-        self.days.commit(({}, {}), 0)
-        self.days.give({}, None)
 
     def memory_usage(self) -> tuple[int, int]:
         """(bytes reserved, bytes of the rows)."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from sessiondata.errors import (
     SessionStateError,
     UnknownNameError,
 )
-from sessiondata.exclusive import exclusive
+from sessiondata.exclusive import alone, exclusive
 from sessiondata.export import document, document_bytes
 from sessiondata.gaps import GapInfo
 from sessiondata.grids import SessionGrid
@@ -38,7 +38,12 @@ from sessiondata.series import Bar, BarWindow
 from sessiondata.symbol import SymbolSessionData, check_label
 from sessiondata.times import LEAST_START_NS, from_ns, to_ns, to_ns_array, unit_error
 
+if TYPE_CHECKING:
+    from sessiondata.columns import BarColumns
+
 __all__ = ["SessionData"]
+
+_Stored = TypeVar("_Stored", bool, int)
 
 _LEAST = -(2**63)
 _NO_SESSION = None, None  # neither grid nor hours around it
@@ -113,14 +118,12 @@ class SessionData:
         self._tick_capacities = _check_capacity(tick_capacity, "tick_"), _check_capacity(quote_capacity, "quote_")
         self._clock = _store.StoreClock(operator.index(grace_ns))
         self._begin = partial(self._need_session, self._calendar)  # one for all symbols with the store's calendar
-        self._grid: SessionGrid | None = None
         self._active = True
-        self._date: dt.date | None = None  # trade date of the session under way, by whichever calendar
-        self._ended: dt.date | None = None  # of the one before
         self._symbols: dict[str, SymbolSessionData] = {}
         self._indicators: dict[str, Indicator] = {}
-        self._slice, self._slice_names = Slice([]), list[str]()
         self._cores: list[_store.SymbolCore] | None = None  # of all symbols; None: not listed yet
+        # The names of the last slice, what they stood for, and of all symbols then.
+        self._slice: tuple[list[str], Slice, list[_store.SymbolCore] | None] = [], Slice([]), []
         self._pinned: dict[_store.SymbolCore, SymbolSessionData] = {}  # symbols with pinned gaps or quality
         self._foreign: dict[_store.SymbolCore, SymbolSessionData] = {}  # symbols with a calendar of their own
         self._cursors: dict[str, ExportCursor] = {}
@@ -145,20 +148,18 @@ class SessionData:
     def grid(self) -> SessionGrid | None:
         """Segments of the current session by the store's calendar; None before one is started, and on a date that is a
         session of other calendars only."""
-        return self._grid
+        return self._clock.grid
 
     @property
     def session_date(self) -> dt.date | None:
         """Trade date of the current session; None before one is started."""
-        return self._date
+        return self._clock.date
 
     @property
     def _next_date(self) -> dt.date | None:
         """The earliest date that is not over: of the session under way, or the day after the one that has ended. None
         before the first session: there is no now yet, and nothing is ahead of it."""
-        if self._date is not None or self._ended is None:
-            return self._date
-        return self._ended + dt.timedelta(days=1)
+        return self._clock.next_date
 
     @property
     def sequence(self) -> int:
@@ -177,10 +178,10 @@ class SessionData:
         return None if as_of is None else from_ns(as_of, self._zone)
 
     def _as_of_ns(self) -> int | None:
-        times = [self._clock.as_of, *(symbol._core.as_of for symbol in self._symbols.values())]
+        times = [self._clock.as_of, *(core.as_of for core in self._all_cores())]
         return max((time for time in times if time is not None), default=None)
 
-    @exclusive
+    @exclusive("start_session()")
     def start_session(self, date: Any) -> SessionGrid | None:
         """Start the session of a trade date; nothing happens if that session is the current one.
 
@@ -204,22 +205,23 @@ class SessionData:
             Another session is under way, or a later one has ended.
         """
         day, grids = self._grids(date)
-        if self._date is not None:
-            if self._date != day:
+        running, ended = self._clock.date, self._clock.ended
+        if running is not None:
+            if running != day:
                 raise SessionStateError(
-                    f"the session of {self._date} is under way; roll_session() to a later date, or clear()"
+                    f"the session of {running} is under way; roll_session() to a later date, or clear()"
                 )
-            return self._grid
-        if self._ended is not None and day < self._ended:
-            raise SessionStateError(f"the session of {self._ended} has ended; clear() the store before {day}")
+            return self._clock.grid
+        if ended is not None and day < ended:
+            raise SessionStateError(f"the session of {ended} has ended; clear() the store before {day}")
         self._turn(day, grids)
         self._clock.touch()
-        return self._grid
+        return self._clock.grid
 
     def _grids(self, date: Any) -> tuple[dt.date, dict[SessionCalendar, SessionGrid | None]]:
         """A trade date, and the hours of each calendar on it; an error unless one of them has any."""
         day = to_date(date)
-        calendars = dict.fromkeys([self._calendar, *(symbol.calendar for symbol in self._symbols.values())])
+        calendars = dict.fromkeys([self._calendar, *(symbol.calendar for symbol in list(self._symbols.values()))])
         grids = {
             calendar: calendar.session(day) if calendar.session_dates(day, day) else None for calendar in calendars
         }
@@ -227,7 +229,7 @@ class SessionData:
             self._calendar.session(day)  # raises
         return day, grids
 
-    @exclusive
+    @exclusive("end_session()")
     def end_session(self) -> None:
         """End the session: its bars become a day of history, which is trimmed to `trailing_days`. The next session is
         started by `start_session`, or by the first bar of a later date; until then late bars go to their day.
@@ -237,12 +239,11 @@ class SessionData:
         SessionStateError
             No session is under way.
         """
-        if self._date is None:
+        if self._clock.date is None:
             raise SessionStateError("no session is under way")
         self._turn(None, {})
-        self._clock.reset()
 
-    @exclusive
+    @exclusive("roll_session()")
     def roll_session(self, date: Any = None) -> SessionGrid | None:
         """End the session and start that of a later date.
 
@@ -271,25 +272,32 @@ class SessionData:
         -----
         O(symbols), some microseconds each; O(rows) for symbols with loaded bars of the new date.
         """
-        last = self._ended if self._date is None else self._date
+        last = self._last_date()
         if last is None:
             raise SessionStateError("no session to roll; start_session() first")
         if date is None:
-            calendars = {self._calendar, *(symbol.calendar for symbol in self._symbols.values())}
+            calendars = {self._calendar, *(symbol.calendar for symbol in list(self._symbols.values()))}
             date = min(calendar.next_date(last) for calendar in calendars)
         day, grids = self._grids(date)
         if day <= last:
             raise SessionStateError(f"a roll goes forwards, from {last}: {day}")
+        was_running = self._clock.date is not None
         self._turn(day, grids, trim=True)
-        self._clock.reset()
-        return self._grid
+        if not was_running:
+            self._clock.reset()
+        return self._clock.grid
+
+    def _last_date(self) -> dt.date | None:
+        """Trade date of the session under way, or of the one before."""
+        return self._clock.ended if self._clock.date is None else self._clock.date
 
     def _turn(
         self, date: dt.date | None, grids: Mapping[SessionCalendar, SessionGrid | None], trim: bool = False
     ) -> None:
         """End the session under way, if there is one, and start that of a date, if one is given. History is trimmed
         where a session ends, or with `trim`."""
-        ended = self._date
+        alone(self)  # from here on this thread's signal handlers cannot change date and symbols either
+        ended = self._clock.date
         before = date if date is not None or ended is None else ended + dt.timedelta(days=1)
         symbols = list(self._symbols.values())
         cores = [symbol._core for symbol in symbols]
@@ -301,7 +309,7 @@ class SessionData:
         grid = grids.get(self._calendar)  # looked up here: a calendar's hash runs Python, which may need memory
         turned = False
         while not turned:
-            versions = [core.days.version for core in cores]
+            versions = [core.days.generation for core in cores]
             opened = _days.open_sessions(
                 cores, [hours.get(s._calendar, _NO_SESSION) for s in symbols], date, ended is None
             )
@@ -312,52 +320,88 @@ class SessionData:
                 staged = _days.stage_sessions(cores, opened, ended, keep, keep_daily, before)
                 given = [symbol._history.trimmed(keep, keep_daily, before, ended) for symbol in symbols]
             # From here on nothing can fail; only a bar that has come for a past day meanwhile makes it begin anew.
-            turned = _days.turn(cores, opened, staged, given, versions)
-        self._grid, self._date = grid, date
-        self._clock.begin_epoch()
-        if ended is not None:
-            self._ended = ended
+            turned = _days.turn(cores, opened, staged, given, versions, self._clock, date, grid)
 
     def _keep_daily(self) -> int:
         """Days of which history keeps the session's bar."""
-        return max(self.trailing_days, *(indicator.days for indicator in self._indicators.values()), 0)
+        return max(self.trailing_days, *(indicator.days for indicator in list(self._indicators.values())), 0)
 
     def _hours(self, grid: SessionGrid | None, calendar: SessionCalendar) -> tuple[int, int] | None:
         return None if self._extended_hours is None or grid is None else calendar.around(grid, self._extended_hours)
 
-    @exclusive
+    @exclusive("a bar that begins a session")
     def _need_session(
-        self, calendar: SessionCalendar, symbol: str, ts_ns: int | None, close_label: bool, step_ns: int
-    ) -> bool:
-        """A first bar: start the session of its trade date, False if that is over. None: that bar was refused, so
-        undo it."""
-        if ts_ns is None:
-            for held in self._symbols.values():
-                held._core.stop(undo=True)
-            self._grid = self._date = None
-            self._clock.begin_epoch(-1)
-            return False
-        last = self._ended if self._date is None else self._date
+        self,
+        calendar: SessionCalendar,
+        core: _store.SymbolCore,
+        ts_ns: int,
+        close_label: bool,
+        store: Callable[[], _Stored] | None,
+    ) -> _Stored | bool | None:
+        """A first bar of a symbol: see `SymbolCore`."""
+        return self._begin_session(calendar, core, ts_ns, close_label, store)
+
+    def _begin_session(
+        self,
+        calendar: SessionCalendar,
+        core: _store.SymbolCore,
+        ts_ns: int,
+        close_label: bool,
+        store: Callable[[], _Stored] | None,
+    ) -> _Stored | bool | None:
+        """Look whether the symbol still has no session, start that of the bar's trade date, and return what `store`
+        does in it. None if that session is over: nothing was stored. Inside of an `exclusive` call."""
+        if store is not None and (core.grid is not None or core.days is None):
+            return store()  # another thread has started the session meanwhile, or removed the symbol
+        last, symbol = self._last_date(), core.name
         if ts_ns < LEAST_START_NS and (last is None or last.year >= 1990):
             raise unit_error(ts_ns, symbol=symbol, row=None)
         try:
+            step_ns = core.steps_ns[0]
             day = (_session_of_close(calendar, ts_ns, step_ns) if close_label else calendar.session_at(ts_ns)).date
         except CalendarError as error:
             raise type(error)(f"{error} (ts_ns={ts_ns} symbol={symbol!r})", symbol=symbol, value=ts_ns) from error
         if last is not None and day <= last:
-            return False
-        if self._date is not None:  # on which the symbol has no session of its own
+            return None
+        if self._clock.date is not None:  # on which the symbol has no session of its own
             raise LaterSessionError(symbol, ts_ns, day)
         if ts_ns < LEAST_START_NS:
             raise unit_error(ts_ns, symbol=symbol, row=None)
-        self._turn(*self._grids(day))
-        return True
+        if store is None:
+            return True
+        try:
+            self._turn(*self._grids(day))
+            return store()
+        except BaseException:  # a call that is refused starts no session, unless it is one for others by now
+            _days.undo(self._all_cores(), self._clock)
+            raise
+
+    @exclusive("rows that may begin a session")
+    def _extend_first(
+        self,
+        symbol: SymbolSessionData,
+        earliest: Callable[[int], int | None],
+        close_label: bool,
+        store: Callable[[], int],
+    ) -> int:
+        """Store rows for a symbol that had no session: start that of the earliest row that may begin one, by a function
+        of the time before which sessions are over."""
+        core = symbol._core
+        if core.days is None:
+            core.begin(0, close_label, store)  # raises: the symbol was removed
+        if core.grid is None:
+            first = earliest(self._floor(symbol))
+            if first is not None:
+                stored = self._begin_session(symbol.calendar, core, first, close_label, store)
+                if stored is not None:
+                    return stored
+        return store()
 
     def _floor(self, symbol: SymbolSessionData) -> int:
         """Bars from before this time cannot start a session: theirs is over."""
         if symbol._core.grid is not None:
             return _LEAST
-        last = self._ended if self._date is None else self._date
+        last = self._last_date()
         if symbol._core.days is None:  # a symbol that was removed: `begin` refuses it
             return _LEAST
         if last is None:
@@ -408,7 +452,7 @@ class SessionData:
         """Symbols by name, in the order they were registered. Read-only."""
         return MappingProxyType(self._symbols)
 
-    @exclusive
+    @exclusive("register_symbol()")
     def register_symbol(
         self,
         symbol: str,
@@ -461,13 +505,15 @@ class SessionData:
             if quote_bars is not None and _QUOTE_BARS[quote_bars] != held._core.quote_bars:
                 raise ValueError(f"{symbol!r} is registered with other quote_bars than {quote_bars!r}")
             return held
+        alone(self)
         core = self._new_core(symbol, *names_and_steps(intervals), own, _QUOTE_BARS[quote_bars])
-        if self._date is not None and own.session_dates(self._date, self._date):
-            grid = own.session(self._date)
+        date = self._clock.date
+        if date is not None and own.session_dates(date, date):
+            grid = own.session(date)
             core.start(grid.compiled, self._hours(grid, own), True)
-        self._add(core, own)
+        held = self._add(core, own)
         self._clock.touch()
-        return self._symbols[symbol]
+        return held
 
     def _new_core(
         self, name: str, intervals: tuple[str, ...], steps_ns: tuple[int, ...], own: SessionCalendar, quote_bars: int
@@ -482,10 +528,11 @@ class SessionData:
     def _add(self, core: _store.SymbolCore, own: SessionCalendar) -> SymbolSessionData:
         """Have one more symbol."""
         core.calendar = own
-        held = self._symbols[core.name] = SymbolSessionData(self, core, own)
-        self._cores = None
+        held = SymbolSessionData(self, core, own)
         if own is not self._calendar:
             self._foreign[core] = held
+        # Side by side: no signal is heard between them.
+        self._symbols[core.name], self._cores = held, None
         return held
 
     def _intervals(self, base: str | None, derived: Iterable[str] | None) -> tuple[Interval, ...]:
@@ -513,32 +560,25 @@ class SessionData:
         except (KeyError, TypeError) as error:
             raise UnknownNameError(f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first") from error
 
-    @exclusive
+    @exclusive("remove_symbol()")
     def remove_symbol(self, symbol: str) -> None:
         """Forget a symbol and its history. What still refers to it shows no rows and takes none; windows that were
         handed out keep theirs."""
         held = self.get_symbol_data(symbol)
-        held._leave()
-        del self._symbols[symbol]
-        self._pinned.pop(held._core, None)
-        self._foreign.pop(held._core, None)
-        self._cores = None
-        self._slice, self._slice_names = Slice([]), []
+        alone(self)
+        nothing: tuple[list[str], Slice, list[_store.SymbolCore]] = [], Slice([]), []
+        _days.leave(held._core, symbol, self._symbols, (self._pinned, self._foreign))
+        self._cores, self._slice = None, nothing
         self._clock.touch()
 
-    @exclusive
+    @exclusive("clear()")
     def clear(self) -> None:
         """Forget all symbols, their history, the session and the clock. The sequence goes on."""
-        for symbol in self._symbols.values():
-            symbol._leave()
-        self._symbols.clear()
-        self._pinned.clear()
-        self._foreign.clear()
-        self._cores = None
-        self._slice, self._slice_names = Slice([]), []
-        self._grid = self._date = self._ended = None
-        self._clock.begin_epoch()
-        self._clock.reset()
+        alone(self)
+        nothing: tuple[list[str], Slice, list[_store.SymbolCore]] = [], Slice([]), []
+        cores = [symbol._core for symbol in list(self._symbols.values())]
+        _days.clear(cores, [self._symbols, self._pinned, self._foreign], self._clock)
+        self._cores, self._slice = None, nothing
 
     # --- writing ---
 
@@ -635,9 +675,6 @@ class SessionData:
             Names symbol, row, value and rule; no symbol has changed.
         """
         names = symbols if type(symbols) is list else list(symbols)
-        if names != self._slice_names:  # mostly it is the same slice, minute after minute
-            self._slice = Slice([self.get_symbol_data(symbol)._core for symbol in names])
-            self._slice_names = names.copy()
         if unit is not None:
             ts_ns = to_ns_array(ts_ns, unit=unit) if np.ndim(ts_ns) else to_ns_array([ts_ns], unit=unit)[0]
         times = ts_ns if np.ndim(ts_ns) else np.full(len(names), to_ns(ts_ns), np.int64)
@@ -650,18 +687,35 @@ class SessionData:
             )
         if not names:
             return 0
-        if self._date is not None:
-            return self._slice.append(*columns)
-        core = self._symbols[names[0]]._core
-        first = _store.earliest(core, *columns, self._floor(self._symbols[names[0]]))
-        if first is None:
-            return self._slice.append(*columns)  # bad bars, or all of sessions that are over
-        core.begin(first, self._close_label)  # from the floor on, so it does start one
-        try:
-            return self._slice.append(*columns)
-        except BaseException:  # a call that is refused starts no session
-            core.begin(None, self._close_label)
-            raise
+        resolved = self._resolve(names)
+        if self._clock.date is None:
+            return self._append_first_slice(names, columns)
+        return resolved.append(*columns)
+
+    def _resolve(self, names: list[str]) -> Slice:
+        """What the names of a slice stand for. Mostly it is the same slice, minute after minute."""
+        held, resolved, cores = self._slice
+        if cores is not self._cores or names != held:
+            # The list first: if a symbol comes or goes meanwhile, the next slice finds another one, and asks again.
+            cores, held = self._all_cores(), names.copy()
+            resolved = Slice([self.get_symbol_data(symbol)._core for symbol in held])
+            self._slice = held, resolved, cores
+        return resolved
+
+    @exclusive("a slice that may begin a session")
+    def _append_first_slice(self, names: list[str], columns: BarColumns) -> int:
+        resolved = self._resolve(names)
+        if self._clock.date is not None:
+            return resolved.append(*columns)
+        first_of_all = self._symbols[names[0]]
+        core = first_of_all._core
+        first = _store.earliest(core, *columns, self._floor(first_of_all))
+        if first is not None:  # from the floor on, so it does start one
+            store = partial(resolved.append, *columns)
+            stored = self._begin_session(first_of_all.calendar, core, first, self._close_label, store)
+            if stored is not None:
+                return stored
+        return resolved.append(*columns)  # bad bars, or all of sessions that are over
 
     def load_historical_bars(
         self,
@@ -1053,9 +1107,7 @@ class SessionData:
 
     def _all_cores(self) -> list[_store.SymbolCore]:
         """Of all symbols in order; another list whenever they change."""
-        if self._cores is None:
-            self._cores = [symbol._core for symbol in self._symbols.values()]
-        return self._cores
+        return _days.all_cores(self)
 
     # --- copies and snapshots ---
 
@@ -1160,7 +1212,7 @@ class SessionData:
         return store_html(self)
 
     def __repr__(self) -> str:
-        date = "no session" if self._date is None else str(self._date)
+        date = self._clock.date or "no session"
         intervals = ", ".join(interval.name for interval in (self._base, *self._derived))
         n = len(self._symbols)
         return f"<SessionData {self._calendar.name} {date}: {n} symbols, {intervals}, as of {self.as_of}>"

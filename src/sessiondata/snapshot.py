@@ -84,7 +84,7 @@ _os = os  # what the tests let fail
 class _Copy:
     """A store's state, copied: the store part, and what makes each of the others."""
 
-    @exclusive
+    @exclusive("save()", at=1)
     def __init__(self, data: SessionData, path: str) -> None:
         self.path = path
         self.calendars: dict[SessionCalendar, int] = {}
@@ -112,7 +112,7 @@ class _Copy:
             "quote_capacity": data._tick_capacities[1],
             "active": data.is_active,
             "session_date": _text(data.session_date),
-            "ended_date": _text(data._ended),
+            "ended_date": _text(data._clock.ended),
             "as_of": as_of,
             "sequence": sequence,
             "epoch": epoch,
@@ -653,10 +653,11 @@ def _store(file: _File, place: _Place, kind: type[SessionData] | None) -> Sessio
         else:
             data.add_historical_indicator(name, Forgotten(name, _whole(days)), _whole(days))
     date, ended = kept["session_date"], kept["ended_date"]
-    data._date = None if date is None else to_date(date)
-    data._ended = None if ended is None else to_date(ended)
-    if data._date is not None and data.calendar._grids.get(data._date) is not None:
-        data._grid = data.calendar.session(data._date)
+    clock = data._clock
+    clock.date = None if date is None else to_date(date)
+    clock.ended = None if ended is None else to_date(ended)
+    if clock.date is not None and data.calendar._grids.get(clock.date) is not None:
+        clock.grid = data.calendar.session(clock.date)
     for entry in kept["symbols"]:
         _symbol(data, file, place, calendars, entry)
     place.part = "store"
@@ -741,11 +742,11 @@ def _symbol(
     base, *derived = entry["intervals"]
     if name in data._symbols:
         raise ValueError("a symbol has one name")
-    date, data._date = data._date, None  # so that no session is begun
+    date, data._clock.date = data._clock.date, None  # so that no session is begun
     try:
         symbol = data.register_symbol(name, base, derived, calendar=calendar, quote_bars=entry["quote_bars"])
     finally:
-        data._date = date
+        data._clock.date = date
     if symbol.intervals != tuple(entry["intervals"]):
         raise ValueError("intervals are in order")
     core, days = symbol._core, symbol._history.days

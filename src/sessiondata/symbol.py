@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
+from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from sessiondata import _store
 from sessiondata._days import check_rows
-from sessiondata._tape import Lazy, QuoteTape, TradeTape, are_codes, exchange_codes
+from sessiondata._tape import Lazy, QuoteTape, Tape, TradeTape, are_codes, exchange_codes
 from sessiondata.columns import bar_columns, quote_columns, tick_columns
 from sessiondata.copying import not_copied
 from sessiondata.errors import BarError, BarTypeError, IntervalError, SessionStateError, TimeError, UnknownNameError
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from sessiondata.session import SessionData
 
 __all__ = ["SymbolSessionData"]
+
+_T = TypeVar("_T")
 
 _APPEND = """append(ts_ns, open, high, low, close, volume, /) -> bool
 
@@ -158,11 +161,6 @@ class SymbolSessionData(GapOwner):
         self.append = core.append
         self._bars = self._ticks = self._quotes = self._append_tick = self._append_quote = None
 
-    def _leave(self) -> None:
-        """Have no place in the store any more: no session, no history."""
-        self._history.forget()
-        self._core.detach()
-
     _series = Lazy("_bars", lambda self: {k: BarSeries(self, self._core, i) for i, k in enumerate(self.intervals)})
     _trades = Lazy("_ticks", lambda self: TickSeries(self, TradeTape(self._core)))
     _all_quotes = Lazy("_quotes", lambda self: QuoteSeries(self, QuoteTape(self._core)))
@@ -279,18 +277,11 @@ class SymbolSessionData(GapOwner):
         close_label = self._core.close_label if label is None else check_label(label)
         columns = self._bars_of(ts_ns, (open, high, low, close, volume), tz, unit)
         self._check_unit(columns[0], unit)
-        if not len(columns[0]) or self._core.grid is not None:
-            return self._core.extend(*columns, on_bad == "skip", close_label)
-        first = _store.earliest(self._core, *columns, self._data._floor(self))
-        if first is None:  # no row could start a session: raise for the first, or count them all
-            return self._core.extend(*columns, on_bad == "skip", close_label)
-        started = self._core.begin(first, close_label)
-        try:
-            return self._core.extend(*columns, on_bad == "skip", close_label)
-        except BaseException:  # a call that is refused starts no session
-            if started:
-                self._core.begin(None, close_label)
-            raise
+        stored = self._core.extend(*columns, on_bad == "skip", close_label)
+        if stored >= 0:
+            return stored
+        store = partial(self._core.extend, *columns, on_bad == "skip", close_label, True)
+        return self._data._extend_first(self, partial(_store.earliest, self._core, *columns), close_label, store)
 
     def _bars_of(self, ts_ns: Any, values: tuple[Any, ...], tz: str | tzinfo | None, unit: str | None) -> BarColumns:
         """Six columns, or those of a frame that stands alone."""
@@ -370,12 +361,16 @@ class SymbolSessionData(GapOwner):
         check_on_bad(on_bad)
         close_label = self._core.close_label if label is None else check_label(label)
         columns = self._bars_of(ts_ns, (open, high, low, close, volume), tz, unit)
+        self._check_unit(columns[0], unit)
         if self._core.days is None:
             raise SessionStateError(f"symbol {self.symbol!r} was removed from its store and takes no bars")
-        if self._core.grid is None and not self._history.days.cores:
+        return self._has_session(self._core.fill(*columns, on_bad == "skip", close_label))
+
+    def _has_session(self, answer: _T | None) -> _T:
+        """An answer, or an error if there was neither a session nor a past day."""
+        if answer is None:
             raise SessionStateError(f"symbol {self.symbol!r} has no session; start_session(date) first")
-        self._check_unit(columns[0], unit)
-        return self._core.fill(*columns, on_bad == "skip", close_label, self._history.before)
+        return answer
 
     def load_historical_bars(
         self,
@@ -555,7 +550,17 @@ class SymbolSessionData(GapOwner):
         times, values = tick_columns(ts_ns, price, size, symbol=self.symbol, tz=tz, unit=unit)
         self._check_unit(times, unit)
         codes = self._exchange_codes(exchange, len(times))
-        return self._trades._tape.extend(times, values, codes, on_bad == "skip", self._data._floor(self))
+        return self._extend_tape(self._trades._tape, times, values, codes, on_bad == "skip")
+
+    def _extend_tape(self, tape: Tape, times: Any, values: list[Any], codes: Any, skip: bool) -> int:
+        """Rows of trades or quotes, which may begin a session."""
+        rows = times, values, codes, skip
+        stored = tape.extend(*rows)
+        if stored >= 0:
+            return stored
+        return self._data._extend_first(
+            self, partial(tape.earliest, *rows), False, partial(tape.extend, *rows, is_cold=True)
+        )
 
     def _exchange_codes(self, exchange: Any, n: int) -> Any:
         """Exchanges as the native code keeps them: eight bytes each, an int64."""
@@ -595,7 +600,7 @@ class SymbolSessionData(GapOwner):
         check_on_bad(on_bad)
         times, values = quote_columns(ts_ns, bid, ask, bid_size, ask_size, symbol=self.symbol, tz=tz, unit=unit)
         self._check_unit(times, unit)
-        return self._all_quotes._tape.extend(times, values, None, on_bad == "skip", self._data._floor(self))
+        return self._extend_tape(self._all_quotes._tape, times, values, None, on_bad == "skip")
 
     @property
     def ticks_updated(self) -> bool:
@@ -719,12 +724,8 @@ class SymbolSessionData(GapOwner):
         return self._mark(True, 0, start_ns, stop_ns)
 
     def _mark(self, halted: bool, k: int, start: Any, stop: Any) -> bool:
-        span = self._checked_span(start, stop)
-        staged, n_days = self._history.days.prepare_mark(halted, k, *span, self._history.before)
-        changed = self._core.grid is not None and self._core.mark(halted, k, *span)
-        if n_days:
-            self._history.days.commit(staged, not changed)
-        return changed or n_days > 0
+        span = _checked_span(start, stop)
+        return self._has_session(self._history.days.mark(halted, k, *span))
 
     def record_retry(self, interval: str, start_ns: Any, stop_ns: Any, when: Any) -> int:
         """Somebody has asked again for the missing bars of an interval.
@@ -754,20 +755,8 @@ class SymbolSessionData(GapOwner):
         """
         k = self._number(interval)
         when_ns = max(to_ns(when) // 1000, -(2**63 // 1000)) * 1000  # as GapInfo has it
-        span = self._checked_span(start_ns, stop_ns)
-        staged, n_past = self._history.days.prepare_retry(k, *span, when_ns, self._history.before)
-        n = 0 if self._core.grid is None else self._core.record_retry(k, *span, when_ns)
-        if n_past:
-            self._history.days.commit(staged, n == 0)
-        return n + n_past
-
-    def _checked_span(self, start: Any, stop: Any) -> tuple[int, int]:
-        start_ns, stop_ns = to_ns(start), to_ns(stop)
-        if stop_ns < start_ns:
-            raise TimeError(f"a span of time must not stop before it starts: [{start_ns}, {stop_ns})")
-        if self._core.grid is None and not self._history.days.cores:
-            raise SessionStateError(f"symbol {self.symbol!r} has no session; start_session(date) first")
-        return start_ns, stop_ns
+        span = _checked_span(start_ns, stop_ns)
+        return self._has_session(self._history.days.record_retry(k, *span, when_ns))
 
     def set_gaps(self, interval: str, gaps: Iterable[GapInfo] | None) -> None:
         """Report these gaps for an interval in place of the computed ones, until called with None.
@@ -901,6 +890,13 @@ class SymbolSessionData(GapOwner):
             f"<SymbolSessionData {self.symbol}: {len(base)} x {self.base_interval}, {base.missing} missing, quality"
             f" {base.quality:.2f}, derived {', '.join(self.intervals[1:]) or 'none'}>"
         )
+
+
+def _checked_span(start: Any, stop: Any) -> tuple[int, int]:
+    start_ns, stop_ns = to_ns(start), to_ns(stop)
+    if stop_ns < start_ns:
+        raise TimeError(f"a span of time must not stop before it starts: [{start_ns}, {stop_ns})")
+    return start_ns, stop_ns
 
 
 def _padded(texts: Any) -> Any:
