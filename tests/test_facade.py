@@ -5,6 +5,7 @@ Numbers are those of ten plain bars; what the store computes is the business of 
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime as dt
 import os
@@ -296,7 +297,11 @@ def test_views_cannot_be_made_writable(spy: sd.SymbolSessionData) -> None:
         for other in (np.lib.stride_tricks.as_strided(column, writeable=True), column.view(np.uint8), column[:, None]):
             assert not other.flags.writeable
         if column.dtype.kind != "M":
-            assert not np.from_dlpack(column).flags.writeable
+            try:
+                exported = np.from_dlpack(column)
+            except BufferError:  # NumPy before 2.1 hands out no read-only memory
+                exported = None
+            assert exported is None or not exported.flags.writeable
         assert (column == before).all()
 
 
@@ -450,7 +455,8 @@ def test_columns_go_into_numpy_pandas_and_polars_without_warnings(spy: sd.Symbol
     assert frame.loc["2024-03-12 13:33":"2024-03-12 13:34", "close"].tolist() == [103.5, 104.5]
     assert pl.DataFrame({"t": series.datetime, "c": series.close}).height == 10
     changed = pd.Series(series.close)
-    changed.iloc[0] = -1.0
+    with contextlib.suppress(ValueError):  # pandas before 3 does not copy, and may not write
+        changed.iloc[0] = -1.0
     assert series.close[0] == 100.5
 
 

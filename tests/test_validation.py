@@ -80,7 +80,8 @@ def test_a_small_session_written_out_by_hand(tmp_path: Path) -> None:
 def test_readers_load_it(tmp_path: Path) -> None:
     data = small()
     data.to_csv(str(tmp_path / "steps.csv"))
-    frame = pd.read_csv(tmp_path / "steps.csv", parse_dates=["time"], date_format="ISO8601")
+    exactly: Any = {"float_precision": "round_trip"} if int(pd.__version__.split(".")[0]) < 3 else {}
+    frame = pd.read_csv(tmp_path / "steps.csv", parse_dates=["time"], date_format="ISO8601", **exactly)
     assert frame.columns.tolist() == list(COLUMNS)
     assert (frame["time"].astype("datetime64[ns, UTC]").astype("int64") == frame["ts_ns"]).all()
     spy = frame[frame["symbol"] == "SPY"]

@@ -134,9 +134,10 @@ cdef object _ONE_DAY = timedelta(1)
 
 cdef double number_of(object x, str column, SymbolCore core) except? -1.0:
     """A Python number as a double; anything that is not a real number is a typed error."""
-    # float() would take these: a bool, the nanoseconds of a datetime64, the real part of a complex scalar.
+    # float() would take these: a bool, the nanoseconds of a datetime64, the real part of a complex scalar; with NumPy
+    # before 2.5 the value of an array of one.
     if not (isinstance(x, (bool, np.ma.core.MaskedConstant))
-            or (isinstance(x, np.generic) and x.dtype.kind not in "iuf")):
+            or (isinstance(x, (np.generic, np.ndarray)) and (x.ndim or x.dtype.kind not in "iuf"))):
         try:
             return PyFloat_AsDouble(x)
         except (TypeError, ValueError, OverflowError):
