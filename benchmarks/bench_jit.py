@@ -19,7 +19,6 @@ from benchmarks import numba_loop  # noqa: E402
 from sessiondata import jit  # noqa: E402
 
 N_SYMBOLS = 50
-PERIODS = ma_cross.FAST, ma_cross.SLOW
 # Not cached: what numba caches of a script does not fit the same file imported as a module.
 our_backtest = numba.njit(nogil=True)(ma_cross.backtest.py_func)
 CASES = {"append": (data.minutes, N_SYMBOLS), "seconds": (data.seconds, 1)}
@@ -30,6 +29,11 @@ def row_of(case: str) -> tuple[str, str]:
     day, n = CASES[case][0](), CASES[case][1]
     of = f"{n} symbols of {day.title}" if n > 1 else day.title
     return f"jit/{case}", f"One bar in a compiled backtest, a moving-average cross on 5m bars: {of}"
+
+
+def strategy_of(case: str):
+    """Length of a bar, and of the two averages."""
+    return CASES[case][0]().step_ns, ma_cross.FAST, ma_cross.SLOW
 
 
 def columns_of(case: str):
@@ -48,42 +52,43 @@ def new_symbols(case: str):
 
 
 @numba.njit
-def cross(ints, floats, ts, o, h, l, c, v, fast, slow):  # noqa: E741
+def cross(ints, floats, ts, o, h, l, c, v, step_ns, fast, slow):  # noqa: E741
     """`ma_cross.cross` on the arrays of the hand-written loop."""
     fast_sum = slow_sum = profit = entry = 0.0
-    trades = refused = position = bars = 0
+    trades = refused = position = done = 0
     close = 5 * ints[numba_loop.BASE_ROOM] + 3 * ints[numba_loop.ROOM]
+    stop = ints[numba_loop.OPEN]
     for i in range(len(ts)):
         if not numba_loop._take(ints, floats, ts[i], o[i], h[i], l[i], c[i], v[i]):
             refused += 1
-        if ints[numba_loop.COUNT + 1] == bars:
+        if ts[i] + step_ns < stop:
             continue
-        bars += 1
-        closed = bars - 1
-        if closed == 0:
-            continue
-        price = floats[close + bars - 2]
-        fast_sum += price
-        slow_sum += price
-        if closed > fast:
-            fast_sum -= floats[close + bars - 2 - fast]
-        if closed > slow:
-            slow_sum -= floats[close + bars - 2 - slow]
-        if closed < slow:
-            continue
-        side = 1 if fast_sum * slow > slow_sum * fast else -1
-        if side != position:
-            profit += position * (price - entry)
-            position, entry = side, price
-            trades += 1
+        stop = ints[numba_loop.NEXT + 1]
+        closed = ints[numba_loop.COUNT + 1] - (ts[i] + step_ns < stop)
+        while done < closed:
+            price = floats[close + done]
+            done += 1
+            fast_sum += price
+            slow_sum += price
+            if done > fast:
+                fast_sum -= floats[close + done - 1 - fast]
+            if done > slow:
+                slow_sum -= floats[close + done - 1 - slow]
+            if done < slow:
+                continue
+            side = 1 if fast_sum * slow > slow_sum * fast else -1
+            if side != position:
+                profit += position * (price - entry)
+                position, entry = side, price
+                trades += 1
     return trades, profit, refused
 
 
 @numba.njit
-def backtest(ints, floats, ts, o, h, l, c, v, fast, slow):  # noqa: E741
+def backtest(ints, floats, ts, o, h, l, c, v, step_ns, fast, slow):  # noqa: E741
     trades, profit, refused = np.empty(len(ints), np.int64), np.empty(len(ints)), 0
     for s in range(len(ints)):
-        trades[s], profit[s], bad = cross(ints[s], floats[s], ts, o[s], h[s], l[s], c[s], v[s], fast, slow)
+        trades[s], profit[s], bad = cross(ints[s], floats[s], ts, o[s], h[s], l[s], c[s], v[s], step_ns, fast, slow)
         refused += bad
     return trades, profit, refused
 
@@ -116,11 +121,11 @@ def their_arrays(case: str):
 def test_sessiondata(case, timed):
     columns = columns_of(case)
     symbols, handles = new_symbols(case)
-    trades, profit, refused = our_backtest(handles, *columns, *PERIODS)
+    trades, profit, refused = our_backtest(handles, *columns, *strategy_of(case))
     assert trades[0] > 0
     assert refused == 0
     arrays = their_arrays(case)
-    for mine, other in zip((trades, profit, refused), backtest(*arrays, *columns, *PERIODS), strict=True):
+    for mine, other in zip((trades, profit, refused), backtest(*arrays, *columns, *strategy_of(case)), strict=True):
         assert np.array_equal(mine, other), "contestants disagree on the trades"
     day = CASES[case][0]()
     for symbol, *own in zip(symbols, *arrays, strict=True):
@@ -130,7 +135,7 @@ def test_sessiondata(case, timed):
 
     def setup():
         setup.kept = new_symbols(case)  # a handle does not keep its symbol alive
-        return setup.kept[1], *columns, *PERIODS
+        return setup.kept[1], *columns, *strategy_of(case)
 
     timed(*row_of(case), "sessiondata", columns[1].size, our_backtest, setup=setup)
 
@@ -168,9 +173,9 @@ def test_storing_alone(case, timed):
 @each_case
 def test_numba(case, timed):
     columns = columns_of(case)
-    backtest(*their_arrays(case), *columns, *PERIODS)
+    backtest(*their_arrays(case), *columns, *strategy_of(case))
     note = "counts gaps, keeps no ranges; no late bars"
     timed(
         *row_of(case), "numba loop, bar by bar", columns[1].size, backtest,
-        setup=lambda: (*their_arrays(case), *columns, *PERIODS), note=note,
+        setup=lambda: (*their_arrays(case), *columns, *strategy_of(case)), note=note,
     )  # fmt: skip

@@ -941,6 +941,46 @@ class RefSymbol:
         self.store.sequence += 1
         return True
 
+    def load(self, rows: list[Row]) -> int:
+        """Offer good bars that were loaded for the session under way: nothing that is there is replaced. They are whole
+        bars, so their time is over, unless the clock or a trade says otherwise.
+
+        Returns
+        -------
+        int
+            Bars stored.
+        """
+        tapes = self.source not in (None, "bars")
+        over = self.store.clock
+        if over is None:
+            over = max(row[0] for row in rows) if tapes else 2**63
+        over = max(over, self.as_of() or -(2**63))
+        stored = 0
+        for ts, values in sorted({row[0]: row[1:] for row in sorted(rows, key=lambda row: row[0])}.items()):
+            on_slot = self.session.is_regular(ts) and self.session.is_on_slot(ts, self.base)
+            if (
+                self.session.bar_end(ts, self.base) > over
+                or (tapes and not on_slot)
+                or ts in (self.history if on_slot else self.retained)
+            ):
+                continue
+            late = bool(self.retained) and ts < self.retained[-1]
+            if late and self._is_row_too_old(ts):
+                self.counters["too_old"] += 1
+                continue
+            self.counters["stored"] += 1
+            self.counters["late"] += late
+            self._add_row(ts)
+            self.history[ts] = tuple(values)
+            self._bars.clear()
+            if not on_slot:
+                self.source = "bars"
+            elif self.source != "bars":
+                self.filled.add(ts)
+            self.store.sequence += 1
+            stored += 1
+        return stored
+
     def makes_bars(self, kind: str) -> bool:
         """Whether base bars can be made of ``"ticks"`` (always) or ``"quotes"``."""
         return kind == "ticks" or self.quote_bars is not None
@@ -1598,8 +1638,16 @@ class RefStore:
             day = [row for row in rows if session.span_start <= row[0] < session.span_stop]
             if not day:
                 continue
-            if interval == self.symbols[name].base:
-                changed += self._day(name, session).extend(day)
+            if interval == self.symbols[name].base and session.date == self.session.date:
+                changed += self.symbols[name].load(day)
+            elif interval == self.symbols[name].base:
+                past = self._day(name, session)
+                is_unfed = past.source is None
+                changed += past.extend(day)
+                if is_unfed and all(
+                    session.is_regular(ts) and session.is_on_slot(ts, past.base) for ts in past.history
+                ):
+                    past.source, past.filled = None, set(past.history)  # trades may still come for that session
             else:
                 changed += self._give(name, canonical(interval), session, day)
         if interval != self.symbols[name].base:
@@ -1607,8 +1655,6 @@ class RefStore:
         return changed
 
     def _day(self, name: str, session: RefSession) -> RefSymbol:
-        if session.date == self.session.date:
-            return self.symbols[name]
         days = self.past.setdefault(name, {})
         if session.date not in days:
             base, derived, _, *tapes = self.symbols[name].asked

@@ -10,6 +10,7 @@ import ctypes
 import gc
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import math
 import os
@@ -279,19 +280,44 @@ def test_the_example_trades_as_it_would_in_python() -> None:
     o, h, l, c, v = (column[0] for column in example["walks"](1, 390))  # noqa: E741
     results, stores = [], [store() for _ in range(2)]
     for (_, spy), cross in zip(stores, (njit(example["cross"].py_func), example["cross"].py_func), strict=True):
-        results.append(cross(spy, minutes(390)[0], o, h, l, c, v, 4, 12))
+        results.append(cross(spy, minutes(390)[0], o, h, l, c, v, MINUTE, 4, 12))
     assert results[0] == results[1]
     trades, _, refused = results[0]
     assert trades > 2
     assert refused == 0
     assert stores[0][1].bars("5m").close.tobytes() == stores[1][1].bars("5m").close.tobytes()
-    closes = stores[0][1].bars("5m").close[:-1]
+    closes = stores[0][1].bars("5m").close  # the last one has closed, too
     averages = [np.convolve(closes, np.ones(n) / n, "valid")[-len(closes) + 11 :] for n in (4, 12)]
     sides = np.where(averages[0] > averages[1], 1, -1)
     assert trades == 1 + np.count_nonzero(np.diff(sides))
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 4
+
+
+def test_the_example_trades_each_close_with_the_minute_that_brings_it() -> None:
+    """Averages of one and two closes trade at nearly every close. Python twins tell when, from the minutes alone: a 5m
+    bar closes with its last minute, or with the first minute behind it where that one is missing."""
+    cross = runpy.run_path(str(ROOT / "examples" / "ma_cross.py"))["cross"].py_func
+    rng = np.random.default_rng(3)
+    for holes in ([], [4, 9, 14], [5, 6, 7, 8], [14, 15, 16, 17, 18], [389], [385, 386, 387, 388]):
+        slots = np.setdiff1d(np.arange(390), holes)
+        price = 100 + rng.integers(-50, 50, len(slots)).cumsum() / 64.0
+        known: list[int] = []  # minutes fed when each close is known
+        for k in range(78):
+            inside = slots[slots // 5 == k]
+            after = np.flatnonzero(slots >= 5 * k + 4)
+            if len(inside) and len(after):
+                known.append(int(after[0]) + 1)
+        for n in [*range(31), len(slots) - 1, len(slots)]:
+            _, spy = store()
+            fed = [np.ascontiguousarray(column[:n]) for column in (slots, *[price] * 4, np.ones(len(slots)))]
+            trades, _, refused = cross(spy, DAY_NS + fed[0] * MINUTE, *fed[1:], MINUTE, 1, 2)
+            closed = sum(at <= n for at in known)
+            its_closes = [price[slots // 5 == k][-1] for k in sorted({*(slots // 5)})][:closed]
+            sides = [b > (a + b) / 2 for a, b in itertools.pairwise(its_closes)]
+            expected = (len(sides) > 0) + sum(a != b for a, b in itertools.pairwise(sides))
+            assert (trades, refused) == (expected, 0), (holes, n)
 
 
 def test_what_is_explained_or_still_in_grace_is_not_missing_for_compiled_callers_either() -> None:

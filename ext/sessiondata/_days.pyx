@@ -23,7 +23,7 @@ from libc.string cimport memcpy, memset
 from sessiondata._aggregate cimport Level
 from sessiondata._evidence cimport copy_evidence, evidence_like
 from sessiondata._feed cimport feed_make_ring
-from sessiondata._fill cimport fill_rows
+from sessiondata._fill cimport fill_forget_bars, fill_rows
 from sessiondata._grid cimport Grid, Region
 from sessiondata._guard cimport gc_pause, gc_resume, peek, store_words
 from sessiondata._layout cimport Memory, copy_out
@@ -38,7 +38,7 @@ from sessiondata._symbol cimport (
     symbol_reserve, symbol_settle,
 )
 from sessiondata._ticks cimport (
-    N_TICK_REASONS, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickRing, ticks_oldest, ticks_read, ticks_write,
+    N_TICK_REASONS, SOURCE_NONE, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickRing, ticks_oldest, ticks_read, ticks_write,
 )
 from sessiondata._time cimport LEAST_START, NAT
 
@@ -368,23 +368,21 @@ cdef class Days:
         return self.stage(days), changed, other
 
     def prepare_fill(self, Rows rows not None, int64_t n):
-        """Days before the session under way as they will be with those of the first `n` of these checked rows,
-        ascending in time, that are for their missing slots, for `commit` (None: as they are); and how many rows that
-        are."""
+        """Days as they will be with those of the first `n` of these checked rows, ascending in time, that are for their
+        missing slots, for `commit` (None: as they are); and how many rows that are."""
         cdef int64_t i = 0, stop, filled, total = 0, too_old
-        cdef object before = self._live.clock.next_date
         cdef SymbolCore day
         cdef dict days = {}
         while i < n:
             date = self._date_at(rows.ts[i])
             stop = i + 1
-            if date is not None and (before is None or date < before):
+            if date is not None:
                 day = _copied(<SymbolCore>self.cores[date])
                 while stop < n and rows.ts[stop] < day.grid.data.span_stop:
                     stop += 1
                 too_old = day.symbol.counters.too_old
                 filled = fill_rows(&day.symbol, rows.ts + i, rows.values[0] + i, rows.values[1] + i,
-                                   rows.values[2] + i, rows.values[3] + i, rows.values[4] + i, stop - i)
+                                   rows.values[2] + i, rows.values[3] + i, rows.values[4] + i, stop - i, False)
                 if filled < 0:
                     raise MemoryError("no memory for the bars of a past day")
                 if filled or day.symbol.counters.too_old != too_old:
@@ -450,8 +448,8 @@ cdef class Days:
     def load(self, list pieces not None, bint close_label):
         """Store checked rows of whole dates, all or nothing and in one step; returns rows added or corrected.
 
-        `pieces` holds (date, Grid, hours around it or None, columns in time order). Rows of the date under way are rows
-        of the session, if there is one. None if the symbol has left its store."""
+        `pieces` holds (date, Grid, hours around it or None, columns in time order). Rows of the date under way fill
+        the session, if there is one. None if the symbol has left its store."""
         cdef list taken = [(piece, rows_of(piece[3])) for piece in pieces]
         cdef bint collects = gc_pause()
         try:
@@ -462,6 +460,7 @@ cdef class Days:
     cdef int64_t _load(self, list pieces, bint close_label) except -1:
         cdef dict days = {}
         cdef int64_t stored = 0, live = 0
+        cdef bint is_unfed
         cdef SymbolCore day
         cdef Rows rows, today = None
         cdef Refusal refusal
@@ -474,13 +473,16 @@ cdef class Days:
                 continue
             refusal = Refusal(0, 0, 0)
             day = days[date] = self.draft(date, grid, hours)
+            is_unfed = day.symbol.source == SOURCE_NONE
             n = day._check_own(rows, False, close_label, skipped, &refusal)
             if refusal.status:
                 self._refuse(&refusal, rows)
             stored += _stored(day, rows, 0, n)
+            if is_unfed:  # its session may begin later, and be one of trades
+                fill_forget_bars(&day.symbol)
         staged = self.stage(days)
         if today is not None:
-            live = self._live.take_rows(today, False, close_label, False, False, &refusal)
+            live = self._live._fill_own(today, False, close_label, True, &refusal)
             if refusal.status:
                 self._refuse(&refusal, today)
         if stored or len(<dict>(<tuple>staged)[0]) > len(self.cores):
@@ -667,13 +669,17 @@ def summary(SymbolCore day not None):
     """What the indicators need of a day: (ts, open, high, low, close, volume, n_base) of its session bar, the sum of
     typical price times volume over its regular base rows in time order, and that of their volumes. None without one."""
     cdef Ring* base = &day.symbol.base
-    cdef const Region* region = day.symbol.grid.regions
+    cdef const Region* region
     cdef double turnover = 0.0, traded = 0.0
     cdef int64_t seq
     cdef Bar bar
-    cdef uintptr_t* inside = symbol_enter(&day.symbol)
-    cdef Level* level = &day.symbol.levels[day.symbol.n_levels - 2]
+    cdef uintptr_t* inside
+    cdef Level* level
     cdef bint is_there
+    if day.symbol.grid == NULL:  # its session has ended since somebody looked
+        return None
+    inside = symbol_enter(&day.symbol)
+    region, level = day.symbol.grid.regions, &day.symbol.levels[day.symbol.n_levels - 2]
     _settle(day)
     is_there = level.ring.next_seq > 0
     for seq in range(ring_oldest(base), base.next_seq):
@@ -716,6 +722,8 @@ def open_sessions(list cores, list hours, date, bint touch):
                 if held is not None:
                     columns, first, stop = held.bounds(0)[:3]
                     fresh.extend(*(column[first:stop] for column in (columns or held.columns(0))[:6]), False, False)
+                    if held.symbol.source == SOURCE_NONE:
+                        fill_forget_bars(&fresh.symbol)
                     fresh._memory.evidence = evidence_like(held._memory.evidence)
                     if copy_evidence(held._memory.evidence, fresh._memory.evidence, &fresh.symbol):
                         raise MemoryError("no memory for the marks of a past day")

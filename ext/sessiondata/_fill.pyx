@@ -11,6 +11,10 @@ trades of its slot, those that come for it are some of them. The slots are remem
 only ticks look at that do not go on in the newest row. A filled row may be the newest one: no tick grows it then,
 because `base_stop` is INT64_MIN as before the first tick.
 
+A load into the session under way is a fill of which more is known (`loading`): its rows are whole bars, so what they
+cover is over, unless the clock or a trade says that it cannot be. Rows beside the slots are taken too, where none is of
+their time; as only bars make such rows, the symbol is fed by bars from then on.
+
 Rejected: spans of time beside the marks (memory that can be lacking, for what 64 bytes of the block hold), and asking
 the ring of ticks whether a slot has some (those of an old slot may have left it).
 """
@@ -20,29 +24,54 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t
 from sessiondata._aggregate cimport is_aligned
 from sessiondata._gaps cimport PENDING, PRESENT, gaps_state
 from sessiondata._grid cimport Region, expected_at, find_region, ordinal_in
-from sessiondata._ring cimport Bar, ring_find
+from sessiondata._guard cimport peek
+from sessiondata._ring cimport Bar, Ring, ring_find, ring_oldest
 from sessiondata._symbol cimport (
     Symbol, symbol_as_of, symbol_is_too_old, symbol_place_late, symbol_reserve, symbol_take,
 )
-from sessiondata._ticks cimport SOURCE_BARS
+from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE
 
 
-cdef inline int32_t _missing_at(const Symbol* symbol, int64_t ts, int32_t expected,
-                                const Region** out_region) noexcept nogil:
-    """Ordinal of the regular base slot that begins at `ts`, if it is over (`expected` slots are) and has no row; else
-    -1. A mark that explains the absence makes no difference."""
+cdef enum:
+    _NOT_WANTED = -1
+    _NO_SLOT = -2
+
+
+cdef inline int32_t _wanted_at(const Symbol* symbol, int64_t ts, int64_t over, int32_t expected, bint loading,
+                               const Region** out_region) noexcept nogil:
+    """Ordinal of the regular base slot that begins at `ts`, if it is over (`expected` slots are) and has no row; a mark
+    that explains the absence makes no difference. _NO_SLOT if a load brings a row beside the slots for a time that has
+    none, else _NOT_WANTED."""
     cdef const Region* region
     cdef int32_t ordinal
+    cdef int64_t seq
     cdef int state
     if not symbol.grid.span_start <= ts < symbol.grid.span_stop:
-        return -1
-    region = find_region(symbol.grid, ts)
-    if not region.regular or not is_aligned(region, symbol.step_ns, ts):
-        return -1
-    ordinal = ordinal_in(symbol.gaps.table, region, ts)
-    state = gaps_state(&symbol.gaps, expected, ordinal)
-    out_region[0] = region
-    return -1 if state == PENDING or state == PRESENT else ordinal
+        return _NOT_WANTED
+    region = out_region[0] = find_region(symbol.grid, ts)
+    if region.regular and is_aligned(region, symbol.step_ns, ts):
+        ordinal = ordinal_in(symbol.gaps.table, region, ts)
+        state = gaps_state(&symbol.gaps, expected, ordinal)
+        return _NOT_WANTED if state == PENDING or state == PRESENT else ordinal
+    if not loading or symbol.source > SOURCE_BARS or (ts + symbol.step_ns > over and region.stop > over):
+        return _NOT_WANTED
+    seq = ring_find(&symbol.base, ts)
+    if seq < symbol.base.next_seq and symbol.base.ts[seq - symbol.base.origin] == ts:
+        return _NOT_WANTED
+    return _NO_SLOT
+
+
+cdef int64_t _over_for_load(const Symbol* symbol, int64_t newest_ts) noexcept nogil:
+    """Up to when a load knows that slots are over; its newest row begins at `newest_ts`.
+
+    Its rows are whole bars, so all that they cover is, but for what cannot be: beyond the store's clock, and, where
+    trades or quotes come, at or after both the newest of them and the newest row, each of which may be in progress."""
+    cdef int64_t clock = peek(&symbol.clock.as_of), as_of = symbol_as_of(symbol), over = INT64_MAX
+    if clock != INT64_MIN:
+        over = clock
+    elif symbol.source > SOURCE_BARS:
+        over = newest_ts
+    return over if over > as_of else as_of
 
 
 cdef void _push(Symbol* symbol, Bar* bar) noexcept nogil:
@@ -55,31 +84,39 @@ cdef void _push(Symbol* symbol, Bar* bar) noexcept nogil:
 
 
 cdef int64_t fill_rows(Symbol* symbol, const int64_t* ts, const double* open, const double* high, const double* low,
-                       const double* close, const double* volume, int64_t n) noexcept nogil:
-    """Store those of `n` checked rows, ascending in time, that are for missing slots; of equal times the first counts.
+                       const double* close, const double* volume, int64_t n, bint loading) noexcept nogil:
+    """Store those of `n` checked rows, ascending in time, that are for missing slots; of equal times the first counts,
+    of a load the last.
 
     Returns how many were stored, or ERR_MEMORY and nothing has changed. O(log rows) for each row, and for those behind
     the newest what a late bar takes."""
     cdef int32_t expected, ordinal
     cdef const Region* region = NULL
-    cdef int64_t i, first = -1, wanted = 0, stored = 0
+    cdef int64_t i, over, first = -1, wanted = 0, stored = 0
     cdef int status
+    cdef bint beside = False
     cdef Bar bar
-    if symbol.grid == NULL:  # the session has ended since somebody looked
+    if symbol.grid == NULL or n == 0:  # the session has ended since somebody looked
         return 0
-    expected = expected_at(symbol.gaps.table, symbol_as_of(symbol))
+    over = _over_for_load(symbol, ts[n - 1]) if loading else symbol_as_of(symbol)
+    expected = expected_at(symbol.gaps.table, over)
     for i in range(n):
-        if _missing_at(symbol, ts[i], expected, &region) >= 0:
+        ordinal = _wanted_at(symbol, ts[i], over, expected, loading, &region)
+        if ordinal != _NOT_WANTED:
             first = i if first < 0 else first
             wanted += first == i or ts[i] != ts[i - 1]
+            beside = beside or ordinal == _NO_SLOT
     if wanted == 0:
         return 0
-    status = symbol_reserve(symbol, ts + first, 1, wanted)  # one row: the others are in segments, too
+    # One row of them will do where all are in segments.
+    status = symbol_reserve(symbol, ts + first, n - first if beside else 1, wanted)
     if status:
         return status
     for i in range(first, n):
-        ordinal = _missing_at(symbol, ts[i], expected, &region)
-        if ordinal < 0:
+        if loading and i + 1 < n and ts[i + 1] == ts[i]:
+            continue
+        ordinal = _wanted_at(symbol, ts[i], over, expected, loading, &region)
+        if ordinal == _NOT_WANTED:
             continue
         bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
         if bar.ts > symbol.last_ts:
@@ -90,7 +127,27 @@ cdef int64_t fill_rows(Symbol* symbol, const int64_t* ts, const double* open, co
         else:
             symbol_place_late(symbol, region, ring_find(&symbol.base, bar.ts), False, &bar)
             symbol.changes += 1
-        if symbol.source != SOURCE_BARS:
+        if ordinal == _NO_SLOT:
+            symbol.source = SOURCE_BARS
+        elif symbol.source != SOURCE_BARS:
             symbol.filled[ordinal >> 6] |= <uint64_t>1 << (ordinal & 63)
         stored += 1
     return stored
+
+
+cdef bint fill_forget_bars(Symbol* symbol) noexcept nogil:
+    """Have bars that were loaded count as filled, so that nothing feeds the symbol yet; False, and nothing has changed,
+    if some lie beside the slots, where only a feed of bars has rows. All rows must have been loaded."""
+    cdef const Ring* base = &symbol.base
+    cdef const Region* region
+    cdef int64_t seq, ts
+    cdef int32_t ordinal
+    if symbol.source != SOURCE_BARS or symbol.counters.off_grid or symbol.counters.extended:
+        return False
+    for seq in range(ring_oldest(base), base.next_seq):
+        ts = base.ts[seq - base.origin]
+        region = find_region(symbol.grid, ts)
+        ordinal = ordinal_in(symbol.gaps.table, region, ts)
+        symbol.filled[ordinal >> 6] |= <uint64_t>1 << (ordinal & 63)
+    symbol.source, symbol.next_slot_ts = SOURCE_NONE, INT64_MAX
+    return True

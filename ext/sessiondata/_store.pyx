@@ -825,14 +825,15 @@ cdef class SymbolCore:
             rows.values[0], rows.values[1], rows.values[2] = <double*>&open[0], <double*>&high[0], <double*>&low[0]
             rows.values[3], rows.values[4] = <double*>&close[0], <double*>&volume[0]
             rows.gather(&given_ts[0], NULL)
-        stored = self._fill_own(rows, skip, close_label, &refusal)
+        stored = self._fill_own(rows, skip, close_label, False, &refusal)
         if refusal.status:
             row = refusal.row
             self._refuse(refusal.status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row],
                          refusal.ts)
         return None if stored < 0 else stored
 
-    cdef int64_t _fill_own(self, Rows rows, bint skip, bint close_label, Refusal* out_refusal) except -2:
+    cdef int64_t _fill_own(self, Rows rows, bint skip, bint close_label, bint loading,
+                           Refusal* out_refusal) except -2:
         """`fill` of rows that are this call's own, in one step: those from before the session for their days in
         history, the others inside the guard."""
         cdef int64_t n, first, filled = 0, stored = 0
@@ -857,7 +858,8 @@ cdef class SymbolCore:
             if first < n:
                 inside = symbol_enter(&self.symbol)
                 stored = fill_rows(&self.symbol, rows.ts + first, rows.values[0] + first, rows.values[1] + first,
-                                   rows.values[2] + first, rows.values[3] + first, rows.values[4] + first, n - first)
+                                   rows.values[2] + first, rows.values[3] + first, rows.values[4] + first, n - first,
+                                   loading)
                 symbol_leave(inside)
                 if stored < 0:
                     self._refuse(<int>stored, None, None, None, None, None, None, None)

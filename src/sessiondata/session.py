@@ -842,7 +842,16 @@ class SessionData:
         return self.get_symbol_data(symbol)._historical(interval).gaps(date)
 
     def get_all_bars_including_historical(self, symbol: str, interval: str | None = None) -> BarWindow:
-        """Bars of all days before the session under way, and its own, oldest first, copied into one window."""
+        """Bars of all days before the session under way, and its own, oldest first, copied into one window.
+
+        The session's bar of ``"1d"`` is the last row (forming until the session is over), also where ``"1d"`` is no
+        derived interval.
+
+        Raises
+        ------
+        UnknownNameError
+            Neither the symbol nor its history holds that interval; or its history does, the session under way does not.
+        """
         held = self.get_symbol_data(symbol)
         return held._history.all_bars(held._historical(interval)._interval)
 

@@ -395,9 +395,13 @@ class SymbolSessionData(GapOwner):
         ----------
         interval : str
             Of these bars. Rows of the base interval make days with derived bars, gaps and quality, or merge by
-            timestamp into days that are there; those of the session under way are bars of the session, so trades are
-            refused there afterwards: `fill` warms up a session that trades will feed. Rows of any other interval, also
-            one that the symbol does not hold, are kept as they are: they stand before derived ones of the same time.
+            timestamp into days that are there. Those of the session under way become bars of it where it has none:
+            what is there stays, since a load may be older than what has come meanwhile (`extend` corrects). Rows of any
+            other interval, also one that the symbol does not hold, are kept as they are: they stand before derived ones
+            of the same time. Loaded bars are whole ones: of the session under way those that end after the store's
+            clock are left out (without a clock leave out the bar in progress), and where trades make the bars also a
+            newest row that nothing has followed. A load does not say what feeds a session, so bars as well as trades
+            may follow; rows beside the slots are taken where bars feed it, or nothing yet, and then bars do.
         ts_ns : array of times, shape (n,); or a frame in place of all six columns
             As for `extend`, in any order. Of ``"1d"`` also trade dates: datetime64[D], `date`, ``"YYYY-MM-DD"`` or a
             polars or Arrow column of dates. A time belongs to the trade date that holds it: midnight UTC is the evening
