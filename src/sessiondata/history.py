@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from sessiondata.past import Rendered
     from sessiondata.symbol import SymbolSessionData
 
-__all__ = ["DailyBar", "HistoricalBars", "HistoricalDay", "History"]
+__all__ = ["DailyBar", "HistoricalBars", "HistoricalDay", "History", "sessions_between"]
 
 Columns: TypeAlias = "tuple[Any, ...]"  # ts, open, high, low, close, volume, n_base
 
@@ -304,7 +304,7 @@ class History:
         dates = self.dates(interval)
         if len(dates) < 2:
             return dates
-        between = _sessions_between(self.symbol.calendar, dates[0], dates[-1])
+        between = sessions_between(self.symbol.calendar, dates[0], dates[-1])
         return dates if len(between) == len(dates) else sorted({*dates, *between})
 
     def counts(self, interval: Interval, date: Any) -> dt.date:
@@ -510,7 +510,8 @@ class History:
 
 
 @lru_cache(maxsize=64)  # all symbols of a store ask for the same, and again after each roll
-def _sessions_between(calendar: SessionCalendar, first: dt.date, last: dt.date) -> tuple[dt.date, ...]:
+def sessions_between(calendar: SessionCalendar, first: dt.date, last: dt.date) -> tuple[dt.date, ...]:
+    """Trade dates of a calendar, both ends inclusive."""
     return tuple(calendar.session_dates(first, last))
 
 

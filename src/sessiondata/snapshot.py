@@ -39,6 +39,7 @@ from sessiondata.exclusive import exclusive
 from sessiondata.export import TIMESTAMPS
 from sessiondata.gaps import GapInfo
 from sessiondata.grids import SessionGrid
+from sessiondata.history import sessions_between
 from sessiondata.hours import has_recipe
 from sessiondata.indicators import Forgotten
 from sessiondata.intervals import parse_interval
@@ -136,7 +137,10 @@ class _Copy:
         place = f"symbol {symbol.symbol!r}"
         running = symbol._data.session_date if core.grid is not None else None
         given = [(name, date, rows) for name, dates in days_given.items() for date, rows in dates.items()]
-        dates = [running, *cores, *(date for _, date, _ in given)]
+        days = {*cores, *daily, *(date for _, date, _ in given)}
+        # Those of which nothing is kept count as missing, by their hours.
+        between = sessions_between(symbol.calendar, min(days), max(days)) if days else ()
+        dates = [running, *cores, *(date for _, date, _ in given), *between]
         return {
             "name": symbol.symbol,
             "calendar": self._calendar(symbol.calendar, *dates),
