@@ -403,7 +403,7 @@ TRIES: dict[str, Callable[[Any], Any]] = {
 def test_what_belongs_to_a_store_refuses_and_names_the_way_out(name: str) -> None:
     thing = things()[name]
     for way in TRIES.values():
-        with pytest.raises(TypeError, match=f"a {name.split('.')[1]} cannot be copied or pickled.*; .*") as error:
+        with pytest.raises(TypeError, match=f"{name.split('.')[1]} objects cannot be copied or pickled.*; .*") as error:
             way(thing)
         assert any(word in str(error.value) for word in ("data.copy()", ".copy() is", "dict(bars)"))
 
@@ -498,7 +498,7 @@ def test_live_windows_refuse() -> None:
     data = rich_store()
     for window in (data.symbols["ABC"].bars("5m")[-3:], data.symbols["T"].ticks.last(2), data.symbols["ABC"].quotes[:]):
         for way in TRIES.values():
-            with pytest.raises(TypeError, match=r"Window cannot be copied or pickled.*window\.copy\(\)"):
+            with pytest.raises(TypeError, match=r"Window objects cannot be copied or pickled.*window\.copy\(\)"):
                 way(window)
         made = pickle.loads(pickle.dumps(window.copy()))
         assert list(made) == list(window)

@@ -31,7 +31,7 @@ _NATIVE = "copy the store with data.copy(), or send it as bytes: data.dumps(), s
 
 def refuse_copy(thing: object, way_out: str = _NATIVE) -> NoReturn:
     """Raise the TypeError for a try to copy or pickle what belongs to a store."""
-    raise TypeError(f"a {type(thing).__name__} cannot be copied or pickled, it is part of a store; {way_out}")
+    raise TypeError(f"{type(thing).__name__} objects cannot be copied or pickled, they are part of a store; {way_out}")
 
 
 def not_copied(way_out: str) -> Callable[[_C], _C]:
