@@ -18,6 +18,7 @@ import datetime as dt
 import errno
 import io
 import json
+import math
 import os
 import re
 import stat
@@ -140,7 +141,7 @@ class _Copy:
         days = {*cores, *daily, *(date for _, date, _ in given)}
         # Those of which nothing is kept count as missing, by their hours.
         between = sessions_between(symbol.calendar, min(days), max(days)) if days else ()
-        dates = [running, *cores, *(date for _, date, _ in given), *between]
+        dates = [running, *cores, *daily, *(date for _, date, _ in given), *between]
         return {
             "name": symbol.symbol,
             "calendar": self._calendar(symbol.calendar, *dates),
@@ -773,7 +774,7 @@ def _symbol(
         cores[grid.date] = _days.blank_day(core, grid.compiled, capacity == 0)
         _restore(data, cores[grid.date], calendar, grid, file, day)
     place.part = f"history of {name!r:.60}"
-    days.commit((cores, _daily(file, entry["daily"])), 0)
+    days.commit((cores, _daily(symbol, file, entry["daily"])), 0)
     days.give(_given(symbol, file, entry["given"]), None)
     _user_values(symbol, entry, place)
     core.bars_updated = bool(entry["session"]["updated"])
@@ -803,7 +804,7 @@ def _table(file: _File, entry: dict[str, Any], names: tuple[str, ...]) -> list[A
     return found
 
 
-def _daily(file: _File, entry: dict[str, Any] | None) -> dict[dt.date, tuple[Any, ...]]:
+def _daily(symbol: SymbolSessionData, file: _File, entry: dict[str, Any] | None) -> dict[dt.date, tuple[Any, ...]]:
     if entry is None:
         return {}
     columns = _table(file, entry, _DAILY)
@@ -811,10 +812,21 @@ def _daily(file: _File, entry: dict[str, Any] | None) -> dict[dt.date, tuple[Any
     days = {to_date(date): row for date, row in zip(entry["dates"], rows, strict=True)}
     if list(days) != sorted(days) or len(days) != len(columns[0]):
         raise ValueError("days ascend")
-    for ts_ns, *values, n_base, turnover, traded in days.values():
+    base_ns = symbol._core.steps_ns[0]
+    for date, (ts_ns, *values, n_base, turnover, traded) in days.items():
         numbers = *values, turnover, traded
         if type(ts_ns) is not int or type(n_base) is not int or not all(type(number) is float for number in numbers):
             raise TypeError("a day's bar has times and counts that are whole, and prices and sums that are not")
+        # Files of before have no hours of days that were trimmed: then they are those that the calendar has now.
+        grid = symbol.calendar.session(date)
+        if ts_ns != grid.segments[0, 0]:
+            raise ValueError(f"the bar of a day begins with its session: {date}")
+        *prices, volume = values
+        # Sums of volumes may be infinite.
+        if not all(map(math.isfinite, prices)) or prices[1] < prices[2] or not volume >= 0.0 or not traded >= 0.0:
+            raise ValueError(f"the bar of a day has finite prices, high >= low and volume >= 0: {date}")
+        if not 0 <= n_base <= grid.compiled.possible_slots(base_ns):
+            raise ValueError(f"a day has no more base bars than there can be: {date}, {n_base}")
     return days
 
 
@@ -824,10 +836,18 @@ def _given(symbol: SymbolSessionData, file: _File, entries: list[Any]) -> dict[s
         interval, date = parse_interval(entry["interval"]), to_date(entry["date"])
         if interval.name != entry["interval"] or interval.name == symbol.base_interval:
             raise ValueError(f"not an interval of rows that are kept as they are: {entry['interval']!r}")
-        _session(symbol.calendar, date)
+        if date in given.get(interval.name, ()):
+            raise ValueError(f"rows of {interval.name} and {date} stand in one place")
+        grid = _session(symbol.calendar, date)
         columns = _table(file, entry, _BARS)
-        if not len(columns[0]) or np.any(columns[0][1:] <= columns[0][:-1]):
+        times = columns[0]
+        if not len(times) or np.any(times[1:] <= times[:-1]):
             raise ValueError("times of bars ascend")
+        if interval.step_ns == 0 and times.tolist() != [grid.segments[0, 0]]:
+            raise ValueError(f"one daily bar, which begins with its session: {date}")
+        # Labelled by closes, a bar may open before the span in which it ends.
+        if times[0] <= grid.span_start - (interval.step_ns or 1) or times[-1] >= grid.span_stop:
+            raise ValueError(f"bars of {interval.name} lie in the session of their date: {date}")
         _days.check_rows(symbol._core, *columns)
         # Over bytes of their own: others of the same part would keep all of it.
         given.setdefault(interval.name, {})[date] = tuple(
