@@ -191,3 +191,108 @@ def test_before_a_move_the_slots_of_a_half_day_are_room_enough() -> None:
         spy.append(start + i * MINUTE, *BAR)
     assert data.memory_usage()["reserved"] == reserved
     assert spy.bars_base.missing == 0
+
+
+# --- a store without a capacity overwrites nothing --------------------------------------------------------------------
+
+
+def other_ways() -> dict[str, Any]:
+    """Ways to store the same rows, and what becomes of the store on the way."""
+
+    def one_by_one(symbol: Any, columns: Any) -> None:
+        for row in zip(*(column.tolist() for column in columns), strict=True):
+            symbol.append(*row)
+
+    def backwards(symbol: Any, columns: Any) -> None:
+        one_by_one(symbol, [column[::-1] for column in columns])
+
+    def shuffled(symbol: Any, columns: Any) -> None:
+        order = np.random.default_rng(1).permutation(len(columns[0]))
+        for part in np.array_split(order, 7):
+            symbol.extend(*(column[part] for column in columns))
+
+    def slices(symbol: Any, columns: Any) -> None:
+        for row in zip(*(column.tolist() for column in columns), strict=True):
+            ts, *values = row
+            symbol._data.append_slice([symbol.symbol], ts, *([value] for value in values))
+
+    return {
+        "one block": lambda symbol, columns: symbol.extend(*columns),
+        "one by one": one_by_one,
+        "backwards": backwards,
+        "shuffled": shuffled,
+        "slices": slices,
+    }
+
+
+@pytest.mark.parametrize("way", other_ways())
+@pytest.mark.parametrize("kind", ["24x7", "session", "extended hours", "lunch"])
+def test_off_grid_bars_are_never_overwritten_without_a_capacity(kind: str, way: str) -> None:
+    """Seconds that come to a store of 10-minute bars: more rows than there are slots in the whole span, some of them
+    off the grid. Of 2,000 rows into 1,440 slots 560 used to be lost."""
+    lunch = sd.SessionCalendar.from_hours("09:30", "16:00", "UTC", breaks=[("12:00", "13:00")])
+    calendar = {"24x7": None, "lunch": lunch}.get(kind, CALENDAR)
+    hours = ("04:00", "20:00") if kind == "extended hours" else None
+    data = sd.SessionData(calendar, "10m", ("1h", "1d"), extended_hours=hours)
+    grid = data.start_session("2024-03-12")
+    assert grid is not None
+    start = int(grid.segments[0, 0]) - (0 if kind == "24x7" else 70 * MINUTE)
+    n = 700  # 144 slots in a day
+    ts = start + np.arange(n) * 61 * MINUTE // 60
+    rng = np.random.default_rng(2)
+    prices = 100 + rng.random(n)
+    columns = [ts, prices, prices + 1, prices - 1, prices, rng.integers(1, 9, n).astype(float)]
+    symbol = data.register_symbol("S")
+    windows = [(symbol.bars()[:], [])]
+    other_ways()[way](symbol, columns)
+    assert symbol.bars().timestamp.tolist() == ts.tolist()
+    assert symbol.bars().volume.tolist() == columns[5].tolist()
+    assert (symbol.counters["overwritten"], symbol.counters["too_old"]) == (0, 0)
+    assert (symbol.counters["stored"], symbol.bars().total_count) == (n, n)
+    symbol._core.check_invariants()
+    regular = [bool(np.any((grid.segments[:, 0] <= t) & (t < grid.segments[:, 1]))) for t in ts.tolist()]
+    assert symbol.session_volume == columns[5][regular].sum()
+    assert symbol.bars("1d").volume.tolist() == [columns[5][regular].sum()]
+    assert sum(bar.volume for bar in symbol.bars("1h")) == columns[5].sum()
+    # In order once more, on the slots that follow: the hot path must see that there is no room either.
+    step = 10 * MINUTE
+    for made in (data, data.copy(), sd.loads(data.dumps())):
+        held = made.symbols["S"]
+        stop = int(grid.segments[-1, 1])
+        first = -(-(int(ts[-1]) + 1 - int(grid.segments[-1, 0])) // step) * step + int(grid.segments[-1, 0])
+        later = list(range(first, min(stop, grid.span_stop), step))
+        for t in later:
+            held.append(t, 1.0, 1.0, 1.0, 1.0, 1.0)
+        assert held.bars().timestamp.tolist() == [*ts.tolist(), *later]
+        held._core.check_invariants()
+        made.roll_session()
+        (day,) = held.historical_bars["10m"].values()
+        assert day.timestamp.tolist() == [*ts.tolist(), *later]
+        held.append(int(ts[0]) + 1, 1.0, 1.0, 1.0, 1.0, 1.0)  # a late bar of that day
+        assert len(held.historical_bars["10m"][dt.date(2024, 3, 12)]) == n + len(later) + 1
+    assert all(list(window) == rows for window, rows in windows)
+
+
+def test_growing_takes_no_more_than_four_times_the_rows() -> None:
+    data = sd.SessionData(None, "1m", ())
+    data.start_session("2024-03-12")
+    symbol = data.register_symbol("S")
+    start = int(data.grid.segments[0, 0])
+    n = 40_000
+    symbol.extend(start + np.arange(n) * (MINUTE // 60), *[np.ones(n)] * 5)
+    usage = data.memory_usage()
+    assert usage["rows"] >= 48 * n
+    assert usage["reserved"] < 4 * 48 * n + 1_000_000
+    for k in range(n):  # rows that follow one by one double it now and then
+        symbol.append(start + (n + k) * MINUTE // 60, 1.0, 1.0, 1.0, 1.0, 1.0)
+    assert len(symbol.bars()) == 2 * n
+    assert data.memory_usage()["reserved"] < 4 * 48 * 2 * n + 1_000_000
+
+
+def test_a_capacity_that_was_given_still_is_one() -> None:
+    data = sd.SessionData(None, "10m", (), capacity=100)
+    data.start_session("2024-03-12")
+    symbol = data.register_symbol("S")
+    start = int(data.grid.segments[0, 0])
+    symbol.extend(start + np.arange(700) * 61 * MINUTE // 60, *[np.ones(700)] * 5)
+    assert (len(symbol.bars()), symbol.counters["overwritten"]) == (100, 600)

@@ -37,4 +37,5 @@ cdef Block* block_allocate(int64_t n_bytes) noexcept nogil
 cdef Block* block_add(Symbol* symbol, int64_t n_bytes) noexcept nogil
 cdef double series_value(Symbol* symbol, int64_t k, int64_t column, int64_t i) noexcept nogil
 cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity, hours, bint touch)
+cdef bint is_compact(Symbol* symbol) noexcept nogil
 cdef int copy_out(Symbol* symbol, Memory memory) noexcept nogil

@@ -7,10 +7,10 @@ All parts of the first are 64-byte aligned.
 
 A session begins in a compact block, with a row for each regular slot of each interval: what a full day takes, and no
 more. It is written once when it is made, so that no bar pays for the first touch of a page. Rows beside the regular
-slots (extended hours, more off-grid rows than empty slots) move everything to a roomy block, once a session: there the
-base ring has a row for each base slot of the whole span and two laps of them, and a level one for each slot it can ever
-have. With a capacity that was asked for there is the roomy block only. Trackers have room for every other slot missing
-in either.
+slots (extended hours, more off-grid rows than empty slots) move everything to a roomy block: there the base ring has a
+row for each base slot of the whole span, and a level one for each slot it can ever have. Off-grid rows beyond that move
+it to another one of twice the rows, so no row is ever overwritten. With a capacity that was asked for there is one
+roomy block, whose base ring has two laps. Trackers have room for every other slot missing in any.
 
 Blocks are kept until the session's `Memory` goes: windows may still look at the compact one.
 
@@ -139,7 +139,7 @@ cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity,
     ring_init(&symbol.base, False)
     symbol.extended = NULL
     if (hours is not None and _expect(symbol, &grid.data, hours[0], hours[1])) or (
-            _move_to_new_block(symbol, not capacity, touch)):
+            _move_to_new_block(symbol, not capacity, capacity > 0, touch)):
         symbol.levels = NULL
         symbol.extended = NULL
         raise MemoryError(f"no memory for {symbol.span_rows} rows of a symbol")
@@ -161,7 +161,7 @@ cdef int copy_out(Symbol* symbol, Memory memory) noexcept nogil:
     or ERR_MEMORY, and the struct is of no use."""
     cdef int status
     symbol.blocks = &memory.newest
-    status = _move_to_new_block(symbol, symbol.make_room != NULL, False)
+    status = _move_to_new_block(symbol, is_compact(symbol), symbol.make_room == NULL, False)
     if status == 0 and symbol.extended != NULL:
         status = _copy_extended(symbol)
     return status
@@ -248,12 +248,23 @@ cdef void _link_levels(Symbol* symbol) noexcept nogil:
             level.next, symbol.root = symbol.root, i
 
 
-cdef int _make_room(Symbol* symbol) noexcept nogil:
-    """Move to the roomy block; 0, or ERR_MEMORY and nothing has changed."""
-    cdef int status = _move_to_new_block(symbol, False, True)
-    if status == 0:
-        symbol.make_room = NULL
+cdef int _make_room(Symbol* symbol, int64_t n_new) noexcept nogil:
+    """Move to a roomy block with room for so many more rows; 0, or ERR_MEMORY and nothing has changed."""
+    cdef int64_t before = symbol.span_rows
+    cdef int status
+    while symbol.span_rows < symbol.base.next_seq + n_new:
+        symbol.span_rows *= 2
+    if symbol.base.capacity >= symbol.span_rows:
+        return 0
+    status = _move_to_new_block(symbol, False, False, True)
+    if status:
+        symbol.span_rows = before
     return status
+
+
+cdef bint is_compact(Symbol* symbol) noexcept nogil:
+    """Whether no row has needed more room than a regular session."""
+    return symbol.make_room != NULL and symbol.base.capacity == _rows(symbol, 0, True)
 
 
 cdef inline int64_t _round_up(int64_t size) noexcept nogil:
@@ -271,7 +282,7 @@ cdef inline int64_t _rows(Symbol* symbol, Py_ssize_t k, bint compact) noexcept n
     return regular if compact and 0 < regular < rows else rows
 
 
-cdef int64_t _block_bytes(Symbol* symbol, bint compact) noexcept nogil:
+cdef int64_t _block_bytes(Symbol* symbol, bint compact, bint laps) noexcept nogil:
     """Bytes of a block; -1 if they cannot be counted in int64."""
     cdef int64_t total = HEADER + 64 + _round_up(symbol.n_levels * <int64_t>sizeof(Level)) + EDITS * 8
     cdef Py_ssize_t k
@@ -279,15 +290,15 @@ cdef int64_t _block_bytes(Symbol* symbol, bint compact) noexcept nogil:
     for k in range(symbol.n_levels + 1):
         if _rows(symbol, k, compact) > INT64_MAX // 1024:
             return -1
-        total += ring_bytes(_rows(symbol, k, compact), k == 0 and not compact, k > 0)
+        total += ring_bytes(_rows(symbol, k, compact), k == 0 and laps, k > 0)
         if k < symbol.n_levels:
             total += _range_bytes(series_gaps(symbol, k).table)
     return total
 
 
-cdef int _move_to_new_block(Symbol* symbol, bint compact, bint touch) noexcept nogil:
+cdef int _move_to_new_block(Symbol* symbol, bint compact, bint laps, bint touch) noexcept nogil:
     """Allocate a block and move all that a symbol has into it; 0, or ERR_MEMORY and nothing has changed."""
-    cdef int64_t n_bytes = _block_bytes(symbol, compact)
+    cdef int64_t n_bytes = _block_bytes(symbol, compact, laps)
     cdef Block* block = block_add(symbol, n_bytes)
     cdef char* at
     cdef Py_ssize_t k
@@ -309,8 +320,8 @@ cdef int _move_to_new_block(Symbol* symbol, bint compact, bint touch) noexcept n
     symbol.filled = <uint64_t*>at
     at += filled_bytes(symbol.gaps.table)
     for k in range(symbol.n_levels + 1):
-        ring_move(series_ring(symbol, k), <uint8_t*>at, _rows(symbol, k, compact), k == 0 and not compact)
-        at += ring_bytes(_rows(symbol, k, compact), k == 0 and not compact, k > 0)
+        ring_move(series_ring(symbol, k), <uint8_t*>at, _rows(symbol, k, compact), k == 0 and laps)
+        at += ring_bytes(_rows(symbol, k, compact), k == 0 and laps, k > 0)
     for k in range(symbol.n_levels):
         gaps_move(series_gaps(symbol, k), <int32_t*>at)
         at += _range_bytes(series_gaps(symbol, k).table)

@@ -28,7 +28,7 @@ from sessiondata._fill cimport fed_until, is_filled, is_newest_filled
 from sessiondata._gaps cimport PRESENT, Gaps, gaps_check, gaps_mark_present, gaps_max_ranges, gaps_state
 from sessiondata._grid cimport Grid, GridData, Region, find_region, first_slot_from, ordinal_in, slot_start_in
 from sessiondata._grid cimport slot_stop_in
-from sessiondata._layout cimport lay_out, series_gaps
+from sessiondata._layout cimport is_compact, lay_out, series_gaps
 from sessiondata._marks cimport Retries, Spans, retries_alloc
 from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_read
 from sessiondata._status cimport N_REASONS
@@ -117,7 +117,7 @@ cdef tuple _capture(SymbolCore core):
         for i in range(symbol.n_levels):
             symbol_settle(symbol, i)
         numbers["capacity"] = core._capacity
-        numbers["compact"] = symbol.make_room != NULL
+        numbers["compact"] = is_compact(symbol)
         numbers["stored"] = symbol.base.next_seq
         numbers["source"] = _SOURCES[symbol.source]
         numbers["newest"] = [_or_none(symbol.newest_ts[0]), _or_none(symbol.newest_ts[1])]
@@ -443,11 +443,14 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
         while bar.ts >= region.stop:
             region += 1
         _require(region.regular or not compact, "a compact session has no bars outside its segments")
-    # Roomy from the start is what a session is that has moved; no page is touched, whatever the file says of its size.
-    core._memory = lay_out(symbol, grid, core.steps_ns, 0 if compact else core._capacity or grid.possible_slots(
-        core.steps_ns[0]), hours, False)
+    # No page is touched, whatever the file says of its size. Files of before may hold sessions that have lost rows
+    # although no capacity was asked for: these keep the ring that they had.
+    core._memory = lay_out(symbol, grid, core.steps_ns, core._capacity or (grid.possible_slots(
+        core.steps_ns[0]) if wrapped else 0), hours, False)
     core._own_session(grid)
     symbol_start(symbol, &grid.data)
+    if symbol.make_room != NULL and not (compact and n <= symbol.base.capacity) and symbol.make_room(symbol, n):
+        raise MemoryError("no memory for the rows of a session")
     _require(n == min(stored, symbol.base.capacity), "as many bars as were stored, or as the ring holds")
     if wrapped:
         _restore_slots(core, numbers, columns, n > 0 and ts[0])

@@ -76,14 +76,15 @@ cdef struct Symbol:
     Gaps gaps
     const GridData* grid  # NULL before a session; memory of the Grid object that SymbolCore keeps alive
     const Region* region  # region of the newest row
-    int (*make_room)(Symbol*) noexcept nogil  # moves a symbol to the roomy block; NULL where it is there already
+    # Moves a symbol without a capacity of its own to a block with room for so many more rows; else NULL.
+    int (*make_room)(Symbol*, int64_t n_new) noexcept nogil
     int32_t source        # SOURCE_*: what makes base rows; ticks and quotes never set next_slot_ts
     int32_t grown         # 1: the newest base row has grown in place since levels were brought up to date
     int64_t n_edited      # base rows inserted or replaced out of turn in this session
     int64_t base_stop     # ns, end of the newest base row's slot, if ticks or quotes made it; else INT64_MIN
     TickRing* ticks       # trades; NULL until there is one. Memory of a block, as is that of quotes
     TickRing* quotes      # up to here: what a delta reads of each symbol (_json.SYMBOL_BYTES)
-    int64_t span_rows     # rows of the base ring in the roomy block
+    int64_t span_rows     # rows of the base ring in the roomy block; grows with the rows beside its slots
     Block** blocks        # newest block, where its owner keeps it
     void* owner           # the SymbolCore
     # What becomes of a bar from before the span, if the symbol has days in history; else NULL. See _days.

@@ -360,8 +360,9 @@ cdef inline int _take(Symbol* symbol, Bar* bar) noexcept nogil:
     cdef int status
     if bar.ts <= symbol.last_ts or bar.ts >= symbol.grid.span_stop:
         return _append_out_of_turn(symbol, bar)
-    if symbol.make_room != NULL and (bar.ts != symbol.next_slot_ts or bar.ts >= symbol.region.stop
-                                     or symbol.base.next_seq == ring_room(&symbol.base)):
+    if symbol.make_room != NULL and (symbol.base.next_seq == ring_room(&symbol.base) or (
+            symbol.base.capacity < symbol.span_rows
+            and (bar.ts != symbol.next_slot_ts or bar.ts >= symbol.region.stop))):
         status = symbol_reserve(symbol, &bar.ts, 1, 1)
         if status:
             return status
@@ -403,19 +404,22 @@ cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil:
 cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil:
     """See to it that `n_new` of the `n` ascending rows can be added; 0, or ERR_MEMORY and nothing has changed.
 
-    A compact block has room for the regular slots only. O(regions log n), and nothing in a roomy one."""
+    A compact block has room for the regular slots only; where no capacity was asked for, a roomy one that is full makes
+    place for a greater one. O(regions log n), and nothing in a roomy one."""
     cdef const GridData* grid = symbol.grid
     cdef const Region* region
     cdef int32_t i
     if symbol.make_room == NULL or n == 0:
         return 0
     if symbol.base.next_seq + n_new > ring_room(&symbol.base):
-        return symbol.make_room(symbol)
+        return symbol.make_room(symbol, n_new)
+    if symbol.base.capacity >= symbol.span_rows:
+        return 0
     for i in range(grid.n_regions):
         region = &grid.regions[i]
         if not region.regular and ts[0] < region.stop and ts[n - 1] >= region.start:
             if first_at_or_after(ts, n, region.start) < first_at_or_after(ts, n, region.stop):
-                return symbol.make_room(symbol)
+                return symbol.make_room(symbol, n_new)
     return 0
 
 
