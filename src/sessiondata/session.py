@@ -67,7 +67,8 @@ class SessionData:
     trailing_days : int
         Days of history to keep once sessions are rolled.
     capacity : int, optional
-        Rows of each base ring. By default a whole session, so that no bar is ever overwritten.
+        Rows of each base ring. By default a whole session, and more where bars come beside its slots: no bar is
+        ever overwritten.
     label : {"open", "close"}
         Which end of its interval an incoming timestamp names. Stored bars are labelled by their open.
     grace_ns : int
