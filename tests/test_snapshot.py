@@ -290,7 +290,7 @@ def idle_store() -> sd.SessionData:
     data.end_session()
     data.append("ABC", opening(CALENDAR, "2024-02-01"), 1.0, 1.0, 1.0, 1.0, 1.0)
     data.append("ABC", opening(CALENDAR, DATES[1]) + 111 * MINUTE, 1.0, 1.0, 1.0, 1.0, 1.0)
-    data.extend("T", [0], [1.0], [0.5], [1.0], [1.0], [1.0], on_bad="skip")
+    data.extend("T", [opening(CALENDAR, "2024-02-01")], [1.0], [0.5], [1.0], [1.0], [1.0], on_bad="skip")
     return data
 
 
