@@ -452,7 +452,7 @@ def shown(thing: Any) -> Any:
     if hasattr(type(thing), "__slots__") and not isinstance(thing, tuple):
         return exact([getattr(thing, name) for name in type(thing).__slots__ if name != "compiled"])
     if type(thing).__name__ == "Grid":
-        return thing.span, thing.slot_starts(MINUTE).tolist()
+        return thing.span, thing.day, thing.slot_starts(MINUTE).tolist()
     if type(thing).__name__ == "Forgotten":
         return vars(thing)
     return exact(thing)

@@ -135,7 +135,7 @@ cdef class Grid:
         cdef int32_t i
         segments = [(self.data.regions[i].start, self.data.regions[i].stop) for i in range(self.data.n_regions)
                     if self.data.regions[i].regular]
-        return Grid, (np.array(segments, np.int64).reshape(-1, 2), self.data.span_start, self.data.span_stop)
+        return Grid, (np.array(segments, np.int64).reshape(-1, 2), self.data.span_start, self.data.span_stop, self.day)
 
     def __copy__(self):
         return self  # it never changes
