@@ -264,9 +264,9 @@ def test_what_holds_a_store_twice_holds_its_copy_twice() -> None:
 def test_all_of_a_store_is_copied() -> None:
     """A new attribute of `SessionData` is a question: what does a copy do with it? Answer it in `copying._copied`."""
     known = {
-        "_active", "_base", "_begin", "_calendar", "_capacity", "_clock", "_close_label", "_cores", "_cursors", "_date",
-        "_default_cursor", "_derived", "_ended", "_extended_hours", "_foreign", "_grid", "_indicators", "_pinned",
-        "_slice", "_slice_names", "_symbols", "_tick_capacities", "_trailing_days", "_zone",
+        "_active", "_base", "_begin", "_calendar", "_capacity", "_clock", "_close_label", "_cores", "_cursors",
+        "_default_cursor", "_derived", "_extended_hours", "_foreign", "_indicators", "_pinned", "_slice", "_symbols",
+        "_tick_capacities", "_trailing_days", "_zone",
     }  # fmt: skip
     assert set(vars(sd.SessionData())) == known
     assert set(sd.SymbolSessionData.__slots__) == {
