@@ -342,7 +342,8 @@ def things() -> dict[str, Any]:
         spy.quotes.latest, data.symbols["T"].ticks.latest, data.export_cursor("today"),
         data.export_cursor("today")._native, data.calendar, data.grid, data.grid.compiled, tape,
         data.symbols["T"].ticks._tape, sd.GapInfo("A", "1m", 1, 2, 3),
-        data.classify_gaps("1m")[0], Source(data, "iso", None), style, _layout.Memory(), _slice.Slice([]), _store.Rows(1, 1, False),
+        data.classify_gaps("1m")[0], Source(data, "iso", None), style, _layout.Memory(), _slice.Slice([]),
+        _store.Rows(1, 1, False),
         _status.Offence(-1), _text.ByteWriter(0), _tape.Lazy("x", None), DataQualityManager(data),
         GapTry(1, 2, 3, "filled"), GapLife("A", "1m", date, 1, 2, 3), parse_interval("5m"), Place(1, 2, 3),
         Indicator(1, count_bars), Forgotten("n", 1), DemoEvent(1, "A", 1, 1.0, 1.0, 1.0, 1.0, 1.0),
@@ -364,8 +365,8 @@ def history_rows(history: Any) -> Any:
 REFUSE = {
     "_arrow.StreamReader", "_arrow._Batch", "_arrow._Memory", "_cursor.Cursor", "_days.Days", "_evidence.Evidence",
     "_grid._Table", "_json.Style", "_layout.Memory", "_slice.Slice", "_snapshot._Columns", "_status.Offence",
-    "_store.Rows", "_store.StoreClock", "_store.SymbolCore", "_store._View", "_tape.Lazy", "_tape.QuoteTape", "_tape.Tape",
-    "_tape.TradeTape", "_text.ByteWriter", "cursors.ExportCursor", "export.Source", "history.HistoricalBars",
+    "_store.Rows", "_store.StoreClock", "_store.SymbolCore", "_store._View", "_tape.Lazy", "_tape.QuoteTape",
+    "_tape.Tape", "_tape.TradeTape", "_text.ByteWriter", "cursors.ExportCursor", "export.Source", "history.HistoricalBars",
     "history.HistoricalDay", "history.History", "past.Rendered", "quality_manager.DataQualityManager",
     "series.BarSeries", "series.ExtendedSlots", "symbol.SymbolSessionData", "ticks.QuoteSeries", "ticks.TickSeries",
 }  # fmt: skip
