@@ -366,7 +366,8 @@ REFUSE = {
     "_arrow.StreamReader", "_arrow._Batch", "_arrow._Memory", "_cursor.Cursor", "_days.Days", "_evidence.Evidence",
     "_grid._Table", "_json.Style", "_layout.Memory", "_slice.Slice", "_snapshot._Columns", "_status.Offence",
     "_store.Rows", "_store.StoreClock", "_store.SymbolCore", "_store._View", "_tape.Lazy", "_tape.QuoteTape",
-    "_tape.Tape", "_tape.TradeTape", "_text.ByteWriter", "cursors.ExportCursor", "export.Source", "history.HistoricalBars",
+    "_tape.Tape", "_tape.TradeTape", "_text.ByteWriter", "cursors.ExportCursor", "export.Source",
+    "history.HistoricalBars",
     "history.HistoricalDay", "history.History", "past.Rendered", "quality_manager.DataQualityManager",
     "series.BarSeries", "series.ExtendedSlots", "symbol.SymbolSessionData", "ticks.QuoteSeries", "ticks.TickSeries",
 }  # fmt: skip
