@@ -86,7 +86,7 @@ Row = tuple[int, float, float, float, float, float]
 TICK_REASONS = ("ERR_NOT_FINITE", "ERR_SIZE", "ERR_NAT", "ERR_LATER_SESSION")
 #: 1990-01-01 UTC, ns: what comes with an earlier time is an integer of another unit.
 YEAR_1990 = 631_152_000 * 10**9
-TICK_COUNTERS = ("stored", "late", "too_old", "other_session", "covered", "overwritten")
+TICK_COUNTERS = ("stored", "late", "too_old", "other_session", "covered", "empty_side", "overwritten")
 
 COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
 
@@ -845,6 +845,19 @@ class RefSymbol:
         """
         return self.extend([(ts, o, h, lo, c, v)], single=True) == 1
 
+    def inconsistent(self) -> int:
+        """Rows that are kept whose open or close lies outside [low, high]."""
+        rows = [self.history[ts] for ts in self.retained]
+        return sum(not (lo <= o <= hi and lo <= c <= hi) for o, hi, lo, c, _ in rows)
+
+    def lacks_side(self, kind: str, row: tuple[Any, ...]) -> bool:
+        """Whether a quote that makes bars has no price for them: a price or size of 0 says that its side is empty."""
+        if kind == "ticks" or self.quote_bars is None:
+            return False
+        _, bid, ask, bid_size, ask_size = row
+        no_bid, no_ask = 0 in (bid, bid_size), 0 in (ask, ask_size)
+        return {"bid": no_bid, "ask": no_ask, "mid": no_bid or no_ask}[self.quote_bars]
+
     def check_units(self, times: list[int]) -> None:
         """Refuse times of which all lie before 1990, if no day that is here does."""
         days = [self.session, *(day.session for day in self.store.past.get(self.name, {}).values())]
@@ -1033,11 +1046,14 @@ class RefSymbol:
             tape.counters["other_session"] += 1
             return False
         late = tape.is_late(ts)
-        folds = self.makes_bars(kind) and slot.start not in self.filled
+        empty = self.lacks_side(kind, row)
+        folds = self.makes_bars(kind) and slot.start not in self.filled and not empty
         behind = folds and bool(self.retained) and slot.start < self.retained[-1]
         # A late one changes what is there; one behind the newest row, which a bar has filled, a row.
         too_old = late and tape.has_lost(slot.start if folds else ts)
-        if too_old or ((late or behind) and folds and self._is_row_too_old(slot.start)):
+        # Only quotes without a price may have come since the slot of a late one: then it makes the newest row.
+        old_slot = (late or behind) and bool(self.retained) and slot.start <= self.retained[-1]
+        if too_old or (old_slot and folds and self._is_row_too_old(slot.start)):
             tape.counters["too_old"] += 1
             return False
         tape.add(row)
@@ -1045,7 +1061,9 @@ class RefSymbol:
         if self.makes_bars(kind):
             self.source = kind
         if folds:
-            self._fold_slot(kind, slot, late or behind)
+            self._fold_slot(kind, slot, old_slot)
+        elif empty:
+            tape.counters["empty_side"] += 1
         elif self.makes_bars(kind):
             tape.counters["covered"] += 1
         self.store.sequence += 1
@@ -1060,7 +1078,8 @@ class RefSymbol:
 
     def _fold_slot(self, kind: str, slot: Slot, late: bool) -> None:
         """Make the base bar of a slot of everything that was accepted in it."""
-        members = [row for row in self.tapes[kind].accepted if slot.start <= row[0] < slot.stop]
+        rows = self.tapes[kind].accepted
+        members = [row for row in rows if slot.start <= row[0] < slot.stop and not self.lacks_side(kind, row)]
         values = fold([self._bar_of(kind, row) for row in members])
         if slot.start not in self.history:
             if late:

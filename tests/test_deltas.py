@@ -303,7 +303,7 @@ class Life:
         rng = self.rng
         prices = [rng.randint(-300, 30_000) / 100 if rng.random() < 0.9 else rng.choice([0.1, -0.0, 1e16, 1 / 3])
                   for _ in range(4)]  # fmt: skip
-        volume = float(rng.randint(0, 500)) if rng.random() < 0.9 else rng.choice([0.1, 1 / 3, 2.0**53, 1e300])
+        volume = float(rng.randint(0, 500)) if rng.random() < 0.9 else rng.choice([0.1, 1 / 3, 2.0**53, 1e288])
         return prices[2], max(prices[:2]), min(prices[:2]), prices[3], volume
 
     def span(self) -> tuple[int, int]:

@@ -265,7 +265,7 @@ def test_documents_of_any_size_after_one_another_and_bytes_that_stay_as_they_are
 def test_volumes_are_integers_where_they_are_and_doubles_can_count() -> None:
     data = new_store()
     spy = data.register_symbol("SPY")
-    volumes = [0.0, -0.0, 1.0, 1.5, 1e15, 2.0**53 - 1, 2.0**53, 2.0**53 + 2, 1e16, 1e300, 5e-324, 0.1, 123456789.0]
+    volumes = [0.0, -0.0, 1.0, 1.5, 1e15, 2.0**53 - 1, 2.0**53, 2.0**53 + 2, 1e16, 1e288, 5e-324, 0.1, 123456789.0]
     for i, volume in enumerate(volumes):
         spy.append(OPEN + 10 * i * MINUTE, 1.0, 1.0, 1.0, 1.0, volume)
     shown = [row[5] for row in series_of(same(data))["data"]]

@@ -667,7 +667,7 @@ def test_counters_say_what_became_of_every_bar() -> None:
         ("stored", "late", "corrected", "repeated", "too_old", "other_session", "off_grid", "extended", "overwritten"),
         0,
     )
-    assert spy.counters == {**zero, "skipped": {}}
+    assert spy.counters == {**zero, "skipped": {}, "inconsistent": 0}
     feed(spy, [-1, *range(19), 20, 19])
     spy.append(OPEN + 20 * MINUTE + 1, 1.0, 1.0, 1.0, 1.0, 1.0)
     feed(spy, [20, -1])
@@ -675,7 +675,7 @@ def test_counters_say_what_became_of_every_bar() -> None:
     feed(spy, [-5000])
     assert spy.counters == {
         "stored": 23, "late": 1, "corrected": 1, "repeated": 1, "too_old": 1, "other_session": 1, "off_grid": 1,
-        "extended": 1, "overwritten": 3, "skipped": {},
+        "extended": 1, "overwritten": 3, "skipped": {}, "inconsistent": 0,
     }  # fmt: skip
     spy.counters["stored"] = 0
     assert spy.counters["stored"] == 23

@@ -29,11 +29,12 @@ from sessiondata._guard cimport gc_pause, gc_resume, peek, store_words
 from sessiondata._layout cimport Memory, copy_out
 from sessiondata._ring cimport Bar, Ring, ring_begin_change, ring_end_change, ring_oldest, ring_read
 from sessiondata._status cimport (
-    CORRECTED, ERR_MEMORY, ERR_NAT, ERR_TS_RANGE, ERR_UNIT, N_REASONS, OTHER_SESSION, STORED,
+    CORRECTED, ERR_INCONSISTENT, ERR_MEMORY, ERR_NAT, ERR_TS_RANGE, ERR_UNIT, N_REASONS, OTHER_SESSION, STORED,
 )
 from sessiondata._store cimport Refusal, Rows, StoreClock, SymbolCore, store_rows
 from sessiondata._symbol cimport (
-    EARLIER_OPEN, EARLIER_STORE, Symbol, check_values, clock_reset, symbol_append, symbol_enter, symbol_leave,
+    EARLIER_OPEN, EARLIER_STORE, Symbol, check_values, clock_reset, is_inconsistent, symbol_append, symbol_enter,
+    symbol_leave,
     symbol_open_label,
     symbol_reserve, symbol_settle,
 )
@@ -48,7 +49,8 @@ from sessiondata.copying import refuse_copy
 cdef SymbolCore _blank(SymbolCore like, StoreClock clock, int64_t capacity):
     """A core of the same symbol without a session."""
     return SymbolCore(like.name, clock, like.intervals, like.steps_ns, capacity, like.close_label, None,
-                      like.symbol.tick_capacity, like.symbol.quote_capacity, like.symbol.quote_bars)
+                      like.symbol.tick_capacity, like.symbol.quote_capacity, like.symbol.quote_bars,
+                      like.symbol.strict)
 
 
 cdef StoreClock _closed(Grid grid):
@@ -879,7 +881,9 @@ def check_rows(SymbolCore core not None, const int64_t[::1] ts, const double[::1
     for i in range(ts.shape[0]):
         bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
         status = check_values(&bar)
-        if status == 0 and bar.ts == NAT:
+        if status == 0 and core.symbol.strict and is_inconsistent(bar.open, bar.high, bar.low, bar.close):
+            status = ERR_INCONSISTENT
+        elif status == 0 and bar.ts == NAT:
             status = ERR_NAT
         elif status == 0 and bar.ts > INT64_MAX - core.symbol.step_ns:
             status = ERR_TS_RANGE

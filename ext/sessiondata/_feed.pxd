@@ -6,7 +6,7 @@ from sessiondata._aggregate cimport level_merge, level_takes
 from sessiondata._ring cimport Bar, Ring, ring_begin_change, ring_end_change
 from sessiondata._status cimport ERR_NOT_FINITE, ERR_SIZE, STORED
 from sessiondata._symbol cimport Symbol
-from sessiondata._ticks cimport SOURCE_QUOTES, SOURCE_TICKS, Tick, TickRing, ticks_push
+from sessiondata._ticks cimport SOURCE_QUOTES, SOURCE_TICKS, SUMMANDS, Tick, TickRing, ticks_push
 
 
 cdef enum:
@@ -31,9 +31,20 @@ cdef inline double price_of(int kind, int quote_bars, double first, double secon
 cdef inline int check_trade(const Tick* tick) noexcept nogil:
     """0, or the status of the first rule about values that a trade breaks."""
     # x - x is 0 for finite x and NaN for infinities and NaN.
-    if not ((tick.value[0] - tick.value[0]) + (tick.value[1] - tick.value[1]) == 0.0):
-        return ERR_NOT_FINITE
+    cdef double total = tick.value[1] * SUMMANDS
+    if not ((tick.value[0] - tick.value[0]) + (total - total) == 0.0):
+        return check_trade_apart(tick.value[0], tick.value[1])
     return ERR_SIZE if tick.value[1] < 0.0 else 0
+
+
+cdef inline bint lacks_side(const Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
+    """Whether a quote that makes bars has no price for them: a side that they are made of is empty, which feeds say by
+    a price or a size of 0. (What a feed says by NaN or a negative size breaks a rule.)"""
+    if kind == SOURCE_TICKS or symbol.quote_bars == QUOTE_BARS_NONE:
+        return False
+    if symbol.quote_bars != QUOTE_BARS_ASK and (tick.value[0] == 0.0 or tick.value[2] == 0.0):
+        return True
+    return symbol.quote_bars != QUOTE_BARS_BID and (tick.value[1] == 0.0 or tick.value[3] == 0.0)
 
 
 cdef inline int check_quote(const Tick* tick) noexcept nogil:
@@ -108,6 +119,7 @@ cdef inline int feed_quote(Symbol* symbol, const Tick* tick) noexcept nogil:
     return STORED
 
 
+cdef int check_trade_apart(double price, double size) noexcept nogil
 cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil
 cdef int feed_make_ring(Symbol* symbol, int kind) noexcept nogil
 cdef int feed_reserve(Symbol* symbol, int kind, const int64_t* ts, int64_t n) noexcept nogil

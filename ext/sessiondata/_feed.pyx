@@ -36,7 +36,7 @@ from sessiondata._symbol cimport (
     symbol_extend, symbol_is_too_old, symbol_place_late, symbol_reserve, symbol_take,
 )
 from sessiondata._ticks cimport (
-    SOURCE_BARS, SOURCE_NONE, TickCounters, ticks_bytes, ticks_check, ticks_extend, ticks_find, ticks_init,
+    SOURCE_BARS, SOURCE_NONE, SUMMANDS, TickCounters, ticks_bytes, ticks_check, ticks_extend, ticks_find, ticks_init,
     ticks_insert, ticks_oldest,
 )
 from sessiondata._time cimport NAT
@@ -94,6 +94,11 @@ cdef int feed_reserve(Symbol* symbol, int kind, const int64_t* ts, int64_t n) no
 
 # --- one ---
 
+cdef int check_trade_apart(double price, double size) noexcept nogil:
+    """The rule that a trade breaks whose price is not finite, or whose size is not or has no finite sums."""
+    return ERR_SIZE if (price - price) + (size - size) == 0.0 else ERR_NOT_FINITE
+
+
 cdef int check_tick(const Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
     """0, or the status of the first rule that a trade or quote breaks; before a session any date will do."""
     cdef int status = check_trade(tick) if kind == SOURCE_TICKS else check_quote(tick)
@@ -129,7 +134,12 @@ cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
         return OTHER_SESSION
     if tick.ts < ring.last_ts:
         return _take_late(symbol, kind, ring, tick)
-    if makes_bars:
+    if makes_bars and lacks_side(symbol, kind, tick):
+        _counters(symbol, kind).empty_side += 1
+        symbol.source = kind
+        symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, fed_until(symbol, tick.ts)
+        symbol.changes += 1
+    elif makes_bars:
         price = price_of(kind, symbol.quote_bars, tick.value[0], tick.value[1])
         if tick.ts < symbol.base_stop:
             base_grow(symbol, price, _size_of(kind, tick.value[1]))
@@ -178,14 +188,32 @@ cdef bint _join_behind(Symbol* symbol, int kind, const Region* region, Bar* bar)
     return True
 
 
+cdef inline bint _row_lacks_side(const Symbol* symbol, int kind, const TickRing* ring, int64_t at) noexcept nogil:
+    cdef Tick tick
+    if kind == SOURCE_TICKS:
+        return False
+    tick.value[0], tick.value[1] = ring.value[0][at], ring.value[1][at]
+    tick.value[2], tick.value[3] = ring.value[2][at], ring.value[3][at]
+    return lacks_side(symbol, kind, &tick)
+
+
 cdef void _fold_slot(const Symbol* symbol, int kind, const TickRing* ring, int64_t start, int64_t stop,
                      Bar* out_bar) noexcept nogil:
-    """Fold all ticks in [start, stop) into a base row; there is one at least."""
+    """Fold all ticks in [start, stop) into a base row. Without one that has a price its n_base is 0."""
     cdef int64_t at = ticks_find(ring, start) - ring.origin, end = ticks_find(ring, stop) - ring.origin
-    cdef double price = price_of(kind, symbol.quote_bars, ring.value[0][at], ring.value[1][at])
+    cdef double price
+    while at < end and _row_lacks_side(symbol, kind, ring, at):
+        at += 1
+    out_bar[0] = Bar(start, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
+    if at >= end:
+        return
+    price = price_of(kind, symbol.quote_bars, ring.value[0][at], ring.value[1][at])
     out_bar[0] = Bar(start, price, price, price, price, _size_of(kind, ring.value[1][at]), 1)
     at += 1
     while at < end:
+        if _row_lacks_side(symbol, kind, ring, at):
+            at += 1
+            continue
         price = price_of(kind, symbol.quote_bars, ring.value[0][at], ring.value[1][at])
         out_bar.high = price if price > out_bar.high else out_bar.high
         out_bar.low = price if price < out_bar.low else out_bar.low
@@ -199,15 +227,16 @@ cdef int _take_late(Symbol* symbol, int kind, TickRing* ring, const Tick* tick) 
     slot of each level."""
     cdef int64_t evicted_ts = ring.evicted_ts, start, stop, seq
     cdef const Region* region
-    cdef bint exists, covered
+    cdef bint exists, covered, is_newest
     cdef Bar bar
     if ring.next_seq >= ring.capacity:  # the insertion would push the oldest row out
         evicted_ts = ring.ts[ticks_oldest(ring) - ring.origin]
-    if not _makes_bars(symbol, kind):
+    if not _makes_bars(symbol, kind) or lacks_side(symbol, kind, tick):
         if tick.ts <= evicted_ts:
             _counters(symbol, kind).too_old += 1
             return TOO_OLD
         ticks_insert(ring, tick)
+        _counters(symbol, kind).empty_side += _makes_bars(symbol, kind)
     else:
         region = find_region(symbol.grid, tick.ts)
         start = slot_start_in(region, symbol.step_ns, tick.ts)
@@ -216,8 +245,9 @@ cdef int _take_late(Symbol* symbol, int kind, TickRing* ring, const Tick* tick) 
         exists = seq < symbol.base.next_seq and symbol.base.ts[seq - symbol.base.origin] == start
         covered = is_filled(symbol, region, start)
         # A slot that has lost ticks cannot be folded again, nor one of a level that has lost base rows.
+        is_newest = start > symbol.last_ts  # only quotes without a price have come since
         if tick.ts <= evicted_ts if covered else (
-                start <= evicted_ts or symbol_is_too_old(symbol, region, start, exists)):
+                start <= evicted_ts or (not is_newest and symbol_is_too_old(symbol, region, start, exists))):
             _counters(symbol, kind).too_old += 1
             return TOO_OLD
         ticks_insert(ring, tick)
@@ -225,7 +255,14 @@ cdef int _take_late(Symbol* symbol, int kind, TickRing* ring, const Tick* tick) 
             _counters(symbol, kind).covered += 1
         else:
             _fold_slot(symbol, kind, ring, start, stop, &bar)
-            symbol_place_late(symbol, region, seq, exists, &bar)
+            if is_newest:
+                bar.n_base = 0
+                symbol_take(symbol, &bar)
+                symbol.base_stop = stop
+                symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, fed_until(symbol, ring.last_ts)
+                symbol.changes -= 1  # counted below
+            else:
+                symbol_place_late(symbol, region, seq, exists, &bar)
     _counters(symbol, kind).late += 1
     ring.updated = 1
     symbol.n_edits += 1
@@ -270,7 +307,7 @@ cdef int64_t check_ticks(const Symbol* symbol, int kind, const int64_t* ts, cons
         not_zero = negative = 0
         if kind == SOURCE_TICKS:
             for j in range(i, stop):
-                total = first[j] + second[j]
+                total = first[j] + second[j] * SUMMANDS
                 not_zero |= double_bits(total - total)
                 negative |= double_bits(second[j]) | (span_stop - 1 - <uint64_t>ts[j]) | (<uint64_t>ts[j] - span_start)
         else:
@@ -356,6 +393,18 @@ cdef int64_t _make_rows(Symbol* symbol, int kind, const int64_t* ts, const doubl
     return total
 
 
+cdef bint _any_lacks_side(const Symbol* symbol, const double** values, int64_t n) noexcept nogil:
+    """Whether one of some quotes has no price for the bars that they make."""
+    cdef uint64_t found = 0
+    cdef int64_t i
+    if symbol.quote_bars == QUOTE_BARS_NONE:
+        return False
+    for i in range(n):
+        found |= ((symbol.quote_bars != QUOTE_BARS_ASK) & ((values[0][i] == 0.0) | (values[2][i] == 0.0))
+                  | (symbol.quote_bars != QUOTE_BARS_BID) & ((values[1][i] == 0.0) | (values[3][i] == 0.0)))
+    return found != 0
+
+
 cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const double** values, const int64_t* exchange,
                          int64_t n) noexcept nogil:
     """Take checked ticks in order, none older than the newest. Returns how many were stored (those before the span are
@@ -363,6 +412,7 @@ cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const doub
     cdef int64_t skipped = first_at_or_after(ts, n, symbol.grid.span_start), grown, rows, stored = 0
     cdef const double* rest[4]
     cdef TickRing* ring
+    cdef bint one_by_one
     cdef int status = 0
     cdef int i
     cdef Tick tick
@@ -379,9 +429,12 @@ cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const doub
     for i in range(4):
         rest[i] = values[i] + skipped if values[i] != NULL else NULL
     exchange = exchange + skipped if exchange != NULL else NULL
-    # Where a bar has filled the newest row, those that are not newer than its slot go one by one.
-    while n > 0 and _makes_bars(symbol, kind) and symbol.base_stop == INT64_MIN and slot_start_in(
-            find_region(symbol.grid, ts[0]), symbol.step_ns, ts[0]) <= symbol.last_ts:
+    # Where a bar has filled the newest row, those that are not newer than its slot go one by one; so do all quotes of a
+    # batch in which one has no price.
+    one_by_one = kind == SOURCE_QUOTES and _any_lacks_side(symbol, rest, n)
+    while n > 0 and (one_by_one or (
+            _makes_bars(symbol, kind) and symbol.base_stop == INT64_MIN and slot_start_in(
+                find_region(symbol.grid, ts[0]), symbol.step_ns, ts[0]) <= symbol.last_ts)):
         tick.ts, tick.exchange = ts[0], exchange[0] if exchange != NULL else 0
         for i in range(4):
             if rest[i] != NULL:
@@ -430,7 +483,8 @@ cdef bint feed_check(const Symbol* symbol) noexcept nogil:
         ring = feed_ring(symbol, symbol.source)
         if symbol.newest_stop != fed_until(symbol, ring.last_ts):
             return False
-    if symbol.base_stop != INT64_MIN and (ring == NULL or symbol.base_stop <= ring.last_ts):
+    if symbol.base_stop != INT64_MIN and (
+            ring == NULL or (symbol.source == SOURCE_TICKS and symbol.base_stop <= ring.last_ts)):
         return False
     if (symbol.base_stop == INT64_MIN) != (base.next_seq == 0 or is_newest_filled(symbol)):
         return False
@@ -444,7 +498,7 @@ cdef bint feed_check(const Symbol* symbol) noexcept nogil:
         if base.ts[at] <= ring.evicted_ts:
             continue
         _fold_slot(symbol, symbol.source, ring, base.ts[at], slot_stop_in(region, symbol.step_ns, base.ts[at]), &bar)
-        if not (base.open[at] == bar.open and base.high[at] == bar.high and base.low[at] == bar.low
+        if not (bar.n_base == 1 and base.open[at] == bar.open and base.high[at] == bar.high and base.low[at] == bar.low
                 and base.close[at] == bar.close and base.volume[at] == bar.volume):
             return False
     return True

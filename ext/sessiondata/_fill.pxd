@@ -24,7 +24,7 @@ cdef inline int64_t fed_until(const Symbol* symbol, int64_t ts) noexcept nogil:
     """What a symbol whose newest trade or quote is of `ts` knows to be over: that time, or the newest row if it is a
     filled one (there is no `base_stop` then)."""
     cdef int64_t stop
-    if symbol.base_stop != INT64_MIN:
+    if symbol.base_stop != INT64_MIN or symbol.base.next_seq == 0:
         return ts
     stop = slot_stop_in(symbol.region, symbol.step_ns, symbol.last_ts)
     return stop if stop > ts else ts

@@ -148,6 +148,11 @@ cdef class Grid:
         """`(start, stop)` of the timestamps of the trade date."""
         return self.data.span_start, self.data.span_stop
 
+    def segment_stops(self):
+        """Ends of the segments, list of int ns, ascending."""
+        cdef int32_t i
+        return [self.data.regions[i].stop for i in range(self.data.n_regions) if self.data.regions[i].regular]
+
     def possible_slots(self, int64_t step_ns):
         """Number of slots in all regions of the span: more rows than that no derived series can have."""
         cdef int32_t i

@@ -31,7 +31,7 @@ from sessiondata._grid cimport slot_stop_in
 from sessiondata._layout cimport is_compact, lay_out, series_gaps
 from sessiondata._marks cimport Retries, Spans, retries_alloc
 from sessiondata._ring cimport Bar, Ring, ring_oldest, ring_read
-from sessiondata._status cimport N_REASONS
+from sessiondata._status cimport ERR_VOLUME, N_REASONS
 from sessiondata._store cimport StoreClock, SymbolCore
 from sessiondata._symbol cimport (
     EDITS, Symbol, check_values, symbol_check, symbol_extend, symbol_settle, symbol_start,
@@ -51,7 +51,7 @@ cdef tuple _SOURCES = ("none", "bars", "ticks", "quotes")
 cdef tuple _BARS = ("open", "high", "low", "close", "volume")
 cdef tuple _VALUES = (("price", "size"), ("bid", "ask", "bid_size", "ask_size"))
 cdef tuple _COUNTERS = ("late", "corrected", "repeated", "too_old", "other_session", "off_grid", "extended")
-cdef tuple _TICK_COUNTERS = ("late", "too_old", "other_session", "covered")
+cdef tuple _TICK_COUNTERS = ("late", "too_old", "other_session", "covered", "empty_side")
 cdef tuple _COUNTS = ("edits", "pin_edits", "past_edits", "session", "n_edited")
 cdef int64_t _MOST = <int64_t>1 << 62  # of whatever is counted: far from overflow
 
@@ -231,7 +231,8 @@ cdef int _capture_tape(SymbolCore core, bint quotes, dict numbers, _Columns colu
     cdef int64_t at, n
     cdef int i
     for key, count in (("late", counters.late), ("too_old", counters.too_old),
-                       ("other_session", counters.other_session), ("covered", counters.covered)):
+                       ("other_session", counters.other_session), ("covered", counters.covered),
+                       ("empty_side", counters.empty_side)):
         if count:
             told[key] = count
     for i in range(N_TICK_REASONS):
@@ -417,6 +418,7 @@ cdef int _restore_tick_counters(TickCounters* counters, object told) except -1:
     cdef int i
     counters.late, counters.too_old = _count(told, "late", _MOST), _count(told, "too_old", _MOST)
     counters.other_session, counters.covered = _count(told, "other_session", _MOST), _count(told, "covered", _MOST)
+    counters.empty_side = _count(told, "empty_side", _MOST)
     skipped = told.get("skipped", {})
     for i in range(N_TICK_REASONS):
         counters.skipped[i] = _count(skipped, TICK_REASONS[i], _MOST)
@@ -430,6 +432,7 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
     cdef const double[::1] close = columns["close"], volume = columns["volume"]
     cdef int64_t n = ts.shape[0], stored = _count(numbers, "stored", _MOST), i
     cdef bint compact = numbers["compact"], wrapped = stored > n
+    cdef int status
     cdef const Region* region = grid.data.regions
     cdef int64_t newest[2]
     cdef Bar bar
@@ -439,7 +442,9 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
         bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
         _require(grid.data.span_start <= bar.ts < grid.data.span_stop and (i == 0 or bar.ts > ts[i - 1]),
                  "times of bars ascend within the session's span")
-        _require(check_values(&bar) == 0, "bars have finite values, high >= low and volume >= 0")
+        status = check_values(&bar)  # the volume of trades may be above what one bar may bring
+        _require(status == 0 or (status == ERR_VOLUME and bar.volume >= 0.0),
+                 "bars have finite values, high >= low and volume >= 0")
         while bar.ts >= region.stop:
             region += 1
         _require(region.regular or not compact, "a compact session has no bars outside its segments")
@@ -650,7 +655,8 @@ cdef int _restore_source(SymbolCore core, object told) except -1:
     cdef int source = _SOURCES.index(told)
     cdef int64_t i, at, stop = INT64_MIN
     cdef bint filled
-    _require(source == SOURCE_NONE or base.next_seq > 0, "nothing comes from no bars")
+    _require(source == SOURCE_NONE or base.next_seq > 0 or (source == SOURCE_QUOTES and symbol.quotes != NULL),
+             "nothing comes from no bars")  # but quotes of which none has a price
     _require((source == SOURCE_TICKS) == (symbol.ticks != NULL), "a symbol with trades is fed by them")
     if symbol.quote_bars != QUOTE_BARS_NONE:
         _require((source == SOURCE_QUOTES) == (symbol.quotes != NULL), "a symbol with such quotes is fed by them")
@@ -672,8 +678,10 @@ cdef int _restore_source(SymbolCore core, object told) except -1:
             at = ticks_find(ring, base.ts[at]) - ring.origin
             _require(at < ring.next_seq - ring.origin and ring.ts[at] < stop, "bars of ticks are made of some")
     filled = is_newest_filled(symbol)
-    _require(ring.last_ts < stop and (filled or base.ts[base.next_seq - 1 - base.origin] <= ring.last_ts),
-             "the newest tick is in the newest bar")
+    if base.next_seq > 0:
+        _require((ring.last_ts < stop or source == SOURCE_QUOTES)
+                 and (filled or base.ts[base.next_seq - 1 - base.origin] <= ring.last_ts),
+                 "the newest tick is in the newest bar")
     symbol.base_stop = INT64_MIN if filled else stop
     symbol.newest_stop = fed_until(symbol, ring.last_ts)
     return 0

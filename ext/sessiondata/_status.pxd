@@ -18,6 +18,7 @@ cdef enum:
     ERR_NAT = -104
     ERR_TS_RANGE = -105
     ERR_SIZE = -106
+    ERR_INCONSISTENT = -107
     # -2xx: order and state
     ERR_LATER_SESSION = -201
     ERR_NO_SESSION = -202
@@ -32,8 +33,8 @@ cdef enum:
     # Not an outcome: the bar is from before the session's span, and may be of a day in history (see _days)
     EARLIER = -300
 
-    # The errors that on_bad="skip" counts, in the order of their counters: -101 .. -105, -201
-    N_REASONS = 6
+    # The errors that on_bad="skip" counts, in the order of their counters: -101 .. -105, -201, -107
+    N_REASONS = 7
 
 
 cdef inline int reason_index(int status) noexcept nogil:

@@ -9,7 +9,8 @@ from sessiondata.copying import refuse_copy
 from sessiondata.errors import BarError, LaterSessionError, SessionStateError, SourceError, shown
 from sessiondata.times import unit_error
 
-REASONS = ("ERR_NOT_FINITE", "ERR_HIGH_LOW", "ERR_VOLUME", "ERR_NAT", "ERR_TS_RANGE", "ERR_LATER_SESSION")
+REASONS = ("ERR_NOT_FINITE", "ERR_HIGH_LOW", "ERR_VOLUME", "ERR_NAT", "ERR_TS_RANGE", "ERR_LATER_SESSION",
+           "ERR_INCONSISTENT")
 TICK_REASONS = ("ERR_NOT_FINITE", "ERR_SIZE", "ERR_NAT", "ERR_LATER_SESSION")
 
 # status -> (code, rule, the values that the message shows)
@@ -20,7 +21,16 @@ _RULES = {
         ("open", "high", "low", "close", "volume"),
     ),
     ERR_HIGH_LOW: ("ERR_HIGH_LOW", "high must not be below low", ("high", "low")),
-    ERR_VOLUME: ("ERR_VOLUME", "volume must not be negative", ("volume",)),
+    ERR_VOLUME: (
+        "ERR_VOLUME",
+        "volume must not be negative, and below 1e289, so that sums of it are finite",
+        ("volume",),
+    ),
+    ERR_INCONSISTENT: (
+        "ERR_INCONSISTENT",
+        "open and close must lie between low and high (strict=True)",
+        ("open", "high", "low", "close"),
+    ),
     ERR_NAT: ("ERR_NAT", "timestamp must not be NaT", ("ts_ns",)),
     ERR_TS_RANGE: ("ERR_TS_RANGE", "timestamp plus interval must fit in int64 nanoseconds", ("ts_ns",)),
     ERR_NO_SESSION: ("ERR_NO_SESSION", "no session has been started", ("ts_ns",)),
@@ -82,7 +92,10 @@ cdef tuple _broken(Offence offence):
     values = dict(zip(names, offence.values, strict=True))
     if offence.status == ERR_NOT_FINITE:
         return "ERR_NOT_FINITE", f"{finite} must be finite", values
-    return "ERR_SIZE", f"{positive} must not be negative", {name: x for name, x in values.items() if "size" in name}
+    rule = f"{positive} must not be negative"
+    if offence.kind == "ticks":
+        rule += ", and below 1e289, so that sums of it are finite"
+    return "ERR_SIZE", rule, {name: x for name, x in values.items() if "size" in name}
 
 
 cdef str _place(Offence offence):

@@ -25,6 +25,7 @@ from functools import partial
 
 import numpy as np
 
+from sessiondata.columns import is_number
 from sessiondata.copying import refuse_copy
 from sessiondata.errors import BarTypeError, CalendarError, SessionStateError, TimeError, of_symbol, shown
 from sessiondata.times import to_ns
@@ -47,9 +48,8 @@ from sessiondata._status cimport (
 )
 from sessiondata._symbol cimport (
     EARLIER_STORE, Counters, check_bar, check_rows, clock_advance, clock_join, clock_part, clock_reset, clock_sequence,
-    clock_touch,
-    first_at_or_after, symbol_append, symbol_append_with_gil, symbol_as_of, symbol_check, symbol_enter, symbol_extend,
-    symbol_leave, symbol_open_label, symbol_reserve, symbol_settle, symbol_start,
+    clock_touch, first_at_or_after, is_inconsistent, symbol_append, symbol_append_with_gil, symbol_as_of, symbol_check,
+    symbol_enter, symbol_extend, symbol_leave, symbol_open_label, symbol_reserve, symbol_settle, symbol_start,
 )
 from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE, ticks_oldest
 from sessiondata._time cimport LEAST_START
@@ -134,10 +134,9 @@ cdef object _ONE_DAY = timedelta(1)
 
 cdef double number_of(object x, str column, SymbolCore core) except? -1.0:
     """A Python number as a double; anything that is not a real number is a typed error."""
-    # float() would take these: a bool, the nanoseconds of a datetime64, the real part of a complex scalar; with NumPy
-    # before 2.5 the value of an array of one.
-    if not (isinstance(x, (bool, np.ma.core.MaskedConstant))
-            or (isinstance(x, (np.generic, np.ndarray)) and (x.ndim or x.dtype.kind not in "iuf"))):
+    # float() would take these: a bool, the nanoseconds of a datetime64, the real part of a complex scalar, the text in
+    # an array without dimensions.
+    if PyFloat_CheckExact(x) or PyLong_CheckExact(x) or is_number(x):
         try:
             return PyFloat_AsDouble(x)
         except (TypeError, ValueError, OverflowError):
@@ -367,6 +366,8 @@ cdef class SymbolCore:
         Rows of the rings of trades and quotes.
     quote_bars : int
         QUOTE_BARS_*: the bars that quotes make.
+    strict : bool
+        Refuse bars whose open or close lies outside [low, high].
     """
 
     def __reduce__(self):
@@ -374,14 +375,14 @@ cdef class SymbolCore:
 
     def __cinit__(self, str name, StoreClock clock not None, tuple intervals, tuple steps_ns, int64_t capacity,
                   bint close_label, need_session, int64_t tick_capacity=0, int64_t quote_capacity=0,
-                  int quote_bars=0):
+                  int quote_bars=0, bint strict=False):
         self.name, self.clock, self.intervals, self.steps_ns = name, clock, intervals, steps_ns
         self._capacity, self.close_label, self._need_session = capacity, close_label, need_session
         self.symbol.clock, self.symbol.step_ns = &clock.data, steps_ns[0]
         self.symbol.grid = NULL
         self.symbol.newest_stop = self.symbol.base_stop = INT64_MIN
         self.symbol.tick_capacity, self.symbol.quote_capacity = max(1, tick_capacity), max(1, quote_capacity)
-        self.symbol.quote_bars = quote_bars
+        self.symbol.quote_bars, self.symbol.strict = quote_bars, strict
 
     def __dealloc__(self):
         handle_give_back(self._handle)
@@ -462,6 +463,11 @@ cdef class SymbolCore:
     def quote_bars(self):
         """QUOTE_BARS_*: the bars that quotes make."""
         return self.symbol.quote_bars
+
+    @property
+    def strict(self):
+        """Whether bars whose open or close lies outside [low, high] are refused."""
+        return bool(self.symbol.strict)
 
     @property
     def memory(self):
@@ -898,7 +904,7 @@ cdef class SymbolCore:
             offence.date = self.date_of(ts if opened is None else opened)
         offence.source = peek_small(&self.symbol.source)
         if status == ERR_SOURCE and offence.source <= SOURCE_BARS:  # a bar of a past day, which was fed otherwise
-            offence.source = self.days.source_at(ts)
+            offence.source = self.days.source_at(ts if opened is None else opened)
         raise_status(offence)
 
     # --- evidence about absent slots ---
@@ -1251,6 +1257,18 @@ cdef class SymbolCore:
         counters["skipped"] = {REASONS[i]: counted.skipped[i] for i in range(N_REASONS) if counted.skipped[i]}
         counters["overwritten"] = overwritten
         return counters
+
+    def count_inconsistent(self):
+        """Live base rows whose open or close lies outside [low, high]. One pass: nothing is counted as bars come."""
+        cdef const Ring* base = &self.symbol.base
+        cdef int64_t at, n = 0
+        if self.symbol.grid == NULL:
+            return 0
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        for at in range(ring_oldest(base) - base.origin, base.next_seq - base.origin):
+            n += is_inconsistent(base.open[at], base.high[at], base.low[at], base.close[at])
+        symbol_leave(inside)
+        return n
 
     def check_invariants(self):
         """Raise AssertionError unless all native invariants hold. O(rows); for tests."""

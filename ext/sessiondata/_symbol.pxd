@@ -9,7 +9,7 @@ from sessiondata._grid cimport GridData, Region, SlotTable
 from sessiondata._guard cimport Guard, guard_enter, guard_leave, peek
 from sessiondata._ring cimport Bar, Ring, ring_push_base
 from sessiondata._status cimport N_REASONS, STORED
-from sessiondata._ticks cimport TickCounters, TickRing
+from sessiondata._ticks cimport SUMMANDS, TickCounters, TickRing
 from sessiondata._time cimport LEAST_START
 
 
@@ -98,6 +98,7 @@ cdef struct Symbol:
     int64_t tick_capacity   # rows of the rings to come
     int64_t quote_capacity
     int32_t quote_bars    # QUOTE_BARS_*: the bars that quotes make
+    int32_t strict        # 1: bars whose open or close lies outside [low, high] are refused; no bar just follows then
     int64_t wanted        # bytes of the block for want of which a caller without the GIL got ERR_MEMORY; else 0
     Block* spare          # the block that it then came back with, while it is inside the guard; else NULL
 
@@ -129,7 +130,7 @@ cdef inline void symbol_leave(uintptr_t* inside) noexcept nogil:
 
 cdef inline bint has_plain_values(const Bar* bar) noexcept nogil:
     """Whether the values surely break no rule; `check_values` tells of the few others."""
-    cdef double total = bar.open + bar.high + bar.low + bar.close + bar.volume
+    cdef double total = bar.open + bar.high + bar.low + bar.close + bar.volume * SUMMANDS
     # total - total is 0, but NaN where one of them is NaN or infinite, or the sum is beyond float64.
     return bar.high >= bar.low and bar.volume >= total - total
 
@@ -139,6 +140,11 @@ cdef inline int check_values(const Bar* bar) noexcept nogil:
     if has_plain_values(bar):
         return 0
     return check_values_apart(bar.open, bar.high, bar.low, bar.close, bar.volume)
+
+
+cdef inline bint is_inconsistent(double open, double high, double low, double close) noexcept nogil:
+    """Whether the open or the close of a bar lies outside [low, high]."""
+    return open > high or open < low or close > high or close < low
 
 
 cdef inline bint symbol_follows(const Symbol* symbol, int64_t ts) noexcept nogil:

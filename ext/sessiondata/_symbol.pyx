@@ -32,10 +32,11 @@ from sessiondata._ring cimport (
     ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace, ring_room,
 )
 from sessiondata._status cimport (
-    CORRECTED, EARLIER, ERR_HIGH_LOW, ERR_LATER_SESSION, ERR_MEMORY, ERR_NAT, ERR_NOT_FINITE, ERR_SOURCE, ERR_TS_RANGE,
+    CORRECTED, EARLIER, ERR_HIGH_LOW, ERR_INCONSISTENT, ERR_LATER_SESSION, ERR_MEMORY, ERR_NAT, ERR_NOT_FINITE,
+    ERR_SOURCE, ERR_TS_RANGE,
     ERR_UNIT, ERR_VOLUME, LATE, OTHER_SESSION, REPEATED, TOO_OLD,
 )
-from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE
+from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE, SUMMANDS
 from sessiondata._time cimport NAT
 
 
@@ -149,12 +150,14 @@ cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
 
 cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil:
     """`check_values` where the sum of the values is not finite: each by itself."""
+    cdef double total
     # x - x is 0 for finite x and NaN for infinities and NaN.
     if not (open - open) + (high - high) + (low - low) + (close - close) + (volume - volume) == 0.0:
         return ERR_NOT_FINITE
     if high < low:
         return ERR_HIGH_LOW
-    return ERR_VOLUME if volume < 0.0 else 0
+    total = volume * SUMMANDS
+    return ERR_VOLUME if volume < 0.0 or not total - total == 0.0 else 0
 
 
 cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil:
@@ -162,6 +165,8 @@ cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil:
     cdef int status = check_values(bar)
     if status:
         return status
+    if symbol.strict and is_inconsistent(bar.open, bar.high, bar.low, bar.close):
+        return ERR_INCONSISTENT
     if bar.ts == NAT:
         return ERR_NAT
     if bar.ts > INT64_MAX - symbol.step_ns:
@@ -222,7 +227,7 @@ cdef inline void _limit_folds(Symbol* symbol) noexcept nogil:
     cdef int32_t i = symbol.root
     if symbol.next_slot_ts < stop and stop - symbol.next_slot_ts > room:
         stop = symbol.next_slot_ts + room
-    symbol.run_stop = stop
+    symbol.run_stop = INT64_MIN if symbol.strict else stop  # where bars just follow, nobody looks at their open
     while i >= 0:
         if symbol.levels[i].slot_stop < stop:
             stop = symbol.levels[i].slot_stop
@@ -390,6 +395,8 @@ cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     cdef int status
     if symbol.source > SOURCE_BARS:
         return ERR_SOURCE
+    if symbol.strict and is_inconsistent(bar.open, bar.high, bar.low, bar.close):
+        return ERR_INCONSISTENT
     status = _take(symbol, bar)
     if symbol.source == SOURCE_NONE and REPEATED <= status <= CORRECTED:  # it is a row of this session
         symbol.source = SOURCE_BARS
@@ -563,7 +570,7 @@ cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* o
         return 0
     while i < n:
         stop = i + CHECKED if i + CHECKED < n else n
-        if is_suspicious(&bars, i, stop, span_start, span_stop, &disorder):
+        if is_suspicious(&bars, i, stop, span_start, span_stop, &disorder) or symbol.strict:
             for j in range(i, stop):
                 if j > 0 and ts[j] <= ts[j - 1]:
                     disorder = <uint64_t>1 << 63  # the difference of a time far before the span may have wrapped

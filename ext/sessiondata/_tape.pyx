@@ -400,6 +400,7 @@ cdef class Tape:
             "too_old": counters.too_old,
             "other_session": counters.other_session,
             "covered": counters.covered,
+            "empty_side": counters.empty_side,
             "skipped": {TICK_REASONS[i]: counters.skipped[i] for i in range(N_TICK_REASONS) if counters.skipped[i]},
             "overwritten": overwritten,
         }

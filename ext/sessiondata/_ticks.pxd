@@ -11,6 +11,14 @@ cdef enum:
     SOURCE_QUOTES = 3
 
 
+cdef extern from *:
+    """
+    #define SESSIONDATA_SUMMANDS 9223372036854775808.0
+    """
+    # 2^63, more than there can be of volumes: if one times this is finite, all sums of them are.
+    const double SUMMANDS "SESSIONDATA_SUMMANDS"
+
+
 cdef enum:
     # Reasons for which on_bad="skip" leaves a tick or quote out: ERR_NOT_FINITE, ERR_SIZE, ERR_NAT, ERR_LATER_SESSION.
     N_TICK_REASONS = 4
@@ -28,6 +36,7 @@ cdef struct TickCounters:
     int64_t late
     int64_t too_old
     int64_t other_session
+    int64_t empty_side    # quotes: kept, but not folded: a side that their bars are made of is empty
     int64_t covered       # kept, but not folded: a bar had filled their base slot
     int64_t skipped[N_TICK_REASONS]
 

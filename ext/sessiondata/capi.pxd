@@ -22,6 +22,7 @@ cdef enum:
     SD_ERR_NAT = -104
     SD_ERR_TS_RANGE = -105
     SD_ERR_SIZE = -106         # of a trade or quote
+    SD_ERR_INCONSISTENT = -107  # open or close outside [low, high], of a symbol that is strict
     SD_ERR_LATER_SESSION = -201
     SD_ERR_NO_SESSION = -202   # the symbol has no session (or has left its store)
     SD_ERR_MEMORY = -205       # no memory for rows beyond those of a regular day

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sessiondata.errors import SessionDataError
+from sessiondata.errors import ArgumentError, SessionDataError
 from sessiondata.grids import compiled_of
 
 if TYPE_CHECKING:
@@ -95,5 +95,5 @@ def _count(workers: int | None) -> int:
     if count == -1:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if count < 1:
-        raise ValueError(f"workers is a number of threads from 1 on, -1 for all cores, or None: {workers!r}")
+        raise ArgumentError(f"workers is a number of threads from 1 on, -1 for all cores, or None: {workers!r}")
     return count

@@ -83,7 +83,7 @@ def _copied(data: _D) -> tuple[_D, dict[str, dict[str, Any]]]:
     for symbol, (core, cores, daily, given, (gaps, quality, values[symbol.symbol])) in zip(
         symbols, sessions, strict=True
     ):
-        into = made._new_core(core.name, core.intervals, core.steps_ns, symbol._calendar, core.quote_bars)
+        into = made._new_core(core.name, core.intervals, core.steps_ns, symbol._calendar, core.quote_bars, core.strict)
         held = made._add(into, symbol._calendar)
         days = symbol._history.days
         if days.version:
@@ -113,6 +113,7 @@ def _like(data: _D) -> _D:
         made, data._calendar, data._base.name, [interval.name for interval in data._derived], data.trailing_days,
         capacity=data._capacity or None, label="close" if data._close_label else "open", grace_ns=data.grace_ns,
         tick_capacity=data._tick_capacities[0], quote_capacity=data._tick_capacities[1],
+        strict=data._strict,
     )  # fmt: skip
     made._extended_hours = data._extended_hours
     return made

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from sessiondata.copying import not_copied
-from sessiondata.errors import DeltaError, UnknownNameError
+from sessiondata.errors import ArgumentTypeError, DeltaError, UnknownNameError
 from sessiondata.intervals import parse_interval
 
 if TYPE_CHECKING:
@@ -139,13 +139,13 @@ class ExportCursor:
 
 def _names(symbols: Iterable[str]) -> frozenset[str]:
     if isinstance(symbols, str):
-        raise TypeError(f"symbols are a list of names, not one name: {symbols!r}")
+        raise ArgumentTypeError(f"symbols are a list of names, not one name: {symbols!r}")
     return frozenset(symbols)
 
 
 def _intervals(intervals: Iterable[str]) -> frozenset[str]:
     if isinstance(intervals, str):
-        raise TypeError(f"intervals are a list of names, not one name: {intervals!r}")
+        raise ArgumentTypeError(f"intervals are a list of names, not one name: {intervals!r}")
     return frozenset(parse_interval(interval).name for interval in intervals)
 
 

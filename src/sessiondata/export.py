@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sessiondata.copying import not_copied
+from sessiondata.errors import ArgumentError
 from sessiondata.exclusive import exclusive
 from sessiondata.times import to_ns
 
@@ -216,7 +217,7 @@ def shown_volume(volume: float) -> int | float:
 
 def _check_timestamps(timestamps: str) -> None:
     if timestamps not in TIMESTAMPS:
-        raise ValueError(f"timestamps is one of {', '.join(TIMESTAMPS)}: {timestamps!r}")
+        raise ArgumentError(f"timestamps is one of {', '.join(TIMESTAMPS)}: {timestamps!r}")
 
 
 def _resolve(grid: SessionGrid | None, timestamps: str) -> str:

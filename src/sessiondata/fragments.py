@@ -77,8 +77,17 @@ def orjson_default(obj: Any) -> Any:
     try:
         from orjson import Fragment
     except ImportError as error:
-        raise ImportError("orjson_default needs orjson >= 3.9: pip install orjson") from error
+        raise ImportError(_orjson_hint()) from error
     return Fragment(text)
+
+
+def _orjson_hint() -> str:
+    """Why there is no `orjson.Fragment`: it is not installed, or too old."""
+    try:
+        from orjson import __version__ as version
+    except ImportError:
+        return "orjson_default needs orjson >= 3.9: pip install 'orjson>=3.9'"
+    return f"orjson_default needs orjson >= 3.9, here is {version}: pip install --upgrade 'orjson>=3.9'"
 
 
 def _symbol(symbol: SymbolSessionData) -> bytes:

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from sessiondata._arrow import COLUMNS, StreamReader, schema_capsule, stream_capsule
-from sessiondata.columns import ALIASES, naive_hint
-from sessiondata.errors import BarError, BarTypeError, TimeError, of_symbol
+from sessiondata.columns import ALIASES, NO_TZ, naive_hint
+from sessiondata.errors import ArgumentError, ArgumentTypeError, BarError, BarTypeError, TimeError, of_symbol
 from sessiondata.times import check_no_conflict, nulls_to_nat, ticks_to_ns, to_ns_array
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ def to_pandas(rows: _BarColumns, copy: bool | None) -> Any:
     pd = _library("pandas", "pandas")
     window = rows._window()
     if copy is False and not window.is_frozen:
-        raise ValueError("a live series cannot be shown without a copy (copy=False): its rows change; copy() it first")
+        raise ArgumentError(
+            "a live series cannot be shown without a copy (copy=False): its rows change; copy() it first"
+        )
     columns = _columns(_frozen(rows))
     if copy or not window.is_frozen:
         columns = [column.copy() for column in columns]
@@ -127,7 +129,7 @@ def _library(name: str, extra: str) -> Any:
 def to_array(rows: _BarColumns, dtype: Any, copy: bool | None) -> npt.NDArray[Any]:
     """See `BarSeries.__array__`."""
     if copy is False:
-        raise ValueError("an array of bars is always a copy (copy=False): a series is columns, not records")
+        raise ArgumentError("an array of bars is always a copy (copy=False): a series is columns, not records")
     columns = _columns(_frozen(rows))
     out = np.empty(len(columns[0]), _RECORD[len(columns)])
     for name, column in zip(COLUMNS, columns, strict=False):
@@ -135,7 +137,7 @@ def to_array(rows: _BarColumns, dtype: Any, copy: bool | None) -> npt.NDArray[An
     if dtype is None or np.dtype(dtype) == out.dtype:
         return out
     if np.dtype(dtype).kind in "biufcmMSU":
-        raise TypeError(
+        raise ArgumentTypeError(
             f"bars are an array of records, which cannot be one of dtype {np.dtype(dtype)}; take columns, such as"
             " series.close, or np.column_stack of several"
         )
@@ -193,7 +195,9 @@ def frame_columns(frame: Any, symbol: str, tz: Any, dates: bool = False, unit: s
             symbol=symbol, value=f"type {type(frame).__name__}", code="ERR_COLUMNS",
         )  # fmt: skip
     try:
-        return _pandas_columns(frame, symbol, dates) if is_pandas else _stream_columns(frame, symbol, tz, dates, unit)
+        if is_pandas:
+            return _pandas_columns(frame, symbol, dates)
+        return _stream_columns(frame, symbol, None if tz is NO_TZ else tz, dates, unit)
     except TimeError as error:
         raise of_symbol(naive_hint(error, tz), symbol) from error
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import operator
+from bisect import bisect_right
 from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime, tzinfo
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, overload
 
 import numpy as np
 
 from sessiondata import _aggregate, _gaps
 from sessiondata.batch import map_symbols
-from sessiondata.columns import bar_columns
-from sessiondata.errors import BarTypeError, IntervalError, TimeError, shown
+from sessiondata.columns import bar_columns, is_number
+from sessiondata.errors import ArgumentError, ArgumentTypeError, BarTypeError, IntervalError, TimeError, shown
 from sessiondata.grids import SessionGrid, compiled_of
 from sessiondata.intervals import check_intervals, parse_interval
 from sessiondata.series import BarSeries, BarWindow
@@ -43,7 +44,8 @@ class GapInfo(NamedTuple):
     ----------
     symbol, interval : str
     start_ns, end_ns : int
-        Starts of the first and of the last missing slot, ns since 1970 UTC; both inclusive.
+        Starts of the first and of the last missing slot, ns since 1970 UTC; both inclusive. Half-open ranges, such as
+        `SymbolSessionData.mark_no_trade` takes, end at `stop_ns`.
     bar_count : int
         Missing slots.
     retry_count : int
@@ -52,6 +54,8 @@ class GapInfo(NamedTuple):
         When that was last done.
     zone : tzinfo
         The exchange's, for `start_time` and `end_time`.
+    last_stop_ns : int or None
+        Where the last slot ends, if that is not a whole interval after `end_ns`: see `stop_ns`.
     """
 
     symbol: str
@@ -62,21 +66,34 @@ class GapInfo(NamedTuple):
     retry_count: int = 0
     last_retry: datetime | None = None
     zone: tzinfo = UTC
+    last_stop_ns: int | None = None
 
-    # The zone is for show: two gaps are equal without it.
+    # The zone is for show, and the grid says where a slot ends: two gaps are equal without them.
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, GapInfo) and self[:-1] == other[:-1]
+        return isinstance(other, GapInfo) and self[:_N_TOLD] == other[:_N_TOLD]
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
     def __hash__(self) -> int:
-        return hash(self[:-1])
+        return hash(self[:_N_TOLD])
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={value!r}" for name, value in zip(self._fields[:-1], self, strict=False))
+        values = ", ".join(f"{name}={value!r}" for name, value in zip(self._fields[:_N_TOLD], self, strict=False))
         return f"GapInfo({values})"
+
+    @property
+    def stop_ns(self) -> int:
+        """End of the last missing slot, ns: the gap is ``[start_ns, stop_ns)``."""
+        if self.last_stop_ns is not None:
+            return self.last_stop_ns
+        return self.end_ns + (parse_interval(self.interval).step_ns or 1)  # of a whole session all that holds its open
+
+    @property
+    def stop_time(self) -> datetime:
+        """End of the last missing slot (exclusive), aware, in the exchange's zone."""
+        return from_ns(self.stop_ns, self.zone)
 
     @property
     def start_time(self) -> datetime:
@@ -121,21 +138,42 @@ class GapOwner:
         return self._gaps_of(k, self._core.answer(k)[2])
 
     def _gaps_of(self, k: int, gaps: list[tuple[int, int, int, int, int | None]]) -> list[GapInfo]:
+        if not gaps:
+            return []
         name, interval, zone = self._core.name, self._core.intervals[k], self._zone
+        stops, step_ns = _stops_of(self._core.grid), self._core.steps_ns[k]
         return [
-            GapInfo(name, interval, start, end, n, count, None if last is None else from_ns(last, zone), zone)
+            GapInfo(name, interval, start, end, n, count, None if last is None else from_ns(last, zone), zone,
+                    short_stop(stops, end, step_ns))
             for start, end, n, count, last in gaps
-        ]
+        ]  # fmt: skip
+
+
+_N_TOLD = 7  # fields of a gap that two equal ones have in common
+
+
+@lru_cache(maxsize=256)
+def _stops_of(grid: Grid | None) -> list[int]:
+    """Ends of the segments of a session, ns."""
+    return [] if grid is None else grid.segment_stops()
+
+
+def short_stop(stops: list[int], end: int, step_ns: int) -> int | None:
+    """Where the slot that begins at `end` ends, if its segment cuts it or it is the whole session; else None."""
+    if not stops or step_ns == 0:
+        return stops[-1] if stops else None
+    i = bisect_right(stops, end)
+    return stops[i] if i < len(stops) and stops[i] < end + step_ns else None
 
 
 def check_gap(gap: GapInfo) -> GapInfo:
     """A gap that a user made, its numbers as plain int64, or a TypeError or ValueError that says what is wrong."""
     if not isinstance(gap, GapInfo):
-        raise TypeError(f"a gap is a GapInfo: {gap!r}")
+        raise ArgumentTypeError(f"a gap is a GapInfo: {gap!r}")
     numbers: dict[str, Any] = {name: operator.index(getattr(gap, name)) for name in _NUMBERS}
     for name, number in numbers.items():
         if not -(2**63) < number < 2**63:
-            raise ValueError(f"{name} of a gap must fit in int64: {number}")
+            raise ArgumentError(f"{name} of a gap must fit in int64: {number}")
     if gap.last_retry is not None:
         to_ns(gap.last_retry)
     return gap._replace(**numbers)
@@ -143,9 +181,7 @@ def check_gap(gap: GapInfo) -> GapInfo:
 
 def check_number(name: str, value: Any, symbol: str | None = None) -> float:
     """A real number as float, or a `BarTypeError` naming it. `float` alone would read texts, and cut complex ones."""
-    if not isinstance(value, (str, bytes, bytearray)) and not (
-        isinstance(value, np.generic) and value.dtype.kind not in "iuf"
-    ):
+    if not isinstance(value, (str, bytes, bytearray)) and is_number(value):
         try:
             return float(value)
         except (TypeError, ValueError, OverflowError):

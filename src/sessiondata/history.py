@@ -26,7 +26,7 @@ from sessiondata.columns import to_numpy
 from sessiondata.copying import not_copied
 from sessiondata.dates import to_date
 from sessiondata.errors import BarError, CalendarError, SessionStateError, UnknownNameError
-from sessiondata.gaps import GapInfo, GapOwner
+from sessiondata.gaps import GapInfo, GapOwner, short_stop
 from sessiondata.intervals import Interval, parse_interval
 from sessiondata.rows import frozen
 from sessiondata.series import Bar, BarSeries, BarWindow
@@ -80,7 +80,7 @@ class HistoricalDay(GapOwner):
     @property
     def counters(self) -> dict[str, Any]:
         """What became of all bars of the day; see `SymbolSessionData.counters`."""
-        return self._core.counters()
+        return {**self._core.counters(), "inconsistent": self._core.count_inconsistent()}
 
     def bars(self, interval: str | None = None) -> BarSeries:
         """Series of an interval that the symbol holds; by default the base one. It never changes: of a day that has
@@ -396,9 +396,9 @@ class History:
             return HistoricalDay(date, core, self.symbol._zone).bars(interval.name).gaps
         times, grid = self._columns(interval, date)[0], self.symbol.calendar.session(date).compiled
         ((starts, ends, counts),) = _gaps.find_gaps_i64([times], [grid], [None], interval.step_ns, None)
-        name, zone = self.symbol.symbol, self.symbol._zone
+        name, zone, stops = self.symbol.symbol, self.symbol._zone, grid.segment_stops()
         return [
-            GapInfo(name, interval.name, start, end, n, zone=zone)
+            GapInfo(name, interval.name, start, end, n, 0, None, zone, short_stop(stops, end, interval.step_ns))
             for start, end, n in zip(starts.tolist(), ends.tolist(), counts.tolist(), strict=True)
         ]
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from sessiondata.errors import SessionStateError, UnknownNameError
+from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionStateError, UnknownNameError
 
 if TYPE_CHECKING:
     from sessiondata.history import DailyBar
@@ -82,13 +82,13 @@ _FAMILIES: dict[str, Callable[[list[DailyBar]], float | None]] = {
 def check_indicator_name(name: str) -> str:
     """The name as a plain str; reserved ones are refused."""
     if not isinstance(name, str) or not name:
-        raise ValueError(f"the name of an indicator is a text that is not empty: {name!r}")
+        raise ArgumentError(f"the name of an indicator is a text that is not empty: {name!r}")
     if name in RESERVED:
-        raise ValueError(f"{name!r} is no name for an indicator: the exported document has a member of that name")
+        raise ArgumentError(f"{name!r} is no name for an indicator: the exported document has a member of that name")
     try:
         name.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"the name of an indicator must be encodable as UTF-8: {name!r}") from error
+        raise ArgumentError(f"the name of an indicator must be encodable as UTF-8: {name!r}") from error
     return str(name)
 
 
@@ -96,7 +96,7 @@ def check_days(days: int, what: str = "days") -> int:
     """A number of days as a plain int."""
     number = operator.index(days)
     if not 0 <= number < 2**63:
-        raise ValueError(f"{what} must not be negative, and must fit in int64: {days}")
+        raise ArgumentError(f"{what} must not be negative, and must fit in int64: {days}")
     return number
 
 
@@ -104,7 +104,7 @@ def indicator(name: str, function: Function | None, days: int) -> Indicator:
     """A user's indicator, or, without a function, one of a built-in family."""
     if function is not None:
         if not callable(function):
-            raise TypeError(f"the function of an indicator is called with the symbol's data: {function!r}")
+            raise ArgumentTypeError(f"the function of an indicator is called with the symbol's data: {function!r}")
         return Indicator(check_days(days), function)
     match = re.fullmatch(r"([a-z_]+)_([1-9][0-9]{0,3})d", name, re.ASCII)
     if match is None or match[1] not in _FAMILIES:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sessiondata.errors import IntervalError
+from sessiondata.errors import IntervalError, UnknownNameError
 
-__all__ = ["MAX_DERIVED", "Interval", "check_intervals", "names_and_steps", "parse_interval"]
+__all__ = ["MAX_DERIVED", "ByInterval", "Interval", "check_intervals", "names_and_steps", "parse_interval"]
 
 #: Most derived intervals that one symbol may have.
 MAX_DERIVED = 16
@@ -137,3 +137,33 @@ def names_and_steps(intervals: tuple[Interval, ...]) -> tuple[tuple[str, ...], t
 def _length(interval: Interval) -> int:
     """Sort key: `1d` is longer than every interval that is shorter than a day."""
     return interval.step_ns or _DAY_NS
+
+
+class ByInterval(dict[str, Any]):
+    """A dict by the names of intervals that takes any spelling of them: ``["60m"]`` is ``["1h"]``."""
+
+    __slots__ = ()
+
+    def __missing__(self, interval: Any) -> Any:
+        try:
+            name = parse_interval(interval).name
+        except IntervalError:
+            name = None
+        if name is None or not dict.__contains__(self, name):
+            there = ", ".join(self) or "none"
+            raise UnknownNameError(f"no interval {interval!r} here; there are {there}", value=interval)
+        return self[name]
+
+    def __contains__(self, interval: object) -> bool:
+        try:
+            self[interval]  # type: ignore[index]
+        except (UnknownNameError, TypeError):
+            return False
+        return True
+
+    def get(self, interval: Any, default: Any = None, /) -> Any:
+        """The value of an interval, or a default."""
+        try:
+            return self[interval]
+        except (UnknownNameError, TypeError):
+            return default

@@ -65,7 +65,7 @@ from numba.extending import (
 from numba.np.arrayobj import make_array, populate_array
 
 from sessiondata import capi
-from sessiondata.errors import IntervalError
+from sessiondata.errors import ArgumentError, ArgumentTypeError, IntervalError
 from sessiondata.intervals import parse_interval
 from sessiondata.series import BarSeries
 from sessiondata.symbol import SymbolSessionData
@@ -85,6 +85,7 @@ ERR_VOLUME = -103
 ERR_NAT = -104
 ERR_TS_RANGE = -105
 ERR_SIZE = -106
+ERR_INCONSISTENT = -107
 ERR_LATER_SESSION = -201
 ERR_NO_SESSION = -202
 ERR_MEMORY = -205
@@ -391,7 +392,7 @@ def exchange_code(text: str) -> int:
     """What compiled code calls an exchange: its (at most eight ASCII) characters as a number. Not for numba code."""
     code = text.encode("ascii")
     if len(code) > 8 or b"\0" in code:
-        raise ValueError(f"exchange is at most eight ASCII characters: {text!r}")
+        raise ArgumentError(f"exchange is at most eight ASCII characters: {text!r}")
     return int.from_bytes(code, "little")
 
 
@@ -530,7 +531,7 @@ def copy_last(symbol: Symbol, k: int, column: int, out: Any, /) -> int:
         Values copied: n, or fewer if the series is shorter; negative for an error.
     """
     if not (isinstance(out, np.ndarray) and out.dtype == np.float64 and out.ndim == 1 and out.flags.carray):
-        raise TypeError("out is a contiguous, writable array of float64 with one dimension")
+        raise ArgumentTypeError("out is a contiguous, writable array of float64 with one dimension")
     return _from_python("copy_last")(_handle(symbol), k, column, len(out), out.ctypes.data)
 
 
@@ -586,7 +587,7 @@ def read_last(
     arrays = (ts, open, high, low, close, volume)
     for array, dtype in zip(arrays, (np.int64, *(np.float64,) * 5), strict=True):
         if not (isinstance(array, np.ndarray) and array.dtype == dtype and array.ndim == 1 and array.flags.carray):
-            raise TypeError(
+            raise ArgumentTypeError(
                 "columns are contiguous, writable arrays with one dimension: of int64 times, else of float64"
             )
     if len({len(array) for array in arrays}) > 1:

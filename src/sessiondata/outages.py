@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sessiondata import _store
+from sessiondata.errors import ArgumentError
 from sessiondata.gaps import check_number
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def classify_gaps(
     """See `SessionData.classify_gaps`."""
     for name, share in (("outage_share", outage_share), ("active_share", active_share)):
         if not 0.0 <= check_number(name, share) <= 1.0:
-            raise ValueError(f"{name} lies between 0 and 1: {share}")
+            raise ArgumentError(f"{name} lies between 0 and 1: {share}")
     held: dict[str, list[tuple[SymbolCore, int]]] = {}
     for symbol in symbols:
         for k, name in enumerate(symbol.intervals):

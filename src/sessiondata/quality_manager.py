@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sessiondata.columns import bar_columns
+from sessiondata.columns import NO_TZ, bar_columns
 from sessiondata.copying import not_copied
-from sessiondata.errors import SessionDataError
+from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionDataError
 from sessiondata.gaps import BarArrays
 from sessiondata.series import BarSeries, BarWindow
-from sessiondata.times import to_ns
+from sessiondata.times import LEAST_START_NS, check_unit, plausible_unit, to_ns
 
 if TYPE_CHECKING:
     from sessiondata.columns import BarColumns
@@ -148,6 +148,12 @@ class DataQualityManager:
         Real time after which a request has failed. Its answer, should it come, is dropped.
     poll_seconds : float
         Real time between two looks of the thread at the store's change sequence.
+    unit : {"s", "ms", "us", "ns"}
+        What integer times of an answer count from 1970 on.
+    placeholders : {"drop", "keep"}
+        What to do with rows that only say that there is none: all four prices are 0, or -1, or NaN, and the volume is
+        0, -1 or NaN. They are dropped and counted, and an answer of nothing else is ``"rubbish"``; "keep" has them
+        stored as far as they are good bars, for markets in which a price of 0 or -1 means itself.
     keep_lives : int
         Lives to remember of sessions that were left, over all symbols. Of more the oldest are forgotten; their
         requests stay in `get_quality_stats`, which says how many they were.
@@ -180,22 +186,28 @@ class DataQualityManager:
         max_interval_seconds: float = 3600,
         timeout_seconds: float = 30.0,
         poll_seconds: float = 0.05,
+        unit: str = "ns",
+        placeholders: str = "drop",
         keep_lives: int = 10_000,
     ) -> None:
         if mode not in ("live", "backtest"):
-            raise ValueError(f'mode is "live" or "backtest": {mode!r}')
+            raise ArgumentError(f'mode is "live" or "backtest": {mode!r}')
         if mode == "live" and fetch is None:
-            raise ValueError("live mode needs fetch(symbol, interval, start_ns, stop_ns)")
+            raise ArgumentError("live mode needs fetch(symbol, interval, start_ns, stop_ns)")
         if operator.index(max_retries) < 1:
-            raise ValueError(f"max_retries is at least 1: {max_retries}")
+            raise ArgumentError(f"max_retries is at least 1: {max_retries}")
         if not (
             0 <= retry_interval_seconds < math.inf and 0 <= max_interval_seconds < math.inf and 1 <= backoff < math.inf
         ):
-            raise ValueError("intervals must not be negative, backoff is at least 1, and all are finite")
+            raise ArgumentError("intervals must not be negative, backoff is at least 1, and all are finite")
         if not 0 < timeout_seconds <= _LONGEST_WAIT or not 0 < poll_seconds <= _LONGEST_WAIT:
-            raise ValueError(f"timeout_seconds and poll_seconds must be positive, and at most {_LONGEST_WAIT:g}")
+            raise ArgumentError(f"timeout_seconds and poll_seconds must be positive, and at most {_LONGEST_WAIT:g}")
         if operator.index(keep_lives) < 0:
-            raise ValueError(f"keep_lives must not be negative: {keep_lives}")
+            raise ArgumentError(f"keep_lives must not be negative: {keep_lives}")
+        if placeholders not in ("drop", "keep"):
+            raise ArgumentError(f'placeholders is "drop" or "keep": {placeholders!r}')
+        check_unit(unit)
+        self._unit, self._drops, self._n_placeholders = None if unit == "ns" else unit, placeholders == "drop", 0
         self.data, self.mode, self.max_retries = data, mode, operator.index(max_retries)
         self._fetch = fetch if mode == "live" else None
         self._wait_ns, self._most_ns = int(retry_interval_seconds * _SECOND_NS), int(max_interval_seconds * _SECOND_NS)
@@ -484,20 +496,24 @@ class DataQualityManager:
         if answer is None:
             return "unknown", 0, ""
         try:
-            columns = _columns_of(answer, gap.symbol)
+            columns = _columns_of(answer, gap.symbol, self._unit)
         except Exception as error:  # of an object that somebody else wrote
             return "rubbish", 0, f"{type(error).__name__}: {error}"
         try:
             if not len(columns[0]):
                 symbol.mark_no_trade(gap.interval, start, gap.end_ns + 1)
                 return "empty", 0, ""
-            asked = (columns[0] >= start) & (columns[0] < stop)
+            none = _placeholders(columns) if self._drops else np.zeros(len(columns[0]), np.bool_)
+            n_none = int(none.sum())
+            self._n_placeholders += n_none
+            asked = (columns[0] >= start) & (columns[0] < stop) & ~none
             rows = symbol.fill(*(column[asked] for column in columns), on_bad="skip", label="open")
         except SessionDataError as error:
             return "rubbish", 0, f"{type(error).__name__}: {error}"
         if not rows:
-            return "rubbish", 0, f"none of {len(columns[0])} rows is a good bar of a missing slot"
-        return "filled" if rows >= gap.bar_count else "partial", rows, ""
+            rule = f"none of {len(columns[0])} rows is a good bar of a missing slot"
+            return "rubbish", 0, rule + _why(columns[0], n_none)
+        return "filled" if rows >= gap.bar_count else "partial", rows, _why(columns[0], n_none)[2:]
 
     def _call(self, *arguments: Any) -> Any:
         """`fetch`, in a thread of its own, for at most `timeout_seconds`."""
@@ -543,7 +559,8 @@ class DataQualityManager:
         dict
             ``symbols``: by name the base interval's ``interval``, ``quality``, ``completeness``, ``missing``, and how
             many of its gaps are ``open``, ``filled``, ``confirmed_empty``, ``gave_up``; ``outcomes``: requests by
-            outcome; ``requests``: their number; ``forgotten``: lives of past sessions that are not counted under
+            outcome; ``requests``: their number; ``placeholders``: rows of answers that were dropped because they only
+            say that there is none; ``forgotten``: lives of past sessions that are not counted under
             ``symbols`` any more, as there were more than `keep_lives`; ``hanging``: requests that timed out and have
             not come back; ``failures``: rounds of the thread that failed; ``mode``; ``running``.
         """
@@ -572,6 +589,7 @@ class DataQualityManager:
             "requests": sum(outcomes.values()),
             "outcomes": outcomes,
             "forgotten": forgotten,
+            "placeholders": self._n_placeholders,
             "hanging": sum(not done.is_set() for done in self._hanging),
             "failures": self._failures,
         }
@@ -595,7 +613,24 @@ def _copy(life: GapLife) -> GapLife:
     return GapLife(**{**values, "tries": list(life.tries)})
 
 
-def _columns_of(answer: Any, symbol: str) -> BarColumns:
+def _placeholders(columns: BarColumns) -> Any:
+    """Which rows only say that there is none: providers fill them with 0, -1 or NaN. A negative price is real, so all
+    values of the row have to say so."""
+    _, open_, high, low, close, volume = columns
+    same = (open_ == high) & (high == low) & (low == close) & ((open_ == 0.0) | (open_ == -1.0))
+    same |= np.isnan(open_) & np.isnan(high) & np.isnan(low) & np.isnan(close)
+    none: Any = same & ((volume == 0.0) | (volume == -1.0) | np.isnan(volume))
+    return none
+
+
+def _why(times: Any, n_none: int) -> str:
+    """What else is to be said about the rows of an answer."""
+    why = f"; {n_none} rows say that there is none (prices and volume of 0, -1 or NaN)" if n_none else ""
+    other = plausible_unit(int(times.max())) if times.max() < LEAST_START_NS else None
+    return why if other is None else f"{why}; times lie in 1970, as integers of another unit do: unit={other!r}"
+
+
+def _columns_of(answer: Any, symbol: str, unit: str | None = None) -> BarColumns:
     """Six columns of what a provider returned."""
     from sessiondata.frames import frame_columns  # not needed until an answer comes
 
@@ -606,9 +641,10 @@ def _columns_of(answer: Any, symbol: str) -> BarColumns:
     elif isinstance(answer, Mapping):
         answer = tuple(answer[name] for name in _NAMES)
     elif hasattr(answer, "columns") or hasattr(answer, "__arrow_c_stream__"):
-        answer = frame_columns(answer, symbol, None)
+        answer = frame_columns(answer, symbol, NO_TZ, unit=unit)
+        unit = None if isinstance(answer[0], np.ndarray) else unit
     elif not isinstance(answer, (tuple, list, np.ndarray)):  # an empty text, say, confirms nothing
-        raise TypeError(f"an answer is six columns, a frame or None, not {type(answer).__name__}")
+        raise ArgumentTypeError(f"an answer is six columns, a frame or None, not {type(answer).__name__}")
     if len(answer) == 0:
         answer = ((),) * 6
-    return bar_columns(*answer, symbol=symbol)
+    return bar_columns(*answer, symbol=symbol, unit=unit if len(answer[0]) else None)

@@ -21,7 +21,7 @@ import numpy as np
 
 from sessiondata.calendars import SessionCalendar
 from sessiondata.calendars import calendar as named_calendar
-from sessiondata.errors import CalendarError, DateOutOfRangeError, InputError, IntervalError
+from sessiondata.errors import ArgumentError, CalendarError, DateOutOfRangeError, InputError, IntervalError
 from sessiondata.grids import SessionGrid
 from sessiondata.intervals import parse_interval
 from sessiondata.merging import DUPLICATES, Placed, apart, joined, settled
@@ -137,9 +137,9 @@ def replay(
     note = note or (lambda _: None)
     on_error = on_error or _raise
     if label not in ("open", "close"):
-        raise ValueError(f"label must be 'open' or 'close': {label!r}")
+        raise ArgumentError(f"label must be 'open' or 'close': {label!r}")
     if duplicates not in DUPLICATES:
-        raise ValueError(f"duplicates must be one of {', '.join(DUPLICATES)}: {duplicates!r}")
+        raise ArgumentError(f"duplicates must be one of {', '.join(DUPLICATES)}: {duplicates!r}")
     calendars = _Calendars(calendar, note)
     outside = _Outside()
     failed: set[str] = set()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 import numpy as np
 
 from sessiondata.copying import refuse_copy
+from sessiondata.errors import ArgumentError
 from sessiondata.times import from_ns, to_ns
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
     def last(self, n: int) -> Window:
         """Newest `n` rows (all, if there are fewer). A view, also after the ring has wrapped."""
         if n < 0:
-            raise ValueError(f"n must not be negative: {n}")
+            raise ArgumentError(f"n must not be negative: {n}")
         return self.window(-n, None) if n else self.window(0, 0)
 
     def since(self, ts_ns: Any) -> Window:

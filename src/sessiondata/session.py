@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import operator
+import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -19,6 +20,8 @@ from sessiondata.columns import bar_columns
 from sessiondata.cursors import ExportCursor
 from sessiondata.dates import to_date, to_hours
 from sessiondata.errors import (
+    ArgumentError,
+    ArgumentTypeError,
     BarError,
     CalendarError,
     InactiveError,
@@ -82,6 +85,9 @@ class SessionData:
     tick_capacity, quote_capacity : int
         Rows of the rings of trades and quotes, which a symbol gets with its first one. Older rows are overwritten; the
         bars made of them stay.
+    strict : bool
+        Refuse bars whose open or close lies outside [low, high] (`BarError`, ``ERR_INCONSISTENT``); `register_symbol`
+        may override it. By default they are taken, and counted as ``inconsistent`` (`SymbolSessionData.counters`).
 
     Notes
     -----
@@ -106,6 +112,7 @@ class SessionData:
         extended_hours: tuple[Any, Any] | tuple[Any, Any, Any] | None = None,
         tick_capacity: int = 65_536,
         quote_capacity: int = 65_536,
+        strict: bool = False,
     ) -> None:
         self._calendar = find_calendar(calendar)
         self._zone = self._calendar.zone
@@ -114,9 +121,10 @@ class SessionData:
         self._capacity = 0 if capacity is None else _check_capacity(capacity)
         self._close_label = check_label(label)
         if not 0 <= operator.index(grace_ns) < 2**63:
-            raise ValueError(f"grace_ns is a number of nanoseconds, not negative: {grace_ns}")
+            raise ArgumentError(f"grace_ns is a number of nanoseconds, not negative: {grace_ns}")
         self._extended_hours = None if extended_hours is None else to_hours(extended_hours)
         self._tick_capacities = _check_capacity(tick_capacity, "tick_"), _check_capacity(quote_capacity, "quote_")
+        self._strict = bool(strict)
         self._clock = _store.StoreClock(operator.index(grace_ns))
         self._begin = partial(self._need_session, self._calendar)  # one for all symbols with the store's calendar
         self._active = True
@@ -462,6 +470,7 @@ class SessionData:
         *,
         calendar: str | SessionCalendar | None = None,
         quote_bars: str | None = None,
+        strict: bool | None = None,
     ) -> SymbolSessionData:
         """Add a symbol, or return the one that is there.
 
@@ -475,7 +484,11 @@ class SessionData:
             In place of the store's: the symbol has this calendar's hours of each trade date, and no session where it
             has none. ``"24/7"`` stands for always open.
         quote_bars : {"mid", "bid", "ask"}, optional
-            Make base bars from quotes, of these prices and without volume. By default quotes make none.
+            Make base bars from quotes, of these prices and without volume. By default quotes make none. A quote in
+            which a side that they are made of is empty (a price or size of 0) makes none either; it is kept, and
+            counted as ``empty_side`` (``quotes.counters``).
+        strict : bool, optional
+            In place of the store's.
 
         Raises
         ------
@@ -487,7 +500,7 @@ class SessionData:
             ``quote_bars`` is none of these, or the symbol is there with another one.
         """
         if quote_bars not in _QUOTE_BARS:
-            raise ValueError(f'quote_bars is "mid", "bid", "ask" or None: {quote_bars!r}')
+            raise ArgumentError(f'quote_bars is "mid", "bid", "ask" or None: {quote_bars!r}')
         intervals = self._intervals(base_interval, derived_intervals)
         own = self._calendar if calendar is None else find_calendar(calendar)
         if self._calendar._is_like(own):
@@ -504,10 +517,13 @@ class SessionData:
             if calendar is not None and not held.calendar._is_like(own):
                 raise CalendarError(f"{symbol!r} is registered with calendar {held.calendar.name!r}, not {own.name!r}")
             if quote_bars is not None and _QUOTE_BARS[quote_bars] != held._core.quote_bars:
-                raise ValueError(f"{symbol!r} is registered with other quote_bars than {quote_bars!r}")
+                raise ArgumentError(f"{symbol!r} is registered with other quote_bars than {quote_bars!r}")
+            if strict is not None and strict != held._core.strict:
+                raise ArgumentError(f"{symbol!r} is registered with strict={held._core.strict}", symbol=symbol)
             return held
         alone(self)
-        core = self._new_core(symbol, *names_and_steps(intervals), own, _QUOTE_BARS[quote_bars])
+        is_strict = self._strict if strict is None else bool(strict)
+        core = self._new_core(symbol, *names_and_steps(intervals), own, _QUOTE_BARS[quote_bars], is_strict)
         date = self._clock.date
         if date is not None and own.session_dates(date, date):
             grid = own.session(date)
@@ -517,13 +533,19 @@ class SessionData:
         return held
 
     def _new_core(
-        self, name: str, intervals: tuple[str, ...], steps_ns: tuple[int, ...], own: SessionCalendar, quote_bars: int
+        self,
+        name: str,
+        intervals: tuple[str, ...],
+        steps_ns: tuple[int, ...],
+        own: SessionCalendar,
+        quote_bars: int,
+        strict: bool,
     ) -> _store.SymbolCore:
         """Native state of one more symbol, without a session."""
         begin = self._begin if own is self._calendar else partial(self._need_session, own)
         return _store.SymbolCore(
             name, self._clock, intervals, steps_ns, self._capacity, self._close_label, begin, *self._tick_capacities,
-            quote_bars,
+            quote_bars, strict,
         )  # fmt: skip
 
     def _add(self, core: _store.SymbolCore, own: SessionCalendar) -> SymbolSessionData:
@@ -991,6 +1013,11 @@ class SessionData:
         """The document as UTF-8 JSON: byte for byte ``orjson.dumps(data.to_dict(...))``, written natively. Parameters
         and errors are those of `to_dict`."""
         self._check_active()
+        if isinstance(complete, (str, os.PathLike)):
+            raise ArgumentTypeError(
+                f"to_json returns the document, it writes no file: Path({str(complete)!r}).write_bytes(data.to_json())",
+                value=complete,
+            )
         text: bytes = document_bytes(self, complete, self._cursor(cursor), timestamps, symbols, intervals)
         return text
 
@@ -1040,7 +1067,9 @@ class SessionData:
         except (TypeError, ValueError):  # ValueError: of an array of a dtype that no buffer can have
             usable = False
         if not usable:
-            raise TypeError(f"a document goes into a writable, contiguous buffer of bytes: {type(buffer).__name__}")
+            raise ArgumentTypeError(
+                f"a document goes into a writable, contiguous buffer of bytes: {type(buffer).__name__}"
+            )
         length: int = document_bytes(self, complete, self._cursor(cursor), timestamps, symbols, intervals, buffer)
         return length
 
@@ -1241,7 +1270,7 @@ def _session_of_close(calendar: SessionCalendar, end_ns: int, step_ns: int) -> S
 
 def _check_capacity(capacity: int, of: str = "") -> int:
     if not 1 <= operator.index(capacity) <= _MAX_CAPACITY:
-        raise ValueError(f"{of}capacity is 1 to {_MAX_CAPACITY} rows: {capacity}")
+        raise ArgumentError(f"{of}capacity is 1 to {_MAX_CAPACITY} rows: {capacity}")
     return operator.index(capacity)
 
 

@@ -110,6 +110,7 @@ class _Copy:
             "label": "close" if data._close_label else "open",
             "grace_ns": data.grace_ns,
             "extended_hours": data._extended_hours,
+            "strict": data._strict,
             "tick_capacity": data._tick_capacities[0],
             "quote_capacity": data._tick_capacities[1],
             "active": data.is_active,
@@ -147,6 +148,7 @@ class _Copy:
             "calendar": self._calendar(symbol.calendar, *dates),
             "intervals": symbol.intervals,
             "quote_bars": (None, "mid", "bid", "ask")[core.quote_bars],
+            "strict": core.strict,
             "session": {"part": self._part(lambda: rows), **numbers},
             "days": [self._day(date, day) for date, day in cores.items()],
             "daily": self._daily(daily),
@@ -646,6 +648,7 @@ def _store(file: _File, place: _Place, kind: type[SessionData] | None) -> Sessio
         data, calendars[_index(kept["calendar"])], kept["base_interval"], kept["derived_intervals"],
         _whole(kept["trailing_days"]), capacity=kept["capacity"], label=kept["label"],
         grace_ns=_whole(kept["grace_ns"]), tick_capacity=kept["tick_capacity"], quote_capacity=kept["quote_capacity"],
+        strict=kept.get("strict", False) is True,
     )  # fmt: skip
     if hours is not None:
         start, stop, early = hours if len(hours) == 3 else (*hours, None)
@@ -749,7 +752,10 @@ def _symbol(
         raise ValueError("a symbol has one name")
     date, data._clock.date = data._clock.date, None  # so that no session is begun
     try:
-        symbol = data.register_symbol(name, base, derived, calendar=calendar, quote_bars=entry["quote_bars"])
+        symbol = data.register_symbol(
+            name, base, derived, calendar=calendar, quote_bars=entry["quote_bars"],
+            strict=entry.get("strict", False) is True,
+        )  # fmt: skip
     finally:
         data._clock.date = date
     if symbol.intervals != tuple(entry["intervals"]):

@@ -15,10 +15,19 @@ from sessiondata._days import check_rows
 from sessiondata._tape import Lazy, QuoteTape, Tape, TradeTape, are_codes, exchange_codes
 from sessiondata.columns import bar_columns, quote_columns, tick_columns
 from sessiondata.copying import not_copied
-from sessiondata.errors import BarError, BarTypeError, IntervalError, SessionStateError, TimeError, UnknownNameError
+from sessiondata.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    BarError,
+    BarTypeError,
+    IntervalError,
+    SessionStateError,
+    TimeError,
+    UnknownNameError,
+)
 from sessiondata.gaps import GapInfo, GapOwner, check_gap, check_number
 from sessiondata.history import HistoricalBars, HistoricalDay, History, opens_of_dates
-from sessiondata.intervals import parse_interval
+from sessiondata.intervals import ByInterval, parse_interval
 from sessiondata.series import BarSeries
 from sessiondata.ticks import QuoteSeries, TickSeries
 from sessiondata.times import (
@@ -462,7 +471,7 @@ class SymbolSessionData(GapOwner):
         symbol holds, ``"1d"``, and those that were loaded. Read-only; all dates lie before the one under way."""
         self._data._check_active()
         intervals = self._history.intervals()
-        return MappingProxyType({interval.name: HistoricalBars(self._history, interval) for interval in intervals})
+        return MappingProxyType(ByInterval({i.name: HistoricalBars(self._history, i) for i in intervals}))
 
     def _historical(self, interval: str | None) -> HistoricalBars:
         """Past bars of an interval, by default of the base; accepts any spelling of it."""
@@ -668,7 +677,7 @@ class SymbolSessionData(GapOwner):
     def bars_derived(self) -> Mapping[str, BarSeries]:
         """Series of the derived intervals by name, shortest first. Read-only."""
         self._data._check_active()
-        return MappingProxyType({name: self._series[name] for name in self._core.intervals[1:]})
+        return MappingProxyType(ByInterval({name: self._series[name] for name in self._core.intervals[1:]}))
 
     # --- gaps and quality ---
 
@@ -676,24 +685,26 @@ class SymbolSessionData(GapOwner):
     def bar_gaps(self) -> dict[str, list[GapInfo]]:
         """Gaps by interval; an empty list where there is none."""
         self._data._check_active()
-        return {name: series.gaps for name, series in self._series.items()}
+        return ByInterval({name: series.gaps for name, series in self._series.items()})
 
     @property
     def bar_quality(self) -> dict[str, float]:
         """Quality by interval."""
         self._data._check_active()
-        return {name: series.quality for name, series in self._series.items()}
+        return ByInterval({name: series.quality for name, series in self._series.items()})
 
-    def mark_no_trade(self, interval: str, start_ns: Any, stop_ns: Any) -> bool:
+    def mark_no_trade(self, interval: str | GapInfo, start_ns: Any = None, stop_ns: Any = None) -> bool:
         """Nothing traded in some slots: where they have no bar they are not missing, but ``no_trade``.
 
         Parameters
         ----------
-        interval : str
-            Whose slots: those of it that begin in ``[start_ns, stop_ns)``. The time that they cover is marked for all
+        interval : str or GapInfo
+            Whose slots: those of it that begin in ``[start_ns, stop_ns)``; or a gap of the symbol in place of all
+            three, ``mark_no_trade(gap)``. The time that they cover is marked for all
             intervals: a 5m slot is ``no_trade`` once all its minutes are explained.
         start_ns, stop_ns : int ns, datetime64 or aware datetime
-            Half-open. Times outside the segments of the session and of past days count for nothing; slots may lie in
+            Half-open: of a gap that is `GapInfo.stop_ns`. Its `end_ns` is the last slot itself, which would stay
+            missing. Times outside the segments of the session and of past days count for nothing; slots may lie in
             the future of the session, but what is known of a later one can be told only once that has started.
 
         Returns
@@ -716,29 +727,47 @@ class SymbolSessionData(GapOwner):
         Marks are kept with their session, whatever bars come and whenever they do; a bar makes its slot present all the
         same. Of a day in history they go to that day. O(marks + gaps), and a copy of each past day they are for.
         """
-        return self._mark(False, self._number(interval), start_ns, stop_ns)
+        name, start_ns, stop_ns = self._range_of(interval, start_ns, stop_ns)
+        return self._mark(False, self._number(name), start_ns, stop_ns)
 
-    def mark_halted(self, start_ns: Any, stop_ns: Any) -> bool:
+    def _range_of(self, interval: Any, start: Any, stop: Any) -> tuple[Any, Any, Any]:
+        """Interval, start and stop of a call that takes them, or a gap in place of all three."""
+        if isinstance(interval, GapInfo):
+            if start is not None or stop is not None:
+                raise ArgumentError("a gap has its own start and stop: pass it alone", symbol=self.symbol)
+            gap = self._own_gap(self._number(interval.interval), check_gap(interval))
+            return gap.interval, gap.start_ns, gap.stop_ns
+        if start is None or stop is None:
+            raise ArgumentTypeError("a range of time is start_ns and stop_ns, or a gap alone", symbol=self.symbol)
+        return interval, start, stop
+
+    def mark_halted(self, start_ns: Any, stop_ns: Any = None) -> bool:
         """The market was, or will be, halted in ``[start_ns, stop_ns)``: slots that lie wholly in halted time and have
         no bar are not missing, but ``halted``.
 
-        Parameters, errors and notes are those of `mark_no_trade`. Bars and their slots stay what they are. A slot that
-        is halted in part and without trade in the rest is ``no_trade``.
+        A gap may stand in place of the two, ``mark_halted(gap)``. Errors and notes are those of `mark_no_trade`.
+        Bars and their slots stay what they are. A slot that is halted in part and without trade in the rest is
+        ``no_trade``.
         """
+        if isinstance(start_ns, GapInfo):
+            _, start_ns, stop_ns = self._range_of(start_ns, stop_ns, None)
+        elif stop_ns is None:
+            raise ArgumentTypeError("a range of time is start_ns and stop_ns, or a gap alone", symbol=self.symbol)
         return self._mark(True, 0, start_ns, stop_ns)
 
     def _mark(self, halted: bool, k: int, start: Any, stop: Any) -> bool:
         span = _checked_span(start, stop)
         return self._has_session(self._history.days.mark(halted, k, *span))
 
-    def record_retry(self, interval: str, start_ns: Any, stop_ns: Any, when: Any) -> int:
+    def record_retry(self, interval: str | GapInfo, start_ns: Any = None, stop_ns: Any = None, when: Any = None) -> int:
         """Somebody has asked again for the missing bars of an interval.
 
         Parameters
         ----------
         interval : str
         start_ns, stop_ns : int ns, datetime64 or aware datetime
-            The slots that are missing now and begin in ``[start_ns, stop_ns)`` are counted.
+            The slots that are missing now and begin in ``[start_ns, stop_ns)`` are counted. A gap may stand in place of
+            all three: ``record_retry(gap, when=time)``.
         when : int ns, datetime64 or aware datetime
             When that was; kept to the microsecond, rounded down.
 
@@ -757,7 +786,10 @@ class SymbolSessionData(GapOwner):
         Counts are kept for slots, so that the parts of a gap keep them when it is split: `GapInfo.retry_count` is the
         greatest, `GapInfo.last_retry` the latest of a gap's slots. O(gaps).
         """
-        k = self._number(interval)
+        name, start_ns, stop_ns = self._range_of(interval, start_ns, stop_ns)
+        if when is None:
+            raise ArgumentTypeError("a retry has a time: when=", symbol=self.symbol)
+        k = self._number(name)
         when_ns = max(to_ns(when) // 1000, -(2**63 // 1000)) * 1000  # as GapInfo has it
         span = _checked_span(start_ns, stop_ns)
         return self._has_session(self._history.days.record_retry(k, *span, when_ns))
@@ -787,7 +819,7 @@ class SymbolSessionData(GapOwner):
         interval = self._core.intervals[k]
         if gap.symbol != self.symbol or parse_interval(gap.interval).name != interval:
             raise BarError(
-                f"gaps that are set for {interval} of a symbol are its own",
+                f"gaps that are set for {interval} of a symbol, or stand for a range, are its own",
                 symbol=self.symbol, value=gap, code="ERR_GAP",
             )  # fmt: skip
         return gap
@@ -880,8 +912,10 @@ class SymbolSessionData(GapOwner):
     @property
     def counters(self) -> dict[str, Any]:
         """What became of all bars of the session: stored, late, corrected, repeated, too_old, other_session, off_grid,
-        extended, overwritten, and skipped (by reason)."""
-        return self._core.counters()
+        extended, overwritten, and skipped (by reason). Beside them
+        ``inconsistent``: of the base rows that are kept, those whose open or close lies outside [low, high]. They are
+        looked through when somebody asks, O(rows)."""
+        return {**self._core.counters(), "inconsistent": self._core.count_inconsistent()}
 
     def _repr_html_(self) -> str:
         from sessiondata.display import symbol_html  # not needed until a notebook asks
@@ -915,11 +949,11 @@ def _padded(texts: Any) -> Any:
 
 def check_on_bad(on_bad: str) -> None:
     if on_bad not in ("raise", "skip"):
-        raise ValueError(f'on_bad is "raise" or "skip": {on_bad!r}')
+        raise ArgumentError(f'on_bad is "raise" or "skip": {on_bad!r}')
 
 
 def check_label(label: str) -> bool:
     """True for "close", False for "open"; anything else is an error."""
     if label not in ("open", "close"):
-        raise ValueError(f'label is "open" or "close": {label!r}')
+        raise ArgumentError(f'label is "open" or "close": {label!r}')
     return label == "close"
