@@ -474,8 +474,8 @@ def test_trades_make_leans_seconds(
             symbol.extend_ticks(*(column[at : at + chunk] for column in columns))
         symbol._core.check_invariants()
         assert symbol.ticks.counters == {
-            "stored": taken.sum(), "late": 0, "too_old": 0, "other_session": 0, "covered": 0, "empty_side": 0, "skipped": {},
-            "overwritten": 0,
+            "stored": taken.sum(), "late": 0, "too_old": 0, "other_session": 0, "covered": 0, "empty_side": 0,
+            "skipped": {}, "overwritten": 0,
         }  # fmt: skip
 
     ((_, seconds),) = read_rows(lean / f"equity/usa/second/{ticker}/20131007_trade.zip").items()
