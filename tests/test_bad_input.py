@@ -551,7 +551,7 @@ def test_skip_still_raises_for_what_is_wrong_with_a_whole_column(data: sd.Sessio
     "options", [{"on_bad": "ignore"}, {"on_bad": None}, {"label": "left"}, {"label": 1}], ids=repr
 )  # fmt: skip
 def test_wrong_options_are_refused(data: sd.SessionData, options: dict[str, Any]) -> None:
-    refused(data, lambda: data.extend("SPY", **columns(), **options), ValueError)
+    refused(data, lambda: data.extend("SPY", **columns(), **options), sd.ArgumentError)
 
 
 def test_a_zone_that_does_not_exist_is_refused(data: sd.SessionData) -> None:
@@ -885,7 +885,7 @@ def test_pinned_gaps_are_of_the_symbol_and_the_interval(data: sd.SessionData, ch
 
 @pytest.mark.parametrize("gaps", [5, ["gap"], [None], [(OPEN, OPEN, 1)], "gap"], ids=repr)
 def test_pinned_gaps_are_gaps(data: sd.SessionData, gaps: Any) -> None:
-    refused(data, lambda: data.set_gaps("SPY", "1m", gaps), TypeError)
+    refused(data, lambda: data.set_gaps("SPY", "1m", gaps), sd.ArgumentTypeError)
 
 
 @pytest.mark.parametrize(

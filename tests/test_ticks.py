@@ -380,7 +380,7 @@ def test_times_and_numbers_of_every_kind() -> None:
         (lambda s: s.append_tick(DAY_NS, 1.0, 1.0, "A\0"), sd.BarError, "at most eight ASCII"),
         (lambda s: s.append_tick(-(2**63), 1.0, 1.0), sd.BarError, "NaT"),
         (lambda s: s.append_tick(2**63, 1.0, 1.0), sd.BarError, "ERR_TS_RANGE"),
-        (lambda s: s.append_tick(2**63 - 1, 1.0, 1.0), sd.SessionStateError, "later trade date"),
+        (lambda s: s.append_tick(2**63 - 1, 1.0, 1.0), sd.SessionStateError, "later than the session"),
         (lambda s: s.append_quote(DAY_NS, 1.0, float("nan"), 1.0, 1.0), sd.BarError, "must be finite: ask=nan"),
         (lambda s: s.append_quote(DAY_NS, 1.0, 1.0, 1.0, -2.0), sd.BarError, "bid_size=1.0, ask_size=-2.0"),
         (lambda s: s.extend_ticks([DAY_NS] * 2, [1.0, np.nan], [1.0] * 2), sd.BarError, "row=1 price=nan"),
@@ -401,7 +401,7 @@ def test_bad_input_is_named_and_changes_nothing(call: Any, error: type, message:
         if started:
             spy.append_tick(DAY_NS + 7, 1.0, 1.0)
         before = (data.to_dict(), spy.ticks.counters, spy.quotes.counters)
-        if not started and message == "later trade date":
+        if not started and message == "later than the session":
             continue
         with pytest.raises(error) as caught:
             call(spy)

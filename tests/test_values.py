@@ -72,7 +72,8 @@ def test_columns_of_a_list_neither(value: Any) -> None:
     _, a = store()
     with pytest.raises(sd.BarTypeError, match="ERR_DTYPE") as caught:
         a.extend([OPEN, OPEN + MINUTE], *[[1.0, 1.0]] * 3, [1.0, value], [1.0, 1.0])
-    assert (caught.value.symbol, caught.value.row) == ("A", 1)
+    assert caught.value.symbol == "A"
+    assert caught.value.row == (1 if isinstance(value, (bool, np.bool_)) else None)  # else NumPy makes texts of all
     with pytest.raises(sd.BarTypeError):
         a.extend_ticks([OPEN, OPEN + MINUTE], [1.0, value], [1.0, 1.0])
     assert len(a.bars()) == 0

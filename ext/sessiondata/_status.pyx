@@ -21,11 +21,7 @@ _RULES = {
         ("open", "high", "low", "close", "volume"),
     ),
     ERR_HIGH_LOW: ("ERR_HIGH_LOW", "high must not be below low", ("high", "low")),
-    ERR_VOLUME: (
-        "ERR_VOLUME",
-        "volume must not be negative, and below 1e289, so that sums of it are finite",
-        ("volume",),
-    ),
+    ERR_VOLUME: ("ERR_VOLUME", "volume must not be negative", ("volume",)),
     ERR_INCONSISTENT: (
         "ERR_INCONSISTENT",
         "open and close must lie between low and high (strict=True)",
@@ -87,14 +83,16 @@ cdef tuple _broken(Offence offence):
     """(code, rule, values by name) of an offence."""
     if offence.status not in (ERR_NOT_FINITE, ERR_SIZE) or offence.kind not in _TICKS:
         code, rule, names = _RULES[offence.status]
+        if offence.status == ERR_VOLUME and offence.volume >= 0.0:
+            rule = "volume must be below 1e289, so that sums of it are finite"
         return code, rule, {name: getattr(offence, name) for name in names}
     names, finite, positive = _TICKS[offence.kind]
     values = dict(zip(names, offence.values, strict=True))
     if offence.status == ERR_NOT_FINITE:
         return "ERR_NOT_FINITE", f"{finite} must be finite", values
     rule = f"{positive} must not be negative"
-    if offence.kind == "ticks":
-        rule += ", and below 1e289, so that sums of it are finite"
+    if offence.kind == "ticks" and values["size"] >= 0.0:
+        rule = "size must be below 1e289, so that sums of it are finite"
     return "ERR_SIZE", rule, {name: x for name, x in values.items() if "size" in name}
 
 

@@ -125,12 +125,6 @@ def _floats(column: Any, name: str, symbol: str | None) -> _Floats:
     """A column as contiguous float64; a masked or null value is NaN, which the check then names with its row."""
     if is_plain(column, _FLOAT64):
         return cast("_Floats", column)
-    if isinstance(column, (list, tuple)) and not all(map(is_number, column)):  # NumPy makes a number of a bool
-        row = next(i for i, value in enumerate(column) if not is_number(value))
-        raise BarTypeError(
-            f"{name} must be a one-dimensional array of numbers",
-            symbol=symbol, row=row, value=f"{name}={shown(column[row])}", code="ERR_DTYPE",
-        )  # fmt: skip
     mask = np.ma.getmaskarray(column) if isinstance(column, np.ma.MaskedArray) else None
     try:
         array = np.asarray(to_numpy(column))
@@ -142,6 +136,12 @@ def _floats(column: Any, name: str, symbol: str | None) -> _Floats:
         raise BarTypeError(
             f"{name} must be a one-dimensional array of numbers",
             symbol=symbol, value=f"dtype {array.dtype}, shape {array.shape}", code="ERR_DTYPE",
+        )  # fmt: skip
+    if isinstance(column, (list, tuple)) and not all(map(is_number, column)):  # NumPy makes a number of a bool
+        row = next(i for i, value in enumerate(column) if not is_number(value))
+        raise BarTypeError(
+            f"{name} must be a one-dimensional array of numbers",
+            symbol=symbol, row=row, value=f"{name}={shown(column[row])}", code="ERR_DTYPE",
         )  # fmt: skip
     with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite, and is refused as that
         floats = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])

@@ -647,4 +647,4 @@ def _columns_of(answer: Any, symbol: str, unit: str | None = None) -> BarColumns
         raise ArgumentTypeError(f"an answer is six columns, a frame or None, not {type(answer).__name__}")
     if len(answer) == 0:
         answer = ((),) * 6
-    return bar_columns(*answer, symbol=symbol, unit=unit if len(answer[0]) else None)
+    return bar_columns(*answer, symbol=symbol, unit=unit)

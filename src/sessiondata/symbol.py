@@ -807,6 +807,8 @@ class SymbolSessionData(GapOwner):
             If a gap is no `GapInfo`, or its numbers or its time are none.
         """
         k = self._number(interval)
+        if gaps is not None and not isinstance(gaps, Iterable):
+            raise ArgumentTypeError(f"gaps are a list of GapInfo, or None: {gaps!r}", symbol=self.symbol, value=gaps)
         if gaps is not None:
             self._pinned_gaps[k] = [self._own_gap(k, check_gap(gap)) for gap in gaps]
         elif self._pinned_gaps.pop(k, None) is None:

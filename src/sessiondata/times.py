@@ -623,7 +623,7 @@ def _objects_to_ns(values: Any, tz: str | tzinfo | None) -> Int64Array:
         try:
             out[row] = to_ns(value, tz)
         except TimeError as error:
-            raise TimeError(f"row={row}: {error}") from error
+            raise TimeError(f"row={row}: {error}", **{**vars(error), "row": row}) from error
         this = next((known for known in (datetime, np.datetime64) if isinstance(value, known)), int)
         if kind not in (None, this):
             raise TimeError(f"a mixture of kinds, {this.__name__} after another: row={row} value={value!r}")
