@@ -370,8 +370,8 @@ def rare_operation(data: sd.SessionData, rng: random.Random) -> None:
     ts = opening(CALENDAR, rng.choice(["2024-03-04", "2024-03-08", *DATES, "2024-03-18"])) + rng.randrange(90) * MINUTE
     if kind == 0:
         data.end_session()
-    elif kind == 1 and data._ended is not None:
-        data.start_session(data._ended)
+    elif kind == 1 and data._clock.ended is not None:
+        data.start_session(data._clock.ended)
     elif kind == 2:
         with suppress(ValueError):  # it is there with other ones
             data.register_symbol(name, quote_bars=rng.choice([None, "mid"]), calendar=rng.choice([None, GLOBEX]))
@@ -1184,7 +1184,8 @@ def live_on(data: sd.SessionData) -> None:
                 assert len(list(window)) == len(window)
             data.get_historical_quality(name, interval)
             data.get_historical_gaps(name, interval)
-            list(data.get_all_bars_including_historical(name, interval))
+            if interval in symbol.intervals:  # of others there are loaded days alone
+                list(data.get_all_bars_including_historical(name, interval))
     deltas_of(data)
     for _ in range(2):
         content = data.dumps()
