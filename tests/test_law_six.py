@@ -93,7 +93,7 @@ def test_doubles_in_documents() -> None:
         other, n = np.roll(prices, 7), n + len(prices)
         ts = utc("2024-03-12T00:00:00+00:00") + np.arange(len(prices)) * SECOND
         low, high = np.minimum(prices, other), np.maximum(prices, other)
-        data.register_symbol("A").extend(ts, prices, high, low, other, np.abs(prices))
+        data.register_symbol("A").extend(ts, prices, high, low, other, np.minimum(np.abs(prices), 1.9e289))
         assert data.to_json(timestamps="epoch_ns") == orjson.dumps(data.to_dict(timestamps="epoch_ns"))
     print(f"\ndoubles in rows of documents: {5 * n:,}")
 
