@@ -148,7 +148,7 @@ VALUES = [None, 1, 1.5, float("nan"), "x\n", [1, {"a": None}], True, np.float64(
 
 MARKS = [
     b'"forming":true', b'"gaps":{', b'"retry_count"', b'"ticks":{', b'"quotes":{', b'{"timezone":', b'"loaded":true',
-    b'"loaded":false', b'"date_range"', b'"high":null', b"null]",
+    b'"loaded":false', b'"date_range"', b'"high":null',
 ]  # fmt: skip
 
 
