@@ -152,6 +152,14 @@ cdef int _copy_ticks(SymbolCore copy, int kind, const TickRing* ring, bint tapes
 
 
 cdef SymbolCore snapshot(SymbolCore live, bint tapes):
+    cdef bint collects = gc_pause()
+    try:
+        return _snapshot(live, tapes)
+    finally:
+        gc_resume(collects)
+
+
+cdef SymbolCore _snapshot(SymbolCore live, bint tapes):
     """What a symbol is at this moment, in memory of its own, so that it can be looked at outside the guard; of its
     trades and quotes only the newest and how many there are, unless with `tapes`. There must be a session."""
     cdef int status
@@ -850,22 +858,28 @@ def all_cores(data):
         gc_resume(collects)
 
 
-def leave(SymbolCore core not None, str name not None, dict symbols not None, tuple by_core not None):
-    """Have a symbol leave its store, and the dicts in which it stands by name or by core."""
-    cdef list _held = [symbols.pop(name, None)] + [mapping.pop(core, None) for mapping in by_core]  # goes last
+def leave(data, SymbolCore core not None):
+    """Have a symbol leave its store."""
+    cdef list _held = [data._symbols.pop(core.name, None), data._pinned.pop(core, None),
+                       data._foreign.pop(core, None)]  # goes last: finalizers find everything done
+    data._cores = None
     (<Days>core.days).forget()
     core.detach()
 
 
-def clear(list cores not None, list mappings not None, StoreClock clock not None):
-    """Have symbols leave their store, which forgets its session and the time; and empty these dicts."""
+def clear(data):
+    """Have all symbols leave their store, which forgets its session and the time."""
+    cdef StoreClock clock = data._clock
+    cdef list mappings = [data._symbols, data._pinned, data._foreign]
     cdef list contents = [dict(mapping) for mapping in mappings]  # goes last: finalizers find everything done
     cdef tuple before = (clock.date, clock.ended, clock.grid)
+    cdef list cores = all_cores(data)
     for core in cores:
         (<Days>(<SymbolCore>core).days).forget()
         (<SymbolCore>core).detach()
     for mapping in mappings:
         (<dict>mapping).clear()
+    data._cores = None
     clock.date = clock.ended = clock.grid = None
     clock.epoch += 1
     clock_reset(&clock.data)

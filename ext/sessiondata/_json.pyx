@@ -61,6 +61,7 @@ cdef enum:
     LEVEL_BYTES = 192                                # of a Level
     QUEUE = 16                                       # symbols found ahead of the one that is written; a power of two
     AHEAD = 12                                       # how far ahead what lies scattered is asked for
+    TRIES = 8                                        # of asking all of Python, which changes meanwhile
     FIXED_BYTES = 512                                # literals and numbers of one piece of the document
 
 
@@ -641,7 +642,8 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
     cdef list past = None
     cdef bytes zone = None
     cdef bint is_pinned = bool(pinned) and live in pinned
-    cdef int64_t asked = -1
+    cdef int64_t asked = -1, pin_edits = 0, past_edits = 0
+    cdef int tries = 0
     cdef char* out
     cdef char* session = NULL
     cdef Visit visit
@@ -659,8 +661,9 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
         writer.size = session - writer.data
     else:
         # All of Python is asked first: other threads run meanwhile, and may change what it has said.
-        while asked != live.n_pin_edits + live.n_past_edits + live.session_id:
-            asked = live.n_pin_edits + live.n_past_edits + live.session_id
+        while asked != live.n_pin_edits + live.n_past_edits + live.session_id and tries < TRIES:
+            asked, tries = live.n_pin_edits + live.n_past_edits + live.session_id, tries + 1
+            pin_edits, past_edits = live.n_pin_edits, live.n_past_edits
             if foreign and live in foreign:
                 style, zone = source.style(live)
             if pinned:
@@ -671,6 +674,11 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
         # From here on none of it runs. A copy is shown where compiled code may write, as writing takes longer.
         core = still(live) if pinned_gaps is None else frozen(live)  # rounding a pinned quality is Python
         cursor.visit(i, core, not delta, &visit)
+        if head.n_pin_edits != pin_edits or head.n_past_edits != past_edits:
+            # A function of an indicator changes history each time it is called. What it said last is shown, and the
+            # next delta looks again.
+            head.n_pin_edits, head.n_past_edits = pin_edits, past_edits
+            head.n_edits -= 1
         reserve(writer, FIXED_BYTES + head.n_name)
         out = _write_name(writer, cursor, head)
         if visit.whole:

@@ -181,6 +181,7 @@ cdef object view_of(Memory memory, void* start, int64_t n, object dtype):
 
 
 cdef object _INT64 = np.dtype("int64"), _INT32 = np.dtype("int32"), _FLOAT64 = np.dtype("float64")
+cdef tuple _NO_ROWS = tuple([np.frombuffer(b"", kind) for kind in (_INT64, *(_FLOAT64,) * 5, _INT32)])
 
 
 cdef extern from "Python.h":
@@ -484,8 +485,12 @@ cdef class SymbolCore:
         """Arrays (ts, open, high, low, close, volume, n_base or None) over the whole ring of series `k`.
 
         Read-only, and no user can make them writable: their base is a `_View`. Rows `bounds(k)` are live."""
-        cdef uintptr_t* inside = symbol_enter(&self.symbol)
-        cdef Ring ring = series_ring(&self.symbol, k)[0]
+        cdef uintptr_t* inside
+        cdef Ring ring
+        if self.symbol.grid == NULL:
+            return _NO_ROWS[:6] + (_NO_ROWS[6] if k else None,)
+        inside = symbol_enter(&self.symbol)
+        ring = series_ring(&self.symbol, k)[0]
         symbol_leave(inside)
         return self._columns_of(k, &ring)
 
@@ -493,16 +498,18 @@ cdef class SymbolCore:
         """`columns(k)` over the memory that the ring had at some moment of this session."""
         cdef Memory memory = self._memory
         cdef int64_t room = ring_room(ring)
-        self.column_cache()
-        if self._columns_at[k] != <Py_ssize_t>ring.ts:
-            self._columns[k] = (
+        cdef list columns = self.column_cache(), columns_at = self._columns_at
+        if columns_at[k] != <Py_ssize_t>ring.ts:
+            made = (
                 view_of(memory, ring.ts, room, _INT64), view_of(memory, ring.open, room, _FLOAT64),
                 view_of(memory, ring.high, room, _FLOAT64), view_of(memory, ring.low, room, _FLOAT64),
                 view_of(memory, ring.close, room, _FLOAT64), view_of(memory, ring.volume, room, _FLOAT64),
                 view_of(memory, ring.n_base, room, _INT32) if ring.derived else None,
             )
-            self._columns_at[k] = <Py_ssize_t>ring.ts
-        return <tuple>self._columns[k]
+            # Making them runs Python. Where another session has begun meanwhile, these lists are nobody's any more.
+            columns[k], columns_at[k] = made, <Py_ssize_t>ring.ts
+            return made
+        return <tuple>columns[k]
 
     def bounds(self, Py_ssize_t k):
         """(columns, first, stop, sequence of the first, moves): where the live rows of series `k` lie at one moment,
@@ -913,12 +920,14 @@ cdef class SymbolCore:
     def mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns):
         """Nothing traded in the slots of series `k` that begin in [start_ns, stop_ns), or with `halted` the market
         stood still in that time; False if that was known."""
+        cdef bint collects = gc_pause()
         cdef Evidence evidence = evidence_of(self._memory, &self.symbol)
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef int status = evidence.mark(&self.symbol, halted, k, start_ns, stop_ns)
         if status > 0:
             self._changed()
         symbol_leave(inside)
+        gc_resume(collects)
         if status < 0:
             raise MemoryError("no memory for a mark")
         return status > 0
@@ -959,9 +968,14 @@ cdef class SymbolCore:
     def marks(self):
         """(spans without trade, halted spans), each a list of (start_ns, stop_ns)."""
         cdef Evidence evidence = None if self._memory is None else self._memory.evidence
+        cdef bint collects
         if evidence is None:  # holders of the GIL alone change it
             return [], []
-        return _list_spans(&evidence.no_trade), _list_spans(&evidence.halted)
+        collects = gc_pause()
+        try:
+            return _list_spans(&evidence.no_trade), _list_spans(&evidence.halted)
+        finally:
+            gc_resume(collects)
 
     def retry_ranges(self, Py_ssize_t k):
         """List of (start_ns, end_ns, how often) of the slots of series `k` that were asked for again, some of which may
@@ -971,14 +985,18 @@ cdef class SymbolCore:
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef Gaps gaps = series_gaps(&self.symbol, k)[0]
         cdef int32_t i
+        cdef bint collects
         symbol_leave(inside)
         if gaps.marks == NULL:
             return []
-        return [  # holders of the GIL alone change it
+        collects = gc_pause()
+        found = [  # holders of the GIL alone change it
             (ordinal_start(gaps.table, gaps.marks.retries.start[i]),
              ordinal_start(gaps.table, gaps.marks.retries.stop[i] - 1), gaps.marks.retries.count[i])
             for i in range(gaps.marks.retries.n)
         ]
+        gc_resume(collects)
+        return found
 
     # --- answers ---
     # Before a session there is no memory, and not even an address in it may be formed.
@@ -1013,6 +1031,8 @@ cdef class SymbolCore:
         while not done:  # what is copied to must be there before, and may have become too little
             columns = [PyBytes_FromStringAndSize(NULL, 8 * room) for _ in range(6)]
             columns.append(PyBytes_FromStringAndSize(NULL, 4 * room) if k else None)
+            if self.symbol.grid == NULL:  # making room may have run finalizers, and these may have ended the session
+                return (b"", b"", b"", b"", b"", b"", b"" if k else None), None
             inside = symbol_enter(&self.symbol)
             ring = self.ring(k)
             n = ring.next_seq - ring_oldest(ring)
@@ -1066,8 +1086,9 @@ cdef class SymbolCore:
         return self.rows(k)[3]
 
     def bar(self, Py_ssize_t k, Py_ssize_t i):
-        """Row `i` of the live rows (0 the oldest, -1 the newest) as (ts, open, high, low, close, volume, n_base), and
-        whether it is a bar still in progress; None if there is none."""
+        """Row `i` of the live rows (0 the oldest, -1 the newest) as (ts, open, high, low, close, volume, n_base),
+        whether it is a bar still in progress, and the hours of its session; None if there is none."""
+        cdef Grid grid = self.grid
         cdef uintptr_t* inside
         cdef Ring* ring
         cdef int64_t oldest, seq = -1
@@ -1087,7 +1108,7 @@ cdef class SymbolCore:
         symbol_leave(inside)
         if seq < 0:
             return None
-        return (row.ts, row.open, row.high, row.low, row.close, row.volume, row.n_base), forming
+        return (row.ts, row.open, row.high, row.low, row.close, row.volume, row.n_base), forming, grid
 
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil:
         if self.symbol.grid == NULL or self.ring(k).next_seq == 0:
@@ -1158,6 +1179,7 @@ cdef class SymbolCore:
         cdef SlotStates states = SlotStates(0, 0, 0, 0, 0, 0)
         cdef Range* ranges = NULL
         cdef int64_t as_of
+        cdef object _memory = self._memory, _grid = self.grid  # of the slots, until their times have been looked up
         if self.symbol.grid == NULL:
             return None, (0, 0, 0, 0, 0), []
         inside = symbol_enter(&self.symbol)
@@ -1190,6 +1212,7 @@ cdef class SymbolCore:
     def extended_answer(self, Py_ssize_t k):
         """(present, expected, gaps) of the slots of series `k` outside the segments that are over, as `answer` has
         them; nothing of it if none are expected."""
+        cdef object _memory = self._memory, _grid = self.grid  # as in `answer`
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef Extended* extended = self.extended(k)
         cdef Range* ranges = NULL

@@ -28,11 +28,11 @@ _lock = RLock()
 if hasattr(os, "register_at_fork"):  # a child is to find no store half rolled, and a lock that it can take
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
-#: What the holder of the lock is inside of, the outermost first: stores, and names for messages.
-_calls: list[tuple[Any, str]] = []
+#: What the holder of the lock is inside of, the outermost first: stores, names for messages, and what it claims.
+_calls: list[tuple[Any, str, Any]] = []
 
 
-def exclusive(name: str, at: int = 0) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+def exclusive(name: str, at: int = 0, claims: int | None = None) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     """Let other threads' calls of such functions wait until this one has ended.
 
     Parameters
@@ -41,6 +41,8 @@ def exclusive(name: str, at: int = 0) -> Callable[[Callable[_P, _R]], Callable[_
         What it is called in messages.
     at : int
         Which argument the store is.
+    claims : int, optional
+        Which argument no call from inside this one may use: a cursor, which compares with what it has shown.
     """
 
     def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -49,7 +51,10 @@ def exclusive(name: str, at: int = 0) -> Callable[[Callable[_P, _R]], Callable[_
             with _lock:
                 depth = len(_calls)
                 try:
-                    _calls.append((args[at], name))
+                    claimed = None if claims is None else args[claims]
+                    if claimed is not None and any(held is claimed for _, _, held in _calls):
+                        raise ReentrantCallError(f"{name} through {claimed!r}", f"{name} through it")
+                    _calls.append((args[at], name, claimed))
                     return function(*args, **kwargs)
                 finally:
                     del _calls[depth:]
@@ -61,7 +66,7 @@ def exclusive(name: str, at: int = 0) -> Callable[[Callable[_P, _R]], Callable[_
 
 def alone(store: Any) -> None:
     """Refuse the innermost `exclusive` call, if the thread came to it from inside another one of the same store."""
-    *outer, (_, name) = _calls
-    for held, call in outer:
+    *outer, (_, name, _) = _calls
+    for held, call, _ in outer:
         if held is store:
             raise ReentrantCallError(name, call)

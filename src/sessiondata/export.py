@@ -58,8 +58,10 @@ class Source:
 
     def pins(self, core: SymbolCore) -> tuple[dict[int, bytes], dict[int, float]]:
         """Gaps as a ready member of the series, and quality, by number of the series."""
-        symbol = self.pinned[core]
-        return pinned_gaps(symbol, _symbol_shower(symbol, self._timestamps)), symbol._pinned_quality
+        symbol = self.pinned.get(core)
+        if symbol is None:  # taken back since somebody looked
+            return {}, {}
+        return pinned_gaps(symbol, _symbol_shower(symbol, self._timestamps)), dict(symbol._pinned_quality)
 
     def style(self, core: SymbolCore) -> tuple[_json.Style, bytes | None]:
         """How its times are written, and the ready member with its zone where that is not the store's."""
@@ -80,7 +82,6 @@ class Source:
         return self._past(core)
 
 
-@exclusive("an export")
 def document(
     data: SessionData,
     complete: bool,
@@ -90,6 +91,33 @@ def document(
     intervals: Iterable[str] | None,
 ) -> dict[str, Any]:
     """The complete document as plain Python objects, in the order of its keys, or what has changed of it."""
+    chosen = symbols if symbols is None or isinstance(symbols, str) else list(symbols)
+    _compute_indicators(data, chosen if complete else cursor.symbols)
+    return _document(data, complete, cursor, timestamps, chosen, intervals)
+
+
+def _compute_indicators(data: SessionData, names: Iterable[str] | None) -> None:
+    """Have functions of users called before the lock of exports is taken: they may take their time, and wait for
+    threads that roll. What they compute is kept; one whose history changes in the middle of the export is called again.
+    """
+    own = [name for name, kept in list(data._indicators.items()) if not kept.is_built_in]
+    if own:
+        wanted = None if names is None else [name for name in names if isinstance(name, str)]
+        for symbol in list(data._symbols.values()):
+            if wanted is None or symbol.symbol in wanted:
+                for name in own:
+                    symbol._indicator(name)
+
+
+@exclusive("an export", claims=2)
+def _document(
+    data: SessionData,
+    complete: bool,
+    cursor: ExportCursor,
+    timestamps: str,
+    symbols: Iterable[str] | None,
+    intervals: Iterable[str] | None,
+) -> dict[str, Any]:
     meta = _meta(data, timestamps, data._as_of_ns(), data.sequence)
     shown: dict[str, Any] = {}
     if complete:
@@ -113,7 +141,6 @@ def document(
     return {"meta": meta, "symbols": shown}
 
 
-@exclusive("an export")
 def document_bytes(
     data: SessionData,
     complete: bool,
@@ -124,6 +151,21 @@ def document_bytes(
     into: Any = None,
 ) -> Any:
     """What `document` gives as JSON, written natively; its length if it goes into a buffer."""
+    chosen = symbols if symbols is None or isinstance(symbols, str) else list(symbols)
+    _compute_indicators(data, chosen if complete else cursor.symbols)
+    return _document_bytes(data, complete, cursor, timestamps, chosen, intervals, into)
+
+
+@exclusive("an export", claims=2)
+def _document_bytes(
+    data: SessionData,
+    complete: bool,
+    cursor: ExportCursor,
+    timestamps: str,
+    symbols: Iterable[str] | None,
+    intervals: Iterable[str] | None,
+    into: Any,
+) -> Any:
     from sessiondata import _json  # not needed to store bars
     from sessiondata._cursor import Cursor
 
@@ -173,12 +215,16 @@ def _go_on(data: SessionData, cursor: ExportCursor, meta: dict[str, Any]) -> Non
 
 def _pins(data: SessionData) -> dict[SymbolCore, Any]:
     """Gaps and quality that are reported in place of what is computed, by number of the series."""
-    return {core: (symbol._pinned_gaps, symbol._pinned_quality) for core, symbol in data._pinned.items()}
+    pinned = list(data._pinned.items())  # in one step, as are these copies: other threads pin meanwhile
+    return {core: (dict(symbol._pinned_gaps), dict(symbol._pinned_quality)) for core, symbol in pinned}
 
 
 def pinned_gaps(owner: GapOwner, show: Callable[[int], str | int]) -> dict[int, bytes]:
     """The member of a series with the gaps that were pinned, by number of the series."""
-    return {k: b'"gaps":%b,' % json_bytes(_gaps(gaps, show)) if gaps else b"" for k, gaps in owner._pinned_gaps.items()}
+    return {
+        k: b'"gaps":%b,' % json_bytes(_gaps(gaps, show)) if gaps else b""
+        for k, gaps in dict(owner._pinned_gaps).items()
+    }
 
 
 def _style(calendar: SessionCalendar, grid: SessionGrid | None, timestamps: str) -> _json.Style:
@@ -284,7 +330,7 @@ def _number(x: float | None) -> float | None:
 def _on(symbol: SymbolSessionData, core: SymbolCore) -> SymbolSessionData:
     """The symbol on a core that shows it as it was at some moment."""
     copy = type(symbol)(symbol._data, core, symbol.calendar)
-    copy._pinned_gaps, copy._pinned_quality = symbol._pinned_gaps, symbol._pinned_quality
+    copy._pinned_gaps, copy._pinned_quality = dict(symbol._pinned_gaps), dict(symbol._pinned_quality)
     return copy
 
 

@@ -333,28 +333,43 @@ class History:
     def all_bars(self, interval: Interval) -> BarWindow:
         """Bars of all dates before the session under way, and the session's own, copied into one window. The session's
         own bar of 1d is there whether the symbol shows it or not."""
-        running = self.symbol._data.session_date
-        dates = self.dates(interval)
+        core, clock = self.symbol._core, self.symbol._data._clock
+        while True:
+            moment = core.session_id, self.version
+            running, dates = clock.date, self.dates(interval)
+            now, day, as_of = None, None, None
+            if core.grid is None:
+                pass
+            elif interval.name == _DAILY and _DAILY not in self.symbol.intervals:
+                day, as_of = _days.summary(core), core.as_of
+            elif interval.name not in self.symbol.intervals:
+                raise UnknownNameError(
+                    f"{self.symbol.symbol!r} holds no {interval.name} in its session, only loaded days of it:"
+                    f" historical_bars[{interval.name!r}] has these, register_symbol(..., derived_intervals=...) grows"
+                    " the session's"
+                )
+            else:
+                now = self.symbol._series[interval.name].copy()  # of one moment, whoever writes meanwhile
+            if moment == (core.session_id, self.version):  # neither has a session ended since, nor a day changed
+                return self._all_bars(interval, dates, running, now, day, as_of)
+
+    def _all_bars(
+        self,
+        interval: Interval,
+        dates: list[dt.date],
+        running: dt.date | None,
+        now: BarWindow | None,
+        day: tuple[Any, ...] | None,
+        as_of: int | None,
+    ) -> BarWindow:
         parts = [self._columns(interval, date) for date in dates]
         forming = None
-        core = self.symbol._core
-        if core.grid is None:
-            pass
-        elif interval.name == _DAILY and _DAILY not in self.symbol.intervals:
-            day = _days.summary(core)
-            if day is not None and running is not None:
-                parts.append(_one_row(day[:7]))
-                dates.append(running)
-                as_of, grid = core.as_of, self.symbol.calendar.session(running)
-                forming = day[0] if as_of is None or as_of < grid.segments[-1, 1] else None
-        elif interval.name not in self.symbol.intervals:
-            raise UnknownNameError(
-                f"{self.symbol.symbol!r} holds no {interval.name} in its session, only loaded days of it:"
-                f" historical_bars[{interval.name!r}] has these, register_symbol(..., derived_intervals=...) grows the"
-                " session's"
-            )
-        else:
-            now = self.symbol._series[interval.name].copy()  # of one moment, whoever writes meanwhile
+        if day is not None and running is not None:
+            parts.append(_one_row(day[:7]))
+            dates.append(running)
+            grid = self.symbol.calendar.session(running)
+            forming = day[0] if as_of is None or as_of < grid.segments[-1, 1] else None
+        elif now is not None:
             forming = now._forming_ts
             n_base = np.ones(len(now), np.int32) if now._arrays[6] is None else now._arrays[6]
             parts.append((*(now._column(i) for i in range(6)), n_base))

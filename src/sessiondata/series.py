@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, overload
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, overload
 
 import numpy as np
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from sessiondata.symbol import SymbolSessionData
 
 __all__ = ["Bar", "BarSeries", "BarWindow", "ExtendedSlots", "SeriesState"]
+
+_T = TypeVar("_T")
 
 FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 
@@ -331,20 +333,31 @@ class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
     def copy(self) -> BarWindow:
         """All rows as they are at one moment, whoever writes meanwhile: an independent window on copied arrays, which
         are read-only as well."""
-        copies, forming_ts = self._core.copy_rows(self._k)
+        grid, (copies, forming_ts) = self._in_one_session(lambda: (self._core.grid, self._core.copy_rows(self._k)))
         arrays: tuple[Any, ...] = tuple(
             None if copy is None else np.frombuffer(copy, empty.dtype)
             for copy, empty in zip(copies, _EMPTY, strict=True)
         )
-        return BarWindow._fixed(arrays, self, self._core.grid, forming_ts)
+        return BarWindow._fixed(arrays, self, grid, forming_ts)
 
     def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, place: Place, seq: int) -> BarWindow:
-        return BarWindow(arrays, start, stop, self, seq, place)
+        window = BarWindow(arrays, start, stop, self, seq, place)
+        if window._grid is None and stop > start:  # the session has just ended: no rows of it are shown
+            return BarWindow._fixed(_EMPTY, self, None)
+        return window
 
     def _live(self) -> tuple[tuple[Any, ...], int, int, Place]:
         session_id = self._core.session_id  # first: if another session begins meanwhile, the place is of none
         columns, start, stop, oldest, moves = self._core.bounds(self._k)
         return columns or _EMPTY, start, stop, Place(session_id, moves, oldest)
+
+    def _in_one_session(self, ask: Callable[[], _T]) -> _T:
+        """What a function returns that puts several questions to native state, none of two sessions."""
+        while True:
+            session_id = self._core.session_id
+            answer = ask()
+            if self._core.session_id == session_id:
+                return answer
 
     def _place(self) -> Place:
         _, _, oldest, moves = self._core.rows(self._k)
@@ -388,9 +401,9 @@ class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
             raise IndexError(f"row {key} of {len(self)}")
         return self._bar(found)
 
-    def _bar(self, found: tuple[tuple[Any, ...], bool]) -> Bar:
-        (*values, n_base), forming = found
-        return self._make_bar(self._core.grid, values[0] if forming else None, tuple(values), n_base if self._k else 1)
+    def _bar(self, found: tuple[tuple[Any, ...], bool, Grid]) -> Bar:
+        (*values, n_base), forming, grid = found
+        return self._make_bar(grid, values[0] if forming else None, tuple(values), n_base if self._k else 1)
 
     def _forming_ts(self) -> int | None:
         found = self._core.bar(self._k, -1)

@@ -590,8 +590,8 @@ class SessionData:
         held = self.get_symbol_data(symbol)
         alone(self)
         nothing: tuple[list[str], Slice, list[_store.SymbolCore]] = [], Slice([]), []
-        _days.leave(held._core, symbol, self._symbols, (self._pinned, self._foreign))
-        self._cores, self._slice = None, nothing
+        _days.leave(self, held._core)
+        self._slice = nothing
         self._clock.touch()
 
     @exclusive("clear()")
@@ -599,9 +599,8 @@ class SessionData:
         """Forget all symbols, their history, the session and the clock. The sequence goes on."""
         alone(self)
         nothing: tuple[list[str], Slice, list[_store.SymbolCore]] = [], Slice([]), []
-        cores = [symbol._core for symbol in list(self._symbols.values())]
-        _days.clear(cores, [self._symbols, self._pinned, self._foreign], self._clock)
-        self._cores, self._slice = None, nothing
+        _days.clear(self)
+        self._slice = nothing
 
     # --- writing ---
 
@@ -783,7 +782,7 @@ class SessionData:
         """
         name = check_indicator_name(name)
         self._indicators[name] = indicator(name, function, days)
-        for symbol in self._symbols.values():
+        for symbol in list(self._symbols.values()):
             symbol._indicator_cache.clear()
             symbol._core.note_past()
         self._clock.touch()
@@ -825,7 +824,10 @@ class SessionData:
     def get_latest_bar(self, symbol: str, interval: str | None = None) -> Bar | None:
         """Newest bar by time (forming, if it is); None if there is no bar."""
         series = self.get_symbol_data(symbol).bars(interval)
-        return series[-1] if len(series) else None
+        try:
+            return series[-1]
+        except IndexError:  # no bar; asked once, because a session may end between two questions
+            return None
 
     def get_last_n_bars(self, symbol: str, n: int, interval: str | None = None) -> BarWindow:
         """Newest `n` bars, oldest first, as a view."""
@@ -928,7 +930,7 @@ class SessionData:
         -----
         O(different gaps x symbols).
         """
-        symbols = self._symbols.values()
+        symbols = list(self._symbols.values())
         if interval is not None:
             holders = [symbol for symbol in symbols if symbol.holds(interval)]
             if not holders:
@@ -951,8 +953,8 @@ class SessionData:
         times their rows). A regular day takes 1.2 times its rows; rows outside it
         reserve room for the whole span, and a ring of trades or quotes for two laps, which are resident only where
         they have been written to."""
-        usage = [symbol._core.memory_usage() for symbol in self._symbols.values()]
-        history = [symbol._history.memory_usage() for symbol in self._symbols.values()]
+        usage = [symbol._core.memory_usage() for symbol in list(self._symbols.values())]
+        history = [symbol._history.memory_usage() for symbol in list(self._symbols.values())]
         return {
             "reserved": sum(reserved for reserved, _ in usage),
             "rows": sum(rows for _, rows in usage),
@@ -1112,12 +1114,15 @@ class SessionData:
 
         Each consumer of deltas has one of its own. It takes some 500 bytes a symbol."""
         if name is None:
-            if self._default_cursor is None:
-                self._default_cursor = ExportCursor(None)
-            return self._default_cursor
-        if name not in self._cursors:
-            self._cursors[name] = ExportCursor(_check_text(name, "a cursor's name"))
-        return self._cursors[name]
+            held = self._default_cursor
+            if held is None:
+                made = ExportCursor(None)
+                held = self._default_cursor = self._default_cursor or made  # by another thread meanwhile
+            return held
+        held = self._cursors.get(name)
+        return (
+            self._cursors.setdefault(name, ExportCursor(_check_text(name, "a cursor's name"))) if held is None else held
+        )
 
     @property
     def cursors(self) -> tuple[str, ...]:

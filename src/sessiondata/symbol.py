@@ -220,8 +220,12 @@ class SymbolSessionData(GapOwner):
     @property
     def grid(self) -> SessionGrid | None:
         """Hours of the session under way; None if the symbol has none."""
-        date = self._data.session_date
-        return None if self._core.grid is None or date is None else self._calendar.session(date)
+        while True:
+            session_id, date = self._core.session_id, self._data.session_date
+            if self._core.grid is None or date is None:
+                return None
+            if self._core.session_id == session_id and date == self._data.session_date:
+                return self._calendar.session(date)
 
     @property
     def _zone(self) -> tzinfo:
@@ -847,11 +851,11 @@ class SymbolSessionData(GapOwner):
         self._note_pins()
 
     def _note_pins(self) -> None:
+        pinned = self._data._pinned
+        pinned[self._core] = self
+        # One line without a call between look and change: no other thread runs there, no signal is heard.
+        if not (self._pinned_gaps or self._pinned_quality): pinned.pop(self._core, None)  # noqa: E701  # fmt: skip
         self._core.note_pins()
-        if self._pinned_gaps or self._pinned_quality:
-            self._data._pinned[self._core] = self
-        else:
-            self._data._pinned.pop(self._core, None)
 
     # --- metrics ---
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sessiondata._days import frozen
 from sessiondata.errors import UnknownNameError
-from sessiondata.export import _fraction, shown_volume
+from sessiondata.export import _fraction, _on, shown_volume
 from sessiondata.files import written
 from sessiondata.series import _STATES
 
@@ -54,13 +55,22 @@ def write_csv(stores: Iterable[SessionData], path: Any, interval: str | None = N
 
 def csv_pieces(data: SessionData, interval: str | None, *, with_header: bool) -> Iterator[tuple[bytes, int]]:
     """Pieces of the file as UTF-8, and the rows in each."""
-    symbols = [symbol for symbol in data.symbols.values() if interval is None or symbol.holds(interval)]
+    symbols = [symbol for symbol in list(data.symbols.values()) if interval is None or symbol.holds(interval)]
     if interval is not None and not symbols:
         raise UnknownNameError(f"no symbol holds an interval {interval!r}")
     if with_header:
         yield _text([COLUMNS]), 0
     for symbol in symbols:
         yield from _blocks(symbol, symbol.bars(interval))
+
+
+def _still(live: SymbolSessionData) -> tuple[Any, SymbolSessionData]:
+    """Hours of the session, and the symbol as it is at one moment of it: what is written takes many questions."""
+    while True:
+        session_id = live._core.session_id
+        grid, core = live.grid, frozen(live._core)
+        if live._core.session_id == session_id:
+            return grid, _on(live, core)
 
 
 def _text(rows: Iterable[Sequence[Any]]) -> bytes:
@@ -70,9 +80,10 @@ def _text(rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def _blocks(symbol: SymbolSessionData, series: BarSeries) -> Iterator[tuple[bytes, int]]:
-    grid = symbol.grid
+    grid, symbol = _still(symbol)
     if grid is None:
         return
+    series = symbol._series[series.interval]  # on the copy
     head = (str(grid.date), series.symbol, series.interval)
     step_ns = symbol._core.steps_ns[series._k] or grid.span_stop - int(grid.segments[0, 0])
     times, states = _steps(series, grid.slot_starts(series.interval), grid.compiled)
