@@ -1008,18 +1008,24 @@ def test_a_consumer_told_to_resynchronise_is_told_so_after_a_file(
     assert loaded.to_dict(False)["meta"]["resync"] is True
 
 
-def test_a_store_saved_in_the_middle_of_an_export_knows_nothing_of_it(tmp_path: Path) -> None:
-    """By a function that the export calls: what its consumer gets is not known yet."""
+def test_a_store_saved_in_the_middle_of_an_export_knows_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a signal handler, say: what its consumer gets is not known yet."""
     data = sd.SessionData(sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York"), "1m", ())
     data.start_session("2024-03-12")
     data.register_symbol("SPY").append(START, *BAR)
     data.to_dict()
 
-    def save(_: sd.SymbolSessionData) -> float:
-        data.save(tmp_path / "store")
-        return 1.0
+    from sessiondata import export
 
-    data.add_historical_indicator("saving", save)
+    changes = export._changes
+
+    def save(*arguments: Any) -> Any:
+        data.save(tmp_path / "store")
+        return changes(*arguments)
+
+    monkeypatch.setattr(export, "_changes", save)
     data.load_historical_bars("SPY", "1d", [START - DAY], *([value] for value in BAR))
     data.to_dict(False)
     assert sd.load(tmp_path / "store").export_cursor().sequence is None
