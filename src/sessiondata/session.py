@@ -97,6 +97,12 @@ class SessionData:
     writers store all bars, in some order. What one call answers is of one moment, two calls may lie on both sides of a
     bar: `BarSeries.state` has gaps and quality together, `BarSeries.copy` whole rows. Views of a live series show what
     is written meanwhile. Documents and frames are of one moment for each symbol.
+
+    Rows are checked and stored in one step, in which no Python code runs: whatever another thread, a signal handler or
+    a finalizer does comes before or after a call, and what a call acknowledges is stored. A session that several
+    feeders begin at once keeps the first bars of all. Starts, ends, rolls, `clear`, registrations, removals, documents
+    and snapshots wait for each other. From inside one of them the same thread may feed and ask the store; what would
+    change its sessions or symbols there, or use the cursor of the export under way, raises `ReentrantCallError`.
     """
 
     def __init__(
