@@ -619,7 +619,7 @@ cdef int64_t _stored(SymbolCore day, Rows rows, int64_t first, int64_t stop) exc
     return stored
 
 
-def rows_of(columns):
+cdef Rows rows_of(columns):
     """Six contiguous columns as rows of a call's own, in time order."""
     cdef const int64_t[::1] ts = columns[0]
     cdef const double[::1] column

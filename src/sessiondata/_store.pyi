@@ -12,6 +12,9 @@ from sessiondata.grids import SessionGrid
 _Ints: TypeAlias = npt.NDArray[np.int64]
 _Floats: TypeAlias = npt.NDArray[np.float64]
 
+class Rows:
+    def __new__(cls, n: int, n_values: int, has_codes: bool) -> Rows: ...
+
 class StoreClock:
     def __new__(cls, grace_ns: int = 0) -> StoreClock: ...
     @property
