@@ -1327,6 +1327,8 @@ class RefSymbol:
         """Whether the newest bar is still in progress; of the base only if it is not made of streamed bars."""
         bars, as_of = self.bars(interval), self.as_of()
         if interval == self.base and self.source in ("ticks", "quotes"):
+            if not bars:  # all quotes lacked a side
+                return False
             slot = self.session.slot_of(bars[-1].ts, self.base)
             assert slot is not None
             assert as_of is not None

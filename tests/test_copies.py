@@ -265,8 +265,8 @@ def test_all_of_a_store_is_copied() -> None:
     """A new attribute of `SessionData` is a question: what does a copy do with it? Answer it in `copying._copied`."""
     known = {
         "_active", "_base", "_begin", "_calendar", "_capacity", "_clock", "_close_label", "_cores", "_cursors",
-        "_default_cursor", "_derived", "_extended_hours", "_foreign", "_indicators", "_pinned", "_slice", "_symbols",
-        "_tick_capacities", "_trailing_days", "_zone",
+        "_default_cursor", "_derived", "_extended_hours", "_foreign", "_indicators", "_pinned", "_slice", "_strict",
+        "_symbols", "_tick_capacities", "_trailing_days", "_zone",
     }  # fmt: skip
     assert set(vars(sd.SessionData())) == known
     assert set(sd.SymbolSessionData.__slots__) == {
@@ -316,7 +316,7 @@ def things() -> dict[str, Any]:
     from sessiondata.export import Source
     from sessiondata.gaps import BarArrays, GapArrays
     from sessiondata.indicators import Forgotten, Indicator
-    from sessiondata.intervals import parse_interval
+    from sessiondata.intervals import ByInterval, parse_interval
     from sessiondata.past import Rendered
     from sessiondata.quality_manager import DataQualityManager, GapLife, GapTry
     from sessiondata.readers import BarTable, InputFile, ReadOptions
@@ -348,6 +348,7 @@ def things() -> dict[str, Any]:
         GapTry(1, 2, 3, "filled"), GapLife("A", "1m", date, 1, 2, 3), parse_interval("5m"), Place(1, 2, 3),
         Indicator(1, count_bars), Forgotten("n", 1), DemoEvent(1, "A", 1, 1.0, 1.0, 1.0, 1.0, 1.0),
         GapArrays(*[ints] * len(GapArrays._fields)), BarArrays(*[ints] * len(BarArrays._fields)), table, ReadOptions(),
+        ByInterval({"1h": 1}),
         InputFile(Path("x"), True), ReplaySession(date, "a", "1m", data), history_rows(history), _cursor.Cursor(),
         *new.values(),
     ]  # fmt: skip
@@ -375,8 +376,9 @@ REFUSE = {
 VALUES = {
     "_grid.Grid", "calendars.SessionCalendar", "demo.DemoEvent", "gaps.BarArrays", "gaps.GapArrays", "gaps.GapInfo",
     "grids.SessionGrid", "history.DailyBar", "history.Rows", "indicators.Forgotten", "indicators.Indicator",
-    "intervals.Interval", "outages.ClassifiedGap", "quality_manager.GapLife", "quality_manager.GapTry",
-    "readers.BarTable", "readers.InputFile", "readers.ReadOptions", "replay.ReplaySession", "rows.Place", "series.Bar",
+    "intervals.ByInterval", "intervals.Interval", "outages.ClassifiedGap", "quality_manager.GapLife",
+    "quality_manager.GapTry", "readers.BarTable", "readers.InputFile", "readers.ReadOptions", "replay.ReplaySession",
+    "rows.Place", "series.Bar",
     "series.BarWindow", "series.SeriesState", "session.SessionData", "ticks.Quote", "ticks.QuoteWindow", "ticks.Tick",
     "ticks.TickWindow",
 }  # fmt: skip

@@ -33,6 +33,7 @@ LIVES, STEPS, BLOCKS = 200, 100, 8
 FIRST, N_LIVES = int(os.environ.get("SESSIONDATA_FIRST_LIFE", "0")), int(os.environ.get("SESSIONDATA_LIVES", LIVES))
 NAMES = ("AAA", 'q"\\\n\x7f', "ünï", "Z\U0001f600")
 DAY = 24 * 60 * MINUTE
+YEAR_1990 = 631_152_000 * SECOND  # 1990-01-01 UTC
 
 
 class Consumer:
@@ -236,7 +237,7 @@ class Life:
         interval = rng.choice([symbol.base_interval, symbol.base_interval, *symbol.intervals, "1d"])
         times = [self.time() + away * DAY for _ in range(n)]
         with contextlib.suppress(sd.SessionStateError, sd.BarError):
-            symbol.load_historical_bars(interval, times, *zip(*(self.values() for _ in times), strict=True))
+            symbol.load_historical_bars(interval, times, *zip(*(self.values() for _ in times), strict=True), unit="ns")
 
     def append_to_the_past(self) -> None:
         symbol = self.symbol()
@@ -465,6 +466,16 @@ class Life:
             self.data, self.n_twins = other, self.n_twins + len(made)
 
     def happen_once(self) -> None:
+        """One thing of those that may happen. Integers from before 1990 start no session on their own: there it is
+        started, and the thing that was refused has not happened."""
+        try:
+            self.happen_anyhow()
+        except sd.TimeError as error:
+            if error.code != "ERR_UNIT" or self.segments[0][0] >= YEAR_1990:
+                raise
+            self.start()
+
+    def happen_anyhow(self) -> None:
         often = [self.append_next, self.append_to_all, self.append_anywhere, self.extend, self.advance_a_little]
         sometimes = [
             self.advance, self.mark_no_trade, self.mark_halted, self.retry, self.pin_gaps, self.pin_quality, self.fill,

@@ -172,7 +172,7 @@ def test_orjson_is_imported_when_it_is_used_and_its_absence_is_said() -> None:
     try:
         sd.orjson_default(data)
     except ImportError as error:
-        assert "pip install orjson" in str(error)
+        assert "pip install 'orjson>=3.9'" in str(error)
     else:
         raise AssertionError
     """

@@ -43,7 +43,7 @@ FEATURES = {
     [
         "import sessiondata",
         "import sessiondata.cli",
-        "import sessiondata; sessiondata.SessionData().register_symbol('A').append(0, 1.0, 1.0, 1.0, 1.0, 1.0)",
+        "import sessiondata; sessiondata.SessionData().register_symbol('A').append(10**18, 1.0, 1.0, 1.0, 1.0, 1.0)",
         "import sessiondata; sessiondata.SessionData().to_json()",
         "import sessiondata.cli; sessiondata.cli.main(['replay', '--demo', '--quiet'])",
         "import sessiondata; sessiondata.SessionData().register_symbol('A').bars().__arrow_c_stream__()",

@@ -19,7 +19,7 @@ LENGTHS = {"1m": ("1m", "2m", "5m", "7m", "15m", "1h", "1d"), "1s": ("1s", "2s",
 
 def test_every_batch_kernel_has_a_twin() -> None:
     functions = {name for name in sd.__all__ if callable(getattr(sd, name)) and name.islower()}
-    assert functions - {"apply_delta", "calendar", "get_include", "load", "orjson_default"} == set(TWINS)
+    assert functions - {"apply_delta", "calendar", "get_include", "load", "loads", "orjson_default"} == set(TWINS)
 
 
 @st.composite

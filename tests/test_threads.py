@@ -1038,7 +1038,7 @@ def test_threads_that_ask_for_series_at_once_get_the_same_ones(monkeypatch: pyte
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_finds_whole_symbols_and_free_guards() -> None:
-    _, spy = new_symbol()
+    _, spy = new_symbol(capacity=86_400)  # the writer's bars lie beside the slots, and never end
     flags = np.zeros(8, np.int64)
     stress.write(spy.handle, np.ones(8, np.int64), 1_000, 0)
 
