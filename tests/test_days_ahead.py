@@ -470,6 +470,162 @@ def test_a_load_labelled_by_closes_fills_too() -> None:
     assert closes(spy) == [11.0, 9.5, 11.0, 11.0]
 
 
+# --- a late bar of a past day beside trades of today -----------------------------------------------------------------
+
+
+def fed_by_trades(label: str = "open") -> tuple[sd.SessionData, sd.SymbolSessionData]:
+    """A past day of bars that lacks two, a past day of trades, and trades today."""
+    data, spy = store(label=label)
+    data.start_session(DATES[0])
+    ts, *values = rows((DATES[0], 0), (DATES[0], 3))
+    spy.extend(ts + MINUTE * (label == "close"), *values)
+    data.roll_session()
+    spy.append_tick(opening(DATES[1]), 50.0, 1.0)
+    data.roll_session()
+    spy.append_tick(opening(DATES[2]), 60.0, 1.0)
+    return data, spy
+
+
+@pytest.mark.parametrize("way", ["append", "numpy scalars", "extend", "skip", "slice", "frame", "jit"])
+@pytest.mark.parametrize("label", ["open", "close"])
+def test_a_late_bar_of_a_day_of_bars_goes_there_while_trades_make_the_bars_of_today(way: str, label: str) -> None:
+    data, spy = fed_by_trades(label)
+    off = MINUTE * (label == "close")
+
+    def send(*bars: tuple[str, int]) -> int:
+        ts, *values = rows(*bars)
+        ts = ts + off
+        if way == "append":
+            return sum(spy.append(int(t), *BAR) for t in ts)
+        if way == "numpy scalars":
+            return sum(spy.append(t, *map(np.float64, BAR)) for t in ts)
+        if way == "slice":
+            return sum(data.append_slice(["A"], ts[i : i + 1], *(v[i : i + 1] for v in values)) for i in range(len(ts)))
+        if way == "frame":
+            pd = pytest.importorskip("pandas")
+            names = ("timestamp", "open", "high", "low", "close", "volume")
+            columns = dict(zip(names, (pd.to_datetime(ts, utc=True), *values), strict=True))
+            return spy.extend(pd.DataFrame(columns))
+        if way == "jit":
+            pytest.importorskip("numba")
+            from sessiondata import jit
+
+            statuses = [jit.append(spy, int(t), *BAR) for t in ts]
+            if min(statuses) < 0:
+                raise sd.SourceError("A", "ticks", f"bars ({statuses})")
+            return len(statuses)
+        return spy.extend(ts, *values, on_bad="skip" if way == "skip" else "raise")
+
+    assert send((DATES[0], 1)) == 1
+    assert send((DATES[0], 2)) == 1
+    assert spy.counters["other_session"] == 0
+    assert spy.historical_bars["1m"][DATES[0]].timestamp.tolist() == whole(DATES[0])[0].tolist()
+    before = data.sequence, data.to_json()
+    for bars in ([(DATES[1], 1)], [(DATES[2], 1)], [(DATES[0], 1), (DATES[2], 1)], [(DATES[3], 1)]):
+        if way in ("append", "numpy scalars", "slice", "jit") and len(bars) > 1:
+            continue
+        with pytest.raises(sd.SourceError):
+            send(*bars)
+        assert (data.sequence, data.to_json()) == before
+    assert spy.append_tick(opening(DATES[2]) + MINUTE, 61.0, 1.0)
+    spy._core.check_invariants()
+
+
+def test_the_error_names_what_feeds_the_day_that_a_bar_is_of() -> None:
+    data, spy = store()
+    spy.load_historical_bars("1m", *rows((DATES[0], 0)))
+    data.start_session(DATES[1])
+    spy.append_tick(opening(DATES[1]), 50.0, 1.0)
+    data.roll_session()
+    spy.append(opening(DATES[2]), *BAR)
+    for send in (spy.append, lambda ts, *bar: data.append_slice(["A"], [ts], *([value] for value in bar))):
+        with pytest.raises(sd.SourceError, match="fed by ticks"):
+            send(opening(DATES[1]) + MINUTE, *BAR)
+    assert spy.append(opening(DATES[0]) + MINUTE, *BAR)
+    data.roll_session()
+    spy.append_tick(opening(DATES[3]), 50.0, 1.0)
+    with pytest.raises(sd.SourceError, match="fed by ticks"):
+        spy.append(opening(DATES[3]) + MINUTE, *BAR)
+
+
+def test_a_bar_of_a_day_that_is_not_kept_is_counted_beside_trades_as_beside_bars() -> None:
+    for kept in (True, False):
+        data, spy = store(trailing_days=int(kept))
+        data.start_session(DATES[1])
+        data.roll_session()
+        spy.append_tick(opening(DATES[2]), 50.0, 1.0)
+        assert not spy.append(opening(DATES[0]), *BAR)
+        assert spy.extend(*rows((DATES[0], 1), (DATES[0], 2))) == 0
+        assert data.append_slice(["A"], *rows((DATES[0], 1))) == 0
+        assert spy.counters["other_session"] == 4
+
+
+# --- what days ahead say nothing of -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_delta_does_not_repeat_history_after_a_load_of_days_ahead(ended: bool) -> None:
+    data, spy = store()
+    data.start_session(DATES[1])
+    spy.load_historical_bars("1m", *whole(DATES[0]))
+    if ended:
+        data.end_session()
+    data.export_cursor("ui")
+    document = data.to_dict(cursor="ui")
+    ahead = (
+        lambda: spy.load_historical_bars("1m", *rows((DATES[3], 0))),
+        lambda: spy.load_historical_bars("1m", *rows((DATES[3], 1), (DATES[4], 1))),
+        lambda: spy.load_historical_bars("1d", [DATES[3]], *([value] for value in BAR)),
+        lambda: spy.load_historical_bars("3m", *rows((DATES[4], 0))),
+    )
+    for load in ahead:
+        sequence = data.sequence
+        assert load()
+        assert data.sequence > sequence  # the store has changed: what a file of it holds is another
+        delta = data.to_dict(False, cursor="ui")
+        assert "historical" not in delta["symbols"].get("A", {})
+        document = sd.apply_delta(document, delta)
+        assert document["symbols"] == data.to_dict()["symbols"]
+    spy.load_historical_bars("1m", *rows((DATES[0], 0), (DATES[5], 0), bar=(1.0, 2.0, 0.5, 1.5, 3.0)))
+    delta = data.to_dict(False, cursor="ui")
+    assert delta["symbols"]["A"]["historical"]["loaded"]
+    data.roll_session(DATES[6])
+    document = sd.apply_delta(sd.apply_delta(document, delta), data.to_dict(False, cursor="ui"))
+    assert document["symbols"] == data.to_dict()["symbols"]
+    assert shown(data)["dates"] == [*DATES[:2], *DATES[3:6]]
+
+
+def test_days_loaded_ahead_alone_show_once_they_have_passed() -> None:
+    """The symbol has no session on the dates around, so nothing but its history changes."""
+    closed = sd.SessionCalendar.from_hours("09:30", "09:34", "America/New_York", holidays=[DATES[1], "2024-03-14"])
+    for interval in ("1m", "1d", "3m"):
+        data = sd.SessionData(CALENDAR, "1m", ("2m",))
+        spy = data.register_symbol("A", calendar=closed)
+        data.start_session(DATES[1])
+        data.end_session()
+        spy.load_historical_bars(interval, *rows((DATES[2], 0)))
+        assert data.copy().symbols["A"]._history.days.version
+        assert interval not in data.to_dict()["symbols"]["A"]["historical"].get("data", {})
+        data.start_session(DATES[3])
+        assert shown(data, interval)["dates"] == [DATES[2]]
+
+
+def test_fill_brings_no_rows_to_days_ahead() -> None:
+    """Their slots are not over, between two sessions either."""
+    data, spy = store()
+    data.start_session(DATES[1])
+    spy.append(opening(DATES[1]), *BAR)
+    spy.load_historical_bars("1m", *rows((DATES[0], 0), (DATES[3], 0)))
+    data.end_session()
+    assert spy.fill(*rows((DATES[0], 1), (DATES[1], 1), (DATES[3], 1))) == 2
+    data.start_session(DATES[3])
+    assert len(spy.bars()) == 1
+    fresh, other = store()
+    other.load_historical_bars("1m", *rows((DATES[0], 0)))
+    assert other.fill(*rows((DATES[0], 1))) == 1  # there was no session yet, so nothing is ahead of one
+    assert shown(fresh)["rows"] == 2
+
+
 # --- the running day in all bars --------------------------------------------------------------------------------------
 
 

@@ -27,12 +27,15 @@ cdef class Days:
     cdef int open_label(self, int64_t* ts) except -1
     cdef void _note(self) noexcept
     cdef void _changed(self, int64_t n) noexcept
+    cdef void _count(self, int64_t n) noexcept
+    cdef bint _shows(self, dates) except -1
     cdef int64_t _load(self, list pieces, bint close_label) except -1
     cdef int _refuse(self, const Refusal* refusal, Rows rows) except -1
     cdef dict _copies_of(self, int64_t start, int64_t stop, before)
     cdef tuple _trimmed(self, dict cores, dict daily, Py_ssize_t keep, Py_ssize_t keep_daily, before, ended)
     cpdef void commit(self, tuple staged, int64_t changed) noexcept
     cpdef void commit_rows(self, tuple staged, int64_t changed) noexcept
+    cdef void _put_ahead(self, tuple staged, int64_t changed) noexcept
     cdef void _put(self, tuple staged) noexcept
-    cpdef void give(self, dict given, dict daily) noexcept
+    cpdef void give(self, dict given, dict daily, bint shows=*) noexcept
     cpdef void forget(self) noexcept

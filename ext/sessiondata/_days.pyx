@@ -29,7 +29,8 @@ from sessiondata._guard cimport gc_pause, gc_resume, peek, store_words
 from sessiondata._layout cimport Memory, copy_out
 from sessiondata._ring cimport Bar, Ring, ring_begin_change, ring_end_change, ring_oldest, ring_read
 from sessiondata._status cimport (
-    CORRECTED, ERR_INCONSISTENT, ERR_MEMORY, ERR_NAT, ERR_TS_RANGE, ERR_UNIT, N_REASONS, OTHER_SESSION, STORED,
+    CORRECTED, ERR_INCONSISTENT, ERR_MEMORY, ERR_NAT, ERR_SOURCE, ERR_TS_RANGE, ERR_UNIT, N_REASONS, OTHER_SESSION,
+    STORED,
 )
 from sessiondata._store cimport Refusal, Rows, StoreClock, SymbolCore, store_rows
 from sessiondata._symbol cimport (
@@ -39,7 +40,7 @@ from sessiondata._symbol cimport (
     symbol_reserve, symbol_settle,
 )
 from sessiondata._ticks cimport (
-    N_TICK_REASONS, SOURCE_NONE, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickRing, ticks_oldest, ticks_read, ticks_write,
+    N_TICK_REASONS, SOURCE_BARS, SOURCE_NONE, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickRing, ticks_oldest, ticks_read, ticks_write,
 )
 from sessiondata._time cimport LEAST_START, NAT
 
@@ -308,6 +309,8 @@ cdef class Days:
         if day is None:
             day = _copied(<SymbolCore>self.cores[date])
         if not store:
+            if day.symbol.source > SOURCE_BARS:  # a slice is refused as a whole
+                return ERR_SOURCE
             self._reserved = {**self._reserved, date: day}
             return symbol_reserve(&day.symbol, &bar.ts, 1, 1)
         status = symbol_append(&day.symbol, &bar)
@@ -334,16 +337,32 @@ cdef class Days:
         self._live.note_past()
 
     cdef void _changed(self, int64_t n) noexcept:
-        cdef uintptr_t* inside
         self._note()
-        inside = symbol_enter(&self._live.symbol)
+        self._count(n)
+
+    cdef void _count(self, int64_t n) noexcept:
+        cdef uintptr_t* inside = symbol_enter(&self._live.symbol)
         self._live.symbol.changes += n
         self._live.symbol.bars_updated = 1
         symbol_leave(inside)
 
+    cdef bint _shows(self, dates) except -1:
+        """Whether one of these dates is history by now. Else no answer changes with its rows before a session begins,
+        and then every consumer is told anyway."""
+        before = self._live.clock.next_date
+        if before is None:
+            return True
+        for date in dates:
+            if date < before:
+                return True
+        return False
+
     def source_at(self, int64_t ts):
-        """SOURCE_*: what fed the day that holds `ts`, which must be here."""
-        return (<SymbolCore>self.cores[self._date_at(ts)]).symbol.source
+        """SOURCE_*: what fed the day that holds `ts`; None if there is none, or it is of the session under way."""
+        if self._live.symbol.grid != NULL and ts >= self._live.symbol.grid.span_start:
+            return None
+        date = self._date_at(ts)
+        return None if date is None else (<SymbolCore>self.cores[date]).symbol.source
 
     def release(self):
         """The slice is done: what it has reserved is a day like any other."""
@@ -383,10 +402,11 @@ cdef class Days:
         cdef int64_t i = 0, stop, filled, total = 0, too_old
         cdef SymbolCore day
         cdef dict days = {}
+        before = self._live.clock.next_date
         while i < n:
             date = self._date_at(rows.ts[i])
             stop = i + 1
-            if date is not None:
+            if date is not None and (before is None or date < before):  # slots of days ahead are not over
                 day = _copied(<SymbolCore>self.cores[date])
                 while stop < n and rows.ts[stop] < day.grid.data.span_stop:
                     stop += 1
@@ -470,7 +490,7 @@ cdef class Days:
     cdef int64_t _load(self, list pieces, bint close_label) except -1:
         cdef dict days = {}
         cdef int64_t stored = 0, live = 0
-        cdef bint is_unfed
+        cdef bint is_unfed, shows
         cdef SymbolCore day
         cdef Rows rows, today = None
         cdef Refusal refusal
@@ -490,14 +510,16 @@ cdef class Days:
             stored += _stored(day, rows, 0, n)
             if is_unfed:  # its session may begin later, and be one of trades
                 fill_forget_bars(&day.symbol)
-        staged = self.stage(days)
+        staged, shows = self.stage(days), self._shows(days)
         if today is not None:
             live = self._live._fill_own(today, False, close_label, True, &refusal)
             if refusal.status:
                 self._refuse(&refusal, today)
-        if stored or len(<dict>(<tuple>staged)[0]) > len(self.cores):
+        if not shows:
+            self._put_ahead(staged, stored)
+        elif stored or len(<dict>(<tuple>staged)[0]) > len(self.cores):
             self.commit(staged, stored)
-        elif days:
+        else:
             self._put(staged)
         return stored + live
 
@@ -567,6 +589,13 @@ cdef class Days:
         else:
             self._put(staged)
 
+    cdef void _put_ahead(self, tuple staged, int64_t changed) noexcept:
+        """`commit` of days that are not shown yet."""
+        self._put(staged)
+        self.version = self.version or 1
+        if changed:
+            self._count(changed)
+
     cdef void _put(self, tuple staged) noexcept:
         cdef dict cores = self.cores, daily = self.daily  # these go last: with a day may go what somebody watches
         self.generation += 1
@@ -579,24 +608,29 @@ cdef class Days:
         symbol_leave(inside)
         cores = daily = None
 
-    cpdef void give(self, dict given, dict daily) noexcept:
-        """Have other given rows, and other summaries of trimmed days (None: those that are). Nothing can fail here."""
+    cpdef void give(self, dict given, dict daily, bint shows=True) noexcept:
+        """Have other given rows, and other summaries of trimmed days (None: those that are). Not `shows`: no answer
+        changes by that yet. Nothing can fail here."""
         cdef dict _before = self.given, _daily = self.daily  # these go last
         self.generation += 1
         self.given = given
         if daily is not None:
             self.daily = daily
-        self._note()
+        if shows:
+            self._note()
+        else:
+            self.version = self.version or 1
 
-    def replace_given(self, dict before not None, dict given not None):
-        """Have other given rows, made of those `before`; False, and nothing has changed, if there are others by now,
-        None if the symbol has left its store."""
+    def replace_given(self, dict before not None, dict given not None, dates):
+        """Have other given rows, made of those `before` and others on these dates; False, and nothing has changed, if
+        there are others by now, None if the symbol has left its store."""
+        cdef bint shows = self._shows(dates)
         if self._live.days is None:
             return None
         if self.given is not before:
             return False
-        self.give(given, None)
-        self._changed(1)
+        self.give(given, None, shows)
+        self._count(1)
         return True
 
     cpdef void forget(self) noexcept:

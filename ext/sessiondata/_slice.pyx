@@ -97,12 +97,12 @@ cdef int _check_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     cdef int status = check_bar(symbol, bar)
     if status:
         return status
-    if peek_small(&symbol.source) > SOURCE_BARS:
-        return ERR_SOURCE
     if symbol.grid == NULL or bar.ts < symbol.grid.span_start:
         if symbol.take_earlier == NULL and symbol.grid != NULL and is_before_all(symbol, bar.ts):
             return ERR_UNIT
         return 0 if symbol.take_earlier == NULL else symbol.take_earlier(symbol, bar, EARLIER_RESERVE)
+    if peek_small(&symbol.source) > SOURCE_BARS:
+        return ERR_SOURCE
     inside = symbol_enter(symbol)
     status = symbol_reserve(symbol, &bar.ts, 1, 1)
     symbol_leave(inside)

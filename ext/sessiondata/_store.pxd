@@ -103,6 +103,7 @@ cdef class SymbolCore:
     cdef int64_t take_rows(self, Rows rows, bint skip, bint close_label, bint is_cold, bint to_days,
                            Refusal* out_refusal) except -2
     cdef int64_t _fill_own(self, Rows rows, bint skip, bint close_label, bint loading, Refusal* out_refusal) except -2
+    cdef bint _is_of_another_source(self, Rows rows, bint close_label, Refusal* out_refusal) noexcept nogil
     cdef int64_t _check_own(self, Rows rows, bint skip, bint close_label, int64_t* skipped,
                             Refusal* out_refusal) noexcept
     cdef void _open_label(self, int64_t* ts) noexcept nogil

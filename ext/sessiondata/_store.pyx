@@ -601,10 +601,10 @@ cdef class SymbolCore:
         bar.volume = number_of(volume, "volume", self)
         if self.symbol.grid == NULL:
             return self._append_first(&bar)
-        if peek_small(&self.symbol.source) > SOURCE_BARS:
-            self._refuse(ERR_SOURCE, None, None, None, None, None, None, None)
         if self.close_label:
             self._open_label(&bar.ts)
+        if peek_small(&self.symbol.source) > SOURCE_BARS and bar.ts >= self.symbol.grid.span_start:
+            self._refuse(ERR_SOURCE, None, None, None, None, None, None, None)
         status = symbol_append_with_gil(&self.symbol, &bar)
         if status < 0:
             self._refuse(status, None, given_ts, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ts)
@@ -727,7 +727,7 @@ cdef class SymbolCore:
             if row < 0 and in_order:
                 n = symbol_extend(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
             symbol_leave(inside)
-            if row >= 0 and (not skip or status == ERR_SOURCE):
+            if row >= 0 and not skip and status != ERR_SOURCE:
                 self._refuse(status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row],
                              ts[row])
             if row < 0 and in_order:
@@ -766,11 +766,10 @@ cdef class SymbolCore:
             if self.days is None:
                 out_refusal.status = ERR_NO_SESSION
                 return 0
-        elif peek_small(&self.symbol.source) > SOURCE_BARS:
-            out_refusal.status = ERR_SOURCE
-            return 0
         collects = gc_pause()
         try:
+            if self._is_of_another_source(rows, close_label, out_refusal):
+                return 0
             n = self._check_own(rows, skip, close_label, skipped, out_refusal)
             if out_refusal.status:
                 return 0
@@ -789,6 +788,19 @@ cdef class SymbolCore:
         finally:
             gc_resume(collects)
         return changed + stored
+
+    cdef bint _is_of_another_source(self, Rows rows, bint close_label, Refusal* out_refusal) noexcept nogil:
+        """Whether trades or quotes make the bars of the session and a row is not of an earlier one; the first such."""
+        cdef int64_t i, ts
+        if self.symbol.grid == NULL or peek_small(&self.symbol.source) <= SOURCE_BARS:
+            return False
+        for i in range(rows.n):
+            ts = rows.given[i]
+            if close_label:
+                self._open_label(&ts)
+            if ts >= self.symbol.grid.span_start and (out_refusal.status == 0 or rows.row[i] < out_refusal.row):
+                out_refusal[0] = Refusal(ERR_SOURCE, rows.row[i], ts)
+        return out_refusal.status != 0
 
     cdef int64_t _check_own(self, Rows rows, bint skip, bint close_label, int64_t* skipped,
                             Refusal* out_refusal) noexcept:
@@ -910,8 +922,10 @@ cdef class SymbolCore:
         if status == ERR_LATER_SESSION:
             offence.date = self.date_of(ts if opened is None else opened)
         offence.source = peek_small(&self.symbol.source)
-        if status == ERR_SOURCE and offence.source <= SOURCE_BARS:  # a bar of a past day, which was fed otherwise
-            offence.source = self.days.source_at(ts if opened is None else opened)
+        if status == ERR_SOURCE and ts is not None and self.days is not None:
+            source = self.days.source_at(ts if opened is None else opened)
+            if source is not None:  # a bar of a past day, which was fed otherwise
+                offence.source = source
         raise_status(offence)
 
     # --- evidence about absent slots ---

@@ -393,7 +393,7 @@ cdef inline int _take(Symbol* symbol, Bar* bar) noexcept nogil:
 cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     """Any bar (values checked) that symbol_store does not take itself."""
     cdef int status
-    if symbol.source > SOURCE_BARS:
+    if symbol.source > SOURCE_BARS and bar.ts >= symbol.grid.span_start:  # an earlier day has a source of its own
         return ERR_SOURCE
     if symbol.strict and is_inconsistent(bar.open, bar.high, bar.low, bar.close):
         return ERR_INCONSISTENT

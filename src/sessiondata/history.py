@@ -484,7 +484,7 @@ class History:
                 changed += n
             if not changed:
                 return 0
-            replaced = self.days.replace_given(given, {**given, interval.name: {**held, **new}})
+            replaced = self.days.replace_given(given, {**given, interval.name: {**held, **new}}, new)
             if replaced is not False:
                 return changed if replaced else None
 
