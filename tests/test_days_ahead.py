@@ -521,7 +521,7 @@ def test_a_late_bar_of_a_day_of_bars_goes_there_while_trades_make_the_bars_of_to
     assert spy.counters["other_session"] == 0
     assert spy.historical_bars["1m"][DATES[0]].timestamp.tolist() == whole(DATES[0])[0].tolist()
     before = data.sequence, data.to_json()
-    for bars in ([(DATES[1], 1)], [(DATES[2], 1)], [(DATES[0], 1), (DATES[2], 1)], [(DATES[3], 1)]):
+    for bars in ([(DATES[1], 1)], [(DATES[2], 1)], [(DATES[0], 1), (DATES[2], 1)]):
         if way in ("append", "numpy scalars", "slice", "jit") and len(bars) > 1:
             continue
         with pytest.raises(sd.SourceError):
