@@ -1625,7 +1625,7 @@ class RefStore:
         past, given, kept = self.past.get(name, {}), self.given.get(name, {}), self.kept.setdefault(name, {})
         for day in self._older(past, days):
             bar = past.pop(day).daily_row()
-            if bar is not None and daily_days > days:
+            if bar is not None:
                 kept[day] = bar
         for interval, rows in given.items():
             if interval != "1d":

@@ -313,6 +313,23 @@ def test_a_day_that_was_trimmed_in_the_middle_of_daily_bars_counts_if_it_had_non
     assert shown(data, "1d") == {"dates": [DATES[0], DATES[2], DATES[3]], "rows": 3, "quality": 75.0, "missing": 1}
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_a_day_without_a_bar_costs_no_other_its_daily_bar(given: bool) -> None:
+    """Daily bars of the newest dates that have one stay, however many an indicator looks back."""
+    data, spy = store(trailing_days=2)
+    data.add_historical_indicator("avg_volume_2d")
+    data.start_session(DATES[1])
+    if given:
+        spy.load_historical_bars("1d", [DATES[0]], *([value] for value in BAR))
+    for date in DATES[1:3]:
+        spy.extend(*rows((date, 0), (date, 1)))
+        data.roll_session()
+    data.roll_session()  # from a session without a bar
+    assert shown(data)["dates"] == DATES[2:4]
+    assert shown(data, "1d")["dates"] == DATES[1:4]
+    assert spy.historical_indicators == {"avg_volume_2d": 200.0}
+
+
 def test_rows_for_a_session_that_was_absent_take_its_gap_away_in_deltas_too(tmp_path: Path) -> None:
     data, spy = store(trailing_days=10)
     data.start_session(DATES[4])

@@ -186,7 +186,7 @@ class Model:
 
         for date in older(self.days, self.keep):
             day = self.days.pop(date)
-            if day.rows and self.keep_daily > self.keep:
+            if day.rows:
                 self.daily[date] = fold([day.rows[ts] for ts in sorted(day.rows)])
         for interval, rows in self.given.items():
             if interval != "1d":
@@ -503,8 +503,9 @@ class DaysLife(RuleBasedStateMachine):
         trailing_days=st.sampled_from([0, 1, 2, 5]),
         capacity=st.sampled_from([None, 50]),
         shows_1d=st.booleans(),
+        first=st.sampled_from([None, 0, 2, 3, 4]),
     )
-    def begin(self, market: str, trailing_days: int, capacity: int | None, shows_1d: bool) -> None:
+    def begin(self, market: str, trailing_days: int, capacity: int | None, shows_1d: bool, first: int | None) -> None:
         self.market = MARKETS[market]
         note(f"{market} trailing_days={trailing_days} capacity={capacity} shows_1d={shows_1d}")
         derived = [self.market.derived[0], *(["1d"] if shows_1d else [])]
@@ -518,6 +519,8 @@ class DaysLife(RuleBasedStateMachine):
         model = Model(self.market, trailing_days, 2, shows_1d)
         self.here = Pair(data, model, data.to_dict(cursor="ui"))
         self.there: Pair | None = None
+        if first is not None:
+            self.start_session(first)
 
     def pick(self, picks: Iterable[tuple[int, int, int]], interval: str | None = None) -> list[tuple[str, int, Row]]:
         """Rows of distinct slots, in any order."""
@@ -581,7 +584,7 @@ class DaysLife(RuleBasedStateMachine):
             with pytest.raises(sd.SessionStateError):
                 self.here.data.roll_session()
             return
-        date = self.market.dates[min(self.market.dates.index(model.last) + 1 + skip, 25)]
+        date = self.market.dates[min(self.market.dates.index(model.last) + 1 + skip, 18)]
         if date <= model.last:
             return
         self.here.data.roll_session(date if skip else None)
@@ -596,6 +599,17 @@ class DaysLife(RuleBasedStateMachine):
             return
         self.here.data.end_session()
         self.here.model.end()
+
+    @precondition(lambda self: self.here.model.running is not None)
+    @rule(picks=rows_picked, skip=st.sampled_from([0, 1, 3, None]))
+    def end_and_load(self, picks: Any, skip: int | None) -> None:
+        """Rows that come between two sessions, of which the next one may pass them by."""
+        self.end()
+        self.same()
+        self.load(picks)
+        self.same()
+        if skip is not None:
+            self.roll(skip)
 
     @precondition(lambda self: self.here.model.running is not None)
     @rule(slot=st.integers(0, 5), part=st.sampled_from([0, 1, 2]))
@@ -697,17 +711,14 @@ class DaysLife(RuleBasedStateMachine):
         if way in ("dumps", "save"):  # functions are not in a file
             here.data.add_historical_indicator("n", count_rows, days=1)
 
-    @rule()
-    def part(self) -> None:
-        """Whatever happens to one of two copies does not show in the other."""
+    @rule(anew=st.booleans())
+    def part(self, anew: bool) -> None:
+        """Whatever happens to one of two copies does not show in the other, on whichever one goes on."""
         here = self.here
-        self.there = Pair(here.data.copy(), copy.deepcopy(here.model), copy.deepcopy(here.document))
-
-    @precondition(lambda self: self.there is not None)
-    @rule()
-    def change_places(self) -> None:
-        assert self.there is not None
-        self.here, self.there = self.there, self.here
+        if anew or self.there is None:
+            self.there = Pair(here.data.copy(), copy.deepcopy(here.model), copy.deepcopy(here.document))
+        else:
+            self.here, self.there = self.there, here
 
     @rule()
     def delta(self) -> None:
@@ -734,5 +745,5 @@ class DaysLife(RuleBasedStateMachine):
 
 
 DEEP = os.environ.get("SESSIONDATA_HYPOTHESIS") == "thorough"
-DaysLife.TestCase.settings = settings(max_examples=1000 if DEEP else 25, stateful_step_count=25)
+DaysLife.TestCase.settings = settings(max_examples=1000 if DEEP else 60, stateful_step_count=25)
 TestDaysLife = DaysLife.TestCase

@@ -554,15 +554,19 @@ cdef class Days:
         """Without all but the newest days before a date; of `keep_daily` days with a session bar the summary stays.
         The session that is ending is still the live core's."""
         cdef SymbolCore day
+        cdef Py_ssize_t n_bars = 0
         if len(cores) <= keep and len(daily) + len(cores) <= keep_daily:
             return cores, daily
         dates = [date for date in cores if date < before]
         cdef Py_ssize_t n_gone = max(0, len(dates) - keep)
+        if n_gone:  # a day without a bar costs none its place among the daily ones
+            for date in dates[n_gone:]:
+                n_bars += has_session_bar(self._live if date == ended else <SymbolCore>cores[date])
         for date in dates[:n_gone]:
             day = <SymbolCore>cores.pop(date)
             if date == ended:
                 day = self._live
-            bar = summary(day) if keep_daily > keep else None
+            bar = summary(day) if keep_daily > n_bars else None
             if bar is not None:
                 daily = {**daily, date: bar}
         if daily:
