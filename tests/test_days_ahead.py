@@ -627,20 +627,18 @@ def test_days_loaded_ahead_alone_show_once_they_have_passed() -> None:
         assert shown(data, interval)["dates"] == [DATES[2]]
 
 
-def test_fill_brings_no_rows_to_days_ahead() -> None:
-    """Their slots are not over, between two sessions either."""
+def test_rows_that_fill_a_day_ahead_show_with_it() -> None:
     data, spy = store()
     data.start_session(DATES[1])
-    spy.append(opening(DATES[1]), *BAR)
     spy.load_historical_bars("1m", *rows((DATES[0], 0), (DATES[3], 0)))
     data.end_session()
-    assert spy.fill(*rows((DATES[0], 1), (DATES[1], 1), (DATES[3], 1))) == 2
+    before = shown(data)
+    assert spy.fill(*rows((DATES[3], 1))) == 1
+    assert shown(data) == before
     data.start_session(DATES[3])
-    assert len(spy.bars()) == 1
-    fresh, other = store()
-    other.load_historical_bars("1m", *rows((DATES[0], 0)))
-    assert other.fill(*rows((DATES[0], 1))) == 1  # there was no session yet, so nothing is ahead of one
-    assert shown(fresh)["rows"] == 2
+    assert len(spy.bars()) == 2
+    with pytest.raises(sd.LaterSessionError):
+        spy.fill(*rows((DATES[4], 1)))
 
 
 # --- the running day in all bars --------------------------------------------------------------------------------------

@@ -853,7 +853,10 @@ def test_deltas_of_every_kind_are_valid_by_the_schema(data: sd.SessionData) -> N
         assert not validator.is_valid(broken)
 
 
-def test_history_is_sent_only_when_it_changed(data: sd.SessionData) -> None:
+def test_history_is_sent_only_when_it_changed() -> None:
+    data = sd.SessionData(sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York"), "1m", ("5m",))
+    data.start_session("2024-03-12")
+    data.register_symbol("SPY")
     data.append("SPY", START, *BAR)
     document = data.to_dict()
     data.append("SPY", START + MINUTE, *BAR)
@@ -861,7 +864,7 @@ def test_history_is_sent_only_when_it_changed(data: sd.SessionData) -> None:
     assert "historical" not in delta["symbols"]["SPY"]
     document = sd.apply_delta(document, delta)
     changes: list[Callable[[], object]] = [
-        lambda: data.load_historical_bars("SPY", "1d", [START], *([value] for value in BAR)),
+        lambda: data.load_historical_bars("SPY", "1d", [START - DAY], *([value] for value in BAR)),
         lambda: data.set_historical_indicator("SPY", "mine", 1.5),
         lambda: data.set_historical_indicator("SPY", "mine", None),
         lambda: data.add_historical_indicator("avg_volume_1d"),
@@ -873,6 +876,8 @@ def test_history_is_sent_only_when_it_changed(data: sd.SessionData) -> None:
         assert delta["symbols"]["SPY"]["session"]["data"] == {}
         document = sd.apply_delta(document, delta)
         assert same_as(document, data)
+    data.load_historical_bars("SPY", "1d", [START, START + DAY], *([value] * 2 for value in BAR))  # no history yet
+    assert data.to_dict(False)["symbols"] == {}
 
 
 def test_a_bar_for_a_past_day_is_exported() -> None:

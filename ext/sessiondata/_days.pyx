@@ -402,11 +402,10 @@ cdef class Days:
         cdef int64_t i = 0, stop, filled, total = 0, too_old
         cdef SymbolCore day
         cdef dict days = {}
-        before = self._live.clock.next_date
         while i < n:
             date = self._date_at(rows.ts[i])
             stop = i + 1
-            if date is not None and (before is None or date < before):  # slots of days ahead are not over
+            if date is not None:
                 day = _copied(<SymbolCore>self.cores[date])
                 while stop < n and rows.ts[stop] < day.grid.data.span_stop:
                     stop += 1
