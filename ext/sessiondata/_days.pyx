@@ -40,7 +40,8 @@ from sessiondata._symbol cimport (
     symbol_reserve, symbol_settle,
 )
 from sessiondata._ticks cimport (
-    N_TICK_REASONS, SOURCE_BARS, SOURCE_NONE, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickRing, ticks_oldest, ticks_read, ticks_write,
+    N_TICK_REASONS, SOURCE_BARS, SOURCE_NONE, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickRing, ticks_oldest, ticks_read,
+    ticks_write,
 )
 from sessiondata._time cimport LEAST_START, NAT
 
