@@ -341,3 +341,24 @@ def test_what_is_no_range_says_so() -> None:
     with pytest.raises(sd.BarError, match="ERR_GAP"):
         data.symbols["B"].mark_no_trade(gap)
     assert a.bars().missing == 3
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("columns", [(0,), (1,), (2,), (3,), (4,), (1, 2), (0, 3), (0, 1, 2, 3)])
+def test_no_infinity_hides_behind_another_in_a_batch(columns: tuple[int, ...], bad: float) -> None:
+    data, a = store()
+    rows = [[value] * 9 for value in GOOD]
+    for column in columns:
+        rows[column][5] = bad
+    with pytest.raises(sd.BarError, match=r"row=5.*ERR_NOT_FINITE"):
+        a.extend([OPEN + i * MINUTE for i in range(9)], *rows)
+    assert a.extend([OPEN + i * MINUTE for i in range(9)], *rows, on_bad="skip") == 8
+    assert data.symbols["A"].counters["skipped"] == {"ERR_NOT_FINITE": 1}
+
+
+@pytest.mark.parametrize("early", [-(2**63) + 1, -(2**62), OPEN - 86_400 * SECOND])
+def test_trades_after_which_one_of_long_ago_comes_are_out_of_order(early: int) -> None:
+    for times in ([OPEN + 5, early, OPEN + 3], [early, OPEN + 5, OPEN + 3], [OPEN + 5, OPEN + 3, early]):
+        _, a = store()
+        assert a.extend_ticks(times, [1.0] * 3, [1.0] * 3) == 2
+        assert a.ticks.timestamp.tolist() == [OPEN + 3, OPEN + 5]

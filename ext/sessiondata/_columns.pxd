@@ -33,9 +33,10 @@ cdef extern from *:
         uint64_t not_zero = 0, negative = 0, backwards = 0;
         int64_t j;
         for (j = i; j < stop; j++) {
-            double total = open[j] + high[j] + low[j] + close[j] + volume[j] * 9223372036854775808.0;  // SUMMANDS
+            double spread = high[j] - low[j];  // infinite, NaN or below 0 if one of the two is infinite or NaN
+            double total = spread + open[j] + close[j] + volume[j] * 9223372036854775808.0;  // SUMMANDS
             not_zero |= sessiondata_bits(total - total);  // NaN if one of them is NaN or infinite, else 0.0
-            negative |= sessiondata_bits(high[j] - low[j]) | sessiondata_bits(volume[j])
+            negative |= sessiondata_bits(spread) | sessiondata_bits(volume[j])
                         | (span_stop - 1 - (uint64_t)ts[j]) | ((uint64_t)ts[j] - span_start);
         }
         for (j = i + (i == 0); j < stop; j++) backwards |= (uint64_t)ts[j] - (uint64_t)ts[j - 1] - 1;

@@ -886,11 +886,11 @@ def undo(list cores not None, StoreClock clock not None):
 def all_cores(data):
     """Cores of all symbols of a store, in order; another list whenever they change. In one step with the look."""
     cdef bint collects = gc_pause()
+    cdef list cores
     try:
         cores = data._cores
-        if cores is None:
-            cores = [symbol._core for symbol in data._symbols.values()]
-            data._cores = cores
+        if not cores:  # in place: whoever remembers the list, as slices do, has it still
+            cores.extend([symbol._core for symbol in data._symbols.values()])
         return cores
     finally:
         gc_resume(collects)
@@ -898,9 +898,10 @@ def all_cores(data):
 
 def leave(data, SymbolCore core not None):
     """Have a symbol leave its store."""
+    cdef list fresh = []
     cdef list _held = [data._symbols.pop(core.name, None), data._pinned.pop(core, None),
                        data._foreign.pop(core, None)]  # goes last: finalizers find everything done
-    data._cores = None
+    data._cores = fresh
     (<Days>core.days).forget()
     core.detach()
 
@@ -911,13 +912,13 @@ def clear(data):
     cdef list mappings = [data._symbols, data._pinned, data._foreign]
     cdef list contents = [dict(mapping) for mapping in mappings]  # goes last: finalizers find everything done
     cdef tuple before = (clock.date, clock.ended, clock.grid)
-    cdef list cores = all_cores(data)
+    cdef list cores = all_cores(data), fresh = []
     for core in cores:
         (<Days>(<SymbolCore>core).days).forget()
         (<SymbolCore>core).detach()
     for mapping in mappings:
         (<dict>mapping).clear()
-    data._cores = None
+    data._cores = fresh
     clock.date = clock.ended = clock.grid = None
     clock.epoch += 1
     clock_reset(&clock.data)

@@ -6,7 +6,7 @@ from sessiondata._aggregate cimport level_merge, level_takes
 from sessiondata._ring cimport Bar, Ring, ring_begin_change, ring_end_change
 from sessiondata._status cimport ERR_NOT_FINITE, ERR_SIZE, STORED
 from sessiondata._symbol cimport Symbol
-from sessiondata._ticks cimport SOURCE_QUOTES, SOURCE_TICKS, SUMMANDS, Tick, TickRing, ticks_push
+from sessiondata._ticks cimport SOURCE_QUOTES, SOURCE_TICKS, SUM_LIMIT, Tick, TickRing, ticks_push
 
 
 cdef enum:
@@ -30,11 +30,10 @@ cdef inline double price_of(int kind, int quote_bars, double first, double secon
 
 cdef inline int check_trade(const Tick* tick) noexcept nogil:
     """0, or the status of the first rule about values that a trade breaks."""
-    # x - x is 0 for finite x and NaN for infinities and NaN.
-    cdef double total = tick.value[1] * SUMMANDS
-    if not ((tick.value[0] - tick.value[0]) + (total - total) == 0.0):
-        return check_trade_apart(tick.value[0], tick.value[1])
-    return ERR_SIZE if tick.value[1] < 0.0 else 0
+    # x - x is 0 for finite x and NaN for infinities and NaN, for which no comparison holds.
+    if tick.value[1] >= tick.value[0] - tick.value[0] and not tick.value[1] >= SUM_LIMIT:
+        return 0
+    return check_trade_apart(tick.value[0], tick.value[1])
 
 
 cdef inline bint lacks_side(const Symbol* symbol, int kind, const Tick* tick) noexcept nogil:

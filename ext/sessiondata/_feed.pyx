@@ -95,7 +95,8 @@ cdef int feed_reserve(Symbol* symbol, int kind, const int64_t* ts, int64_t n) no
 # --- one ---
 
 cdef int check_trade_apart(double price, double size) noexcept nogil:
-    """The rule that a trade breaks whose price is not finite, or whose size is not or has no finite sums."""
+    """The rule that a trade breaks whose price is not finite, or whose size is not, is negative or has no finite sums.
+    """
     return ERR_SIZE if (price - price) + (size - size) == 0.0 else ERR_NOT_FINITE
 
 
@@ -290,7 +291,7 @@ cdef int64_t check_ticks(const Symbol* symbol, int kind, const int64_t* ts, cons
     cdef const double* second = values[1]
     cdef const double* third = values[2]
     cdef const double* fourth = values[3]
-    cdef uint64_t not_zero, negative, span_start = <uint64_t>symbol.grid.span_start
+    cdef uint64_t not_zero, negative, backwards = 0, span_start = <uint64_t>symbol.grid.span_start
     cdef uint64_t span_stop = <uint64_t>symbol.grid.span_stop
     cdef int64_t i = 0, j, stop
     cdef double total
@@ -324,10 +325,12 @@ cdef int64_t check_ticks(const Symbol* symbol, int kind, const int64_t* ts, cons
                 out_status[0] = check_tick(symbol, kind, &tick)
                 if out_status[0]:
                     return j
+                if j > 0 and ts[j] < ts[j - 1]:
+                    in_order = False  # the difference of a time far before the span may wrap
         for j in range(i + (i == 0), stop):
-            in_order &= ts[j] >= ts[j - 1]
+            backwards |= <uint64_t>ts[j] - <uint64_t>ts[j - 1]
         i = stop
-    out_in_order[0] = in_order
+    out_in_order[0] = in_order and not backwards >> 63
     return -1
 
 

@@ -207,6 +207,7 @@ cdef class Slice:
         """Check all rows and store them, in one step: no Python code runs. `out_row` is -1, or the row that is refused
         with `out_status`; nothing has changed then, as a rule."""
         cdef Py_ssize_t i, refused = -1, n = self._n
+        cdef Py_ssize_t symbols_stop = n - SYMBOL_AHEAD, rows_stop = n - ROWS_AHEAD, slots_stop = n - SLOTS_AHEAD
         cdef Symbol** symbols = self._symbols
         cdef uintptr_t* inside
         cdef const int64_t* ts = columns.ts
@@ -221,7 +222,7 @@ cdef class Slice:
         cdef Bar bar
         out_row[0] = -1
         for i in range(n):
-            if i + SYMBOL_AHEAD < n:
+            if i < symbols_stop:
                 prefetch(symbols[i + SYMBOL_AHEAD])
             bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
             status = check_values(&bar)
@@ -238,11 +239,11 @@ cdef class Slice:
                 out_row[0], out_status[0] = i, status
                 return 0
         for i in range(n):
-            if i + SYMBOL_AHEAD < n:
+            if i < symbols_stop:
                 prefetch_span(symbols[i + SYMBOL_AHEAD], HOT_BYTES)
-            if i + ROWS_AHEAD < n:
+            if i < rows_stop:
                 _prefetch_rows(symbols[i + ROWS_AHEAD])
-            if i + SLOTS_AHEAD < n:
+            if i < slots_stop:
                 _prefetch_slot(symbols[i + SLOTS_AHEAD])
             bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
             if is_late and symbols[i].grid == NULL:

@@ -9,7 +9,7 @@ from sessiondata._grid cimport GridData, Region, SlotTable
 from sessiondata._guard cimport Guard, guard_enter, guard_leave, peek
 from sessiondata._ring cimport Bar, Ring, ring_push_base
 from sessiondata._status cimport N_REASONS, STORED
-from sessiondata._ticks cimport SUMMANDS, TickCounters, TickRing
+from sessiondata._ticks cimport SUM_LIMIT, TickCounters, TickRing
 from sessiondata._time cimport LEAST_START
 
 
@@ -130,9 +130,9 @@ cdef inline void symbol_leave(uintptr_t* inside) noexcept nogil:
 
 cdef inline bint has_plain_values(const Bar* bar) noexcept nogil:
     """Whether the values surely break no rule; `check_values` tells of the few others."""
-    cdef double total = bar.open + bar.high + bar.low + bar.close + bar.volume * SUMMANDS
+    cdef double total = bar.open + bar.high + bar.low + bar.close
     # total - total is 0, but NaN where one of them is NaN or infinite, or the sum is beyond float64.
-    return bar.high >= bar.low and bar.volume >= total - total
+    return bar.high >= bar.low and bar.volume >= total - total and not bar.volume >= SUM_LIMIT
 
 
 cdef inline int check_values(const Bar* bar) noexcept nogil:

@@ -367,7 +367,7 @@ cdef inline int _take(Symbol* symbol, Bar* bar) noexcept nogil:
         return _append_out_of_turn(symbol, bar)
     if symbol.make_room != NULL and (symbol.base.next_seq == ring_room(&symbol.base) or (
             symbol.base.capacity < symbol.span_rows
-            and (bar.ts != symbol.next_slot_ts or bar.ts >= symbol.region.stop))):
+            and (bar.ts >= symbol.region.stop or not symbol.region.regular))):
         status = symbol_reserve(symbol, &bar.ts, 1, 1)
         if status:
             return status
@@ -491,11 +491,11 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
                    and row.volume == bar.volume):
         symbol.counters.repeated += 1
         return REPEATED
-    if not exists:
+    region = find_region(symbol.grid, bar.ts)
+    if not exists and (symbol.base.next_seq == ring_room(base) or not region.regular):
         status = symbol_reserve(symbol, &bar.ts, 1, 1)
         if status:
             return status
-    region = find_region(symbol.grid, bar.ts)
     if symbol_is_too_old(symbol, region, bar.ts, exists):
         symbol.counters.too_old += 1
         return TOO_OLD

@@ -14,9 +14,12 @@ cdef enum:
 cdef extern from *:
     """
     #define SESSIONDATA_SUMMANDS 9223372036854775808.0
+    #define SESSIONDATA_SUM_LIMIT 0x1p961
     """
     # 2^63, more than there can be of volumes: if one times this is finite, all sums of them are.
     const double SUMMANDS "SESSIONDATA_SUMMANDS"
+    # 2^961, the least number that times SUMMANDS is infinite. The comparison costs less than the multiplication.
+    const double SUM_LIMIT "SESSIONDATA_SUM_LIMIT"
 
 
 cdef enum:

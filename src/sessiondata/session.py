@@ -136,9 +136,10 @@ class SessionData:
         self._active = True
         self._symbols: dict[str, SymbolSessionData] = {}
         self._indicators: dict[str, Indicator] = {}
-        self._cores: list[_store.SymbolCore] | None = None  # of all symbols; None: not listed yet
-        # The names of the last slice, what they stood for, and of all symbols then.
-        self._slice: tuple[list[str], Slice, list[_store.SymbolCore] | None] = [], Slice([]), []
+        # Of all symbols, and another list with each change of them; empty: not listed yet.
+        self._cores: list[_store.SymbolCore] = []
+        # The names of the last slice, what they stood for, and the list of all symbols then.
+        self._slice: tuple[list[str], Slice, list[_store.SymbolCore]] = [], Slice([]), []
         self._pinned: dict[_store.SymbolCore, SymbolSessionData] = {}  # symbols with pinned gaps or quality
         self._foreign: dict[_store.SymbolCore, SymbolSessionData] = {}  # symbols with a calendar of their own
         self._cursors: dict[str, ExportCursor] = {}
@@ -561,7 +562,7 @@ class SessionData:
         if own is not self._calendar:
             self._foreign[core] = held
         # Side by side: no signal is heard between them.
-        self._symbols[core.name], self._cores = held, None
+        self._symbols[core.name], self._cores = held, []
         return held
 
     def _intervals(self, base: str | None, derived: Iterable[str] | None) -> tuple[Interval, ...]:
@@ -715,19 +716,19 @@ class SessionData:
             )
         if not names:
             return 0
-        resolved = self._resolve(names)
+        held, resolved, cores = self._slice
+        if cores is not self._cores or names != held:  # mostly it is the same slice, minute after minute
+            resolved = self._resolve(names)
         if self._clock.date is None:
             return self._append_first_slice(names, columns)
         return resolved.append(*columns)
 
     def _resolve(self, names: list[str]) -> Slice:
-        """What the names of a slice stand for. Mostly it is the same slice, minute after minute."""
-        held, resolved, cores = self._slice
-        if cores is not self._cores or names != held:
-            # The list first: if a symbol comes or goes meanwhile, the next slice finds another one, and asks again.
-            cores, held = self._all_cores(), names.copy()
-            resolved = Slice([self.get_symbol_data(symbol)._core for symbol in held])
-            self._slice = held, resolved, cores
+        """What the names of a slice stand for."""
+        # The list first: if a symbol comes or goes meanwhile, the next slice finds another one, and asks again.
+        cores, held = self._cores, names.copy()
+        resolved = Slice([self.get_symbol_data(symbol)._core for symbol in held])
+        self._slice = held, resolved, cores
         return resolved
 
     @exclusive("a slice that may begin a session")
