@@ -967,6 +967,37 @@ def test_a_late_bar_of_a_past_day_that_comes_while_a_session_rolls_is_kept(monke
     assert spy.historical_bars["1s"][yesterday].timestamp.tolist() == [DAY_NS, DAY_NS + SECOND, DAY_NS + 2 * SECOND]
 
 
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("is_given", [True, False])
+def test_the_summary_of_a_day_that_is_not_kept_has_its_last_bars(
+    first: bool, is_given: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The summary was made, a compiled feeder stored another bar, then the sessions changed places."""
+    from sessiondata import _days
+
+    data, spy = new_symbol(trailing_days=0)
+    data.add_historical_indicator("last", lambda *_: 0.0, days=3)
+    if is_given:  # other rows of history go through another dict
+        spy.load_historical_bars("1d", [np.datetime64("2023-11-14")], *([[7.0]] * 5))
+    if not first:
+        spy.append(DAY_NS, 1.0, 1.0, 1.0, 1.0, 1.0)
+    stage, counts = _days.stage_sessions, np.zeros(8, np.int64)
+
+    def stage_and_lose_time(*arguments: Any) -> Any:
+        staged = stage(*arguments)
+        write_every(spy.handle, 2, 1, 3, counts)
+        return staged
+
+    monkeypatch.setattr(_days, "stage_sessions", stage_and_lose_time)
+    ended = data.session_date
+    data.roll_session()
+    bar = spy._core.days.daily[ended]
+    assert bar[1:7] == ((2.0, 2.0, 2.0, 2.0, 2.0, 1) if first else (1.0, 2.0, 1.0, 2.0, 3.0, 2))
+    assert bar[7:] == ((4.0, 2.0) if first else (5.0, 3.0))
+    assert not spy._core.days.cores
+    data.roll_session()  # and it stays what it was
+
+
 @pytest.mark.parametrize("look", ["to_json", "to_dict", "save"])
 @pytest.mark.parametrize("change", ["roll_session", "end_session", "clear", "remove", "register"])
 def test_what_a_store_consists_of_changes_before_or_after_a_look_at_all_of_it(

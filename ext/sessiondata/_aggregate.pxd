@@ -196,6 +196,8 @@ cdef bint level_extend(Level* level, const GridData* grid, const Region* region,
                        int64_t row_ns, bint first_is_new, bint all_aligned) noexcept nogil
 cdef void level_rebuild(Level* level, const GridData* grid, const Region* region, int64_t ts, const Ring* parent,
                         bint all_aligned) noexcept nogil
+cdef void level_rebuild_rows(Level* level, const GridData* grid, const int64_t* ts, const int64_t* place, int64_t n,
+                             const Ring* parent, bint on_grid) noexcept nogil
 cdef Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil
 cdef void level_begin(Level* levels, int32_t i, const GridData* grid, const Region* region,
                       const Bar* row) noexcept nogil

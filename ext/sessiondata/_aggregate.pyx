@@ -20,16 +20,19 @@ are folded into its children as they are. After `level_settle` the newest one is
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport INT64_MIN, uint8_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, uint8_t
 from libc.string cimport memcpy, memset
 
 import numpy as np
 
 from sessiondata._columns cimport fold_slots
-from sessiondata._gaps cimport gaps_init, gaps_max_ranges, gaps_move
+from sessiondata._extended cimport extended_ordinal
+from sessiondata._gaps cimport Sweep, gaps_init, gaps_max_ranges, gaps_move, sweep_end, sweep_over, sweep_take
 from sessiondata._grid cimport Grid, find_region
+from sessiondata._guard cimport store
 from sessiondata._ring cimport (
-    ring_bytes, ring_find, ring_init, ring_insert, ring_move, ring_read, ring_replace,
+    ring_begin_change, ring_bytes, ring_carry, ring_end_change, ring_find, ring_init, ring_insert, ring_move, ring_read,
+    ring_replace, ring_write,
 )
 from sessiondata._status cimport ERR_NAT, ERR_TS_REPEATED, Offence, raise_status
 from sessiondata._time cimport NAT
@@ -360,6 +363,70 @@ cdef void level_rebuild(Level* level, const GridData* grid, const Region* region
     if seq == level.ring.next_seq - 1:
         level.bar, level.slot_stop, level.region = bar, stop, region
         level.closed_volume, level.closed_base = closed_volume, closed_base
+
+
+cdef void level_rebuild_rows(Level* level, const GridData* grid, const int64_t* ts, const int64_t* place, int64_t n,
+                             const Ring* parent, bint on_grid) noexcept nogil:
+    """`level_rebuild` of all slots of an INTRADAY level in which base rows have changed: those of the ascending times
+    whose `place` is not negative, none of them newer than the newest slot. `on_grid`: no base row is beside its slot.
+
+    No row of the level moves twice: O(n log rows + rows), and the rows of those slots."""
+    cdef Ring* ring = &level.ring
+    cdef const Region* region = find_region(grid, ts[0])
+    cdef int64_t i, seq, start = INT64_MAX, stop = INT64_MIN, n_new = 0, end, to
+    cdef Sweep sweep = sweep_over(&level.gaps)
+    cdef Sweep extended
+    cdef double closed_volume
+    cdef int32_t closed_base
+    cdef bint exists
+    cdef Bar bar
+    if level.extended != NULL:
+        extended = sweep_over(&level.extended.gaps)
+    for i in range(n):
+        if place[i] < 0 or ts[i] < stop:
+            continue
+        while ts[i] >= region.stop:
+            region += 1
+        start, stop = slot_start_in(region, level.step_ns, ts[i]), slot_stop_in(region, level.step_ns, ts[i])
+        seq = ring_find(ring, start)
+        if seq < ring.next_seq and ring.ts[seq - ring.origin] < stop:
+            continue
+        n_new += 1
+        if region.regular:
+            sweep_take(&sweep, ordinal_in(level.gaps.table, region, start))
+        elif level.extended != NULL:
+            seq = extended_ordinal(level.extended, start)
+            if seq >= 0:
+                sweep_take(&extended, <int32_t>seq)
+    sweep_end(&sweep)
+    if level.extended != NULL:
+        sweep_end(&extended)
+    ring_begin_change(ring)
+    end = ring.next_seq - ring.origin
+    to, start = end + n_new, INT64_MAX
+    i = n
+    while i > 0:
+        i -= 1
+        if place[i] < 0 or ts[i] >= start:
+            continue
+        while ts[i] < region.start:
+            region -= 1
+        start, stop = slot_start_in(region, level.step_ns, ts[i]), slot_stop_in(region, level.step_ns, ts[i])
+        _fold_columns(level, region, parent, start, stop, on_grid and region.regular, &bar, &closed_volume,
+                      &closed_base)
+        bar.ts = start
+        seq = _first_at_or_after(ring.ts, end, start)  # rows up to there are where they were
+        exists = seq < end and ring.ts[seq] < stop
+        ring_carry(ring, seq + exists, end, to)
+        to -= end - seq - exists + 1
+        end = seq
+        ring_write(ring, to, &bar)
+        if to == ring.next_seq + n_new - 1 - ring.origin:
+            level.bar, level.slot_stop, level.region = bar, stop, region
+            level.closed_volume, level.closed_base = closed_volume, closed_base
+    store(&ring.next_seq, ring.next_seq + n_new)
+    ring.n_moves += n_new
+    ring_end_change(ring)
 
 
 # --- batch kernel ---------------------------------------------------------------------------------------------------

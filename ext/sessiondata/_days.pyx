@@ -412,7 +412,8 @@ cdef class Days:
                     stop += 1
                 too_old = day.symbol.counters.too_old
                 filled = fill_rows(&day.symbol, rows.ts + i, rows.values[0] + i, rows.values[1] + i,
-                                   rows.values[2] + i, rows.values[3] + i, rows.values[4] + i, stop - i, False)
+                                   rows.values[2] + i, rows.values[3] + i, rows.values[4] + i, stop - i, False,
+                                   rows.place + i)
                 if filled < 0:
                     raise MemoryError("no memory for the bars of a past day")
                 if filled or day.symbol.counters.too_old != too_old:
@@ -785,8 +786,11 @@ def open_sessions(list cores, list hours, date, bint touch):
 
 
 def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t keep_daily, before):
-    """History of each symbol with the session that runs as a day of `date`, trimmed; None where nothing changes."""
+    """History of each symbol with the session that runs as a day of `date`, trimmed; None where nothing changes.
+
+    Where the session itself is trimmed away, what it was, and how to do it again: bars may come for it until `turn`."""
     cdef SymbolCore core
+    cdef int64_t changes
     cdef Py_ssize_t i
     cdef Days days
     cdef dict daily
@@ -796,7 +800,7 @@ def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t ke
         days = <Days>core.days
         if core.grid is None:
             pair = days._trimmed({**days.cores}, days.daily, keep, keep_daily, before, None)
-            staged.append(None if len(pair[0]) == len(days.cores) and pair[1] == days.daily else pair)
+            staged.append(None if len(pair[0]) == len(days.cores) and pair[1] == days.daily else (*pair, None))
             continue
         all_days = {**days.cores, date: opened[i]}
         if not _ascends(all_days):
@@ -804,8 +808,29 @@ def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t ke
         daily = days.daily
         if date in daily:
             daily = {day: bar for day, bar in daily.items() if day != date}
-        staged.append(days._trimmed(all_days, daily, keep, keep_daily, before, date))
+        changes = peek(&core.symbol.changes)
+        pair = days._trimmed({**all_days}, daily, keep, keep_daily, before, date)
+        again = None if date in pair[0] else (changes, (all_days, daily), (keep, keep_daily, before))
+        staged.append((*pair, again))
     return staged
+
+
+cdef tuple _staged_again(SymbolCore core, tuple staged, given, list kept, Py_ssize_t i):
+    """What `stage_sessions` made of a symbol, made again if bars have come since: now that its sessions have changed
+    places no more of them can. `given` and `kept[i]` are of `turn`.
+
+    Nothing can fail here: without memory for another summary the day stays until the next roll."""
+    cdef tuple again = staged[2], untrimmed, how
+    if again is None or peek(&core.symbol.changes) == <int64_t>again[0]:
+        return staged
+    untrimmed, how = again[1], again[2]
+    try:
+        staged = (<Days>core.days)._trimmed({**(<dict>untrimmed[0])}, untrimmed[1], how[0], how[1], how[2], None)
+        if given is not None:
+            kept[i] = {day: bar for day, bar in (<dict>staged[1]).items() if day not in (<tuple>given)[1]}
+        return staged
+    except MemoryError:
+        return untrimmed
 
 
 def turn(list cores, list opened, list staged, list given, list versions, StoreClock clock not None, date, grid):
@@ -815,6 +840,15 @@ def turn(list cores, list opened, list staged, list given, list versions, StoreC
     ask for memory there. And no Python code runs, so nobody sees half.
 
     False, and nothing has changed, if a history is of another version than it was before all of that was made."""
+    cdef bint collects = gc_pause()
+    try:
+        return _turn(cores, opened, staged, given, versions, clock, date, grid)
+    finally:
+        gc_resume(collects)
+
+
+cdef bint _turn(list cores, list opened, list staged, list given, list versions, StoreClock clock, date,
+                grid) except -1:
     cdef SymbolCore core, other
     cdef Py_ssize_t i
     cdef dict daily
@@ -834,7 +868,7 @@ def turn(list cores, list opened, list staged, list given, list versions, StoreC
         _swap(core, other)
         if staged[i] is not None:
             _settle(other)
-            (<Days>core.days).commit(<tuple>staged[i], 0)
+            (<Days>core.days).commit(_staged_again(core, <tuple>staged[i], given[i], kept, i), 0)
     for i in range(len(given)):
         if given[i] is not None:
             (<Days>(<SymbolCore>cores[i]).days).give(<dict>(<tuple>given[i])[0], <dict>kept[i])

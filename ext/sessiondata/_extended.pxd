@@ -15,6 +15,7 @@ cdef struct Extended:
 
 cdef void extended_init(Extended* extended, const GridData* grid, int64_t step_ns, int64_t start,
                         int64_t stop) noexcept nogil
+cdef int64_t extended_ordinal(const Extended* extended, int64_t slot_start) noexcept nogil
 cdef void extended_mark(Extended* extended, int64_t slot_start) noexcept nogil
 cdef int32_t extended_expected(const Extended* extended, int64_t as_of) noexcept nogil
 cdef int64_t extended_start(const Extended* extended, int32_t ordinal) noexcept nogil

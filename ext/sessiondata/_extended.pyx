@@ -30,21 +30,24 @@ cdef void extended_init(Extended* extended, const GridData* grid, int64_t step_n
     gaps_init(&extended.gaps, &extended.table)
 
 
-cdef void extended_mark(Extended* extended, int64_t slot_start) noexcept nogil:
-    """A row now sits on the slot that starts there, outside the segments; no effect if nobody expects it."""
+cdef int64_t extended_ordinal(const Extended* extended, int64_t slot_start) noexcept nogil:
+    """Ordinal of the slot that starts there, outside the segments; -1 if nobody expects it."""
     cdef const GridData* grid = extended.table.grid
     cdef int64_t ordinal
     if slot_start < grid.open_ns:
         ordinal = extended.cuts[1] + floor_div(slot_start - grid.open_ns, extended.table.step_ns)
-        if ordinal < 0:
-            return
-    elif slot_start >= grid.close_ns:
+        return ordinal if ordinal >= 0 else -1
+    if slot_start >= grid.close_ns:
         ordinal = extended.cuts[1] + (slot_start - grid.close_ns) // extended.table.step_ns
-        if ordinal >= extended.cuts[2]:
-            return
-    else:
-        return  # in a break
-    gaps_mark_present(&extended.gaps, <int32_t>ordinal)
+        return ordinal if ordinal < extended.cuts[2] else -1
+    return -1  # in a break
+
+
+cdef void extended_mark(Extended* extended, int64_t slot_start) noexcept nogil:
+    """A row now sits on the slot that starts there, outside the segments; no effect if nobody expects it."""
+    cdef int64_t ordinal = extended_ordinal(extended, slot_start)
+    if ordinal >= 0:
+        gaps_mark_present(&extended.gaps, <int32_t>ordinal)
 
 
 cdef int32_t extended_expected(const Extended* extended, int64_t as_of) noexcept nogil:

@@ -31,6 +31,6 @@ cdef inline int64_t fed_until(const Symbol* symbol, int64_t ts) noexcept nogil:
 
 
 cdef int64_t fill_rows(Symbol* symbol, const int64_t* ts, const double* open, const double* high, const double* low,
-                       const double* close, const double* volume, int64_t n,
-                       bint loading) noexcept nogil
+                       const double* close, const double* volume, int64_t n, bint loading,
+                       int64_t* place) noexcept nogil
 cdef bint fill_forget_bars(Symbol* symbol) noexcept nogil

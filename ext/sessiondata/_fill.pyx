@@ -25,9 +25,11 @@ from sessiondata._aggregate cimport is_aligned
 from sessiondata._gaps cimport PENDING, PRESENT, gaps_state
 from sessiondata._grid cimport Region, expected_at, find_region, ordinal_in
 from sessiondata._guard cimport peek
+from sessiondata._late cimport NOWHERE, LateRows, late_fits, late_place
 from sessiondata._ring cimport Bar, Ring, ring_find, ring_oldest
 from sessiondata._symbol cimport (
-    Symbol, symbol_as_of, symbol_is_too_old, symbol_place_late, symbol_reserve, symbol_take,
+    Symbol, first_at_or_after, symbol_as_of, symbol_is_too_old, symbol_note_edit, symbol_place_late, symbol_reserve,
+    symbol_take,
 )
 from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE
 
@@ -83,55 +85,97 @@ cdef void _push(Symbol* symbol, Bar* bar) noexcept nogil:
         symbol.base_stop = INT64_MIN
 
 
+cdef inline void _note_filled(Symbol* symbol, int32_t ordinal) noexcept nogil:
+    """What a stored row says of what feeds the symbol."""
+    if ordinal == _NO_SLOT:
+        symbol.source = SOURCE_BARS
+    elif symbol.source != SOURCE_BARS:
+        symbol.filled[ordinal >> 6] |= <uint64_t>1 << (ordinal & 63)
+
+
+cdef int64_t _fill_late(Symbol* symbol, const LateRows* rows, int64_t over, int32_t expected,
+                        bint loading) noexcept nogil:
+    """Store those of rows behind the newest that are wanted, as a block; returns how many."""
+    cdef const int64_t* ts = rows.ts
+    cdef const Region* region = NULL
+    cdef int64_t i, filled = 0
+    cdef int32_t ordinal
+    cdef bint is_there = False  # a row of the same time
+    for i in range(rows.n):
+        is_there = is_there and ts[i] == ts[i - 1]
+        rows.place[i] = NOWHERE
+        if is_there or (loading and i + 1 < rows.n and ts[i + 1] == ts[i]):
+            continue
+        ordinal = _wanted_at(symbol, ts[i], over, expected, loading, &region)
+        if ordinal == _NOT_WANTED:
+            continue
+        rows.place[i] = 2 * ring_find(&symbol.base, ts[i])
+        is_there = True
+        _note_filled(symbol, ordinal)
+        symbol_note_edit(symbol, ts[i])
+        filled += 1
+    if filled:
+        late_place(symbol, rows)
+        symbol.changes += filled
+    return filled
+
+
 cdef int64_t fill_rows(Symbol* symbol, const int64_t* ts, const double* open, const double* high, const double* low,
-                       const double* close, const double* volume, int64_t n, bint loading) noexcept nogil:
+                       const double* close, const double* volume, int64_t n, bint loading,
+                       int64_t* place) noexcept nogil:
     """Store those of `n` checked rows, ascending in time, that are for missing slots; of equal times the first counts,
-    of a load the last.
+    of a load the last. `place`: room for `n` int64.
 
     Returns how many were stored, or ERR_MEMORY and nothing has changed. O(log rows) for each row, and for those behind
-    the newest what a late bar takes."""
+    the newest what late bars take."""
     cdef int32_t expected, ordinal
     cdef const Region* region = NULL
-    cdef int64_t i, over, first = -1, wanted = 0, stored = 0
+    cdef int64_t i, over, n_late, first = -1, wanted = 0, late_wanted = 0, stored = 0
     cdef int status
     cdef bint beside = False
     cdef Bar bar
+    cdef LateRows late
     if symbol.grid == NULL or n == 0:  # the session has ended since somebody looked
         return 0
     over = _over_for_load(symbol, ts[n - 1]) if loading else symbol_as_of(symbol)
     expected = expected_at(symbol.gaps.table, over)
+    n_late = first_at_or_after(ts, n, symbol.last_ts + 1)
     for i in range(n):
         ordinal = _wanted_at(symbol, ts[i], over, expected, loading, &region)
         if ordinal != _NOT_WANTED:
             first = i if first < 0 else first
             wanted += first == i or ts[i] != ts[i - 1]
             beside = beside or ordinal == _NO_SLOT
+        if i < n_late:
+            late_wanted = wanted
     if wanted == 0:
         return 0
     # One row of them will do where all are in segments.
     status = symbol_reserve(symbol, ts + first, n - first if beside else 1, wanted)
     if status:
         return status
-    for i in range(first, n):
-        if loading and i + 1 < n and ts[i + 1] == ts[i]:
-            continue
-        ordinal = _wanted_at(symbol, ts[i], over, expected, loading, &region)
-        if ordinal == _NOT_WANTED:
-            continue
-        bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
-        if bar.ts > symbol.last_ts:
-            _push(symbol, &bar)
-        elif symbol_is_too_old(symbol, region, bar.ts, False):
-            symbol.counters.too_old += 1
-            continue
-        else:
-            symbol_place_late(symbol, region, ring_find(&symbol.base, bar.ts), False, &bar)
-            symbol.changes += 1
-        if ordinal == _NO_SLOT:
-            symbol.source = SOURCE_BARS
-        elif symbol.source != SOURCE_BARS:
-            symbol.filled[ordinal >> 6] |= <uint64_t>1 << (ordinal & 63)
-        stored += 1
+    i = first
+    if late_fits(symbol, late_wanted, late_wanted):
+        late = LateRows(ts + i, [open + i, high + i, low + i, close + i, volume + i], place + i, n_late - i)
+        stored = _fill_late(symbol, &late, over, expected, loading)
+        i = n_late
+    while i < n:
+        ordinal = _NOT_WANTED
+        if not (loading and i + 1 < n and ts[i + 1] == ts[i]):
+            ordinal = _wanted_at(symbol, ts[i], over, expected, loading, &region)
+        if ordinal != _NOT_WANTED:
+            bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
+            if bar.ts <= symbol.last_ts and symbol_is_too_old(symbol, region, bar.ts, False):
+                symbol.counters.too_old += 1
+            else:
+                if bar.ts > symbol.last_ts:
+                    _push(symbol, &bar)
+                else:
+                    symbol_place_late(symbol, region, ring_find(&symbol.base, bar.ts), False, &bar)
+                    symbol.changes += 1
+                _note_filled(symbol, ordinal)
+                stored += 1
+        i += 1
     return stored
 
 

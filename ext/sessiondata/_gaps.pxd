@@ -60,6 +60,19 @@ cdef inline void gaps_mark_present(Gaps* gaps, int32_t ordinal) noexcept nogil:
         gaps_mark_out_of_turn(gaps, ordinal)
 
 
+cdef struct Sweep:
+    # Ascending slots on their way out of the ranges, which go by once: those above wait at the end of their memory.
+    Gaps* gaps
+    int32_t waiting       # first of the ranges that wait; -1: none was moved there yet
+    int32_t room          # one past the last of them
+
+
+cdef inline Sweep sweep_over(Gaps* gaps) noexcept nogil:
+    return Sweep(gaps, -1, 0)
+
+
+cdef void sweep_take(Sweep* sweep, int32_t ordinal) noexcept nogil
+cdef void sweep_end(Sweep* sweep) noexcept nogil
 cdef int64_t gaps_max_ranges(const SlotTable* table) noexcept nogil
 cdef void gaps_init(Gaps* gaps, const SlotTable* table) noexcept nogil
 cdef void gaps_move(Gaps* gaps, int32_t* memory) noexcept nogil

@@ -371,6 +371,53 @@ cdef void gaps_mark_out_of_turn(Gaps* gaps, int32_t ordinal) noexcept nogil:
         gaps.n_ranges += 1
 
 
+cdef void sweep_take(Sweep* sweep, int32_t ordinal) noexcept nogil:
+    """`gaps_mark_present` of slots that ascend; until `sweep_end` the tracker answers nothing."""
+    cdef Gaps* gaps = sweep.gaps
+    cdef int32_t i
+    if ordinal >= gaps.frontier:
+        sweep_end(sweep)
+        gaps_mark_present(gaps, ordinal)
+        return
+    if sweep.waiting < 0:
+        # Before each slot, what is written and what waits are the ranges of a tracker, so there is room for both.
+        sweep.room = <int32_t>gaps_max_ranges(gaps.table)
+        sweep.waiting = sweep.room - gaps.n_ranges
+        memmove(&gaps.start[sweep.waiting], gaps.start, gaps.n_ranges * sizeof(int32_t))
+        memmove(&gaps.stop[sweep.waiting], gaps.stop, gaps.n_ranges * sizeof(int32_t))
+        gaps.n_ranges = 0
+    _sweep_to(sweep, ordinal)
+    i = sweep.waiting
+    if i == sweep.room or gaps.start[i] > ordinal:
+        return
+    gaps.n_absent -= 1
+    gaps.n_edits += 1
+    if gaps.start[i] < ordinal:
+        gaps.start[gaps.n_ranges], gaps.stop[gaps.n_ranges] = gaps.start[i], ordinal
+        gaps.n_ranges += 1
+    gaps.start[i] = ordinal + 1
+    sweep.waiting += ordinal + 1 == gaps.stop[i]
+
+
+cdef inline void _sweep_to(Sweep* sweep, int32_t ordinal) noexcept nogil:
+    """Have the ranges below a slot no longer wait."""
+    cdef Gaps* gaps = sweep.gaps
+    while sweep.waiting < sweep.room and gaps.stop[sweep.waiting] <= ordinal:
+        gaps.start[gaps.n_ranges], gaps.stop[gaps.n_ranges] = gaps.start[sweep.waiting], gaps.stop[sweep.waiting]
+        gaps.n_ranges += 1
+        sweep.waiting += 1
+
+
+cdef void sweep_end(Sweep* sweep) noexcept nogil:
+    """All slots have been told of. O(ranges + marks), unless none was below the frontier."""
+    if sweep.waiting < 0:
+        return
+    _sweep_to(sweep, sweep.gaps.frontier)
+    sweep.waiting = -1
+    if sweep.gaps.marks != NULL:
+        gaps_recount(sweep.gaps)
+
+
 cdef int64_t gaps_mark_rows(Gaps* gaps, const Region* region, const int64_t* ts, int64_t n) noexcept nogil:
     """Ascending rows in one segment, newer than all others, now sit on their slots; returns how many sit on none.
 

@@ -174,6 +174,9 @@ cdef void ring_init(Ring* ring, bint derived) noexcept nogil
 cdef void ring_move(Ring* ring, uint8_t* memory, int64_t capacity, bint laps) noexcept nogil
 cdef int64_t ring_find(const Ring* ring, int64_t ts) noexcept nogil
 cdef void ring_insert(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil
+cdef void ring_carry(Ring* ring, int64_t at, int64_t stop, int64_t to) noexcept nogil
+cdef void ring_insert_rows(Ring* ring, const int64_t* ts, const double* const* values, const int64_t* place, int64_t n,
+                           int64_t n_new) noexcept nogil
 cdef void ring_extend(Ring* ring, const int64_t* ts, const double* open, const double* high, const double* low,
                       const double* close, const double* volume, int64_t n) noexcept nogil
 cdef bint ring_check(const Ring* ring) noexcept nogil

@@ -39,6 +39,7 @@ cdef class Rows:
     cdef int64_t* row       # which row of the call that was
     cdef int64_t* ts        # starts of bars, of the rows that are good; set by whoever checks them
     cdef double* values[5]
+    cdef int64_t* place     # room for what becomes of each row, see `_late`
     cdef int64_t* codes     # of exchanges; NULL
     cdef int64_t* _block
     cdef void gather(self, const int64_t* ts, const int64_t* codes) noexcept

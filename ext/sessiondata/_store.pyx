@@ -39,6 +39,7 @@ from sessiondata._gaps cimport (
 )
 from sessiondata._grid cimport expected_at, first_slot_from, ordinal_start
 from sessiondata._guard cimport gc_pause, gc_resume, peek, peek_small
+from sessiondata._late cimport LateRows, late_fits, late_store
 from sessiondata._layout cimport lay_out, series_extended, series_gaps, series_ring
 from sessiondata._marks cimport Spans, retries_of
 from sessiondata._ring cimport Bar, ring_begin_change, ring_end_change, ring_find, ring_oldest, ring_read, ring_room
@@ -236,10 +237,11 @@ cdef class Rows:
         for i in range(5):
             self.values[i] = NULL
         self.codes = NULL
-        self._block = <int64_t*>PyMem_RawMalloc(<size_t>max(n, 1) * 8 * (3 + n_values + has_codes))
+        self._block = <int64_t*>PyMem_RawMalloc(<size_t>max(n, 1) * 8 * (4 + n_values + has_codes))
         if self._block == NULL:
             raise MemoryError("no memory for the rows of a call")
         self.ts, self.given, self.row = self._block, self._block + n, self._block + 2 * n
+        self.place = self._block + (3 + n_values + has_codes) * n
 
     def __dealloc__(self):
         PyMem_RawFree(self._block)
@@ -293,8 +295,8 @@ cdef class Rows:
 
 
 cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noexcept nogil:
-    """Store checked rows [first, n), ascending in time: runs of newer rows as blocks, late rows and repeats one by one.
-    There must be a session. Returns how many changed something, or ERR_MEMORY and nothing has changed."""
+    """Store checked rows [first, n), ascending in time: runs of newer rows as blocks, many late rows as one, others one
+    by one. There must be a session. Returns how many changed something, or ERR_MEMORY and nothing has changed."""
     cdef const int64_t* t = rows.ts
     cdef const double* o = rows.values[0]
     cdef const double* h = rows.values[1]
@@ -302,17 +304,25 @@ cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noe
     cdef const double* c = rows.values[3]
     cdef const double* v = rows.values[4]
     cdef const Ring* base = &symbol.base
-    cdef int64_t i, stop, stored = 0, n_new = 0
+    cdef int64_t i, stop, stored = 0, n_new = 0, n_late_new = 0
     cdef int status, what
     cdef Bar bar
+    cdef LateRows late
     cdef uintptr_t* inside = symbol_enter(symbol)
+    cdef int64_t n_late = first_at_or_after(t + first, n - first, symbol.last_ts + 1)
     for i in range(first, n):
         stop = ring_find(base, t[i])
         n_new += (i == first or t[i] != t[i - 1]) and (stop == base.next_seq or base.ts[stop - base.origin] != t[i])
+        if i < first + n_late:
+            n_late_new = n_new
     status = symbol_reserve(symbol, t + first, n - first, n_new)
     if status == 0 and symbol.source > SOURCE_BARS:
         status = ERR_SOURCE
     i = first if status == 0 else n
+    if i < n and t[i] >= symbol.grid.span_start and late_fits(symbol, n_late, n_late_new):
+        late = LateRows(t + i, [o + i, h + i, l + i, c + i, v + i], rows.place + i, n_late)
+        stored = late_store(symbol, &late)
+        i += n_late
     while i < n:
         stop = i + 1
         if t[i] <= symbol.last_ts:
@@ -884,7 +894,7 @@ cdef class SymbolCore:
                 inside = symbol_enter(&self.symbol)
                 stored = fill_rows(&self.symbol, rows.ts + first, rows.values[0] + first, rows.values[1] + first,
                                    rows.values[2] + first, rows.values[3] + first, rows.values[4] + first, n - first,
-                                   loading)
+                                   loading, rows.place + first)
                 symbol_leave(inside)
                 if stored < 0:
                     self._refuse(<int>stored, None, None, None, None, None, None, None)

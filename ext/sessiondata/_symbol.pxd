@@ -248,6 +248,8 @@ cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil
 cdef bint symbol_is_too_old(const Symbol* symbol, const Region* region, int64_t ts, bint exists) noexcept nogil
 cdef void symbol_place_late(Symbol* symbol, const Region* region, int64_t seq, bint exists,
                             const Bar* bar) noexcept nogil
+cdef void symbol_settle_all(Symbol* symbol) noexcept nogil
+cdef void symbol_end_block(Symbol* symbol) noexcept nogil
 cdef void symbol_unsettle(Symbol* symbol) noexcept nogil
 cdef int64_t first_at_or_after(const int64_t* ts, int64_t n, int64_t bound) noexcept nogil
 cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil

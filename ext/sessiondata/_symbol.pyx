@@ -438,7 +438,8 @@ cdef void symbol_unsettle(Symbol* symbol) noexcept nogil:
     symbol.grown = 0
 
 
-cdef void _settle_all(Symbol* symbol) noexcept nogil:
+cdef void symbol_settle_all(Symbol* symbol) noexcept nogil:
+    """Bring all levels up to date: what blocks and late bars start from."""
     cdef int32_t i
     for i in range(symbol.n_levels):
         symbol_settle(symbol, i)
@@ -520,7 +521,7 @@ cdef void symbol_place_late(Symbol* symbol, const Region* region, int64_t seq, b
     cdef Level* level
     cdef bint all_aligned
     cdef int32_t i
-    _settle_all(symbol)
+    symbol_settle_all(symbol)
     if exists:
         ring_replace(base, seq, bar)
         symbol.counters.corrected += 1
@@ -533,9 +534,14 @@ cdef void symbol_place_late(Symbol* symbol, const Region* region, int64_t seq, b
             continue
         level_rebuild(level, symbol.grid, region, bar.ts,
                       base if level.parent < 0 else &symbol.levels[level.parent].ring, all_aligned)
-    level_mark_settled(symbol.levels, symbol.n_levels, base.next_seq)
-    _limit_folds(symbol)
+    symbol_end_block(symbol)
     symbol_note_edit(symbol, bar.ts)
+
+
+cdef void symbol_end_block(Symbol* symbol) noexcept nogil:
+    """Rows have been put in out of turn, and all levels brought up to date with them."""
+    level_mark_settled(symbol.levels, symbol.n_levels, symbol.base.next_seq)
+    _limit_folds(symbol)
     symbol.bars_updated = 1
 
 
@@ -623,7 +629,7 @@ cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open
     if status:
         return status
     symbol.counters.other_session += skipped
-    _settle_all(symbol)
+    symbol_settle_all(symbol)
     i = skipped
     while i < n:
         region = symbol.region

@@ -721,7 +721,11 @@ class SessionData:
             resolved = self._resolve(names)
         if self._clock.date is None:
             return self._append_first_slice(names, columns)
-        return resolved.append(*columns)
+        try:
+            return resolved.append(*columns)
+        except SessionStateError:
+            self._resolve(names)  # a symbol that has been removed meanwhile is unknown by now
+            raise
 
     def _resolve(self, names: list[str]) -> Slice:
         """What the names of a slice stand for."""
