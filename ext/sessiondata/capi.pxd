@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 
 # A module compiled against this file asks for this name when it is imported, so that one of another version is refused
 # with an ImportError. Rename it, and raise ABI in capi.pyx, whenever a signature or a meaning below changes.
-cdef int64_t sd_abi_3
+cdef int64_t sd_abi_4
 
 cdef enum:
     # What became of a bar: sd_append returns one of these, or an error.

@@ -46,9 +46,9 @@ from sessiondata._symbol cimport (
 from sessiondata._ticks cimport SOURCE_BARS, SOURCE_QUOTES, SOURCE_TICKS, Tick
 from sessiondata._time cimport NAT
 
-ABI = 3  # see sd_abi_3 in the .pxd
+ABI = 4  # see sd_abi_4 in the .pxd
 
-cdef int64_t sd_abi_3 = 3
+cdef int64_t sd_abi_4 = 4
 
 cdef extern from "<math.h>" nogil:
     const double NAN
