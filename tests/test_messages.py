@@ -6,8 +6,12 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import importlib.metadata
+import io
 import pickle
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -236,6 +240,111 @@ def test_wrong_arguments_are_errors_of_the_library(call: Any) -> None:
     with pytest.raises(sd.SessionDataError) as caught:
         call(data, spy)
     assert isinstance(caught.value, (ValueError, TypeError))
+
+
+def test_names_that_a_mapping_lacks_are_errors_of_the_library() -> None:
+    """`data.symbols` gave a bare KeyError, as did the grids of many symbols and compiled code."""
+    data, spy = store()
+    data.register_symbol("IBM")
+    symbols = data.symbols
+    with pytest.raises(sd.UnknownNameError, match=r"unknown symbol 'X'; register_symbol\('X'\) first") as caught:
+        symbols["X"]
+    assert caught.value.value == "X"
+    assert symbols.get("X") is None
+    with pytest.raises(TypeError):
+        symbols["X"] = spy  # type: ignore[index]
+    data.register_symbol("X")  # as it says
+    assert symbols["X"].symbol == "X"
+    assert list(symbols) == list(symbols.keys()) == ["SPY", "IBM", "X"] == [*reversed(symbols)][::-1]
+    assert [value.symbol for value in symbols.values()] == [name for name, _ in symbols.items()]
+    assert ("X" in symbols, "Y" in symbols, len(symbols)) == (True, False, 3)
+    assert symbols == data.symbols == symbols.copy()
+    assert repr(symbols) == "<3 symbols: SPY, IBM, X>"
+    grid = sd.calendar("XNYS").session("2024-03-12")
+    with pytest.raises(sd.UnknownNameError, match="no grid of 'B'"):
+        sd.find_gaps({"A": [OPEN], "B": [OPEN]}, {"A": grid}, "1m")
+    numba = pytest.importorskip("numba")
+    with pytest.raises(sd.UnknownNameError, match="the symbol holds no interval '2m'"):
+        numba.njit(lambda symbol: len(symbol.bars("2m")))(spy)
+
+
+def test_values_that_no_document_holds_name_symbol_and_value() -> None:
+    data, spy = store()
+    for value in ({1, 2}, "\ud800", object()):
+        data.set_historical_indicator("SPY", "mine", value)
+        for call in (data.to_json, data.to_dict):
+            with pytest.raises(sd.ArgumentTypeError, match="indicator 'mine' of 'SPY' cannot be exported") as caught:
+                call()
+            assert caught.value.symbol == "SPY"
+    data.set_historical_indicator("SPY", "mine", None)
+    data.to_json()
+    with pytest.raises(sd.ArgumentTypeError, match="knows nothing of complex"):
+        sd.orjson_default(1j)
+    with pytest.raises(sd.ArgumentTypeError, match="mode 'wb'"):
+        data.save(io.StringIO())
+    with pytest.raises(sd.ArgumentTypeError, match="mode 'rb'"):
+        sd.load(io.StringIO("x"))
+
+
+@pytest.mark.parametrize("name", ["", "\ud800", 5, "data"])
+def test_names_of_indicators(name: Any) -> None:
+    data, _ = store()
+    for call in (
+        lambda: data.add_historical_indicator(name, lambda _: 1.0), lambda: data.set_historical_indicator("SPY", name, 1)
+    ):  # fmt: skip
+        with pytest.raises(sd.ArgumentError, match="indicator"):
+            call()
+
+
+# --- packages that are missing, broken or too old --------------------------------------------------------------------
+
+
+def without(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_is_installed_is_not_to_be_installed(
+    is_there: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`pip install polars` does nothing where polars is there and broken."""
+    if not is_there:
+
+        def absent(package: str) -> str:
+            raise importlib.metadata.PackageNotFoundError(package)
+
+        monkeypatch.setattr(importlib.metadata, "version", absent)
+    _, spy = store()
+    spy.append(OPEN, *BAR)
+    (tmp_path / "SPY.parquet").write_bytes(b"PAR1")
+    from sessiondata import calendars, readers
+
+    for name, call, extra in (
+        ("pandas", spy.bars().to_pandas, "pandas"),
+        ("polars", spy.bars().to_polars, "polars"),
+        ("pyarrow", spy.bars().to_arrow, "arrow"),
+        ("exchange_calendars", lambda: calendars._canonical("XNYS"), "calendars"),
+        ("pyarrow", lambda: list(readers.read_bars(tmp_path / "SPY.parquet")), "parquet"),
+    ):
+        with monkeypatch.context() as patch:
+            without(patch, name)
+            with pytest.raises((ImportError, sd.CalendarError, sd.InputError)) as caught:
+                call()
+        install = f'pip install {"--upgrade " if is_there else ""}"sessiondata[{extra}]"'
+        assert install in str(caught.value)
+        assert ("is installed, but cannot be imported" in str(caught.value)) == is_there
+
+
+def test_what_is_too_old_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, spy = store()
+    for name, module, call in (
+        ("pyarrow", SimpleNamespace(RecordBatchReader=object), spy.bars().to_arrow),
+        ("polars", SimpleNamespace(DataFrame=object), spy.bars().to_polars),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, name, module)
+            with pytest.raises(ImportError, match=rf"needs {name} >= .* is too old: pip install --upgrade"):
+                call()
 
 
 # --- answers of a provider --------------------------------------------------------------------------------------------

@@ -35,7 +35,8 @@ from sessiondata._ring cimport (
     ring_replace, ring_write,
 )
 from sessiondata._status cimport ERR_NAT, ERR_TS_REPEATED, Offence, raise_status
-from sessiondata._time cimport NAT
+from sessiondata._time cimport LEAST_START, NAT
+from sessiondata.times import check_meant
 
 
 cdef void level_init(Level* level, int32_t kind, int32_t parent, int64_t step_ns, int64_t base_ns) noexcept nogil:
@@ -450,6 +451,8 @@ def aggregate_columns(const int64_t[::1] ts_ns, const double[::1] open, const do
             i += 1
     if i < n:
         raise_status(Offence(ERR_NAT if ts_ns[i] == NAT else ERR_TS_REPEATED, symbol=name, row=i, ts_ns=ts_ns[i]))
+    if n > 0 and ts_ns[n - 1] < LEAST_START and data.span_start >= LEAST_START:
+        check_meant(ts_ns[n - 1], symbol=name)
     capacity = max(1, min(n, <int64_t>grid.possible_slots(to_ns)))
     cdef uint8_t[::1] memory = np.empty(ring_bytes(capacity, False, True), np.uint8)
     cdef int32_t[::1] ranges = np.empty(2 * gaps_max_ranges(table), np.int32)

@@ -26,11 +26,12 @@ from libc.string cimport memcpy, memmove
 
 import numpy as np
 
-from sessiondata._grid cimport Grid, Region, slot_number
+from sessiondata._grid cimport Grid, GridData, Region, slot_number
 from sessiondata._marks cimport slots_find, slots_hold
 from sessiondata._runs cimport find_breaks, unbroken
 from sessiondata._status cimport ERR_NAT, ERR_TS_ORDER, Offence, raise_status
-from sessiondata._time cimport NAT
+from sessiondata._time cimport LEAST_START, NAT
+from sessiondata.times import check_meant
 
 cdef object _empty = np.empty
 cdef object _INT64 = np.dtype(np.int64)
@@ -621,7 +622,15 @@ cdef inline int64_t _most_gaps(const Job* job) noexcept nogil:
     return min(gaps_max_ranges(job.table), <int64_t>job.column.shape[0] + job.table.n_cuts)
 
 
-cdef int _open_jobs(Job* jobs, list columns, list grids, int64_t step_ns, object as_of, bint find) except -1:
+cdef inline bint _may_be_of_another_unit(const Py_buffer* column, const GridData* grid) noexcept nogil:
+    """Whether a column of sorted times lies before 1990 and the session does not."""
+    cdef int64_t n = column.shape[0]
+    return n > 0 and (<const int64_t*>column.buf)[n - 1] < LEAST_START and grid.span_start >= LEAST_START
+
+
+cdef int _open_jobs(
+    Job* jobs, list columns, list grids, list names, int64_t step_ns, object as_of, bint find
+) except -1:
     cdef Py_ssize_t i
     cdef Grid grid
     cdef Job* job
@@ -629,6 +638,10 @@ cdef int _open_jobs(Job* jobs, list columns, list grids, int64_t step_ns, object
         job, grid = &jobs[i], grids[i]
         job.table = grid.table(step_ns)
         open_column(columns[i], &job.column, True)
+        if _may_be_of_another_unit(&job.column, &grid.data):
+            check_meant((<const int64_t*>job.column.buf)[job.column.shape[0] - 1], symbol=names[i])
+        if as_of is not None and as_of < LEAST_START and grid.data.span_start >= LEAST_START:
+            check_meant(as_of, symbol=names[i])
         job.expected = job.table.n_slots if as_of is None else expected_at(job.table, as_of)
         if find:
             job.room = _most_gaps(job)
@@ -719,7 +732,7 @@ def find_gaps_i64(list columns not None, list grids not None, list names not Non
     cdef int64_t rows = 0
     cdef Scratch scratch = Scratch(NULL, 0, 0)
     try:
-        _open_jobs(jobs, columns, grids, step_ns, as_of, True)
+        _open_jobs(jobs, columns, grids, names, step_ns, as_of, True)
         _scan(jobs, n, names, &scratch)
         for i in range(n):
             found.append(_new_columns(&jobs[i]))
@@ -736,7 +749,8 @@ def find_gaps_i64(list columns not None, list grids not None, list names not Non
 
 
 def find_gaps_plain(column, Grid grid not None, int64_t step_ns, as_of=None):
-    """What `find_gaps_i64` finds in one column, or None if that is no plain ndarray (`times.is_plain`).
+    """What `find_gaps_i64` finds in one column, or None if that is no plain ndarray (`times.is_plain`), or lies before
+    1990.
 
     Without the lists, and without the questions of the facade, which are half the time of a day of minutes."""
     cdef Job job
@@ -747,6 +761,8 @@ def find_gaps_plain(column, Grid grid not None, int64_t step_ns, as_of=None):
     try:
         if (job.column.ndim != 1 or job.column.strides[0] != sizeof(int64_t)
                 or <size_t>job.column.buf % sizeof(int64_t)):
+            return None
+        if as_of is not None and as_of < LEAST_START or _may_be_of_another_unit(&job.column, &grid.data):
             return None
         job.table = grid.table(step_ns)
         job.expected = job.table.n_slots if as_of is None else expected_at(job.table, as_of)
@@ -766,7 +782,7 @@ def count_present_i64(list columns not None, list grids not None, list names not
     cdef Job* jobs = _new_jobs(n)
     cdef Scratch scratch = Scratch(NULL, 0, 0)  # stays so
     try:
-        _open_jobs(jobs, columns, grids, step_ns, as_of, False)
+        _open_jobs(jobs, columns, grids, names, step_ns, as_of, False)
         _scan(jobs, n, names, &scratch)
         return [(jobs[i].n_present, jobs[i].expected) for i in range(n)]
     finally:

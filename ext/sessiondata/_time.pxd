@@ -9,9 +9,14 @@ cdef extern from "<stdint.h>" nogil:
 cdef extern from *:
     """
     #define SESSIONDATA_LEAST_START 631152000000000000LL
+    #define SESSIONDATA_BETWEEN(ts, unit) ((ts) >= 631152000LL * (unit) && (ts) < 4102444800LL * (unit))
+    #define SESSIONDATA_IN_ANOTHER_UNIT(ts) ( \\
+        SESSIONDATA_BETWEEN(ts, 1) || SESSIONDATA_BETWEEN(ts, 1000) || SESSIONDATA_BETWEEN(ts, 1000000))
     """
     # 1990-01-01 UTC, ns: times.LEAST_START_NS. No earlier bar starts a session by itself.
     const int64_t LEAST_START "SESSIONDATA_LEAST_START"
+    # Whether a time lies in 1970 as integers of seconds, ms or us between 1990 and 2100 do (times.plausible_unit).
+    bint is_in_another_unit "SESSIONDATA_IN_ANOTHER_UNIT"(int64_t ts) nogil
 
 
 @cython.cdivision(True)  # also where a caller of ours compiles without it

@@ -36,7 +36,7 @@ from sessiondata._guard cimport (
 from sessiondata._layout cimport block_allocate, series_gaps, series_ring, series_value
 from sessiondata._ring cimport Bar, Ring, ring_add_base, ring_oldest, ring_row, ring_values
 from sessiondata._status cimport (
-    EARLIER, ERR_MEMORY, ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL, STORED,
+    EARLIER, ERR_MEMORY, ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL, ERR_UNIT, STORED,
 )
 from sessiondata._symbol cimport (
     MAX_LEVELS, Block, Symbol, clock_advance, clock_sequence, has_plain_values, symbol_append, symbol_append_with_gil,
@@ -44,7 +44,7 @@ from sessiondata._symbol cimport (
     symbol_push_next, symbol_settle,
 )
 from sessiondata._ticks cimport SOURCE_BARS, SOURCE_QUOTES, SOURCE_TICKS, Tick
-from sessiondata._time cimport NAT
+from sessiondata._time cimport LEAST_START, NAT, is_in_another_unit
 
 ABI = 4  # see sd_abi_4 in the .pxd
 
@@ -353,8 +353,22 @@ cdef int64_t _feed_with_block(Entry* entry, uintptr_t* inside, int kind, const T
     return status
 
 
+cdef bint _is_early(int64_t handle) noexcept nogil:
+    """Whether the symbol has a session that begins before 1990."""
+    cdef uintptr_t* inside
+    cdef Entry* entry = _enter(handle, &inside)
+    if entry == NULL:
+        return False
+    cdef bint early = entry.symbol.grid != NULL and entry.symbol.grid.span_start < LEAST_START
+    guard_leave(inside)
+    return early
+
+
 cdef int64_t sd_advance_to(int64_t handle, int64_t ts_ns) noexcept nogil:
-    """Move the clock of the symbol's store forwards: 1, or 0 if it stands there already or further."""
+    """Move the clock of the symbol's store forwards: 1, or 0 if it stands there already or further. ERR_UNIT for a time
+    of 1970 that another unit puts after 1990, unless the symbol has a session before that."""
+    if is_in_another_unit(ts_ns) and not _is_early(handle):
+        return ERR_UNIT if _find(handle) != NULL else ERR_NO_SYMBOL
     cdef Thread* thread = read_begin()  # the clock has a guard of its own; so its symbol stays
     cdef Entry* entry = _find(handle)
     cdef int64_t status = ERR_NO_SYMBOL

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sessiondata.errors import ArgumentError, SessionDataError
+from sessiondata.errors import ArgumentError, SessionDataError, UnknownNameError
 from sessiondata.grids import compiled_of
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ def map_symbols(
     ------
     ValueError
         If `workers` is another number below 1.
-    KeyError
+    UnknownNameError
         If `grid` lacks a name.
     SessionDataError
         That of the first bad column in the order of `columns`; remaining work is dropped.
     """
     n_workers = _count(workers)
     names = list(columns)
-    grids = {name: compiled_of(grid[name] if isinstance(grid, Mapping) else grid, name) for name in names}
+    grids = {name: compiled_of(_own(grid, name), name) for name in names}
     size = max(1, min(_MOST, -(-len(names) // (4 * n_workers))))
     tasks = [names[i : i + size] for i in range(0, len(names), size)]
 
@@ -85,6 +85,16 @@ def map_symbols(
         with ThreadPoolExecutor(min(n_workers, len(tasks)), "sessiondata") as pool:
             parts = list(pool.map(run, tasks))
     return dict(zip(names, chain.from_iterable(parts), strict=True))
+
+
+def _own(grid: Any, name: Any) -> Any:
+    """The grid of a name, where there is one for each."""
+    if not isinstance(grid, Mapping):
+        return grid
+    try:
+        return grid[name]
+    except KeyError as error:
+        raise UnknownNameError(f"no grid of {name!r}: grid is one for all, or one of each name", value=name) from error
 
 
 def _count(workers: int | None) -> int:

@@ -31,7 +31,7 @@ from sessiondata.dates import (
     to_time,
     wall,
 )
-from sessiondata.errors import CalendarError, DateOutOfRangeError, TimeError
+from sessiondata.errors import ArgumentTypeError, CalendarError, DateOutOfRangeError, TimeError, install_hint
 from sessiondata.grids import SessionGrid, check_segments, local_span
 from sessiondata.hours import (
     Corrected,
@@ -133,7 +133,7 @@ class SessionCalendar:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not has_recipe(self._source):
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"calendar {self.name!r} cannot be pickled: its hours come from an object of your own"
                 f" ({type(self._source).__name__}); write them down with SessionCalendar.from_schedule({{date: [(start,"
                 " stop)]}, tz), or make the calendar anew in the other process"
@@ -737,9 +737,8 @@ def _canonical(name: str) -> str:
     try:
         import exchange_calendars
     except ImportError as error:
-        raise CalendarError(
-            f'calendar {name!r} comes from exchange_calendars: pip install "sessiondata[calendars]"'
-        ) from error
+        hint = install_hint("exchange_calendars", "calendars", error)
+        raise CalendarError(f"calendar {name!r} comes from exchange_calendars: {hint}") from error
     names = exchange_calendars.get_calendar_names()
     if name not in names:
         import difflib

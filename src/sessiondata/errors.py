@@ -43,6 +43,18 @@ def shown(value: Any) -> str:
         return f"<{type(value).__name__} too long to show>"
 
 
+def install_hint(package: str, extra: str, error: ImportError | None = None) -> str:
+    """How to get a package that an extra names: installed it may be, and too old, or broken."""
+    from importlib.metadata import PackageNotFoundError, version  # not needed until something is missing
+
+    try:
+        have = version(package)
+    except PackageNotFoundError:
+        return f'pip install "sessiondata[{extra}]"'
+    why = "is too old" if error is None else f"is installed, but cannot be imported ({error})"
+    return f'{package} {have} {why}: pip install --upgrade "sessiondata[{extra}]"'
+
+
 class SessionDataError(Exception):
     """Base of all errors of this library.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sessiondata.errors import ArgumentTypeError
 from sessiondata.times import utc_offsets
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def orjson_default(obj: Any) -> Any:
     elif isinstance(obj, BarWindow):
         text = _window(obj)
     else:
-        raise TypeError(f"orjson_default knows nothing of {type(obj).__name__}")
+        raise ArgumentTypeError(f"orjson_default knows nothing of {type(obj).__name__}")
     try:
         from orjson import Fragment
     except ImportError as error:

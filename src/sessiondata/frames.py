@@ -26,7 +26,15 @@ import numpy as np
 
 from sessiondata._arrow import COLUMNS, StreamReader, schema_capsule, stream_capsule
 from sessiondata.columns import ALIASES, NO_TZ, naive_hint
-from sessiondata.errors import ArgumentError, ArgumentTypeError, BarError, BarTypeError, TimeError, of_symbol
+from sessiondata.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    BarError,
+    BarTypeError,
+    TimeError,
+    install_hint,
+    of_symbol,
+)
 from sessiondata.times import check_no_conflict, nulls_to_nat, ticks_to_ns, to_ns_array
 
 if TYPE_CHECKING:
@@ -111,19 +119,25 @@ def to_pandas(rows: _BarColumns, copy: bool | None) -> Any:
 
 def to_polars(rows: _BarColumns) -> Any:
     """See `BarSeries.to_polars`."""
-    return _library("polars", "polars").DataFrame(rows)
+    polars = _library("polars", "polars")
+    if not hasattr(polars.DataFrame, "__arrow_c_stream__"):  # such a one takes no streams either
+        raise ImportError(f"this needs polars >= 1.20: {install_hint('polars', 'polars')}")
+    return polars.DataFrame(rows)
 
 
 def to_arrow(rows: _BarColumns) -> Any:
     """See `BarSeries.to_arrow`."""
-    return _library("pyarrow", "arrow").RecordBatchReader.from_stream(rows).read_all()
+    reader = _library("pyarrow", "arrow").RecordBatchReader
+    if not hasattr(reader, "from_stream"):
+        raise ImportError(f"this needs pyarrow >= 16: {install_hint('pyarrow', 'arrow')}")
+    return reader.from_stream(rows).read_all()
 
 
 def _library(name: str, extra: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ImportError(f"this needs {name}: pip install 'sessiondata[{extra}]'") from error
+        raise ImportError(f"this needs {name}: {install_hint(name, extra, error)}") from error
 
 
 def to_array(rows: _BarColumns, dtype: Any, copy: bool | None) -> npt.NDArray[Any]:

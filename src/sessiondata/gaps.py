@@ -268,6 +268,9 @@ def find_gaps(ts_ns: Any, grid: Any, interval: str, as_of: Any = None, *, worker
     ------
     BarError
         If a time is NaT or smaller than the one before it; names the row, and of many columns the first bad one.
+    TimeError
+        If all times, or `as_of`, lie in 1970 as integers of another unit do (``ERR_UNIT``), and the session later; or
+        if they are no times.
     CalendarError
         If `grid` is no grid, such as a calendar, which has the hours of many dates.
     ValueError
@@ -373,6 +376,8 @@ def aggregate(bars: Any, grid: Any, from_interval: str, to_interval: str, *, wor
     BarError
         If times do not strictly ascend or the columns do not match; values are not checked. Names the row, and of many
         symbols the first bad one.
+    TimeError
+        As of `find_gaps`.
     CalendarError
         If `grid` is no grid.
     IntervalError

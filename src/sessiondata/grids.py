@@ -12,7 +12,7 @@ from sessiondata._grid import Grid
 from sessiondata.dates import DAY_NS, DateLike, instants, to_date, to_named_zone, wall
 from sessiondata.errors import CalendarError
 from sessiondata.intervals import Interval, parse_interval
-from sessiondata.times import Int64Array, from_ns, to_ns, utc_offsets
+from sessiondata.times import LEAST_START_NS, Int64Array, check_meant, from_ns, to_ns, utc_offsets
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -117,6 +117,12 @@ class SessionGrid:
         # Through the constructor: a copied or unpickled array would be writable.
         return SessionGrid, (self.date, self.tz, self.segments.tolist(), (self.span_start, self.span_stop))
 
+    def _meant(self, time: Any) -> int:
+        """A time in ns, of any kind that `to_ns` takes. A `TimeError` that names the unit (``ERR_UNIT``) if it is one
+        of 1970 that another unit puts after 1990, and the session is later."""
+        ts_ns = to_ns(time)
+        return ts_ns if ts_ns >= LEAST_START_NS or self.span_start < LEAST_START_NS else check_meant(ts_ns)
+
     # Slots. Obvious rather than fast: they build grids and answer people, they are not called for each bar.
 
     def expected(self, interval: str | Interval, as_of: Any = None) -> int:
@@ -130,7 +136,7 @@ class SessionGrid:
         """
         step_ns = parse_interval(interval).step_ns
         segments = self.segments.tolist()
-        now = segments[-1][1] if as_of is None else to_ns(as_of)
+        now = segments[-1][1] if as_of is None else self._meant(as_of)
         if step_ns == 0:
             return int(now >= segments[-1][1])
         # The last slot of a segment may be shorter than a step: it is over when the segment is.
@@ -171,7 +177,7 @@ class SessionGrid:
         int
             0, 1, 2 ... through the session; -1 outside the segments, for ``"1d"`` too: also in a lunch break.
         """
-        ts_ns, step_ns = to_ns(ts_ns), parse_interval(interval).step_ns
+        ts_ns, step_ns = self._meant(ts_ns), parse_interval(interval).step_ns
         before = 0
         for start, stop in self.segments.tolist():
             if start <= ts_ns < stop:

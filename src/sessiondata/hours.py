@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 
 from sessiondata.dates import to_date, to_named_zone
-from sessiondata.errors import CalendarError, TimeError
+from sessiondata.errors import CalendarError, TimeError, install_hint
 from sessiondata.grids import check_segments
 from sessiondata.times import NAT, Int64Array, to_ns, to_ns_array
 
@@ -257,9 +257,9 @@ class Globex(Exchange):
         try:
             import pandas_market_calendars
         except ImportError as error:
+            hint = install_hint("pandas_market_calendars", "calendars", error)
             raise CalendarError(
-                f"the hours of calendar {self.name!r} come from pandas_market_calendars:"
-                ' pip install "sessiondata[calendars]"'
+                f"the hours of calendar {self.name!r} come from pandas_market_calendars: {hint}"
             ) from error
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -6,6 +6,7 @@ indicators that nobody reads. Sums are made in time order, one after the other, 
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Iterable
@@ -42,6 +43,12 @@ class Indicator(NamedTuple):
     is_built_in: bool = False
 
 
+def _known(value: float) -> float | None:
+    """A number, or None where the arithmetic left float64: prices may be up to 1.8e308, and then a sum, difference or
+    product of them is none."""
+    return value if math.isfinite(value) else None
+
+
 def _sum(values: Iterable[float]) -> float:
     total = 0.0
     for value in values:  # the built-in sum rounds otherwise from Python 3.12 on
@@ -61,13 +68,13 @@ def _min_price(days: list[DailyBar]) -> float:
     return min(day.low for day in days)
 
 
-def _avg_range(days: list[DailyBar]) -> float:
-    return _sum(day.high - day.low for day in days) / len(days)
+def _avg_range(days: list[DailyBar]) -> float | None:
+    return _known(_sum(day.high - day.low for day in days) / len(days))
 
 
 def _vwap(days: list[DailyBar]) -> float | None:
     traded = _sum(day.traded for day in days)
-    return _sum(day.turnover for day in days) / traded if traded else None
+    return _known(_sum(day.turnover for day in days) / traded) if traded else None
 
 
 _FAMILIES: dict[str, Callable[[list[DailyBar]], float | None]] = {

@@ -65,7 +65,7 @@ from numba.extending import (
 from numba.np.arrayobj import make_array, populate_array
 
 from sessiondata import capi
-from sessiondata.errors import ArgumentError, ArgumentTypeError, IntervalError
+from sessiondata.errors import ArgumentError, ArgumentTypeError, IntervalError, UnknownNameError
 from sessiondata.intervals import parse_interval
 from sessiondata.series import BarSeries
 from sessiondata.symbol import SymbolSessionData
@@ -398,7 +398,8 @@ def exchange_code(text: str) -> int:
 
 @_compiled
 def advance_to(symbol: Symbol, ts_ns: int, /) -> int:
-    """Move the clock of the symbol's store forwards: 1, or 0 if it stands there already or further."""
+    """Move the clock of the symbol's store forwards: 1, or 0 if it stands there already or further. ``ERR_UNIT`` for a
+    time of 1970 that another unit than ns puts after 1990, unless the symbol has a session before that."""
     raise NotImplementedError
 
 
@@ -725,7 +726,7 @@ def _bars(self: Any, interval: Any = None) -> Any:  # noqa: ARG001
     def derived(self: Any, interval: Any = None) -> Any:  # noqa: ARG001
         k = call(self, step_ns)
         if k < 0:
-            raise KeyError(message)
+            raise UnknownNameError(message)
         return _make_series(self, k)
 
     return derived

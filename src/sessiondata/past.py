@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from sessiondata.copying import not_copied
+from sessiondata.errors import ArgumentTypeError, shown
 from sessiondata.history import _NO_ROWS
 from sessiondata.times import utc_offsets
 
@@ -303,7 +304,7 @@ def _plain(value: Any, symbol: SymbolSessionData, name: str) -> Any:
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise TypeError(_refusal(symbol, name, value)) from error
+            raise _refusal(symbol, name, value) from error
         return str(value)
     if isinstance(value, np.ndarray):
         value = value.tolist()
@@ -311,15 +312,15 @@ def _plain(value: Any, symbol: SymbolSessionData, name: str) -> Any:
         return [_plain(item, symbol, name) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {_plain(key, symbol, name): _plain(item, symbol, name) for key, item in value.items()}
-    raise TypeError(_refusal(symbol, name, value))
+    raise _refusal(symbol, name, value)
 
 
-def _refusal(symbol: SymbolSessionData, name: str, value: Any) -> str:
-    from sessiondata.errors import shown
-
-    return (
+def _refusal(symbol: SymbolSessionData, name: str, value: Any) -> ArgumentTypeError:
+    return ArgumentTypeError(
         f"indicator {name!r} of {symbol.symbol!r} cannot be exported: a value is None, a bool, int of 64 bits, float or"
-        f" text, or lists and dicts of these: {shown(value)[:200]}"
+        f" text, or lists and dicts of these: {shown(value)[:200]}",
+        symbol=symbol.symbol,
+        value=value,
     )
 
 

@@ -304,7 +304,7 @@ class DataQualityManager:
     def _round(self, now: Any, stopped: threading.Event | None) -> list[GapTry]:
         tries: list[GapTry] = []
         with self._stepping:
-            now_ns = self.data._as_of_ns() if now is None else to_ns(now)
+            now_ns = self.data._as_of_ns() if now is None else self.data._meant(now)
             if now_ns is None:  # a session was left, and nothing has come since
                 now_ns = self._seen_ns
                 if now_ns is None:

@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessiondata.epochs import UNIT_NS, misread, unit_advice
-from sessiondata.errors import InputError, TimeError
+from sessiondata.errors import ArgumentError, InputError, TimeError, install_hint
 from sessiondata.layouts import ColumnNames, NotBarsError, find_columns
 from sessiondata.naming import Origin, PathName, UnreadText, hive_name, name_of_path
 from sessiondata.prices import PriceScale, are_whole, check_not_scaled
@@ -156,17 +156,17 @@ class ReadOptions:
         if self.tz is not None:
             to_zone(self.tz)  # raises TimeError, which is a ValueError
         if self.unit is not None and self.unit not in UNIT_NS:
-            raise ValueError(f"unit must be one of {', '.join(UNIT_NS)}: {self.unit!r}")
+            raise ArgumentError(f"unit must be one of {', '.join(UNIT_NS)}: {self.unit!r}")
         if self.price_scale is not None and not 1.0 <= self.price_scale < float("inf"):
-            raise ValueError(f"price_scale is a divisor of at least 1, such as 10000 or 1e9: {self.price_scale!r}")
+            raise ArgumentError(f"price_scale is a divisor of at least 1, such as 10000 or 1e9: {self.price_scale!r}")
         if self.on_bad not in ("raise", "skip"):
-            raise ValueError(f"on_bad must be 'raise' or 'skip': {self.on_bad!r}")
+            raise ArgumentError(f"on_bad must be 'raise' or 'skip': {self.on_bad!r}")
         if self.epoch not in (None, "utc", "local"):
-            raise ValueError(f"epoch must be 'utc' or 'local': {self.epoch!r}")
+            raise ArgumentError(f"epoch must be 'utc' or 'local': {self.epoch!r}")
         if self.epoch == "local" and self.tz is None:
-            raise ValueError("epoch 'local' needs a tz, whose clock is meant: --tz")
+            raise ArgumentError("epoch 'local' needs a tz, whose clock is meant: --tz")
         if self.symbol_from not in (None, "file", "folder"):
-            raise ValueError(f"symbol_from must be 'file' or 'folder': {self.symbol_from!r}")
+            raise ArgumentError(f"symbol_from must be 'file' or 'folder': {self.symbol_from!r}")
 
 
 class InputFile(NamedTuple):
@@ -861,8 +861,9 @@ def _read_parquet(path: Path, options: ReadOptions, note: Note) -> list[BarTable
     try:
         import pyarrow as pa
         from pyarrow import parquet
-    except ImportError:
-        raise InputError("Parquet needs pyarrow: pip install 'sessiondata[parquet]'", path=str(path)) from None
+    except ImportError as error:
+        hint = install_hint("pyarrow", "parquet", error)
+        raise InputError(f"Parquet needs pyarrow: {hint}", path=str(path)) from None
     if path.stat().st_size == 0:
         raise InputError("the file is empty", path=str(path))
     faults = _Faults(str(path), options.on_bad)

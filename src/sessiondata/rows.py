@@ -9,7 +9,7 @@ import numpy as np
 
 from sessiondata.copying import refuse_copy
 from sessiondata.errors import ArgumentError
-from sessiondata.times import from_ns, to_ns
+from sessiondata.times import LEAST_START_NS, check_meant, from_ns, to_ns
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -197,6 +197,10 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
 
     __slots__ = ()
 
+    @property
+    def symbol(self) -> str:
+        raise NotImplementedError
+
     def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, place: Place, seq: int) -> Window:
         raise NotImplementedError
 
@@ -234,9 +238,14 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
         return self.window(-n, None) if n else self.window(0, 0)
 
     def since(self, ts_ns: Any) -> Window:
-        """Rows at or after a time (int ns, datetime64, aware datetime). A view; O(log rows)."""
+        """Rows at or after a time (int ns, datetime64, aware datetime). A view; O(log rows).
+
+        An int of 1970 that another unit puts after 1990 is a `TimeError` (``ERR_UNIT``) where all rows are later."""
         arrays, start, stop, place = self._live()
-        i = int(arrays[0][start:stop].searchsorted(to_ns(ts_ns)))
+        time = to_ns(ts_ns)
+        if time < LEAST_START_NS and stop > start and arrays[0][start] >= LEAST_START_NS:
+            check_meant(time, symbol=self.symbol)
+        i = int(arrays[0][start:stop].searchsorted(time))
         return self._new_window(arrays, start + i, stop, place, place.oldest + i)
 
     def window(self, i: int, j: int | None) -> Window:

@@ -10,7 +10,7 @@ import numpy as np
 
 from sessiondata.copying import not_copied
 from sessiondata.rows import LiveRows, Place, RowWindow, TimedColumns
-from sessiondata.times import from_ns, to_ns
+from sessiondata.times import check_meant, from_ns, to_ns
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
@@ -456,9 +456,19 @@ class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
         -------
         {"present", "missing", "no_trade", "halted", "pending"} or None
             None outside the session's segments; pending is a slot that is not over.
+
+        Raises
+        ------
+        TimeError
+            It is no time, or an integer of another unit (``ERR_UNIT``), as of `SessionData.advance_to`.
         """
-        state = self._core.state_at(self._k, to_ns(ts_ns))
-        return None if state < 0 else _STATES[state]
+        time = to_ns(ts_ns)
+        state = self._core.state_at(self._k, time)
+        if state >= 0:
+            return _STATES[state]
+        if not self._core.has_early_days():
+            check_meant(time, symbol=self.symbol)
+        return None
 
     @property
     def state(self) -> SeriesState:

@@ -7,7 +7,6 @@ import operator
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
@@ -38,8 +37,8 @@ from sessiondata.indicators import Function, Indicator, check_days, check_indica
 from sessiondata.intervals import Interval, check_intervals, names_and_steps, parse_interval
 from sessiondata.outages import ClassifiedGap, classify_gaps
 from sessiondata.series import Bar, BarWindow
-from sessiondata.symbol import SymbolSessionData, check_label
-from sessiondata.times import LEAST_START_NS, from_ns, to_ns, to_ns_array, unit_error
+from sessiondata.symbol import BySymbol, SymbolSessionData, check_label
+from sessiondata.times import LEAST_START_NS, check_meant, from_ns, to_ns, to_ns_array, unit_error
 
 if TYPE_CHECKING:
     from sessiondata.columns import BarColumns
@@ -433,10 +432,34 @@ class SessionData:
 
         Parameters
         ----------
-        ts_ns : int, datetime64 or aware datetime
+        ts_ns : int ns, datetime64 or aware datetime
             A time before the clock's has no effect.
+
+        Raises
+        ------
+        TimeError
+            It is no time, or an integer of another unit (``ERR_UNIT``): one of 1970, where no day of the store is, that
+            seconds, milliseconds or microseconds put after 1990.
+
+        Examples
+        --------
+        >>> data = SessionData(None, "1m", ())
+        >>> _ = data.start_session("2024-03-12")
+        >>> data.advance_to(1_710_244_800_000_000_000)
+        >>> print(data.as_of)
+        2024-03-12 12:00:00+00:00
         """
-        self._clock.advance(to_ns(ts_ns))
+        self._clock.advance(self._meant(ts_ns))
+
+    def _meant(self, time: Any) -> int:
+        """A time in ns, or an error where it is an integer of another unit."""
+        ts_ns = to_ns(time)
+        return ts_ns if ts_ns >= LEAST_START_NS or self._has_early_days() else check_meant(ts_ns)
+
+    def _has_early_days(self) -> bool:
+        """Whether the session or a day of any symbol lies before 1990, so that such a time may be meant."""
+        last = self._last_date()
+        return (last is not None and last.year < 1990) or any(core.has_early_days() for core in self._all_cores())
 
     # --- the gate ---
 
@@ -465,8 +488,9 @@ class SessionData:
 
     @property
     def symbols(self) -> Mapping[str, SymbolSessionData]:
-        """Symbols by name, in the order they were registered. Read-only."""
-        return MappingProxyType(self._symbols)
+        """Symbols by name, in the order they were registered. Read-only and live; another name is an
+        `UnknownNameError`."""
+        return BySymbol(self._symbols)
 
     @exclusive("register_symbol()")
     def register_symbol(
@@ -588,7 +612,9 @@ class SessionData:
         try:
             return self._symbols[symbol]
         except (KeyError, TypeError) as error:
-            raise UnknownNameError(f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first") from error
+            raise UnknownNameError(
+                f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first", value=symbol
+            ) from error
 
     @exclusive("remove_symbol()")
     def remove_symbol(self, symbol: str) -> None:
@@ -776,7 +802,8 @@ class SessionData:
         name : str
             Without a function one of ``avg_volume_{n}d``, ``max_price_{n}d``, ``min_price_{n}d``, ``avg_range_{n}d``
             (high minus low) and ``vwap_{n}d`` (typical price weighted by volume, of base bars where there are any):
-            of the newest `n` daily bars before the session, None until there are as many.
+            of the newest `n` daily bars before the session, None until there are as many, and where prices are so
+            high that float64 does not hold the answer.
         function : callable, optional
             Called with the symbol's data (`SymbolSessionData`) when somebody asks, and again only after its history or
             the session has changed. What it raises is raised to whoever asks, with a note that names the indicator and

@@ -35,7 +35,7 @@ from sessiondata import _days, _snapshot
 from sessiondata.calendars import SessionCalendar
 from sessiondata.cursors import TOLD
 from sessiondata.dates import to_date
-from sessiondata.errors import CalendarError, SessionDataError, SnapshotError
+from sessiondata.errors import ArgumentTypeError, CalendarError, SessionDataError, SnapshotError
 from sessiondata.exclusive import exclusive
 from sessiondata.export import TIMESTAMPS
 from sessiondata.gaps import GapInfo
@@ -341,7 +341,7 @@ def _contents(data: SessionData, shown: str) -> list[bytes]:
 def _save_into(data: SessionData, file: Any) -> None:
     """Write a store to a file object, from where it stands, whether it can seek or not."""
     if isinstance(file, io.TextIOBase):
-        raise TypeError(f"a snapshot is bytes, {_shown(file)} takes text: open the file with mode 'wb'")
+        raise ArgumentTypeError(f"a snapshot is bytes, {_shown(file)} takes text: open the file with mode 'wb'")
     content = memoryview(b"".join(_contents(data, _shown(file))))
     for at in range(0, len(content), _CHUNK):
         rest = bytes(content[at : at + _CHUNK])
@@ -582,7 +582,9 @@ def loads(content: Any, kind: type[SessionData] | None = None) -> SessionData:
     try:
         whole = content if isinstance(content, bytes) else bytes(memoryview(content))
     except TypeError as error:
-        raise TypeError(f"a snapshot is bytes, as SessionData.dumps makes them: {type(content).__name__}") from error
+        raise ArgumentTypeError(
+            f"a snapshot is bytes, as SessionData.dumps makes them: {type(content).__name__}"
+        ) from error
     return _load(io.BytesIO(whole), "<bytes>", len(whole), kind)
 
 
@@ -594,7 +596,7 @@ def _read_from(file: Any, shown: str) -> bytes:
         while n > 0:
             piece = file.read(min(n, _CHUNK))
             if isinstance(piece, str):
-                raise TypeError(f"a snapshot is bytes, {shown} gives text: open the file with mode 'rb'")
+                raise ArgumentTypeError(f"a snapshot is bytes, {shown} gives text: open the file with mode 'rb'")
             if piece is None:
                 raise BlockingIOError(errno.EAGAIN, "the file has no more bytes yet", shown)
             if not piece:
@@ -828,9 +830,9 @@ def _daily(symbol: SymbolSessionData, file: _File, entry: dict[str, Any] | None)
         if ts_ns != grid.segments[0, 0]:
             raise ValueError(f"the bar of a day begins with its session: {date}")
         *prices, volume = values
-        # Sums of volumes may be infinite.
-        if not all(map(math.isfinite, prices)) or prices[1] < prices[2] or not volume >= 0.0 or not traded >= 0.0:
-            raise ValueError(f"the bar of a day has finite prices, high >= low and volume >= 0: {date}")
+        # Only what multiplies prices may be beyond a double: volumes are bounded so that sums of them are finite.
+        if not all(map(math.isfinite, (*values, traded))) or prices[1] < prices[2] or volume < 0.0 or traded < 0.0:
+            raise ValueError(f"the bar of a day has finite prices and volume, high >= low and volume >= 0: {date}")
         if not 0 <= n_base <= grid.compiled.possible_slots(base_ns):
             raise ValueError(f"a day has no more base bars than there can be: {date}, {n_base}")
     return days

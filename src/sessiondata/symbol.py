@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from datetime import datetime, tzinfo
 from functools import partial
 from types import MappingProxyType
@@ -33,6 +33,7 @@ from sessiondata.ticks import QuoteSeries, TickSeries
 from sessiondata.times import (
     LEAST_START_NS,
     NAT,
+    check_meant,
     check_no_conflict,
     from_ns,
     plausible_unit,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from sessiondata.grids import SessionGrid
     from sessiondata.session import SessionData
 
-__all__ = ["SymbolSessionData"]
+__all__ = ["BySymbol", "SymbolSessionData"]
 
 _T = TypeVar("_T")
 
@@ -722,7 +723,8 @@ class SymbolSessionData(GapOwner):
         UnknownNameError
             If the symbol does not hold that interval.
         TimeError
-            If a time is not one, or the stop lies before the start.
+            If a time is not one, or the stop lies before the start; or if it is one of 1970, where no day of the symbol
+            is, and another unit puts it after 1990 (``ERR_UNIT``).
         SessionStateError
             If there is neither a session nor a past day.
 
@@ -760,8 +762,23 @@ class SymbolSessionData(GapOwner):
         return self._mark(True, 0, start_ns, stop_ns)
 
     def _mark(self, halted: bool, k: int, start: Any, stop: Any) -> bool:
-        span = _checked_span(start, stop)
+        span = self._checked_span(start, stop)
         return self._has_session(self._history.days.mark(halted, k, *span))
+
+    def _checked_span(self, start: Any, stop: Any) -> tuple[int, int]:
+        start_ns, stop_ns = self._meant(start), self._meant(stop)
+        if stop_ns < start_ns:
+            raise TimeError(
+                f"a span of time must not stop before it starts: [{start_ns}, {stop_ns})", symbol=self.symbol
+            )
+        return start_ns, stop_ns
+
+    def _meant(self, time: Any) -> int:
+        """A time in ns, or an error where it is an integer of another unit."""
+        ts_ns = to_ns(time)
+        if ts_ns >= LEAST_START_NS or self._core.has_early_days():
+            return ts_ns
+        return check_meant(ts_ns, symbol=self.symbol)
 
     def record_retry(self, interval: str | GapInfo, start_ns: Any = None, stop_ns: Any = None, when: Any = None) -> int:
         """Somebody has asked again for the missing bars of an interval.
@@ -794,8 +811,8 @@ class SymbolSessionData(GapOwner):
         if when is None:
             raise ArgumentTypeError("a retry has a time: when=", symbol=self.symbol)
         k = self._number(name)
-        when_ns = max(to_ns(when) // 1000, -(2**63 // 1000)) * 1000  # as GapInfo has it
-        span = _checked_span(start_ns, stop_ns)
+        when_ns = max(self._meant(when) // 1000, -(2**63 // 1000)) * 1000  # as GapInfo has it
+        span = self._checked_span(start_ns, stop_ns)
         return self._has_session(self._history.days.record_retry(k, *span, when_ns))
 
     def set_gaps(self, interval: str, gaps: Iterable[GapInfo] | None) -> None:
@@ -936,11 +953,49 @@ class SymbolSessionData(GapOwner):
         )
 
 
-def _checked_span(start: Any, stop: Any) -> tuple[int, int]:
-    start_ns, stop_ns = to_ns(start), to_ns(stop)
-    if stop_ns < start_ns:
-        raise TimeError(f"a span of time must not stop before it starts: [{start_ns}, {stop_ns})")
-    return start_ns, stop_ns
+class BySymbol(Mapping[str, SymbolSessionData]):
+    """The symbols of a store by name: live and read-only; a name that it does not hold is an `UnknownNameError`."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self, held: dict[str, SymbolSessionData]) -> None:
+        self._held = held
+
+    def __getitem__(self, symbol: str) -> SymbolSessionData:
+        try:
+            return self._held[symbol]
+        except (KeyError, TypeError) as error:
+            raise UnknownNameError(
+                f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first", value=symbol
+            ) from error
+
+    def __contains__(self, symbol: object) -> bool:
+        return symbol in self._held
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def keys(self) -> KeysView[str]:
+        return self._held.keys()
+
+    def values(self) -> ValuesView[SymbolSessionData]:
+        return self._held.values()
+
+    def items(self) -> ItemsView[str, SymbolSessionData]:
+        return self._held.items()
+
+    def copy(self) -> dict[str, SymbolSessionData]:
+        """A dict of those that there are now."""
+        return self._held.copy()
+
+    def __repr__(self) -> str:
+        return f"<{len(self._held)} symbols: {', '.join(list(self._held)[:10])}{', ...' * (len(self._held) > 10)}>"
 
 
 def _padded(texts: Any) -> Any:

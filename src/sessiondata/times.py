@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LEAST_START_NS",
     "UNIT_NS",
+    "check_meant",
     "check_no_conflict",
     "from_ns",
     "is_plain",
@@ -420,6 +421,26 @@ def unit_error(ts_ns: int, *, symbol: str | None, row: int | None, unit: str = "
         f"{rule}: {place} (ERR_UNIT); {hint}; a date that early is meant by start_session(date), or by"
         " load_historical_bars with unit='ns'",
         symbol=symbol, row=row, value=ts_ns, rule=rule, code="ERR_UNIT", unit=other,
+    )  # fmt: skip
+
+
+def check_meant(ts_ns: int, *, symbol: str | None = None) -> int:
+    """The time, or a `TimeError` that names the unit, if it is one of 1970 that another unit puts after 1990.
+
+    For calls that take a time and start no session: where all that is there lies later, a time before 1990 has a right
+    answer (no slot, all rows), and so ``since(0)`` keeps its own. But one that some other unit explains is a mistake.
+    Whoever has a day that early does not ask.
+    """
+    unit = plausible_unit(ts_ns) if ts_ns < LEAST_START_NS else None
+    if unit is None:
+        return ts_ns
+    date = np.datetime64(ts_ns * UNIT_NS[unit], "ns").astype("M8[s]")
+    rule = "time lies before 1990 as an integer of nanoseconds, where no day is"
+    place = f"{ts_ns} ({np.datetime64(ts_ns, 'ns')})" + ("" if symbol is None else f" symbol={symbol!r}")
+    raise TimeError(
+        f"{rule}: {place} (ERR_UNIT); in {_UNIT_NAMES[unit]} it would be {date}: multiply it by {UNIT_NS[unit]:_}, the"
+        " unit of an int is ns",
+        symbol=symbol, value=ts_ns, rule=rule, code="ERR_UNIT", unit=unit,
     )  # fmt: skip
 
 
