@@ -269,7 +269,7 @@ def test_names_that_a_mapping_lacks_are_errors_of_the_library() -> None:
 
 
 def test_values_that_no_document_holds_name_symbol_and_value() -> None:
-    data, spy = store()
+    data, _ = store()
     for value in ({1, 2}, "\ud800", object()):
         data.set_historical_indicator("SPY", "mine", value)
         for call in (data.to_json, data.to_dict):
@@ -290,8 +290,9 @@ def test_values_that_no_document_holds_name_symbol_and_value() -> None:
 def test_names_of_indicators(name: Any) -> None:
     data, _ = store()
     for call in (
-        lambda: data.add_historical_indicator(name, lambda _: 1.0), lambda: data.set_historical_indicator("SPY", name, 1)
-    ):  # fmt: skip
+        lambda: data.add_historical_indicator(name, lambda _: 1.0),
+        lambda: data.set_historical_indicator("SPY", name, 1),
+    ):
         with pytest.raises(sd.ArgumentError, match="indicator"):
             call()
 

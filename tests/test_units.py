@@ -1,5 +1,7 @@
 """Integers that are no nanoseconds: understood where ``unit=`` says so, and else refused instead of landing in 1970."""
 
+# ruff: noqa: ARG005
+
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -382,11 +384,11 @@ def test_where_a_day_of_1970_is_such_times_are_meant() -> None:
 
 @pytest.mark.parametrize("unit", WRONG)
 def test_the_clock_of_compiled_callers_takes_none_either(unit: str) -> None:
-    data, spy = fed()
+    _, spy = fed()
     number = LATER * PER_SECOND[unit]
     assert jit.advance_to(spy, number) == jit.ERR_UNIT
     assert jit.advance_to(0, number) == jit.advance_to(0, WANT[0]) == jit.ERR_NO_SYMBOL
-    data, spy = store()
+    _, spy = store()
     assert jit.advance_to(spy, number) == jit.ERR_UNIT, "without a session, too"
 
 
