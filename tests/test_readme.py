@@ -38,6 +38,29 @@ def test_the_example_of_calendars_prints_what_is_shown() -> None:
     assert run("-c", block("calendar example")) == block("output: calendar example")
 
 
+def test_the_example_of_refusals_prints_what_is_shown() -> None:
+    assert run("-c", block("refusals example")) == block("output: refusals example")
+
+
+def test_the_table_of_errors_is_complete() -> None:
+    """Each error with the built-in one that it is, and the attributes that only it has."""
+    import sessiondata as sd
+    from sessiondata import errors
+
+    told: dict[str, tuple[str, set[str]]] = {}
+    for names, kinds, more in re.findall(r"^\| (`\w+Error`.*?) \| (`.*?`) \| ?(.*?) ?\|$", README, re.MULTILINE):
+        classes, bases = re.findall(r"`(\w+)`", names), re.findall(r"`(\w+)`", kinds)
+        bases = bases if len(bases) == len(classes) else bases * len(classes)
+        for name, base in zip(classes, bases, strict=True):
+            told[name] = base, set(re.findall(r"`([a-z_]+)`", more))
+    assert told.keys() == set(errors.__all__) - {"SessionDataError"}
+    for name, (base, attributes) in told.items():
+        kind = getattr(sd, name)
+        assert issubclass(kind, __builtins__[base] if isinstance(__builtins__, dict) else getattr(__builtins__, base))
+        for attribute in attributes:
+            assert attribute in (kind.__doc__ or ""), (name, attribute)
+
+
 def test_the_example_of_frames_prints_what_is_shown() -> None:
     printed = [line.rstrip() for line in run("-c", block("frames example")).splitlines()]  # pandas pads its lines
     assert printed == [line.rstrip() for line in block("output: frames example").splitlines()]

@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
 import pytest
 
@@ -122,6 +123,37 @@ def test_huge_prices_are_prices(price: float) -> None:
     assert jit.append(a, OPEN + MINUTE, price, price, price, price, 1.0) == 1
 
 
+@pytest.mark.parametrize("trimmed", [False, True])
+def test_prices_whose_products_are_infinite_leave_documents_and_snapshots_valid(trimmed: bool) -> None:
+    """Prices of 1e308 times a volume, or less one of -1e308, are no double: indicators said inf and nan."""
+    data = sd.SessionData(None, "1m", ("1d",), 1 if trimmed else 9)
+    data.start_session("2024-03-12")
+    a, b = data.register_symbol("A"), data.register_symbol("B")
+    names = ("vwap_2d", "avg_range_2d", "max_price_2d", "avg_volume_2d")
+    for name in names:
+        data.add_historical_indicator(name)
+    noon = 1_710_244_800 * SECOND
+    for day in range(3):
+        at = noon + day * 1440 * MINUTE
+        a.append(at, 1.0, 1e308, -1e308, 1.0, 5.0)
+        a.append(at + MINUTE, 1.7e308, 1.7e308, 1.7e308, 1.7e308, HUGE / 2)
+        b.append(at, 10.0, 12.0, 9.0, 12.0, 2.0)
+        data.roll_session()
+    for store in (data, reloaded(data), data.copy()):
+        asked = {name: store.get_historical_indicator("A", name) for name in names}
+        assert asked == {
+            "vwap_2d": None, "avg_range_2d": None, "max_price_2d": 1.7e308, "avg_volume_2d": HUGE / 2 + 5.0,
+        }  # fmt: skip
+        assert [store.get_historical_indicator("B", name) for name in names] == [11.0, 3.0, 12.0, 2.0]
+        text = store.to_json()
+        assert text == orjson.dumps(store.to_dict())
+        assert b'"vwap_2d":null' in text
+        assert reloaded(store).to_json() == text
+        store.get_all_bars_including_historical("A", "1d")
+        store.end_session()
+        reloaded(store)
+
+
 # --- inconsistent rows -----------------------------------------------------------------------------------------------
 
 INCONSISTENT = [
@@ -154,6 +186,14 @@ def test_inconsistent_rows_are_taken_and_counted_whichever_way_they_come() -> No
     data.roll_session()
     assert a.counters["inconsistent"] == 0
     assert a.historical_day("2024-03-12").counters["inconsistent"] == len(INCONSISTENT) - 1
+
+
+def test_rows_that_a_ring_has_overwritten_are_not_counted() -> None:
+    """As the documentation says: of the rows that are kept. `overwritten` tells that there were others."""
+    _, a = store(capacity=4)
+    for i, row in enumerate([*INCONSISTENT, GOOD, GOOD]):
+        a.append(OPEN + i * MINUTE, *row)
+    assert (a.counters["overwritten"], a.counters["inconsistent"]) == (4, 2)
 
 
 def strict_store() -> tuple[sd.SessionData, Any]:

@@ -936,8 +936,9 @@ class SymbolSessionData(GapOwner):
     def counters(self) -> dict[str, Any]:
         """What became of all bars of the session: stored, late, corrected, repeated, too_old, other_session, off_grid,
         extended, overwritten, and skipped (by reason). Beside them
-        ``inconsistent``: of the base rows that are kept, those whose open or close lies outside [low, high]. They are
-        looked through when somebody asks, O(rows)."""
+        ``inconsistent``: of the base rows that are kept, as they are now, those whose open or close lies outside
+        [low, high]. They are looked through when somebody asks, O(rows). Rows that are ``overwritten`` (only with a
+        ``capacity``) are not in it."""
         return {**self._core.counters(), "inconsistent": self._core.count_inconsistent()}
 
     def _repr_html_(self) -> str:
