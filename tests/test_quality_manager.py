@@ -572,6 +572,94 @@ def test_a_symbol_that_leaves_while_it_is_asked_for_confirms_nothing(way: str) -
     assert [life.reason for life in manager.lives()] == ["session_over"]
 
 
+LEAVE = {
+    "roll": lambda data: data.roll_session(),
+    "end": lambda data: data.end_session(),
+    "remove": lambda data: data.remove_symbol("SPY"),
+    "clear": lambda data: data.clear(),
+}
+
+
+@pytest.mark.parametrize("trailing_days", [0, 5])
+@pytest.mark.parametrize("how", sorted(LEAVE))
+@pytest.mark.parametrize("before", ["record_retry", "fill", "mark_no_trade", "_computed_gaps", "_open_parts", "_ask"])
+def test_a_session_that_is_left_inside_a_round(before: str, how: str, trailing_days: int, monkeypatch: Any) -> None:
+    """Another thread may leave a session between any look of the manager and what it does then. A retry of a session
+    without a day, or a gap of the next session beside the hours of this one, raised from `step`."""
+    for n in range(1, 6):  # the n-th call
+        data = sd.SessionData(HOURS, "1m", (), trailing_days=trailing_days)
+        data.start_session("2024-03-12")
+        data.register_symbol("SPY")
+        feed(data, [0, 2, 4])
+        manager = sd.DataQualityManager(
+            data, "live", Provider((lambda *_: ()) if before == "mark_no_trade" else None), max_retries=1
+        )
+        owner: Any = sd.DataQualityManager if before in ("_open_parts", "_ask") else sd.SymbolSessionData
+        original, left = getattr(owner, before), [n]
+
+        def leaving(
+            self: Any, *args: Any, data: Any = data, left: list[int] = left, original: Any = original, **options: Any
+        ) -> Any:
+            left[0] -= 1
+            if left[0] == 0:
+                LEAVE[how](data)
+                if how == "roll":  # whose gaps are missing from now on
+                    data.append("SPY", OPEN + 1443 * MINUTE, *bar(0)[1:])
+            return original(self, *args, **options)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, before, leaving)
+            first = manager.step(OPEN + 5 * MINUTE)
+        manager.step(OPEN + 1440 * MINUTE)
+        times = [made.start_ns for made in first]
+        assert times == sorted(set(times))
+        assert all(OPEN < start < OPEN + 4 * MINUTE for start in times)
+        old = [life for life in manager.lives() if life.session_date.day == 12]
+        assert {life.reason for life in old} <= (
+            {"session_over", "filled", "confirmed_empty"} if left[0] <= 0 else {None, "filled", "confirmed_empty"}
+        )
+        assert all(OPEN < life.start_ns <= life.end_ns < OPEN + 4 * MINUTE for life in old)
+
+
+def test_a_gap_that_was_given_up_stays_so_when_its_session_is_left(monkeypatch: Any) -> None:
+    """The retries of the session were asked of the next one: nobody seemed to have asked for the gap."""
+    data = new_store()
+    feed(data, [0, 4])
+    manager = sd.DataQualityManager(data, "live", Provider(lambda *_: None), max_retries=1)
+    manager.step(OPEN + 5 * MINUTE)
+    assert [life.reason for life in manager.lives()] == ["gave_up"]
+    original = sd.DataQualityManager._open_parts
+
+    def late(self: Any, *args: Any) -> Any:
+        data.roll_session()
+        return original(self, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sd.DataQualityManager, "_open_parts", late)
+        feed(data, [7])
+        manager.step(OPEN + 8 * MINUTE)
+    manager.step(OPEN + 1440 * MINUTE)
+    assert [life.reason for life in manager.lives()] == ["gave_up"]
+
+
+def test_two_threads_that_start_a_manager_start_one_thread(monkeypatch: Any) -> None:
+    manager = sd.DataQualityManager(new_store())
+    with monkeypatch.context() as patched:
+        starters = [threading.Thread(target=manager.start) for _ in range(2)]
+        patched.setattr(sd.DataQualityManager, "_run", lambda _, stopped: stopped.wait(5))
+        is_running = sd.DataQualityManager.is_running.fget
+        patched.setattr(
+            sd.DataQualityManager, "is_running", property(lambda self: (is_running(self), time.sleep(0.05))[0])
+        )
+        for starter in starters:
+            starter.start()
+        for starter in starters:
+            starter.join()
+        n = sum(thread.name == "sessiondata quality" for thread in threading.enumerate())
+        manager.stop()
+    assert n == 1
+
+
 @pytest.mark.parametrize("end", ["roll_session", "end_session"])
 def test_an_answer_after_the_roll_goes_to_its_day_and_replaces_nothing(end: str) -> None:
     data = new_store()

@@ -17,6 +17,7 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ import numpy as np
 
 from sessiondata.columns import NO_TZ, bar_columns
 from sessiondata.copying import not_copied
-from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionDataError
+from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionDataError, SessionStateError
 from sessiondata.gaps import BarArrays
 from sessiondata.series import BarSeries, BarWindow
 from sessiondata.times import LEAST_START_NS, check_unit, plausible_unit, to_ns
@@ -217,6 +218,7 @@ class DataQualityManager:
         self._keep_lives, self._n_forgotten = operator.index(keep_lives), 0
         self._forgotten_outcomes: Counter[str] = Counter()
         self._stepping, self._reading = threading.Lock(), threading.RLock()
+        self._starting = threading.Lock()
         self._hanging: list[threading.Event] = []
         self._wake, self._stopped = threading.Event(), threading.Event()  # each thread has a `_stopped` of its own
         self._thread: threading.Thread | None = None
@@ -229,13 +231,14 @@ class DataQualityManager:
         """Watch the store from a thread of its own (a daemon); nothing happens if it runs already.
 
         One that `stop` has told to end, and that still waits for a request, is replaced."""
-        if self.is_running:
-            return
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(
-            target=self._run, args=(self._stopped,), name="sessiondata quality", daemon=True
-        )
-        self._thread.start()
+        with self._starting:  # else two threads that start it would each see none, and leave one that nobody ends
+            if self.is_running:
+                return
+            self._stopped = threading.Event()
+            self._thread = threading.Thread(
+                target=self._run, args=(self._stopped,), name="sessiondata quality", daemon=True
+            )
+            self._thread.start()
 
     def stop(self, timeout: float | None = None) -> bool:
         """End the thread; True if it has ended.
@@ -245,10 +248,11 @@ class DataQualityManager:
         timeout : float, optional
             Seconds to wait for the request it may be waiting for; by default until it has ended.
         """
-        thread = self._thread
-        if thread is None:
-            return True
-        self._stopped.set()
+        with self._starting:
+            thread = self._thread
+            if thread is None:
+                return True
+            self._stopped.set()
         self._wake.set()
         thread.join(timeout)
         return not thread.is_alive()
@@ -346,24 +350,30 @@ class DataQualityManager:
 
     def _look(self, watch: _Watch, now_ns: int) -> None:
         """Bring the lives of a symbol's gaps up to date."""
-        series = watch.symbol._series[watch.symbol.base_interval]
-        seen = series.expected, series.present, series.missing
+        seen = watch.symbol._core.states(0)
         if seen == watch.seen and not self._is_any_spent(watch):
             return
         gaps = watch.symbol._computed_gaps(0)
-        if watch.symbol._core.session_id != watch.session_id:
-            return  # those are of another session: the next round finds that this one was left
+        parts = self._open_parts(watch, gaps)
+        if self._is_left(watch):
+            return  # some of that is of another session: the next round finds that this one was left
         with self._reading:
             watch.seen = seen
-            self._match(watch, gaps, now_ns)
+            self._match(watch, gaps, parts, now_ns)
 
-    def _match(self, watch: _Watch, gaps: list[GapInfo], now_ns: int) -> None:
+    @staticmethod
+    def _is_left(watch: _Watch) -> bool:
+        """Whether the symbol has another session by now, or none. What was read of the store before is of the session
+        that is watched only if this is False afterwards: a feeder may roll at any moment."""
+        return watch.symbol._core.session_id != watch.session_id
+
+    def _match(self, watch: _Watch, gaps: list[GapInfo], open_parts: list[GapInfo], now_ns: int) -> None:
         """Give each gap to the life that it is a part of, or open one; close lives of which nothing is left.
 
         Slots never become missing again, so parts of one gap lie between its ends, and only its last slot moves on.
         """
         lives: list[GapLife] = []
-        open_starts = [part.start_ns for part in self._open_parts(watch, gaps)]
+        open_starts = [part.start_ns for part in open_parts]
         left = iter(gaps)
         gap = next(left, None)
         for life in watch.lives:
@@ -423,7 +433,10 @@ class DataQualityManager:
         """Gaps whose turn it is."""
         if self._fetch is None or not any(life.reason is None for life in watch.lives):
             return
-        for gap in self._open_parts(watch, watch.symbol._computed_gaps(0)):
+        gaps = self._open_parts(watch, watch.symbol._computed_gaps(0))
+        for gap in gaps:
+            if self._is_left(watch):  # before the first one: these may be of the next session
+                return
             if gap.last_retry is None or now_ns - to_ns(gap.last_retry) >= self._pause_ns(gap.retry_count):
                 yield gap
 
@@ -475,8 +488,10 @@ class DataQualityManager:
         if len(self._hanging) >= _MOST_HANGING:
             return None
         outcome, rows, detail = self._outcome(watch, gap, start, stop)
-        if watch.symbol._core.session_id == watch.session_id:
-            watch.symbol.record_retry(gap.interval, start, gap.end_ns + 1, now_ns)
+        if not self._is_left(watch):
+            # It may be left here all the same: its day counts the retry, or there is none that could.
+            with suppress(SessionStateError):
+                watch.symbol.record_retry(gap.interval, start, gap.end_ns + 1, now_ns)
         made = GapTry(now_ns, start, stop, outcome, rows, detail)
         with self._reading:
             for life in watch.lives:
@@ -570,11 +585,12 @@ class DataQualityManager:
         symbols: dict[str, dict[str, Any]] = {}
         for name, symbol in dict(self.data.symbols).items():
             base = symbol._series[symbol.base_interval]
+            state = base.state
             symbols[name] = {
                 "interval": base.interval,
-                "quality": base.quality,
-                "completeness": base.completeness,
-                "missing": base.missing,
+                "quality": state.quality,
+                "completeness": state.completeness,
+                "missing": state.missing,
                 **dict.fromkeys(("open", "filled", "confirmed_empty", "gave_up"), 0),
             }
         for life in lives:
