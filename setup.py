@@ -71,17 +71,34 @@ class build_py_with_pxd(build_py):  # noqa: N801
                 shutil.copy(pxd, Path(self.build_lib, "sessiondata"))
 
 
+def keep_items(source: Path) -> None:
+    """Let lists that cannot grow give an item back once.
+
+    The helper by which Cython 3.3.0 and 3.3.1 append to the list of a comprehension gives the item back even where it
+    fails, and so does the caller that it fails in: one reference too many, which crashes the interpreter later.
+    """
+    text = source.read_text("utf-8")
+    fails = "PyList_Append(list, x);\n    Py_DECREF(x);\n    return result;"
+    kept = "PyList_Append(list, x);\n    if (result == 0) Py_DECREF(x);\n    return result;"
+    if fails in text:
+        source.write_text(text.replace(fails, kept), "utf-8")
+
+
 extensions = [Extension(f"sessiondata.{m}", [f"ext/sessiondata/{m}.pyx"], language="c++", **options) for m in MODULES]
 options["extra_compile_args"] = [arg for arg in compile_args if "std" not in arg]
 extensions.append(Extension(SHARED, ["ext/sessiondata/_cyutility.c"], **options))  # written by Cython, in C
+extensions = cythonize(
+    extensions,
+    include_path=["ext"],
+    build_dir=f"{build_base}/cython",
+    compiler_directives=directives,
+    shared_utility_qualified_name=SHARED,
+)
+for extension in extensions:
+    for source in extension.sources:
+        keep_items(Path(source))
 setup(
-    ext_modules=cythonize(
-        extensions,
-        include_path=["ext"],
-        build_dir=f"{build_base}/cython",
-        compiler_directives=directives,
-        shared_utility_qualified_name=SHARED,
-    ),
+    ext_modules=extensions,
     cmdclass={"build_py": build_py_with_pxd},
     options={"build": {"build_base": build_base}, "build_ext": {"parallel": os.cpu_count()}},
 )

@@ -11,6 +11,7 @@ import pytest
 
 import sessiondata as sd
 from failing import each_allocation_fails
+from sessiondata import _days
 
 MINUTE = 60_000_000_000
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
@@ -178,6 +179,19 @@ def test_where_there_is_no_memory_to_move_to_nothing_changes(name: str) -> None:
 
     assert each_allocation_fails(lambda: call(data), check) >= 1
     assert data.to_json() != before
+
+
+def test_a_list_that_cannot_grow_gives_its_items_back_once() -> None:
+    """The helper of Cython 3.3.1 and its caller both did, and a freed object stayed in use: see setup.py."""
+    data = new_store()
+    cores = [data.register_symbol(f"S{i}")._core for i in range(40)]
+    held = [sys.getrefcount(core) for core in cores]
+
+    def check() -> None:
+        assert [sys.getrefcount(core) for core in cores] == held
+
+    assert each_allocation_fails(lambda: _days.all_cores(data), check) >= 4  # the list, and each time it grows
+    assert [sys.getrefcount(core) for core in cores] == [n + 1 for n in held]
 
 
 def test_before_a_move_the_slots_of_a_half_day_are_room_enough() -> None:
