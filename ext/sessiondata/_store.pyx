@@ -721,7 +721,9 @@ cdef class SymbolCore:
         if n == 0:
             return 0
         if close_label:
-            ts = opened = np.array(given_ts)
+            own = np.array(given_ts)
+            ts = own  # one by one: Cython 3.1 does not compile memoryviews of two types in a row
+            opened = own
         if self.symbol.grid != NULL:
             if (self._memory.holds(&given_ts[0]) or self._memory.holds(&open[0]) or self._memory.holds(&high[0])
                     or self._memory.holds(&low[0]) or self._memory.holds(&close[0]) or self._memory.holds(&volume[0])):
