@@ -132,7 +132,10 @@ def test_cme_without_the_library_that_has_its_hours(monkeypatch: pytest.MonkeyPa
     from sessiondata import hours
 
     monkeypatch.setitem(__import__("sys").modules, "pandas_market_calendars", None)
-    with pytest.raises(sd.CalendarError, match=r"pandas_market_calendars: pip install \"sessiondata\[calendars\]\""):
+    with pytest.raises(
+        sd.CalendarError,
+        match=r"pandas_market_calendars: .*installed, but .*pip install --upgrade \"sessiondata\[calendars\]\"",
+    ):
         sd.SessionCalendar(hours.Globex("CMES")).session("2024-12-03")
 
 

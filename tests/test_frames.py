@@ -398,12 +398,15 @@ def test_a_dtype_is_one_of_records(spy: sd.SymbolSessionData) -> None:
 )
 def test_a_library_that_is_missing_is_named(library: str, call: str, extra: str) -> None:
     code = f"""
-import sys, sessiondata as sd
+import importlib.metadata as packages, sys, sessiondata as sd
 sys.modules[{library!r}] = None
+def version(name):
+    raise packages.PackageNotFoundError(name)
+packages.version = version
 try:
     sd.SessionData().register_symbol("A").bars().{call}()
 except ImportError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == f"this needs {library}: pip install 'sessiondata[{extra}]'"
+    assert done.stdout.strip() == f'this needs {library}: pip install "sessiondata[{extra}]"'

@@ -472,7 +472,11 @@ def test_parquet_bad_files(tmp_path: Path) -> None:
 
 def test_parquet_without_pyarrow_tells_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    fails(write(tmp_path / "x.parquet", "PAR1"), "pip install 'sessiondata[parquet]'")
+    fails(
+        write(tmp_path / "x.parquet", "PAR1"),
+        'pip install --upgrade "sessiondata[parquet]"',
+        "installed, but cannot be imported",
+    )
 
 
 # --- folders ----------------------------------------------------------------------------------------------------------
