@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -230,7 +231,8 @@ def test_out_is_written_completely_or_not_at_all(run: Run, tmp_path: Path, monke
     folder.mkdir()
     out = folder / "x.json"
     out.write_text("before")
-    (folder / ".x.json.tmp").write_text("left by a run that was killed")
+    left = folder / f".sessiondata-{zlib.crc32(b'x.json'):08x}-{'0' * 16}.tmp"
+    left.write_text("left by a run that was killed")
     assert run("--out", out, tmp_path / "none.csv") == 3
     assert out.read_text() == "before"
 

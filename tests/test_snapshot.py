@@ -30,7 +30,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
 import sessiondata as sd
-from sessiondata import snapshot
+from sessiondata import files, snapshot
 from sessiondata.cursors import ExportCursor
 from sessiondata.export import document_bytes
 from test_history import ResumedHistoryLife, ResumedStoreLife, ResumedTapeLife
@@ -495,19 +495,24 @@ class Failing:
         return call
 
 
+def let_fail(monkeypatch: pytest.MonkeyPatch, failing: Failing) -> None:
+    for module in (snapshot, files):
+        monkeypatch.setattr(module, "_os", failing)
+
+
 def test_whatever_fails_the_old_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "store"
     old, new = rich_store(0), rich_store(3)
     old.save(path)
     whole = path.read_bytes()
     counting = Failing()
-    monkeypatch.setattr(snapshot, "_os", counting)
+    let_fail(monkeypatch, counting)
     new.save(tmp_path / "other")
     assert counting.calls["write"] > 20
     assert (counting.calls["replace"], counting.calls["fsync"]) == (1, 2)
     for name, calls in counting.calls.items():
         for n in range(1, calls + 1):
-            monkeypatch.setattr(snapshot, "_os", Failing(name, n))
+            let_fail(monkeypatch, Failing(name, n))
             with pytest.raises(OSError, match="No space left"):
                 new.save(path)
             assert sorted(os.listdir(tmp_path)) == ["other", "store"]
@@ -580,7 +585,7 @@ def test_no_pipe_or_device_is_replaced_by_a_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["pipe"]
 
 
-@pytest.mark.skipif(snapshot.fcntl is None, reason="needs locks")
+@pytest.mark.skipif(files.fcntl is None, reason="needs locks")
 def test_only_what_dead_writers_of_this_file_left_is_swept(tmp_path: Path) -> None:
     data, path = sd.SessionData(), tmp_path / "store"
     prefix = f".sessiondata-{zlib.crc32(b'store'):08x}-"
@@ -588,7 +593,7 @@ def test_only_what_dead_writers_of_this_file_left_is_swept(tmp_path: Path) -> No
     for name in (*others, f"{prefix}{'0' * 16}.tmp", f"{prefix}{'1' * 16}.tmp"):
         (tmp_path / name).write_bytes(b"half")
     with open(tmp_path / f"{prefix}{'1' * 16}.tmp", "rb+") as alive:
-        snapshot.fcntl.flock(alive, snapshot.fcntl.LOCK_EX)
+        files.fcntl.flock(alive, files.fcntl.LOCK_EX)
         data.save(path)
     assert sorted(os.listdir(tmp_path)) == sorted([*others, f"{prefix}{'1' * 16}.tmp", "store"])
     data.save(path)
@@ -1261,7 +1266,7 @@ def test_sealing_by_hand_makes_the_same_file(tmp_path: Path) -> None:
 def test_mutated_files_are_refused_or_valid(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A third of MUTATIONS each. Where the sums were made right again, a store may come of it: a valid one, which then
     has to go on without harm."""
-    monkeypatch.setattr(snapshot, "_os", Failing())  # no syncs
+    let_fail(monkeypatch, Failing())  # no syncs
     data = STORES[name]()
     data.save(tmp_path / "whole")
     whole, path = (tmp_path / "whole").read_bytes(), tmp_path / "mutated"

@@ -8,6 +8,9 @@ import os
 import stat
 import subprocess
 import sys
+import threading
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from hypothesis import strategies as st
 
 import reference as ref
 import sessiondata as sd
+from sessiondata import files
 from sessiondata.cli import main
 from sessiondata.validation import COLUMNS, csv_pieces
 from worlds import MINUTE, SECOND, World, configurations, spans, ticks, timestamps, utc, values
@@ -124,6 +128,83 @@ def test_nothing_is_left_of_a_file_that_failed(tmp_path: Path, monkeypatch: pyte
     data.deactivate()
     with pytest.raises(sd.InactiveError):
         data.to_csv(path)
+
+
+def of_minutes(name: str, n: int) -> sd.SessionData:
+    data = sd.SessionData(CALENDAR, "1m", ("5m",))
+    data.start_session("2024-03-12")
+    data.register_symbol(name).extend(OPEN + np.arange(n) * MINUTE, *[np.ones(n)] * 5)
+    return data
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows puts no file in the place of one that is read")
+@pytest.mark.parametrize("write", [sd.SessionData.to_csv, sd.SessionData.save])
+def test_two_threads_may_write_to_one_path(tmp_path: Path, write: Callable[[sd.SessionData, Path], Any]) -> None:
+    """They shared a temporary file: one failed, and readers saw rows of both."""
+    path, faults, whole = tmp_path / "x", [], set()
+    stores = [of_minutes("AAAA", 390), of_minutes("BBBB", 200)]
+    for data in stores:
+        write(data, path)
+        whole.add(path.read_bytes())
+
+    def run(data: sd.SessionData) -> None:
+        try:
+            for _ in range(20):
+                write(data, path)
+        except BaseException as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=run, args=(data,)) for data in stores]
+    for thread in threads:
+        thread.start()
+    seen = {path.read_bytes()}
+    while any(thread.is_alive() for thread in threads):
+        seen.add(path.read_bytes())
+    assert not faults
+    assert seen <= whole
+    assert os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize("option", ["--out", "--csv"])
+def test_two_processes_may_write_to_one_path(tmp_path: Path, option: str) -> None:
+    begun = [
+        subprocess.Popen(
+            [sys.executable, "-m", "sessiondata", "replay", "--demo", "--quiet", option, str(tmp_path / "x")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
+    assert [(process.communicate()[1], process.returncode) for process in begun] == [(b"", 0)] * 2
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_a_writer_comes_between_no_other_one(tmp_path: Path) -> None:
+    """The one that ends last decides, and until then nothing of it shows."""
+    path = tmp_path / "x"
+    with files.written(path) as first:
+        first.write(b"first")
+        with files.written(path) as second:
+            second.write(b"second")
+        assert path.read_bytes() == b"second"
+        first.write(b" of all")
+    assert path.read_bytes() == b"first of all"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.skipif(files.fcntl is None, reason="needs locks")
+def test_what_dead_writers_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    """By a CSV as by a snapshot, of one path; never a file that somebody writes to."""
+    prefix = f".sessiondata-{zlib.crc32(b'x'):08x}-"
+    others = [".x.tmp", f"{prefix}0.tmp", f".sessiondata-{zlib.crc32(b'y'):08x}-{'0' * 16}.tmp"]
+    for name in (*others, f"{prefix}{'0' * 16}.tmp", f"{prefix}{'1' * 16}.tmp"):
+        (tmp_path / name).write_bytes(b"half")
+    with open(tmp_path / f"{prefix}{'1' * 16}.tmp", "rb+") as alive:
+        files.fcntl.flock(alive, files.fcntl.LOCK_EX)
+        small().to_csv(tmp_path / "x")
+        assert sorted(os.listdir(tmp_path)) == sorted([*others, f"{prefix}{'1' * 16}.tmp", "x"])
+    small().save(tmp_path / "x")
+    assert sorted(os.listdir(tmp_path)) == sorted([*others, "x"])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permission bits, links and pipes of POSIX")

@@ -305,17 +305,16 @@ def _check(args: argparse.Namespace) -> None:
 
 def _check_outputs(args: argparse.Namespace, files: Iterable[InputFile]) -> None:
     """See that no output takes the place of an input or of the other output."""
-    from sessiondata.files import file_identity, temporary_path
+    from sessiondata.files import file_identity
 
     taken = {file_identity(path): f"the input {path}" for path, _ in files}
     for option, path in (("--out", args.out), ("--csv", args.csv)):
         if path is None or _is_device(path):  # what goes to a device replaces nothing
             continue
-        places = [file_identity(path), file_identity(temporary_path(path))]
-        for place in places:
-            if place in taken:
-                raise _UsageError(f"{option} {path} would overwrite {taken[place]}")
-        taken.update(dict.fromkeys(places, f"what {option} writes"))
+        place = file_identity(path)
+        if place in taken:
+            raise _UsageError(f"{option} {path} would overwrite {taken[place]}")
+        taken[place] = f"what {option} writes"
 
 
 def _is_device(path: Path) -> bool:

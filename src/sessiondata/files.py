@@ -1,16 +1,32 @@
-"""Files that appear under their name when they are complete."""
+"""Files that appear under their name when they are complete.
+
+Content is kept in a temporary file of the same folder until it takes its place: of a name that no
+other writer has, so that threads and processes may write to one path at once, and the last one to
+end decides. A lock on the file is its writer's sign of life. What a killed writer has left is swept
+by the next one of the same path.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-__all__ = ["file_identity", "temporary_path", "written"]
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be removed anyway
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["HAS_LOCKS", "file_identity", "new_file", "sweep", "temporary_prefix", "written"]
+
+HAS_LOCKS = fcntl is not None
+_os = os  # what the tests let fail
 
 
 @contextmanager
@@ -25,27 +41,67 @@ def written(path: Path) -> Iterator[IO[bytes]]:
         with open(path, "wb") as file:
             yield file
         return
-    path = Path(os.path.realpath(path))
-    temporary = temporary_path(path)
+    target = os.path.realpath(path)
+    folder, prefix = os.path.dirname(target), temporary_prefix(target)
+    sweep(folder, prefix)
+    descriptor, temporary = new_file(folder, prefix)
     try:
-        with open(temporary, "wb") as file:
+        with open(descriptor, "wb") as file:
             if mode is not None:
                 os.chmod(temporary, stat.S_IMODE(mode))
             yield file
             file.flush()
             os.fsync(file.fileno())
             is_empty = file.tell() == 0
-        if not is_empty:
-            os.replace(temporary, path)
+            if HAS_LOCKS and not is_empty:  # the lock is held until the file has its name
+                os.replace(temporary, target)
+        if not HAS_LOCKS and not is_empty:  # Windows renames no open file
+            os.replace(temporary, target)
     finally:
         with suppress(OSError):
-            temporary.unlink()
+            os.unlink(temporary)
 
 
-def temporary_path(path: Path) -> Path:
-    """Where `written` keeps the content of a file until it is complete."""
-    path = Path(os.path.realpath(path))
-    return path.with_name(f".{path.name}.tmp")  # a fixed name: the next run sweeps away what a killed one has left
+def temporary_prefix(target: str) -> str:
+    """What the names of all temporary files of a path begin with."""
+    return f".sessiondata-{zlib.crc32(os.fsencode(os.path.basename(target))):08x}-"
+
+
+def new_file(folder: str, prefix: str) -> tuple[int, str]:
+    """(descriptor, path) of a new file that is locked while somebody writes to it."""
+    while True:
+        name = os.path.join(folder, f"{prefix}{os.urandom(8).hex()}.tmp")
+        # Without inheriting, and on Windows without turning line ends.
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        file = _os.open(name, flags, 0o666)
+        if fcntl is None:
+            return file, name
+        with suppress(OSError):  # of a file system without locks, where nobody can sweep either
+            fcntl.flock(file, fcntl.LOCK_EX)  # a sign of life
+        if os.path.exists(name):  # else swept between the two calls
+            return file, name
+        os.close(file)
+
+
+def sweep(folder: str, prefix: str) -> None:
+    """Remove temporary files of a path that nobody writes to any more."""
+    ours = re.compile(re.escape(prefix) + r"[0-9a-f]{16}\.tmp")
+    entries: list[str] = []
+    with suppress(OSError):  # a folder that may be written to, but not listed
+        entries = os.listdir(folder)
+    for entry in entries:
+        if ours.fullmatch(entry):
+            name = os.path.join(folder, entry)
+            with suppress(OSError):  # gone, or somebody is writing to it
+                if fcntl is not None:
+                    file = os.open(name, os.O_RDWR)
+                    try:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        os.unlink(name)
+                    finally:
+                        os.close(file)
+                else:
+                    os.unlink(name)
 
 
 def file_identity(path: Path) -> tuple[int, int] | str:

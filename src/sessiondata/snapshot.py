@@ -20,7 +20,6 @@ import io
 import json
 import math
 import os
-import re
 import stat
 import struct
 import sys
@@ -38,6 +37,7 @@ from sessiondata.dates import to_date
 from sessiondata.errors import ArgumentTypeError, CalendarError, SessionDataError, SnapshotError
 from sessiondata.exclusive import exclusive
 from sessiondata.export import TIMESTAMPS
+from sessiondata.files import HAS_LOCKS, new_file, sweep, temporary_prefix
 from sessiondata.gaps import GapInfo
 from sessiondata.grids import SessionGrid
 from sessiondata.history import sessions_between
@@ -45,11 +45,6 @@ from sessiondata.hours import has_recipe
 from sessiondata.indicators import Forgotten
 from sessiondata.intervals import parse_interval
 from sessiondata.times import from_ns, to_ns
-
-try:
-    import fcntl
-except ImportError:  # Windows, where an open file cannot be removed anyway
-    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from sessiondata._store import SymbolCore
@@ -290,22 +285,22 @@ def save(data: SessionData, path: Any) -> None:
     shown = os.fsdecode(path)
     _check_byte_order(shown)
     target = os.path.realpath(shown)
-    folder, prefix = os.path.dirname(target), f".sessiondata-{zlib.crc32(os.fsencode(os.path.basename(target))):08x}-"
+    folder, prefix = os.path.dirname(target), temporary_prefix(target)
     mode = _mode(target)
     copy = _Copy(data, shown)
-    _sweep(folder, prefix)
-    file, name = _new_file(folder, prefix)
+    sweep(folder, prefix)
+    file, name = new_file(folder, prefix)
     try:
         try:
             if mode is not None:
                 _keep_mode(file, name, mode)
             _write(file, copy)
             _os.fsync(file)
-            if fcntl is not None:  # the lock is held until the file has its name
+            if HAS_LOCKS:  # the lock is held until the file has its name
                 _os.replace(name, target)
         finally:
             os.close(file)
-        if fcntl is None:  # Windows renames no open file
+        if not HAS_LOCKS:  # Windows renames no open file
             _os.replace(name, target)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -407,21 +402,6 @@ def _write_all(file: int, content: bytes) -> None:
         rest = rest[n:]
 
 
-def _new_file(folder: str, prefix: str) -> tuple[int, str]:
-    """(descriptor, path) of a new file that is locked while somebody writes to it."""
-    while True:
-        name = os.path.join(folder, f"{prefix}{os.urandom(8).hex()}.tmp")
-        # Without inheriting, and on Windows without turning line ends.
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        file = _os.open(name, flags, 0o666)
-        if fcntl is None:
-            return file, name
-        fcntl.flock(file, fcntl.LOCK_EX)  # a sign of life
-        if os.path.exists(name):  # else swept between the two calls
-            return file, name
-        os.close(file)
-
-
 def _mode(target: str) -> int | None:
     """Permission bits of the file whose place is taken; None if there is none yet."""
     try:
@@ -439,24 +419,6 @@ def _keep_mode(file: int, name: str, mode: int) -> None:
         os.fchmod(file, mode)
     else:
         os.chmod(name, mode)
-
-
-def _sweep(folder: str, prefix: str) -> None:
-    """Remove temporary files of this target that nobody writes to any more."""
-    ours = re.compile(re.escape(prefix) + r"[0-9a-f]{16}\.tmp")
-    for entry in os.listdir(folder):
-        if ours.fullmatch(entry):
-            name = os.path.join(folder, entry)
-            with suppress(OSError):  # gone, or somebody is writing to it
-                if fcntl is not None:
-                    file = os.open(name, os.O_RDWR)
-                    try:
-                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        os.unlink(name)
-                    finally:
-                        os.close(file)
-                else:
-                    os.unlink(name)
 
 
 def _sync_folder(folder: str) -> None:
