@@ -263,9 +263,9 @@ cdef inline int32_t _count_aligned(const int64_t* ts, int64_t n, const Region* r
     return count
 
 
-cdef bint _fold_columns(const Level* level, const Region* region, const Ring* parent, int64_t start, int64_t stop,
-                        bint all_aligned, Bar* out_bar, double* out_closed_volume,
-                        int32_t* out_closed_base) noexcept nogil:
+cdef inline bint _fold_columns(const Level* level, const Region* region, const Ring* parent,
+                               int64_t start, int64_t stop, bint all_aligned, Bar* out_bar,
+                               double* out_closed_volume, int32_t* out_closed_base) noexcept nogil:
     """Fold all of the parent's rows in [start, stop), which are of one region; False if there are none."""
     cdef int64_t seq = ring_find(parent, start), n = ring_find(parent, stop) - seq, i
     cdef Columns rows
