@@ -106,6 +106,15 @@ def test_table_is_aligned_ascii(run: Run) -> None:
     assert run.err == "sessiondata: 2024-03-12: of the bars of 1m were 11 late, 1 corrected, 1 repeated\n"
 
 
+def test_rows_that_contradict_themselves_are_told(run: Run, tmp_path: Path) -> None:
+    """The close of one row and the open of another lie outside [low, high]; the last touches both."""
+    rows = ["1,2,0.5,3,1", "0.25,2,0.5,1.5,1", "1,2,0.5,1.5,1", "0.5,2,0.5,2,1"]
+    lines = [f"2024-03-12T13:3{k}:00Z,{row}\n" for k, row in enumerate(rows)]
+    (tmp_path / "x.csv").write_text("timestamp,open,high,low,close,volume\n" + "".join(lines))
+    assert run(tmp_path / "x.csv", "--calendar", "XNYS") == 0
+    assert "sessiondata: 2024-03-12: of the bars of 1m were 2 inconsistent\n" in run.err
+
+
 def test_quiet_says_nothing(run: Run, bars: Path) -> None:
     assert run(bars, "--unit", "ns", "--quiet") == 0
     assert run.err == ""

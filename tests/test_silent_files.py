@@ -423,6 +423,48 @@ def test_interval_that_no_two_bars_show(run: Run, tmp_path: Path) -> None:
     assert run(path, beside).counts("2m") == {"X": 5, "Y": 10}
 
 
+DAY = 24 * 60  # minutes
+
+
+@pytest.mark.parametrize("days", [1, 2, 400])
+def test_a_thin_file_whose_rows_are_days_apart_fails_alone(run: Run, tmp_path: Path, days: int) -> None:
+    """It ended the whole run, with neither file nor flag: "an interval is ...: got '172860s'"."""
+    path = bars(tmp_path / "x.csv", stamps(0, days * DAY + 1))
+    other = bars(tmp_path / "z.csv", stamps(0, 2 * days * DAY + 6, 5 * days * DAY + 15))  # 3 steps apart is none
+    said = ": the interval of the bars does not show from their times: pass --interval: 'no two bars are nearer"
+    assert run(path).status == 3
+    assert f"sessiondata: error: {path}{said}" in run.err
+    assert run(path, other).status == 3
+    assert f"{path}{said}" in run.err
+    assert f"{other}{said}" in run.err
+    assert run(path, "--interval", "1m").counts() == {"X": 2}
+    beside = bars(tmp_path / "y.csv", stamps(*range(10)))
+    assert run(path, beside).counts() == {"X": 2, "Y": 10}
+
+
+def test_rows_days_apart_off_the_steps_of_other_files(run: Run, tmp_path: Path) -> None:
+    path = bars(tmp_path / "x.csv", stamps(0, 2 * DAY + 0.5))
+    beside = bars(tmp_path / "y.csv", stamps(*range(10)))
+    assert run(path, beside).status == 3
+    assert f"{path}: bars 172830 s apart beside bars of 1m" in run.err
+    assert run.counts() == {"Y": 10}
+
+
+def test_one_odd_stamp_among_rows_whole_days_apart(run: Run, tmp_path: Path) -> None:
+    path = bars(tmp_path / "x.csv", stamps(*range(0, 5 * DAY, DAY), 4 * DAY + 1))
+    assert run(path).status == 3
+    assert f"{path}:7: the interval of the bars does not show from their times: pass --interval" in run.err
+    assert "2024-03-16T13:31Z, off the steps of 86400 s of the other rows" in run.err
+    assert run(path, "--interval", "1m").counts() == {"X": 6}
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_a_row_of_time_zero_alone_with_another(run: Run, tmp_path: Path, unit: str) -> None:
+    path = bars(tmp_path / "x.csv", ["0", *stamps(0, form=unit)])
+    assert run(path, "--unit", unit).status == 3
+    assert f"{path}: the interval of the bars does not show from their times: pass --interval" in run.err
+
+
 def test_interval_that_the_bars_contradict(run: Run, tmp_path: Path) -> None:
     path = bars(tmp_path / "x.csv", stamps(*range(30)))
     assert run(path, "--interval", "5m").status == 3

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 # Counters of a symbol that are worth a word.
-_UNUSUAL = ("late", "corrected", "repeated", "off_grid", "too_old", "other_session", "overwritten")
+_UNUSUAL = ("late", "corrected", "repeated", "off_grid", "too_old", "other_session", "overwritten", "inconsistent")
 
 # 70 is what sysexits.h calls an internal software error. The last two are 128 and the number of a
 # signal, as a shell reports a tool that SIGINT or SIGPIPE has ended.

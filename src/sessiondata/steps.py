@@ -83,6 +83,17 @@ def interval_name(step_ns: int) -> str:
     return parse_interval(f"{step_ns // _SECOND_NS}s").name
 
 
+def _length(step_ns: int) -> str:
+    """A distance of whole seconds in words; one of a day and more is no interval."""
+    return interval_name(step_ns) if step_ns < _DAY_NS else f"{step_ns // _SECOND_NS} s"
+
+
+def _apart(common_ns: int) -> str:
+    if common_ns >= _DAY_NS:
+        return "no two bars are nearer to each other than a day"
+    return f"no two bars are {interval_name(common_ns)} apart"
+
+
 def _given(files: dict[str, list[BarTable]], step_ns: int, on_error: OnError) -> dict[str, int]:
     """The interval that the caller names, of each file that it does not contradict."""
     fitting: dict[str, int] = {}
@@ -136,7 +147,7 @@ def _measure(source: str, tables: Sequence[BarTable]) -> _FileSteps:
         _check_no_odd_row(source, tables, usual_ns)
     if common_ns % _SECOND_NS:
         raise InputError(_UNKNOWN_RULE, path=source, value=f"all steps are multiples of {common_ns} ns only")
-    is_shown = int(steps[0]) == common_ns
+    is_shown = int(steps[0]) == common_ns < _DAY_NS  # bars a day apart and more lack their neighbours
     if is_shown:
         for table, own in zip(tables, by_table, strict=True):
             _check_one_interval(table, own, common_ns)
@@ -149,12 +160,15 @@ def _check_no_odd_row(source: str, tables: Sequence[BarTable], usual_ns: int) ->
     odd = [(table, k) for table in tables for k in _off_grid(table.ts_ns, usual_ns)]
     if odd and len(odd) * _ODD_SHARE <= n_rows:
         table, k = odd[0]
+        row, value = None if table.rows is None else int(table.rows[k]), _time_text(table.ts_ns[k])
+        if usual_ns >= _DAY_NS:  # which no --interval names
+            value += f", off the steps of {_length(usual_ns)} of the other rows"
+            raise InputError(_UNKNOWN_RULE, path=source, row=row, value=value)
         rule = (
             f"the time is off the steps of {interval_name(usual_ns)} of the other rows: leave the row out, or"
             f" pass --interval {interval_name(usual_ns)} to take it as a bar off the grid"
         )
-        row = None if table.rows is None else int(table.rows[k])
-        raise InputError(rule, path=source, row=row, value=_time_text(table.ts_ns[k]))
+        raise InputError(rule, path=source, row=row, value=value)
 
 
 def _off_grid(ts_ns: NDArray[np.int64], step_ns: int) -> NDArray[np.int64]:
@@ -175,7 +189,7 @@ def _check_one_interval(table: BarTable, steps: NDArray[np.int64], common_ns: in
 def _unfit(one: _FileSteps, base_ns: int) -> InputError | None:
     """Why a file cannot be taken for one of bars of the shortest interval that shows."""
     if not base_ns:
-        value = "no two bars" if not one.common_ns else f"no two bars are {interval_name(one.common_ns)} apart"
+        value = "no two bars" if not one.common_ns else _apart(one.common_ns)
         return InputError(_UNKNOWN_RULE, path=one.source, value=value)
     if one.common_ns % base_ns or (one.is_shown and one.common_ns > base_ns and one.common_ns in _USUAL_NS):
         return InputError(_mixed_rule(one.common_ns, base_ns), path=one.source)
@@ -183,7 +197,7 @@ def _unfit(one: _FileSteps, base_ns: int) -> InputError | None:
 
 
 def _mixed_rule(own_ns: int, base_ns: int) -> str:
-    own, base = interval_name(own_ns), interval_name(base_ns)
+    own, base = _length(own_ns), interval_name(base_ns)
     return (
         f"bars {own} apart beside bars of {base}: play bars of one interval at a time,"
         f" or pass --interval {base} if these only lack their neighbours"
