@@ -8,24 +8,24 @@ Conventions: every time is an int of nanoseconds since 1970-01-01 UTC; every str
 ``[start, stop)``; an interval is its name (``"5m"``, ``"1d"``); a row is ``(ts, open, high, low, close, volume)``.
 Nothing here is a view, nothing is thread-safe, and the cost of a question grows with the number of bars.
 
-Where the specification (``docs/design.md``, cited as §) leaves room, this model reads it so:
+Where ``docs/concepts.md`` (its headings are cited) leaves room, this model reads it so:
 
-1.  *Local dates of a segment* (§7): a segment ends one nanosecond before its stop, so one that closes at midnight
+1.  *Local dates of a segment*: a segment ends one nanosecond before its stop, so one that closes at midnight
     sharp touches one local date.
-2.  *Equal values* (§3): ``==``. A repeat that differs only in the sign of a zero is a repeat and changes nothing.
+2.  *Equal values* (Bars): ``==``. A repeat that differs only in the sign of a zero is a repeat and changes nothing.
 3.  *Equal lows*: of equal lows (0.0 and -0.0) the first stands, as of equal highs.
 4.  *A slot cut by the span*: the first slot of the pre-open region, counted backwards from the open, begins no earlier
     than the span does.
-5.  *present* (§5) counts slots that are over only, so that ``present + missing == expected``: a forming bar is not
-    present yet.
+5.  *present* (Slot states, quality, gaps) counts slots that are over only, so that ``present + missing ==
+    expected``: a forming bar is not present yet.
 6.  *Presence of a derived slot*: any derived bar does, also one made of off-grid base bars alone.
 7.  *Counters*: ``stored`` includes ``late``; ``late``, ``off_grid`` and ``extended`` count added rows only, never
     corrections; an extended bar is never ``off_grid``.
-8.  *Default capacity* (§6): the base slots of all regions, an incomplete first or last one counted as one. Off-grid
+8.  *Default capacity*: the base slots of all regions, an incomplete first or last one counted as one. Off-grid
     bars can fill it before the session is over.
-9.  *1d and too_old* (§3): where 1d is folded straight from base rows, a regular bar's slot begins at the first open,
-    and an extended one's (the extended level) where the span begins, that is: it is too old once anything has been
-    evicted.
+9.  *1d and too_old* (Rings and bars that are too old): where 1d is folded straight from base rows, a regular bar's
+    slot begins at the first open, and an extended one's (the extended level) where the span begins, that is: it is
+    too old once anything has been evicted.
 10. *sequence*: one step for each bar stored or corrected, one for each ``advance_to`` that moves the clock. Law 1
     leaves it open, so ``document`` takes another value for it.
 11. *last_update*: the open time of the newest regular bar (extended: of the newest extended bar).
@@ -33,7 +33,7 @@ Where the specification (``docs/design.md``, cited as §) leaves room, this mode
 13. *Volume -0.0* is integral, so a document shows the integer 0.
 14. *Rows outside the span* given to the batch kernels lie in no slot: they are left out without an error.
 15. *as_of* is None until there is a bar or a clock; nothing is expected then and nothing is forming.
-16. *Marks* (§5) are kept as told, in time. A slot is explained if every nanosecond of it in which the market is open
+16. *Marks* (Marks) are kept as told, in time. A slot is explained if every nanosecond of it in which the market is open
     is; ``"1d"`` therefore needs its segments explained, not its breaks.
 17. *A mark that changes nothing*: all of its time in which the market is open was marked so before.
 18. *Retries* belong to slots; what was asked for while it was missing keeps its count, also if the slot is filled.
@@ -380,7 +380,7 @@ def session_span(
     previous_close: int | None = None,
     next_session: tuple[str, int] | None = None,
 ) -> tuple[int, int]:
-    """Span of a trade date, from its local day, its own hours and its neighbours (§2).
+    """Span of a trade date, from its local day, its own hours and its neighbours (Sessions).
 
     Parameters
     ----------

@@ -242,7 +242,7 @@ def test_a_day_session_has_its_local_day() -> None:
     ids=lambda source: source.name,
 )
 def test_spans_follow_the_rule_and_session_at_the_spans(source: SessionCalendar) -> None:
-    """The rule of the design note, from a list of sessions, without neighbours being looked for."""
+    """The rule of docs/concepts.md, Sessions, from a list of sessions, without neighbours being looked for."""
     days = source.session_dates("2024-03-04", "2024-03-28")
     one_day = dt.timedelta(days=1)
     midnight = {day: at(f"{day}T00:00", source.tz) for day in [*days, *(day + one_day for day in days)]}

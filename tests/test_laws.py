@@ -1,4 +1,4 @@
-"""The laws of the design as properties: a random life beside the reference model, compared after every step."""
+"""The laws of docs/concepts.md as properties: a random life beside the reference model, compared after every step."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def test_seconds_of_btcusd_make_leans_minutes_in_every_column(lean: Path) -> Non
     derived = rows_of(btc.bars("1m"))
     assert len(derived) == len(minutes) == 1419
     assert [row[:5] for row in derived] == [row[:5] for row in minutes]
-    # Sums of fractional volumes: equal to the last printed digit. To the last bit they are what the design defines.
+    # Sums of fractional volumes: equal to the last printed digit. To the last bit they are what concepts.md defines.
     assert [round(row[5], 8) for row in derived] == [round(row[5], 8) for row in minutes]
     sums: dict[int, float] = {}
     for ts, *_, volume in read_rows(lean / "crypto/coinbase/second/btcusd/20161007_trade.zip")["BTCUSD"]:

@@ -8,7 +8,7 @@ from sessiondata._time cimport floor_div
 cdef struct Region:
     int64_t start         # ns, inclusive
     int64_t stop          # ns, exclusive; the next region starts here
-    int64_t anchor        # ns, slots are counted from here (design note, section 2)
+    int64_t anchor        # ns, slots are counted from here (docs/concepts.md, Slots)
     int32_t regular       # 1 inside a segment, 0 in extended hours
     int32_t segment       # the segment itself, or outside one the next segment (n_segments after the last)
 

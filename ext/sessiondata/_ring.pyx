@@ -15,7 +15,7 @@ One thread at a time writes. Another may read meanwhile without a guard, if it t
 the row about to be written, number `next_seq`, takes their place. For that pushing costs nothing on x86.
 
 A ring does not own its memory: a block of the symbol's today, shared or mapped tomorrow.
-The design note (section 6) says what was rejected.
+docs/decisions.md (Capacity is exact) says what was rejected.
 """
 
 from libc.stdint cimport INT64_MIN

@@ -1,7 +1,7 @@
 """What one thread at a time does: change what stores consist of, or look at all of one.
 
-Feeders never wait here: their rows are stored in one native step, in which no Python code runs (`docs/design.md`,
-section 9). Only what begins a session does, as a roll does.
+Feeders never wait here: their rows are stored in one native step, in which no Python code runs (`docs/internals.md`,
+Look and step). Only what begins a session does, as a roll does.
 
 The thread that is inside may come again: a signal handler, a finalizer, a function of an indicator. It finds the store
 as it was before the step that is being prepared, and may do whatever is one step itself. What would change sessions or
