@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -225,7 +226,8 @@ def readme_table(results: Results) -> str:
         if shown:
             lines.append(f"| {row.title} | {_ns(ours.median) if ours else '-'} | {'; '.join(shown)} |")
     facts = machine()
-    lines += ["", f"{facts['CPU']}, {facts['cores']} cores; {facts['Python']}; {facts['libraries']}."]
+    setting = f"{facts['CPU']}, {facts['cores']} cores; {facts['Python']}; {facts['libraries']}."
+    lines += ["", *textwrap.wrap(setting, 100, break_long_words=False, break_on_hyphens=False)]
     return "\n".join(lines)
 
 

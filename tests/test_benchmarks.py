@@ -256,6 +256,7 @@ def test_the_table_goes_between_its_marks(tmp_path: Path) -> None:
     assert text.endswith("\nafter\n")
     assert "stale" not in text
     assert "**numba loop 0.50x**" in text
+    assert [line for line in text.splitlines() if len(line) > 100 and not line.startswith("|")] == []
     readme.write_text("no marks")
     with pytest.raises(SystemExit):
         report.update_readme(readme, "table")

@@ -171,14 +171,16 @@ def test_modules_cimport_what_stands_above_them() -> None:
                 assert rank[used] < rank[file.stem] or used == file.stem, f"{file.name} cimports {used}"
 
 
-def test_the_table_of_counters_names_them_all() -> None:
+def test_concepts_names_all_counters() -> None:
     concepts = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
     symbol = sessiondata.SessionData().register_symbol("SPY")
     for counter in [*symbol.counters, *symbol.ticks.counters]:
         assert f"`{counter}`" in concepts, counter
 
 
-def test_the_table_of_errors_names_them_all() -> None:
+def test_concepts_names_all_errors_and_codes() -> None:
     concepts = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
+    for code in re.findall(r"ERR_\w+", (ROOT / "ext" / "sessiondata" / "_status.pxd").read_text(encoding="utf-8")):
+        assert f"`{code}`" in concepts, code
     for name in sessiondata.errors.__all__:
         assert f"`{name}`" in concepts, name
