@@ -851,19 +851,29 @@ class RefSymbol:
         return sum(not (lo <= o <= hi and lo <= c <= hi) for o, hi, lo, c, _ in rows)
 
     def lacks_side(self, kind: str, row: tuple[Any, ...]) -> bool:
-        """Whether a quote that makes bars has no price for them: a price or size of 0 says that its side is empty."""
+        """Whether a quote that makes bars has no price for them. A price or size of 0 says that its side is empty, and
+        so does a price of -1 where the other one is positive."""
         if kind == "ticks" or self.quote_bars is None:
             return False
         _, bid, ask, bid_size, ask_size = row
-        no_bid, no_ask = 0 in (bid, bid_size), 0 in (ask, ask_size)
+        no_bid, no_ask = 0 in (bid, bid_size) or bid == -1 < 0 < ask, 0 in (ask, ask_size) or ask == -1 < 0 < bid
         return {"bid": no_bid, "ask": no_ask, "mid": no_bid or no_ask}[self.quote_bars]
 
     def check_units(self, times: list[int]) -> None:
         """Refuse times of which all lie before 1990, if no day that is here does."""
-        days = [self.session, *(day.session for day in self.store.past.get(self.name, {}).values())]
         latest = max(times, default=-(2**63))
-        if -(2**63) < latest < YEAR_1990 and all(session.span_start >= YEAR_1990 for session in days):
+        if -(2**63) < latest < YEAR_1990 and not self.has_early_days():
             raise BadBarError("ERR_UNIT", times.index(latest))
+
+    def check_early(self, times: list[int]) -> None:
+        """Refuse good rows of which one lies before 1990, if no day that is here does."""
+        earliest = min(times, default=YEAR_1990)
+        if earliest < YEAR_1990 and not self.has_early_days():
+            raise BadBarError("ERR_UNIT", times.index(earliest))
+
+    def has_early_days(self) -> bool:
+        days = [self.session, *(day.session for day in self.store.past.get(self.name, {}).values())]
+        return any(session.span_start < YEAR_1990 for session in days)
 
     def extend(self, rows: list[Row], on_bad: str = "raise", *, single: bool = False) -> int:
         """Offer bars, all or nothing.
@@ -896,6 +906,8 @@ class RefSymbol:
             for position, code in enumerate(codes):
                 if code is not None:
                     raise BadBarError(code, position)
+            if not single:
+                self.check_early([row[0] for row in rows])
         if single:
             self.check_units([row[0] for row in rows])
         for code in codes:
@@ -924,6 +936,8 @@ class RefSymbol:
         for position, code in enumerate(codes):
             if code is not None and on_bad == "raise":
                 raise BadBarError(code, position)
+        if on_bad == "raise":
+            self.check_early([row[0] for row in rows])
         for code in codes:
             if code is not None:
                 self.skipped[code] += 1
@@ -1029,6 +1043,8 @@ class RefSymbol:
         for position, code in enumerate(codes):
             if code is not None and on_bad == "raise":
                 raise BadBarError(code, position)
+        if on_bad == "raise" and not single:
+            self.check_early([row[0] for row in rows])
         if single:
             self.check_units([row[0] for row in rows])
         for code in codes:

@@ -834,6 +834,23 @@ def test_aggregate_refuses_intervals_that_do_not_fit(base: Any, derived: Any) ->
         sd.aggregate(tuple(columns().values()), GRID, base, derived)
 
 
+@pytest.mark.parametrize("volume", [math.inf, -math.inf, 1e308, 2.0**961])
+@pytest.mark.parametrize("many", [False, True])
+def test_aggregate_makes_no_infinite_volume(volume: float, many: bool) -> None:
+    """Two volumes of 1e308 were summed to infinity, which a store refuses."""
+    bars = columns()
+    bars["volume"] = np.array(bars["volume"], float)
+    bars["volume"][1:] = math.nextafter(2.0**961, 0)
+    row = tuple(bars.values())
+    assert np.isfinite(sd.aggregate(row, GRID, "1m", "5m").volume).all()
+    bars["volume"][-1] = volume
+    with pytest.raises(sd.BarError, match="ERR_VOLUME") as caught:
+        sd.aggregate({"OK": (*row[:5], np.ones(len(row[0]))), "A": row} if many else row, GRID, "1m", "5m")
+    assert (caught.value.row, caught.value.symbol) == (len(row[0]) - 1, "A" if many else None)
+    if volume > 0:
+        assert "2**961 (1.9e289)" in str(caught.value)
+
+
 def test_aggregate_of_empty_columns_is_empty() -> None:
     assert [len(column) for column in sd.aggregate(([],) * 6, GRID, "1m", "5m")] == [0] * 7
 

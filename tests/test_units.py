@@ -224,16 +224,88 @@ def test_compiled_callers_are_told(days: int) -> None:
     assert spy.counters["other_session"] == spy.ticks.counters["other_session"] == 0
 
 
-def test_one_early_stamp_among_good_rows_is_of_another_session() -> None:
-    """A row with a stamp of 0 is no mistake of units: the batch is stored, and the row is counted."""
+@pytest.mark.parametrize("kind", ["array", "list", "pandas", "polars"])
+@pytest.mark.parametrize("date", [None, "2024-03-12", "history"])
+@pytest.mark.parametrize("early", [0, 1, WANT[0] // 10**6, WANT[0] // 10**9, -5])
+def test_one_early_stamp_among_good_rows_is_refused_by_its_row(early: int, date: str | None, kind: str) -> None:
+    """It was counted as of another session; of a load it made a day of 1970 that history was judged by."""
+    data, spy = store("XNYS", date=None if date == "history" else date)
+    if date == "history":
+        spy.append(WANT[0], *[1.0] * 5)
+        data.roll_session("2024-03-13")
+    state = data.session_date, spy.counters, spy.ticks.counters, spy.quotes.counters, data.to_json()
+
+    def bad(call: Any) -> None:
+        with pytest.raises(sd.TimeError, match=r"before 1990.*row=1 .*ERR_UNIT") as caught:
+            call()
+        assert (caught.value.row, caught.value.value, caught.value.symbol) == (1, early, "SPY")
+
+    times: Any = np.array([WANT[1], early, WANT[2]])
+    rows: tuple[Any, ...] = (times.tolist() if kind == "list" else times, *ONES)
+    if kind in ("pandas", "polars"):
+        rows = ((pd if kind == "pandas" else pl).DataFrame(frame(times)),)
+    bad(lambda: spy.extend(*rows))
+    bad(lambda: spy.load_historical_bars("1m", *rows))
+    bad(lambda: spy.load_historical_bars("1d", *rows))
+    if date is not None:
+        bad(lambda: spy.fill(*rows))
+    bad(lambda: spy.extend_ticks(times, *ONES[:2]))
+    bad(lambda: spy.extend_quotes(times, *ONES[:4]))
+    assert (data.session_date, spy.counters, spy.ticks.counters, spy.quotes.counters, data.to_json()) == state
+    assert spy.extend(*rows, on_bad="skip") == 2
+    assert spy.counters["other_session"] == state[1]["other_session"] + 1
+
+
+def test_trades_of_which_one_is_early_are_stored_without_it_if_bad_rows_are_skipped() -> None:
     for date in (None, "2024-03-12"):
         _, spy = store("XNYS", date=date)
-        times = [0, *WANT[:2]]
-        assert spy.extend(times, *ONES) == 2
-        assert spy.counters["other_session"] == 1
-        _, spy = store("XNYS", date=date)
-        assert spy.extend_ticks([*WANT[1:], 0], *ONES[:2]) == 2
+        assert spy.extend_ticks([*WANT[1:], 0], *ONES[:2], on_bad="skip") == 2
         assert spy.ticks.counters["other_session"] == 1
+
+
+def test_a_load_of_time_0_alone_is_refused() -> None:
+    _, spy = store()
+    with pytest.raises(sd.TimeError, match=r"row=0 ts_ns=0 .*ERR_UNIT"):
+        spy.load_historical_bars("1m", np.zeros(2, np.int64), *[np.ones(2)] * 5)
+    assert spy.load_historical_bars("1m", [0], *[[1]] * 5, unit="ns") == 1
+    assert spy.load_historical_bars("1m", [60 * 10**9, WANT[0]], *[[1, 1]] * 5) == 2, "the symbol has such a day"
+
+
+@pytest.mark.parametrize("kind", ["ints", "datetime64", "datetimes", "pandas", "polars"])
+def test_a_load_of_decades_takes_datetimes_as_they_are(kind: str) -> None:
+    """The last two times are years apart from the first, of 1970: only integers may be of another unit."""
+    days = np.array(["1970-01-02", "1985-06-03", "2024-03-12"], "M8[ns]") + np.timedelta64(15, "h")
+    times: Any = {
+        "ints": days.view(np.int64), "datetime64": days, "datetimes": [t.astype("M8[us]").item() for t in days],
+        "pandas": pd.Series(days), "polars": pl.Series(days),
+    }[kind]  # fmt: skip
+    _, spy = store()
+    if kind == "datetimes":
+        times = [time.replace(tzinfo=UTC) for time in times]
+    tz = {} if kind in ("ints", "datetimes") else {"tz": "UTC"}
+    if kind == "ints":
+        with pytest.raises(sd.TimeError, match=r"row=0 .*ERR_UNIT"):
+            spy.load_historical_bars("1d", times, *ONES)
+        tz = {"unit": "ns"}
+    assert spy.load_historical_bars("1d", times, *ONES, **tz) == 3
+    assert [str(day) for day in spy.historical_bars["1d"]] == ["1970-01-02", "1985-06-03", "2024-03-12"]
+
+
+@pytest.mark.parametrize("kind", ["aware", "datetime64", "np"])
+def test_a_datetime_of_1985_is_not_called_an_integer(kind: str) -> None:
+    _, spy = store()
+    when = datetime(1985, 6, 3, 15, tzinfo=UTC)
+    calls = {
+        "aware": lambda: spy.append(when, *[1.0] * 5),
+        "np": lambda: spy.append(np.datetime64("1985-06-03T15", "ns"), *[1.0] * 5),
+        "datetime64": lambda: spy.extend(np.array(["1985-06-03T15"], "M8[ns]"), *[np.ones(1)] * 5),
+    }
+    with pytest.raises(sd.TimeError, match=r"timestamp lies before 1990, where no day is.*1985-06-03T15") as caught:
+        calls[kind]()
+    assert caught.value.rule == "timestamp lies before 1990, where no day is and none starts by itself"
+    assert caught.value.unit is None
+    spy._data.start_session("1985-06-03")  # as the text says
+    assert calls[kind]()
 
 
 # --- dates that are meant ---------------------------------------------------------------------------------------------

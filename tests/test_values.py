@@ -92,13 +92,13 @@ def test_volumes_and_sizes_are_refused_before_sums_of_them_are_infinite() -> Non
         assert a.append(OPEN + i * MINUTE, *GOOD[:4], below)
         assert b.append_tick(OPEN + i, 1.0, below)
     for value in (HUGE, 1e300, 1.7e308):
-        with pytest.raises(sd.BarError, match=r"below 1e289.*ERR_VOLUME"):
+        with pytest.raises(sd.BarError, match=r"below 2\*\*961 \(1\.9e289\).*ERR_VOLUME"):
             a.append(OPEN + 10 * MINUTE, *GOOD[:4], value)
         with pytest.raises(sd.BarError, match="ERR_VOLUME"):
             a.extend([OPEN + 10 * MINUTE], *([x] for x in (*GOOD[:4], value)))
         with pytest.raises(sd.BarError, match="ERR_VOLUME"):
             a.load_historical_bars("1m", [OPEN - 86_400 * SECOND], *([x] for x in (*GOOD[:4], value)))
-        with pytest.raises(sd.BarError, match=r"below 1e289.*ERR_SIZE"):
+        with pytest.raises(sd.BarError, match=r"below 2\*\*961 \(1\.9e289\).*ERR_SIZE"):
             b.append_tick(OPEN + 20, 1.0, value)
         with pytest.raises(sd.BarError, match="ERR_SIZE"):
             b.extend_ticks([OPEN + 20], [1.0], [value])
@@ -251,7 +251,8 @@ def test_strict_is_the_stores_or_the_symbols_and_makes_no_other_difference() -> 
 
 FULL = [(0, 100.0, 100.2, 5.0, 5.0), (10, 100.1, 100.3, 5.0, 5.0), (40, 100.0, 100.1, 5.0, 5.0)]
 EMPTY_BID = [(0.0, 100.3, 0.0, 5.0), (0.0, 100.3, 5.0, 5.0), (100.3, 100.3, 0.0, 5.0), (-1.0, 100.3, 0.0, 5.0)]
-EMPTY_ASK = [(100.1, 0.0, 5.0, 0.0), (100.1, -1.0, 5.0, 0.0)]
+EMPTY_BID += [(-1.0, 100.3, 1.0, 1.0), (-1.0, 0.01, 5.0, 5.0)]
+EMPTY_ASK = [(100.1, 0.0, 5.0, 0.0), (100.1, -1.0, 5.0, 0.0), (100.0, -1.0, 1.0, 1.0)]
 NEITHER = [(0.0, 0.0, 0.0, 0.0), (-1.0, -1.0, 0.0, 0.0)]
 
 
@@ -312,6 +313,15 @@ def test_before_the_first_full_quote_there_is_no_bar(door: str) -> None:
         offer(symbol, [(75, 100.0, 100.2, 5.0, 5.0)], door)
         assert symbol.bars().timestamp.tolist() == [OPEN + MINUTE]
         symbol._core.check_invariants()
+
+
+@pytest.mark.parametrize("door", ["append", "extend", "jit"])
+@pytest.mark.parametrize("q", [(-37.0, -36.0), (-1.0, -0.5), (-2.0, -1.0), (-1.0, -1.0), (-1.5, 100.0)])
+def test_negative_prices_are_prices_also_minus_one(q: Any, door: str) -> None:
+    _, a = quote_store("mid")
+    offer(a, [(0, *q, 1.0, 1.0)], door)
+    assert a.bars()[-1].low == sum(q) / 2
+    assert a.quotes.counters["empty_side"] == 0
 
 
 def test_quotes_that_make_no_bars_are_kept_as_they_are() -> None:
@@ -400,5 +410,5 @@ def test_no_infinity_hides_behind_another_in_a_batch(columns: tuple[int, ...], b
 def test_trades_after_which_one_of_long_ago_comes_are_out_of_order(early: int) -> None:
     for times in ([OPEN + 5, early, OPEN + 3], [early, OPEN + 5, OPEN + 3], [OPEN + 5, OPEN + 3, early]):
         _, a = store()
-        assert a.extend_ticks(times, [1.0] * 3, [1.0] * 3) == 2
+        assert a.extend_ticks(times, [1.0] * 3, [1.0] * 3, on_bad="skip") == 2  # by itself one before 1990 is refused
         assert a.ticks.timestamp.tolist() == [OPEN + 3, OPEN + 5]

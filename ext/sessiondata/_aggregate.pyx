@@ -34,7 +34,8 @@ from sessiondata._ring cimport (
     ring_begin_change, ring_bytes, ring_carry, ring_end_change, ring_find, ring_init, ring_insert, ring_move, ring_read,
     ring_replace, ring_write,
 )
-from sessiondata._status cimport ERR_NAT, ERR_TS_REPEATED, Offence, raise_status
+from sessiondata._status cimport ERR_NAT, ERR_TS_REPEATED, ERR_VOLUME, Offence, raise_status
+from sessiondata._ticks cimport SUM_LIMIT
 from sessiondata._time cimport LEAST_START, NAT
 from sessiondata.times import check_meant
 
@@ -437,9 +438,10 @@ def aggregate_columns(const int64_t[::1] ts_ns, const double[::1] open, const do
                       Grid grid, int64_t from_ns, int64_t to_ns, name):
     """Columns of derived bars (ts, open, high, low, close, volume, n_base); see `sessiondata.aggregate`.
 
-    Lengths are equal; timestamps are checked here. to_ns 0 is the whole session. `name` (or None) is for the message.
+    Lengths are equal; timestamps are checked here, and that no sum of volumes is infinite. to_ns 0 is the whole session. `name` (or None) is for the message.
     The GIL is released while rows are read."""
     cdef int64_t n = ts_ns.shape[0], i, j, capacity
+    cdef int too_great = 0
     cdef const GridData* data = &grid.data
     cdef const Region* region
     cdef SlotTable* table = grid.table(to_ns)
@@ -451,6 +453,14 @@ def aggregate_columns(const int64_t[::1] ts_ns, const double[::1] open, const do
             i += 1
     if i < n:
         raise_status(Offence(ERR_NAT if ts_ns[i] == NAT else ERR_TS_REPEATED, symbol=name, row=i, ts_ns=ts_ns[i]))
+    with nogil:
+        for i in range(n):  # without a way out of the loop: it is done in vectors
+            too_great |= (volume[i] >= SUM_LIMIT) | (volume[i] <= -SUM_LIMIT)
+    if too_great:
+        i = 0
+        while -SUM_LIMIT < volume[i] < SUM_LIMIT or volume[i] != volume[i]:
+            i += 1
+        raise_status(Offence(ERR_VOLUME, symbol=name, row=i, ts_ns=ts_ns[i], volume=volume[i]))
     if n > 0 and ts_ns[n - 1] < LEAST_START and data.span_start >= LEAST_START:
         check_meant(ts_ns[n - 1], symbol=name)
     capacity = max(1, min(n, <int64_t>grid.possible_slots(to_ns)))

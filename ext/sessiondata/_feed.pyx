@@ -403,8 +403,11 @@ cdef bint _any_lacks_side(const Symbol* symbol, const double** values, int64_t n
     if symbol.quote_bars == QUOTE_BARS_NONE:
         return False
     for i in range(n):
-        found |= ((symbol.quote_bars != QUOTE_BARS_ASK) & ((values[0][i] == 0.0) | (values[2][i] == 0.0))
-                  | (symbol.quote_bars != QUOTE_BARS_BID) & ((values[1][i] == 0.0) | (values[3][i] == 0.0)))
+        # `lacks_side` without a branch
+        found |= ((symbol.quote_bars != QUOTE_BARS_ASK) & (
+                      (values[0][i] == 0.0) | (values[2][i] == 0.0) | (values[0][i] == -1.0) & (values[1][i] > 0.0))
+                  | (symbol.quote_bars != QUOTE_BARS_BID) & (
+                      (values[1][i] == 0.0) | (values[3][i] == 0.0) | (values[1][i] == -1.0) & (values[0][i] > 0.0)))
     return found != 0
 
 

@@ -84,7 +84,7 @@ cdef tuple _broken(Offence offence):
     if offence.status not in (ERR_NOT_FINITE, ERR_SIZE) or offence.kind not in _TICKS:
         code, rule, names = _RULES[offence.status]
         if offence.status == ERR_VOLUME and offence.volume >= 0.0:
-            rule = "volume must be below 1e289, so that sums of it are finite"
+            rule = "volume must be below 2**961 (1.9e289), so that sums of it are finite"
         return code, rule, {name: getattr(offence, name) for name in names}
     names, finite, positive = _TICKS[offence.kind]
     values = dict(zip(names, offence.values, strict=True))
@@ -92,7 +92,7 @@ cdef tuple _broken(Offence offence):
         return "ERR_NOT_FINITE", f"{finite} must be finite", values
     rule = f"{positive} must not be negative"
     if offence.kind == "ticks" and values["size"] >= 0.0:
-        rule = "size must be below 1e289, so that sums of it are finite"
+        rule = "size must be below 2**961 (1.9e289), so that sums of it are finite"
     return "ERR_SIZE", rule, {name: x for name, x in values.items() if "size" in name}
 
 

@@ -783,7 +783,7 @@ cdef class SymbolCore:
             if self._is_of_another_source(rows, close_label, out_refusal):
                 return 0
             n = self._check_own(rows, skip, close_label, skipped, out_refusal)
-            if out_refusal.status:
+            if out_refusal.status or (not skip and self._refuses_early(rows, n, out_refusal)):
                 return 0
             first = n if self.symbol.grid == NULL else first_at_or_after(rows.ts, n, self.symbol.grid.span_start)
             if first and self.symbol.take_earlier != NULL and to_days:
@@ -838,6 +838,13 @@ cdef class SymbolCore:
             rows.order_again(n)
         return n
 
+    cdef bint _refuses_early(self, Rows rows, int64_t n, Refusal* out_refusal) except -1:
+        """Whether the earliest of these rows, none of which was left out, lies before 1990 and no day does."""
+        if n == 0 or rows.given[0] >= LEAST_START or self.has_early_days():
+            return False
+        out_refusal[0] = Refusal(ERR_UNIT, rows.row[0], rows.given[0])
+        return True
+
     cdef void _count_skipped(self, const int64_t* skipped, int64_t other_session) noexcept nogil:
         """Count bad rows per reason (NULL: none), and rows of other sessions. Not called inside the guard."""
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
@@ -885,7 +892,7 @@ cdef class SymbolCore:
         collects = gc_pause()
         try:
             n = self._check_own(rows, skip, close_label, skipped, out_refusal)
-            if out_refusal.status:
+            if out_refusal.status or (not skip and self._refuses_early(rows, n, out_refusal)):
                 return 0
             first = n
             if n and self.symbol.grid != NULL:

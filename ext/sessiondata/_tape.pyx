@@ -22,7 +22,7 @@ from sessiondata._layout cimport Memory
 from sessiondata._status cimport (
     ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_SIZE, ERR_SOURCE, ERR_UNIT, LATE, STORED, Offence, raise_status,
 )
-from sessiondata._store cimport Rows, SymbolCore, number_of, time_of, view_of
+from sessiondata._store cimport Refusal, Rows, SymbolCore, number_of, time_of, view_of
 from sessiondata._symbol cimport Symbol, symbol_enter, symbol_leave
 from sessiondata._ticks cimport (
     N_TICK_REASONS, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_oldest,
@@ -221,6 +221,7 @@ cdef class Tape:
         cdef int64_t[N_TICK_REASONS] skipped
         cdef int status = 0, k
         cdef Tick tick
+        cdef Refusal early
         cdef uintptr_t* inside
         out_status[0], out_row[0] = 0, 0
         memset(skipped, 0, sizeof(skipped))
@@ -236,6 +237,8 @@ cdef class Tape:
                 skipped[_reason_index(status)] += 1
             elif out_status[0] == 0 or rows.row[i] < out_row[0]:
                 out_status[0], out_row[0] = status, rows.row[i]
+        if out_status[0] == 0 and not skip and self.core._refuses_early(rows, n, &early):
+            out_status[0], out_row[0] = early.status, early.row
         if out_status[0]:
             return 0
         if self.symbol.grid == NULL or n == 0:

@@ -35,7 +35,7 @@ from sessiondata.errors import (
     install_hint,
     of_symbol,
 )
-from sessiondata.times import check_no_conflict, nulls_to_nat, ticks_to_ns, to_ns_array
+from sessiondata.times import are_counted, check_no_conflict, nulls_to_nat, ticks_to_ns, to_ns_array
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -177,7 +177,7 @@ _OTHERS = {"n": "null", "b": "bool", "u": "string", "U": "string", "vu": "string
 
 
 def frame_columns(frame: Any, symbol: str, tz: Any, dates: bool = False, unit: str | None = None) -> tuple[Any, ...]:
-    """Columns of a frame, for `bar_columns`: time, open, high, low, close, volume.
+    """Columns of a frame, for `bar_columns`: time, open, high, low, close, volume; and whether the times are integers.
 
     Parameters
     ----------
@@ -210,7 +210,8 @@ def frame_columns(frame: Any, symbol: str, tz: Any, dates: bool = False, unit: s
         )  # fmt: skip
     try:
         if is_pandas:
-            return _pandas_columns(frame, symbol, dates)
+            columns = _pandas_columns(frame, symbol, dates)
+            return *columns, are_counted(columns[0])
         return _stream_columns(frame, symbol, None if tz is NO_TZ else tz, dates, unit)
     except TimeError as error:
         raise of_symbol(naive_hint(error, tz), symbol) from error
@@ -304,7 +305,7 @@ def _stream_columns(frame: Any, symbol: str, tz: Any, dates: bool, unit: str | N
         reader = StreamReader(capsule)
         roles, symbols = _find_roles([name for name, _, _ in reader.fields], symbol, dates)
         if hasattr(frame, "__len__") and len(frame) == 0:
-            return _NO_ROWS
+            return *_NO_ROWS, False
         _check_symbols(_symbol_names(frame, reader, symbol), [name for name, _, _ in reader.fields], symbols, symbol)
         is_dates = dates and reader.fields[roles[0]][1] == "tdD"
         dtypes = [
@@ -319,8 +320,9 @@ def _stream_columns(frame: Any, symbol: str, tz: Any, dates: bool, unit: str | N
     columns = [_joined([batch[i] for batch in batches], dtype) for i, dtype in enumerate(dtypes)]
     name, format_, _ = reader.fields[roles[0]]
     if is_dates:
-        return _dates(*columns[0]), *(_floats(*column) for column in columns[1:])
-    return _times(*columns[0], name, format_, tz, unit), *(_floats(*column) for column in columns[1:])
+        return _dates(*columns[0]), *(_floats(*column) for column in columns[1:]), False
+    times = _times(*columns[0], name, format_, tz, unit)
+    return times, *(_floats(*column) for column in columns[1:]), not format_.startswith("ts")
 
 
 def _symbol_names(frame: Any, reader: StreamReader, symbol: str) -> Callable[[int], list[Any]]:

@@ -374,8 +374,8 @@ def aggregate(bars: Any, grid: Any, from_interval: str, to_interval: str, *, wor
     Raises
     ------
     BarError
-        If times do not strictly ascend or the columns do not match; values are not checked. Names the row, and of many
-        symbols the first bad one.
+        If times do not strictly ascend, the columns do not match, or a volume is 2**961 (1.9e289) or more, so that sums
+        of it could be infinite; other values are not checked. Names the row, and of many symbols the first bad one.
     TimeError
         As of `find_gaps`.
     CalendarError

@@ -657,7 +657,7 @@ def _columns_of(answer: Any, symbol: str, unit: str | None = None) -> BarColumns
     elif isinstance(answer, Mapping):
         answer = tuple(answer[name] for name in _NAMES)
     elif hasattr(answer, "columns") or hasattr(answer, "__arrow_c_stream__"):
-        answer = frame_columns(answer, symbol, NO_TZ, unit=unit)
+        answer = frame_columns(answer, symbol, NO_TZ, unit=unit)[:6]
         unit = None if isinstance(answer[0], np.ndarray) else unit
     elif not isinstance(answer, (tuple, list, np.ndarray)):  # an empty text, say, confirms nothing
         raise ArgumentTypeError(f"an answer is six columns, a frame or None, not {type(answer).__name__}")

@@ -516,8 +516,8 @@ class SessionData:
             has none. ``"24/7"`` stands for always open.
         quote_bars : {"mid", "bid", "ask"}, optional
             Make base bars from quotes, of these prices and without volume. By default quotes make none. A quote in
-            which a side that they are made of is empty (a price or size of 0) makes none either; it is kept, and
-            counted as ``empty_side`` (``quotes.counters``).
+            which a side that they are made of is empty (a price or size of 0, or a price of -1 beside a positive
+            one) makes none either; it is kept, and counted as ``empty_side`` (``quotes.counters``).
         strict : bool, optional
             In place of the store's.
 

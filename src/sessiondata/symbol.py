@@ -33,8 +33,10 @@ from sessiondata.ticks import QuoteSeries, TickSeries
 from sessiondata.times import (
     LEAST_START_NS,
     NAT,
+    are_counted,
     check_meant,
     check_no_conflict,
+    first_early,
     from_ns,
     plausible_unit,
     to_ns,
@@ -280,8 +282,9 @@ class SymbolSessionData(GapOwner):
         Raises
         ------
         BarError, BarTypeError, TimeError, SessionStateError
-            Names symbol, row, value and rule; the store is as it was. A later trade date is a `LaterSessionError`, and
-            a batch that lies before 1990, where the symbol has no day, a `TimeError` that names the unit it is in.
+            Names symbol, row, value and rule; the store is as it was. A later trade date is a `LaterSessionError`. A
+            row from before 1990, where the symbol has no day, is a `TimeError` (``ERR_UNIT``) that names the unit it
+            is in; with ``on_bad="skip"`` only if all rows are such, else they are in ``counters["other_session"]``.
         """
         if on_bad == "raise" and label is None and unit is None:
             stored = self._core.extend_newest(ts_ns, open, high, low, close, volume)
@@ -302,12 +305,14 @@ class SymbolSessionData(GapOwner):
         if all(column is None for column in values):
             from sessiondata.frames import frame_columns  # not needed until a frame comes
 
-            ts_ns, *values = frame_columns(ts_ns, self.symbol, tz, unit=unit)  # type: ignore[assignment]
+            ts_ns, *values, _ = frame_columns(ts_ns, self.symbol, tz, unit=unit)  # type: ignore[assignment]
             unit = None if isinstance(ts_ns, np.ndarray) else unit
         return bar_columns(ts_ns, *values, symbol=self.symbol, tz=tz, unit=unit)
 
     def _check_unit(self, times: Any, unit: str | None) -> None:
-        """A `TimeError` if all times lie before 1990 and no day of the symbol does: nothing could come of them."""
+        """A `TimeError` if all times lie before 1990 and no day of the symbol does: nothing could come of them.
+
+        One among later ones is found where rows are sorted."""
         if len(times) and times[-1] < LEAST_START_NS and not self._core.has_early_days():
             latest = int(times.max())
             if NAT < latest < LEAST_START_NS:
@@ -428,8 +433,9 @@ class SymbolSessionData(GapOwner):
         tz : str or tzinfo, optional
             Zone of naive times.
         unit : {"s", "ms", "us", "ns"}, optional
-            What integer times count, as for `extend`. Times of 1970 that another unit would explain are refused, unless
-            this says what they are.
+            What integer times count, as for `extend`. Unless this says what they are, times of 1970 that another unit
+            would explain are refused, and integers from before 1990 among later ones, or of 0 alone, where the symbol
+            has no day that early.
 
         Returns
         -------
@@ -452,9 +458,11 @@ class SymbolSessionData(GapOwner):
         if open is high is low is close is volume is None:
             from sessiondata.frames import frame_columns  # not needed until a frame comes
 
-            columns = frame_columns(ts_ns, self.symbol, tz, is_daily, unit)
+            *columns, is_counted = frame_columns(ts_ns, self.symbol, tz, is_daily, unit)
             ts_ns, open, high, low, close, volume = columns  # noqa: A001
             settled = isinstance(ts_ns, np.ndarray)
+        else:
+            is_counted = are_counted(ts_ns)
         opens = opens_of_dates(self, ts_ns) if is_daily else None
         if opens is not None:
             check_no_conflict(unit, "D")
@@ -462,11 +470,23 @@ class SymbolSessionData(GapOwner):
         times, in_unit = (ts_ns, None if settled else unit) if opens is None else (opens, None)
         columns = bar_columns(times, open, high, low, close, volume, symbol=self.symbol, tz=tz, unit=in_unit)
         check_rows(self._core, *columns)
-        if unit is None and opens is None and len(columns[0]) and columns[0][-1] < LEAST_START_NS:
-            latest = int(columns[0].max())
-            if plausible_unit(latest) not in (None, "ns") and plausible_unit(int(columns[0].min())) not in (None, "ns"):
-                raise unit_error(latest, symbol=self.symbol, row=int(columns[0].argmax()))
+        if unit is None and opens is None:
+            self._check_unit_of_load(columns[0], is_counted)
         return self._history.load(which, columns, close_label) if len(columns[0]) else 0
+
+    def _check_unit_of_load(self, times: Any, is_counted: bool) -> None:
+        """A `TimeError` for a time of 1970 that no other row and no day explains.
+
+        Of datetimes only if another unit explains all: then they were made of integers."""
+        early = first_early(times)
+        if early is None:
+            return
+        row, is_mixed = early
+        first, latest = int(times[row]), int(times.max())
+        if is_counted and (is_mixed or latest == 0) and not self._core.has_early_days():
+            raise unit_error(first, symbol=self.symbol, row=row)
+        if not is_mixed and all(plausible_unit(time) not in (None, "ns") for time in (first, latest)):
+            raise unit_error(latest, symbol=self.symbol, row=int(times.argmax()))
 
     # --- history ---
 

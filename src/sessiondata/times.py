@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 __all__ = [
     "LEAST_START_NS",
     "UNIT_NS",
+    "are_counted",
     "check_meant",
     "check_no_conflict",
+    "first_early",
     "from_ns",
     "is_plain",
     "nulls_to_nat",
@@ -383,6 +385,11 @@ def _unit_of(values: Any) -> str | None:
     return unit if isinstance(unit, str) else None
 
 
+def are_counted(values: Any) -> bool:
+    """Whether a column of times is of integers that count some unit, not of datetimes."""
+    return _unit_of(values) is None
+
+
 def _in_unit(values: Any, tz: str | tzinfo | None, unit: str) -> Int64Array:
     """`to_ns_array` of integers that count a unit."""
     factor, own = check_unit(unit), _unit_of(values)
@@ -409,19 +416,29 @@ def unit_error(ts_ns: int, *, symbol: str | None, row: int | None, unit: str = "
     if symbol is not None:
         place += f" symbol={symbol!r}"
     if other is None:
-        hint = "it is plausible in no unit (s, ms, us, ns)"
+        hint = "as an integer it is plausible in no unit (s, ms, us, ns)"
     else:
         date = np.datetime64(given * UNIT_NS[other], "ns").astype("M8[s]")
         do = (
             f"pass unit={other!r}" if row is not None else f"multiply it by {UNIT_NS[other]:_}, or pass unit= to extend"
         )
-        hint = f"in {_UNIT_NAMES[other]} it would be {date}: {do}"
-    rule = f"timestamp lies before 1990 as an integer of {_UNIT_NAMES[unit]}, which starts no session"
+        hint = f"as an integer of {_UNIT_NAMES[other]} it would be {date}: {do}"
+    rule = "timestamp lies before 1990, where no day is and none starts by itself"
     return TimeError(
         f"{rule}: {place} (ERR_UNIT); {hint}; a date that early is meant by start_session(date), or by"
         " load_historical_bars with unit='ns'",
         symbol=symbol, row=row, value=ts_ns, rule=rule, code="ERR_UNIT", unit=other,
     )  # fmt: skip
+
+
+def first_early(times: Int64Array) -> tuple[int, bool] | None:
+    """The earliest of these times that lies before 1990, by its row, and whether another one lies later; None if there
+    is no such row. NaT is no time."""
+    early = np.flatnonzero(times < LEAST_START_NS)
+    early = early[times[early] != NAT]
+    if not len(early):
+        return None
+    return int(early[times[early].argmin()]), bool((times >= LEAST_START_NS).any())
 
 
 def check_meant(ts_ns: int, *, symbol: str | None = None) -> int:
