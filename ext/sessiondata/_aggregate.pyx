@@ -438,8 +438,8 @@ def aggregate_columns(const int64_t[::1] ts_ns, const double[::1] open, const do
                       Grid grid, int64_t from_ns, int64_t to_ns, name):
     """Columns of derived bars (ts, open, high, low, close, volume, n_base); see `sessiondata.aggregate`.
 
-    Lengths are equal; timestamps are checked here, and that no sum of volumes is infinite. to_ns 0 is the whole session. `name` (or None) is for the message.
-    The GIL is released while rows are read."""
+    Lengths are equal; timestamps are checked here, and that no sum of volumes is infinite. to_ns 0 is the whole
+    session. `name` (or None) is for the message. The GIL is released while rows are read."""
     cdef int64_t n = ts_ns.shape[0], i, j, capacity
     cdef int too_great = 0
     cdef const GridData* data = &grid.data

@@ -37,15 +37,14 @@ cdef inline int check_trade(const Tick* tick) noexcept nogil:
 
 
 cdef inline bint _is_empty(double price, double size, double other) noexcept nogil:
-    """Whether a side of a quote is empty: a price or a size of 0, or a price of -1 beside a positive one. Some feeds say
-    "none" by -1; where prices themselves may be negative, the other side of a quote at -1 is not above 0 but by chance.
-    """
+    """Whether a side of a quote is empty: a price or a size of 0, or a price of -1 beside a positive one. Feeds say
+    "none" by -1; where prices may be negative, too, the other side of a quote at -1 is above 0 by chance only."""
     return price == 0.0 or size == 0.0 or (price == -1.0 and other > 0.0)
 
 
 cdef inline bint lacks_side(const Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
-    """Whether a quote that makes bars has no price for them: a side that they are made of is empty. (What a feed says by
-    NaN or a negative size breaks a rule.)"""
+    """Whether a quote that makes bars has no price for them: a side that they are made of is empty. (What a feed says
+    by NaN or a negative size breaks a rule.)"""
     if kind == SOURCE_TICKS or symbol.quote_bars == QUOTE_BARS_NONE:
         return False
     if symbol.quote_bars != QUOTE_BARS_ASK and _is_empty(tick.value[0], tick.value[2], tick.value[1]):
