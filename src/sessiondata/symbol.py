@@ -458,8 +458,8 @@ class SymbolSessionData(GapOwner):
         if open is high is low is close is volume is None:
             from sessiondata.frames import frame_columns  # not needed until a frame comes
 
-            *columns, is_counted = frame_columns(ts_ns, self.symbol, tz, is_daily, unit)
-            ts_ns, open, high, low, close, volume = columns  # noqa: A001
+            found = frame_columns(ts_ns, self.symbol, tz, is_daily, unit)
+            ts_ns, open, high, low, close, volume, is_counted = found  # noqa: A001
             settled = isinstance(ts_ns, np.ndarray)
         else:
             is_counted = are_counted(ts_ns)
