@@ -336,7 +336,7 @@ def things() -> dict[str, Any]:
     }
     table = BarTable("A", ints, floats, floats, floats, floats, floats, "x")
     made = [
-        data, spy, five, five.extended, five.state, five.copy(), five[-1], spy.historical_bars["1m"],
+        data, data.symbols, spy, five, five.extended, five.state, five.copy(), five[-1], spy.historical_bars["1m"],
         spy.historical_day(date), history, Rendered(history, "iso"), history.days, history.daily(1)[0], spy._core,
         data._clock, spy.ticks, spy.quotes, spy.quotes[:].copy(), data.symbols["T"].ticks[:].copy(),
         spy.quotes.latest, data.symbols["T"].ticks.latest, data.export_cursor("today"),
@@ -370,7 +370,8 @@ REFUSE = {
     "_tape.Tape", "_tape.TradeTape", "_text.ByteWriter", "cursors.ExportCursor", "export.Source",
     "history.HistoricalBars",
     "history.HistoricalDay", "history.History", "past.Rendered", "quality_manager.DataQualityManager",
-    "series.BarSeries", "series.ExtendedSlots", "symbol.SymbolSessionData", "ticks.QuoteSeries", "ticks.TickSeries",
+    "series.BarSeries", "series.ExtendedSlots", "symbol.BySymbol", "symbol.SymbolSessionData", "ticks.QuoteSeries",
+    "ticks.TickSeries",
 }  # fmt: skip
 #: Are copied and pickled by their values, deeply where they can be changed.
 VALUES = {

@@ -974,6 +974,7 @@ class SymbolSessionData(GapOwner):
         )
 
 
+@not_copied("dict(data.symbols) is a plain dict; copy the store with data.copy()")
 class BySymbol(Mapping[str, SymbolSessionData]):
     """The symbols of a store by name: live and read-only; a name that it does not hold is an `UnknownNameError`."""
 
