@@ -399,3 +399,55 @@ def test_who_trades_at_these_prices_keeps_them() -> None:
     real = (TWO, *[np.array([-1.0, -37.63])] * 4, np.ones(2))  # negative prices are real
     spy, _, request = asked(real)
     assert (request.outcome, spy.session_low) == ("filled", -37.63)
+
+
+# What is unknown, or no value of its kind: (call, symbol, value). Nobody parses texts for them.
+FACTS: dict[str, Any] = {
+    "symbol": (lambda d, s: d.get_symbol_data("Q"), "Q", "Q"),
+    "symbol of a mapping": (lambda d, s: d.symbols["Q"], "Q", "Q"),
+    "append": (lambda d, s: d.append("Q", 1, 1, 1, 1, 1, 1), "Q", "Q"),
+    "interval": (lambda d, s: s.bars("7m"), "A", "7m"),
+    "interval of a mapping": (lambda d, s: s.bars_derived["7m"], None, "7m"),
+    "interval of outages": (lambda d, s: d.classify_gaps(interval="7m"), None, "7m"),
+    "interval of all bars": (lambda d, s: d.get_all_bars_including_historical("A", "7m"), "A", "7m"),
+    "interval of an export": (lambda d, s: d.to_json(intervals=["7m"]), None, "7m"),
+    "cursor": (lambda d, s: d.to_json(cursor="u"), None, "u"),
+    "cursor to drop": (lambda d, s: d.drop_cursor("u"), None, "u"),
+    "date without a session": (lambda d, s: d.start_session("2024-03-16"), None, dt.date(2024, 3, 16)),
+    "date out of range": (lambda d, s: d.start_session("1500-01-01"), None, dt.date(1500, 1, 1)),
+    "no date": (lambda d, s: d.start_session("x"), None, "x"),
+    "past day": (lambda d, s: s.historical_day("2024-03-11"), "A", dt.date(2024, 3, 11)),
+    "past date": (lambda d, s: s.historical_bars["1m"]["2024-03-11"], "A", dt.date(2024, 3, 11)),
+    "calendar": (lambda d, s: sd.calendar("XNYZ"), None, "XNYZ"),
+    "no calendar": (lambda d, s: sd.calendar(5), None, 5),  # type: ignore[arg-type]
+    "indicator": (lambda d, s: d.add_historical_indicator("sma_2d"), None, "sma_2d"),
+    "indicator that was not added": (lambda d, s: d.get_historical_indicator("A", "x"), "A", "x"),
+    "base interval": (lambda d, s: sd.SessionData(None, "7x"), None, "7x"),
+    "derived interval": (lambda d, s: sd.SessionData(None, "2m", ("5m",)), None, "5m"),
+    "timestamps": (lambda d, s: d.to_json(timestamps="x"), None, "x"),
+    "capacity": (lambda d, s: sd.SessionData(None, capacity=0), None, 0),
+    "on_bad": (lambda d, s: s.extend([1], *[[1]] * 5, on_bad="x"), None, "x"),
+    "label": (lambda d, s: s.extend([1], *[[1]] * 5, label="x"), None, "x"),
+    "name of a symbol": (lambda d, s: d.register_symbol(""), None, ""),
+    "quote_bars": (lambda d, s: d.register_symbol("B", quote_bars="x"), None, "x"),
+    "naive time": (lambda d, s: s.append(dt.datetime(2024, 1, 1), 1, 1, 1, 1, 1), "A", dt.datetime(2024, 1, 1)),
+    "zone": (lambda d, s: sd.SessionCalendar.from_hours("09:30", "16:00", "x/y"), None, "x/y"),
+    "workers": (
+        lambda d, s: sd.find_gaps({"A": [1]}, sd.calendar("XNYS").session("2024-03-12"), "1m", workers=0),
+        None,
+        0,
+    ),
+    "mode": (lambda d, s: sd.DataQualityManager(d, mode="x"), None, "x"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("what", FACTS)
+def test_errors_of_names_and_arguments_carry_what_they_are_about(what: str) -> None:
+    call, symbol, value = FACTS[what]
+    data = sd.SessionData("XNYS", "1m", ("5m",))
+    held = data.register_symbol("A")
+    with pytest.raises(sd.SessionDataError) as caught:
+        call(data, held)
+    assert (caught.value.symbol, caught.value.value) == (symbol, value)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.symbol, again.value) == (str(caught.value), symbol, value)

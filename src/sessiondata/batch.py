@@ -105,5 +105,7 @@ def _count(workers: int | None) -> int:
     if count == -1:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if count < 1:
-        raise ArgumentError(f"workers is a number of threads from 1 on, -1 for all cores, or None: {workers!r}")
+        raise ArgumentError(
+            f"workers is a number of threads from 1 on, -1 for all cores, or None: {workers!r}", value=workers
+        )
     return count

@@ -94,7 +94,8 @@ class SessionCalendar:
             made = f"sessiondata.calendar({source!r})" if isinstance(source, str) else "sessiondata.calendar(name)"
             raise CalendarError(
                 f"SessionCalendar is not called with a {type(source).__name__}: take {made} for a named calendar,"
-                " SessionCalendar.from_hours, from_schedule or always_open for another one"
+                " SessionCalendar.from_hours, from_schedule or always_open for another one",
+                value=source,
             )
         self._source = source
         self._saved = {grid.date: grid for grid in saved}  # of a snapshot: they stand before the hours of the source
@@ -189,7 +190,8 @@ class SessionCalendar:
             if not self._source.hours(day):
                 raise CalendarError(
                     f"calendar {self.name!r}: no session on {day}; the next to it are {self._source.before(day)} and"
-                    f" {self._source.after(day)}. {_ADD_A_SESSION}"
+                    f" {self._source.after(day)}. {_ADD_A_SESSION}",
+                    value=day,
                 )
             grid = self._grids[day] = self._build(day)
         return grid
@@ -232,7 +234,8 @@ class SessionCalendar:
         self._check_range(day)
         raise CalendarError(
             f"calendar {self.name!r}: {from_ns(ts_ns, self.zone).isoformat()} (ts_ns={ts_ns}) belongs to no trade date."
-            f" {_ADD_A_SESSION}"
+            f" {_ADD_A_SESSION}",
+            value=ts_ns,
         )
 
     def session_dates(self, start: DateLike, stop: DateLike) -> list[dt.date]:
@@ -269,7 +272,7 @@ class SessionCalendar:
         self._check_range(day)
         found = self._source.after(day)
         if found is None:
-            raise DateOutOfRangeError(f"calendar {self.name!r} knows no session after {day}")
+            raise DateOutOfRangeError(f"calendar {self.name!r} knows no session after {day}", value=day)
         return found
 
     def usual_close(self, date: DateLike) -> int:
@@ -331,7 +334,7 @@ class SessionCalendar:
     def _check_range(self, day: dt.date) -> None:
         first, last = self._source.range_near(day)
         if not first <= day <= last:
-            raise DateOutOfRangeError(f"calendar {self.name!r} knows {first} to {last}: got {day}")
+            raise DateOutOfRangeError(f"calendar {self.name!r} knows {first} to {last}: got {day}", value=day)
 
     def _build(self, day: dt.date) -> SessionGrid:
         source = self._source
@@ -394,7 +397,7 @@ class SessionCalendar:
         zone = to_named_zone(tz)
         open_ns, close_ns = to_time(open, "open"), to_time(close, "close")
         if open_ns == DAY_NS:
-            raise CalendarError("open is before 24:00: pass '00:00'")
+            raise CalendarError("open is before 24:00: pass '00:00'", value=open)
         overnight = open_ns >= close_ns
 
         def place(time_ns: int) -> int:
@@ -403,7 +406,9 @@ class SessionCalendar:
 
         days_open = frozenset(weekdays)
         if not days_open or not days_open <= frozenset(range(7)):
-            raise CalendarError(f"weekdays are numbers from 0 (Monday) to 6, at least one: got {weekdays!r}")
+            raise CalendarError(
+                f"weekdays are numbers from 0 (Monday) to 6, at least one: got {weekdays!r}", value=weekdays
+            )
         closed = frozenset(to_date(day) for day in holidays)
         pauses, told_pauses = [], []
         for pause in breaks:
@@ -414,15 +419,17 @@ class SessionCalendar:
             if overnight and stop < start:
                 stop += DAY_NS
             if not place(open_ns) <= start <= stop <= close_ns:
-                raise CalendarError(f"a break begins and ends within the hours {open} - {close}: got {pause}")
+                raise CalendarError(
+                    f"a break begins and ends within the hours {open} - {close}: got {pause}", value=pause
+                )
             pauses.append((start, stop))
         closes = {to_date(day): place(to_time(time, "early close")) for day, time in (early_closes or {}).items()}
         opens = {to_date(day): place(to_time(time, "late open")) for day, time in (late_opens or {}).items()}
         for day in closes.keys() | opens.keys():
             if day.weekday() not in days_open or day in closed:
-                raise CalendarError(f"special hours on {day}, which is no session")
+                raise CalendarError(f"special hours on {day}, which is no session", value=day)
             if opens.get(day, place(open_ns)) >= closes.get(day, close_ns):
-                raise CalendarError(f"special hours on {day} close before they open")
+                raise CalendarError(f"special hours on {day} close before they open", value=day)
 
         def rule(day: dt.date) -> Hours:
             if day.weekday() not in days_open or day in closed:
@@ -481,7 +488,8 @@ class SessionCalendar:
             rows = frame_rows(schedule)
         else:
             raise CalendarError(
-                f"a schedule is a pandas DataFrame or a mapping of date to segments: got {type(schedule).__name__}"
+                f"a schedule is a pandas DataFrame or a mapping of date to segments: got {type(schedule).__name__}",
+                value=schedule,
             )
         return cls(Table(name, zone, rows))
 
@@ -503,7 +511,7 @@ class SessionCalendar:
         """
         zone, start_ns = to_named_zone(tz), to_time(start, "start")
         if start_ns == DAY_NS:
-            raise CalendarError("start is before 24:00: pass '00:00'")
+            raise CalendarError("start is before 24:00: pass '00:00'", value=start)
 
         def rule(day: dt.date) -> Hours:
             opens = wall(day) + start_ns
@@ -561,7 +569,8 @@ class SessionCalendar:
         if not isinstance(sessions, Mapping) or not sessions:
             raise CalendarError(
                 "with_sessions takes a mapping of dates to [(open, close), ...] or None, at least one:"
-                f" got {sessions!r}"
+                f" got {sessions!r}",
+                value=sessions,
             )
         source = self._source
         base, changes = (source.base, dict(source.changes)) if isinstance(source, Corrected) else (source, {})
@@ -570,7 +579,7 @@ class SessionCalendar:
             day = to_date(date)
             self._check_range(day)
             if day in changed:
-                raise CalendarError(f"with_sessions names {day} twice")
+                raise CalendarError(f"with_sessions names {day} twice", value=day)
             changed[day] = () if segments is None else self._corrected(day, segments)
         name = name or (self.name if base is not source else f"{self.name} corrected")
         recipe = source._recipe if isinstance(source, Corrected) else self._recipe_or_none()
@@ -584,12 +593,14 @@ class SessionCalendar:
         try:
             pairs = [(start, stop) for start, stop in segments]
         except (TypeError, ValueError) as error:
-            raise CalendarError(f"{rule}: got {segments!r}") from error
+            raise CalendarError(f"{rule}: got {segments!r}", value=segments) from error
         if not pairs:
-            raise CalendarError(f"session {day}: no segment in which the market is open; pass None for no session")
+            raise CalendarError(
+                f"session {day}: no segment in which the market is open; pass None for no session", value=day
+            )
         local = {isinstance(edge, (str, dt.time)) for pair in pairs for edge in pair}
         if len(local) == 2:
-            raise CalendarError(f"{rule}, not of both: got {segments!r}")
+            raise CalendarError(f"{rule}, not of both: got {segments!r}", value=segments)
         if local == {True}:
             times = [(to_time(a, f"session {day}: an open"), to_time(b, f"session {day}: a close")) for a, b in pairs]
             pairs = self._local_instants(day, times)
@@ -599,7 +610,8 @@ class SessionCalendar:
             except TimeError as error:
                 raise CalendarError(
                     f"session {day}: an instant is an int of ns or an aware datetime; a local time of day is 'HH:MM':"
-                    f" {error}"
+                    f" {error}",
+                    value=day,
                 ) from error
         return tuple(check_segments(day, pairs))
 
@@ -607,7 +619,9 @@ class SessionCalendar:
         """Local times of day of a session. A pair that closes at or before its open begins on the evening before."""
         turns = [i for i, (start, stop) in enumerate(pairs) if start >= stop]
         if len(turns) > 1:
-            raise CalendarError(f"session {day}: more than one segment reaches over midnight; pass aware datetimes")
+            raise CalendarError(
+                f"session {day}: more than one segment reaches over midnight; pass aware datetimes", value=day
+            )
         turn = turns[0] if turns else -1
         walls = []
         for i, (start, stop) in enumerate(pairs):
@@ -615,13 +629,15 @@ class SessionCalendar:
         if walls != sorted(walls):
             raise CalendarError(
                 f"session {day}: segments of local times must be sorted and must not overlap; pass aware datetimes"
-                f" where one is on another date: got {[(time_text(a), time_text(b)) for a, b in pairs]}"
+                f" where one is on another date: got {[(time_text(a), time_text(b)) for a, b in pairs]}",
+                value=day,
             )
         evening = None if turns else self._evening_open(day)
         if evening is not None and pairs[-1][0] >= evening:
             raise CalendarError(
                 f"session {day}: {time_text(pairs[-1][0])[:5]} may be on {day} or on the evening before, when calendar"
-                f" {self.name!r} opens at {time_text(evening)[:5]}; pass aware datetimes"
+                f" {self.name!r} opens at {time_text(evening)[:5]}; pass aware datetimes",
+                value=day,
             )
         edges = instants([wall(day) + edge for edge in walls], self.zone)
         return list(zip(edges[::2], edges[1::2], strict=True))
@@ -669,7 +685,7 @@ class SessionCalendar:
             made._source.name = recipe["name"]
             return made
         if kind != "hours":
-            raise CalendarError(f"no such kind of calendar: {kind!r}")
+            raise CalendarError(f"no such kind of calendar: {kind!r}", value=kind)
         return cls.from_hours(
             time_of_text(recipe["open"]), time_of_text(recipe["close"]), recipe["tz"],
             breaks=[(time_of_text(start), time_of_text(stop)) for start, stop in recipe["breaks"]],
@@ -719,7 +735,7 @@ def calendar(name: str | SessionCalendar | None = None) -> SessionCalendar:
     if name is None or name == "24x7":
         name = _ALWAYS_OPEN
     if not isinstance(name, str):
-        raise CalendarError(f"a calendar is a name, a SessionCalendar or None: got {name!r}")
+        raise CalendarError(f"a calendar is a name, a SessionCalendar or None: got {name!r}", value=name)
     found = _known.get(name)
     if found is None:
         if name == _ALWAYS_OPEN:
@@ -738,12 +754,12 @@ def _canonical(name: str) -> str:
         import exchange_calendars
     except ImportError as error:
         hint = install_hint("exchange_calendars", "calendars", error)
-        raise CalendarError(f"calendar {name!r} comes from exchange_calendars: {hint}") from error
+        raise CalendarError(f"calendar {name!r} comes from exchange_calendars: {hint}", value=name) from error
     names = exchange_calendars.get_calendar_names()
     if name not in names:
         import difflib
 
         near = difflib.get_close_matches(name.upper(), names, n=4, cutoff=0.5)
         hint = f"did you mean {', '.join(near)}?" if near else "exchange_calendars.get_calendar_names() lists them all"
-        raise CalendarError(f"no calendar {name!r}; {hint}")
+        raise CalendarError(f"no calendar {name!r}; {hint}", value=name)
     return str(exchange_calendars.resolve_alias(name))

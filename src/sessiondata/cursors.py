@@ -166,5 +166,5 @@ def _checked_selection(
     if series - held:  # those of past days that were loaded
         held.update(interval.name for symbol in chosen for interval in symbol._history.intervals())
     for interval in sorted(series - held):
-        raise UnknownNameError(f"no symbol that is selected holds an interval {interval!r}")
+        raise UnknownNameError(f"no symbol that is selected holds an interval {interval!r}", value=interval)
     return names, series

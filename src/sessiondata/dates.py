@@ -62,7 +62,8 @@ def to_date(value: Any) -> dt.date:
         day = value
     if not isinstance(day, dt.date):
         raise CalendarError(
-            f"not a trade date: {value!r}; pass 'YYYY-MM-DD', a date, or a datetime64 or naive datetime at midnight"
+            f"not a trade date: {value!r}; pass 'YYYY-MM-DD', a date, or a datetime64 or naive datetime at midnight",
+            value=value,
         )
     return day
 
@@ -78,7 +79,9 @@ def to_time(value: Any, what: str) -> int:
     elif isinstance(value, dt.time) and value.tzinfo is None:
         seconds = (value.hour * 60 + value.minute) * 60 + value.second
         return seconds * 1_000_000_000 + value.microsecond * 1000
-    raise CalendarError(f"{what} is a local time of day, 'HH:MM', 'HH:MM:SS' or a time without tzinfo: got {value!r}")
+    raise CalendarError(
+        f"{what} is a local time of day, 'HH:MM', 'HH:MM:SS' or a time without tzinfo: got {value!r}", value=value
+    )
 
 
 def time_text(time_ns: int) -> str:
@@ -118,9 +121,9 @@ def to_named_zone(tz: Any) -> ZoneInfo:
     try:
         zone = to_zone(tz)
     except TimeError as error:
-        raise CalendarError(str(error)) from error
+        raise CalendarError(str(error), value=error.value) from error
     if not isinstance(zone, ZoneInfo) or zone.key is None:
-        raise CalendarError(f"tz is an IANA name or a ZoneInfo that has one: got {tz!r}")
+        raise CalendarError(f"tz is an IANA name or a ZoneInfo that has one: got {tz!r}", value=tz)
     return zone
 
 

@@ -263,7 +263,7 @@ def shown_volume(volume: float) -> int | float:
 
 def _check_timestamps(timestamps: str) -> None:
     if timestamps not in TIMESTAMPS:
-        raise ArgumentError(f"timestamps is one of {', '.join(TIMESTAMPS)}: {timestamps!r}")
+        raise ArgumentError(f"timestamps is one of {', '.join(TIMESTAMPS)}: {timestamps!r}", value=timestamps)
 
 
 def _resolve(grid: SessionGrid | None, timestamps: str) -> str:

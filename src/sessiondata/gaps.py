@@ -173,7 +173,7 @@ def check_gap(gap: GapInfo) -> GapInfo:
     numbers: dict[str, Any] = {name: operator.index(getattr(gap, name)) for name in _NUMBERS}
     for name, number in numbers.items():
         if not -(2**63) < number < 2**63:
-            raise ArgumentError(f"{name} of a gap must fit in int64: {number}")
+            raise ArgumentError(f"{name} of a gap must fit in int64: {number}", value=number)
     if gap.last_retry is not None:
         to_ns(gap.last_retry)
     return gap._replace(**numbers)
@@ -391,7 +391,7 @@ def aggregate(bars: Any, grid: Any, from_interval: str, to_interval: str, *, wor
     """
     base, derived = check_intervals(from_interval, (to_interval,))
     if not derived:
-        raise IntervalError(f"cannot derive {to_interval!r} from {from_interval!r}")
+        raise IntervalError(f"cannot derive {to_interval!r} from {from_interval!r}", value=to_interval)
     from_ns, step_ns = base.step_ns, derived[0].step_ns
     if not isinstance(bars, Mapping):
         columns = _bars_of(bars, None)

@@ -79,9 +79,13 @@ class SessionGrid:
         pairs = check_segments(day, segments)
         start, stop = local_span(day, zone, pairs) if span is None else (int(span[0]), int(span[1]))
         if start > pairs[0][0] or stop < pairs[-1][1]:
-            raise CalendarError(f"session {day}: the span [{start}, {stop}) does not hold all segments: {pairs}")
+            raise CalendarError(
+                f"session {day}: the span [{start}, {stop}) does not hold all segments: {pairs}", value=day
+            )
         if start < -_LIMIT or stop > _LIMIT:
-            raise CalendarError(f"session {day}: the span [{start}, {stop}) comes within two days of the ends of int64")
+            raise CalendarError(
+                f"session {day}: the span [{start}, {stop}) comes within two days of the ends of int64", value=day
+            )
         # Over bytes, which nobody can write to: flags.writeable=False alone can be switched back on.
         frozen = np.frombuffer(np.array(pairs, np.int64).tobytes(), np.int64).reshape(-1, 2)
         values = (day, zone.key, zone, frozen, start, stop, Grid(frozen, start, stop, wall(day) // DAY_NS))
@@ -264,13 +268,13 @@ def check_segments(day: dt.date, segments: Any) -> list[tuple[int, int]]:
         at = stop
     pairs = [(start, stop) for start, stop in pairs if start < stop]
     if not pairs:
-        raise CalendarError(f"session {day}: no segment in which the market is open")
+        raise CalendarError(f"session {day}: no segment in which the market is open", value=day)
     return pairs
 
 
 def local_span(day: dt.date, zone: ZoneInfo, hours: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """The local calendar day, pushed outwards by the session."""
     if abs(wall(day)) > _LIMIT:
-        raise CalendarError(f"session {day}: the date comes within two days of the ends of int64")
+        raise CalendarError(f"session {day}: the date comes within two days of the ends of int64", value=day)
     midnight, next_midnight = instants([wall(day), wall(day) + DAY_NS], zone)
     return min(midnight, hours[0][0]), max(next_midnight, hours[-1][1])

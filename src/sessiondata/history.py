@@ -93,7 +93,11 @@ class HistoricalDay(GapOwner):
         """
         name = self.intervals[0] if interval is None else parse_interval(interval).name
         if name not in self._series:
-            raise UnknownNameError(f"{self._core.name!r} holds no interval {interval!r} on {self.date}")
+            raise UnknownNameError(
+                f"{self._core.name!r} holds no interval {interval!r} on {self.date}",
+                symbol=self._core.name,
+                value=interval,
+            )
         return self._series[name]
 
     def __repr__(self) -> str:
@@ -295,7 +299,11 @@ class History:
         held = day in self.days.given.get(interval.name, ()) or (core and day in self.days.cores)
         held = held or (interval.name == _DAILY and day in self.days.daily)
         if not held or (before is not None and day >= before):
-            raise UnknownNameError(f"{self.symbol.symbol!r} has no {interval.name} bars of {day} in its history")
+            raise UnknownNameError(
+                f"{self.symbol.symbol!r} has no {interval.name} bars of {day} in its history",
+                symbol=self.symbol.symbol,
+                value=day,
+            )
         return day
 
     def counted(self, interval: Interval) -> list[dt.date]:
@@ -346,7 +354,9 @@ class History:
                 raise UnknownNameError(
                     f"{self.symbol.symbol!r} holds no {interval.name} in its session, only loaded days of it:"
                     f" historical_bars[{interval.name!r}] has these, register_symbol(..., derived_intervals=...) grows"
-                    " the session's"
+                    " the session's",
+                    symbol=self.symbol.symbol,
+                    value=interval.name,
                 )
             else:
                 now = self.symbol._series[interval.name].copy()  # of one moment, whoever writes meanwhile

@@ -82,7 +82,7 @@ class Table:
             raise CalendarError(f"calendar {name!r}: the schedule is empty")
         for (day, _), (next_day, _) in pairwise(rows):
             if day == next_day:
-                raise CalendarError(f"calendar {name!r}: two sessions on {day}")
+                raise CalendarError(f"calendar {name!r}: two sessions on {day}", value=day)
         self.name, self.zone = name, zone
         self._range = rows[0][0], rows[-1][0]
         self._hours = {day: hours for day, hours in rows if hours}
@@ -112,7 +112,9 @@ class Table:
 
 def check_apart(name: str, day: dt.date, hours: Hours, next_day: dt.date, next_hours: Hours) -> None:
     if next_hours[0][0] < hours[-1][1]:
-        raise CalendarError(f"calendar {name!r}: session {next_day} opens before session {day} has closed")
+        raise CalendarError(
+            f"calendar {name!r}: session {next_day} opens before session {day} has closed", value=next_day
+        )
 
 
 class Rule:
@@ -370,7 +372,7 @@ def mapped_row(date: Any, segments: Any) -> tuple[dt.date, Hours]:
     try:
         pairs = [(to_ns(start), to_ns(stop)) for start, stop in segments]
     except (TypeError, ValueError) as error:
-        raise CalendarError(f"session {day}: segments are pairs (start, stop) of times: {error}") from error
+        raise CalendarError(f"session {day}: segments are pairs (start, stop) of times: {error}", value=day) from error
     if all(start == stop for start, stop in pairs):
         return day, ()
     return day, tuple(check_segments(day, pairs))
@@ -383,14 +385,18 @@ def frame_rows(frame: Any) -> list[tuple[dt.date, Hours]]:
     elif {"open", "close"}.issubset(columns):
         names = [("open", "close")]
     else:
-        raise CalendarError(f"a schedule has columns open and close, or market_open and market_close: got {columns}")
+        raise CalendarError(
+            f"a schedule has columns open and close, or market_open and market_close: got {columns}", value=columns
+        )
     # interruption_start_1, interruption_end_1, interruption_start_2 ... : a day may have any number of those.
     for name in columns:
         match = re.fullmatch(r"(break|interruption)_(start|end)((?:_[0-9]+)?)", str(name), re.ASCII)
         if match:
             pair = f"{match[1]}_start{match[3]}", f"{match[1]}_end{match[3]}"
             if not set(pair).issubset(columns):
-                raise CalendarError(f"a schedule has both {pair[0]} and {pair[1]}, or neither: got {columns}")
+                raise CalendarError(
+                    f"a schedule has both {pair[0]} and {pair[1]}, or neither: got {columns}", value=columns
+                )
             if match[2] == "start":
                 names.append(pair)
     days = [to_date(label) for label in frame.index]

@@ -89,13 +89,15 @@ _FAMILIES: dict[str, Callable[[list[DailyBar]], float | None]] = {
 def check_indicator_name(name: str) -> str:
     """The name as a plain str; reserved ones are refused."""
     if not isinstance(name, str) or not name:
-        raise ArgumentError(f"the name of an indicator is a text that is not empty: {name!r}")
+        raise ArgumentError(f"the name of an indicator is a text that is not empty: {name!r}", value=name)
     if name in RESERVED:
-        raise ArgumentError(f"{name!r} is no name for an indicator: the exported document has a member of that name")
+        raise ArgumentError(
+            f"{name!r} is no name for an indicator: the exported document has a member of that name", value=name
+        )
     try:
         name.encode()
     except UnicodeEncodeError as error:
-        raise ArgumentError(f"the name of an indicator must be encodable as UTF-8: {name!r}") from error
+        raise ArgumentError(f"the name of an indicator must be encodable as UTF-8: {name!r}", value=name) from error
     return str(name)
 
 
@@ -103,7 +105,7 @@ def check_days(days: int, what: str = "days") -> int:
     """A number of days as a plain int."""
     number = operator.index(days)
     if not 0 <= number < 2**63:
-        raise ArgumentError(f"{what} must not be negative, and must fit in int64: {days}")
+        raise ArgumentError(f"{what} must not be negative, and must fit in int64: {days}", value=days)
     return number
 
 
@@ -116,7 +118,9 @@ def indicator(name: str, function: Function | None, days: int) -> Indicator:
     match = re.fullmatch(r"([a-z_]+)_([1-9][0-9]{0,3})d", name, re.ASCII)
     if match is None or match[1] not in _FAMILIES:
         known = ", ".join(f"{family}_<n>d" for family in _FAMILIES)
-        raise UnknownNameError(f"no built-in indicator {name!r}; there are {known}, and any function of your own")
+        raise UnknownNameError(
+            f"no built-in indicator {name!r}; there are {known}, and any function of your own", value=name
+        )
     n, family = int(match[2]), _FAMILIES[match[1]]
 
     def compute(symbol: SymbolSessionData) -> float | None:

@@ -67,7 +67,7 @@ def parse_interval(text: str | Interval) -> Interval:
     if isinstance(text, Interval):
         return text
     if not isinstance(text, str):
-        raise IntervalError(f"{_RULE}: got {text!r} of type {type(text).__name__}")
+        raise IntervalError(f"{_RULE}: got {text!r} of type {type(text).__name__}", value=text)
     return _parse(text)
 
 
@@ -77,10 +77,10 @@ def _parse(text: str) -> Interval:
         return Interval("1d", 0)
     match = _TEXT.fullmatch(text)
     if match is None:
-        raise IntervalError(f"{_RULE}: got {text!r}")
+        raise IntervalError(f"{_RULE}: got {text!r}", value=text)
     step_ns = int(match[1]) * _UNIT_NS[match[2]]
     if step_ns >= _DAY_NS:
-        raise IntervalError(f'{_RULE}: got {text!r} (a whole session is "1d")')
+        raise IntervalError(f'{_RULE}: got {text!r} (a whole session is "1d")', value=text)
     unit, unit_ns = next((unit, unit_ns) for unit, unit_ns in _UNITS if step_ns % unit_ns == 0)
     return Interval(f"{step_ns // unit_ns}{unit}", step_ns)
 
@@ -112,19 +112,22 @@ def check_intervals(
     """
     base = parse_interval(base)
     if base.step_ns == 0:
-        raise IntervalError("the base interval must be shorter than a session: got '1d'")
+        raise IntervalError("the base interval must be shorter than a session: got '1d'", value="1d")
     if isinstance(derived, (str, Interval)):
         # A str is an iterable of its letters: without this, derived_intervals="5m" would complain about "5".
-        raise IntervalError(f"derived intervals are a sequence such as ('5m', '1h'): got {str(derived)!r}")
+        raise IntervalError(
+            f"derived intervals are a sequence such as ('5m', '1h'): got {str(derived)!r}", value=derived
+        )
     levels = {parse_interval(text) for text in derived}
     for level in sorted(levels, key=_length):
         if level.step_ns and (level.step_ns <= base.step_ns or level.step_ns % base.step_ns):
             raise IntervalError(
                 "a derived interval is a multiple of the base and longer than it:"
-                f" got {level.name!r} from {base.name!r}"
+                f" got {level.name!r} from {base.name!r}",
+                value=level.name,
             )
     if len(levels) > MAX_DERIVED:
-        raise IntervalError(f"at most {MAX_DERIVED} derived intervals: got {len(levels)}")
+        raise IntervalError(f"at most {MAX_DERIVED} derived intervals: got {len(levels)}", value=len(levels))
     return base, tuple(sorted(levels, key=_length))
 
 

@@ -392,7 +392,7 @@ def exchange_code(text: str) -> int:
     """What compiled code calls an exchange: its (at most eight ASCII) characters as a number. Not for numba code."""
     code = text.encode("ascii")
     if len(code) > 8 or b"\0" in code:
-        raise ArgumentError(f"exchange is at most eight ASCII characters: {text!r}")
+        raise ArgumentError(f"exchange is at most eight ASCII characters: {text!r}", value=text)
     return int.from_bytes(code, "little")
 
 

@@ -49,7 +49,7 @@ def classify_gaps(
     """See `SessionData.classify_gaps`."""
     for name, share in (("outage_share", outage_share), ("active_share", active_share)):
         if not 0.0 <= check_number(name, share) <= 1.0:
-            raise ArgumentError(f"{name} lies between 0 and 1: {share}")
+            raise ArgumentError(f"{name} lies between 0 and 1: {share}", value=share)
     held: dict[str, list[tuple[SymbolCore, int]]] = {}
     for symbol in symbols:
         for k, name in enumerate(symbol.intervals):

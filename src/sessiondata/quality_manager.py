@@ -192,11 +192,11 @@ class DataQualityManager:
         keep_lives: int = 10_000,
     ) -> None:
         if mode not in ("live", "backtest"):
-            raise ArgumentError(f'mode is "live" or "backtest": {mode!r}')
+            raise ArgumentError(f'mode is "live" or "backtest": {mode!r}', value=mode)
         if mode == "live" and fetch is None:
             raise ArgumentError("live mode needs fetch(symbol, interval, start_ns, stop_ns)")
         if operator.index(max_retries) < 1:
-            raise ArgumentError(f"max_retries is at least 1: {max_retries}")
+            raise ArgumentError(f"max_retries is at least 1: {max_retries}", value=max_retries)
         if not (
             0 <= retry_interval_seconds < math.inf and 0 <= max_interval_seconds < math.inf and 1 <= backoff < math.inf
         ):
@@ -204,9 +204,9 @@ class DataQualityManager:
         if not 0 < timeout_seconds <= _LONGEST_WAIT or not 0 < poll_seconds <= _LONGEST_WAIT:
             raise ArgumentError(f"timeout_seconds and poll_seconds must be positive, and at most {_LONGEST_WAIT:g}")
         if operator.index(keep_lives) < 0:
-            raise ArgumentError(f"keep_lives must not be negative: {keep_lives}")
+            raise ArgumentError(f"keep_lives must not be negative: {keep_lives}", value=keep_lives)
         if placeholders not in ("drop", "keep"):
-            raise ArgumentError(f'placeholders is "drop" or "keep": {placeholders!r}')
+            raise ArgumentError(f'placeholders is "drop" or "keep": {placeholders!r}', value=placeholders)
         check_unit(unit)
         self._unit, self._drops, self._n_placeholders = None if unit == "ns" else unit, placeholders == "drop", 0
         self.data, self.mode, self.max_retries = data, mode, operator.index(max_retries)

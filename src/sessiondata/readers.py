@@ -156,17 +156,20 @@ class ReadOptions:
         if self.tz is not None:
             to_zone(self.tz)  # raises TimeError, which is a ValueError
         if self.unit is not None and self.unit not in UNIT_NS:
-            raise ArgumentError(f"unit must be one of {', '.join(UNIT_NS)}: {self.unit!r}")
+            raise ArgumentError(f"unit must be one of {', '.join(UNIT_NS)}: {self.unit!r}", value=self.unit)
         if self.price_scale is not None and not 1.0 <= self.price_scale < float("inf"):
-            raise ArgumentError(f"price_scale is a divisor of at least 1, such as 10000 or 1e9: {self.price_scale!r}")
+            raise ArgumentError(
+                f"price_scale is a divisor of at least 1, such as 10000 or 1e9: {self.price_scale!r}",
+                value=self.price_scale,
+            )
         if self.on_bad not in ("raise", "skip"):
-            raise ArgumentError(f"on_bad must be 'raise' or 'skip': {self.on_bad!r}")
+            raise ArgumentError(f"on_bad must be 'raise' or 'skip': {self.on_bad!r}", value=self.on_bad)
         if self.epoch not in (None, "utc", "local"):
-            raise ArgumentError(f"epoch must be 'utc' or 'local': {self.epoch!r}")
+            raise ArgumentError(f"epoch must be 'utc' or 'local': {self.epoch!r}", value=self.epoch)
         if self.epoch == "local" and self.tz is None:
             raise ArgumentError("epoch 'local' needs a tz, whose clock is meant: --tz")
         if self.symbol_from not in (None, "file", "folder"):
-            raise ArgumentError(f"symbol_from must be 'file' or 'folder': {self.symbol_from!r}")
+            raise ArgumentError(f"symbol_from must be 'file' or 'folder': {self.symbol_from!r}", value=self.symbol_from)
 
 
 class InputFile(NamedTuple):

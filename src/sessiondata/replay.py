@@ -137,9 +137,9 @@ def replay(
     note = note or (lambda _: None)
     on_error = on_error or _raise
     if label not in ("open", "close"):
-        raise ArgumentError(f"label must be 'open' or 'close': {label!r}")
+        raise ArgumentError(f"label must be 'open' or 'close': {label!r}", value=label)
     if duplicates not in DUPLICATES:
-        raise ArgumentError(f"duplicates must be one of {', '.join(DUPLICATES)}: {duplicates!r}")
+        raise ArgumentError(f"duplicates must be one of {', '.join(DUPLICATES)}: {duplicates!r}", value=duplicates)
     calendars = _Calendars(calendar, note)
     outside = _Outside()
     failed: set[str] = set()

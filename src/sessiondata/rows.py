@@ -234,7 +234,7 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
     def last(self, n: int) -> Window:
         """Newest `n` rows (all, if there are fewer). A view, also after the ring has wrapped."""
         if n < 0:
-            raise ArgumentError(f"n must not be negative: {n}")
+            raise ArgumentError(f"n must not be negative: {n}", value=n)
         return self.window(-n, None) if n else self.window(0, 0)
 
     def since(self, ts_ns: Any) -> Window:

@@ -126,7 +126,7 @@ class SessionData:
         self._capacity = 0 if capacity is None else _check_capacity(capacity)
         self._close_label = check_label(label)
         if not 0 <= operator.index(grace_ns) < 2**63:
-            raise ArgumentError(f"grace_ns is a number of nanoseconds, not negative: {grace_ns}")
+            raise ArgumentError(f"grace_ns is a number of nanoseconds, not negative: {grace_ns}", value=grace_ns)
         self._extended_hours = None if extended_hours is None else to_hours(extended_hours)
         self._tick_capacities = _check_capacity(tick_capacity, "tick_"), _check_capacity(quote_capacity, "quote_")
         self._strict = bool(strict)
@@ -531,7 +531,7 @@ class SessionData:
             ``quote_bars`` is none of these, or the symbol is there with another one.
         """
         if quote_bars not in _QUOTE_BARS:
-            raise ArgumentError(f'quote_bars is "mid", "bid", "ask" or None: {quote_bars!r}')
+            raise ArgumentError(f'quote_bars is "mid", "bid", "ask" or None: {quote_bars!r}', value=quote_bars)
         intervals = self._intervals(base_interval, derived_intervals)
         own = self._calendar if calendar is None else find_calendar(calendar)
         if self._calendar._is_like(own):
@@ -546,9 +546,17 @@ class SessionData:
                     " during a session"
                 )
             if calendar is not None and not held.calendar._is_like(own):
-                raise CalendarError(f"{symbol!r} is registered with calendar {held.calendar.name!r}, not {own.name!r}")
+                raise CalendarError(
+                    f"{symbol!r} is registered with calendar {held.calendar.name!r}, not {own.name!r}",
+                    symbol=symbol,
+                    value=own.name,
+                )
             if quote_bars is not None and _QUOTE_BARS[quote_bars] != held._core.quote_bars:
-                raise ArgumentError(f"{symbol!r} is registered with other quote_bars than {quote_bars!r}")
+                raise ArgumentError(
+                    f"{symbol!r} is registered with other quote_bars than {quote_bars!r}",
+                    symbol=symbol,
+                    value=quote_bars,
+                )
             if strict is not None and strict != held._core.strict:
                 raise ArgumentError(f"{symbol!r} is registered with strict={held._core.strict}", symbol=symbol)
             return held
@@ -613,7 +621,9 @@ class SessionData:
             return self._symbols[symbol]
         except (KeyError, TypeError) as error:
             raise UnknownNameError(
-                f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first", value=symbol
+                f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first",
+                symbol=symbol if isinstance(symbol, str) else None,
+                value=symbol,
             ) from error
 
     @exclusive("remove_symbol()")
@@ -854,7 +864,9 @@ class SessionData:
         self._check_active()
         held = self.get_symbol_data(symbol)
         if name not in held._indicator_values and name not in self._indicators:
-            raise UnknownNameError(f"no historical indicator {name!r} of {symbol!r}; add or set it first")
+            raise UnknownNameError(
+                f"no historical indicator {name!r} of {symbol!r}; add or set it first", symbol=symbol, value=name
+            )
         return held._indicator(name)
 
     # --- questions ---
@@ -972,7 +984,7 @@ class SessionData:
         if interval is not None:
             holders = [symbol for symbol in symbols if symbol.holds(interval)]
             if not holders:
-                raise UnknownNameError(f"no symbol holds an interval {interval!r}")
+                raise UnknownNameError(f"no symbol holds an interval {interval!r}", value=interval)
             interval = holders[0].bars(interval).interval
         return classify_gaps(symbols, interval, outage_share, active_share)
 
@@ -1178,13 +1190,13 @@ class SessionData:
         if name is None:
             self._default_cursor = None
         elif self._cursors.pop(name, None) is None:
-            raise UnknownNameError(f"no cursor {name!r}")
+            raise UnknownNameError(f"no cursor {name!r}", value=name)
 
     def _cursor(self, cursor: str | ExportCursor | None) -> ExportCursor:
         name = cursor.name if isinstance(cursor, ExportCursor) else cursor
         held = self.export_cursor() if name is None else self._cursors.get(name)
         if held is None or (isinstance(cursor, ExportCursor) and held is not cursor):
-            raise UnknownNameError(f"no cursor {name!r}; export_cursor({name!r}) first")
+            raise UnknownNameError(f"no cursor {name!r}; export_cursor({name!r}) first", value=name)
         return held
 
     def _all_cores(self) -> list[_store.SymbolCore]:
@@ -1313,7 +1325,7 @@ def _session_of_close(calendar: SessionCalendar, end_ns: int, step_ns: int) -> S
 
 def _check_capacity(capacity: int, of: str = "") -> int:
     if not 1 <= operator.index(capacity) <= _MAX_CAPACITY:
-        raise ArgumentError(f"{of}capacity is 1 to {_MAX_CAPACITY} rows: {capacity}")
+        raise ArgumentError(f"{of}capacity is 1 to {_MAX_CAPACITY} rows: {capacity}", value=capacity)
     return operator.index(capacity)
 
 
@@ -1324,9 +1336,9 @@ def _check_name(symbol: str) -> str:
 
 def _check_text(text: str, what: str) -> str:
     if not isinstance(text, str) or not text:
-        raise UnknownNameError(f"{what} is a text that is not empty: {text!r}")
+        raise UnknownNameError(f"{what} is a text that is not empty: {text!r}", value=text)
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise UnknownNameError(f"{what} must be encodable as UTF-8: {text!r}") from error
+        raise UnknownNameError(f"{what} must be encodable as UTF-8: {text!r}", value=text) from error
     return str(text)

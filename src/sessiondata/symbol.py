@@ -382,13 +382,17 @@ class SymbolSessionData(GapOwner):
         columns = self._bars_of(ts_ns, (open, high, low, close, volume), tz, unit)
         self._check_unit(columns[0], unit)
         if self._core.days is None:
-            raise SessionStateError(f"symbol {self.symbol!r} was removed from its store and takes no bars")
+            raise SessionStateError(
+                f"symbol {self.symbol!r} was removed from its store and takes no bars", symbol=self.symbol
+            )
         return self._has_session(self._core.fill(*columns, on_bad == "skip", close_label))
 
     def _has_session(self, answer: _T | None) -> _T:
         """An answer, or an error if there was neither a session nor a past day."""
         if answer is None:
-            raise SessionStateError(f"symbol {self.symbol!r} has no session; start_session(date) first")
+            raise SessionStateError(
+                f"symbol {self.symbol!r} has no session; start_session(date) first", symbol=self.symbol
+            )
         return answer
 
     def load_historical_bars(
@@ -504,7 +508,11 @@ class SymbolSessionData(GapOwner):
         try:
             return bars[self.base_interval if interval is None else parse_interval(interval).name]
         except (KeyError, IntervalError) as error:
-            raise UnknownNameError(f"{self.symbol!r} has no bars of {interval!r}; it has {', '.join(bars)}") from error
+            raise UnknownNameError(
+                f"{self.symbol!r} has no bars of {interval!r}; it has {', '.join(bars)}",
+                symbol=self.symbol,
+                value=interval,
+            ) from error
 
     @property
     def historical_indicators(self) -> dict[str, Any]:
@@ -683,7 +691,9 @@ class SymbolSessionData(GapOwner):
             return self._core.intervals.index(parse_interval(interval).name)
         except (ValueError, IntervalError) as error:
             held = ", ".join(self._core.intervals)
-            raise UnknownNameError(f"{self.symbol!r} holds no interval {interval!r}; it holds {held}") from error
+            raise UnknownNameError(
+                f"{self.symbol!r} holds no interval {interval!r}; it holds {held}", symbol=self.symbol, value=interval
+            ) from error
 
     def holds(self, interval: str) -> bool:
         """Whether the symbol has a series of that interval, in any spelling of it."""
@@ -988,7 +998,9 @@ class BySymbol(Mapping[str, SymbolSessionData]):
             return self._held[symbol]
         except (KeyError, TypeError) as error:
             raise UnknownNameError(
-                f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first", value=symbol
+                f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first",
+                symbol=symbol if isinstance(symbol, str) else None,
+                value=symbol,
             ) from error
 
     def __contains__(self, symbol: object) -> bool:
@@ -1032,11 +1044,11 @@ def _padded(texts: Any) -> Any:
 
 def check_on_bad(on_bad: str) -> None:
     if on_bad not in ("raise", "skip"):
-        raise ArgumentError(f'on_bad is "raise" or "skip": {on_bad!r}')
+        raise ArgumentError(f'on_bad is "raise" or "skip": {on_bad!r}', value=on_bad)
 
 
 def check_label(label: str) -> bool:
     """True for "close", False for "open"; anything else is an error."""
     if label not in ("open", "close"):
-        raise ArgumentError(f'label is "open" or "close": {label!r}')
+        raise ArgumentError(f'label is "open" or "close": {label!r}', value=label)
     return label == "close"

@@ -117,11 +117,13 @@ def to_ns(value: Any, tz: str | tzinfo | None = None) -> int:
     if _is_from("pyarrow", value) and hasattr(value, "as_py"):
         return _one(_arrow_to_ns(_arrow_array_of(value), tz), value)
     if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-        raise TimeError(f"not a point in time: {value!r} of type {type(value).__name__}; {_hint(value)}")
+        raise TimeError(f"not a point in time: {value!r} of type {type(value).__name__}; {_hint(value)}", value=value)
     try:
         number = operator.index(value)
     except TypeError as error:  # an ndarray has __index__ but is not a number
-        raise TimeError(f"not a point in time: {value!r} of type {type(value).__name__}; {_hint(value)}") from error
+        raise TimeError(
+            f"not a point in time: {value!r} of type {type(value).__name__}; {_hint(value)}", value=value
+        ) from error
     return _check_range(number, value)
 
 
@@ -206,7 +208,7 @@ def to_zone(tz: str | tzinfo) -> tzinfo:
     if isinstance(tz, tzinfo):
         return tz
     if not isinstance(tz, str):
-        raise TimeError(f"tz is an IANA name such as 'America/New_York', or a tzinfo: got {tz!r}")
+        raise TimeError(f"tz is an IANA name such as 'America/New_York', or a tzinfo: got {tz!r}", value=tz)
     from zoneinfo import ZoneInfo  # not needed until a zone is
 
     try:
@@ -492,9 +494,11 @@ def _hint(value: Any) -> str:
 
 def _check_range(number: int, value: Any) -> int:
     if number == NAT:
-        raise TimeError(f"NaT is not a point in time: {value!r}")
+        raise TimeError(f"NaT is not a point in time: {value!r}", value=value)
     if not NAT < number <= _MAX_NS:
-        raise TimeError(f"outside the years 1677 to 2262 that int64 nanoseconds can express: {shown(value)}")
+        raise TimeError(
+            f"outside the years 1677 to 2262 that int64 nanoseconds can express: {shown(value)}", value=value
+        )
     return number
 
 
@@ -513,7 +517,9 @@ def _datetime64_to_ns(value: Any, tz: str | tzinfo | None) -> int:
     fold, instant = 0, value
     if not isinstance(value, np.datetime64):
         if type(value).__name__ not in ("Timestamp", "NaTType"):
-            raise TimeError(f"not a point in time: {value!r} of type {type(value).__name__}; {_hint(value)}")
+            raise TimeError(
+                f"not a point in time: {value!r} of type {type(value).__name__}; {_hint(value)}", value=value
+            )
         instant = value.to_datetime64()
         if not np.isnat(instant):
             if value.tzinfo is not None:
@@ -664,7 +670,9 @@ def _objects_to_ns(values: Any, tz: str | tzinfo | None) -> Int64Array:
             raise TimeError(f"row={row}: {error}", **{**vars(error), "row": row}) from error
         this = next((known for known in (datetime, np.datetime64) if isinstance(value, known)), int)
         if kind not in (None, this):
-            raise TimeError(f"a mixture of kinds, {this.__name__} after another: row={row} value={value!r}")
+            raise TimeError(
+                f"a mixture of kinds, {this.__name__} after another: row={row} value={value!r}", value=value
+            )
         kind = this
     return out
 

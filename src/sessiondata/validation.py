@@ -57,7 +57,7 @@ def csv_pieces(data: SessionData, interval: str | None, *, with_header: bool) ->
     """Pieces of the file as UTF-8, and the rows in each."""
     symbols = [symbol for symbol in list(data.symbols.values()) if interval is None or symbol.holds(interval)]
     if interval is not None and not symbols:
-        raise UnknownNameError(f"no symbol holds an interval {interval!r}")
+        raise UnknownNameError(f"no symbol holds an interval {interval!r}", value=interval)
     if with_header:
         yield _text([COLUMNS]), 0
     for symbol in symbols:
