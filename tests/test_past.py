@@ -395,3 +395,56 @@ def test_many_days_symbols_and_gaps() -> None:
             )
         data.roll_session()
     assert len(past(data, "S3")["data"]["1m"]["dates"]) == 10
+
+
+# --- days that are missing between kept ones -------------------------------------------------------------------------
+
+
+def with_an_absent_day(label: str = "open") -> tuple[sd.SessionData, Any, Any]:
+    hours = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
+    data = sd.SessionData(hours, "1m", ("5m",), trailing_days=10, label=label)
+    symbol = data.register_symbol("A")
+    for day in ("2024-03-07", "2024-03-11"):
+        times = np.asarray(hours.session(day).slot_starts("1m"))
+        symbol.load_historical_bars("1m", times, *[np.ones(390)] * 5, label="open")
+    data.start_session("2024-03-12")
+    return data, symbol, np.asarray(hours.session("2024-03-08").slot_starts("1m"))
+
+
+@pytest.mark.parametrize("label", ["open", "close"])
+@pytest.mark.parametrize("door", ["fill", "extend"])
+def test_a_day_that_is_missing_between_kept_ones_is_made_by_its_bars(door: str, label: str) -> None:
+    """It was a gap of history, and neither filled nor counted."""
+    data, symbol, times = with_an_absent_day(label)
+    assert [gap.start_ns for gap in data.get_historical_gaps("A")] == [times[0]]
+    times = times + (label == "close") * 60 * 10**9
+    mixed = np.append(times[::-1], times[:1] - 86_400 * 10**9 * 30)  # of a date before all that is kept: not made
+    assert getattr(symbol, door)(mixed, *[np.ones(391)] * 5) == 390
+    loaded, other, _ = with_an_absent_day(label)
+    other.load_historical_bars("1m", times, *[np.ones(390)] * 5)
+    assert data.get_historical_gaps("A") == []
+    assert data.get_historical_quality("A") == 100.0
+    assert list(symbol.historical_bars["5m"]) == list(other.historical_bars["5m"])
+    assert data.to_dict()["symbols"]["A"]["historical"] == loaded.to_dict()["symbols"]["A"]["historical"]
+    assert symbol.counters["other_session"] == (door == "extend")
+    assert getattr(symbol, door)(times, *[np.ones(390)] * 5) == 0
+
+
+def test_marks_and_retries_of_a_day_that_is_missing_say_what_to_do_first() -> None:
+    data, symbol, times = with_an_absent_day()
+    gap = data.get_historical_gaps("A")[0]
+    for call in (
+        lambda: symbol.mark_no_trade("1m", gap.start_ns, gap.stop_ns),
+        lambda: symbol.mark_no_trade(gap),
+        lambda: symbol.mark_halted(gap),
+        lambda: symbol.record_retry(gap, when=gap.stop_ns),
+    ):
+        with pytest.raises(sd.SessionStateError, match=r"2024-03-08.*load_historical_bars") as caught:
+            call()
+        assert (caught.value.symbol, str(caught.value.value)) == ("A", "2024-03-08")
+    assert symbol.fill(times[:1], *[[1.0]] * 5) == 1
+    gap = data.get_historical_gaps("A")[0]
+    assert symbol.record_retry(gap, when=gap.stop_ns) == 389
+    assert symbol.mark_no_trade(gap)
+    assert not symbol.mark_no_trade(gap)
+    assert data.get_historical_gaps("A") == []
