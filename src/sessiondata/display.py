@@ -39,14 +39,18 @@ def store_html(data: SessionData) -> str:
 
 def symbol_html(symbol: SymbolSessionData) -> str:
     """Table of the series of a symbol."""
-    rows = [None if name is None else [name, *_summary(symbol.bars(name))] for name in _ends(symbol.intervals)]
-    return _table(symbol.symbol, ("interval", *_SUMMARY), rows)
+
+    def rows() -> list[list[str] | None]:
+        return [None if name is None else [name, *_summary(symbol.bars(name))] for name in _ends(symbol.intervals)]
+
+    return _table(symbol.symbol, ("interval", *_SUMMARY), symbol.bars_base._in_one_session(rows))
 
 
 def series_html(series: BarSeries) -> str:
     """Table of the first and last bars of a series."""
-    title = f"{series.symbol} {series.interval}: {len(series)} bars, {series.missing} of {series.expected} missing"
-    return _bars(f"{title}, quality {series.quality:.2f}", series.window(0, len(series)))
+    seen = series._glance()
+    title = f"{series.symbol} {series.interval}: {len(seen.rows)} bars, {seen.missing} of {seen.expected} missing"
+    return _bars(f"{title}, quality {seen.quality:.2f}", seen.rows)
 
 
 def window_html(window: BarWindow) -> str:
@@ -68,11 +72,11 @@ def _cells_of(window: BarWindow, i: int) -> list[str]:
 
 
 def _summary(series: BarSeries) -> list[str]:
+    seen = series._glance()
     newest = ["", ""]
-    if len(series):
-        bar = series[-1]
-        newest = [from_ns(bar.timestamp, series._zone).isoformat(sep=" "), f"{bar.close:.12g}"]
-    return [str(len(series)), str(series.missing), str(series.gap_count), f"{series.quality:.2f}", *newest]
+    if seen.newest is not None:
+        newest = [from_ns(seen.newest.timestamp, series._zone).isoformat(sep=" "), f"{seen.newest.close:.12g}"]
+    return [str(len(seen.rows)), str(seen.missing), str(seen.gap_count), f"{seen.quality:.2f}", *newest]
 
 
 def _ends(items: Sequence[Any]) -> list[Any]:

@@ -299,12 +299,12 @@ class History:
         held = day in self.days.given.get(interval.name, ()) or (core and day in self.days.cores)
         held = held or (interval.name == _DAILY and day in self.days.daily)
         if not held or (before is not None and day >= before):
-            raise UnknownNameError(
-                f"{self.symbol.symbol!r} has no {interval.name} bars of {day} in its history",
-                symbol=self.symbol.symbol,
-                value=day,
-            )
+            raise self._unknown(interval, day)
         return day
+
+    def _unknown(self, interval: Interval, day: dt.date) -> UnknownNameError:
+        rule = f"{self.symbol.symbol!r} has no {interval.name} bars of {day} in its history"
+        return UnknownNameError(rule, symbol=self.symbol.symbol, value=day)
 
     def counted(self, interval: Interval) -> list[dt.date]:
         """Trade dates whose slots count, ascending: `dates`, and the sessions between the first and the last of them
@@ -362,6 +362,15 @@ class History:
         core = self.days.cores.get(date)
         return None if core is None else HistoricalDay(date, core, self.symbol._zone)
 
+    def known_day(self, date: Any) -> HistoricalDay:
+        """The frozen day of a date, or an `UnknownNameError` that says that there are no base bars of it."""
+        base = parse_interval(self.symbol.base_interval)
+        date = self.known(base, date)
+        day = self.day(date)
+        if day is None:  # base rows make days, so another thread has removed it since
+            raise self._unknown(base, date)
+        return day
+
     # --- answers ---
 
     def window(self, interval: Interval, date: Any) -> BarWindow:
@@ -372,8 +381,10 @@ class History:
             window = HistoricalDay(day, core, self.symbol._zone).bars(interval.name)[:]
             window._seq = None  # nobody will ever write to these rows
             return window
-        grid = self.symbol.calendar.session(day).compiled
-        return BarWindow._fixed(self._columns(interval, day), Rows.of(self.symbol, interval), grid)
+        grid, columns = self.symbol.calendar.session(day).compiled, self._columns(interval, day)
+        if not len(columns[0]):
+            self.known(interval, day)  # or another thread has removed it since
+        return BarWindow._fixed(columns, Rows.of(self.symbol, interval), grid)
 
     def all_bars(self, interval: Interval) -> BarWindow:
         """Bars of all dates before the session under way, and the session's own, copied into one window. The session's
@@ -397,8 +408,11 @@ class History:
                 )
             else:
                 now = self.symbol._series[interval.name].copy()  # of one moment, whoever writes meanwhile
-            if moment == (core.session_id, self.version):  # neither has a session ended since, nor a day changed
-                return self._all_bars(interval, dates, running, now, day, as_of)
+            # Neither must a session have ended since, nor a day have changed: what was read would be of two moments.
+            if moment == (core.session_id, self.version):
+                answer = self._all_bars(interval, dates, running, now, day, as_of)
+                if moment == (core.session_id, self.version):
+                    return answer
 
     def _all_bars(
         self,

@@ -93,6 +93,17 @@ class SeriesState(NamedTuple):
     gaps: list[GapInfo]
 
 
+class _Glance(NamedTuple):
+    """A series as it is told in one line."""
+
+    rows: BarWindow
+    newest: Bar | None
+    expected: int
+    missing: int
+    gap_count: int
+    quality: float
+
+
 class _BarColumns(TimedColumns):
     """Columns of bars: time, open, high, low, close, volume; n_base is the seventh."""
 
@@ -342,14 +353,17 @@ class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
 
     def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, place: Place, seq: int) -> BarWindow:
         window = BarWindow(arrays, start, stop, self, seq, place)
-        if window._grid is None and stop > start:  # the session has just ended: no rows of it are shown
+        # The session has just ended, and its hours are gone: no rows of it are shown.
+        if stop > start and (window._grid is None or self._core.session_id != place.session_id):
             return BarWindow._fixed(_EMPTY, self, None)
         return window
 
     def _live(self) -> tuple[tuple[Any, ...], int, int, Place]:
-        session_id = self._core.session_id  # first: if another session begins meanwhile, the place is of none
-        columns, start, stop, oldest, moves = self._core.bounds(self._k)
-        return columns or _EMPTY, start, stop, Place(session_id, moves, oldest)
+        while True:
+            session_id = self._core.session_id
+            columns, start, stop, oldest, moves = self._core.bounds(self._k)
+            if self._core.session_id == session_id:
+                return columns or _EMPTY, start, stop, Place(session_id, moves, oldest)
 
     def _in_one_session(self, ask: Callable[[], _T]) -> _T:
         """What a function returns that puts several questions to native state, none of two sessions."""
@@ -477,11 +491,9 @@ class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
         as_of, states, found = self._core.answer(self._k)
         expected, present, missing, no_trade, halted = states
         pinned_gaps = self._owner._pinned_gaps.get(self._k)
-        pinned_quality = self._owner._pinned_quality.get(self._k)
-        quality = 100.0 * present / expected if expected else 100.0
         return SeriesState(
             as_of, expected, present, missing, no_trade, halted,
-            quality if pinned_quality is None else pinned_quality,
+            self._quality(expected, present),
             100.0 * (expected - missing) / expected if expected else 100.0,
             self._owner._gaps_of(self._k, found) if pinned_gaps is None else list(pinned_gaps),
         )  # fmt: skip
@@ -494,7 +506,8 @@ class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
     @property
     def gap_count(self) -> int:
         """Number of gaps. O(segments), and marks in time after the newest bar."""
-        return len(self.gaps) if self._k in self._owner._pinned_gaps else self._core.gap_count(self._k)
+        pinned = self._owner._pinned_gaps.get(self._k)
+        return self._core.gap_count(self._k) if pinned is None else len(pinned)
 
     @property
     def gaps(self) -> list[GapInfo]:
@@ -504,10 +517,13 @@ class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
     @property
     def quality(self) -> float:
         """100 * present / expected, or what `set_quality` pinned; 100.0 where nothing is expected yet."""
+        expected, present, _, _, _ = self._core.states(self._k)
+        return self._quality(expected, present)
+
+    def _quality(self, expected: int, present: int) -> float:
         pinned = self._owner._pinned_quality.get(self._k)
         if pinned is not None:
             return pinned
-        expected, present, _, _, _ = self._core.states(self._k)
         return 100.0 * present / expected if expected else 100.0
 
     @property
@@ -524,14 +540,24 @@ class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
         return series_html(self)
 
     def __repr__(self) -> str:
-        newest = ""
-        if len(self):
-            bar = self[-1]
-            newest = f", newest {bar.datetime(self._zone).isoformat(sep=' ')} close={bar.close:g}"
-            newest += " forming" if bar.forming else ""
+        seen, newest = self._glance(), ""
+        if seen.newest is not None:
+            newest = f", newest {seen.newest.datetime(self._zone).isoformat(sep=' ')} close={seen.newest.close:g}"
+            newest += " forming" if seen.newest.forming else ""
         return (
-            f"<BarSeries {self.symbol} {self.interval}: {len(self)} bars, {self.missing} of {self.expected} missing,"
-            f" quality {self.quality:.2f}{newest}>"
+            f"<BarSeries {self.symbol} {self.interval}: {len(seen.rows)} bars, {seen.missing} of {seen.expected}"
+            f" missing, quality {seen.quality:.2f}{newest}>"
+        )
+
+    def _glance(self) -> _Glance:
+        """What is told of the series, all of one session: another thread may end it between two questions."""
+        return self._in_one_session(self._look)
+
+    def _look(self) -> _Glance:
+        rows, gap_count = self.window(0, None), self.gap_count
+        expected, present, missing, _, _ = self._core.states(self._k)
+        return _Glance(
+            rows, rows[-1] if len(rows) else None, expected, missing, gap_count, self._quality(expected, present)
         )
 
 
@@ -591,10 +617,11 @@ class ExtendedSlots:
         return self._series._owner._gaps_of(self._series._k, self._series._core.extended_answer(self._series._k)[2])
 
     def __repr__(self) -> str:
-        series = self._series
+        series, (present, expected) = self._series, self._tally()
+        quality = 100.0 * present / expected if expected else 100.0
         return (
-            f"<ExtendedSlots {series.symbol} {series.interval}: {self.missing} of {self.expected} missing,"
-            f" quality {self.quality:.2f}>"
+            f"<ExtendedSlots {series.symbol} {series.interval}: {expected - present} of {expected} missing,"
+            f" quality {quality:.2f}>"
         )
 
 

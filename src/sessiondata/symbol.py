@@ -550,10 +550,7 @@ class SymbolSessionData(GapOwner):
             There are no base bars of that date.
         """
         self._data._check_active()
-        base = parse_interval(self.base_interval)
-        day = self._history.day(self._history.known(base, date))
-        assert day is not None  # base rows make days, nothing else does
-        return day
+        return self._history.known_day(date)
 
     def extend_ticks(
         self,
@@ -983,10 +980,10 @@ class SymbolSessionData(GapOwner):
         return symbol_html(self)
 
     def __repr__(self) -> str:
-        base = self._series[self.base_interval]
+        seen = self._series[self.base_interval]._glance()
         return (
-            f"<SymbolSessionData {self.symbol}: {len(base)} x {self.base_interval}, {base.missing} missing, quality"
-            f" {base.quality:.2f}, derived {', '.join(self.intervals[1:]) or 'none'}>"
+            f"<SymbolSessionData {self.symbol}: {len(seen.rows)} x {self.base_interval}, {seen.missing} missing,"
+            f" quality {seen.quality:.2f}, derived {', '.join(self.intervals[1:]) or 'none'}>"
         )
 
 

@@ -184,16 +184,21 @@ class _Series(LiveRows[_Row, _W]):
         raise NotImplementedError
 
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
-        start, stop, _, _ = self._tape.rows()
-        return (self._tape.columns() if stop else self._empty()), start, stop
+        columns, start, stop, _ = self._live()
+        return columns, start, stop
 
     def _empty(self) -> tuple[npt.NDArray[Any], ...]:
         raise NotImplementedError
 
     def _live(self) -> tuple[tuple[Any, ...], int, int, Place]:
-        session_id = self._tape.core.session_id  # first: if another session begins meanwhile, the place is of none
-        start, stop, oldest, moves = self._tape.rows()
-        return (self._tape.columns() if stop else self._empty()), start, stop, Place(session_id, moves, oldest)
+        while True:
+            session_id = self._tape.core.session_id
+            start, stop, oldest, moves = self._tape.rows()
+            columns = self._tape.columns() if stop else self._empty()
+            now, _, oldest_now, _ = self._tape.rows()
+            # Neither has the session ended meanwhile, nor have rows come to lie elsewhere in the columns.
+            if self._tape.core.session_id == session_id and oldest - start == oldest_now - now:
+                return columns, start, stop, Place(session_id, moves, oldest)
 
     def _place(self) -> Place:
         _, _, oldest, moves = self._tape.rows()
@@ -231,9 +236,10 @@ class _Series(LiveRows[_Row, _W]):
         return self._tape.count()
 
     def __repr__(self) -> str:
-        latest = self.latest
+        rows: Any = self.window(0, None)  # of one moment
+        latest = rows[-1] if len(rows) else None
         newest = "" if latest is None else f", latest {latest.datetime(self._zone).isoformat(sep=' ')} {latest[1:]}"
-        return f"<{type(self).__name__} {self.symbol}: {len(self)} rows{newest}>"
+        return f"<{type(self).__name__} {self.symbol}: {len(rows)} rows{newest}>"
 
 
 @not_copied("series[:].copy() is a window of its own, which can be")
