@@ -447,3 +447,21 @@ def test_corrections_answer_as_a_schedule_of_the_same_dates(data: st.DataObject)
             except sd.CalendarError:
                 answers.append(None)
         assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    ("date", "hours", "said"),
+    [
+        ("2024-03-10", ("02:15", "04:00"), "skip 2024-03-10 02:15"),
+        ("2024-11-03", ("01:30", "03:00"), "show 2024-11-03 01:30 twice"),
+        ("2024-11-03", ("00:30", "01:30"), "show 2024-11-03 01:30 twice"),
+    ],
+)
+def test_local_times_that_the_clocks_skip_or_show_twice_are_refused(
+    date: str, hours: tuple[str, str], said: str
+) -> None:
+    calendar = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
+    with pytest.raises(sd.CalendarError, match=f"session {date}: .* {said}; pass an instant"):
+        calendar.with_sessions({date: [hours]})
+    edges = [dt.datetime.fromisoformat(f"{date}T{hour}:00-05:00") for hour in ("04:30", "06:00")]
+    assert len(calendar.with_sessions({date: [tuple(edges)]}).session(date).segments) == 1

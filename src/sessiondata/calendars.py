@@ -18,6 +18,8 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sessiondata.dates import (
     DAY_NS,
     DateLike,
@@ -47,7 +49,7 @@ from sessiondata.hours import (
     has_recipe,
     mapped_row,
 )
-from sessiondata.times import from_ns, to_ns
+from sessiondata.times import from_ns, to_ns, wall_to_ns
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -640,7 +642,26 @@ class SessionCalendar:
                 value=day,
             )
         edges = instants([wall(day) + edge for edge in walls], self.zone)
+        for edge, instant in zip(walls, edges, strict=True):
+            self._check_shown_once(day, wall(day) + edge, instant)
         return list(zip(edges[::2], edges[1::2], strict=True))
+
+    def _check_shown_once(self, day: dt.date, wall_ns: int, instant: int) -> None:
+        """Refuse a local time that the clocks skip or show twice."""
+        walls, shown = np.array([wall_ns], np.int64), f"{np.datetime64(wall_ns, 'ns')}"[:16].replace("T", " ")
+        if self.zone.key != "UTC":
+            try:
+                later = int(wall_to_ns(walls, self.zone, fold=1)[0])
+            except TimeError as error:
+                raise CalendarError(
+                    f"session {day}: the clocks of {self.zone.key} skip {shown}; pass an instant, an aware datetime"
+                    " with its UTC offset"
+                ) from error
+            if later != instant:
+                raise CalendarError(
+                    f"session {day}: the clocks of {self.zone.key} show {shown} twice; pass an instant, an aware"
+                    " datetime with its UTC offset"
+                )
 
     def _evening_open(self, day: dt.date) -> int | None:
         """Local time of day in ns at which the session of a date, or the one next to it, opens on the date before."""
