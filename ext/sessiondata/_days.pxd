@@ -23,7 +23,6 @@ cdef class Days:
     cdef SymbolCore _live
     cdef dict _reserved             # date -> copy of a day that a slice is about to write to; in `cores` once it has
     cdef object _date_at(self, int64_t ts)
-    cdef tuple _draft_at(self, int64_t ts, absent)
     cdef int take(self, const Bar* given, bint store) except? -1
     cdef int open_label(self, int64_t* ts) except -1
     cdef void _note(self) noexcept

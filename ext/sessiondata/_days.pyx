@@ -369,20 +369,9 @@ cdef class Days:
         """The slice is done: what it has reserved is a day like any other."""
         self._reserved = _NOTHING
 
-    cdef tuple _draft_at(self, int64_t ts, absent):
-        """(date, a copy of the day that holds `ts`, or a new one of those that are `absent`); Nones."""
-        cdef Grid grid
-        date = self._date_at(ts)
-        if date is not None:
-            return date, _copied(<SymbolCore>self.cores[date])
-        for date, grid, hours in absent:
-            if grid.data.span_start <= ts < grid.data.span_stop:
-                return date, self.draft(date, grid, hours)
-        return None, None
-
-    def prepare(self, Rows rows not None, int64_t n, absent):
+    def prepare(self, Rows rows not None, int64_t n):
         """Days as they will be with the first `n` of these checked rows, which ascend in time. Nothing changes before
-        `commit`, which is a part of the same step. `absent` are days that may be made, as (date, Grid, hours).
+        `commit`, which is a part of the same step.
 
         Returns
         -------
@@ -396,28 +385,29 @@ cdef class Days:
         cdef SymbolCore day
         cdef dict days = {}
         while i < n:
-            date, day = self._draft_at(rows.ts[i], absent)
+            date = self._date_at(rows.ts[i])
             stop = i + 1
             if date is None:
                 other += 1
             else:
-                days[date] = day
+                day = days[date] = _copied(<SymbolCore>self.cores[date])
                 while stop < n and rows.ts[stop] < day.grid.data.span_stop:
                     stop += 1
                 changed += _stored(day, rows, i, stop)
             i = stop
         return self.stage(days), changed, other
 
-    def prepare_fill(self, Rows rows not None, int64_t n, absent):
+    def prepare_fill(self, Rows rows not None, int64_t n):
         """Days as they will be with those of the first `n` of these checked rows, ascending in time, that are for their
-        missing slots, for `commit` (None: as they are); and how many rows that are. `absent`: as of `prepare`."""
+        missing slots, for `commit` (None: as they are); and how many rows that are."""
         cdef int64_t i = 0, stop, filled, total = 0, too_old
         cdef SymbolCore day
         cdef dict days = {}
         while i < n:
-            date, day = self._draft_at(rows.ts[i], absent)
+            date = self._date_at(rows.ts[i])
             stop = i + 1
             if date is not None:
+                day = _copied(<SymbolCore>self.cores[date])
                 while stop < n and rows.ts[stop] < day.grid.data.span_stop:
                     stop += 1
                 too_old = day.symbol.counters.too_old
@@ -523,7 +513,7 @@ cdef class Days:
                 fill_forget_bars(&day.symbol)
         staged, shows = self.stage(days), self._shows(days)
         if today is not None:
-            live = self._live._fill_own(today, False, close_label, True, (), &refusal)
+            live = self._live._fill_own(today, False, close_label, True, &refusal)
             if refusal.status:
                 self._refuse(&refusal, today)
         if not shows:

@@ -101,11 +101,10 @@ cdef class SymbolCore:
     cdef int64_t _extend_columns(self, const Py_buffer* columns) noexcept nogil
     cdef int64_t _extend_any(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
                              const double[::1] low, const double[::1] close, const double[::1] volume,
-                             bint skip, bint close_label, bint is_cold, absent) except -2
-    cdef int64_t take_rows(self, Rows rows, bint skip, bint close_label, bint is_cold, bint to_days, absent,
+                             bint skip, bint close_label, bint is_cold) except -2
+    cdef int64_t take_rows(self, Rows rows, bint skip, bint close_label, bint is_cold, bint to_days,
                            Refusal* out_refusal) except -2
-    cdef int64_t _fill_own(self, Rows rows, bint skip, bint close_label, bint loading, absent,
-                           Refusal* out_refusal) except -2
+    cdef int64_t _fill_own(self, Rows rows, bint skip, bint close_label, bint loading, Refusal* out_refusal) except -2
     cdef bint _is_of_another_source(self, Rows rows, bint close_label, Refusal* out_refusal) noexcept nogil
     cdef int64_t _check_own(self, Rows rows, bint skip, bint close_label, int64_t* skipped,
                             Refusal* out_refusal) noexcept

@@ -655,18 +655,17 @@ cdef class SymbolCore:
         Returns the rows added, or -1 if it is not that: then nothing has changed. Any object may be given."""
         return self._extend_newest(ts_ns, open, high, low, close, volume) if self._is_plain else -1
 
-    def extend(self, given_ts, open, high, low, close, volume, bint skip, bint close_label, bint is_cold=False,
-               absent=()):
+    def extend(self, given_ts, open, high, low, close, volume, bint skip, bint close_label, bint is_cold=False):
         """Store arrays of equal length, all or nothing; returns rows added or corrected. See the facade's `extend`.
 
         Contiguous int64 times and float64 values. Without a session -1, and nothing has changed; with `is_cold` all
-        rows are of sessions that are over then. `absent`: as of `Days.prepare`."""
+        rows are of sessions that are over then."""
         cdef int64_t stored = -1
         if self.symbol.grid != NULL and not close_label:
             stored = self._extend_newest(given_ts, open, high, low, close, volume)
         if stored >= 0:
             return stored
-        return self._extend_any(given_ts, open, high, low, close, volume, skip, close_label, is_cold, absent)
+        return self._extend_any(given_ts, open, high, low, close, volume, skip, close_label, is_cold)
 
     cdef int64_t _extend_newest(self, ts_ns, open, high, low, close, volume) except -2:
         """`extend_newest` where there is a session."""
@@ -708,7 +707,7 @@ cdef class SymbolCore:
 
     cdef int64_t _extend_any(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
                              const double[::1] low, const double[::1] close, const double[::1] volume,
-                             bint skip, bint close_label, bint is_cold, absent) except -2:
+                             bint skip, bint close_label, bint is_cold) except -2:
         """`extend` of any batch.
 
         Python code runs before a look at the session, or after all is stored, never between."""
@@ -730,7 +729,7 @@ cdef class SymbolCore:
                     or self._memory.holds(&low[0]) or self._memory.holds(&close[0]) or self._memory.holds(&volume[0])):
                 # Views of this very ring, which storing the rows may overwrite while they are read.
                 return self.extend(np.array(given_ts), np.array(open), np.array(high), np.array(low), np.array(close),
-                                   np.array(volume), skip, close_label, is_cold, absent)
+                                   np.array(volume), skip, close_label, is_cold)
             if close_label:
                 for i in range(n):
                     self._open_label(&opened[i])
@@ -753,14 +752,14 @@ cdef class SymbolCore:
         rows.values[0], rows.values[1], rows.values[2] = <double*>&open[0], <double*>&high[0], <double*>&low[0]
         rows.values[3], rows.values[4] = <double*>&close[0], <double*>&volume[0]
         rows.gather(&given_ts[0], NULL)
-        n = self.take_rows(rows, skip, close_label, is_cold, True, absent, &refusal)
+        n = self.take_rows(rows, skip, close_label, is_cold, True, &refusal)
         if refusal.status:
             row = refusal.row
             self._refuse(refusal.status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row],
                          refusal.ts)
         return n
 
-    cdef int64_t take_rows(self, Rows rows, bint skip, bint close_label, bint is_cold, bint to_days, absent,
+    cdef int64_t take_rows(self, Rows rows, bint skip, bint close_label, bint is_cold, bint to_days,
                            Refusal* out_refusal) except -2:
         """Check and store rows that are this call's own, in time order: runs of newer rows as blocks, late ones and
         repeats one by one, those from before the session to their days in history (or, not `to_days`, they are
@@ -788,7 +787,7 @@ cdef class SymbolCore:
                 return 0
             first = n if self.symbol.grid == NULL else first_at_or_after(rows.ts, n, self.symbol.grid.span_start)
             if first and self.symbol.take_earlier != NULL and to_days:
-                staged, changed, other = self.days.prepare(rows, first, absent)
+                staged, changed, other = self.days.prepare(rows, first)
             else:
                 other = first
             if first < n:
@@ -857,7 +856,7 @@ cdef class SymbolCore:
         symbol_leave(inside)
 
     def fill(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high, const double[::1] low,
-             const double[::1] close, const double[::1] volume, bint skip, bint close_label, absent=()):
+             const double[::1] close, const double[::1] volume, bint skip, bint close_label):
         """Store those of the rows that are for slots missing now, all or nothing; returns how many. See the facade's
         `fill`.
 
@@ -870,14 +869,14 @@ cdef class SymbolCore:
             rows.values[0], rows.values[1], rows.values[2] = <double*>&open[0], <double*>&high[0], <double*>&low[0]
             rows.values[3], rows.values[4] = <double*>&close[0], <double*>&volume[0]
             rows.gather(&given_ts[0], NULL)
-        stored = self._fill_own(rows, skip, close_label, False, absent, &refusal)
+        stored = self._fill_own(rows, skip, close_label, False, &refusal)
         if refusal.status:
             row = refusal.row
             self._refuse(refusal.status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row],
                          refusal.ts)
         return None if stored < 0 else stored
 
-    cdef int64_t _fill_own(self, Rows rows, bint skip, bint close_label, bint loading, absent,
+    cdef int64_t _fill_own(self, Rows rows, bint skip, bint close_label, bint loading,
                            Refusal* out_refusal) except -2:
         """`fill` of rows that are this call's own, in one step: those from before the session for their days in
         history, the others inside the guard."""
@@ -899,7 +898,7 @@ cdef class SymbolCore:
             if n and self.symbol.grid != NULL:
                 first = first_at_or_after(rows.ts, n, self.symbol.grid.span_start)
             if first and self.symbol.take_earlier != NULL:
-                staged, filled = self.days.prepare_fill(rows, first, absent)
+                staged, filled = self.days.prepare_fill(rows, first)
             if first < n:
                 inside = symbol_enter(&self.symbol)
                 stored = fill_rows(&self.symbol, rows.ts + first, rows.values[0] + first, rows.values[1] + first,

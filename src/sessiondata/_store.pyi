@@ -1,6 +1,6 @@
 # Types of the compiled module; docstrings stand in ext/sessiondata/_store.pyx.
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -98,7 +98,6 @@ class SymbolCore:
         skip: bool,
         close_label: bool,
         is_cold: bool = False,
-        absent: Iterable[tuple[Any, ...]] = (),
     ) -> int: ...
     def fill(
         self,
@@ -110,7 +109,6 @@ class SymbolCore:
         volume: _Floats,
         skip: bool,
         close_label: bool,
-        absent: Iterable[tuple[Any, ...]] = (),
     ) -> int | None: ...
     def mark(self, halted: bool, k: int, start_ns: int, stop_ns: int) -> bool: ...
     def record_retry(self, k: int, start_ns: int, stop_ns: int, when_ns: int) -> int: ...

@@ -315,43 +315,6 @@ class History:
         between = sessions_between(self.symbol.calendar, dates[0], dates[-1])
         return dates if len(between) == len(dates) else sorted({*dates, *between})
 
-    def absent(self, times: Any) -> list[tuple[Any, ...]]:
-        """Sessions between the first and the last kept day that are not kept and that hold one of these times, which
-        may be the ends of bars: (date, Grid, hours around it)."""
-        cores = self.days.cores
-        if len(cores) < 2:
-            return []
-        grids = [self.symbol.calendar.session(date) for date in (min(cores), max(cores))]
-        early = times[(times > grids[0].span_stop) & (times <= grids[1].span_start)]
-        keys = np.unique(np.concatenate([early - 1, early]))
-        found: list[tuple[Any, ...]] = []
-        i = 0
-        while i < len(keys):
-            try:
-                grid = self.symbol.calendar.session_at(int(keys[i]))
-            except CalendarError:
-                i += 1
-                continue
-            if grid.date not in cores:
-                around = self.symbol._data._hours(grid, self.symbol.calendar)
-                found.append((grid.date, grid.compiled, around))
-            i = int(np.searchsorted(keys, grid.span_stop))
-        return found
-
-    def refuse_absent(self, start_ns: int, stop_ns: int) -> bool:
-        """An error if a time lies in days of history that are not kept, and in no other; else False."""
-        live = self.symbol.grid
-        grids = [self.symbol.calendar.session(date) for date in self.days.cores] + ([] if live is None else [live])
-        if stop_ns > start_ns and not any(grid.span_start < stop_ns and start_ns < grid.span_stop for grid in grids):
-            absent = self.absent(np.array([start_ns, stop_ns - 1]))
-            if absent:
-                raise SessionStateError(
-                    f"no bar of {absent[0][0]} is kept, so no mark or retry can be: fill it, or load_historical_bars"
-                    f" first: [{start_ns}, {stop_ns}) symbol={self.symbol.symbol!r}",
-                    symbol=self.symbol.symbol, value=absent[0][0],
-                )  # fmt: skip
-        return False
-
     def counts(self, interval: Interval, date: Any) -> dt.date:
         """A trade date whose slots count, or an `UnknownNameError` that says that it has no bars."""
         day = to_date(date)

@@ -294,11 +294,10 @@ class SymbolSessionData(GapOwner):
         close_label = self._core.close_label if label is None else check_label(label)
         columns = self._bars_of(ts_ns, (open, high, low, close, volume), tz, unit)
         self._check_unit(columns[0], unit)
-        absent = self._history.absent(columns[0])
-        stored = self._core.extend(*columns, on_bad == "skip", close_label, False, absent)
+        stored = self._core.extend(*columns, on_bad == "skip", close_label)
         if stored >= 0:
             return stored
-        store = partial(self._core.extend, *columns, on_bad == "skip", close_label, True, absent)
+        store = partial(self._core.extend, *columns, on_bad == "skip", close_label, True)
         return self._data._extend_first(self, partial(_store.earliest, self._core, *columns), close_label, store)
 
     def _bars_of(self, ts_ns: Any, values: tuple[Any, ...], tz: str | tzinfo | None, unit: str | None) -> BarColumns:
@@ -386,9 +385,7 @@ class SymbolSessionData(GapOwner):
             raise SessionStateError(
                 f"symbol {self.symbol!r} was removed from its store and takes no bars", symbol=self.symbol
             )
-        return self._has_session(
-            self._core.fill(*columns, on_bad == "skip", close_label, self._history.absent(columns[0]))
-        )
+        return self._has_session(self._core.fill(*columns, on_bad == "skip", close_label))
 
     def _has_session(self, answer: _T | None) -> _T:
         """An answer, or an error if there was neither a session nor a past day."""
@@ -756,8 +753,7 @@ class SymbolSessionData(GapOwner):
             If a time is not one, or the stop lies before the start; or if it is one of 1970, where no day of the symbol
             is, and another unit puts it after 1990 (``ERR_UNIT``).
         SessionStateError
-            If there is neither a session nor a past day; or if all of the time lies in days of history that are
-            missing as a whole: `fill` or load them first.
+            If there is neither a session nor a past day.
 
         Notes
         -----
@@ -794,7 +790,7 @@ class SymbolSessionData(GapOwner):
 
     def _mark(self, halted: bool, k: int, start: Any, stop: Any) -> bool:
         span = self._checked_span(start, stop)
-        return self._has_session(self._history.days.mark(halted, k, *span)) or self._history.refuse_absent(*span)
+        return self._has_session(self._history.days.mark(halted, k, *span))
 
     def _checked_span(self, start: Any, stop: Any) -> tuple[int, int]:
         start_ns, stop_ns = self._meant(start), self._meant(stop)
@@ -844,9 +840,7 @@ class SymbolSessionData(GapOwner):
         k = self._number(name)
         when_ns = max(self._meant(when) // 1000, -(2**63 // 1000)) * 1000  # as GapInfo has it
         span = self._checked_span(start_ns, stop_ns)
-        return self._has_session(self._history.days.record_retry(k, *span, when_ns)) or int(
-            self._history.refuse_absent(*span)
-        )
+        return self._has_session(self._history.days.record_retry(k, *span, when_ns))
 
     def set_gaps(self, interval: str, gaps: Iterable[GapInfo] | None) -> None:
         """Report these gaps for an interval in place of the computed ones, until called with None.
