@@ -898,7 +898,8 @@ class RefSymbol:
         assert on_bad in ("raise", "skip")
         if not single:
             self.check_units([row[0] for row in rows])
-        if rows and self.source not in (None, "bars"):
+        # Bars of earlier days go to these, whatever feeds today.
+        if self.source not in (None, "bars") and any(row[0] >= self.session.span_start for row in rows):
             raise BadBarError("ERR_SOURCE", None)
         rows = [(int(ts), float(o), float(h), float(lo), float(c), float(v)) for ts, o, h, lo, c, v in rows]
         codes = [check_bar(self.session, self.base, *row) for row in rows]

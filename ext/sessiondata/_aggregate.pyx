@@ -406,6 +406,8 @@ cdef void level_rebuild_rows(Level* level, const GridData* grid, const int64_t* 
     ring_begin_change(ring)
     end = ring.next_seq - ring.origin
     to, start = end + n_new, INT64_MAX
+    # Each slot has a row that is new, so the fold below sets these; the compiler cannot know.
+    bar, closed_volume, closed_base = Bar(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0), 0.0, 0
     i = n
     while i > 0:
         i -= 1
