@@ -881,7 +881,7 @@ cdef bint _turn(list cores, list opened, list staged, list given, list versions,
     return before is not None
 
 
-cdef int64_t _counted(list cores) noexcept:
+cdef int64_t _counted(list cores) except -1:
     """Sum of all that is counted of these symbols; grows with whatever happens to their sessions."""
     cdef int64_t total = 0
     cdef SymbolCore core
