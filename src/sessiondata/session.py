@@ -37,7 +37,7 @@ from sessiondata.indicators import Function, Indicator, check_days, check_indica
 from sessiondata.intervals import Interval, check_intervals, names_and_steps, parse_interval
 from sessiondata.outages import ClassifiedGap, classify_gaps
 from sessiondata.series import Bar, BarWindow
-from sessiondata.symbol import BySymbol, SymbolSessionData, check_label
+from sessiondata.symbol import BySymbol, SymbolSessionData, check_label, unknown_symbol
 from sessiondata.times import LEAST_START_NS, check_meant, from_ns, to_ns, to_ns_array, unit_error
 
 if TYPE_CHECKING:
@@ -620,11 +620,7 @@ class SessionData:
         try:
             return self._symbols[symbol]
         except (KeyError, TypeError) as error:
-            raise UnknownNameError(
-                f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first",
-                symbol=symbol if isinstance(symbol, str) else None,
-                value=symbol,
-            ) from error
+            raise unknown_symbol(symbol) from error
 
     @exclusive("remove_symbol()")
     def remove_symbol(self, symbol: str) -> None:

@@ -994,11 +994,7 @@ class BySymbol(Mapping[str, SymbolSessionData]):
         try:
             return self._held[symbol]
         except (KeyError, TypeError) as error:
-            raise UnknownNameError(
-                f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first",
-                symbol=symbol if isinstance(symbol, str) else None,
-                value=symbol,
-            ) from error
+            raise unknown_symbol(symbol) from error
 
     def __contains__(self, symbol: object) -> bool:
         return symbol in self._held
@@ -1049,3 +1045,12 @@ def check_label(label: str) -> bool:
     if label not in ("open", "close"):
         raise ArgumentError(f'label is "open" or "close": {label!r}', value=label)
     return label == "close"
+
+
+def unknown_symbol(symbol: Any) -> UnknownNameError:
+    """The error for a name that no symbol of the store has."""
+    return UnknownNameError(
+        f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first",
+        symbol=symbol if isinstance(symbol, str) else None,
+        value=symbol,
+    )
