@@ -17,6 +17,7 @@ import pkgutil
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -654,6 +655,116 @@ def test_file_objects_of_other_kinds(tmp_path: Path) -> None:
     for text in ("text", 7, None):
         with pytest.raises(TypeError, match="bytes"):
             sd.loads(text)
+
+
+class Answering:
+    """A file object whose methods answer as they are told."""
+
+    def __init__(self, write: Any = None, read: Any = None) -> None:
+        self.write, self.read = write, read
+
+
+def fails(error: BaseException) -> Any:
+    def method(*_: Any) -> Any:
+        raise error
+
+    return method
+
+
+@pytest.mark.parametrize("wrong", [None, 3, 1.5, [], object(), "a\0b", "\ud800", b"a\0b"])
+def test_what_is_no_path_is_an_error_of_the_library(wrong: Any) -> None:
+    data = rich_store()
+    kind = sd.ArgumentError if isinstance(wrong, (str, bytes)) else sd.ArgumentTypeError
+    for call, what in ((data.save, "saved to"), (sd.load, "loaded from"), (data.to_csv, "to_csv writes a file")):
+        with pytest.raises(kind, match=what) as caught:
+            call(wrong)
+        assert caught.value.value is wrong
+
+
+def test_file_objects_go_to_doors_that_take_them() -> None:
+    data = rich_store()
+    with pytest.raises(sd.ArgumentTypeError, match="given the path: got BytesIO"):
+        data.to_csv(io.BytesIO())
+    with pytest.raises(sd.ArgumentTypeError, match=r"sessiondata\.loads\(\)"):
+        sd.load(data.dumps())
+
+
+@pytest.mark.parametrize(
+    "wrong", ["text", 7, None, 1.5, [1], np.array(["2024"], "M8[s]"), np.array([None]), memoryview(b"12")[::2]]
+)
+def test_what_is_no_snapshot_is_an_error_of_the_library(wrong: Any) -> None:
+    with pytest.raises((sd.ArgumentTypeError, sd.SnapshotError)):
+        sd.loads(wrong)
+
+
+@pytest.mark.parametrize("n", [-1, 10**9, "all", 1.5, True, False, b"3"])
+def test_a_count_that_no_write_can_give_is_refused(n: Any) -> None:
+    kind = sd.ArgumentError if type(n) is int else sd.ArgumentTypeError
+    with pytest.raises(kind, match=r"write\(\) of <Answering>") as caught:
+        rich_store().save(Answering(write=lambda _: n))
+    assert caught.value.value is n
+
+
+@pytest.mark.parametrize("at_most", [1, 7, 1000, 1 << 17])
+def test_a_short_write_goes_on_with_the_rest(at_most: int) -> None:
+    data, pieces = rich_store(), []
+
+    def write(piece: bytes) -> int:
+        pieces.append(piece[:at_most])
+        return len(pieces[-1])
+
+    data.save(Answering(write=write))
+    assert b"".join(pieces) == data.dumps()
+
+
+def test_a_write_that_takes_nothing_is_an_error() -> None:
+    with pytest.raises(BlockingIOError):
+        rich_store().save(Answering(write=lambda _: 0))
+
+
+@pytest.mark.parametrize("wrong", [0, 5, 1.5, [1, 2], [], np.zeros(4), object()])
+def test_a_read_that_gives_no_bytes_is_refused(wrong: Any) -> None:
+    with pytest.raises(sd.ArgumentTypeError, match=r"read\(\) of <Answering> returns") as caught:
+        sd.load(Answering(read=lambda _: wrong))
+    assert caught.value.value is wrong
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_a_short_read_goes_on_with_the_rest(kind: Any) -> None:
+    data = rich_store()
+    source = io.BytesIO(data.dumps() + b"behind")
+    same_stores(data, sd.load(Answering(read=lambda n: kind(source.read(min(n, 1001))))))
+    assert source.read() == b"behind"
+
+
+def test_a_read_that_gives_more_than_was_asked_for_is_refused() -> None:
+    content = rich_store().dumps()
+    with pytest.raises(sd.ArgumentError, match=r"read\(\) of <Answering> was asked for \d+ bytes and gives \d+"):
+        sd.load(Answering(read=lambda _: content))
+
+
+def test_what_methods_of_file_objects_raise(tmp_path: Path) -> None:
+    data = rich_store()
+    with tempfile.NamedTemporaryFile("w", dir=tmp_path) as file:  # a wrapper, which is no text file by its class
+        with pytest.raises(sd.ArgumentTypeError, match="'wb'"):
+            data.save(file)
+        with pytest.raises(io.UnsupportedOperation):
+            sd.load(file)
+    closed = io.BytesIO(data.dumps())
+    closed.close()
+    with pytest.raises(sd.ArgumentError, match="closed"):
+        data.save(closed)
+    with pytest.raises(sd.ArgumentError, match="closed"):
+        sd.load(closed)
+    with pytest.raises(sd.ArgumentTypeError, match=r"read\(\) of <Answering>"):
+        sd.load(Answering(read=lambda: b""))
+    for error in (OSError(28, "no room"), MemoryError(), KeyboardInterrupt(), LookupError("own")):
+        with pytest.raises(type(error)) as caught:
+            data.save(Answering(write=fails(error)))
+        assert caught.value is error
+        with pytest.raises(type(error)) as caught:
+            sd.load(Answering(read=fails(error)))
+        assert caught.value is error
 
 
 def test_what_cannot_be_saved_writes_nothing() -> None:

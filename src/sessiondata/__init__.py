@@ -84,6 +84,9 @@ def load(path: Any) -> SessionData:
     SnapshotError
         The file is damaged, not whole, no snapshot, or of a newer version; or it names a calendar that is not known
         here, such as one of exchange_calendars where that is not installed. Names path, part and rule.
+    ArgumentError
+        It is neither path nor file object, or the ``read`` of a file object gives no bytes, more than it was
+        asked for, or fails (closed). One that gives fewer is asked for the rest.
     OSError
         It cannot be read.
 
@@ -114,7 +117,7 @@ def loads(content: Any) -> SessionData:
     ------
     SnapshotError
         As for `load`; its path is ``"<bytes>"``.
-    TypeError
+    ArgumentTypeError
         It is no bytes.
     """
     from sessiondata.snapshot import loads as load_snapshot

@@ -16,14 +16,16 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from sessiondata.errors import ArgumentError, ArgumentTypeError
 
 try:
     import fcntl
 except ImportError:  # Windows, where an open file cannot be removed anyway
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["HAS_LOCKS", "file_identity", "new_file", "sweep", "temporary_prefix", "written"]
+__all__ = ["HAS_LOCKS", "file_identity", "new_file", "path_text", "sweep", "temporary_prefix", "written"]
 
 HAS_LOCKS = fcntl is not None
 _os = os  # what the tests let fail
@@ -60,6 +62,21 @@ def written(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             os.unlink(temporary)
+
+
+def path_text(path: Any, rule: str) -> str:
+    """A path as text, or one of the library's errors that says what is asked for."""
+    try:
+        text = os.fsdecode(path)
+    except TypeError as error:
+        raise ArgumentTypeError(f"{rule}: got {type(path).__name__}", value=path) from error
+    try:
+        unusable = b"\0" in os.fsencode(text)
+    except UnicodeEncodeError:
+        unusable = True
+    if unusable:
+        raise ArgumentError(f"{rule}: no file can have this name: {text!r:.80}", value=path)
+    return text
 
 
 def temporary_prefix(target: str) -> str:

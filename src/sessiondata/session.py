@@ -1140,6 +1140,8 @@ class SessionData:
 
         Raises
         ------
+        ArgumentError
+            It is no path.
         UnknownNameError
             No symbol holds the interval.
         OSError
@@ -1275,12 +1277,14 @@ class SessionData:
         ----------
         path : str, path-like or binary file object
             A file object is written to from where it stands, all of it, and flushed; it need not be able to
-            seek, and is not closed. Nothing is written of a store that cannot be saved.
+            seek, and is not closed. Nothing is written of a store that cannot be saved. A ``write`` that
+            takes fewer bytes is given the rest; None is its answer to all of them, but of a raw file.
 
         Raises
         ------
-        TypeError
-            The file object takes text.
+        ArgumentError
+            It is neither path nor file object, or the ``write`` of a file object takes text, says that it
+            took a number of bytes that cannot be, or fails (closed).
         SnapshotError
             The store holds what JSON cannot say (a set indicator that is neither number, text nor list or dict of them,
             a pinned gap in a zone of one's own), or a calendar that was not made by this library.

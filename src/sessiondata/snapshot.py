@@ -25,7 +25,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -34,10 +34,10 @@ from sessiondata import _days, _snapshot
 from sessiondata.calendars import SessionCalendar
 from sessiondata.cursors import TOLD
 from sessiondata.dates import to_date
-from sessiondata.errors import ArgumentTypeError, CalendarError, SessionDataError, SnapshotError
+from sessiondata.errors import ArgumentError, ArgumentTypeError, CalendarError, SessionDataError, SnapshotError
 from sessiondata.exclusive import exclusive
 from sessiondata.export import TIMESTAMPS
-from sessiondata.files import HAS_LOCKS, new_file, sweep, temporary_prefix
+from sessiondata.files import HAS_LOCKS, new_file, path_text, sweep, temporary_prefix
 from sessiondata.gaps import GapInfo
 from sessiondata.grids import SessionGrid
 from sessiondata.history import sessions_between
@@ -282,7 +282,7 @@ def save(data: SessionData, path: Any) -> None:
     if hasattr(path, "write"):
         _save_into(data, path)
         return
-    shown = os.fsdecode(path)
+    shown = path_text(path, "a snapshot is saved to a path or a binary file object")
     _check_byte_order(shown)
     target = os.path.realpath(shown)
     folder, prefix = os.path.dirname(target), temporary_prefix(target)
@@ -337,18 +337,42 @@ def _save_into(data: SessionData, file: Any) -> None:
     """Write a store to a file object, from where it stands, whether it can seek or not."""
     if isinstance(file, io.TextIOBase):
         raise ArgumentTypeError(f"a snapshot is bytes, {_shown(file)} takes text: open the file with mode 'wb'")
-    content = memoryview(b"".join(_contents(data, _shown(file))))
-    for at in range(0, len(content), _CHUNK):
-        rest = bytes(content[at : at + _CHUNK])
-        while rest:
-            n = file.write(rest)
-            if n is None and not isinstance(file, io.RawIOBase):
-                break  # not everything that takes bytes counts them
-            if not n:
-                raise BlockingIOError(errno.EAGAIN, "the file takes no more bytes", _shown(file))
-            rest = rest[n:]
-    if hasattr(file, "flush"):
-        file.flush()
+    shown = _shown(file)
+    content = memoryview(b"".join(_contents(data, shown)))
+    with _asked("write", "'wb'", shown):
+        for at in range(0, len(content), _CHUNK):
+            _write_piece(file, bytes(content[at : at + _CHUNK]), shown)
+        if hasattr(file, "flush"):
+            file.flush()
+
+
+def _write_piece(file: Any, rest: bytes, shown: str) -> None:
+    while rest:
+        n = file.write(rest)
+        if n is None and not isinstance(file, io.RawIOBase):
+            return  # not everything that takes bytes counts them
+        if isinstance(n, bool) or not (n is None or hasattr(n, "__index__")):
+            raise ArgumentTypeError(f"write() of {shown} returns how many bytes it took: {n!r:.80}", value=n)
+        if not n:
+            raise BlockingIOError(errno.EAGAIN, "the file takes no more bytes", shown)
+        if not 0 < n <= len(rest):
+            raise ArgumentError(f"write() of {shown} was given {len(rest)} bytes and says it took {n}", value=n)
+        rest = rest[n:]
+
+
+@contextmanager
+def _asked(call: str, mode: str, shown: str) -> Iterator[None]:
+    """What a file object says of a call that it cannot answer, as an error of the library."""
+    try:
+        yield
+    except (OSError, SessionDataError):  # io.UnsupportedOperation is a ValueError too
+        raise
+    except TypeError as error:  # a wrapper of a text file does not tell that it is one
+        raise ArgumentTypeError(
+            f"a snapshot is bytes, {call}() of {shown} fails with them ({error}): open the file with mode {mode}"
+        ) from error
+    except ValueError as error:
+        raise ArgumentError(f"{call}() of {shown} fails: {error}") from error
 
 
 def _shown(file: Any) -> str:
@@ -534,8 +558,10 @@ def load(path: Any) -> SessionData:
         shown = _shown(path)
         content = _read_from(path, shown)
         return _load(io.BytesIO(content), shown, len(content))
-    shown = os.fsdecode(path)
-    with open(path, "rb") as opened:
+    if isinstance(path, (bytes, bytearray, memoryview)) and bytes(path[: len(MAGIC)]) == MAGIC:
+        raise ArgumentTypeError("load takes a path or a file object; of the bytes of a snapshot: sessiondata.loads()")
+    shown = path_text(path, "a snapshot is loaded from a path or a binary file object")
+    with open(shown, "rb") as opened:
         return _load(opened, shown, os.fstat(opened.fileno()).st_size)
 
 
@@ -543,7 +569,7 @@ def loads(content: Any, kind: type[SessionData] | None = None) -> SessionData:
     """Make a store, of a subclass of `SessionData` if one is given, of bytes; see `sessiondata.loads`."""
     try:
         whole = content if isinstance(content, bytes) else bytes(memoryview(content))
-    except TypeError as error:
+    except (TypeError, ValueError, BufferError) as error:  # ValueError: of a dtype that no buffer can have
         raise ArgumentTypeError(
             f"a snapshot is bytes, as SessionData.dumps makes them: {type(content).__name__}"
         ) from error
@@ -556,19 +582,26 @@ def _read_from(file: Any, shown: str) -> bytes:
 
     def more(n: int) -> None:
         while n > 0:
-            piece = file.read(min(n, _CHUNK))
+            asked = min(n, _CHUNK)
+            piece = file.read(asked)
             if isinstance(piece, str):
                 raise ArgumentTypeError(f"a snapshot is bytes, {shown} gives text: open the file with mode 'rb'")
             if piece is None:
                 raise BlockingIOError(errno.EAGAIN, "the file has no more bytes yet", shown)
+            if not isinstance(piece, (bytes, bytearray, memoryview)):
+                raise ArgumentTypeError(f"a snapshot is bytes, read() of {shown} returns {piece!r:.80}", value=piece)
+            piece = bytes(piece)
             if not piece:
                 return  # cut off, which is said when it is read
+            if len(piece) > asked:  # of which those behind the snapshot would be lost
+                raise ArgumentError(f"read() of {shown} was asked for {asked} bytes and gives {len(piece)}")
             content.extend(piece)
             n -= len(piece)
 
-    more(HEAD.size)
-    if len(content) == HEAD.size and content.startswith(MAGIC):
-        more(HEAD.unpack(content)[3] - HEAD.size)
+    with _asked("read", "'rb'", shown):
+        more(HEAD.size)
+        if len(content) == HEAD.size and content.startswith(MAGIC):
+            more(HEAD.unpack(content)[3] - HEAD.size)
     return bytes(content)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from sessiondata._days import frozen
 from sessiondata.errors import UnknownNameError
 from sessiondata.export import _fraction, _on, shown_volume
-from sessiondata.files import written
+from sessiondata.files import path_text, written
 from sessiondata.series import _STATES
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _BLOCK = 4_096  # rows that become text at once
 def write_csv(stores: Iterable[SessionData], path: Any, interval: str | None = None) -> int:
     """Write the sessions of some stores, one after the other; see `SessionData.to_csv`."""
     n = 0
-    with written(Path(path)) as file:
+    with written(Path(path_text(path, "to_csv writes a file of which it is given the path"))) as file:
         for k, data in enumerate(stores):
             for text, rows in csv_pieces(data, interval, with_header=k == 0):
                 file.write(text)
