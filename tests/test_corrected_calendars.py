@@ -465,3 +465,63 @@ def test_local_times_that_the_clocks_skip_or_show_twice_are_refused(
         calendar.with_sessions({date: [hours]})
     edges = [dt.datetime.fromisoformat(f"{date}T{hour}:00-05:00") for hour in ("04:30", "06:00")]
     assert len(calendar.with_sessions({date: [tuple(edges)]}).session(date).segments) == 1
+
+
+@pytest.mark.parametrize("tz", ["America/New_York", "Europe/London", "Australia/Lord_Howe", "America/Sao_Paulo"])
+@pytest.mark.parametrize("kind", ["early_closes", "late_opens"])
+def test_special_hours_that_the_clocks_skip_or_show_twice_are_refused(tz: str, kind: str) -> None:
+    """Each quarter of an hour of the days around both changes of 2018 is told from the zone by hand."""
+    zone, refused = ZoneInfo(tz), 0
+    for first in changes_of(zone, 2018):
+        for quarter in range(1, 4 * 24 - 1):
+            naive = dt.datetime.combine(first, dt.time()) + dt.timedelta(minutes=15 * quarter)
+            # A time that is shown once comes back from UTC as it went, and of its two folds there is one instant.
+            folds = [naive.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1)]
+            back = [fold.astimezone(zone).replace(tzinfo=None, fold=0) for fold in folds]
+            special = {kind: {first: naive.time()}}
+            if folds[0] == folds[1]:
+                if (tz, first, kind, quarter) == ("America/Sao_Paulo", dt.date(2018, 11, 4), "early_closes", 4):
+                    continue  # it closes when the clocks have jumped over midnight, see below
+                calendar = sd.SessionCalendar.from_hours("00:00", "24:00", tz, weekdays=range(7), **special)
+                edge = 1 if kind == "early_closes" else 0
+                want = int(folds[0].timestamp()) * 10**9
+                assert calendar.session(first).segments[0, edge] == want
+                continue
+            refused += 1
+            word = "twice" if back[0] == naive else "skip"
+            with pytest.raises(sd.CalendarError, match=f"session {first}: .*{word}.*with_sessions") as caught:
+                sd.SessionCalendar.from_hours("00:00", "24:00", tz, weekdays=range(7), **special)
+            assert caught.value.value == first
+            plain = sd.SessionCalendar.from_hours("00:00", "24:00", tz, weekdays=range(7))
+            with pytest.raises(sd.CalendarError, match=f"session {first}: .*{word}.*pass an instant"):
+                plain.with_sessions({first: [(naive.time(), dt.time(23, 45))]})
+    assert refused >= 4
+
+
+def changes_of(zone: ZoneInfo, year: int) -> list[dt.date]:
+    """Local dates of which some time is skipped or shown twice."""
+    quarters = (dt.datetime(year, 1, 1) + dt.timedelta(minutes=15 * k) for k in range(365 * 96))
+    odd = {
+        q.date() for q in quarters if q.replace(tzinfo=zone).utcoffset() != q.replace(tzinfo=zone, fold=1).utcoffset()
+    }
+    return sorted(odd)
+
+
+def test_an_evening_close_and_hours_of_every_day() -> None:
+    """Overnight, the time is looked at on the date on which it lies; what repeats every day follows the clocks."""
+    make = sd.SessionCalendar.from_hours
+    with pytest.raises(sd.CalendarError, match=r"session 2024-03-10: .* skip 2024-03-10 02:30"):
+        make("18:00", "17:00", "America/New_York", weekdays=range(7), early_closes={"2024-03-10": "02:30"})
+    make("18:00", "17:00", "America/New_York", weekdays=range(7), early_closes={"2024-03-11": "02:30"})
+    midnight = {"weekdays": range(7), "late_opens": {"2018-11-05": "23:30"}}
+    make("22:00", "17:00", "America/Sao_Paulo", **midnight)
+    with pytest.raises(sd.CalendarError, match=r"session 2018-11-04: .* skip 2018-11-04 00:30"):
+        make("22:00", "17:00", "America/Sao_Paulo", weekdays=range(7), late_opens={"2018-11-04": "00:30"})
+    for special in ({"early_closes": {"2018-11-04": "01:00"}}, {"late_opens": {"2018-11-05": "12:00"}}):
+        with pytest.raises(sd.CalendarError, match="leave no time in which the market is open"):
+            make("00:00", "24:00", "America/Sao_Paulo", weekdays=range(7), breaks=[("12:00", "24:00")], **special)
+    every = make("02:30", "04:00", "America/New_York", weekdays=range(7), breaks=[("02:40", "02:50")])
+    assert every.session("2024-03-10").expected("1m") == 60
+    # What the message says works.
+    other = [dt.datetime.fromisoformat(f"2024-11-03T{text}") for text in ("00:30:00-04:00", "01:30:00-05:00")]
+    assert every.with_sessions({"2024-11-03": [tuple(other)]}).session("2024-11-03").expected("1m") == 120

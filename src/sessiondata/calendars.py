@@ -18,12 +18,11 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sessiondata.dates import (
     DAY_NS,
     DateLike,
     TimeLike,
+    check_shown_once,
     instants,
     time_of_text,
     time_text,
@@ -49,7 +48,7 @@ from sessiondata.hours import (
     has_recipe,
     mapped_row,
 )
-from sessiondata.times import from_ns, to_ns, wall_to_ns
+from sessiondata.times import from_ns, to_ns
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -387,14 +386,15 @@ class SessionCalendar:
             Trade dates without a session.
         early_closes, late_opens : mapping of date to time, optional
             Another close or open on a trade date. A time at or after `open` of an overnight session is on the evening
-            it opens. A break that reaches out of the shorter hours is cut off.
+            it opens. A break that reaches out of the shorter hours is cut off. Since they are of one date,
+            times that its clocks skip or show twice are refused, as by `with_sessions`.
         name : str, optional
 
         Raises
         ------
         CalendarError
-            If a value is not of these forms, a break lies outside the hours, or a special date is no session or has no
-            hours left.
+            If a value is not of these forms, a break lies outside the hours, or a special date is no session, has no
+            hours left, or has hours that the clocks skip or show twice.
         """
         zone = to_named_zone(tz)
         open_ns, close_ns = to_time(open, "open"), to_time(close, "close")
@@ -432,6 +432,13 @@ class SessionCalendar:
                 raise CalendarError(f"special hours on {day}, which is no session", value=day)
             if opens.get(day, place(open_ns)) >= closes.get(day, close_ns):
                 raise CalendarError(f"special hours on {day} close before they open", value=day)
+            for special in (opens, closes):
+                if day in special:
+                    way = (
+                        "leave the date out here, and give it its hours by with_sessions, as aware datetimes with"
+                        " their UTC offset"
+                    )
+                    check_shown_once(day, wall(day) + special[day], zone, way)
 
         def rule(day: dt.date) -> Hours:
             if day.weekday() not in days_open or day in closed:
@@ -440,6 +447,10 @@ class SessionCalendar:
             edges += [edge for pause in pauses for edge in pause]
             start, stop, *rest = instants([wall(day) + edge for edge in edges], zone)
             return cut(start, stop, zip(rest[::2], rest[1::2], strict=True))
+
+        for day in closes.keys() | opens.keys():
+            if not rule(day):  # a break, or a jump of the clocks, takes all of it
+                raise CalendarError(f"special hours on {day} leave no time in which the market is open", value=day)
 
         recipe = {
             "kind": "hours",
@@ -554,8 +565,8 @@ class SessionCalendar:
         CalendarError
             There is no date; a date is named twice; a segment ends before it starts, or is not sorted,
             or overlaps another one or a neighbouring session; a date has no segment (pass None); it
-            mixes local times with instants; or it cannot be told on which date a local time is. Names
-            the date.
+            mixes local times with instants; it cannot be told on which date a local time is; or the
+            clocks skip a local time or show it twice (pass instants). Names the date.
         DateOutOfRangeError
             The calendar knows nothing about a date.
 
@@ -641,27 +652,11 @@ class SessionCalendar:
                 f" {self.name!r} opens at {time_text(evening)[:5]}; pass aware datetimes",
                 value=day,
             )
+        for edge in walls:
+            way = "pass an instant, an aware datetime with its UTC offset"
+            check_shown_once(day, wall(day) + edge, self.zone, way)
         edges = instants([wall(day) + edge for edge in walls], self.zone)
-        for edge, instant in zip(walls, edges, strict=True):
-            self._check_shown_once(day, wall(day) + edge, instant)
         return list(zip(edges[::2], edges[1::2], strict=True))
-
-    def _check_shown_once(self, day: dt.date, wall_ns: int, instant: int) -> None:
-        """Refuse a local time that the clocks skip or show twice."""
-        walls, shown = np.array([wall_ns], np.int64), f"{np.datetime64(wall_ns, 'ns')}"[:16].replace("T", " ")
-        if self.zone.key != "UTC":
-            try:
-                later = int(wall_to_ns(walls, self.zone, fold=1)[0])
-            except TimeError as error:
-                raise CalendarError(
-                    f"session {day}: the clocks of {self.zone.key} skip {shown}; pass an instant, an aware datetime"
-                    " with its UTC offset"
-                ) from error
-            if later != instant:
-                raise CalendarError(
-                    f"session {day}: the clocks of {self.zone.key} show {shown} twice; pass an instant, an aware"
-                    " datetime with its UTC offset"
-                )
 
     def _evening_open(self, day: dt.date) -> int | None:
         """Local time of day in ns at which the session of a date, or the one next to it, opens on the date before."""

@@ -21,6 +21,7 @@ __all__ = [
     "MINUTE_NS",
     "DateLike",
     "TimeLike",
+    "check_shown_once",
     "instants",
     "time_of_text",
     "time_text",
@@ -137,6 +138,21 @@ def instants(walls: Sequence[int], zone: ZoneInfo) -> list[int]:
     if zone.key == "UTC":
         return list(walls)
     return [_instant(wall, zone) for wall in walls]
+
+
+def check_shown_once(day: dt.date, wall_ns: int, zone: ZoneInfo, way: str) -> None:
+    """Refuse a local time, meant for one date, that the clocks skip or show twice; `way` says what to do instead."""
+    if zone.key == "UTC":
+        return
+    local = dt.datetime(1970, 1, 1, tzinfo=zone) + dt.timedelta(microseconds=wall_ns // 1000)
+    before, after = local.utcoffset(), local.replace(fold=1).utcoffset()
+    assert before is not None  # of a ZoneInfo
+    assert after is not None
+    if before == after:
+        return
+    shown = f"{local:%Y-%m-%d %H:%M}"
+    what = f"skip {shown}" if before < after else f"show {shown} twice"
+    raise CalendarError(f"session {day}: the clocks of {zone.key} {what}; {way}", value=day)
 
 
 @lru_cache(maxsize=1024)  # a session and the next one ask for the same midnights
