@@ -298,10 +298,10 @@ def test_csv_decimals_are_what_float_says(tmp_path: Path) -> None:
 
 
 def test_csv_price_scale(tmp_path: Path) -> None:
-    path = write(tmp_path / "x.csv", "ts_event,open,high,low,close,volume\n0,1,123456789,1,3,5\n")
+    path = write(tmp_path / "x.csv", f"ts_event,open,high,low,close,volume\n{NOON_NS},1,123456789,1,3,5\n")
     table = read_one(path, price_scale=1e9)
     assert (table.open[0], table.high[0], table.close[0], table.volume[0]) == (1e-9, 0.123456789, 3e-9, 5.0)
-    undefined = write(tmp_path / "y.csv", f"ts_event,open,high,low,close,volume\n0,1,1,1,{2**63 - 1},5\n")
+    undefined = write(tmp_path / "y.csv", f"ts_event,open,high,low,close,volume\n{NOON_NS},1,1,1,{2**63 - 1},5\n")
     fails(undefined, "close must be finite", row=2, price_scale=1e9)
 
 
@@ -433,9 +433,9 @@ def test_parquet_columns_of_other_types(tmp_path: Path) -> None:
 
 def test_parquet_whole_times_and_scaled_prices(tmp_path: Path) -> None:
     scaled = {name: [10_000_000_000, 1] for name in ("open", "high", "low", "close")}
-    path = write_parquet(tmp_path / "x.parquet", timestamp=None, ts_event=[NOON_NS, 1], **scaled)
+    path = write_parquet(tmp_path / "x.parquet", timestamp=None, ts_event=[NOON_NS, NOON_NS + 1], **scaled)
     table = read_one(path, price_scale=1e9)
-    assert table.ts_ns.tolist() == [NOON_NS, 1]
+    assert table.ts_ns.tolist() == [NOON_NS, NOON_NS + 1]
     assert table.open.tolist() == [10.0, 1e-9]
     path = write_parquet(tmp_path / "y.parquet", timestamp=[1, 9_223_372_037])
     fails(path, "pass --unit", "'timestamp'", row=0)

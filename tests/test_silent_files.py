@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -462,7 +463,7 @@ def test_one_odd_stamp_among_rows_whole_days_apart(run: Run, tmp_path: Path) -> 
 def test_a_row_of_time_zero_alone_with_another(run: Run, tmp_path: Path, unit: str) -> None:
     path = bars(tmp_path / "x.csv", ["0", *stamps(0, form=unit)])
     assert run(path, "--unit", unit).status == 3
-    assert f"{path}: the interval of the bars does not show from their times: pass --interval" in run.err
+    assert f"{path}:2: whole-number time before 1990 among later ones" in run.err
 
 
 def test_interval_that_the_bars_contradict(run: Run, tmp_path: Path) -> None:
@@ -567,6 +568,90 @@ def test_times_before_1990_that_no_other_unit_explains(tmp_path: Path) -> None:
     path = bars(tmp_path / "x.csv", [str(crash_s)])
     (table,) = read_bars(path, ReadOptions(unit="s"))
     assert table.ts_ns.tolist() == [crash_s * NS]
+
+
+EARLY = ["0", "-1", "1"]
+
+
+def counted(unit: str, *, swapped: tuple[int, str] | None = None, n: int = 3) -> list[str]:
+    """Minutes from the opening on as whole numbers, one of them swapped."""
+    per_second = NS // {"s": NS, "ms": 10**6, "us": 10**3, "ns": 1}[unit]
+    texts = [str((START_S + 60 * k) * per_second) for k in range(n)]
+    if swapped is not None:
+        texts[swapped[0]] = swapped[1]
+    return texts
+
+
+def of_kind(path: Path, kind: str, texts: list[str], symbols: list[str] | None = None) -> Path:
+    """The same bars as CSV or as Parquet with whole numbers."""
+    columns: dict[str, Any] = {"timestamp": [int(text) for text in texts]}
+    columns |= dict.fromkeys(("open", "high", "low", "close", "volume"), [1.0] * len(texts))
+    if symbols is not None:
+        columns["symbol"] = symbols
+    if kind == "parquet":
+        pa = pytest.importorskip("pyarrow")
+        from pyarrow import parquet
+
+        parquet.write_table(pa.table(columns), path)
+        return path
+    rows = zip(*columns.values(), strict=True)
+    return raw(path, "\n".join([",".join(columns), *(",".join(map(str, row)) for row in rows), ""]))
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize("early", EARLY)
+def test_one_count_from_before_1990_among_later_ones_is_refused(
+    tmp_path: Path, kind: str, unit: str, at: int, early: str
+) -> None:
+    path = of_kind(tmp_path / f"x.{kind}", kind, counted(unit, swapped=(at, early)))
+    with pytest.raises(InputError, match="before 1990 among later ones") as caught:
+        read_bars(path, ReadOptions(unit=unit))
+    assert caught.value.row == at + (2 if kind == "csv" else 0)
+    notes: list[str] = []
+    (table,) = read_bars(path, ReadOptions(unit=unit, on_bad="skip"), notes.append)
+    assert table.ts_ns.tolist() == [(START_S + 60 * k) * NS for k in range(3) if k != at]
+    assert "bad rows left out: 1 (1 x whole-number time before 1990" in notes[0]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_counts_of_0_alone_are_refused_and_a_symbol_of_them_is_left_out(tmp_path: Path, kind: str) -> None:
+    path = of_kind(tmp_path / f"x.{kind}", kind, ["0", "0"])
+    with pytest.raises(InputError, match="0 alone"):
+        read_bars(path, ReadOptions(unit="s"))
+    with pytest.raises(InputError, match="no rows but bad ones"):
+        read_bars(path, ReadOptions(unit="s", on_bad="skip"))
+    path = of_kind(tmp_path / f"y.{kind}", kind, counted("s", swapped=(1, "0")), ["A", "B", "A"])
+    (table,) = read_bars(path, ReadOptions(unit="s", on_bad="skip"))
+    assert (table.symbol, len(table.ts_ns)) == ("A", 2)
+    crash_s = 561_560_400
+    path = of_kind(tmp_path / f"z.{kind}", kind, [str(crash_s), str(crash_s + 60)])
+    (table,) = read_bars(path, ReadOptions(unit="s"))
+    assert table.ts_ns.tolist() == [crash_s * NS, (crash_s + 60) * NS]
+
+
+def test_the_local_epoch_and_an_early_date_as_text(tmp_path: Path) -> None:
+    path = of_kind(tmp_path / "x.csv", "csv", counted("s", swapped=(1, "0")))
+    with pytest.raises(InputError, match="before 1990") as caught:
+        read_bars(path, ReadOptions(tz="Asia/Tokyo", unit="s", epoch="local"))
+    assert caught.value.row == 3
+    path = bars(tmp_path / "y.csv", ["1987-10-19T09:30:00-04:00", "2024-03-12T09:30:00-04:00"])
+    assert read_bars(path)[0].ts_ns.tolist() == [561_648_600 * NS, START_S * NS]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_the_command_plays_no_session_of_1969(tmp_path: Path, kind: str, run: Run) -> None:
+    """In New York 0 is the evening of 1969-12-31."""
+    path = of_kind(tmp_path / f"x.{kind}", kind, counted("s", swapped=(1, "0"), n=4))
+    for options in ([], ["--calendar", "forex"]):
+        assert run(path, "--unit", "s", *options).status == 3
+        assert "before 1990 among later ones" in run.err
+        assert "1969" not in run.out
+    assert run(path, "--unit", "s", "--interval", "1m", "--on-bad", "skip").counts() == {"X": 3}
+    assert "1969" not in run.out
+    assert "1970" not in run.out
+    assert "bad rows left out: 1" in run.err
 
 
 # --- zones ------------------------------------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ two readings:
   --interval     stamps off the steps of the others; files spaced as another
                  usual interval than the rest
   --unit         whole-number times before 1990 where another unit fits
+  --on-bad       whole-number times before 1990 among later ones, or 0 alone
   --epoch        whole-number times together with --tz
   --price-scale  whole-number prices of nine digits and more
 

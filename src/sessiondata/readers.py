@@ -311,6 +311,7 @@ class _Faults:
         self._rules: dict[int, str] = {}
         self.remarks: dict[str, None] = {}  # as a set that keeps the order
         self.unread = UnreadText()
+        self.are_counted = False  # whether times are whole numbers of some unit
 
     def remark(self, text: str) -> None:
         self.remarks[text] = None
@@ -374,8 +375,14 @@ def _tables(
         parts.append((code, block.rows, block.ts_ns, np.stack(block.values)))
     if not codes:
         raise faults.none_left()
-    faults.report(note)
     code, rows, ts_ns, values = (np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True))
+    if faults.are_counted and (early := _early(ts_ns)).any():
+        for i in np.flatnonzero(early):
+            faults.add(rows[i], _EARLY_RULE, _clock(ts_ns[i]))
+        if early.all():
+            raise faults.none_left()
+        code, rows, ts_ns, values = (array[..., ~early] for array in (code, rows, ts_ns, values))
+    faults.report(note)
     if may_be_scaled:
         check_not_scaled(values[:4], rows, faults.source)
     known |= {"origin": name.origin, "remarks": tuple(faults.remarks), "unread_text": tuple(faults.unread.differing)}
@@ -383,10 +390,18 @@ def _tables(
     bounds = np.searchsorted(code[order], np.arange(len(codes) + 1))
     tables = []
     for symbol, start, stop in zip(codes, bounds[:-1], bounds[1:], strict=True):
+        if start == stop:  # all of its rows were left out
+            continue
         mine = order[start:stop]
         o, h, l_, c, v = (column[mine] for column in values)
         tables.append(BarTable(symbol, ts_ns[mine], o, h, l_, c, v, faults.source, rows=rows[mine], **known))
     return tables
+
+
+def _early(ts_ns: Ints) -> NDArray[np.bool_]:
+    """Rows of whole-number times from before 1990 among later ones, or of 0 alone: 0 for a time that is not known."""
+    early: NDArray[np.bool_] = ts_ns < _YEAR_1990_NS
+    return early & (not early.all() or int(ts_ns.max()) == 0)
 
 
 # --- times ------------------------------------------------------------------------------------------------------------
@@ -400,6 +415,10 @@ _EPOCH = date(1970, 1, 1)
 _YEAR_1990_NS = (date(1990, 1, 1) - _EPOCH).days * 86_400 * UNIT_NS["s"]
 _TIME_RULE = "not a time: ISO 8601 text (2024-03-12T09:30:00-04:00) or a whole number is needed"
 _OFFSET_REMARK = "--tz does not apply to times that carry an offset"
+_EARLY_RULE = (
+    "whole-number time before 1990 among later ones, or 0 alone, as for a time that is not known; --on-bad skip leaves"
+    " such rows out, and a date that early is meant where it is written as text (1987-10-19T09:30:00-04:00)"
+)
 _RANGE_RULE = "time is beyond what int64 nanoseconds can hold (1677 to 2262)"
 
 # Text of a time -> nanoseconds, and whether they are UTC (else they are what a clock on the wall shows).
@@ -473,6 +492,7 @@ def _unit(column: str, faults: _Faults, options: ReadOptions, number: int, row: 
             f" on the clock of --tz: pass --epoch utc or --epoch local"
         )
         raise InputError(rule, **where)
+    faults.are_counted = True
     return options.unit or "ns", is_known or options.epoch != "local"
 
 
