@@ -370,6 +370,35 @@ def test_a_symbol_of_quotes_is_filled_as_one_of_trades() -> None:
     spy._core.check_invariants()
 
 
+def test_a_fill_takes_back_nothing_that_a_newer_quote_without_a_price_has_proved(tmp_path: Path) -> None:
+    """Quotes with an empty side make no row: a filled one is the newest, and older than they are."""
+    data, _ = store()
+    spy = data.register_symbol("Q", quote_bars="mid")
+    seconds = np.array([30, 330], np.int64) * SECOND
+    spy.extend_quotes(OPEN + seconds, *[np.zeros(2)] * 4)
+    for n, call in enumerate((
+        lambda: spy.fill(*bars(0)),
+        lambda: data.load_historical_bars("Q", "1m", *bars(1)),
+        lambda: spy.fill(*bars(2, 4)),
+    )):  # fmt: skip
+        assert call() == (1, 1, 2)[n]
+        base = spy.bars_base
+        assert spy._core.as_of == OPEN + 330 * SECOND
+        assert (base.expected, base.present, base.missing) == (5, (1, 2, 4)[n], (4, 3, 1)[n])
+        spy._core.check_invariants()
+    data.save(tmp_path / "store")
+    data.end_session()
+    assert spy.fill(*bars(5)) == 1  # over now; the quotes have not come to its end
+    data.start_session("2024-03-12")
+    loaded = sd.load(tmp_path / "store")
+    for symbol, stop, present in ((spy, 360, 5), (loaded.symbols["Q"], 330, 4)):
+        assert (symbol._core.as_of, symbol.bars_base.present) == (OPEN + stop * SECOND, present)
+        symbol._core.check_invariants()
+        assert symbol.append_quote(OPEN + 400 * SECOND, 10.0, 12.0, 1.0, 1.0)
+        assert (symbol._core.as_of, symbol.bars_base.forming) == (OPEN + 400 * SECOND, True)
+        symbol._core.check_invariants()
+
+
 def test_filled_slots_are_known_after_a_load(tmp_path: Path) -> None:
     data, spy = fed_by_trades()
     spy.fill(*bars(2, 4))

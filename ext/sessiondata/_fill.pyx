@@ -78,7 +78,11 @@ cdef int64_t _over_for_load(const Symbol* symbol, int64_t newest_ts) noexcept no
 
 cdef void _push(Symbol* symbol, Bar* bar) noexcept nogil:
     """A filled row that is newer than all others. Whatever feeds the symbol, its time has been known to be over."""
+    cdef int64_t stop = bar.ts + symbol.step_ns
     symbol_take(symbol, bar)  # there is room for it, so it is stored
+    stop = stop if stop < symbol.region.stop else symbol.region.stop
+    if stop > symbol.newest_stop:  # quotes without a price make no row: a newer one may have come
+        symbol.newest_stop = stop
     if symbol.source != SOURCE_BARS:
         symbol.next_slot_ts = INT64_MAX
     if symbol.source > SOURCE_BARS:

@@ -358,8 +358,8 @@ cdef int64_t symbol_fold_due_all(Symbol* symbol, uintptr_t* inside) noexcept nog
     return STORED
 
 
-cdef inline int _take(Symbol* symbol, Bar* bar) noexcept nogil:
-    """Store a bar (values checked), whatever feeds the symbol."""
+cdef inline int _take(Symbol* symbol, Bar* bar, bint of_bars) noexcept nogil:
+    """Store a bar (values checked), whatever feeds the symbol; `of_bars`: its time is over then."""
     cdef const Region* region
     cdef int32_t i
     cdef int status
@@ -376,7 +376,8 @@ cdef inline int _take(Symbol* symbol, Bar* bar) noexcept nogil:
     region = symbol.region
     ring_push(&symbol.base, bar)
     symbol.last_ts = symbol.newest_ts[region.regular] = bar.ts
-    symbol.newest_stop = bar.ts + symbol.step_ns if bar.ts + symbol.step_ns < region.stop else region.stop
+    if of_bars:
+        symbol.newest_stop = bar.ts + symbol.step_ns if bar.ts + symbol.step_ns < region.stop else region.stop
     i = symbol.root
     while i >= 0:
         if level_takes(&symbol.levels[i], region):
@@ -397,15 +398,16 @@ cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:
         return ERR_SOURCE
     if symbol.strict and is_inconsistent(bar.open, bar.high, bar.low, bar.close):
         return ERR_INCONSISTENT
-    status = _take(symbol, bar)
+    status = _take(symbol, bar, True)
     if symbol.source == SOURCE_NONE and REPEATED <= status <= CORRECTED:  # it is a row of this session
         symbol.source = SOURCE_BARS
     return status
 
 
 cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil:
-    """Store a bar (values checked) that ticks or quotes have made, and that symbol_store would not take itself."""
-    return _take(symbol, bar)
+    """Store a bar (values checked) that ticks or quotes have made, or that fills a slot, and that symbol_store would
+    not take itself. The caller knows what is over then: `newest_stop` stays as it is."""
+    return _take(symbol, bar, False)
 
 
 cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil:
