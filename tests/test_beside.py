@@ -114,3 +114,83 @@ def test_an_answer_beside_a_session_that_ends_is_of_before_or_after(question: st
     for n in range(1, n_steps, stride):
         answer, _ = ask(n)
         assert answer == before or answer in after or question in OF_SEVERAL, (n, answer)
+
+
+# --- answers that tell of several things at once ---
+
+HOUR = 3600 * 10**9
+OPENING = 1_710_250_200_000_000_000  # 2024-03-12 09:30 in New York
+ONE_ANSWER: dict[str, Callable[[sd.SymbolSessionData], Any]] = {
+    "metrics": lambda spy: spy.metrics(),
+    "bar_quality": lambda spy: dict(spy.bar_quality),
+    "bar_gaps": lambda spy: {name: told(gaps) for name, gaps in spy.bar_gaps.items()},
+    "gaps": lambda spy: told(spy.bars("1h").gaps),
+    "state.gaps": lambda spy: told(spy.bars("1h").state.gaps),
+    "extended": lambda spy: told(spy.bars("1h").extended.gaps),
+}
+CHANGES: dict[str, Callable[[sd.SymbolSessionData], Any]] = {
+    "append": lambda spy: spy.append(OPENING + 2 * HOUR, 9.0, 9.0, 9.0, 9.0, 9.0),
+    "late": lambda spy: spy.append(OPENING + HOUR // 2, 9.0, 9.0, 9.0, 9.0, 9.0),
+    "extended": lambda spy: spy.append(OPENING - HOUR, 9.0, 9.0, 9.0, 9.0, 9.0),
+    "advance_to": lambda spy: spy._data.advance_to(OPENING + 12 * HOUR),
+    "fill": lambda spy: spy.fill([OPENING + HOUR // 2], [9.0], [9.0], [9.0], [9.0], [9.0]),
+    "end_session": lambda spy: spy._data.end_session(),
+    "roll_session": lambda spy: spy._data.roll_session(),
+    "remove_symbol": lambda spy: spy._data.remove_symbol("SPY"),
+}
+
+
+def told(gaps: list[sd.GapInfo]) -> list[tuple[int, ...]]:
+    return [(gap.start_ns, gap.end_ns, gap.stop_ns, gap.bar_count) for gap in gaps]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("question", ONE_ANSWER)
+def test_one_answer_is_of_one_moment(question: str, change: str) -> None:
+    """`metrics` had the volume of a bar that its `bar_count` did not count yet; `bar_quality` and `bar_gaps` had one
+    interval of a session and the next one of the session after it; a gap before a close that cuts its slot (15:30 to
+    16:00 of 1h) stopped at 16:30 if the session ended before its hours were looked up."""
+
+    def ask(n: int) -> tuple[Any, int, Any]:
+        hours = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
+        data = sd.SessionData(hours, "1m", ("5m", "1h"), extended_hours=("04:00", "20:00"))
+        data.start_session("2024-03-12")
+        spy = data.register_symbol("SPY")
+        spy.append(OPENING, 1.0, 1.0, 1.0, 1.0, 1.0)
+        spy.append(OPENING + HOUR, 2.0, 2.0, 2.0, 2.0, 2.0)
+        if change != "advance_to":
+            data.advance_to(OPENING + 12 * HOUR)
+        found = Beside(lambda: ONE_ANSWER[question](spy), lambda: CHANGES[change](spy), n)
+        if not n:
+            CHANGES[change](spy)
+        return found.answer, found.steps, ONE_ANSWER[question](spy)
+
+    before, n_steps, after = ask(0)
+    for n in range(1, n_steps):
+        answer, _, _ = ask(n)
+        assert answer in (before, after), n
+
+
+def test_what_is_told_at_once_is_what_is_told_one_by_one() -> None:
+    data = sd.SessionData(None, "1m", ("5m", "1h", "1d"))
+    spy = data.register_symbol("SPY")
+    assert spy.metrics() == {
+        "volume": 0.0, "high": None, "low": None, "last_update": None, "bar_count": 0,
+        "extended": {"volume": 0.0, "high": None, "low": None, "last_update": None, "bar_count": 0},
+    }  # fmt: skip
+    assert (dict(spy.bar_quality), dict(spy.bar_gaps)) == (
+        dict.fromkeys(spy.intervals, 100.0), {name: [] for name in spy.intervals},
+    )  # fmt: skip
+    for minute in (0, 3, 4, 9, 130):
+        spy.append(OPENING + minute * 60 * 10**9, 1.0, 2.0, 0.5, 1.0, 3.0)
+    spy.set_quality("5m", 12.5)
+    spy.set_gaps("1h", [])
+    assert dict(spy.bar_quality) == {name: spy.bars(name).quality for name in spy.intervals}
+    assert dict(spy.bar_gaps) == {name: spy.bars(name).gaps for name in spy.intervals}
+    # 13:30 is minute 810 of the UTC day; the newest bar is that of minute 940
+    assert (spy.bar_quality["1m"], spy.bar_quality["5m"]) == (100.0 * 5 / 941, 12.5)
+    assert [gap.bar_count for gap in spy.bar_gaps["1m"]] == [810, 2, 4, 120]
+    assert spy.bar_gaps["1h"] == []
+    metrics = spy.metrics()
+    assert (metrics["volume"], metrics["high"], metrics["low"], metrics["bar_count"]) == (15.0, 2.0, 0.5, 5)
+    assert str(metrics["last_update"]) == "2024-03-12 15:40:00+00:00"

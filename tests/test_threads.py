@@ -273,7 +273,7 @@ def test_an_answer_lists_as_many_gaps_as_it_counts_while_they_are_filled() -> No
         def answer(core: Any = spy._core, flags: Any = flags) -> int:
             rounds = 0
             while flags[WRITTEN] == 0:
-                _, (expected, present, missing, _, _), gaps = core.answer(0)
+                _, (expected, present, missing, _, _), gaps, _ = core.answer(0)
                 assert present + missing == expected
                 assert sum(gap[2] for gap in gaps) == missing
                 # What is left in the list's memory by the list before it has the right length, but the wrong place.

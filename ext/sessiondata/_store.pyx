@@ -48,9 +48,10 @@ from sessiondata._status cimport (
     Offence, raise_status, reason_index,
 )
 from sessiondata._symbol cimport (
-    EARLIER_STORE, Counters, check_bar, check_rows, clock_advance, clock_join, clock_part, clock_reset, clock_sequence,
-    clock_touch, first_at_or_after, is_inconsistent, symbol_append, symbol_append_with_gil, symbol_as_of, symbol_check,
-    symbol_enter, symbol_extend, symbol_leave, symbol_open_label, symbol_reserve, symbol_settle, symbol_start,
+    EARLIER_STORE, MAX_LEVELS, Counters, check_bar, check_rows, clock_advance, clock_join, clock_part, clock_reset,
+    clock_sequence, clock_touch, first_at_or_after, is_inconsistent, symbol_append, symbol_append_with_gil,
+    symbol_as_of, symbol_check, symbol_enter, symbol_extend, symbol_leave, symbol_open_label, symbol_reserve,
+    symbol_settle, symbol_start,
 )
 from sessiondata._ticks cimport SOURCE_BARS, SOURCE_NONE, ticks_oldest
 from sessiondata._time cimport LEAST_START
@@ -1173,6 +1174,19 @@ cdef class SymbolCore:
         symbol_leave(inside)
         return states.expected, states.present, states.missing, states.no_trade, states.halted
 
+    def all_tallies(self):
+        """(present, expected) slots of each series that are over, all of one moment."""
+        cdef SlotStates states[MAX_LEVELS + 1]
+        cdef int32_t k, n_series = <int32_t>len(self.intervals)
+        for k in range(n_series):
+            states[k] = SlotStates(0, 0, 0, 0, 0, 0)
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        if self.symbol.grid != NULL:
+            for k in range(n_series):
+                self._states(k, &states[k])
+        symbol_leave(inside)
+        return [(states[k].present, states[k].expected) for k in range(n_series)]
+
     def state_at(self, Py_ssize_t k, int64_t ts_ns):
         """State of the regular slot of series `k` that holds `ts_ns`, by its number in `_gaps`; -1 if none does."""
         if self.symbol.grid == NULL:
@@ -1206,15 +1220,17 @@ cdef class SymbolCore:
             As `states` has them.
         gaps : list of (start_ns, end_ns, bar_count, retry_count, last_ns or None)
             Ascending; both ends are starts of missing slots. `last_ns` is when somebody asked again.
+        grid : Grid or None
+            Hours of the session that all this is of.
         """
         cdef uintptr_t* inside
         cdef Gaps* gaps
         cdef SlotStates states = SlotStates(0, 0, 0, 0, 0, 0)
         cdef Range* ranges = NULL
         cdef int64_t as_of
-        cdef object _memory = self._memory, _grid = self.grid  # of the slots, until their times have been looked up
+        cdef object _memory = self._memory, grid = self.grid  # of the slots, until their times have been looked up
         if self.symbol.grid == NULL:
-            return None, (0, 0, 0, 0, 0), []
+            return None, (0, 0, 0, 0, 0), [], None
         inside = symbol_enter(&self.symbol)
         gaps = self.tracker(k)
         as_of = symbol_as_of(&self.symbol)
@@ -1225,14 +1241,40 @@ cdef class SymbolCore:
         if states.n_gaps and ranges == NULL:
             raise MemoryError("no memory for the gaps")
         try:
-            found = [(ordinal_start(gaps.table, ranges[i].start), ordinal_start(gaps.table, ranges[i].stop - 1),
-                      ranges[i].stop - ranges[i].start, ranges[i].count,
-                      ranges[i].last_ns if ranges[i].count else None)
-                     for i in range(states.n_gaps)]
+            found = _found(gaps, ranges, states.n_gaps)
         finally:
             PyMem_RawFree(ranges)
         return (None if as_of == INT64_MIN else as_of,
-                (states.expected, states.present, states.missing, states.no_trade, states.halted), found)
+                (states.expected, states.present, states.missing, states.no_trade, states.halted), found, grid)
+
+    def all_gaps(self):
+        """Gaps of each series as `answer` has them, all of one moment, and the hours of their session."""
+        cdef Gaps* gaps[MAX_LEVELS + 1]
+        cdef SlotStates states[MAX_LEVELS + 1]
+        cdef Range* ranges[MAX_LEVELS + 1]
+        cdef int32_t k, n_series = <int32_t>len(self.intervals)
+        cdef bint is_whole = True
+        cdef object _memory = self._memory, grid = self.grid  # as in `answer`
+        for k in range(n_series):
+            gaps[k] = NULL
+            ranges[k] = NULL
+            states[k] = SlotStates(0, 0, 0, 0, 0, 0)
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        if self.symbol.grid != NULL:
+            for k in range(n_series):
+                gaps[k] = self.tracker(k)
+                self._states(k, &states[k])
+                if states[k].n_gaps:
+                    ranges[k] = _list_ranges(gaps[k], states[k].expected, states[k].n_gaps)
+                    is_whole &= ranges[k] != NULL
+        symbol_leave(inside)
+        try:
+            if not is_whole:
+                raise MemoryError("no memory for the gaps")
+            return [_found(gaps[k], ranges[k], states[k].n_gaps) for k in range(n_series)], grid
+        finally:
+            for k in range(n_series):
+                PyMem_RawFree(ranges[k])
 
     cdef Extended* extended(self, Py_ssize_t k) noexcept nogil:
         """Slots of series `k` that are expected outside the segments; NULL if there are none."""
@@ -1243,9 +1285,9 @@ cdef class SymbolCore:
         return series_extended(&self.symbol, k)
 
     def extended_answer(self, Py_ssize_t k):
-        """(present, expected, gaps) of the slots of series `k` outside the segments that are over, as `answer` has
-        them; nothing of it if none are expected."""
-        cdef object _memory = self._memory, _grid = self.grid  # as in `answer`
+        """(present, expected, gaps, grid) of the slots of series `k` outside the segments that are over, as `answer`
+        has them; nothing of it if none are expected."""
+        cdef object _memory = self._memory, grid = self.grid  # as in `answer`
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef Extended* extended = self.extended(k)
         cdef Range* ranges = NULL
@@ -1263,7 +1305,7 @@ cdef class SymbolCore:
                 (extended_start(extended, ranges[i].start), extended_start(extended, ranges[i].stop - 1),
                  ranges[i].stop - ranges[i].start, 0, None)
                 for i in range(n)
-            ]
+            ], grid
         finally:
             PyMem_RawFree(ranges)
 
@@ -1300,6 +1342,35 @@ cdef class SymbolCore:
         """Time of the newest regular (or extended) row, int ns; None if there is none."""
         cdef int64_t ts = peek(&self.symbol.newest_ts[not extended])
         return None if self.symbol.grid == NULL or ts == INT64_MIN else ts
+
+    def metrics(self):
+        """Of the regular rows, then of the extended ones, all of one moment: how many were added, the time of the
+        newest, and the bar as `session_bar` has it; the last two None without rows."""
+        cdef Bar bars[2]
+        cdef int64_t newest[2]
+        cdef int64_t stored = 0, n_extended = 0
+        cdef bint are_there[2]
+        cdef int i
+        memset(bars, 0, sizeof(bars))
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef bint is_open = self.symbol.grid != NULL
+        cdef int32_t level = self.symbol.n_levels - 2
+        if is_open:
+            stored, n_extended = self.symbol.base.next_seq, self.symbol.counters.extended
+        for i in range(2):
+            newest[i], are_there[i] = INT64_MIN, False
+            if is_open:
+                symbol_settle(&self.symbol, level + i)
+                newest[i] = peek(&self.symbol.newest_ts[1 - i])
+                are_there[i] = self.symbol.levels[level + i].ring.next_seq > 0
+                bars[i] = self.symbol.levels[level + i].bar
+        symbol_leave(inside)
+        return tuple([
+            (n_extended if i else stored - n_extended,
+             None if newest[i] == INT64_MIN else newest[i],
+             (bars[i].volume, bars[i].high, bars[i].low, bars[i].open, bars[i].close) if are_there[i] else None)
+            for i in range(2)
+        ])
 
     def counters(self):
         """Dict of what became of all bars of the session."""
@@ -1338,6 +1409,14 @@ cdef class SymbolCore:
         symbol_leave(inside)
         if not hold:
             raise AssertionError(f"invariants of {self.name!r} do not hold")
+
+
+cdef list _found(const Gaps* gaps, const Range* ranges, Py_ssize_t n):
+    """Gaps as `SymbolCore.answer` has them."""
+    cdef Py_ssize_t i
+    return [(ordinal_start(gaps.table, ranges[i].start), ordinal_start(gaps.table, ranges[i].stop - 1),
+             ranges[i].stop - ranges[i].start, ranges[i].count, ranges[i].last_ns if ranges[i].count else None)
+            for i in range(n)]
 
 
 cdef Range* _list_ranges(const Gaps* gaps, int32_t expected, int32_t n) noexcept nogil:

@@ -135,13 +135,14 @@ class GapOwner:
         return self._computed_gaps(k) if pinned is None else list(pinned)
 
     def _computed_gaps(self, k: int) -> list[GapInfo]:
-        return self._gaps_of(k, self._core.answer(k)[2])
+        return self._gaps_of(k, *self._core.answer(k)[2:])
 
-    def _gaps_of(self, k: int, gaps: list[tuple[int, int, int, int, int | None]]) -> list[GapInfo]:
+    def _gaps_of(self, k: int, gaps: list[tuple[int, int, int, int, int | None]], grid: Grid | None) -> list[GapInfo]:
+        """Gaps of series `k` in the hours in which they were found: the session may have ended since."""
         if not gaps:
             return []
         name, interval, zone = self._core.name, self._core.intervals[k], self._zone
-        stops, step_ns = _stops_of(self._core.grid), self._core.steps_ns[k]
+        stops, step_ns = _stops_of(grid), self._core.steps_ns[k]
         return [
             GapInfo(name, interval, start, end, n, count, None if last is None else from_ns(last, zone), zone,
                     short_stop(stops, end, step_ns))

@@ -488,14 +488,14 @@ class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
     def state(self) -> SeriesState:
         """Gaps, quality and all counts of one moment. What is read one after the other may lie on both sides of a bar
         that another thread has stored meanwhile. O(gaps)."""
-        as_of, states, found = self._core.answer(self._k)
+        as_of, states, found, grid = self._core.answer(self._k)
         expected, present, missing, no_trade, halted = states
         pinned_gaps = self._owner._pinned_gaps.get(self._k)
         return SeriesState(
             as_of, expected, present, missing, no_trade, halted,
             self._quality(expected, present),
             100.0 * (expected - missing) / expected if expected else 100.0,
-            self._owner._gaps_of(self._k, found) if pinned_gaps is None else list(pinned_gaps),
+            self._owner._gaps_of(self._k, found, grid) if pinned_gaps is None else list(pinned_gaps),
         )  # fmt: skip
 
     @property
@@ -576,7 +576,7 @@ class ExtendedSlots:
         self._series = series
 
     def _tally(self) -> tuple[int, int]:
-        present, expected, _ = self._series._core.extended_answer(self._series._k)
+        present, expected, _, _ = self._series._core.extended_answer(self._series._k)
         return present, expected
 
     @property
@@ -614,7 +614,8 @@ class ExtendedSlots:
     @property
     def gaps(self) -> list[GapInfo]:
         """Gaps in time order: runs of missing slots, before the open or after the close. O(gaps)."""
-        return self._series._owner._gaps_of(self._series._k, self._series._core.extended_answer(self._series._k)[2])
+        series = self._series
+        return series._owner._gaps_of(series._k, *series._core.extended_answer(series._k)[2:])
 
     def __repr__(self) -> str:
         series, (present, expected) = self._series, self._tally()

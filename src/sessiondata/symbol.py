@@ -715,15 +715,24 @@ class SymbolSessionData(GapOwner):
 
     @property
     def bar_gaps(self) -> dict[str, list[GapInfo]]:
-        """Gaps by interval; an empty list where there is none."""
+        """Gaps by interval, all of one moment; an empty list where there is none."""
         self._data._check_active()
-        return ByInterval({name: series.gaps for name, series in self._series.items()})
+        pinned = self._pinned_gaps.copy()
+        all_gaps, grid = self._core.all_gaps()
+        return ByInterval({
+            name: list(pinned[k]) if k in pinned else self._gaps_of(k, gaps, grid)
+            for k, (name, gaps) in enumerate(zip(self._core.intervals, all_gaps, strict=True))
+        })  # fmt: skip
 
     @property
     def bar_quality(self) -> dict[str, float]:
-        """Quality by interval."""
+        """Quality by interval, all of one moment."""
         self._data._check_active()
-        return ByInterval({name: series.quality for name, series in self._series.items()})
+        series, tallies = self._series.items(), self._core.all_tallies()
+        return ByInterval({
+            name: of._quality(expected, present)
+            for (name, of), (present, expected) in zip(series, tallies, strict=True)
+        })  # fmt: skip
 
     def mark_no_trade(self, interval: str | GapInfo, start_ns: Any = None, stop_ns: Any = None) -> bool:
         """Nothing traded in some slots: where they have no bar they are not missing, but ``no_trade``.
@@ -932,18 +941,14 @@ class SymbolSessionData(GapOwner):
 
     def metrics(self) -> dict[str, Any]:
         """Session metrics: volume, high, low, last_update and bar_count of regular bars; the same of the others under
-        ``"extended"``."""
+        ``"extended"``. All of one moment."""
         self._data._check_active()
-        counters = self._core.counters()
-        n_extended = counters["extended"]
-        return {
-            **self._metrics(False, counters["stored"] - n_extended),
-            "extended": self._metrics(True, n_extended),
-        }
+        regular, extended = self._core.metrics()
+        return {**self._metrics(*regular), "extended": self._metrics(*extended)}
 
-    def _metrics(self, extended: bool, count: int) -> dict[str, Any]:
-        volume, high, low = (self._core.session_bar(extended) or (0.0, None, None))[:3]
-        last_update = self._time(self._core.newest_ts(extended))
+    def _metrics(self, count: int, newest_ts: int | None, bar: tuple[float, ...] | None) -> dict[str, Any]:
+        volume, high, low = (bar or (0.0, None, None))[:3]
+        last_update = self._time(newest_ts)
         return {"volume": volume, "high": high, "low": low, "last_update": last_update, "bar_count": count}
 
     def _time(self, ts_ns: int | None) -> datetime | None:
