@@ -19,8 +19,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 
 MODULES = ["_status", "_simd", "_guard", "_grid", "_ring", "_ticks", "_marks", "_gaps", "_extended", "_aggregate"]
-MODULES += ["_symbol", "_late", "_fill", "_feed", "_layout", "_evidence", "capi", "_store", "_slice", "_tape", "_days"]
-MODULES += ["_text", "_cursor", "_json", "_arrow", "_snapshot"]
+MODULES += ["_symbol", "_late", "_fill", "_feed", "_late_ticks", "_layout", "_evidence", "capi", "_store", "_slice"]
+MODULES += ["_tape", "_days", "_text", "_cursor", "_json", "_arrow", "_snapshot"]
 SWITCHES = ["DEBUG", "SANITIZE", "COVERAGE", "LOCKS", "TSAN", "WERROR"]
 SHARED = "sessiondata._cyutility"  # Cython's memoryview code, once instead of in every module
 

@@ -1,4 +1,4 @@
-"""Late bars in blocks leave behind, to the last counter, what the same bars one by one do."""
+"""Late bars, trades and quotes in blocks leave behind, to the last counter, what they do one by one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from worlds import INTERVALS, SECOND, SHAPES, World, arrays_of, exact, step_of
 
 T0 = int(np.datetime64("2024-03-12", "ns").astype(np.int64))
 NAME = "AAA"
+SEEDS = 12  # lives of each kind and shape
 
 
 def row_at(chance: random.Random, ts: int) -> tuple[Any, ...]:
@@ -167,3 +168,131 @@ def test_a_block_of_late_bars_takes_no_time_by_the_square() -> None:
                 late = min(late, took(getattr(spy, how), times_, *values))
             assert late < 100 * in_order, (how, late, in_order)
             spy._core.check_invariants()
+
+
+# --- trades and quotes ---
+
+
+def tape_row(chance: random.Random, kind: str, ts: int) -> tuple[Any, ...]:
+    """A good trade or quote of few values, so that ties are common; of quotes many have an empty side."""
+    prices, sizes = [0.1, 0.2, 0.3, 7.25, -1.0, -0.0, 1e16], [0.0, 0.1, 0.7, 1 / 3, 3e15]
+    if kind == "ticks":
+        return ts, chance.choice(prices), chance.choice(sizes), chance.choice(["", "Q", "12345678"])
+    if chance.random() < 0.3:
+        return ts, 0.0, chance.choice(prices), 0.0, chance.choice(sizes)
+    return ts, *(chance.choice(prices) for _ in range(2)), *(chance.choice(sizes) for _ in range(2))
+
+
+def tape_times(chance: random.Random, world: World, shape: str, n: int) -> list[int]:
+    """So many times of the session, some of them equal, some from before it; crowded or all over the day."""
+    step, start = step_of(shape), SHAPES[shape][2][0][0]
+    span = world.grid.span_start, world.grid.span_stop
+    first, slots = chance.choice([(-30, 120), (0, 60), (chance.randrange(50), 4)])
+    found = []
+    for _ in range(n):
+        ts = start + (first + chance.randrange(slots)) * step + chance.choice([0, 0, 1, step // 3, step - 1])
+        found.append(min(max(ts, span[0] - chance.choice([0, 0, step])), span[1] - 1))
+    return found
+
+
+def extend_tape(data: sd.SessionData, kind: str, rows: list[tuple[Any, ...]], on_bad: str = "raise") -> int:
+    ts, *columns = zip(*rows, strict=True)
+    arrays = [np.array(column, None if isinstance(column[0], str) else float) for column in columns]
+    extend = data.extend_ticks if kind == "ticks" else data.extend_quotes
+    stored: int = extend(NAME, np.array(ts, np.int64), *arrays, on_bad=on_bad)
+    return stored
+
+
+def whole_tape(data: sd.SessionData, kind: str) -> tuple[Any, ...]:
+    """All that can be asked of the symbol and of its trades or quotes."""
+    symbol = data.symbols[NAME]
+    series = symbol.ticks if kind == "ticks" else symbol.quotes
+    return *everything(data), exact([tuple(row) for row in series]), series.counters, series._tape.moves()
+
+
+@pytest.mark.parametrize("kind", ["ticks", "quotes"])
+@pytest.mark.parametrize("shape", sorted(SHAPES))
+def test_a_block_of_late_trades_or_quotes_is_what_they_are_one_by_one(shape: str, kind: str) -> None:
+    """Beside bars that fill slots, in rings of base rows and of ticks that lose some, and some with no price."""
+    n_late = n_too_old = 0
+    for seed in range(SEEDS):
+        chance = random.Random(f"{seed} {shape} {kind}")
+        base, derived = chance.choice(INTERVALS["1s" if shape == "seconds" else "1m"])
+        capacity = chance.choice([None, None, None, 1, 3, 20, 60, 200])
+        around, ring = chance.choice([None, (600, 600)]), chance.choice([1, 2, 5, 23, 60, 150, 65_536, 65_536])
+        quote_bars = None if kind == "ticks" else chance.choice([None, "mid", "bid", "ask"])
+        world, other = (World(shape, base, derived, capacity, 0, around, (ring, ring)) for _ in range(2))
+        world.register(NAME, quote_bars)
+        other.register(NAME, quote_bars)
+        stores = [world.data, other.data]
+        cursors = [data.export_cursor("delta") for data in stores]
+        for _ in range(chance.choice([1, 2, 3])):
+            known = sorted(tape_times(chance, world, shape, chance.choice([1, 3, 40])))
+            known_rows = [tape_row(chance, kind, ts) for ts in known]
+            now = chance.choice(known)
+            bars = [row_at(chance, ts) for ts in times(chance, shape)[chance.randrange(30) :: chance.choice([1, 5])]]
+            fills = chance.random() < 0.5
+            rows = [tape_row(chance, kind, ts) for ts in tape_times(chance, world, shape, chance.choice([16, 90]))]
+            bad = [(ts, *((float("nan"),) * 2), *row[3:]) for ts, *_ in rows[:2] for row in rows[:1]]
+            skips = chance.random() < 0.3
+            world.extend_tape(NAME, kind, known_rows)
+            extend_tape(stores[1], kind, known_rows)
+            if fills:
+                world.advance_to(now)
+                world.fill(NAME, bars)
+                stores[1].advance_to(now)
+                for _ in range(2):  # `World.fill` says it twice, too
+                    call(stores[1], "fill", bars)
+            for data, cursor in zip(stores, cursors, strict=True):
+                data.to_dict(cursor=cursor)
+            world.extend_tape(NAME, kind, rows + (bad if skips else []), "skip" if skips else "raise")
+            for row in sorted(rows, key=lambda row: row[0]):
+                extend_tape(stores[1], kind, [row])
+            if skips:
+                extend_tape(stores[1], kind, bad, "skip")
+            assert whole_tape(stores[0], kind) == whole_tape(stores[1], kind), seed
+            deltas = [data.to_dict(False, cursor=cursor) for data, cursor in zip(stores, cursors, strict=True)]
+            assert exact(deltas[0]) == exact(deltas[1]), seed
+            world.same()
+            # In-order ones go on from what the block has left.
+            after = max([row[0] for row in [*known_rows, *rows]]) + 1
+            if after < world.grid.span_stop:
+                next_row = tape_row(chance, kind, after)
+                world.extend_tape(NAME, kind, [next_row])
+                extend_tape(stores[1], kind, [next_row])
+                world.same()
+                assert whole_tape(stores[0], kind) == whole_tape(stores[1], kind), seed
+        tape = stores[0].symbols[NAME].ticks if kind == "ticks" else stores[0].symbols[NAME].quotes
+        n_late, n_too_old = n_late + tape.counters["late"], n_too_old + tape.counters["too_old"]
+    assert n_late > 16 * SEEDS, n_late
+    assert n_too_old > SEEDS, n_too_old
+
+
+@pytest.mark.parametrize("kind", ["ticks", "quotes"])
+@pytest.mark.parametrize("capacity", [200_000, 65_536], ids=["room", "a ring that loses some"])
+def test_a_block_of_late_trades_or_quotes_takes_no_time_by_the_square(kind: str, capacity: int) -> None:
+    """Half a day of seconds behind the other half. One by one it took five hundred times what it takes in order."""
+    n = 43_200
+    seconds = T0 + np.arange(2 * n) * SECOND
+    halves = {"morning": (seconds[:n], seconds[n:]), "scattered": (seconds[::2], seconds[1::2])}
+    # A quote without a price stands before all that make rows, which are the newest rows then.
+    halves |= {"alone": (seconds[:n], seconds[-1:])} if kind == "quotes" else {}
+    values = [np.ones(n)] * (2 if kind == "ticks" else 4)
+    values += [np.array(["Q"] * n)] if kind == "ticks" else []
+    for name, (late, first) in halves.items():
+        took = {"late": 1e9, "in order": 1e9}
+        for _ in range(3):
+            for order in ("in order", "late"):
+                data = sd.SessionData(None, "1m", ("5m", "1h", "1d"), tick_capacity=capacity, quote_capacity=capacity)
+                data.start_session("2024-03-12")
+                spy = data.register_symbol("SPY", quote_bars=None if kind == "ticks" else "mid")
+                extend = spy.extend_ticks if kind == "ticks" else spy.extend_quotes
+                if order == "late":
+                    columns = values if name != "alone" else [np.zeros(1)] * 4
+                    assert extend(first, *columns) == len(first)
+                start = time.perf_counter()
+                assert extend(late, *values) == n
+                took[order] = min(took[order], time.perf_counter() - start)
+            spy._core.check_invariants()
+            assert (spy.ticks if kind == "ticks" else spy.quotes).counters["late"] == n
+        assert took["late"] < 100 * took["in order"], (name, took)

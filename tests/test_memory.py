@@ -157,6 +157,7 @@ def calls() -> dict[str, Any]:
         "a first quote": lambda data: data.symbols["SPY"].append_quote(OPEN, 1.0, 2.0, 3.0, 4.0),
         "extend_ticks": lambda data: data.symbols["IBM"].extend_ticks(*trades),
         "extend_ticks, unordered": lambda data: data.symbols["AIG"].extend_ticks(*late),
+        "a block of late trades": lambda data: data.symbols["AIG"].extend_ticks(*columns(40, OPEN - 40 * MINUTE)[:3]),
         "extend_quotes": lambda data: data.symbols["AIG"].extend_quotes(*extended[:5]),
     }
 

@@ -267,6 +267,12 @@ cdef class Rows:
                 for i in range(self.n):
                     self.codes[i] = codes[self.row[i]]
 
+    cdef void blank(self) noexcept nogil:
+        """Point at columns of its own that hold nothing yet, instead of `gather`."""
+        cdef int j
+        for j in range(self.n_values):
+            self.values[j] = <double*>(self._block + (3 + j) * self.n)
+
     cdef void move(self, int64_t i, int64_t to, int64_t ts) noexcept nogil:
         """Row `i`, at a time, becomes row `to` <= i."""
         cdef int j

@@ -17,13 +17,15 @@ from sessiondata.errors import BarError, BarTypeError, shown
 from sessiondata._feed cimport (
     check_tick, check_ticks, feed_apart, feed_extend, feed_quote, feed_reserve, feed_ring, feed_trade,
 )
-from sessiondata._guard cimport peek_small
+from sessiondata._guard cimport peek, peek_small
+from sessiondata._late cimport LATE_ROWS
+from sessiondata._late_ticks cimport BaseRows, LateTicks, late_ticks
 from sessiondata._layout cimport Memory
 from sessiondata._status cimport (
     ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_SIZE, ERR_SOURCE, ERR_UNIT, LATE, STORED, Offence, raise_status,
 )
 from sessiondata._store cimport Refusal, Rows, SymbolCore, number_of, time_of, view_of
-from sessiondata._symbol cimport Symbol, symbol_enter, symbol_leave
+from sessiondata._symbol cimport Symbol, first_at_or_after, symbol_enter, symbol_leave
 from sessiondata._ticks cimport (
     N_TICK_REASONS, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_oldest,
 )
@@ -212,16 +214,17 @@ cdef class Tape:
         return n if kept is not None else 0
 
     cdef int64_t _take_rows(self, Rows rows, bint skip, bint is_cold, int* out_status, int64_t* out_row) except -2:
-        """Check and store rows that are this call's own, in time order: late ones one by one, newer ones as a block.
+        """Check and store rows that are this call's own, in time order: late ones and newer ones as a block each.
         All or nothing, and in one step; -1, and nothing has changed, if there is no session and the call is not cold.
         """
         cdef const double* rest[4]
         cdef const TickRing* ring
-        cdef int64_t i, n = 0, stored = 0, other = 0
+        cdef int64_t i, n_late, first, n = 0, stored = 0, other = 0
         cdef int64_t[N_TICK_REASONS] skipped
         cdef int status = 0, k
         cdef Tick tick
         cdef Refusal early
+        cdef Rows slots = None
         cdef uintptr_t* inside
         out_status[0], out_row[0] = 0, 0
         memset(skipped, 0, sizeof(skipped))
@@ -244,6 +247,9 @@ cdef class Tape:
         if self.symbol.grid == NULL or n == 0:
             self._count(skipped, n)
             return 0
+        if n >= LATE_ROWS and self._is_behind(rows.ts[0]):
+            slots = Rows(n, 5, False)
+            slots.blank()
         inside = symbol_enter(self.symbol)
         status = ERR_SOURCE if self._is_of_another_source() else feed_reserve(self.symbol, self.kind, rows.ts, n)
         if status:  # nothing has changed, and from here on nothing can fail
@@ -251,8 +257,14 @@ cdef class Tape:
             out_status[0] = status
             return 0
         ring = feed_ring(self.symbol, self.kind)
+        n_late = first_at_or_after(rows.ts, n, ring.last_ts)
+        first = first_at_or_after(rows.ts, n_late, self.symbol.grid.span_start)
         i = 0
-        while i < n and rows.ts[i] < ring.last_ts:
+        while i < n_late:
+            if i == first and n_late - i >= LATE_ROWS and slots is not None:
+                stored += self._take_late(rows, i, n_late - i, slots)
+                i = n_late
+                break
             self._read_own(&tick, rows, i, rows.ts[i])
             status = feed_apart(self.symbol, self.kind, &tick)
             stored += STORED <= status <= LATE
@@ -267,6 +279,25 @@ cdef class Tape:
         symbol_leave(inside)
         self._count(skipped, other)
         return stored
+
+    cdef bint _is_behind(self, int64_t ts) noexcept nogil:
+        """Whether a row is older than the newest one. Outside the guard that may change the moment it is asked."""
+        cdef const TickRing* ring = feed_ring(self.symbol, self.kind)
+        return ring != NULL and ts < peek(&ring.last_ts)
+
+    cdef int64_t _take_late(self, Rows rows, int64_t first, int64_t n, Rows slots) noexcept nogil:
+        """Take late rows as a block, with room for the base rows that they make; returns how many are stored."""
+        cdef LateTicks ticks
+        cdef BaseRows room
+        cdef int k
+        ticks.ts, ticks.place, ticks.n = rows.ts + first, rows.place + first, n
+        ticks.exchange = rows.codes + first if rows.codes != NULL else NULL
+        for k in range(4):
+            ticks.value[k] = rows.values[k] + first if k < rows.n_values else NULL
+        room.ts, room.place = slots.ts, slots.place
+        for k in range(5):
+            room.value[k] = slots.values[k]
+        return late_ticks(self.symbol, self.kind, &ticks, &room)
 
     cdef void _read_own(self, Tick* out_tick, Rows rows, int64_t i, int64_t ts) noexcept nogil:
         cdef int k

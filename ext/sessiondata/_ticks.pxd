@@ -100,6 +100,8 @@ cdef void ticks_init(TickRing* ring, uint8_t* memory, int64_t capacity, bint quo
 cdef int64_t ticks_find(const TickRing* ring, int64_t ts) noexcept nogil
 cdef void ticks_read(const TickRing* ring, int64_t seq, Tick* out_tick) noexcept nogil
 cdef void ticks_insert(TickRing* ring, const Tick* tick) noexcept nogil
+cdef void ticks_insert_rows(TickRing* ring, const int64_t* ts, const double* const* values, const int64_t* exchange,
+                            const int64_t* place, int64_t n) noexcept nogil
 cdef void ticks_extend(TickRing* ring, const int64_t* ts, const double** values, const int64_t* exchange,
                        int64_t n) noexcept nogil
 cdef bint ticks_check(const TickRing* ring) noexcept nogil

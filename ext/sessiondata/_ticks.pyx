@@ -97,6 +97,87 @@ cdef void ticks_insert(TickRing* ring, const Tick* tick) noexcept nogil:
         ticks_write(ring, at + ring.capacity, tick)
 
 
+cdef inline void _carry(char* column, int64_t at, int64_t stop, int64_t by) noexcept nogil:
+    """Move physical rows [at, stop) up."""
+    memmove(column + (at + by) * 8, column + at * 8, (stop - at) * 8)
+
+
+cdef inline void _mirror(char* column, int64_t at, int64_t stop, int64_t capacity) noexcept nogil:
+    """Have physical rows [at, stop) of the upper half in the lower one as well."""
+    memcpy(column + (at - capacity) * 8, column + at * 8, (stop - at) * 8)
+
+
+cdef void _insert_piece(TickRing* ring, const int64_t* ts, const double* const* values, const int64_t* exchange,
+                        const int64_t* place, int64_t n, int64_t n_new) noexcept nogil:
+    """`ticks_insert_rows` of rows for which there is room in this lap."""
+    cdef int64_t first = ticks_oldest(ring) - ring.origin, stop = ring.next_seq - ring.origin, to = stop + n_new
+    cdef int64_t end = to, i = n, low, high, middle
+    cdef int k
+    while to > stop:  # as many rows are still to come as places are free
+        i -= 1
+        if place[i] == 0:
+            continue
+        low, high = first, stop
+        while low < high:
+            middle = (low + high) >> 1
+            if ring.ts[middle] <= ts[i]:
+                low = middle + 1
+            else:
+                high = middle
+        if low < stop:
+            _carry(<char*>ring.ts, low, stop, to - stop)
+            for k in range(4):
+                if ring.value[k] != NULL:
+                    _carry(<char*>ring.value[k], low, stop, to - stop)
+            if ring.exchange != NULL:
+                _carry(<char*>ring.exchange, low, stop, to - stop)
+            to -= stop - low
+            stop = low
+        to -= 1
+        ring.ts[to] = ts[i]
+        for k in range(4):
+            if ring.value[k] != NULL:
+                ring.value[k][to] = values[k][i]
+        if ring.exchange != NULL:
+            ring.exchange[to] = exchange[i]
+    ring.next_seq += n_new
+    ring.n_moves += n_new
+    if ring.next_seq > ring.capacity:
+        ring.evicted_ts = ring.ts[end - ring.capacity - 1]
+    low = to if to > ring.capacity else ring.capacity
+    if low < end:
+        _mirror(<char*>ring.ts, low, end, ring.capacity)
+        for k in range(4):
+            if ring.value[k] != NULL:
+                _mirror(<char*>ring.value[k], low, end, ring.capacity)
+        if ring.exchange != NULL:
+            _mirror(<char*>ring.exchange, low, end, ring.capacity)
+
+
+cdef void ticks_insert_rows(TickRing* ring, const int64_t* ts, const double* const* values, const int64_t* exchange,
+                            const int64_t* place, int64_t n) noexcept nogil:
+    """`ticks_insert` of `n` rows, ascending in time, but for those whose `place` is 0. None is the newest, and of a
+    full ring each is newer than the oldest row by then.
+
+    In each lap no row moves twice: O(rows of the ring + n log n)."""
+    cdef int64_t i = 0, stop, room, n_new
+    cdef const double* rest[4]
+    cdef int k
+    while i < n:
+        if place[i] == 0:
+            i += 1
+            continue
+        room = 2 * ring.capacity - ticks_claim(ring)  # may begin a new lap
+        stop, n_new = i, 0
+        while stop < n and n_new < room:
+            n_new += place[stop] != 0
+            stop += 1
+        for k in range(4):
+            rest[k] = values[k] + i if ring.value[k] != NULL else NULL
+        _insert_piece(ring, ts + i, rest, exchange + i if ring.exchange != NULL else NULL, place + i, stop - i, n_new)
+        i = stop
+
+
 cdef inline void _copy(char* column, const char* source, int64_t at, int64_t n, int64_t capacity) noexcept nogil:
     memcpy(column + at * 8, source, n * 8)
     if at >= capacity:
