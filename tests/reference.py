@@ -951,6 +951,8 @@ class RefSymbol:
         past = self.store.past_symbol(self.name, ts)
         if past is not None:
             done = past._fill(ts, values)
+            if done:
+                self.store.keep(past)
             self.store.sequence += done
             return done
         if dict(self.states(self.base)).get(ts) not in ("missing", "no_trade", "halted"):
@@ -1122,6 +1124,7 @@ class RefSymbol:
         past = self.store.past_symbol(self.name, ts)
         if past is not None:  # of a day in history: counted there
             outcome = past._take(ts, values)
+            self.store.keep(past)
             self.store.sequence += outcome in ("stored", "late", "corrected")
             return outcome
         self._bars.clear()
@@ -1194,10 +1197,16 @@ class RefSymbol:
         return any(self._tell_days(lambda day: day._mark(day.halted, [(start, stop)])))
 
     def _tell_days(self, tell: Callable[[RefSymbol], int]) -> list[int]:
-        """Tell the session under way, and each past day that is there, of some time; what they say."""
-        past = self.store.past.get(self.name, {})
+        """Tell the session under way, and each past day that is there, of some time; what they say. A day that was
+        missing between those is there from then on, if it has anything to say."""
+        past = [day for date, day in self.store.past.get(self.name, {}).items() if date < self.store.session.date]
+        past += self.store.absent_symbols(self.name)
         sequence = self.store.sequence
-        said = [tell(self), *(tell(day) for date, day in past.items() if date < self.session.date)]
+        said = [tell(self)]
+        for day in past:
+            said.append(tell(day))
+            if said[-1]:
+                self.store.keep(day)
         self.store.sequence = sequence + any(said)
         return said
 
@@ -1532,6 +1541,8 @@ class RefStore:
         name -> interval -> date -> ts -> values, of rows loaded for other intervals than the base.
     kept : dict
         name -> date -> `DailyRow` of sessions that have been trimmed.
+    sessions : list of RefSession
+        All there are, as far as any may lie between days of `past`.
     """
 
     def __init__(
@@ -1558,6 +1569,7 @@ class RefStore:
         self.past: dict[str, dict[str, RefSymbol]] = {}
         self.given: dict[str, dict[str, dict[str, dict[int, Values]]]] = {}
         self.kept: dict[str, dict[str, DailyRow]] = {}
+        self.sessions: list[RefSession] = []
 
     def register(
         self,
@@ -1595,8 +1607,24 @@ class RefStore:
         """The symbol on the past day that a timestamp before the session belongs to, if that day is in history."""
         if ts >= self.session.span_start:
             return None
-        days = self.past.get(name, {}).values()
+        days = [*self.past.get(name, {}).values(), *self.absent_symbols(name)]
         return next((day for day in days if day.session.span_start <= ts < day.session.span_stop), None)
+
+    def absent_symbols(self, name: str) -> list[RefSymbol]:
+        """The symbol on the sessions between its first and its last day before the session under way of which nothing
+        is there: what it would be with no bar. `keep` makes it a day."""
+        past = self.past.get(name, {})
+        shown = [day for day in past if day < self.session.date]
+        return [
+            self._new_day(name, session)
+            for session in self.sessions
+            if shown and min(shown) < session.date < max(shown) and session.date not in past
+        ]
+
+    def keep(self, day: RefSymbol) -> None:
+        """A day of history is there from now on."""
+        self.past[day.name][day.session.date] = day
+        self.kept.get(day.name, {}).pop(day.session.date, None)
 
     def roll(self, session: RefSession, trailing_days: int, daily_days: int | None = None) -> None:
         """End the session and start another one.
@@ -1695,12 +1723,14 @@ class RefStore:
     def _day(self, name: str, session: RefSession) -> RefSymbol:
         days = self.past.setdefault(name, {})
         if session.date not in days:
-            base, derived, _, *tapes = self.symbols[name].asked
-            days[session.date] = RefSymbol(
-                closed_store(session, self.extended_hours.get(session.date)), name, base, derived, None, *tapes
-            )
-            self.kept.get(name, {}).pop(session.date, None)
+            self.keep(self._new_day(name, session))
         return days[session.date]
+
+    def _new_day(self, name: str, session: RefSession) -> RefSymbol:
+        base, derived, _, *tapes = self.symbols[name].asked
+        return RefSymbol(
+            closed_store(session, self.extended_hours.get(session.date)), name, base, derived, None, *tapes
+        )
 
     def _give(self, name: str, interval: str, session: RefSession, rows: list[Row]) -> int:
         held = self.given.setdefault(name, {}).setdefault(interval, {}).setdefault(session.date, {})

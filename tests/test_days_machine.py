@@ -199,8 +199,19 @@ class Model:
             given.pop(date, None)
         self.given = {interval: rows for interval, rows in self.given.items() if rows}
 
+    def is_absent(self, date: str) -> bool:
+        """Whether it lies between days that show and is none of them: what comes for it makes it one."""
+        shown = [day for day in self.days if self.is_past(day)]
+        return date not in self.days and bool(shown) and min(shown) < date < max(shown)
+
+    def make(self, date: str) -> Day:
+        self.daily.pop(date, None)
+        return self.days.setdefault(date, Day())
+
     def bars(self, rows: list[tuple[str, int, Row]]) -> int | None:
         """Streamed bars; how many changed something. None: refused, since trades feed a session that they are of."""
+        for date in [date for date, _, _ in rows if self.is_absent(date)]:
+            self.make(date)
         days = [(self.live if date == self.running else self.days.get(date), ts, row) for date, ts, row in rows]
         if any(day is not None and day.source == "trades" for day, _, _ in days):
             return None
@@ -274,7 +285,7 @@ class Model:
         """Fetched bars of days that are here, also of days ahead (between two sessions)."""
         filled = 0
         for date, ts, row in rows:
-            day = self.days.get(date)
+            day = self.make(date) if self.is_absent(date) else self.days.get(date)
             if day is not None and ts not in day.rows:
                 day.rows[ts] = row
                 filled += 1
@@ -635,6 +646,23 @@ class DaysLife(RuleBasedStateMachine):
     def append_now(self, slot: int, value: int, single: bool) -> None:
         date = self.market.dates.index(self.here.model.running or "")
         self.stream(self.pick([(date, slot, value)]), single)
+
+    @precondition(lambda self: any(map(self.here.model.is_absent, self.market.dates[:N_DATES])))
+    @rule(data=st.data(), value=st.integers(0, 9), way=st.sampled_from(["one", "all", "slice", "fill", "retry"]))
+    def come_for_an_absent_day(self, data: st.DataObject, value: int, way: str) -> None:
+        model, symbol, base = self.here.model, self.here.symbol, self.market.base
+        date = data.draw(st.sampled_from([*filter(model.is_absent, self.market.dates[:N_DATES])]))
+        if way == "retry":
+            start, stop = self.market.segments[date][0]
+            count = len(self.market.slots(date, base[0])[0])
+            assert symbol.record_retry(base[0], start, stop, when=stop) == count
+            model.make(date)
+            return
+        rows = self.pick([(self.market.dates.index(date), slot, value) for slot in range(2 if way == "all" else 1)])
+        if way == "fill":
+            assert symbol.fill(*self.here.columns(rows)) == model.fill(rows) == len(rows)
+        else:
+            self.stream(rows, way == "one", way == "slice")
 
     @precondition(lambda self: any(map(self.here.model.is_past, self.here.model.days)))
     @rule(data=st.data(), slot=st.integers(0, 5), value=st.integers(0, 9), way=st.sampled_from(["one", "all", "slice"]))

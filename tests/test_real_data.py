@@ -368,6 +368,7 @@ def test_days_after_days_end_in_the_state_of_the_model(
         data.load_historical_bars(name, "5m", *columns_of(rows[name, dates[0]][::50]))
     data.start_session(dates[1])
     model = ref.RefStore(sessions[1], "1m", ["5m", "15m", "1h", "1d"])
+    model.sessions = sessions
     for name in files:
         model.register(name)
         model.load(name, "1m", rows[name, dates[0]] + rows[name, dates[1]][:60], sessions)

@@ -430,6 +430,7 @@ class HistoryWorld(World):
         self.session = self.sessions[first]
         self.grid = self.data.start_session(self.session.date)
         self.model = ref.RefStore(self.session, base, list(derived), capacity, grace_ns, around[self.session.date])
+        self.model.sessions = self.sessions
         self.model.extended_hours = {date: hours for date, hours in around.items() if hours is not None}
         self.names: list[str] = []
         self.loaded: set[str] = set()

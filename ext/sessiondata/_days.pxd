@@ -21,8 +21,15 @@ cdef class Days:
     cdef readonly int64_t generation
     cdef public bint has_values     # indicators were set for the symbol
     cdef SymbolCore _live
+    cdef readonly dict absent
     cdef dict _reserved             # date -> copy of a day that a slice is about to write to; in `cores` once it has
+    cdef tuple _reserved_staged     # `stage` of these, if one of them is not in `cores` yet
     cdef object _date_at(self, int64_t ts)
+    cdef object _last_shown(self)
+    cdef object _absent_at(self, int64_t ts)
+    cdef object _target_of(self, int64_t ts)
+    cdef bint _is_between(self, date, last) except -1
+    cdef SymbolCore _new(self, date)
     cdef int take(self, const Bar* given, bint store) except? -1
     cdef int open_label(self, int64_t* ts) except -1
     cdef void _note(self) noexcept

@@ -10,6 +10,10 @@ its place, and windows keep the memory that they show.
 A bar from before the session's span finds its day through `Symbol.take_earlier`, from compiled callers too, which is
 why that is a C function that takes the GIL. Bytecode runs nowhere in it: a Ctrl-C in the middle could not be passed on.
 
+A session between the first and the last day that shows, of which nothing is kept, is made by what comes for it: bars,
+marks, retries. As no calendar can be asked in `take_earlier`, the grids of these sessions are noted before (`absent`).
+Which of them lie between days is only decided where they are needed, so there may be too many of them: never too few.
+
 Rejected: changing a day in place while nobody looks at it. Who looks would have to be counted, for a case of a few
 microseconds.
 """
@@ -37,7 +41,7 @@ from sessiondata._symbol cimport (
     EARLIER_OPEN, EARLIER_STORE, Symbol, check_values, clock_reset, is_inconsistent, symbol_append, symbol_enter,
     symbol_leave,
     symbol_open_label,
-    symbol_reserve, symbol_settle,
+    symbol_reserve, symbol_settle, start_of_bar,
 )
 from sessiondata._ticks cimport (
     N_TICK_REASONS, SOURCE_BARS, SOURCE_NONE, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickRing, ticks_oldest, ticks_read,
@@ -275,13 +279,15 @@ cdef class Days:
         into their place only if it has not moved.
     has_values : bool
         Indicators of the symbol were set.
+    absent : dict of date to (Grid, hours around it or None)
+        Sessions of which nothing was kept when they were noted, ascending. Never changed in place.
     """
 
     def __reduce__(self):
         refuse_copy(self)
 
     def __cinit__(self, SymbolCore live not None):
-        self.cores = self.daily = self.given = self._reserved = _NOTHING
+        self.cores = self.daily = self.given = self._reserved = self.absent = _NOTHING
         self._live = live
         live.attach(self)
 
@@ -294,12 +300,53 @@ cdef class Days:
                 return date
         return None
 
+    cdef object _last_shown(self):
+        """Date of the newest day that is history by now; None."""
+        before = self._live.clock.next_date
+        for date in reversed(self.cores):
+            if before is None or date < before:
+                return date
+        return None
+
+    cdef object _absent_at(self, int64_t ts):
+        """Date of the session that holds `ts`, if it is one between days that show and is not kept; None."""
+        cdef Grid grid
+        if not self.absent:
+            return None
+        for date, noted in self.absent.items():
+            grid = <Grid>PyTuple_GET_ITEM(<tuple>noted, 0)
+            if grid.data.span_start <= ts < grid.data.span_stop:
+                return date if self._is_between(date, self._last_shown()) else None
+        return None
+
+    cdef bint _is_between(self, date, last) except -1:
+        """Whether a session that is noted as absent is so, and lies between the first day and one that shows."""
+        if last is None or not date < last or date in self.cores:
+            return False
+        for first in self.cores:
+            return first < date
+        return False
+
+    cdef SymbolCore _new(self, date):
+        """A copy of the day of a date, or the day as it would be with nothing but its hours."""
+        if date in self.cores:
+            return _copied(<SymbolCore>self.cores[date])
+        noted = <tuple>self.absent[date]
+        return self.draft(date, <Grid?>noted[0], noted[1])
+
+    def note_absent(self, dict noted not None):
+        """Remember hours of sessions, as `absent` has them. None is forgotten: days that are loaded later may lie around
+        it again."""
+        cdef dict absent = {**self.absent, **noted}
+        self.absent = absent if _ascends(absent) else dict(sorted(absent.items()))
+
     cdef int take(self, const Bar* given, bint store) except? -1:
         """Store one checked bar in its day, or only see to it that this cannot fail; returns a status."""
         cdef SymbolCore day
         cdef Bar bar = given[0]
         cdef int status
-        date = self._date_at(bar.ts)
+        cdef tuple staged = None
+        date = self._target_of(bar.ts)
         if date is None:
             if bar.ts < LEAST_START and not self._live.has_early_days():
                 return ERR_UNIT
@@ -308,28 +355,43 @@ cdef class Days:
             return OTHER_SESSION if store else 0
         day = self._reserved.get(date)
         if day is None:
-            day = _copied(<SymbolCore>self.cores[date])
+            day = self._new(date)
         if not store:
             if day.symbol.source > SOURCE_BARS:  # a slice is refused as a whole
                 return ERR_SOURCE
             self._reserved = {**self._reserved, date: day}
+            if self._reserved_staged is not None or date not in self.cores:
+                self._reserved_staged = self.stage(self._reserved)
             return symbol_reserve(&day.symbol, &bar.ts, 1, 1)
+        if date not in self.cores:  # with it come all that are reserved, whose bars follow in this very step
+            staged = self._reserved_staged if date in self._reserved else None
+            if staged is None:
+                staged = self.stage({date: day})
         status = symbol_append(&day.symbol, &bar)
         if status >= 0:
             _settle(day)
-            self.generation += 1
-            self.cores[date] = day
+            if staged is not None:
+                self._put(staged)
+            else:
+                self.generation += 1
+                self.cores[date] = day
             if STORED <= status <= CORRECTED:
                 self._changed(1)
         return status
 
     cdef int open_label(self, int64_t* ts) except -1:
         """Turn the end of a bar into its start, by the grid of the day in which it ends."""
+        cdef Grid grid
         date = self._date_at(ts[0] - 1)
+        if date is not None:
+            symbol_open_label(&(<SymbolCore>self.cores[date]).symbol, ts)
+            return 0
+        date = self._absent_at(ts[0] - 1)
         if date is None:
             ts[0] -= self._live.symbol.step_ns
         else:
-            symbol_open_label(&(<SymbolCore>self.cores[date]).symbol, ts)
+            grid = <Grid?>(<tuple>self.absent[date])[0]
+            ts[0] = start_of_bar(&grid.data, self._live.symbol.step_ns, ts[0])
         return 0
 
     cdef void _note(self) noexcept:
@@ -367,7 +429,12 @@ cdef class Days:
 
     def release(self):
         """The slice is done: what it has reserved is a day like any other."""
-        self._reserved = _NOTHING
+        self._reserved, self._reserved_staged = _NOTHING, None
+
+    cdef object _target_of(self, int64_t ts):
+        """Date of the day that takes what comes for `ts`: of one that is here, or of one to be made; None."""
+        date = self._date_at(ts)
+        return self._absent_at(ts) if date is None else date
 
     def prepare(self, Rows rows not None, int64_t n):
         """Days as they will be with the first `n` of these checked rows, which ascend in time. Nothing changes before
@@ -385,12 +452,12 @@ cdef class Days:
         cdef SymbolCore day
         cdef dict days = {}
         while i < n:
-            date = self._date_at(rows.ts[i])
+            date = self._target_of(rows.ts[i])
             stop = i + 1
             if date is None:
                 other += 1
             else:
-                day = days[date] = _copied(<SymbolCore>self.cores[date])
+                day = days[date] = self._new(date)
                 while stop < n and rows.ts[stop] < day.grid.data.span_stop:
                     stop += 1
                 changed += _stored(day, rows, i, stop)
@@ -404,10 +471,10 @@ cdef class Days:
         cdef SymbolCore day
         cdef dict days = {}
         while i < n:
-            date = self._date_at(rows.ts[i])
+            date = self._target_of(rows.ts[i])
             stop = i + 1
             if date is not None:
-                day = _copied(<SymbolCore>self.cores[date])
+                day = self._new(date)
                 while stop < n and rows.ts[stop] < day.grid.data.span_stop:
                     stop += 1
                 too_old = day.symbol.counters.too_old
@@ -423,14 +490,21 @@ cdef class Days:
         return self.stage(days) if days else None, total
 
     cdef dict _copies_of(self, int64_t start, int64_t stop, before):
-        """Copies of the days before a date (None: of all) that [start, stop) touches."""
+        """Copies of the days before a date (None: of all) that [start, stop) touches, and such as would be made."""
         cdef SymbolCore day
+        cdef Grid grid
         cdef dict days = {}
         for date, core in self.cores.items():
             day = <SymbolCore>core
             if start < day.grid.data.span_stop and stop > day.grid.data.span_start and (
                     before is None or date < before):
                 days[date] = _copied(day)
+        if self.absent:
+            last = self._last_shown()
+            for date, noted in self.absent.items():
+                grid = <Grid>PyTuple_GET_ITEM(<tuple>noted, 0)
+                if start < grid.data.span_stop and stop > grid.data.span_start and self._is_between(date, last):
+                    days[date] = self._new(date)
         return days
 
     def mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns):
@@ -476,15 +550,18 @@ cdef class Days:
         finally:
             gc_resume(collects)
 
-    def load(self, list pieces not None, bint close_label):
+    def load(self, list pieces not None, bint close_label, int64_t generation):
         """Store checked rows of whole dates, all or nothing and in one step; returns rows added or corrected.
 
         `pieces` holds (date, Grid, hours around it or None, columns in time order). Rows of the date under way fill
-        the session, if there is one. None if the symbol has left its store."""
+        the session, if there is one. None if the symbol has left its store; False, and nothing has changed, if the days
+        are of another generation by now, so that others may lie between them."""
         cdef list taken = [(piece, rows_of(piece[3])) for piece in pieces]
         cdef bint collects = gc_pause()
         try:
-            return None if self._live.days is None else self._load(taken, close_label)
+            if self._live.days is None:
+                return None
+            return self._load(taken, close_label) if self.generation == generation else False
         finally:
             gc_resume(collects)
 
@@ -641,13 +718,14 @@ cdef class Days:
     cpdef void forget(self) noexcept:
         """Keep nothing. Nothing can fail here."""
         cdef dict cores = self.cores, daily = self.daily, given = self.given  # these go last
+        cdef dict absent = self.absent
         self.generation += 1
-        self.cores = self.daily = self.given = self._reserved = _NOTHING
+        self.cores = self.daily = self.given = self._reserved = self.absent = _NOTHING
         cdef uintptr_t* inside = symbol_enter(&self._live.symbol)
         self._live.symbol.take_earlier = NULL
         symbol_leave(inside)
         self._note()
-        cores = daily = given = None
+        cores = daily = given = absent = None
 
 
 cdef int64_t _stored(SymbolCore day, Rows rows, int64_t first, int64_t stop) except -1:

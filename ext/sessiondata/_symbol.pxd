@@ -260,6 +260,7 @@ cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* o
 cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open, const double* high,
                            const double* low, const double* close, const double* volume, int64_t n) noexcept nogil
 cdef int symbol_append_with_gil(Symbol* symbol, Bar* bar) noexcept nogil
+cdef int64_t start_of_bar(const GridData* grid, int64_t step, int64_t end) noexcept nogil
 cdef void symbol_open_label(Symbol* symbol, int64_t* ts) noexcept nogil
 cdef bint symbol_ends_earlier(const Symbol* symbol, int64_t end) noexcept nogil
 cdef bint symbol_check(const Symbol* symbol) noexcept nogil

@@ -702,11 +702,16 @@ cdef bint symbol_ends_earlier(const Symbol* symbol, int64_t end) noexcept nogil:
     return (symbol.grid == NULL or end <= symbol.grid.span_start) and symbol.take_earlier != NULL
 
 
+cdef int64_t start_of_bar(const GridData* grid, int64_t step, int64_t end) noexcept nogil:
+    """Start of the bar that ends at a time inside of the span or at its end."""
+    cdef const Region* region = find_region(grid, end - 1)
+    return slot_start_in(region, step, end - 1) if region.regular and end == region.stop else end - step
+
+
 cdef void symbol_open_label(Symbol* symbol, int64_t* ts) noexcept nogil:
     """Turn the end of a bar into its start. The end of a segment may close a slot shorter than the interval.
 
     Where `symbol_ends_earlier`, only with the GIL and not from inside the guard."""
-    cdef const Region* region
     cdef const GridData* grid = symbol.grid
     cdef int64_t end = ts[0], step = symbol.step_ns
     cdef Bar bar
@@ -722,9 +727,7 @@ cdef void symbol_open_label(Symbol* symbol, int64_t* ts) noexcept nogil:
             symbol.take_earlier(symbol, &bar, EARLIER_OPEN)
             ts[0] = bar.ts
     elif end <= grid.span_stop:
-        region = find_region(grid, end - 1)
-        if region.regular and end == region.stop:
-            ts[0] = slot_start_in(region, step, end - 1)
+        ts[0] = start_of_bar(grid, step, end)
 
 
 cdef bint symbol_check(const Symbol* symbol) noexcept nogil:

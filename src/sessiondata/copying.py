@@ -89,6 +89,7 @@ def _copied(data: _D) -> tuple[_D, dict[str, dict[str, Any]]]:
         if days.version:
             held._history.days.commit((cores, daily), 0)
             held._history.days.give(given, None)
+            held._history.days.note_absent(days.absent)
         held._history.days.has_values = days.has_values
         _days.adopt(into, core)
         held._pinned_gaps.update((k, list(pinned)) for k, pinned in gaps.items())

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -315,6 +315,23 @@ class History:
         between = sessions_between(self.symbol.calendar, dates[0], dates[-1])
         return dates if len(between) == len(dates) else sorted({*dates, *between})
 
+    def note_absent(self, dates: Iterable[dt.date]) -> None:
+        """Note the hours of sessions that lie between these dates of days, for bars and marks that may come for them."""
+        held = set(dates)
+        if len(held) < 2:
+            return
+        calendar, absent = self.symbol.calendar, self.days.absent
+        try:
+            between = sessions_between(calendar, min(held), max(held))
+            if len(between) == len(held):
+                return
+            grids = [calendar.session(date) for date in between if date not in held and date not in absent]
+        except CalendarError:  # nothing can be told of such a session then, nor does it count
+            return
+        if grids:
+            hours = self.symbol._data._hours
+            self.days.note_absent({grid.date: (grid.compiled, hours(grid, calendar)) for grid in grids})
+
     def counts(self, interval: Interval, date: Any) -> dt.date:
         """A trade date whose slots count, or an `UnknownNameError` that says that it has no bars."""
         day = to_date(date)
@@ -491,7 +508,12 @@ class History:
     def _load_base(self, pieces: list[tuple[SessionGrid, BarColumns]], close_label: bool) -> int | None:
         hours, calendar = self.symbol._data._hours, self.symbol.calendar
         taken = [(grid.date, grid.compiled, hours(grid, calendar), columns) for grid, columns in pieces]
-        return self.days.load(taken, close_label)
+        while True:  # until no other thread has come between the look and the change
+            generation = self.days.generation
+            self.note_absent([*self.days.cores, *(grid.date for grid, _ in pieces)])
+            stored = self.days.load(taken, close_label, generation)
+            if stored is not False:
+                return stored
 
     def _load_rows(
         self, interval: Interval, pieces: list[tuple[SessionGrid, BarColumns]], close_label: bool

@@ -334,6 +334,9 @@ class SessionData:
                 assert before is not None
                 staged = _days.stage_sessions(cores, opened, ended, keep, keep_daily, before)
                 given = [symbol._history.trimmed(keep, keep_daily, before, ended) for symbol in symbols]
+                for symbol, days in zip(symbols, staged, strict=True):
+                    if days is not None:
+                        symbol._history.note_absent(days[0])
             # From here on nothing can fail; only a bar that has come for a past day meanwhile makes it begin anew.
             turned = _days.turn(cores, opened, staged, given, versions, self._clock, date, grid)
 

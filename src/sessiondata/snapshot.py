@@ -778,6 +778,7 @@ def _symbol(
         _restore(data, cores[grid.date], calendar, grid, file, day)
     place.part = f"history of {name!r:.60}"
     days.commit((cores, _daily(symbol, file, entry["daily"])), 0)
+    symbol._history.note_absent(cores)
     days.give(_given(symbol, file, entry["given"]), None)
     _user_values(symbol, entry, place)
     core.bars_updated = bool(entry["session"]["updated"])
