@@ -653,6 +653,35 @@ def test_marks_and_retries_of_a_missing_day_are_kept(market: str) -> None:
     assert other.come("extend", other.rows(), False) == len(other.slots())
 
 
+@pytest.mark.parametrize("interval", ["2m", "1d"])
+def test_a_gap_of_loaded_rows_that_no_mark_can_reach_says_what_to_load_first(interval: str) -> None:
+    """It answered False and 0. Base bars of one date only are kept, those of the gap's are not."""
+    hole = Hole(kept=("2024-03-11",))
+    data = sd.SessionData(hole.calendar, "1m", ("2m", "1d"), 10)
+    symbol = data.register_symbol("A")
+    symbol.load_historical_bars("1m", *hole.rows("2024-03-11"))
+    opens = [int(hole.slots(day)[0]) for day in ("2024-03-06", "2024-03-07")]
+    opens = [ts + 2 * MINUTE * (interval == "2m") for ts in opens]
+    symbol.load_historical_bars(interval, opens, *[[value] * 2 for value in BAR])
+    data.start_session(RUNNING)
+    gap = next(gap for gap in data.get_historical_gaps("A", interval) if gap.start_ns >= hole.slots("2024-03-07")[0])
+    date = "2024-03-08" if interval == "1d" else "2024-03-07"
+    before = same(data)
+    for call in (
+        lambda: symbol.mark_no_trade(gap),
+        lambda: symbol.mark_halted(gap),
+        lambda: symbol.record_retry(gap, when=gap.stop_ns),
+    ):
+        with pytest.raises(sd.SessionStateError, match=rf"{date}.*load_historical_bars\('1m'") as caught:
+            call()
+        assert (caught.value.symbol, str(caught.value.value)) == ("A", date)
+    assert not symbol.mark_no_trade(interval, gap.stop_ns, gap.stop_ns)  # no slot begins in it
+    assert not symbol.mark_no_trade(interval, hole.slots("2024-03-05")[0], hole.slots("2024-03-05")[3])
+    assert same(data) == before
+    symbol.load_historical_bars("1m", *hole.rows(date))  # as it says
+    assert symbol.mark_no_trade(gap)
+
+
 def test_marks_of_time_that_is_no_missing_day_are_none() -> None:
     hole = Hole(kept=("2024-03-06", "2024-03-08"))
     for day in ("2024-03-05", "2024-03-11"):

@@ -335,8 +335,8 @@ cdef class Days:
         return self.draft(date, <Grid?>noted[0], noted[1])
 
     def note_absent(self, dict noted not None):
-        """Remember hours of sessions, as `absent` has them. None is forgotten: days that are loaded later may lie around
-        it again."""
+        """Remember hours of sessions, as `absent` has them. None is forgotten: days that are loaded later may lie
+        around it again."""
         cdef dict absent = {**self.absent, **noted}
         self.absent = absent if _ascends(absent) else dict(sorted(absent.items()))
 

@@ -316,7 +316,7 @@ class History:
         return dates if len(between) == len(dates) else sorted({*dates, *between})
 
     def note_absent(self, dates: Iterable[dt.date]) -> None:
-        """Note the hours of sessions that lie between these dates of days, for bars and marks that may come for them."""
+        """Note the hours of sessions that lie between these dates of days, for what may come for them."""
         held = set(dates)
         if len(held) < 2:
             return
@@ -336,6 +336,26 @@ class History:
         """A trade date whose slots count, or an `UnknownNameError` that says that it has no bars."""
         day = to_date(date)
         return day if day in self.counted(interval) else self.known(interval, day)
+
+    def refuse_unkept(self, interval: Interval, start_ns: int, stop_ns: int) -> bool:
+        """An error if slots of an interval that begin in [start_ns, stop_ns) are missing on dates of which no base bar
+        is kept, nor of days around them: of loaded rows of the interval, or of days that are trimmed. Else False."""
+        base = parse_interval(self.symbol.base_interval)
+        if interval == base or not self.dates(interval):
+            return False
+        step_ns = interval.step_ns or 1
+        for date in sorted({*self.counted(interval)} - {*self.counted(base)}):
+            for gap in self.gaps(interval, date):
+                first = gap.start_ns + max(0, -((gap.start_ns - start_ns) // step_ns)) * step_ns
+                if first <= gap.end_ns and first < stop_ns:
+                    raise SessionStateError(
+                        f"marks and retries go to days of {base.name} bars, and none of {date} is kept:"
+                        f" load_historical_bars({base.name!r}, ...) of that date first, for {interval.name} slots in"
+                        f" [{start_ns}, {stop_ns}) symbol={self.symbol.symbol!r}",
+                        symbol=self.symbol.symbol,
+                        value=date,
+                    )
+        return False
 
     def day(self, date: dt.date) -> HistoricalDay | None:
         """The frozen day of a date; None if there is none."""

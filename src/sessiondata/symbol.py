@@ -277,7 +277,9 @@ class SymbolSessionData(GapOwner):
         Returns
         -------
         int
-            Rows added or corrected. Repeats, and rows that are too old or of an earlier trade date, are in `counters`.
+            Rows added or corrected. Repeats, and rows that are too old or of an earlier trade date, are in `counters`;
+            of an earlier date that is a past day, in those of that day. A session that is missing between past days
+            becomes one of them with its first row.
 
         Raises
         ------
@@ -338,7 +340,8 @@ class SymbolSessionData(GapOwner):
         A slot is filled if it is a regular one of the base interval, is over (by the symbol's ``as_of``) and has no
         bar, whether that was explained by a mark or not: a bar is better evidence. Rows for other slots (present ones,
         such that are not over, beside the grid, outside the segments, of a date that is not here) are left out. So
-        nothing that is there changes, and the same call again stores nothing.
+        nothing that is there changes, and the same call again stores nothing. A session that is missing between past
+        days, whose gaps history lists, becomes one of them with its first row.
 
         Parameters
         ----------
@@ -746,7 +749,8 @@ class SymbolSessionData(GapOwner):
         start_ns, stop_ns : int ns, datetime64 or aware datetime
             Half-open: of a gap that is `GapInfo.stop_ns`. Its `end_ns` is the last slot itself, which would stay
             missing. Times outside the segments of the session and of past days count for nothing; slots may lie in
-            the future of the session, but what is known of a later one can be told only once that has started.
+            the future of the session, but what is known of a later one can be told only once that has started. A
+            session that is missing between past days becomes one of them, without a bar.
 
         Returns
         -------
@@ -762,7 +766,9 @@ class SymbolSessionData(GapOwner):
             If a time is not one, or the stop lies before the start; or if it is one of 1970, where no day of the symbol
             is, and another unit puts it after 1990 (``ERR_UNIT``).
         SessionStateError
-            If there is neither a session nor a past day.
+            If there is neither a session nor a past day; or if nothing was marked, and slots of the interval are
+            missing in that time on a date of which no base bars are kept, nor such of days around it, but only rows
+            that were loaded for longer intervals, or daily bars: load base bars of it first.
 
         Notes
         -----
@@ -770,7 +776,7 @@ class SymbolSessionData(GapOwner):
         same. Of a day in history they go to that day. O(marks + gaps), and a copy of each past day they are for.
         """
         name, start_ns, stop_ns = self._range_of(interval, start_ns, stop_ns)
-        return self._mark(False, self._number(name), start_ns, stop_ns)
+        return self._mark(False, name, start_ns, stop_ns)
 
     def _range_of(self, interval: Any, start: Any, stop: Any) -> tuple[Any, Any, Any]:
         """Interval, start and stop of a call that takes them, or a gap in place of all three."""
@@ -791,15 +797,18 @@ class SymbolSessionData(GapOwner):
         Bars and their slots stay what they are. A slot that is halted in part and without trade in the rest is
         ``no_trade``.
         """
+        name = self.base_interval
         if isinstance(start_ns, GapInfo):
-            _, start_ns, stop_ns = self._range_of(start_ns, stop_ns, None)
+            name, start_ns, stop_ns = self._range_of(start_ns, stop_ns, None)
         elif stop_ns is None:
             raise ArgumentTypeError("a range of time is start_ns and stop_ns, or a gap alone", symbol=self.symbol)
-        return self._mark(True, 0, start_ns, stop_ns)
+        return self._mark(True, name, start_ns, stop_ns)
 
-    def _mark(self, halted: bool, k: int, start: Any, stop: Any) -> bool:
+    def _mark(self, halted: bool, name: str, start: Any, stop: Any) -> bool:
+        k = self._number(name)
         span = self._checked_span(start, stop)
-        return self._has_session(self._history.days.mark(halted, k, *span))
+        marked = self._has_session(self._history.days.mark(halted, k, *span))
+        return marked or self._history.refuse_unkept(parse_interval(name), *span)
 
     def _checked_span(self, start: Any, stop: Any) -> tuple[int, int]:
         start_ns, stop_ns = self._meant(start), self._meant(stop)
@@ -849,7 +858,8 @@ class SymbolSessionData(GapOwner):
         k = self._number(name)
         when_ns = max(self._meant(when) // 1000, -(2**63 // 1000)) * 1000  # as GapInfo has it
         span = self._checked_span(start_ns, stop_ns)
-        return self._has_session(self._history.days.record_retry(k, *span, when_ns))
+        counted = self._has_session(self._history.days.record_retry(k, *span, when_ns))
+        return counted or int(self._history.refuse_unkept(parse_interval(name), *span))
 
     def set_gaps(self, interval: str, gaps: Iterable[GapInfo] | None) -> None:
         """Report these gaps for an interval in place of the computed ones, until called with None.
