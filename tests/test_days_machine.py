@@ -648,16 +648,10 @@ class DaysLife(RuleBasedStateMachine):
         self.stream(self.pick([(date, slot, value)]), single)
 
     @precondition(lambda self: any(map(self.here.model.is_absent, self.market.dates[:N_DATES])))
-    @rule(data=st.data(), value=st.integers(0, 9), way=st.sampled_from(["one", "all", "slice", "fill", "retry"]))
+    @rule(data=st.data(), value=st.integers(0, 9), way=st.sampled_from(["one", "all", "slice", "fill"]))
     def come_for_an_absent_day(self, data: st.DataObject, value: int, way: str) -> None:
-        model, symbol, base = self.here.model, self.here.symbol, self.market.base
+        model, symbol = self.here.model, self.here.symbol
         date = data.draw(st.sampled_from([*filter(model.is_absent, self.market.dates[:N_DATES])]))
-        if way == "retry":
-            start, stop = self.market.segments[date][0]
-            count = len(self.market.slots(date, base[0])[0])
-            assert symbol.record_retry(base[0], start, stop, when=stop) == count
-            model.make(date)
-            return
         rows = self.pick([(self.market.dates.index(date), slot, value) for slot in range(2 if way == "all" else 1)])
         if way == "fill":
             assert symbol.fill(*self.here.columns(rows)) == model.fill(rows) == len(rows)
