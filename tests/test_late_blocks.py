@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import sessiondata as sd
+from sessiondata._snapshot import capture
 from worlds import INTERVALS, SECOND, SHAPES, World, arrays_of, exact, step_of
 
 T0 = int(np.datetime64("2024-03-12", "ns").astype(np.int64))
@@ -207,7 +208,8 @@ def whole_tape(data: sd.SessionData, kind: str) -> tuple[Any, ...]:
     """All that can be asked of the symbol and of its trades or quotes."""
     symbol = data.symbols[NAME]
     series = symbol.ticks if kind == "ticks" else symbol.quotes
-    return *everything(data), exact([tuple(row) for row in series]), series.counters, series._tape.moves()
+    numbers, _ = capture(symbol._core)  # what a snapshot says, such as the newest tick that the ring has lost
+    return *everything(data), exact([tuple(row) for row in series]), series.counters, series._tape.moves(), numbers
 
 
 @pytest.mark.parametrize("kind", ["ticks", "quotes"])
