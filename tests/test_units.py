@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -477,3 +477,25 @@ def test_compiled_callers_and_python_draw_one_line() -> None:
                     expected = jit.ERR_UNIT
                 assert jit.advance_to(spy, number) == expected, number
                 assert (expected != 0) == (631_152_000 * factor <= number < 4_102_444_800 * factor)
+
+
+@pytest.mark.parametrize("early", [-1, 5, -(10**9) + 1])
+def test_a_load_of_integers_next_to_0_alone_is_refused(early: int) -> None:
+    """-1 for a time that is not known made a day of 1969 in history."""
+    data, spy = store()
+    with pytest.raises(sd.TimeError, match="ERR_UNIT"):
+        spy.load_historical_bars("1m", [early], *[[1.0]] * 5)
+    assert data.get_historical_bars("SPY") == {}
+    assert spy.load_historical_bars("1m", [early], *[[1.0]] * 5, unit="ns") == 1
+
+
+def test_values_that_no_unit_of_time_holds_are_errors_of_the_library() -> None:
+    """Dates in picoseconds were NumPy's OverflowError, lengths of time in a list of times `int`'s TypeError."""
+    data, spy = fed()
+    for value in (np.datetime64(1, "ps"), np.datetime64(1, "fs")):
+        for ask in (data.start_session, data.roll_session, spy.historical_day, data.calendar.session):
+            with pytest.raises(sd.CalendarError, match="not a trade date"):
+                ask(value)
+    for lengths in ([np.timedelta64(5, "s")], [timedelta(seconds=5)]):
+        with pytest.raises(sd.TimeError, match="not a point in time"):
+            spy.extend(lengths, *[[1.0]] * 5)

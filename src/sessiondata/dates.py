@@ -53,8 +53,11 @@ def to_date(value: Any) -> dt.date:
             except ValueError:
                 day = None
     elif isinstance(value, np.datetime64):
-        if not np.isnat(value) and value == value.astype("datetime64[D]"):
-            day = value.astype("datetime64[D]").item()  # an int where the year is beyond Python's
+        try:
+            if not np.isnat(value) and value == value.astype("datetime64[D]"):
+                day = value.astype("datetime64[D]").item()  # an int where the year is beyond Python's
+        except OverflowError:  # of a unit that cannot be compared with days, such as picoseconds
+            day = None
     elif isinstance(value, dt.datetime):
         # Labels of pandas are such. NaT is a datetime too, and not equal to itself.
         if value.tzinfo is None and value == value and value.time() == dt.time(0):

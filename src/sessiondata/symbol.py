@@ -54,6 +54,8 @@ __all__ = ["BySymbol", "SymbolSessionData"]
 
 _T = TypeVar("_T")
 
+_SECOND_NS = 1_000_000_000
+
 _APPEND = """append(ts_ns, open, high, low, close, volume, /) -> bool
 
 Store one bar and everything it causes: derived bars, gaps, quality, metrics. The hot path; positional scalars.
@@ -441,8 +443,8 @@ class SymbolSessionData(GapOwner):
             Zone of naive times.
         unit : {"s", "ms", "us", "ns"}, optional
             What integer times count, as for `extend`. Unless this says what they are, times of 1970 that another unit
-            would explain are refused, and integers from before 1990 among later ones, or of 0 alone, where the symbol
-            has no day that early.
+            would explain are refused, and integers from before 1990 among later ones, or next to 0 (less than a second
+            from it) alone, where the symbol has no day that early.
 
         Returns
         -------
@@ -490,7 +492,7 @@ class SymbolSessionData(GapOwner):
             return
         row, is_mixed = early
         first, latest = int(times[row]), int(times.max())
-        if is_counted and (is_mixed or latest == 0) and not self._core.has_early_days():
+        if is_counted and (is_mixed or abs(latest) < _SECOND_NS) and not self._core.has_early_days():
             raise unit_error(first, symbol=self.symbol, row=row)
         if not is_mixed and all(plausible_unit(time) not in (None, "ns") for time in (first, latest)):
             raise unit_error(latest, symbol=self.symbol, row=int(times.argmax()))

@@ -680,7 +680,7 @@ def _objects_to_ns(values: Any, tz: str | tzinfo | None) -> Int64Array:
 def _is_null(value: Any) -> bool:
     if isinstance(value, np.datetime64):
         return bool(np.isnat(value))
-    if isinstance(value, (int, np.integer)):
+    if isinstance(value, (int, np.integer)) and not isinstance(value, np.timedelta64):  # which is an np.integer
         return int(value) == NAT
     return value is None or type(value).__name__ in ("NaTType", "NAType")
 
