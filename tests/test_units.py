@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 import sessiondata as sd
 from sessiondata import jit
+from sessiondata.readers import ReadOptions, read_bars
 
 OPEN = datetime(2024, 3, 12, 13, 30, tzinfo=UTC)  # 09:30 in New York
 SECONDS = int(OPEN.timestamp())
@@ -197,7 +199,8 @@ def test_no_door_swallows_integers_of_another_unit(unit: str, calendar: Any, dat
         refused(lambda: spy.extend_quotes(times, *ONES[:4], on_bad=on_bad), unit, row=2)  # noqa: B023
     refused(lambda: spy.extend(frame(times)), unit, row=2)
     refused(lambda: spy.extend(pl.DataFrame(frame(times))), unit, row=2)
-    refused(lambda: spy.extend(pd.to_datetime(times, utc=True), *ONES), unit, row=2)  # pandas takes them for ns, too
+    with pytest.raises(sd.TimeError, match=f"make the datetimes of that unit, or pass the integers with unit='{unit}'"):
+        spy.extend(pd.to_datetime(times, utc=True), *ONES)  # pandas takes them for ns, too
     refused(lambda: data.append_slice(["SPY"], times[:1], *[x[:1] for x in ONES]), unit, row=0)
     refused(lambda: spy.load_historical_bars("1m", times, *ONES), unit, row=2)
     refused(lambda: spy.load_historical_bars("1d", times, *ONES), unit, row=2)
@@ -306,6 +309,156 @@ def test_a_datetime_of_1985_is_not_called_an_integer(kind: str) -> None:
     assert caught.value.unit is None
     spy._data.start_session("1985-06-03")  # as the text says
     assert calls[kind]()
+
+
+# --- what the message says, with unit= --------------------------------------------------------------------------------
+
+BATCHES: dict[str, Any] = {
+    "extend": lambda data, spy, t, **o: spy.extend(t, *ONES, **o),
+    "extend of the store": lambda data, spy, t, **o: data.extend("SPY", t, *ONES, **o),
+    "extend of a frame": lambda data, spy, t, **o: spy.extend(frame(t), **o),
+    "extend of a polars frame": lambda data, spy, t, **o: spy.extend(pl.DataFrame(frame(t)), **o),
+    "fill": lambda data, spy, t, **o: spy.fill(t, *ONES, **o),
+    "fill of a frame": lambda data, spy, t, **o: spy.fill(pl.DataFrame(frame(t)), **o),
+    "load": lambda data, spy, t, **o: spy.load_historical_bars("1m", t, *ONES, **o),
+    "load of days": lambda data, spy, t, **o: spy.load_historical_bars("1d", t, *ONES, **o),
+    "load of a frame": lambda data, spy, t, **o: spy.load_historical_bars("1m", pa.Table.from_pandas(frame(t)), **o),
+    "ticks": lambda data, spy, t, **o: spy.extend_ticks(t, *ONES[:2], **o),
+    "quotes": lambda data, spy, t, **o: spy.extend_quotes(t, *ONES[:4], **o),
+    "slice": lambda data, spy, t, **o: data.append_slice(["SPY", "T", "U"], t, *ONES, **o),
+}
+
+
+def three(date: str | None) -> tuple[sd.SessionData, Any]:
+    data, spy = store("XNYS")
+    data.register_symbol("T")
+    data.register_symbol("U")
+    if date is not None:
+        data.start_session(date)
+    return data, spy
+
+
+def advice_of(call: Any) -> tuple[str | None, str]:
+    with pytest.raises(sd.TimeError, match="ERR_UNIT") as caught:
+        call()
+    assert caught.value.code == "ERR_UNIT"
+    return caught.value.unit, str(caught.value).partition("ERR_UNIT)")[2]
+
+
+@pytest.mark.parametrize("date", [None, "2024-03-12"])
+@pytest.mark.parametrize("door", BATCHES)
+@pytest.mark.parametrize("given", [None, *PER_SECOND])
+@pytest.mark.parametrize("right", PER_SECOND)
+def test_a_wrong_unit_is_answered_with_the_right_one(
+    right: str, given: str | None, door: str, date: str | None
+) -> None:
+    """And the advice works: with it the same rows are stored."""
+    if right == (given or "ns") or (date is None and "fill" in door) or (given == "ns" and "load" in door):
+        return  # a load of which the unit is ns takes the integers as they are
+    data, spy = three(date)
+    before = data.to_json(), data.session_date
+    unit, text = advice_of(lambda: BATCHES[door](data, spy, counted(right), **({"unit": given} if given else {})))
+    assert unit == right
+    told = f"pass unit={right!r}" + (f" in place of unit={given!r}" if given else "")
+    assert told in text
+    assert "it would be 2024-03-12T13:3" in text
+    assert text.count("unit=") == told.count("unit=") + text.count("load_historical_bars with unit='ns'")
+    assert (data.to_json(), data.session_date) == before
+    BATCHES[door](data, spy, counted(right), unit=right)
+
+
+@pytest.mark.parametrize("door", BATCHES)
+@pytest.mark.parametrize("at", [1, 2])
+@pytest.mark.parametrize(("given", "right"), [(None, "s"), (None, "us"), ("us", "ms"), ("ms", "s"), ("us", "s")])
+def test_one_row_of_another_unit_is_to_be_multiplied(given: str | None, right: str, at: int, door: str) -> None:
+    """No unit= is right for all rows, so none is advised. Followed, the advice stores the rows."""
+    data, spy = three("2024-03-12")
+    times = counted(given or "ns")
+    times[at] = counted(right)[at]
+    options = {"unit": given} if given else {}
+    unit, text = advice_of(lambda: BATCHES[door](data, spy, times, **options))
+    factor = PER_SECOND[given or "ns"] // PER_SECOND[right]
+    assert unit == right
+    assert f"multiply it by {factor:_}, since other rows count" in text
+    assert "pass unit=" not in text
+    times[at] *= factor
+    BATCHES[door](data, spy, times, **options)
+
+
+@pytest.mark.parametrize("door", BATCHES)
+@pytest.mark.parametrize(
+    ("given", "number"), [("s", 0), ("s", 1), ("s", 3), ("ms", 1_500), ("us", 1_700_000), ("s", -9)]
+)
+def test_an_early_row_that_no_unit_explains_is_told_without_one(given: str, number: int, door: str) -> None:
+    """1 s is 10**9 ns, which as seconds would be a time of 2001: the unit that was given already."""
+    data, spy = three("2024-03-12")
+    times = counted(given)
+    times[1] = number
+    unit, text = advice_of(lambda: BATCHES[door](data, spy, times, unit=given))
+    assert unit is None
+    assert "plausible in no unit" in text
+    assert "pass unit=" not in text
+    assert "multiply" not in text
+
+
+@pytest.mark.parametrize("door", BATCHES)
+def test_a_row_beyond_int64_names_no_unit_for_all(door: str) -> None:
+    data, spy = three("2024-03-12")
+    times = counted("s")
+    times[1] = counted("ms")[1]
+    unit, text = advice_of(lambda: BATCHES[door](data, spy, times, unit="s"))
+    assert unit == "ms"
+    assert "other rows count seconds, so bring all rows to one unit" in text
+    times[1] = 2**62
+    with pytest.raises(sd.TimeError, match="1677 to 2262") as caught:
+        BATCHES[door](data, spy, times, unit="s")
+    assert caught.value.unit is None
+    assert "unit=" not in str(caught.value)
+
+
+@pytest.mark.parametrize("door", [door for door in BATCHES if "days" not in door and "frame" not in door])
+@pytest.mark.parametrize("right", WRONG)
+def test_datetimes_that_were_made_of_another_unit(right: str, door: str) -> None:
+    """unit= of a column of datetimes is refused, so it is not advised."""
+    data, spy = three("2024-03-12")
+    times = counted(right).view("M8[ns]")
+    unit, text = advice_of(lambda: BATCHES[door](data, spy, times))
+    assert unit == right
+    assert f"make the datetimes of that unit, or pass the integers with unit={right!r}" in text
+    BATCHES[door](data, spy, counted(right), unit=right)
+    again = counted(right).astype(f"M8[{right}]")
+    data, spy = three("2024-03-12")
+    BATCHES[door](data, spy, again)
+
+
+@pytest.mark.parametrize("given", PER_SECOND)
+@pytest.mark.parametrize("right", WRONG)
+def test_answers_of_fetch_are_told_the_right_unit(right: str, given: str) -> None:
+    if right == given or PER_SECOND[right] > PER_SECOND[given]:
+        return  # beyond int64, which is what the request says
+    for make in (lambda t: (t, *ONES[:5]), frame, lambda t: pl.DataFrame(frame(t))):
+        data, _ = store("XNYS", date="2024-03-12")
+        data.advance_to(OPEN.replace(hour=14))
+        manager = sd.DataQualityManager(data, "live", lambda *_: make(counted(right)), unit=given)  # noqa: B023
+        (request,) = manager.step()
+        assert request.outcome == "rubbish"
+        assert f"another unit do: unit={right!r}" in request.detail
+        assert ("in place of" in request.detail) == (given != "ns")
+
+
+@pytest.mark.parametrize("given", ["s", "ms"])
+def test_files_of_two_units_are_told_no_flag(tmp_path: Any, given: str) -> None:
+    right = {"s": "ms", "ms": "s"}[given]
+    times = counted(given)
+    times[1] = counted(right)[1]
+    rows = "".join(f"{time},1,1,1,1,1\n" for time in times.tolist())
+    (tmp_path / "x.csv").write_text("timestamp,open,high,low,close,volume\n" + rows)
+    pa.parquet.write_table(pa.Table.from_pandas(frame(times)), tmp_path / "x.parquet")
+    for kind, row in (("csv", 3), ("parquet", 1)):
+        with pytest.raises(sd.InputError, match=f"is {right} to lie .* others of this file are {given}") as caught:
+            read_bars(tmp_path / f"x.{kind}", ReadOptions(unit=given))
+        assert caught.value.row == row
+        assert "--unit" not in str(caught.value)
 
 
 # --- dates that are meant ---------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ _DATE_FORMS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _DIGITS_RULE = "the digits of a date are no count of time: write it with separators, as 2024-03-12 09:30:00"
 
 
-def misread(number: int, unit: str) -> tuple[str, str] | None:
+def misread(number: int, unit: str, is_mixed: bool = False) -> tuple[str, str] | None:
     """Tell why a number is no count of a unit.
 
     Parameters
@@ -30,6 +30,8 @@ def misread(number: int, unit: str) -> tuple[str, str] | None:
     number : int
         Count since 1970-01-01.
     unit : {"s", "ms", "us", "ns"}
+    is_mixed : bool
+        Whether the unit is right for other numbers of the column, so that none is for all.
 
     Returns
     -------
@@ -48,6 +50,8 @@ def misread(number: int, unit: str) -> tuple[str, str] | None:
     fitting = _plausible_unit(number)
     if fitting is not None:
         rule = f"whole-number times are {fitting} and not {unit}, to lie between 1990 and 2100: pass --unit {fitting}"
+        if is_mixed:
+            rule = f"a whole-number time is {fitting} to lie between 1990 and 2100, and others of this file are {unit}"
         return rule, f"{number} is {_shown(ns)} in {unit}, {_shown(number * UNIT_NS[fitting])} in {fitting}"
     return (_DIGITS_RULE, str(number)) if _spells_date(number) else None
 

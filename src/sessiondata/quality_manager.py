@@ -29,7 +29,7 @@ from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionDataError, SessionStateError
 from sessiondata.gaps import BarArrays
 from sessiondata.series import BarSeries, BarWindow
-from sessiondata.times import LEAST_START_NS, check_unit, plausible_unit, to_ns
+from sessiondata.times import LEAST_START_NS, UNIT_NS, are_counted, check_unit, plausible_unit, to_ns
 
 if TYPE_CHECKING:
     from sessiondata.columns import BarColumns
@@ -511,7 +511,7 @@ class DataQualityManager:
         if answer is None:
             return "unknown", 0, ""
         try:
-            columns = _columns_of(answer, gap.symbol, self._unit)
+            columns, is_counted = _columns_of(answer, gap.symbol, self._unit)
         except Exception as error:  # of an object that somebody else wrote
             return "rubbish", 0, f"{type(error).__name__}: {error}"
         try:
@@ -525,10 +525,11 @@ class DataQualityManager:
             rows = symbol.fill(*(column[asked] for column in columns), on_bad="skip", label="open")
         except SessionDataError as error:
             return "rubbish", 0, f"{type(error).__name__}: {error}"
+        why = _why(columns[0], n_none, self._unit if is_counted else None)
         if not rows:
             rule = f"none of {len(columns[0])} rows is a good bar of a missing slot"
-            return "rubbish", 0, rule + _why(columns[0], n_none)
-        return "filled" if rows >= gap.bar_count else "partial", rows, _why(columns[0], n_none)[2:]
+            return "rubbish", 0, rule + why
+        return "filled" if rows >= gap.bar_count else "partial", rows, why[2:]
 
     def _call(self, *arguments: Any) -> Any:
         """`fetch`, in a thread of its own, for at most `timeout_seconds`."""
@@ -639,17 +640,22 @@ def _placeholders(columns: BarColumns) -> Any:
     return none
 
 
-def _why(times: Any, n_none: int) -> str:
-    """What else is to be said about the rows of an answer."""
+def _why(times: Any, n_none: int, unit: str | None) -> str:
+    """What else is to be said about the rows of an answer, integers of which count a unit."""
     why = f"; {n_none} rows say that there is none (prices and volume of 0, -1 or NaN)" if n_none else ""
-    other = plausible_unit(int(times.max())) if times.max() < LEAST_START_NS else None
-    return why if other is None else f"{why}; times lie in 1970, as integers of another unit do: unit={other!r}"
+    given = int(times.max()) // UNIT_NS[unit or "ns"]
+    other = plausible_unit(given) if times.max() < LEAST_START_NS else None
+    if other is None:
+        return why
+    said = "" if unit is None else f" in place of unit={unit!r}"
+    return f"{why}; times lie in 1970, as integers of another unit do: unit={other!r}{said}"
 
 
-def _columns_of(answer: Any, symbol: str, unit: str | None = None) -> BarColumns:
-    """Six columns of what a provider returned."""
+def _columns_of(answer: Any, symbol: str, unit: str | None = None) -> tuple[BarColumns, bool]:
+    """Six columns of what a provider returned, and whether its times were integers."""
     from sessiondata.frames import frame_columns  # not needed until an answer comes
 
+    is_counted = None
     if isinstance(answer, (BarSeries, BarWindow)):
         answer = (answer.timestamp, answer.open, answer.high, answer.low, answer.close, answer.volume)
     elif isinstance(answer, BarArrays):
@@ -657,10 +663,11 @@ def _columns_of(answer: Any, symbol: str, unit: str | None = None) -> BarColumns
     elif isinstance(answer, Mapping):
         answer = tuple(answer[name] for name in _NAMES)
     elif hasattr(answer, "columns") or hasattr(answer, "__arrow_c_stream__"):
-        answer = frame_columns(answer, symbol, NO_TZ, unit=unit)[:6]
+        *answer, is_counted = frame_columns(answer, symbol, NO_TZ, unit=unit)
         unit = None if isinstance(answer[0], np.ndarray) else unit
     elif not isinstance(answer, (tuple, list, np.ndarray)):  # an empty text, say, confirms nothing
         raise ArgumentTypeError(f"an answer is six columns, a frame or None, not {type(answer).__name__}")
     if len(answer) == 0:
         answer = ((),) * 6
-    return bar_columns(*answer, symbol=symbol, unit=unit)
+    is_counted = are_counted(answer[0]) if is_counted is None else is_counted
+    return bar_columns(*answer, symbol=symbol, unit=unit), is_counted

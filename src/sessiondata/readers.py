@@ -24,7 +24,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
@@ -463,7 +463,7 @@ def _whole_ns(unit: str, is_utc: bool) -> _Convert:
             raise ValueError("time is not a whole number, as others of this file are")
         wrong = misread(int(text), unit)
         if wrong is not None:
-            raise _MisreadError(*wrong)
+            raise _MisreadError(*wrong, *(misread(int(text), unit, True) or wrong))
         return int(text) * UNIT_NS[unit], is_utc
 
     return convert
@@ -472,8 +472,8 @@ def _whole_ns(unit: str, is_utc: bool) -> _Convert:
 class _MisreadError(ValueError):
     """A whole number is no count of the unit. The value to show says what it would be."""
 
-    def __init__(self, rule: str, value: str) -> None:
-        self.value = value
+    def __init__(self, rule: str, value: str, rule_of_mixed: str, _: str) -> None:
+        self.value, self.rule_of_mixed = value, rule_of_mixed
         super().__init__(rule)
 
 
@@ -529,6 +529,7 @@ class _TextTimes:
     def _convert_each(self, convert: _Convert, texts: Sequence[str], rows: Ints) -> dict[str, tuple[int, bool]]:
         """Convert each text once: the symbols of a file share their timestamps."""
         known: dict[str, tuple[int, bool]] = {}
+        is_mixed: bool | None = None
         for text, row in zip(texts, rows, strict=True):
             if text in known:
                 continue
@@ -537,9 +538,21 @@ class _TextTimes:
                 if not -_INT64_MAX <= ns <= _INT64_MAX:
                     raise ValueError(_RANGE_RULE)
                 known[text] = ns, is_utc
+            except _MisreadError as error:
+                is_mixed = _has_one(convert, texts) if is_mixed is None else is_mixed
+                self._faults.add(row, error.rule_of_mixed if is_mixed else str(error), error.value)
             except ValueError as error:
-                self._faults.add(row, str(error), getattr(error, "value", text))
+                self._faults.add(row, str(error), text)
         return known
+
+
+def _has_one(convert: _Convert, texts: Sequence[str]) -> bool:
+    """Whether the unit is right for one of these times: it puts it after 1990."""
+    for text in texts:
+        with suppress(ValueError):
+            if _YEAR_1990_NS <= convert(text)[0] <= _INT64_MAX:
+                return True
+    return False
 
 
 def _from_wall(wall_ns: Ints, rows: Ints, tz: str | None, faults: _Faults) -> Ints:
@@ -998,8 +1011,9 @@ def _parquet_counts(column: Any, name: str, rows: Ints, options: ReadOptions, fa
         return numbers
     unit, is_utc = _unit(name, faults, options, int(numbers[0]), int(rows[0]))
     limit = _INT64_MAX // UNIT_NS[unit]
+    is_mixed = bool(((numbers <= limit) & (numbers >= _YEAR_1990_NS // UNIT_NS[unit])).any())
     for i in np.flatnonzero((numbers > limit) | (numbers < _YEAR_1990_NS // UNIT_NS[unit])):
-        rule, value = misread(int(numbers[i]), unit) or (_RANGE_RULE, str(numbers[i]))
+        rule, value = misread(int(numbers[i]), unit, is_mixed) or (_RANGE_RULE, str(numbers[i]))
         if rule is not _RANGE_RULE or abs(int(numbers[i])) > limit:
             faults.add(rows[i], rule, value)
     ts_ns: Ints = numbers * UNIT_NS[unit]

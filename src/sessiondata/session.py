@@ -27,6 +27,7 @@ from sessiondata.errors import (
     IntervalError,
     LaterSessionError,
     SessionStateError,
+    TimeError,
     UnknownNameError,
 )
 from sessiondata.exclusive import alone, exclusive
@@ -38,7 +39,16 @@ from sessiondata.intervals import Interval, check_intervals, names_and_steps, pa
 from sessiondata.outages import ClassifiedGap, classify_gaps
 from sessiondata.series import Bar, BarWindow
 from sessiondata.symbol import BySymbol, SymbolSessionData, check_label, unknown_symbol
-from sessiondata.times import LEAST_START_NS, check_meant, from_ns, to_ns, to_ns_array, unit_error
+from sessiondata.times import (
+    LEAST_START_NS,
+    are_counted,
+    check_meant,
+    from_ns,
+    to_ns,
+    to_ns_array,
+    unit_error,
+    with_unit,
+)
 
 if TYPE_CHECKING:
     from sessiondata.columns import BarColumns
@@ -740,6 +750,7 @@ class SessionData:
         """
         names = symbols if type(symbols) is list else list(symbols)
         if unit is not None:
+            is_counted = are_counted(ts_ns if np.ndim(ts_ns) else [ts_ns])
             ts_ns = to_ns_array(ts_ns, unit=unit) if np.ndim(ts_ns) else to_ns_array([ts_ns], unit=unit)[0]
         times = ts_ns if np.ndim(ts_ns) else np.full(len(names), to_ns(ts_ns), np.int64)
         columns = bar_columns(times, open, high, low, close, volume)
@@ -754,10 +765,14 @@ class SessionData:
         held, resolved, cores = self._slice
         if cores is not self._cores or names != held:  # mostly it is the same slice, minute after minute
             resolved = self._resolve(names)
-        if self._clock.date is None:
-            return self._append_first_slice(names, columns)
         try:
+            if self._clock.date is None:
+                return self._append_first_slice(names, columns)
             return resolved.append(*columns)
+        except TimeError as error:
+            if unit is None:
+                is_counted = are_counted(ts_ns if np.ndim(ts_ns) else [ts_ns])
+            raise with_unit(error, columns[0], unit, is_counted) from None
         except SessionStateError:
             self._resolve(names)  # a symbol that has been removed meanwhile is unknown by now
             raise

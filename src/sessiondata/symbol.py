@@ -33,6 +33,7 @@ from sessiondata.ticks import QuoteSeries, TickSeries
 from sessiondata.times import (
     LEAST_START_NS,
     NAT,
+    UNIT_NS,
     are_counted,
     check_meant,
     check_no_conflict,
@@ -41,6 +42,7 @@ from sessiondata.times import (
     plausible_unit,
     to_ns,
     unit_error,
+    with_unit,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ __all__ = ["BySymbol", "SymbolSessionData"]
 _T = TypeVar("_T")
 
 _SECOND_NS = 1_000_000_000
+_DATETIMES = np.empty(0, "M8[ns]")  # a column of times that are no integers
 
 _APPEND = """append(ts_ns, open, high, low, close, volume, /) -> bool
 
@@ -296,24 +299,32 @@ class SymbolSessionData(GapOwner):
                 return stored
         check_on_bad(on_bad)
         close_label = self._core.close_label if label is None else check_label(label)
-        columns = self._bars_of(ts_ns, (open, high, low, close, volume), tz, unit)
-        self._check_unit(columns[0], unit)
-        stored = self._core.extend(*columns, on_bad == "skip", close_label)
-        if stored >= 0:
-            return stored
-        store = partial(self._core.extend, *columns, on_bad == "skip", close_label, True)
-        return self._data._extend_first(self, partial(_store.earliest, self._core, *columns), close_label, store)
+        columns, counted = self._bars_of(ts_ns, (open, high, low, close, volume), tz, unit)
+        try:
+            self._check_unit(columns[0])
+            stored = self._core.extend(*columns, on_bad == "skip", close_label)
+            if stored >= 0:
+                return stored
+            store = partial(self._core.extend, *columns, on_bad == "skip", close_label, True)
+            return self._data._extend_first(self, partial(_store.earliest, self._core, *columns), close_label, store)
+        except TimeError as error:
+            raise with_unit(error, columns[0], unit, are_counted(counted)) from None
 
-    def _bars_of(self, ts_ns: Any, values: tuple[Any, ...], tz: str | tzinfo | None, unit: str | None) -> BarColumns:
-        """Six columns, or those of a frame that stands alone."""
+    def _bars_of(
+        self, ts_ns: Any, values: tuple[Any, ...], tz: str | tzinfo | None, unit: str | None
+    ) -> tuple[BarColumns, Any]:
+        """Six columns, or those of a frame that stands alone; and a column of times of the same kind as the caller's,
+        for `are_counted`."""
+        counted = ts_ns
         if all(column is None for column in values):
             from sessiondata.frames import frame_columns  # not needed until a frame comes
 
-            ts_ns, *values, _ = frame_columns(ts_ns, self.symbol, tz, unit=unit)  # type: ignore[assignment]
+            ts_ns, *values, is_counted = frame_columns(ts_ns, self.symbol, tz, unit=unit)  # type: ignore[assignment]
+            counted = () if is_counted else _DATETIMES
             unit = None if isinstance(ts_ns, np.ndarray) else unit
-        return bar_columns(ts_ns, *values, symbol=self.symbol, tz=tz, unit=unit)
+        return bar_columns(ts_ns, *values, symbol=self.symbol, tz=tz, unit=unit), counted
 
-    def _check_unit(self, times: Any, unit: str | None) -> None:
+    def _check_unit(self, times: Any) -> None:
         """A `TimeError` if all times lie before 1990 and no day of the symbol does: nothing could come of them.
 
         One among later ones is found where rows are sorted."""
@@ -321,7 +332,7 @@ class SymbolSessionData(GapOwner):
             latest = int(times.max())
             if NAT < latest < LEAST_START_NS:
                 row = int(times.argmax())
-                raise unit_error(latest, symbol=self.symbol, row=row, unit=unit or "ns")
+                raise unit_error(latest, symbol=self.symbol, row=row)
 
     def fill(
         self,
@@ -384,13 +395,16 @@ class SymbolSessionData(GapOwner):
         """
         check_on_bad(on_bad)
         close_label = self._core.close_label if label is None else check_label(label)
-        columns = self._bars_of(ts_ns, (open, high, low, close, volume), tz, unit)
-        self._check_unit(columns[0], unit)
-        if self._core.days is None:
-            raise SessionStateError(
-                f"symbol {self.symbol!r} was removed from its store and takes no bars", symbol=self.symbol
-            )
-        return self._has_session(self._core.fill(*columns, on_bad == "skip", close_label))
+        columns, counted = self._bars_of(ts_ns, (open, high, low, close, volume), tz, unit)
+        try:
+            self._check_unit(columns[0])
+            if self._core.days is None:
+                raise SessionStateError(
+                    f"symbol {self.symbol!r} was removed from its store and takes no bars", symbol=self.symbol
+                )
+            return self._has_session(self._core.fill(*columns, on_bad == "skip", close_label))
+        except TimeError as error:
+            raise with_unit(error, columns[0], unit, are_counted(counted)) from None
 
     def _has_session(self, answer: _T | None) -> _T:
         """An answer, or an error if there was neither a session nor a past day."""
@@ -442,9 +456,9 @@ class SymbolSessionData(GapOwner):
         tz : str or tzinfo, optional
             Zone of naive times.
         unit : {"s", "ms", "us", "ns"}, optional
-            What integer times count, as for `extend`. Unless this says what they are, times of 1970 that another unit
-            would explain are refused, and integers from before 1990 among later ones, or next to 0 (less than a second
-            from it) alone, where the symbol has no day that early.
+            What integer times count, as for `extend`. Unless it is ``"ns"``, which takes integers as they are, times
+            of 1970 that another unit would explain are refused, and integers from before 1990 among later ones, or next
+            to 0 (less than a second from it) alone, where the symbol has no day that early.
 
         Returns
         -------
@@ -479,11 +493,11 @@ class SymbolSessionData(GapOwner):
         times, in_unit = (ts_ns, None if settled else unit) if opens is None else (opens, None)
         columns = bar_columns(times, open, high, low, close, volume, symbol=self.symbol, tz=tz, unit=in_unit)
         check_rows(self._core, *columns)
-        if unit is None and opens is None:
-            self._check_unit_of_load(columns[0], is_counted)
+        if opens is None and unit != "ns":
+            self._check_unit_of_load(columns[0], is_counted, unit)
         return self._history.load(which, columns, close_label) if len(columns[0]) else 0
 
-    def _check_unit_of_load(self, times: Any, is_counted: bool) -> None:
+    def _check_unit_of_load(self, times: Any, is_counted: bool, unit: str | None) -> None:
         """A `TimeError` for a time of 1970 that no other row and no day explains.
 
         Of datetimes only if another unit explains all: then they were made of integers."""
@@ -492,10 +506,12 @@ class SymbolSessionData(GapOwner):
             return
         row, is_mixed = early
         first, latest = int(times[row]), int(times.max())
+        facts: dict[str, Any] = {"symbol": self.symbol, "unit": unit, "is_counted": is_counted}
         if is_counted and (is_mixed or abs(latest) < _SECOND_NS) and not self._core.has_early_days():
-            raise unit_error(first, symbol=self.symbol, row=row)
-        if not is_mixed and all(plausible_unit(time) not in (None, "ns") for time in (first, latest)):
-            raise unit_error(latest, symbol=self.symbol, row=int(times.argmax()))
+            raise unit_error(first, row=row, is_mixed=is_mixed, **facts)
+        factor = UNIT_NS[unit or "ns"] if is_counted else 1
+        if not is_mixed and all(plausible_unit(time // factor) not in (None, unit) for time in (first, latest)):
+            raise unit_error(latest, row=int(times.argmax()), **facts)
 
     # --- history ---
 
@@ -596,9 +612,12 @@ class SymbolSessionData(GapOwner):
         """
         check_on_bad(on_bad)
         times, values = tick_columns(ts_ns, price, size, symbol=self.symbol, tz=tz, unit=unit)
-        self._check_unit(times, unit)
-        codes = self._exchange_codes(exchange, len(times))
-        return self._extend_tape(self._trades._tape, times, values, codes, on_bad == "skip")
+        try:
+            self._check_unit(times)
+            codes = self._exchange_codes(exchange, len(times))
+            return self._extend_tape(self._trades._tape, times, values, codes, on_bad == "skip")
+        except TimeError as error:
+            raise with_unit(error, times, unit, are_counted(ts_ns)) from None
 
     def _extend_tape(self, tape: Tape, times: Any, values: list[Any], codes: Any, skip: bool) -> int:
         """Rows of trades or quotes, which may begin a session."""
@@ -647,8 +666,11 @@ class SymbolSessionData(GapOwner):
         """Store arrays of quotes, all or nothing; parameters, result and errors are like those of `extend_ticks`."""
         check_on_bad(on_bad)
         times, values = quote_columns(ts_ns, bid, ask, bid_size, ask_size, symbol=self.symbol, tz=tz, unit=unit)
-        self._check_unit(times, unit)
-        return self._extend_tape(self._all_quotes._tape, times, values, None, on_bad == "skip")
+        try:
+            self._check_unit(times)
+            return self._extend_tape(self._all_quotes._tape, times, values, None, on_bad == "skip")
+        except TimeError as error:
+            raise with_unit(error, times, unit, are_counted(ts_ns)) from None
 
     @property
     def ticks_updated(self) -> bool:

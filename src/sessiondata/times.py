@@ -47,6 +47,7 @@ __all__ = [
     "unit_error",
     "utc_offsets",
     "wall_to_ns",
+    "with_unit",
 ]
 
 Int64Array: TypeAlias = "npt.NDArray[np.int64]"
@@ -397,10 +398,39 @@ def _in_unit(values: Any, tz: str | tzinfo | None, unit: str) -> Int64Array:
     factor, own = check_unit(unit), _unit_of(values)
     check_no_conflict(unit, own)
     times = to_ns_array(values, tz)
-    return times if own == unit else _scaled(times, factor, times)
+    if own == unit:
+        return times
+    try:
+        return _scaled(times, factor, times)
+    except TimeError as error:
+        raise _too_coarse(error, times, unit) from None
 
 
-def unit_error(ts_ns: int, *, symbol: str | None, row: int | None, unit: str = "ns") -> TimeError:
+def _too_coarse(error: TimeError, times: Int64Array, unit: str) -> TimeError:
+    """The error for integers that a unit puts beyond int64, with the unit that puts them between 1990 and 2100."""
+    limit = _MAX_NS // UNIT_NS[unit]
+    outside = ((times > limit) | (times < -limit)) & (times != NAT)
+    row = int(outside.argmax())
+    number = int(times[row])
+    other = plausible_unit(number)
+    hint, code = "", None
+    if other is not None:
+        code, do = "ERR_UNIT", f"pass unit={other!r} in place of unit={unit!r}"
+        if not outside[times != NAT].all():
+            do = f"other rows count {_UNIT_NAMES[unit]}, so bring all rows to one unit"
+        hint = f" (ERR_UNIT); as an integer of {_UNIT_NAMES[other]} it would be {_date(number, other)}: {do}"
+    return TimeError(f"{error}{hint}", row=row, value=number, code=code, unit=other, rule=error.rule)
+
+
+def unit_error(
+    ts_ns: int,
+    *,
+    symbol: str | None,
+    row: int | None,
+    unit: str | None = None,
+    is_counted: bool = True,
+    is_mixed: bool = False,
+) -> TimeError:
     """What is raised for a time from before 1990, for which there is no day.
 
     Parameters
@@ -409,10 +439,14 @@ def unit_error(ts_ns: int, *, symbol: str | None, row: int | None, unit: str = "
         As it was understood.
     row : int or None
         None for a single bar, trade or quote: those calls have no ``unit=``.
-    unit : str
-        What integers were understood to be.
+    unit : str or None
+        What the caller said that integers count.
+    is_counted : bool
+        Whether the column is of integers, of which ``unit=`` may be said, and not of datetimes.
+    is_mixed : bool
+        Whether other rows lie since 1990, so that no ``unit=`` is right for all.
     """
-    given = ts_ns // UNIT_NS[unit]
+    given = ts_ns // UNIT_NS[unit or "ns"] if is_counted else ts_ns
     other = plausible_unit(given)
     place = ("" if row is None else f"row={row} ") + f"ts_ns={ts_ns} ({np.datetime64(ts_ns, 'ns')})"
     if symbol is not None:
@@ -420,17 +454,40 @@ def unit_error(ts_ns: int, *, symbol: str | None, row: int | None, unit: str = "
     if other is None:
         hint = "as an integer it is plausible in no unit (s, ms, us, ns)"
     else:
-        date = np.datetime64(given * UNIT_NS[other], "ns").astype("M8[s]")
-        do = (
-            f"pass unit={other!r}" if row is not None else f"multiply it by {UNIT_NS[other]:_}, or pass unit= to extend"
-        )
-        hint = f"as an integer of {_UNIT_NAMES[other]} it would be {date}: {do}"
+        factor = f"multiply it by {UNIT_NS[other] // (UNIT_NS[unit or 'ns'] if is_counted else 1):_}"
+        if row is None:
+            do = f"{factor}, or pass unit= to extend"
+        elif not is_counted:
+            do = f"make the datetimes of that unit, or pass the integers with unit={other!r}"
+        elif is_mixed:
+            do = f"{factor}, since other rows count {_UNIT_NAMES[unit or 'ns']}"
+        else:
+            do = f"pass unit={other!r}" + ("" if unit is None else f" in place of unit={unit!r}")
+        hint = f"as an integer of {_UNIT_NAMES[other]} it would be {_date(given, other)}: {do}"
     rule = "timestamp lies before 1990, where no day is and none starts by itself"
     return TimeError(
         f"{rule}: {place} (ERR_UNIT); {hint}; a date that early is meant by start_session(date), or by"
         " load_historical_bars with unit='ns'",
         symbol=symbol, row=row, value=ts_ns, rule=rule, code="ERR_UNIT", unit=other,
     )  # fmt: skip
+
+
+def with_unit(error: TimeError, times: Int64Array, unit: str | None, is_counted: bool) -> TimeError:
+    """A refusal of `unit_error` that does not know what the caller said of the column, with what that is."""
+    if error.code != "ERR_UNIT":
+        return error
+    row = error.row
+    if row is None and (found := np.flatnonzero(times == error.value)).size:
+        row = int(found[0])
+    return unit_error(
+        error.value, symbol=error.symbol, row=row, unit=unit, is_counted=is_counted,
+        is_mixed=bool((times >= LEAST_START_NS).any()),
+    )  # fmt: skip
+
+
+def _date(number: int, unit: str) -> np.datetime64:
+    date: np.datetime64 = np.datetime64(number * UNIT_NS[unit], "ns").astype("M8[s]")
+    return date
 
 
 def first_early(times: Int64Array) -> tuple[int, bool] | None:
@@ -453,12 +510,11 @@ def check_meant(ts_ns: int, *, symbol: str | None = None) -> int:
     unit = plausible_unit(ts_ns) if ts_ns < LEAST_START_NS else None
     if unit is None:
         return ts_ns
-    date = np.datetime64(ts_ns * UNIT_NS[unit], "ns").astype("M8[s]")
     rule = "time lies before 1990 as an integer of nanoseconds, where no day is"
     place = f"{ts_ns} ({np.datetime64(ts_ns, 'ns')})" + ("" if symbol is None else f" symbol={symbol!r}")
     raise TimeError(
-        f"{rule}: {place} (ERR_UNIT); in {_UNIT_NAMES[unit]} it would be {date}: multiply it by {UNIT_NS[unit]:_}, the"
-        " unit of an int is ns",
+        f"{rule}: {place} (ERR_UNIT); in {_UNIT_NAMES[unit]} it would be {_date(ts_ns, unit)}: multiply it by"
+        f" {UNIT_NS[unit]:_}, the unit of an int is ns",
         symbol=symbol, value=ts_ns, rule=rule, code="ERR_UNIT", unit=unit,
     )  # fmt: skip
 
