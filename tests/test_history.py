@@ -89,6 +89,29 @@ HistoryLife.TestCase.settings = settings(max_examples=40, stateful_step_count=20
 TestHistoryLife = HistoryLife.TestCase
 
 
+class HolesLife(HistoryLife):
+    """A life that begins with history around days of which nothing is kept."""
+
+    @initialize(
+        configuration=configurations(),
+        trailing_days=st.integers(2, 4),
+        first=st.sampled_from([3, 4]),
+        bar=values(),
+        hours=st.sampled_from([None, ("08:00", "17:00")]),
+        ends=st.sampled_from([(0, 2), (0, 2, 5), (1, 4), (0, 5)]),
+    )
+    def start(  # type: ignore[override]
+        self, configuration: Any, trailing_days: int, first: int, bar: Any, hours: Any, ends: tuple[int, ...]
+    ) -> None:
+        super().start(configuration, trailing_days, first, 0, hours)
+        base = self.world.model.symbols[NAMES[0]].base
+        self.world.load(NAMES[0], base, [(self.world.sessions[day].open, *bar) for day in ends if day != first])
+
+
+HolesLife.TestCase.settings = settings(max_examples=40, stateful_step_count=20)
+TestHolesLife = HolesLife.TestCase
+
+
 # --- sessions that end and go on --------------------------------------------------------------------------------------
 
 

@@ -461,6 +461,34 @@ class HistoryWorld(World):
         self.loaded.add(ref.canonical(interval))
         assert self.data.load_historical_bars(name, interval, *arrays_of(rows)) == expected
 
+    def _mark(self, name: str, method: str, *arguments: Any) -> None:
+        if method == "mark_halted" or not self.is_out_of_reach(name, *arguments[:3]):
+            return super()._mark(name, method, *arguments)
+        before = self.data.sequence
+        expected = getattr(self.model.symbols[name], method)(*arguments)
+        try:
+            assert getattr(self.data.symbols[name], method)(*arguments) == expected
+        except sd.SessionStateError:
+            assert not expected
+        else:
+            assert expected
+        assert self.data.sequence - before == bool(expected)
+        return None
+
+    def is_out_of_reach(self, name: str, interval: str, start: int, stop: int) -> bool:
+        """Whether slots of an interval that begin in [start, stop) are missing where no mark can be kept."""
+        model = self.model
+        reached = model.counted_dates(name, model.symbols[name].base, self.sessions)
+        for session in self.sessions:
+            if session.date in reached or session.date not in model.counted_dates(name, interval, self.sessions):
+                continue
+            times = [row[0] for row in model.past_rows(name, interval, session.date) if session.is_regular(row[0])]
+            gaps = ref.find_gaps(times, session, interval)
+            slots = [a for a, _, _ in session.regular_slots(interval) if start <= a < stop]
+            if any(first <= a <= last for a in slots for first, last, _ in gaps):
+                return True
+        return False
+
     def document(self, timestamps_: str) -> dict[str, Any]:
         values = {name: vwap_of(self.model, name) for name in self.names}
         indicators = {name: {"vwap_3d": value if value is None or math.isfinite(value) else None}
