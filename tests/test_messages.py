@@ -451,3 +451,12 @@ def test_errors_of_names_and_arguments_carry_what_they_are_about(what: str) -> N
     assert (caught.value.symbol, caught.value.value) == (symbol, value)
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.symbol, again.value) == (str(caught.value), symbol, value)
+
+
+def test_a_call_with_other_arguments_names_itself() -> None:
+    """The native methods of trades and quotes were both called `append`."""
+    spy = sd.SessionData().register_symbol("SPY")
+    for name in ("append", "append_tick", "append_quote"):
+        for arguments in ((), (1,), (1,) * 9):
+            with pytest.raises(TypeError, match=rf"^{name}\(\) takes "):
+                getattr(spy, name)(*arguments)

@@ -368,7 +368,7 @@ def test_a_wrong_unit_is_answered_with_the_right_one(
 
 
 @pytest.mark.parametrize("door", BATCHES)
-@pytest.mark.parametrize("at", [1, 2])
+@pytest.mark.parametrize("at", [0, 1, 2])
 @pytest.mark.parametrize(("given", "right"), [(None, "s"), (None, "us"), ("us", "ms"), ("ms", "s"), ("us", "s")])
 def test_one_row_of_another_unit_is_to_be_multiplied(given: str | None, right: str, at: int, door: str) -> None:
     """No unit= is right for all rows, so none is advised. Followed, the advice stores the rows."""
@@ -386,14 +386,17 @@ def test_one_row_of_another_unit_is_to_be_multiplied(given: str | None, right: s
 
 
 @pytest.mark.parametrize("door", BATCHES)
+@pytest.mark.parametrize("at", [0, 1, 2])
 @pytest.mark.parametrize(
     ("given", "number"), [("s", 0), ("s", 1), ("s", 3), ("ms", 1_500), ("us", 1_700_000), ("s", -9)]
 )
-def test_an_early_row_that_no_unit_explains_is_told_without_one(given: str, number: int, door: str) -> None:
+def test_an_early_row_that_no_unit_explains_is_told_without_one(
+    given: str, number: int, at: int, door: str
+) -> None:
     """1 s is 10**9 ns, which as seconds would be a time of 2001: the unit that was given already."""
     data, spy = three("2024-03-12")
     times = counted(given)
-    times[1] = number
+    times[at] = number
     unit, text = advice_of(lambda: BATCHES[door](data, spy, times, unit=given))
     assert unit is None
     assert "plausible in no unit" in text

@@ -26,6 +26,7 @@ from sessiondata._status cimport (
 )
 from sessiondata._store cimport Refusal, Rows, SymbolCore, number_of, time_of, view_of
 from sessiondata._symbol cimport Symbol, first_at_or_after, symbol_enter, symbol_leave
+from sessiondata._time cimport LEAST_START
 from sessiondata._ticks cimport (
     N_TICK_REASONS, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_oldest,
 )
@@ -160,7 +161,7 @@ cdef class Tape:
         return kept
 
     def store_one(self, int64_t ts, list values, int64_t exchange):
-        """`append` of a checked row once more, when there is a session."""
+        """Store a checked row once more, when there is a session."""
         cdef Tick tick
         tick.ts, tick.exchange = ts, exchange
         for i in range(4):
@@ -192,6 +193,7 @@ cdef class Tape:
                                    None if exchange is None else np.array(exchange), skip, is_cold)
             inside = symbol_enter(self.symbol)
             row = check_ticks(self.symbol, self.kind, &ts[0], columns, n, &status, &in_order)
+            in_order = in_order and (ts[0] >= LEAST_START or skip)  # what is early is looked at below, row by row
             if row < 0 and in_order:
                 n = feed_extend(self.symbol, self.kind, &ts[0], columns, code, n)
             symbol_leave(inside)
@@ -480,7 +482,7 @@ cdef class TradeTape(Tape):
         self.kind = SOURCE_TICKS
 
     @cython.binding(False)  # a plain built-in method, which the interpreter calls without a detour
-    def append(self, ts_ns, price, size, exchange="", /):
+    def append_tick(self, ts_ns, price, size, exchange="", /):
         """
         Store one trade and everything it causes; see the facade's `append_tick`.
 
@@ -514,7 +516,7 @@ cdef class QuoteTape(Tape):
         self.kind = SOURCE_QUOTES
 
     @cython.binding(False)
-    def append(self, ts_ns, bid, ask, bid_size, ask_size, /):
+    def append_quote(self, ts_ns, bid, ask, bid_size, ask_size, /):
         """
         Store one quote and everything it causes; see the facade's `append_quote`.
 

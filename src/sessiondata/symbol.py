@@ -181,8 +181,8 @@ class SymbolSessionData(GapOwner):
     _series = Lazy("_bars", lambda self: {k: BarSeries(self, self._core, i) for i, k in enumerate(self.intervals)})
     _trades = Lazy("_ticks", lambda self: TickSeries(self, TradeTape(self._core)))
     _all_quotes = Lazy("_quotes", lambda self: QuoteSeries(self, QuoteTape(self._core)))
-    append_tick = Lazy("_append_tick", lambda self: TradeTape(self._core).append, _APPEND_TICK)
-    append_quote = Lazy("_append_quote", lambda self: QuoteTape(self._core).append, _APPEND_QUOTE)
+    append_tick = Lazy("_append_tick", lambda self: TradeTape(self._core).append_tick, _APPEND_TICK)
+    append_quote = Lazy("_append_quote", lambda self: QuoteTape(self._core).append_quote, _APPEND_QUOTE)
 
     @property
     def ticks(self) -> TickSeries:
