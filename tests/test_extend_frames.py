@@ -478,3 +478,20 @@ print(*{"pandas", "polars", "pyarrow"} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("kind", ["polars", "Arrow"])
+def test_dates_as_text_are_to_be_parsed_first_and_then_they_are_taken(kind: str) -> None:
+    frame = pl.DataFrame(
+        {"date": ["2024-03-12"], **{name: [1.0] for name in ("open", "high", "low", "close", "volume")}}
+    )
+    table = frame.to_arrow()
+    spy = sd.SessionData("XNYS").register_symbol("SPY")
+    with pytest.raises(
+        sd.TimeError, match=r"'date'.*parse it first .*\.str\.to_date\(\).*\.cast\(pa\.date32\(\)\).*SPY"
+    ):
+        spy.load_historical_bars("1d", frame if kind == "polars" else table)
+    dates = table.set_column(0, "date", table["date"].cast(pa.date32()))
+    taken = frame.with_columns(pl.col("date").str.to_date()) if kind == "polars" else dates
+    assert spy.load_historical_bars("1d", taken) == 1
+    assert [str(date) for date in spy.historical_bars["1d"].dates] == ["2024-03-12"]

@@ -390,9 +390,7 @@ def test_one_row_of_another_unit_is_to_be_multiplied(given: str | None, right: s
 @pytest.mark.parametrize(
     ("given", "number"), [("s", 0), ("s", 1), ("s", 3), ("ms", 1_500), ("us", 1_700_000), ("s", -9)]
 )
-def test_an_early_row_that_no_unit_explains_is_told_without_one(
-    given: str, number: int, at: int, door: str
-) -> None:
+def test_an_early_row_that_no_unit_explains_is_told_without_one(given: str, number: int, at: int, door: str) -> None:
     """1 s is 10**9 ns, which as seconds would be a time of 2001: the unit that was given already."""
     data, spy = three("2024-03-12")
     times = counted(given)

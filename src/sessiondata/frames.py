@@ -255,8 +255,11 @@ def _check_symbols(named: Callable[[int], list[Any]], names: Sequence[Any], posi
 
 def _refuse(role: str, name: str, kind: str, symbol: str) -> NoReturn:
     if role == "time":
+        parse = ""
+        if "string" in kind:  # of a polars or Arrow frame: pandas' own texts are read
+            parse = "; parse it first (polars: .str.to_date() or .str.to_datetime(), Arrow: .cast(pa.date32()))"
         raise TimeError(
-            f"not a column of times: {name!r} of {kind}; it must hold whole nanoseconds or timestamps"
+            f"not a column of times: {name!r} of {kind}; it must hold whole nanoseconds or timestamps{parse}"
         )  # the symbol is added where every `TimeError` of a frame passes
     raise BarTypeError(
         f"{role} must be a column of numbers", symbol=symbol, value=f"column {name!r} of {kind}", code="ERR_DTYPE"
