@@ -1,0 +1,655 @@
+"""Integers that are no nanoseconds: understood where ``unit=`` says so, and else refused instead of landing in 1970."""
+
+# ruff: noqa: ARG005
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+import sessiondata as sd
+from sessiondata import jit
+from sessiondata.readers.bars import ReadOptions, read_bars
+
+OPEN = datetime(2024, 3, 12, 13, 30, tzinfo=UTC)  # 09:30 in New York
+SECONDS = int(OPEN.timestamp())
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+WANT = [(SECONDS + 60 * k) * 10**9 for k in range(3)]
+WRONG = ("s", "ms", "us")
+ONES = [np.ones(3)] * 5
+
+
+def counted(unit: str, kind: Any = np.int64) -> Any:
+    """Three minutes from the open on, as integers of a unit."""
+    return np.array([(SECONDS + 60 * k) * PER_SECOND[unit] for k in range(3)], kind)
+
+
+def store(calendar: Any = None, *, date: str | None = None, **options: Any) -> tuple[sd.SessionData, Any]:
+    data = sd.SessionData(calendar, "1m", ("5m",), **options)
+    symbol = data.register_symbol("SPY")
+    if date is not None:
+        data.start_session(date)
+    return data, symbol
+
+
+def frame(times: Any) -> pd.DataFrame:
+    return pd.DataFrame({"timestamp": times, **dict.fromkeys(("open", "high", "low", "close", "volume"), np.ones(3))})
+
+
+# --- unit= -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unit", PER_SECOND)
+def test_every_door_of_arrays_takes_a_unit(unit: str) -> None:
+    times = counted(unit)
+    data, spy = store("XNYS")
+    assert spy.extend(times, *ONES, unit=unit) == 3
+    assert spy.bars().timestamp.tolist() == WANT
+    data, spy = store("XNYS")
+    assert data.extend("SPY", times.tolist(), *ONES, unit=unit) == 3
+    assert spy.bars().timestamp.tolist() == WANT
+    data, spy = store("XNYS", date="2024-03-12")
+    data.advance_to(OPEN.replace(hour=15))
+    assert spy.fill(times, *ONES, unit=unit) == 3
+    assert spy.bars().timestamp.tolist() == WANT
+    data, spy = store("XNYS", date="2024-03-13")
+    assert spy.load_historical_bars("1m", times, *ONES, unit=unit) == 3
+    assert spy.load_historical_bars("30m", times[:1], *[column[:1] for column in ONES], unit=unit) == 1
+    assert spy.historical_bars["1m"]["2024-03-12"].timestamp.tolist() == WANT
+    assert spy.historical_bars["30m"]["2024-03-12"].timestamp.tolist() == WANT[:1]
+    data, spy = store("XNYS")
+    assert spy.extend_ticks(times, *ONES[:2], unit=unit) == 3
+    assert spy.ticks.timestamp.tolist() == WANT
+    data, spy = store("XNYS")
+    assert spy.extend_quotes(times, *ONES[:4], unit=unit) == 3
+    assert spy.quotes.timestamp.tolist() == WANT
+    data, spy = store("XNYS")
+    assert data.append_slice(["SPY"], times[:1], *[column[:1] for column in ONES], unit=unit) == 1
+    assert data.append_slice(["SPY"], int(times[1]), *[column[:1] for column in ONES], unit=unit) == 1
+    assert spy.bars().timestamp.tolist() == WANT[:2]
+
+
+@pytest.mark.parametrize("make", [frame, lambda t: pl.DataFrame(frame(t)), lambda t: pa.Table.from_pandas(frame(t))])
+@pytest.mark.parametrize("unit", PER_SECOND)
+def test_frames_with_integer_times_take_a_unit(make: Any, unit: str) -> None:
+    _, spy = store("XNYS")
+    assert spy.extend(make(counted(unit)), unit=unit) == 3
+    assert spy.bars().timestamp.tolist() == WANT
+    _, spy = store("XNYS", date="2024-03-13")
+    assert spy.load_historical_bars("1m", make(counted(unit)), unit=unit) == 3
+    assert spy.historical_bars["1m"]["2024-03-12"].timestamp.tolist() == WANT
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pytest.param(counted("s", np.int32), id="int32"),
+        pytest.param(counted("s", np.uint64), id="uint64"),
+        pytest.param(counted("s", ">i8"), id="big-endian"),
+        pytest.param(pd.Series(counted("s")), id="pandas"),
+        pytest.param(pd.array(counted("s"), "Int64"), id="pandas Int64"),
+        pytest.param(pl.Series(counted("s")), id="polars"),
+        pytest.param(pa.array(counted("s")), id="Arrow"),
+    ],
+)
+def test_integer_columns_of_every_kind_take_a_unit(times: Any) -> None:
+    _, spy = store("XNYS")
+    assert spy.extend(times, *ONES, unit="s") == 3
+    assert spy.bars().timestamp.tolist() == WANT
+
+
+def test_a_unit_that_overflows_is_refused() -> None:
+    _, spy = store("XNYS")
+    with pytest.raises(sd.TimeError, match="1677 to 2262"):
+        spy.extend(counted("ns"), *ONES, unit="s")
+    assert len(spy.bars()) == 0
+
+
+TYPED = [
+    pytest.param(counted("ns").view("M8[ns]").astype("M8[us]"), id="numpy"),
+    pytest.param(pd.DatetimeIndex(counted("ns"), tz="UTC").as_unit("us"), id="pandas"),
+    pytest.param(pd.Series(pd.DatetimeIndex(counted("ns"), tz="UTC").as_unit("us")), id="pandas Series"),
+    pytest.param(pl.Series(counted("us")).cast(pl.Datetime("us", "UTC")), id="polars"),
+    pytest.param(pa.array(counted("us")).cast(pa.timestamp("us", "UTC")), id="Arrow"),
+]
+
+
+@pytest.mark.parametrize("times", TYPED)
+def test_a_unit_that_contradicts_the_dtype_is_refused_and_its_own_is_fine(times: Any) -> None:
+    _, spy = store("XNYS")
+    for unit in ("s", "ms", "ns"):
+        with pytest.raises(sd.TimeError, match=f"unit='{unit}' .*the unit 'us': leave it out.*SPY") as caught:
+            spy.extend(times, *ONES, unit=unit)
+        assert caught.value.symbol == "SPY"
+    assert spy.extend(times, *ONES, unit="us") == 3
+    assert spy.bars().timestamp.tolist() == WANT
+
+
+@pytest.mark.parametrize("make", [frame, lambda t: pl.DataFrame(frame(t)), lambda t: pa.Table.from_pandas(frame(t))])
+def test_of_frames_too(make: Any) -> None:
+    times = pd.DatetimeIndex(counted("ns"), tz="UTC").as_unit("us")
+    _, spy = store("XNYS")
+    with pytest.raises(sd.TimeError, match=r"unit='ms' .*the unit 'us': leave it out"):
+        spy.extend(make(times), unit="ms")
+    assert spy.extend(make(times), unit="us") == 3
+    assert spy.bars().timestamp.tolist() == WANT
+
+
+def test_a_unit_of_datetimes_or_dates_is_refused() -> None:
+    _, spy = store("XNYS", date="2024-03-13")
+    with pytest.raises(sd.TimeError, match="a column of datetimes: leave it out"):
+        spy.extend([OPEN] * 3, *ONES, unit="ms")
+    with pytest.raises(sd.TimeError, match="leave it out"):
+        spy.load_historical_bars("1d", ["2024-03-11"], *[column[:1] for column in ONES], unit="ms")
+
+
+@pytest.mark.parametrize("unit", ["m", "sec", None, 5])
+def test_there_are_four_units(unit: Any) -> None:
+    _, spy = store("XNYS")
+    if unit is None:
+        assert spy.extend(counted("ns"), *ONES, unit=None) == 3
+        return
+    with pytest.raises(sd.ArgumentError, match="unit is one of 's', 'ms', 'us', 'ns'"):
+        spy.extend(counted("ns"), *ONES, unit=unit)
+
+
+# --- without it ------------------------------------------------------------------------------------------------------
+
+
+def refused(call: Any, unit: str, *, row: int | None) -> None:
+    with pytest.raises(sd.TimeError, match=r"ERR_UNIT.* it would be 2024-03-12T13:3") as caught:
+        call()
+    error = caught.value
+    assert (error.code, error.symbol, error.unit, error.row) == ("ERR_UNIT", "SPY", unit, row)
+    assert "unit" in str(error)
+    advice = f"pass unit={unit!r}" if row is not None else f"multiply it by {10**9 // PER_SECOND[unit]:_}"
+    assert advice in str(error)
+
+
+@pytest.mark.parametrize("date", [None, "2024-03-12", "ended", "history", "closes"])
+@pytest.mark.parametrize("calendar", [None, "XNYS", "CMES"])
+@pytest.mark.parametrize("unit", WRONG)
+def test_no_door_swallows_integers_of_another_unit(unit: str, calendar: Any, date: str | None) -> None:
+    """Before they started a session of 1970, or were counted as of another one."""
+    data, spy = store(calendar, label="close" if date == "closes" else "open")
+    if date is not None:
+        data.start_session("2024-03-12")
+    if date == "history":
+        spy.append(WANT[0], *[1.0] * 5)
+        data.roll_session("2024-03-13")
+    if date == "ended":
+        data.end_session()
+    times = counted(unit)
+    first = int(times[0])
+    state = data.session_date, spy.counters, spy.ticks.counters, spy.quotes.counters, data.to_json()
+    refused(lambda: spy.append(first, *[1.0] * 5), unit, row=None)
+    refused(lambda: spy.append_tick(first, 1.0, 1.0), unit, row=None)
+    refused(lambda: spy.append_quote(first, 1.0, 1.0, 1.0, 1.0), unit, row=None)
+    for on_bad in ("raise", "skip"):
+        refused(lambda: spy.extend(times, *ONES, on_bad=on_bad), unit, row=2)  # noqa: B023
+        refused(lambda: spy.extend(times[::-1], *ONES, on_bad=on_bad), unit, row=0)  # noqa: B023
+        refused(lambda: spy.extend_ticks(times, *ONES[:2], on_bad=on_bad), unit, row=2)  # noqa: B023
+        refused(lambda: spy.extend_quotes(times, *ONES[:4], on_bad=on_bad), unit, row=2)  # noqa: B023
+    refused(lambda: spy.extend(frame(times)), unit, row=2)
+    refused(lambda: spy.extend(pl.DataFrame(frame(times))), unit, row=2)
+    with pytest.raises(sd.TimeError, match=f"make the datetimes of that unit, or pass the integers with unit='{unit}'"):
+        spy.extend(pd.to_datetime(times, utc=True), *ONES)  # pandas takes them for ns, too
+    refused(lambda: data.append_slice(["SPY"], times[:1], *[x[:1] for x in ONES]), unit, row=0)
+    refused(lambda: spy.load_historical_bars("1m", times, *ONES), unit, row=2)
+    refused(lambda: spy.load_historical_bars("1d", times, *ONES), unit, row=2)
+    if date is not None and date != "ended":
+        refused(lambda: spy.fill(times, *ONES), unit, row=2)
+    assert (data.session_date, spy.counters, spy.ticks.counters, spy.quotes.counters, data.to_json()) == state
+
+
+def test_narrow_integers_are_seconds_by_no_guess() -> None:
+    _, spy = store()
+    refused(lambda: spy.extend(counted("s", np.int32), *ONES), "s", row=2)
+
+
+@pytest.mark.parametrize("days", [0, 1])
+def test_compiled_callers_are_told(days: int) -> None:
+    data, spy = store("XNYS", date="2024-03-12")
+    if days:
+        spy.append(WANT[0], *[1.0] * 5)
+        data.roll_session("2024-03-13")
+    ms = int(counted("ms")[0])
+    assert jit.append(spy, ms, 1.0, 1.0, 1.0, 1.0, 1.0) == jit.ERR_UNIT == -209
+    assert jit.append_tick(spy, ms, 1.0, 1.0, 0) == jit.ERR_UNIT
+    assert jit.append_quote(spy, ms, 1.0, 1.0, 1.0, 1.0) == jit.ERR_UNIT
+    assert spy.counters["other_session"] == spy.ticks.counters["other_session"] == 0
+
+
+@pytest.mark.parametrize("kind", ["array", "list", "pandas", "polars"])
+@pytest.mark.parametrize("date", [None, "2024-03-12", "history"])
+@pytest.mark.parametrize("early", [0, 1, WANT[0] // 10**6, WANT[0] // 10**9, -5])
+def test_one_early_stamp_among_good_rows_is_refused_by_its_row(early: int, date: str | None, kind: str) -> None:
+    """It was counted as of another session; of a load it made a day of 1970 that history was judged by."""
+    data, spy = store("XNYS", date=None if date == "history" else date)
+    if date == "history":
+        spy.append(WANT[0], *[1.0] * 5)
+        data.roll_session("2024-03-13")
+    state = data.session_date, spy.counters, spy.ticks.counters, spy.quotes.counters, data.to_json()
+
+    def bad(call: Any) -> None:
+        with pytest.raises(sd.TimeError, match=r"before 1990.*row=1 .*ERR_UNIT") as caught:
+            call()
+        assert (caught.value.row, caught.value.value, caught.value.symbol) == (1, early, "SPY")
+
+    times: Any = np.array([WANT[1], early, WANT[2]])
+    rows: tuple[Any, ...] = (times.tolist() if kind == "list" else times, *ONES)
+    if kind in ("pandas", "polars"):
+        rows = ((pd if kind == "pandas" else pl).DataFrame(frame(times)),)
+    bad(lambda: spy.extend(*rows))
+    bad(lambda: spy.load_historical_bars("1m", *rows))
+    bad(lambda: spy.load_historical_bars("1d", *rows))
+    if date is not None:
+        bad(lambda: spy.fill(*rows))
+    bad(lambda: spy.extend_ticks(times, *ONES[:2]))
+    bad(lambda: spy.extend_quotes(times, *ONES[:4]))
+    assert (data.session_date, spy.counters, spy.ticks.counters, spy.quotes.counters, data.to_json()) == state
+    assert spy.extend(*rows, on_bad="skip") == 2
+    assert spy.counters["other_session"] == state[1]["other_session"] + 1
+
+
+def test_trades_of_which_one_is_early_are_stored_without_it_if_bad_rows_are_skipped() -> None:
+    for date in (None, "2024-03-12"):
+        _, spy = store("XNYS", date=date)
+        assert spy.extend_ticks([*WANT[1:], 0], *ONES[:2], on_bad="skip") == 2
+        assert spy.ticks.counters["other_session"] == 1
+
+
+def test_a_load_of_time_0_alone_is_refused() -> None:
+    _, spy = store()
+    with pytest.raises(sd.TimeError, match=r"row=0 ts_ns=0 .*ERR_UNIT"):
+        spy.load_historical_bars("1m", np.zeros(2, np.int64), *[np.ones(2)] * 5)
+    assert spy.load_historical_bars("1m", [0], *[[1]] * 5, unit="ns") == 1
+    assert spy.load_historical_bars("1m", [60 * 10**9, WANT[0]], *[[1, 1]] * 5) == 2, "the symbol has such a day"
+
+
+@pytest.mark.parametrize("kind", ["ints", "datetime64", "datetimes", "pandas", "polars"])
+def test_a_load_of_decades_takes_datetimes_as_they_are(kind: str) -> None:
+    """The last two times are years apart from the first, of 1970: only integers may be of another unit."""
+    days = np.array(["1970-01-02", "1985-06-03", "2024-03-12"], "M8[ns]") + np.timedelta64(15, "h")
+    times: Any = {
+        "ints": days.view(np.int64), "datetime64": days, "datetimes": [t.astype("M8[us]").item() for t in days],
+        "pandas": pd.Series(days), "polars": pl.Series(days),
+    }[kind]  # fmt: skip
+    _, spy = store()
+    if kind == "datetimes":
+        times = [time.replace(tzinfo=UTC) for time in times]
+    tz = {} if kind in ("ints", "datetimes") else {"tz": "UTC"}
+    if kind == "ints":
+        with pytest.raises(sd.TimeError, match=r"row=0 .*ERR_UNIT"):
+            spy.load_historical_bars("1d", times, *ONES)
+        tz = {"unit": "ns"}
+    assert spy.load_historical_bars("1d", times, *ONES, **tz) == 3
+    assert [str(day) for day in spy.historical_bars["1d"]] == ["1970-01-02", "1985-06-03", "2024-03-12"]
+
+
+@pytest.mark.parametrize("kind", ["aware", "datetime64", "np"])
+def test_a_datetime_of_1985_is_not_called_an_integer(kind: str) -> None:
+    _, spy = store()
+    when = datetime(1985, 6, 3, 15, tzinfo=UTC)
+    calls = {
+        "aware": lambda: spy.append(when, *[1.0] * 5),
+        "np": lambda: spy.append(np.datetime64("1985-06-03T15", "ns"), *[1.0] * 5),
+        "datetime64": lambda: spy.extend(np.array(["1985-06-03T15"], "M8[ns]"), *[np.ones(1)] * 5),
+    }
+    with pytest.raises(sd.TimeError, match=r"timestamp lies before 1990, where no day is.*1985-06-03T15") as caught:
+        calls[kind]()
+    assert caught.value.rule == "timestamp lies before 1990, where no day is and none starts by itself"
+    assert caught.value.unit is None
+    spy._data.start_session("1985-06-03")  # as the text says
+    assert calls[kind]()
+
+
+# --- what the message says, with unit= --------------------------------------------------------------------------------
+
+BATCHES: dict[str, Any] = {
+    "extend": lambda data, spy, t, **o: spy.extend(t, *ONES, **o),
+    "extend of the store": lambda data, spy, t, **o: data.extend("SPY", t, *ONES, **o),
+    "extend of a frame": lambda data, spy, t, **o: spy.extend(frame(t), **o),
+    "extend of a polars frame": lambda data, spy, t, **o: spy.extend(pl.DataFrame(frame(t)), **o),
+    "fill": lambda data, spy, t, **o: spy.fill(t, *ONES, **o),
+    "fill of a frame": lambda data, spy, t, **o: spy.fill(pl.DataFrame(frame(t)), **o),
+    "load": lambda data, spy, t, **o: spy.load_historical_bars("1m", t, *ONES, **o),
+    "load of days": lambda data, spy, t, **o: spy.load_historical_bars("1d", t, *ONES, **o),
+    "load of a frame": lambda data, spy, t, **o: spy.load_historical_bars("1m", pa.Table.from_pandas(frame(t)), **o),
+    "ticks": lambda data, spy, t, **o: spy.extend_ticks(t, *ONES[:2], **o),
+    "quotes": lambda data, spy, t, **o: spy.extend_quotes(t, *ONES[:4], **o),
+    "slice": lambda data, spy, t, **o: data.append_slice(["SPY", "T", "U"], t, *ONES, **o),
+}
+
+
+def three(date: str | None) -> tuple[sd.SessionData, Any]:
+    data, spy = store("XNYS")
+    data.register_symbol("T")
+    data.register_symbol("U")
+    if date is not None:
+        data.start_session(date)
+    return data, spy
+
+
+def advice_of(call: Any) -> tuple[str | None, str]:
+    with pytest.raises(sd.TimeError, match="ERR_UNIT") as caught:
+        call()
+    assert caught.value.code == "ERR_UNIT"
+    return caught.value.unit, str(caught.value).partition("ERR_UNIT)")[2]
+
+
+@pytest.mark.parametrize("date", [None, "2024-03-12"])
+@pytest.mark.parametrize("door", BATCHES)
+@pytest.mark.parametrize("given", [None, *PER_SECOND])
+@pytest.mark.parametrize("right", PER_SECOND)
+def test_a_wrong_unit_is_answered_with_the_right_one(
+    right: str, given: str | None, door: str, date: str | None
+) -> None:
+    """And the advice works: with it the same rows are stored."""
+    if right == (given or "ns") or (date is None and "fill" in door) or (given == "ns" and "load" in door):
+        return  # a load of which the unit is ns takes the integers as they are
+    data, spy = three(date)
+    before = data.to_json(), data.session_date
+    unit, text = advice_of(lambda: BATCHES[door](data, spy, counted(right), **({"unit": given} if given else {})))
+    assert unit == right
+    told = f"pass unit={right!r}" + (f" in place of unit={given!r}" if given else "")
+    assert told in text
+    assert "it would be 2024-03-12T13:3" in text
+    assert text.count("unit=") == told.count("unit=") + text.count("load_historical_bars with unit='ns'")
+    assert (data.to_json(), data.session_date) == before
+    BATCHES[door](data, spy, counted(right), unit=right)
+
+
+@pytest.mark.parametrize("door", BATCHES)
+@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize(("given", "right"), [(None, "s"), (None, "us"), ("us", "ms"), ("ms", "s"), ("us", "s")])
+def test_one_row_of_another_unit_is_to_be_multiplied(given: str | None, right: str, at: int, door: str) -> None:
+    """No unit= is right for all rows, so none is advised. Followed, the advice stores the rows."""
+    data, spy = three("2024-03-12")
+    times = counted(given or "ns")
+    times[at] = counted(right)[at]
+    options = {"unit": given} if given else {}
+    unit, text = advice_of(lambda: BATCHES[door](data, spy, times, **options))
+    factor = PER_SECOND[given or "ns"] // PER_SECOND[right]
+    assert unit == right
+    assert f"multiply it by {factor:_}, since other rows count" in text
+    assert "pass unit=" not in text
+    times[at] *= factor
+    BATCHES[door](data, spy, times, **options)
+
+
+@pytest.mark.parametrize("door", BATCHES)
+@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("given", "number"), [("s", 0), ("s", 1), ("s", 3), ("ms", 1_500), ("us", 1_700_000), ("s", -9)]
+)
+def test_an_early_row_that_no_unit_explains_is_told_without_one(given: str, number: int, at: int, door: str) -> None:
+    """1 s is 10**9 ns, which as seconds would be a time of 2001: the unit that was given already."""
+    data, spy = three("2024-03-12")
+    times = counted(given)
+    times[at] = number
+    unit, text = advice_of(lambda: BATCHES[door](data, spy, times, unit=given))
+    assert unit is None
+    assert "plausible in no unit" in text
+    assert "pass unit=" not in text
+    assert "multiply" not in text
+
+
+@pytest.mark.parametrize("door", BATCHES)
+def test_a_row_beyond_int64_names_no_unit_for_all(door: str) -> None:
+    data, spy = three("2024-03-12")
+    times = counted("s")
+    times[1] = counted("ms")[1]
+    unit, text = advice_of(lambda: BATCHES[door](data, spy, times, unit="s"))
+    assert unit == "ms"
+    assert "other rows count seconds, so bring all rows to one unit" in text
+    times[1] = 2**62
+    with pytest.raises(sd.TimeError, match="1677 to 2262") as caught:
+        BATCHES[door](data, spy, times, unit="s")
+    assert caught.value.unit is None
+    assert "unit=" not in str(caught.value)
+
+
+@pytest.mark.parametrize("door", [door for door in BATCHES if "days" not in door and "frame" not in door])
+@pytest.mark.parametrize("right", WRONG)
+def test_datetimes_that_were_made_of_another_unit(right: str, door: str) -> None:
+    """unit= of a column of datetimes is refused, so it is not advised."""
+    data, spy = three("2024-03-12")
+    times = counted(right).view("M8[ns]")
+    unit, text = advice_of(lambda: BATCHES[door](data, spy, times))
+    assert unit == right
+    assert f"make the datetimes of that unit, or pass the integers with unit={right!r}" in text
+    BATCHES[door](data, spy, counted(right), unit=right)
+    again = counted(right).astype(f"M8[{right}]")
+    data, spy = three("2024-03-12")
+    BATCHES[door](data, spy, again)
+
+
+@pytest.mark.parametrize("given", PER_SECOND)
+@pytest.mark.parametrize("right", WRONG)
+def test_answers_of_fetch_are_told_the_right_unit(right: str, given: str) -> None:
+    if right == given or PER_SECOND[right] > PER_SECOND[given]:
+        return  # beyond int64, which is what the request says
+    for make in (lambda t: (t, *ONES[:5]), frame, lambda t: pl.DataFrame(frame(t))):
+        data, _ = store("XNYS", date="2024-03-12")
+        data.advance_to(OPEN.replace(hour=14))
+        manager = sd.DataQualityManager(data, "live", lambda *_: make(counted(right)), unit=given)  # noqa: B023
+        (request,) = manager.step()
+        assert request.outcome == "rubbish"
+        assert f"another unit do: unit={right!r}" in request.detail
+        assert ("in place of" in request.detail) == (given != "ns")
+
+
+@pytest.mark.parametrize("given", ["s", "ms"])
+def test_files_of_two_units_are_told_no_flag(tmp_path: Any, given: str) -> None:
+    right = {"s": "ms", "ms": "s"}[given]
+    times = counted(given)
+    times[1] = counted(right)[1]
+    rows = "".join(f"{time},1,1,1,1,1\n" for time in times.tolist())
+    (tmp_path / "x.csv").write_text("timestamp,open,high,low,close,volume\n" + rows)
+    pa.parquet.write_table(pa.Table.from_pandas(frame(times)), tmp_path / "x.parquet")
+    for kind, row in (("csv", 3), ("parquet", 1)):
+        with pytest.raises(sd.InputError, match=f"is {right} to lie .* others of this file are {given}") as caught:
+            read_bars(tmp_path / f"x.{kind}", ReadOptions(unit=given))
+        assert caught.value.row == row
+        assert "--unit" not in str(caught.value)
+
+
+# --- dates that are meant ---------------------------------------------------------------------------------------------
+
+EARLY = int(datetime(1987, 10, 19, 15, tzinfo=UTC).timestamp()) * 10**9
+DAY = 86_400 * 10**9
+
+
+def test_an_early_session_takes_its_bars_once_it_is_started() -> None:
+    data, spy = store()
+    with pytest.raises(sd.TimeError, match=r"ERR_UNIT.*no unit.*start_session"):
+        spy.append(EARLY, *[1.0] * 5)
+    data.start_session("1987-10-19")
+    assert spy.append(EARLY, *[1.0] * 5)
+    assert not spy.append(EARLY - DAY, *[1.0] * 5)
+    assert spy.counters["other_session"] == 1
+    with pytest.raises(sd.LaterSessionError) as caught:
+        spy.append(EARLY + DAY, *[1.0] * 5)
+    data.roll_session(caught.value.date)
+    assert spy.append(EARLY + DAY, *[1.0] * 5)
+    assert spy.append(EARLY + 60 * 10**9, *[1.0] * 5), "a late bar of the day before"
+    data.end_session()
+    with pytest.raises(sd.TimeError, match="ERR_UNIT"):
+        spy.append(EARLY + 2 * DAY, *[1.0] * 5)
+    assert data.session_date is None
+
+
+def test_an_early_day_of_history_takes_late_bars() -> None:
+    _, spy = store(date="2024-03-12")
+    one = [np.ones(1)] * 5
+    assert spy.load_historical_bars("1m", [EARLY], *one) == 1  # no other unit explains a time of 1987
+    assert spy.extend([EARLY + 60 * 10**9], *one) == 1
+    assert spy.append(EARLY + 120 * 10**9, *[1.0] * 5)
+    assert len(spy.historical_bars["1m"]["1987-10-19"]) == 3
+
+
+def test_a_day_of_1970_is_loaded_if_the_unit_says_so() -> None:
+    _, spy = store(date="2024-03-12")
+    times = counted("ms")
+    assert spy.load_historical_bars("1m", times, *ONES, unit="ns") == 3
+    assert list(map(str, spy.historical_bars["1m"])) == ["1970-01-01"]
+    assert spy.append(int(times[0]) + 1, *[1.0] * 5), "now that day takes bars"
+
+
+# --- calls that take a time and store nothing -------------------------------------------------------------------------
+
+GRID = sd.calendar("XNYS").session("2024-03-12")
+LATER = int(OPEN.timestamp()) + 3600
+
+ASKING: dict[str, Any] = {
+    "advance_to": lambda data, spy, t: data.advance_to(t),
+    "since": lambda data, spy, t: spy.bars().since(t),
+    "get_bars_since": lambda data, spy, t: data.get_bars_since("SPY", t, "5m"),
+    "ticks.since": lambda data, spy, t: data.symbols["T"].ticks.since(t),
+    "slot_state": lambda data, spy, t: spy.bars().slot_state(t),
+    "slot_state of 1d": lambda data, spy, t: spy.bars("5m").slot_state(t),
+    "mark_no_trade start": lambda data, spy, t: spy.mark_no_trade("1m", t, WANT[2]),
+    "mark_no_trade stop": lambda data, spy, t: spy.mark_no_trade("1m", t, t),
+    "mark_halted": lambda data, spy, t: spy.mark_halted(t, WANT[2]),
+    "record_retry": lambda data, spy, t: spy.record_retry("1m", t, t, WANT[2]),
+    "record_retry when": lambda data, spy, t: spy.record_retry("1m", WANT[0], WANT[2], t),
+    "manager step": lambda data, spy, t: sd.DataQualityManager(data).step(t),
+    "find_gaps as_of": lambda data, spy, t: sd.find_gaps(np.array(WANT), GRID, "1m", t),
+    "find_gaps as_of of many": lambda data, spy, t: sd.find_gaps({"SPY": WANT}, GRID, "1m", t),
+    "quality as_of": lambda data, spy, t: sd.quality(np.array(WANT), GRID, "1m", t),
+    "quality as_of of many": lambda data, spy, t: sd.quality({"SPY": WANT}, {"SPY": GRID}, "1m", t),
+    "expected": lambda data, spy, t: GRID.expected("1m", t),
+    "slot_of": lambda data, spy, t: GRID.slot_of(t, "1m"),
+}
+ASKING_ARRAYS: dict[str, Any] = {
+    "find_gaps": lambda t: sd.find_gaps(t, GRID, "1m"),
+    "find_gaps of a list": lambda t: sd.find_gaps(t.tolist(), GRID, "5m"),
+    "find_gaps of many": lambda t: sd.find_gaps({"A": np.array(WANT), "SPY": t}, GRID, "1m"),
+    "quality": lambda t: sd.quality(t, GRID, "1m"),
+    "quality of many": lambda t: sd.quality({"SPY": t}, GRID, "1m", workers=2),
+    "aggregate": lambda t: sd.aggregate((t, *ONES), GRID, "1m", "5m"),
+    "aggregate of many": lambda t: sd.aggregate({"SPY": (t, *ONES)}, GRID, "1m", "1d"),
+}
+
+
+def fed() -> tuple[sd.SessionData, Any]:
+    data, spy = store("XNYS", date="2024-03-12")
+    spy.extend(WANT, *ONES)
+    data.register_symbol("T").append_tick(WANT[0], 1.0, 1.0)
+    return data, spy
+
+
+def unit_of(call: Any) -> str | None:
+    with pytest.raises(sd.TimeError, match=r"before 1990.*ERR_UNIT.*it would be 2024-03-12T1.*multiply it") as caught:
+        call()
+    assert caught.value.code == "ERR_UNIT"
+    assert "unit" in str(caught.value)
+    return caught.value.unit
+
+
+@pytest.mark.parametrize("door", ASKING)
+@pytest.mark.parametrize("unit", WRONG)
+def test_no_question_takes_an_integer_of_another_unit_in_silence(unit: str, door: str) -> None:
+    """Marks said that they had marked nothing, the clock stood still, and `since` gave all rows."""
+    data, spy = fed()
+    before = data.to_json(), data.sequence
+    assert unit_of(lambda: ASKING[door](data, spy, LATER * PER_SECOND[unit])) == unit
+    assert (data.to_json(), data.sequence) == before
+    ASKING[door](data, spy, LATER * 10**9 if "mark" not in door and "retry" not in door else WANT[0])  # as it says
+
+
+@pytest.mark.parametrize("door", ASKING_ARRAYS)
+@pytest.mark.parametrize("unit", WRONG)
+def test_nor_does_a_kernel_on_arrays(unit: str, door: str) -> None:
+    """All of the session was one gap."""
+    assert unit_of(lambda: ASKING_ARRAYS[door](counted(unit))) == unit
+    ASKING_ARRAYS[door](counted("ns"))
+
+
+def test_early_times_that_no_unit_explains_have_right_answers() -> None:
+    """`since(0)` is everything, and nothing was marked in 1985."""
+    data, spy = fed()
+    for early in (0, -1, int(datetime(1985, 1, 1, tzinfo=UTC).timestamp()) * 10**9, -(2**63) + 1):
+        assert len(spy.bars().since(early)) == 3
+        assert spy.bars().slot_state(early) is None
+        assert not spy.mark_no_trade("1m", early, early + 5)
+        assert GRID.expected("1m", early) == 0
+        data.advance_to(early)
+        assert jit.advance_to(spy, early) == 0
+        assert sd.find_gaps(np.array([early]), GRID, "1m").bar_count.tolist() == [390]
+    assert len(spy.bars().since(datetime(1969, 1, 1, tzinfo=UTC))) == 3
+
+
+def test_where_a_day_of_1970_is_such_times_are_meant() -> None:
+    ms = counted("ms")
+    first = int(ms[0]) // (60 * 10**9) * (60 * 10**9)
+    data, spy = store(date="1970-01-01")
+    assert spy.extend(first + np.arange(3) * 60 * 10**9, *ONES) == 3
+    assert len(spy.bars().since(first)) == 3
+    assert spy.bars().slot_state(first) == "present"
+    assert spy.bars("5m").slot_state(first + 3600 * 10**9) == "pending"
+    assert spy.mark_halted(first + 3600 * 10**9, first + 3720 * 10**9)
+    data.advance_to(first + 1800 * 10**9)
+    assert jit.advance_to(spy, first + 1860 * 10**9) == 1
+    grid = data.grid
+    assert grid is not None
+    assert sd.quality(spy.bars().timestamp, grid, "1m", first + 3600 * 10**9) > 0
+    data, spy = store(date="2024-03-12")
+    spy.load_historical_bars("1m", ms, *ONES, unit="ns")
+    assert spy.mark_no_trade("1m", first - 3600 * 10**9, first + 3600 * 10**9), "it goes to that day"
+    data.advance_to(first)
+
+
+@pytest.mark.parametrize("unit", WRONG)
+def test_the_clock_of_compiled_callers_takes_none_either(unit: str) -> None:
+    _, spy = fed()
+    number = LATER * PER_SECOND[unit]
+    assert jit.advance_to(spy, number) == jit.ERR_UNIT
+    assert jit.advance_to(0, number) == jit.advance_to(0, WANT[0]) == jit.ERR_NO_SYMBOL
+    _, spy = store()
+    assert jit.advance_to(spy, number) == jit.ERR_UNIT, "without a session, too"
+
+
+def test_compiled_callers_and_python_draw_one_line() -> None:
+    """Least and greatest integers that a unit puts between 1990 and 2100, and their neighbours."""
+    data, spy = fed()
+    for factor in (1, 10**3, 10**6):
+        for edge in (631_152_000 * factor, 4_102_444_800 * factor):
+            for number in (edge - 1, edge, edge + 1):
+                try:
+                    data.advance_to(number)
+                    expected = 0
+                except sd.TimeError:
+                    expected = jit.ERR_UNIT
+                assert jit.advance_to(spy, number) == expected, number
+                assert (expected != 0) == (631_152_000 * factor <= number < 4_102_444_800 * factor)
+
+
+@pytest.mark.parametrize("early", [-1, 5, -(10**9) + 1])
+def test_a_load_of_integers_next_to_0_alone_is_refused(early: int) -> None:
+    """-1 for a time that is not known made a day of 1969 in history."""
+    data, spy = store()
+    with pytest.raises(sd.TimeError, match="ERR_UNIT"):
+        spy.load_historical_bars("1m", [early], *[[1.0]] * 5)
+    assert data.get_historical_bars("SPY") == {}
+    assert spy.load_historical_bars("1m", [early], *[[1.0]] * 5, unit="ns") == 1
+
+
+def test_values_that_no_unit_of_time_holds_are_errors_of_the_library() -> None:
+    """Dates in picoseconds were NumPy's OverflowError, lengths of time in a list of times `int`'s TypeError."""
+    data, spy = fed()
+    for value in (np.datetime64(1, "ps"), np.datetime64(1, "fs")):
+        for ask in (data.start_session, data.roll_session, spy.historical_day, data.calendar.session):
+            with pytest.raises(sd.CalendarError, match="not a trade date"):
+                ask(value)
+    for lengths in ([np.timedelta64(5, "s")], [timedelta(seconds=5)]):
+        with pytest.raises(sd.TimeError, match="not a point in time"):
+            spy.extend(lengths, *[[1.0]] * 5)
