@@ -18,11 +18,16 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 
-MODULES = ["_status", "_simd", "_guard", "_grid", "_ring", "_ticks", "_marks", "_gaps", "_extended", "_aggregate"]
-MODULES += ["_symbol", "_late", "_fill", "_feed", "_layout", "_evidence", "capi", "_store", "_slice", "_tape", "_days"]
-MODULES += ["_text", "_cursor", "_json", "_arrow", "_snapshot"]
+MODULES = {
+    "base": ["status", "simd", "guard"],
+    "slots": ["grid", "marks", "gaps", "extended"],
+    "rows": ["ring", "ticks", "aggregate"],
+    "symbol": ["symbol", "late", "fill", "feed", "layout", "evidence"],
+    "objects": ["store", "slice", "days", "tape"],
+    "out": ["text", "cursor", "json", "snapshot", "arrow"],
+}
 SWITCHES = ["DEBUG", "SANITIZE", "COVERAGE", "LOCKS", "TSAN", "WERROR"]
-SHARED = "sessiondata._cyutility"  # Cython's memoryview code, once instead of in every module
+SHARED = "sessiondata._native._cyutility"  # Cython's memoryview code, once instead of in every module
 
 on = [name for name in SWITCHES if os.environ.get(f"SESSIONDATA_{name}", "0") not in ("", "0")]
 build_base = "build/" + ("-".join(on).lower() or "release")
@@ -67,8 +72,8 @@ class build_py_with_pxd(build_py):  # noqa: N801
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
-            for pxd in Path("ext/sessiondata").glob("*.pxd"):
-                shutil.copy(pxd, Path(self.build_lib, "sessiondata"))
+            for pxd in Path("ext").rglob("*.pxd"):
+                shutil.copy(pxd, Path(self.build_lib, pxd.relative_to("ext")))
 
 
 def keep_items(source: Path) -> None:
@@ -84,9 +89,13 @@ def keep_items(source: Path) -> None:
         source.write_text(text.replace(fails, kept), "utf-8")
 
 
-extensions = [Extension(f"sessiondata.{m}", [f"ext/sessiondata/{m}.pyx"], language="c++", **options) for m in MODULES]
+names = [f"_native.{layer}.{module}" for layer, modules in MODULES.items() for module in modules] + ["capi"]
+extensions = [
+    Extension(f"sessiondata.{name}", [f"ext/sessiondata/{name.replace('.', '/')}.pyx"], language="c++", **options)
+    for name in names
+]
 options["extra_compile_args"] = [arg for arg in compile_args if "std" not in arg]
-extensions.append(Extension(SHARED, ["ext/sessiondata/_cyutility.c"], **options))  # written by Cython, in C
+extensions.append(Extension(SHARED, ["ext/sessiondata/_native/_cyutility.c"], **options))  # written by Cython, in C
 extensions = cythonize(
     extensions,
     include_path=["ext"],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sessiondata as sd
 from benchmarks.bench_roll import SYMBOLS, full_store
-from sessiondata import snapshot
+from sessiondata.snapshot import file as snapshot
 
 TITLE = f"A store of {SYMBOLS:,} symbols x 390 bars x 5 intervals to disk and back, per symbol"
 

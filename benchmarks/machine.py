@@ -53,7 +53,7 @@ def _cpu() -> str:
 def compiler() -> str:
     """The compiler as it signed the extension itself; empty if it did not."""
     try:
-        from sessiondata import _symbol
+        from sessiondata._native.symbol import symbol as _symbol
 
         found = re.search(rb"(?:GCC: \([^)]*\)|clang version) [\d.]+", Path(_symbol.__file__).read_bytes())
     except (ImportError, OSError):
@@ -64,7 +64,7 @@ def compiler() -> str:
 def _simd() -> str:
     """Which vector code runs; empty if it is not known."""
     try:
-        from sessiondata import _simd
+        from sessiondata._native.base import simd as _simd
     except ImportError:
         return ""
     return f"({_simd.LEVEL})"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import reference as ref
 import sessiondata as sd
-from sessiondata.times import from_ns
+from sessiondata.time.instants import from_ns
 
 MINUTE = 60_000_000_000
 SECOND = 1_000_000_000

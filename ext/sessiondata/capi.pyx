@@ -25,26 +25,29 @@ from libc.stdint cimport INT64_MIN, int32_t, uint8_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy
 
-from sessiondata._aggregate cimport Level
-from sessiondata._gaps cimport Gaps, gaps_count, gaps_explained, gaps_halted, gaps_missing, gaps_present
-from sessiondata._feed cimport feed_apart, feed_quote, feed_trade
-from sessiondata._grid cimport GridData, expected_at, slot_stop_in
-from sessiondata._guard cimport (
+from sessiondata._native.rows.aggregate cimport Level
+from sessiondata._native.slots.gaps cimport Gaps, gaps_count, gaps_explained, gaps_halted
+from sessiondata._native.slots.gaps cimport gaps_missing, gaps_present
+from sessiondata._native.symbol.feed cimport feed_apart, feed_quote, feed_trade
+from sessiondata._native.slots.grid cimport GridData, expected_at, slot_stop_in
+from sessiondata._native.base.guard cimport (
     Guard, Thread, acquire_fence, guard_enter, guard_init, guard_leave, guard_take, guard_try, load, load_pointer, peek,
     peek_ints, peek_small, peek_value, peek_values, read_begin, read_end, store, store_pointer, wait_for_reads,
 )
-from sessiondata._layout cimport block_allocate, series_gaps, series_ring, series_value
-from sessiondata._ring cimport Bar, Ring, ring_add_base, ring_oldest, ring_row, ring_values
-from sessiondata._status cimport (
+from sessiondata._native.symbol.layout cimport block_allocate, series_gaps, series_ring
+from sessiondata._native.symbol.layout cimport series_value
+from sessiondata._native.rows.ring cimport Bar, Ring, ring_add_base, ring_oldest, ring_row
+from sessiondata._native.rows.ring cimport ring_values
+from sessiondata._native.base.status cimport (
     EARLIER, ERR_MEMORY, ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL, ERR_UNIT, STORED,
 )
-from sessiondata._symbol cimport (
+from sessiondata._native.symbol.symbol cimport (
     MAX_LEVELS, Block, Symbol, clock_advance, clock_sequence, has_plain_values, symbol_append, symbol_append_with_gil,
     symbol_as_of, symbol_count_next, symbol_ends_earlier, symbol_fold_due, symbol_follows, symbol_open_label,
     symbol_push_next, symbol_settle,
 )
-from sessiondata._ticks cimport SOURCE_BARS, SOURCE_QUOTES, SOURCE_TICKS, Tick
-from sessiondata._time cimport LEAST_START, NAT, is_in_another_unit
+from sessiondata._native.rows.ticks cimport SOURCE_BARS, SOURCE_QUOTES, SOURCE_TICKS, Tick
+from sessiondata._native.base.time cimport LEAST_START, NAT, is_in_another_unit
 
 ABI = 4  # see sd_abi_4 in the .pxd
 

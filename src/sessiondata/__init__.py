@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sessiondata.calendars import SessionCalendar, calendar
-from sessiondata.cursors import ExportCursor
 from sessiondata.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -31,27 +29,29 @@ from sessiondata.errors import (
     TimeError,
     UnknownNameError,
 )
-from sessiondata.gaps import BarArrays, GapArrays, GapInfo, aggregate, find_gaps, quality
-from sessiondata.grids import SessionGrid
-from sessiondata.outages import ClassifiedGap
-from sessiondata.series import Bar, BarSeries, BarWindow, ExtendedSlots, SeriesState
-from sessiondata.session import SessionData
-from sessiondata.symbol import SymbolSessionData
-from sessiondata.ticks import Quote, QuoteSeries, QuoteWindow, Tick, TickSeries, TickWindow
+from sessiondata.export.cursors import ExportCursor
+from sessiondata.market.calendar import SessionCalendar, calendar
+from sessiondata.market.grid import SessionGrid
+from sessiondata.monitor.outages import ClassifiedGap
+from sessiondata.rows.bars import Bar, BarSeries, BarWindow, ExtendedSlots, SeriesState
+from sessiondata.rows.gap import BarArrays, GapArrays, GapInfo, aggregate, find_gaps, quality
+from sessiondata.rows.ticks import Quote, QuoteSeries, QuoteWindow, Tick, TickSeries, TickWindow
+from sessiondata.store.store import SessionData
+from sessiondata.store.symbol import SymbolSessionData
 
 if TYPE_CHECKING:
-    from sessiondata.delta import apply_delta
-    from sessiondata.fragments import orjson_default
-    from sessiondata.quality_manager import DataQualityManager
+    from sessiondata.export.delta import apply_delta
+    from sessiondata.export.orjson import orjson_default
+    from sessiondata.monitor.manager import DataQualityManager
 
 __version__ = "0.1.0"
 
 
 # Modules of what is not for a plain import.
 _LATER = {
-    "DataQualityManager": "sessiondata.quality_manager",
-    "apply_delta": "sessiondata.delta",
-    "orjson_default": "sessiondata.fragments",
+    "DataQualityManager": "sessiondata.monitor.manager",
+    "apply_delta": "sessiondata.export.delta",
+    "orjson_default": "sessiondata.export.orjson",
 }
 
 
@@ -92,7 +92,7 @@ def load(path: Any) -> SessionData:
     Lengths and checksums of the whole file are looked at before anything is made of it; then one session at a time is
     read. A store reserves what it reserved when it was made; memory is touched for the rows alone.
     """
-    from sessiondata.snapshot import load as load_snapshot  # not needed until somebody loads
+    from sessiondata.snapshot.file import load as load_snapshot  # not needed until somebody loads
 
     return load_snapshot(path)
 
@@ -117,7 +117,7 @@ def loads(content: Any) -> SessionData:
     TypeError
         It is no bytes.
     """
-    from sessiondata.snapshot import loads as load_snapshot
+    from sessiondata.snapshot.file import loads as load_snapshot
 
     return load_snapshot(content)
 

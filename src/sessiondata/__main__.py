@@ -2,7 +2,7 @@
 
 import sys
 
-from sessiondata.cli import main
+from sessiondata.cli.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

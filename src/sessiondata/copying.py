@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from sessiondata.exclusive import exclusive
+from sessiondata.store.exclusive import exclusive
 
 if TYPE_CHECKING:
-    from sessiondata.cursors import ExportCursor
-    from sessiondata.indicators import Function
-    from sessiondata.session import SessionData
+    from sessiondata.export.cursors import ExportCursor
+    from sessiondata.store.indicators import Function
+    from sessiondata.store.store import SessionData
 
 __all__ = ["copy_of", "not_copied", "pickled", "refuse_copy"]
 
@@ -69,8 +69,9 @@ def copy_of(data: _D, memo: dict[int, Any] | None = None) -> _D:
 @exclusive("copy()")
 def _copied(data: _D) -> tuple[_D, dict[str, dict[str, Any]]]:
     """The copy, and the values of indicators that are still to be copied."""
-    from sessiondata import _days, _snapshot
-    from sessiondata.cursors import TOLD
+    from sessiondata._native.objects import days as _days
+    from sessiondata._native.out import snapshot as _snapshot
+    from sessiondata.export.cursors import TOLD
 
     symbols = list(data._symbols.values())
     said = [(s._pinned_gaps, s._pinned_quality, s._indicator_values) for s in symbols]
@@ -106,7 +107,7 @@ def _copied(data: _D) -> tuple[_D, dict[str, dict[str, Any]]]:
 
 def _like(data: _D) -> _D:
     """A new store, made as this one was."""
-    from sessiondata.session import SessionData
+    from sessiondata.store.store import SessionData
 
     made = type(data).__new__(type(data))
     SessionData.__init__(
@@ -129,7 +130,7 @@ def _resume(made: SessionData, shown: list[tuple[Any, ...]]) -> None:
 
 def _added(data: SessionData) -> tuple[dict[str, Any], dict[str, Any]]:
     """Attributes of the object that are not the store's own: in its dict, and in slots of a subclass."""
-    from sessiondata.session import SessionData
+    from sessiondata.store.store import SessionData
 
     state = object.__getstate__(data)
     members, slots = state if isinstance(state, tuple) else (state, {})
@@ -139,7 +140,7 @@ def _added(data: SessionData) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def pickled(data: SessionData) -> tuple[Any, ...]:
     """What `pickle` is told of a store."""
-    from sessiondata.indicators import Forgotten
+    from sessiondata.store.indicators import Forgotten
 
     functions = {
         name: kept.compute
@@ -152,7 +153,7 @@ def pickled(data: SessionData) -> tuple[Any, ...]:
 
 
 def _unpickled(kind: type[SessionData], content: bytes, functions: dict[str, Function]) -> SessionData:
-    from sessiondata.snapshot import loads
+    from sessiondata.snapshot.file import loads
 
     data = loads(content, kind)
     for name, function in functions.items():

@@ -1,0 +1,1 @@
+# Layers, lowest first: base, slots, rows, symbol, objects, out.

@@ -1,0 +1,1 @@
+# Statuses, time arithmetic, guards, and which vector code runs.

@@ -1,0 +1,979 @@
+"""Days: sessions taken out of live symbols as they are, and the bars that still come for them.
+
+    live core   <-- swap -->   fresh core, laid out beforehand      nothing is copied, no page touched, nothing can fail
+                               and is a frozen day from then on
+
+A frozen day is a SymbolCore like any other: rows, derived bars, trackers, counters. Its clock stands at the end of its
+span, so everything is over. It is settled when it is frozen and never changed: a late bar goes into a copy, which takes
+its place, and windows keep the memory that they show.
+
+A bar from before the session's span finds its day through `Symbol.take_earlier`, from compiled callers too, which is
+why that is a C function that takes the GIL. Bytecode runs nowhere in it: a Ctrl-C in the middle could not be passed on.
+
+Rejected: changing a day in place while nobody looks at it. Who looks would have to be counted, for a case of a few
+microseconds.
+"""
+
+cimport cython
+from cpython.exc cimport PyErr_Clear, PyErr_ExceptionMatches, PyErr_Occurred, PyErr_WriteUnraisable
+from cpython.tuple cimport PyTuple_GET_ITEM
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uintptr_t
+from libc.string cimport memcpy, memset
+
+from sessiondata._native.rows.aggregate cimport Level
+from sessiondata._native.symbol.evidence cimport copy_evidence, evidence_like
+from sessiondata._native.symbol.feed cimport feed_make_ring
+from sessiondata._native.symbol.fill cimport fill_forget_bars, fill_rows
+from sessiondata._native.slots.grid cimport Grid, Region
+from sessiondata._native.base.guard cimport gc_pause, gc_resume, peek, store_words
+from sessiondata._native.symbol.layout cimport Memory, copy_out
+from sessiondata._native.rows.ring cimport Bar, Ring, ring_begin_change, ring_end_change
+from sessiondata._native.rows.ring cimport ring_oldest, ring_read
+from sessiondata._native.base.status cimport (
+    CORRECTED, ERR_INCONSISTENT, ERR_MEMORY, ERR_NAT, ERR_SOURCE, ERR_TS_RANGE, ERR_UNIT, N_REASONS, OTHER_SESSION,
+    STORED,
+)
+from sessiondata._native.objects.store cimport Refusal, Rows, StoreClock, SymbolCore, store_rows
+from sessiondata._native.symbol.symbol cimport (
+    EARLIER_OPEN, EARLIER_STORE, Symbol, check_values, clock_reset, is_inconsistent, symbol_append, symbol_enter,
+    symbol_leave,
+    symbol_open_label,
+    symbol_reserve, symbol_settle,
+)
+from sessiondata._native.rows.ticks cimport (
+    N_TICK_REASONS, SOURCE_BARS, SOURCE_NONE, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickRing, ticks_oldest, ticks_read,
+    ticks_write,
+)
+from sessiondata._native.base.time cimport LEAST_START, NAT
+
+from sessiondata.copying import refuse_copy
+
+
+cdef SymbolCore _blank(SymbolCore like, StoreClock clock, int64_t capacity):
+    """A core of the same symbol without a session."""
+    return SymbolCore(like.name, clock, like.intervals, like.steps_ns, capacity, like.close_label, None,
+                      like.symbol.tick_capacity, like.symbol.quote_capacity, like.symbol.quote_bars,
+                      like.symbol.strict)
+
+
+cdef StoreClock _closed(Grid grid):
+    """A clock at which the whole span is over."""
+    cdef StoreClock clock = StoreClock()
+    clock.data.as_of = clock.data.judged = grid.data.span_stop
+    return clock
+
+
+def blank_day(SymbolCore like not None, Grid grid not None, bint is_whole):
+    """A core for a past day of a symbol, without a session yet. `is_whole`: with room for all of its session, whatever
+    capacity the symbol has."""
+    return _blank(like, _closed(grid), 0 if is_whole else like._capacity)
+
+
+cdef void _settle(SymbolCore day) noexcept nogil:
+    cdef int32_t i
+    for i in range(day.symbol.n_levels):
+        symbol_settle(&day.symbol, i)
+
+
+cdef tuple _owners_of_tapes(SymbolCore day):
+    """The memories in which a day's trades and quotes lie: its own, or those of sessions that it is a copy of. Trades
+    may have come in another one of these than quotes."""
+    cdef Memory memory
+    cdef list owners = []
+    for memory in (day._memory, *day._memory.shared):
+        if memory.holds(day.symbol.ticks) or memory.holds(day.symbol.quotes):
+            owners.append(memory)
+    return tuple(owners)
+
+
+cdef SymbolCore _copied(SymbolCore day):
+    """The same day in memory of its own."""
+    cdef SymbolCore copy = _blank(day, day.clock, day._capacity)
+    copy.symbol = day.symbol
+    copy.symbol.guard = NULL
+    copy._memory = Memory()
+    copy._memory.evidence = evidence_like(day._memory.evidence)
+    if copy_out(&copy.symbol, copy._memory) or copy_evidence(day._memory.evidence, copy._memory.evidence, &copy.symbol):
+        raise MemoryError("no memory for a copy of a past day")
+    copy._memory.shared = _owners_of_tapes(day)  # bars change nothing in these
+    copy._own_session(day.grid)
+    return copy
+
+
+cdef int _copy_tape(SymbolCore copy, int kind, const TickRing* ring) noexcept nogil:
+    """Give a copied symbol its own ring of trades or quotes, those of `ring`; 0, or ERR_MEMORY. Rows begin at the start
+    of their columns: where they lie in `ring`, rows of the upper half would lack their twins in the lower one."""
+    cdef int64_t oldest = ticks_oldest(ring), first = oldest - ring.origin, n = ring.next_seq - oldest
+    cdef TickRing* own
+    cdef int i
+    if feed_make_ring(&copy.symbol, kind):
+        return ERR_MEMORY
+    own = copy.symbol.quotes if kind == SOURCE_QUOTES else copy.symbol.ticks
+    memcpy(own.ts, ring.ts + first, n * 8)
+    for i in range(4 if kind == SOURCE_QUOTES else 2):
+        memcpy(own.value[i], ring.value[i] + first, n * 8)
+    if kind == SOURCE_TICKS:
+        memcpy(own.exchange, ring.exchange + first, n * 8)
+    own.next_seq, own.origin, own.last_ts = ring.next_seq, oldest, ring.last_ts
+    own.n_moves, own.evicted_ts, own.updated = ring.n_moves, ring.evicted_ts, ring.updated
+    return 0
+
+
+cdef int _own_tapes(SymbolCore copy) except -1:
+    """Give a copy of a day that goes on trades and quotes of its own: it will write to them, and the day never
+    changes."""
+    cdef const TickRing* ticks = copy.symbol.ticks
+    cdef const TickRing* quotes = copy.symbol.quotes
+    copy.symbol.ticks = copy.symbol.quotes = NULL
+    if (ticks != NULL and _copy_tape(copy, SOURCE_TICKS, ticks)) or (
+            quotes != NULL and _copy_tape(copy, SOURCE_QUOTES, quotes)):
+        raise MemoryError("no memory for the trades and quotes of a session that goes on")
+    copy._memory.shared = ()
+    return 0
+
+
+cdef int _copy_newest(SymbolCore copy, int kind, const TickRing* ring) noexcept nogil:
+    """Give a copied symbol a ring that says how many trades or quotes there are in `ring`, and holds only the newest;
+    0, or ERR_MEMORY."""
+    cdef TickRing* own
+    cdef Tick newest
+    copy.symbol.tick_capacity = copy.symbol.quote_capacity = 1
+    if feed_make_ring(&copy.symbol, kind):
+        return ERR_MEMORY
+    own = copy.symbol.quotes if kind == SOURCE_QUOTES else copy.symbol.ticks
+    ticks_read(ring, ring.next_seq - 1, &newest)
+    ticks_write(own, 0, &newest)
+    own.capacity, own.next_seq, own.origin = ring.capacity, ring.next_seq, ring.next_seq - 1
+    return 0
+
+
+cdef int _copy_ticks(SymbolCore copy, int kind, const TickRing* ring, bint tapes) noexcept nogil:
+    """Give a copied symbol what a copy with or without `tapes` has of trades or quotes; 0, or ERR_MEMORY."""
+    if tapes:
+        return _copy_tape(copy, kind, ring)
+    return _copy_newest(copy, kind, ring) if ring.next_seq > 0 else 0
+
+
+cdef SymbolCore snapshot(SymbolCore live, bint tapes):
+    cdef bint collects = gc_pause()
+    try:
+        return _snapshot(live, tapes)
+    finally:
+        gc_resume(collects)
+
+
+cdef SymbolCore _snapshot(SymbolCore live, bint tapes):
+    """What a symbol is at this moment, in memory of its own, so that it can be looked at outside the guard; of its
+    trades and quotes only the newest and how many there are, unless with `tapes`. There must be a session."""
+    cdef int status
+    cdef StoreClock clock = StoreClock(live.clock.data.grace_ns)
+    cdef SymbolCore copy = _blank(live, clock, live._capacity)
+    cdef Memory memory = Memory()
+    memory.evidence = evidence_like(live._memory.evidence)
+    copy._memory = memory
+    cdef uintptr_t* inside = symbol_enter(&live.symbol)
+    clock.data.as_of, clock.data.judged = peek(&live.clock.data.as_of), peek(&live.clock.data.judged)
+    _settle(live)
+    copy.symbol = live.symbol
+    copy.symbol.clock = &clock.data
+    copy.symbol.guard = NULL
+    copy.symbol.owner = NULL
+    copy.symbol.take_earlier = NULL
+    copy.symbol.ticks = copy.symbol.quotes = NULL
+    status = copy_out(&copy.symbol, memory)
+    if status == 0:
+        status = copy_evidence(live._memory.evidence, memory.evidence, &copy.symbol)
+    if status == 0 and live.symbol.ticks != NULL:
+        status = _copy_ticks(copy, SOURCE_TICKS, live.symbol.ticks, tapes)
+    if status == 0 and live.symbol.quotes != NULL:
+        status = _copy_ticks(copy, SOURCE_QUOTES, live.symbol.quotes, tapes)
+    symbol_leave(inside)
+    if status:
+        raise MemoryError("no memory for a copy of a session")
+    copy._own_session(live.grid)
+    return copy
+
+
+cdef SymbolCore still(SymbolCore core):
+    """The core itself if only holders of the GIL write to it, so that nobody does while one reads, as long as no Python
+    code runs; else a `snapshot` without its tapes."""
+    return core if core.symbol.guard == NULL or core.symbol.grid == NULL else snapshot(core, False)
+
+
+cpdef SymbolCore frozen(SymbolCore core):
+    """The symbol as it is at this moment, for Python code: between two steps of that other threads run."""
+    cdef SymbolCore copy
+    if core.symbol.grid != NULL:
+        return snapshot(core, True)
+    copy = _blank(core, core.clock, core._capacity)
+    copy.symbol.last_ts, copy.symbol.n_edits = core.symbol.last_ts, core.symbol.n_edits
+    copy.symbol.counters, copy.symbol.bars_updated = core.symbol.counters, core.symbol.bars_updated
+    memcpy(copy.symbol.tick_counters, core.symbol.tick_counters, sizeof(core.symbol.tick_counters))
+    return copy
+
+
+cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
+    """Exchange the sessions of two cores, and nothing else: clocks, history and names stay where they are."""
+    cdef uintptr_t* inside = symbol_enter(&live.symbol)
+    ring_begin_change(&live.symbol.base)
+    other.symbol.base.version = live.symbol.base.version  # it goes on where the live core is
+    # These are read without the guard: where the structs change places they have to be what they are all the time.
+    other.symbol.clock, other.symbol.place = live.symbol.clock, live.symbol.place
+    other.symbol.changes = live.symbol.changes
+    cdef Symbol symbol = live.symbol
+    store_words(&live.symbol, &other.symbol, sizeof(Symbol))
+    other.symbol = symbol
+    other.symbol.clock, other.symbol.changes = &other.clock.data, 0
+    live.symbol.owner, other.symbol.owner = symbol.owner, live.symbol.owner
+    live.symbol.guard, other.symbol.guard = symbol.guard, live.symbol.guard
+    live.symbol.n_edits = symbol.n_edits + 1
+    live.symbol.take_earlier, other.symbol.take_earlier = symbol.take_earlier, live.symbol.take_earlier
+    live._is_plain, other._is_plain = other._is_plain, live._is_plain
+    live.session_id += 1
+    ring_end_change(&live.symbol.base)
+    ring_end_change(&other.symbol.base)
+    symbol_leave(inside)
+    live._memory, other._memory = other._memory, live._memory
+    live.grid, other.grid = other.grid, live.grid
+    live._columns, other._columns = other._columns, live._columns
+    live._columns_at, other._columns_at = other._columns_at, live._columns_at
+    live.n_past_edits += 1
+
+
+cdef extern from "Python.h":
+    Py_ssize_t PyDict_GET_SIZE(object days) noexcept
+
+
+def adopt(SymbolCore into not None, SymbolCore held not None):
+    """Have a core that has no session yet go on as `held`, what `frozen` made of one of another store, which is of no
+    use afterwards. Nothing can fail here."""
+    if held.symbol.grid != NULL:
+        _swap(into, held)
+    else:
+        into.symbol.counters, into.symbol.bars_updated = held.symbol.counters, held.symbol.bars_updated
+        memcpy(into.symbol.tick_counters, held.symbol.tick_counters, sizeof(held.symbol.tick_counters))
+
+
+cdef dict _NOTHING = {}  # what symbols without history share; nothing is ever added to it
+
+
+@cython.final
+cdef class Days:
+    """The frozen days of one symbol, and what is kept of those that were trimmed.
+
+    Attributes
+    ----------
+    cores : dict of date to SymbolCore
+        Ascending. Only a day that is there is ever replaced in place.
+    daily : dict of date to tuple
+        `summary` of trimmed days, ascending.
+    given : dict of str to dict of date to columns
+        Rows that were loaded as they are, by interval. Never changed in place.
+    version : int
+        Grows with every change of an answer; 0 as long as there never was anything.
+    generation : int
+        Grows whenever another day stands somewhere, also where only its counters differ: what is made of the days goes
+        into their place only if it has not moved.
+    has_values : bool
+        Indicators of the symbol were set.
+    """
+
+    def __reduce__(self):
+        refuse_copy(self)
+
+    def __cinit__(self, SymbolCore live not None):
+        self.cores = self.daily = self.given = self._reserved = _NOTHING
+        self._live = live
+        live.attach(self)
+
+    cdef object _date_at(self, int64_t ts):
+        """Date of the day whose span holds `ts`; None."""
+        cdef SymbolCore day
+        for date, core in self.cores.items():
+            day = <SymbolCore>core
+            if day.grid.data.span_start <= ts < day.grid.data.span_stop:
+                return date
+        return None
+
+    cdef int take(self, const Bar* given, bint store) except? -1:
+        """Store one checked bar in its day, or only see to it that this cannot fail; returns a status."""
+        cdef SymbolCore day
+        cdef Bar bar = given[0]
+        cdef int status
+        date = self._date_at(bar.ts)
+        if date is None:
+            if bar.ts < LEAST_START and not self._live.has_early_days():
+                return ERR_UNIT
+            if store:
+                self._live._count_skipped(NULL, 1)
+            return OTHER_SESSION if store else 0
+        day = self._reserved.get(date)
+        if day is None:
+            day = _copied(<SymbolCore>self.cores[date])
+        if not store:
+            if day.symbol.source > SOURCE_BARS:  # a slice is refused as a whole
+                return ERR_SOURCE
+            self._reserved = {**self._reserved, date: day}
+            return symbol_reserve(&day.symbol, &bar.ts, 1, 1)
+        status = symbol_append(&day.symbol, &bar)
+        if status >= 0:
+            _settle(day)
+            self.generation += 1
+            self.cores[date] = day
+            if STORED <= status <= CORRECTED:
+                self._changed(1)
+        return status
+
+    cdef int open_label(self, int64_t* ts) except -1:
+        """Turn the end of a bar into its start, by the grid of the day in which it ends."""
+        date = self._date_at(ts[0] - 1)
+        if date is None:
+            ts[0] -= self._live.symbol.step_ns
+        else:
+            symbol_open_label(&(<SymbolCore>self.cores[date]).symbol, ts)
+        return 0
+
+    cdef void _note(self) noexcept:
+        """What history says is no longer what it was."""
+        self.version += 1
+        self._live.note_past()
+
+    cdef void _changed(self, int64_t n) noexcept:
+        self._note()
+        self._count(n)
+
+    cdef void _count(self, int64_t n) noexcept:
+        cdef uintptr_t* inside = symbol_enter(&self._live.symbol)
+        self._live.symbol.changes += n
+        self._live.symbol.bars_updated = 1
+        symbol_leave(inside)
+
+    cdef bint _shows(self, dates) except -1:
+        """Whether one of these dates is history by now. Else no answer changes with its rows before a session begins,
+        and then every consumer is told anyway."""
+        before = self._live.clock.next_date
+        if before is None:
+            return True
+        for date in dates:
+            if date < before:
+                return True
+        return False
+
+    def source_at(self, int64_t ts):
+        """SOURCE_*: what fed the day that holds `ts`; None if there is none, or it is of the session under way."""
+        if self._live.symbol.grid != NULL and ts >= self._live.symbol.grid.span_start:
+            return None
+        date = self._date_at(ts)
+        return None if date is None else (<SymbolCore>self.cores[date]).symbol.source
+
+    def release(self):
+        """The slice is done: what it has reserved is a day like any other."""
+        self._reserved = _NOTHING
+
+    def prepare(self, Rows rows not None, int64_t n):
+        """Days as they will be with the first `n` of these checked rows, which ascend in time. Nothing changes before
+        `commit`, which is a part of the same step.
+
+        Returns
+        -------
+        staged : tuple
+        changed : int
+            Rows added or corrected.
+        other : int
+            Rows of no day that is here.
+        """
+        cdef int64_t i = 0, stop, changed = 0, other = 0
+        cdef SymbolCore day
+        cdef dict days = {}
+        while i < n:
+            date = self._date_at(rows.ts[i])
+            stop = i + 1
+            if date is None:
+                other += 1
+            else:
+                day = days[date] = _copied(<SymbolCore>self.cores[date])
+                while stop < n and rows.ts[stop] < day.grid.data.span_stop:
+                    stop += 1
+                changed += _stored(day, rows, i, stop)
+            i = stop
+        return self.stage(days), changed, other
+
+    def prepare_fill(self, Rows rows not None, int64_t n):
+        """Days as they will be with those of the first `n` of these checked rows, ascending in time, that are for their
+        missing slots, for `commit` (None: as they are); and how many rows that are."""
+        cdef int64_t i = 0, stop, filled, total = 0, too_old
+        cdef SymbolCore day
+        cdef dict days = {}
+        while i < n:
+            date = self._date_at(rows.ts[i])
+            stop = i + 1
+            if date is not None:
+                day = _copied(<SymbolCore>self.cores[date])
+                while stop < n and rows.ts[stop] < day.grid.data.span_stop:
+                    stop += 1
+                too_old = day.symbol.counters.too_old
+                filled = fill_rows(&day.symbol, rows.ts + i, rows.values[0] + i, rows.values[1] + i,
+                                   rows.values[2] + i, rows.values[3] + i, rows.values[4] + i, stop - i, False,
+                                   rows.place + i)
+                if filled < 0:
+                    raise MemoryError("no memory for the bars of a past day")
+                if filled or day.symbol.counters.too_old != too_old:
+                    days[date] = day
+                    total += filled
+            i = stop
+        return self.stage(days) if days else None, total
+
+    cdef dict _copies_of(self, int64_t start, int64_t stop, before):
+        """Copies of the days before a date (None: of all) that [start, stop) touches."""
+        cdef SymbolCore day
+        cdef dict days = {}
+        for date, core in self.cores.items():
+            day = <SymbolCore>core
+            if start < day.grid.data.span_stop and stop > day.grid.data.span_start and (
+                    before is None or date < before):
+                days[date] = _copied(day)
+        return days
+
+    def mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns):
+        """Mark slots of past days and of the session (see `SymbolCore.mark`), in one step. False if nothing of it is
+        new; None if there is neither a session nor a past day."""
+        cdef dict days
+        cdef bint changed, collects = gc_pause()
+        try:
+            if self._live.symbol.grid == NULL and not self.cores:
+                return None
+            past = self._copies_of(start_ns, stop_ns, self._live.clock.next_date)
+            days = {date: day for date, day in past.items()
+                    if (<SymbolCore>day).mark(halted, k, start_ns, stop_ns)}
+            staged = self.stage(days)
+            changed = self._live.symbol.grid != NULL and self._live.mark(halted, k, start_ns, stop_ns)
+            if days:
+                self.commit(staged, not changed)
+            return changed or len(days) > 0
+        finally:
+            gc_resume(collects)
+
+    def record_retry(self, Py_ssize_t k, int64_t start_ns, int64_t stop_ns, int64_t when_ns):
+        """Count a retry for slots of past days and of the session (see `SymbolCore.record_retry`), in one step.
+        Returns for how many; None if there is neither a session nor a past day."""
+        cdef dict days = {}
+        cdef int64_t n, past = 0
+        cdef bint collects = gc_pause()
+        try:
+            if self._live.symbol.grid == NULL and not self.cores:
+                return None
+            for date, day in self._copies_of(start_ns, stop_ns, self._live.clock.next_date).items():
+                n = (<SymbolCore>day).record_retry(k, start_ns, stop_ns, when_ns)
+                if n:
+                    days[date] = day
+                    past += n
+            staged = self.stage(days)
+            n = 0
+            if self._live.symbol.grid != NULL:
+                n = self._live.record_retry(k, start_ns, stop_ns, when_ns)
+            if past:
+                self.commit(staged, n == 0)
+            return n + past
+        finally:
+            gc_resume(collects)
+
+    def load(self, list pieces not None, bint close_label):
+        """Store checked rows of whole dates, all or nothing and in one step; returns rows added or corrected.
+
+        `pieces` holds (date, Grid, hours around it or None, columns in time order). Rows of the date under way fill
+        the session, if there is one. None if the symbol has left its store."""
+        cdef list taken = [(piece, rows_of(piece[3])) for piece in pieces]
+        cdef bint collects = gc_pause()
+        try:
+            return None if self._live.days is None else self._load(taken, close_label)
+        finally:
+            gc_resume(collects)
+
+    cdef int64_t _load(self, list pieces, bint close_label) except -1:
+        cdef dict days = {}
+        cdef int64_t stored = 0, live = 0
+        cdef bint is_unfed, shows
+        cdef SymbolCore day
+        cdef Rows rows, today = None
+        cdef Refusal refusal
+        cdef int64_t[N_REASONS] skipped
+        memset(skipped, 0, sizeof(skipped))
+        for (date, grid, hours, _), held in pieces:
+            rows = <Rows>held
+            if self._live.symbol.grid != NULL and date == self._live.clock.date:
+                today = rows
+                continue
+            refusal = Refusal(0, 0, 0)
+            day = days[date] = self.draft(date, grid, hours)
+            is_unfed = day.symbol.source == SOURCE_NONE
+            n = day._check_own(rows, False, close_label, skipped, &refusal)
+            if refusal.status:
+                self._refuse(&refusal, rows)
+            stored += _stored(day, rows, 0, n)
+            if is_unfed:  # its session may begin later, and be one of trades
+                fill_forget_bars(&day.symbol)
+        staged, shows = self.stage(days), self._shows(days)
+        if today is not None:
+            live = self._live._fill_own(today, False, close_label, True, &refusal)
+            if refusal.status:
+                self._refuse(&refusal, today)
+        if not shows:
+            self._put_ahead(staged, stored)
+        elif stored or len(<dict>(<tuple>staged)[0]) > len(self.cores):
+            self.commit(staged, stored)
+        else:
+            self._put(staged)
+        return stored + live
+
+    cdef int _refuse(self, const Refusal* refusal, Rows rows) except -1:
+        """Raise for a row by its number in its date."""
+        cdef int64_t i = 0
+        while rows.row[i] != refusal.row:
+            i += 1
+        self._live._refuse(refusal.status, refusal.row, rows.given[i], rows.values[0][i], rows.values[1][i],
+                           rows.values[2][i], rows.values[3][i], rows.values[4][i], refusal.ts)
+
+    def draft(self, date, Grid grid not None, hours):
+        """A day to extend and then `stage`: a copy of the one that is here, or an empty one with room for all of its
+        session."""
+        cdef SymbolCore day
+        if date in self.cores:
+            return _copied(<SymbolCore>self.cores[date])
+        day = _blank(self._live, _closed(grid), 0)
+        day.start(grid, hours, False)
+        return day
+
+    def stage(self, dict days):
+        """(cores, daily) with these days in their places: what `commit` takes."""
+        cdef dict cores = {**self.cores, **days}
+        for day in days.values():
+            _settle(<SymbolCore?>day)
+        if len(cores) > len(self.cores) and not _ascends(cores):
+            cores = dict(sorted(cores.items()))
+        return cores, {date: bar for date, bar in self.daily.items() if date not in days}
+
+    cdef tuple _trimmed(self, dict cores, dict daily, Py_ssize_t keep, Py_ssize_t keep_daily, before, ended):
+        """Without all but the newest days before a date; of `keep_daily` days with a session bar the summary stays.
+        The session that is ending is still the live core's."""
+        cdef SymbolCore day
+        cdef Py_ssize_t n_bars = 0
+        if len(cores) <= keep and len(daily) + len(cores) <= keep_daily:
+            return cores, daily
+        dates = [date for date in cores if date < before]
+        cdef Py_ssize_t n_gone = max(0, len(dates) - keep)
+        if n_gone:  # a day without a bar costs none its place among the daily ones
+            for date in dates[n_gone:]:
+                n_bars += has_session_bar(self._live if date == ended else <SymbolCore>cores[date])
+        for date in dates[:n_gone]:
+            day = <SymbolCore>cores.pop(date)
+            if date == ended:
+                day = self._live
+            bar = summary(day) if keep_daily > n_bars else None
+            if bar is not None:
+                daily = {**daily, date: bar}
+        if daily:
+            dates = [date for date in dates[n_gone:]
+                     if has_session_bar(self._live if date == ended else <SymbolCore>cores[date])]
+            dates = sorted([*daily, *dates])
+            dates = dates[max(0, len(dates) - keep_daily):]
+            daily = {date: bar for date, bar in daily.items() if date in dates or date >= before}
+            if not _ascends(daily):  # a day that was loaded behind newer ones
+                daily = dict(sorted(daily.items()))
+        return cores, daily
+
+    cpdef void commit(self, tuple staged, int64_t changed) noexcept:
+        """Have staged days take their places, `changed` rows of them being new. Nothing can fail here."""
+        self._put(staged)
+        self._note()
+        if changed:
+            self._changed(changed)
+
+    cpdef void commit_rows(self, tuple staged, int64_t changed) noexcept:
+        """`commit` of days that had been here: where no row is new only their counters differ, and no answer does."""
+        if changed:
+            self.commit(staged, changed)
+        else:
+            self._put(staged)
+
+    cdef void _put_ahead(self, tuple staged, int64_t changed) noexcept:
+        """`commit` of days that are not shown yet."""
+        self._put(staged)
+        self.version = self.version or 1
+        if changed:
+            self._count(changed)
+
+    cdef void _put(self, tuple staged) noexcept:
+        cdef dict cores = self.cores, daily = self.daily  # these go last: with a day may go what somebody watches
+        self.generation += 1
+        self.cores, self.daily = <dict>PyTuple_GET_ITEM(staged, 0), <dict>PyTuple_GET_ITEM(staged, 1)
+        cdef uintptr_t* inside = symbol_enter(&self._live.symbol)
+        if PyDict_GET_SIZE(self.cores):  # earlier bars come here while there is a day that could take them
+            self._live.symbol.take_earlier = _take_earlier
+        else:
+            self._live.symbol.take_earlier = NULL
+        symbol_leave(inside)
+        cores = daily = None
+
+    cpdef void give(self, dict given, dict daily, bint shows=True) noexcept:
+        """Have other given rows, and other summaries of trimmed days (None: those that are). Not `shows`: no answer
+        changes by that yet. Nothing can fail here."""
+        cdef dict _before = self.given, _daily = self.daily  # these go last
+        self.generation += 1
+        self.given = given
+        if daily is not None:
+            self.daily = daily
+        if shows:
+            self._note()
+        else:
+            self.version = self.version or 1
+
+    def replace_given(self, dict before not None, dict given not None, dates):
+        """Have other given rows, made of those `before` and others on these dates; False, and nothing has changed, if
+        there are others by now, None if the symbol has left its store."""
+        cdef bint shows = self._shows(dates)
+        if self._live.days is None:
+            return None
+        if self.given is not before:
+            return False
+        self.give(given, None, shows)
+        self._count(1)
+        return True
+
+    cpdef void forget(self) noexcept:
+        """Keep nothing. Nothing can fail here."""
+        cdef dict cores = self.cores, daily = self.daily, given = self.given  # these go last
+        self.generation += 1
+        self.cores = self.daily = self.given = self._reserved = _NOTHING
+        cdef uintptr_t* inside = symbol_enter(&self._live.symbol)
+        self._live.symbol.take_earlier = NULL
+        symbol_leave(inside)
+        self._note()
+        cores = daily = given = None
+
+
+cdef int64_t _stored(SymbolCore day, Rows rows, int64_t first, int64_t stop) except -1:
+    """Store checked rows in a day that nobody else knows; returns how many changed something."""
+    cdef int64_t stored = store_rows(&day.symbol, rows, first, stop)
+    if stored < 0:
+        day._refuse(<int>stored, None, rows.ts[first], None, None, None, None, None)
+    return stored
+
+
+cdef Rows rows_of(columns):
+    """Six contiguous columns as rows of a call's own, in time order."""
+    cdef const int64_t[::1] ts = columns[0]
+    cdef const double[::1] column
+    cdef Rows rows = Rows(ts.shape[0], 5, False)
+    cdef int j
+    cdef list kept = []
+    if rows.n:
+        for j in range(5):
+            column = columns[1 + j]
+            kept.append(column)
+            rows.values[j] = <double*>&column[0]
+        rows.gather(&ts[0], NULL)
+    return rows
+
+
+cdef bint _ascends(dict days) except -1:
+    cdef object before = None
+    for date in days:
+        if before is not None and date < before:
+            return False
+        before = date
+    return True
+
+
+cdef int _do(Days days, Bar* bar, int errand) except? -1:
+    return days.open_label(&bar.ts) if errand == EARLIER_OPEN else days.take(bar, errand == EARLIER_STORE)
+
+
+ctypedef int (*_Errand)(Days, Bar*, int) noexcept
+
+
+cdef int _take_earlier(Symbol* symbol, Bar* bar, int errand) noexcept with gil:
+    cdef Days days = <Days>(<SymbolCore>symbol.owner).days
+    cdef int status
+    cdef bint collects
+    if days is None:  # the symbol has left its store
+        return OTHER_SESSION
+    # No `except`: where that needs memory itself, Cython would return 0, which says that the bar was there.
+    collects = gc_pause()
+    status = (<_Errand>_do)(days, bar, errand)
+    gc_resume(collects)
+    if PyErr_Occurred() != NULL:
+        status = ERR_MEMORY
+        if PyErr_ExceptionMatches(MemoryError):
+            PyErr_Clear()
+        else:
+            PyErr_WriteUnraisable(None)
+    return status
+
+
+def has_session_bar(SymbolCore day not None):
+    """Whether there is a regular row."""
+    return day.session_bar(False) is not None
+
+
+def summary(SymbolCore day not None):
+    """What the indicators need of a day: (ts, open, high, low, close, volume, n_base) of its session bar, the sum of
+    typical price times volume over its regular base rows in time order, and that of their volumes. None without one."""
+    cdef Ring* base = &day.symbol.base
+    cdef const Region* region
+    cdef double turnover = 0.0, traded = 0.0
+    cdef int64_t seq
+    cdef Bar bar
+    cdef uintptr_t* inside
+    cdef Level* level
+    cdef bint is_there
+    if day.symbol.grid == NULL:  # its session has ended since somebody looked
+        return None
+    inside = symbol_enter(&day.symbol)
+    region, level = day.symbol.grid.regions, &day.symbol.levels[day.symbol.n_levels - 2]
+    _settle(day)
+    is_there = level.ring.next_seq > 0
+    for seq in range(ring_oldest(base), base.next_seq):
+        ring_read(base, seq, &bar)
+        while bar.ts >= region.stop:
+            region += 1
+        if region.regular:
+            turnover += (bar.high + bar.low + bar.close) / 3.0 * bar.volume
+            traded += bar.volume
+    bar = level.bar
+    symbol_leave(inside)
+    if not is_there:
+        return None
+    return bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.n_base, turnover, traded
+
+
+def open_sessions(list cores, list hours, date, bint touch):
+    """A fresh core for each symbol with its session of a date begun; nothing changes before `turn`.
+
+    `hours` holds (Grid, hours around it or None), (None, None) for a symbol without a session. A day of that date in
+    history is continued. `touch` the memory now, or leave that to the bars."""
+    cdef SymbolCore core, fresh, held
+    cdef StoreClock clock
+    cdef Py_ssize_t i
+    cdef list opened = []
+    cdef dict clocks = {}
+    for i in range(len(cores)):
+        core = <SymbolCore?>cores[i]
+        clock = core.clock
+        if core.grid is not None:
+            clock = clocks.get(core.grid)
+            if clock is None:
+                clock = clocks[core.grid] = _closed(core.grid)
+        held = core.days.cores.get(date)
+        grid, around = <tuple>hours[i]
+        if grid is None or held is None or held._capacity != core._capacity:
+            fresh = _blank(core, clock, core._capacity)
+            if grid is not None:
+                fresh.start(grid, around, touch)
+                if held is not None:
+                    columns, first, stop = held.bounds(0)[:3]
+                    fresh.extend(*(column[first:stop] for column in (columns or held.columns(0))[:6]), False, False)
+                    if held.symbol.source == SOURCE_NONE:
+                        fill_forget_bars(&fresh.symbol)
+                    fresh._memory.evidence = evidence_like(held._memory.evidence)
+                    if copy_evidence(held._memory.evidence, fresh._memory.evidence, &fresh.symbol):
+                        raise MemoryError("no memory for the marks of a past day")
+        else:
+            fresh = _copied(held)
+            _own_tapes(fresh)
+            fresh.clock = clock
+        fresh.symbol.bars_updated = 0
+        opened.append(fresh)
+    return opened
+
+
+def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t keep_daily, before):
+    """History of each symbol with the session that runs as a day of `date`, trimmed; None where nothing changes.
+
+    Where the session itself is trimmed away, what it was, and how to do it again: bars may come for it until `turn`."""
+    cdef SymbolCore core
+    cdef int64_t changes
+    cdef Py_ssize_t i
+    cdef Days days
+    cdef dict daily
+    cdef list staged = []
+    for i in range(len(cores)):
+        core = <SymbolCore>cores[i]
+        days = <Days>core.days
+        if core.grid is None:
+            pair = days._trimmed({**days.cores}, days.daily, keep, keep_daily, before, None)
+            staged.append(None if len(pair[0]) == len(days.cores) and pair[1] == days.daily else (*pair, None))
+            continue
+        all_days = {**days.cores, date: opened[i]}
+        if not _ascends(all_days):
+            all_days = dict(sorted(all_days.items()))
+        daily = days.daily
+        if date in daily:
+            daily = {day: bar for day, bar in daily.items() if day != date}
+        changes = peek(&core.symbol.changes)
+        pair = days._trimmed({**all_days}, daily, keep, keep_daily, before, date)
+        again = None if date in pair[0] else (changes, (all_days, daily), (keep, keep_daily, before))
+        staged.append((*pair, again))
+    return staged
+
+
+cdef tuple _staged_again(SymbolCore core, tuple staged, given, list kept, Py_ssize_t i):
+    """What `stage_sessions` made of a symbol, made again if bars have come since: now that its sessions have changed
+    places no more of them can. `given` and `kept[i]` are of `turn`.
+
+    Nothing can fail here: without memory for another summary the day stays until the next roll."""
+    cdef tuple again = staged[2], untrimmed, how
+    if again is None or peek(&core.symbol.changes) == <int64_t>again[0]:
+        return staged
+    untrimmed, how = again[1], again[2]
+    try:
+        staged = (<Days>core.days)._trimmed({**(<dict>untrimmed[0])}, untrimmed[1], how[0], how[1], how[2], None)
+        if given is not None:
+            kept[i] = {day: bar for day, bar in (<dict>staged[1]).items() if day not in (<tuple>given)[1]}
+        return staged
+    except MemoryError:
+        return untrimmed
+
+
+def turn(list cores, list opened, list staged, list given, list versions, StoreClock clock not None, date, grid):
+    """Put opened sessions in the place of those that run, and these into history; `given` holds rows as `Days.give`
+    takes them and a set of the trimmed days to forget, or None. The clock has the `date` of the sessions and the `grid`
+    by the store's calendar from then on. Nothing can fail once sessions change places: not even a loop in Python may
+    ask for memory there. And no Python code runs, so nobody sees half.
+
+    False, and nothing has changed, if a history is of another version than it was before all of that was made."""
+    cdef bint collects = gc_pause()
+    try:
+        return _turn(cores, opened, staged, given, versions, clock, date, grid)
+    finally:
+        gc_resume(collects)
+
+
+cdef bint _turn(list cores, list opened, list staged, list given, list versions, StoreClock clock, date,
+                grid) except -1:
+    cdef SymbolCore core, other
+    cdef Py_ssize_t i
+    cdef dict daily
+    cdef list kept = []
+    before = clock.date, clock.ended, clock.grid  # goes last
+    for i in range(len(given)):
+        if given[i] is not None:
+            daily = (<Days>(<SymbolCore>cores[i]).days).daily if staged[i] is None else (<tuple>staged[i])[1]
+            kept.append({day: bar for day, bar in daily.items() if day not in (<tuple>given[i])[1]})
+        else:
+            kept.append(None)
+    for i in range(len(cores)):  # last before the step itself: what has been made up to here may have run finalizers
+        if (<Days>(<SymbolCore>cores[i]).days).generation != <int64_t>versions[i]:
+            return False
+    for i in range(len(cores)):
+        core, other = <SymbolCore>cores[i], <SymbolCore>opened[i]
+        _swap(core, other)
+        if staged[i] is not None:
+            _settle(other)
+            (<Days>core.days).commit(_staged_again(core, <tuple>staged[i], given[i], kept, i), 0)
+    for i in range(len(given)):
+        if given[i] is not None:
+            (<Days>(<SymbolCore>cores[i]).days).give(<dict>(<tuple>given[i])[0], <dict>kept[i])
+    if clock.date is not None:
+        clock.ended = clock.date
+        clock_reset(&clock.data)
+    clock.date, clock.grid = date, grid
+    clock.epoch += 1
+    clock.begun = _counted(cores)
+    return before is not None
+
+
+cdef int64_t _counted(list cores) except -1:
+    """Sum of all that is counted of these symbols; grows with whatever happens to their sessions."""
+    cdef int64_t total = 0
+    cdef SymbolCore core
+    cdef uintptr_t* inside
+    cdef int i, j
+    for entry in cores:
+        core = <SymbolCore>entry
+        inside = symbol_enter(&core.symbol)
+        total += core.symbol.changes + core.symbol.n_edits
+        total += core.symbol.counters.late + core.symbol.counters.corrected + core.symbol.counters.repeated
+        total += core.symbol.counters.too_old + core.symbol.counters.other_session
+        for i in range(N_REASONS):
+            total += core.symbol.counters.skipped[i]
+        for j in range(2):
+            total += core.symbol.tick_counters[j].late + core.symbol.tick_counters[j].too_old
+            total += core.symbol.tick_counters[j].other_session + core.symbol.tick_counters[j].covered
+            for i in range(N_TICK_REASONS):
+                total += core.symbol.tick_counters[j].skipped[i]
+        symbol_leave(inside)
+    return total
+
+
+def undo(list cores not None, StoreClock clock not None):
+    """Take back the session that has just begun for a call that is refused then; False, and it stays, if anything was
+    stored or counted in it meanwhile. That counts as no change."""
+    cdef tuple before = (clock.date, clock.grid)
+    if clock.date is None or _counted(cores) != clock.begun:
+        return False
+    for core in cores:
+        (<SymbolCore>core).stop(True)
+    clock.date = clock.grid = None
+    clock.epoch -= 1
+    return before is not None
+
+
+def all_cores(data):
+    """Cores of all symbols of a store, in order; another list whenever they change. In one step with the look."""
+    cdef bint collects = gc_pause()
+    cdef list cores
+    try:
+        cores = data._cores
+        if not cores:  # in place: whoever remembers the list, as slices do, has it still
+            cores.extend([symbol._core for symbol in data._symbols.values()])
+        return cores
+    finally:
+        gc_resume(collects)
+
+
+def leave(data, SymbolCore core not None):
+    """Have a symbol leave its store."""
+    cdef list fresh = []
+    cdef list _held = [data._symbols.pop(core.name, None), data._pinned.pop(core, None),
+                       data._foreign.pop(core, None)]  # goes last: finalizers find everything done
+    data._cores = fresh
+    (<Days>core.days).forget()
+    core.detach()
+
+
+def clear(data):
+    """Have all symbols leave their store, which forgets its session and the time."""
+    cdef StoreClock clock = data._clock
+    cdef list mappings = [data._symbols, data._pinned, data._foreign]
+    cdef list contents = [dict(mapping) for mapping in mappings]  # goes last: finalizers find everything done
+    cdef tuple before = (clock.date, clock.ended, clock.grid)
+    cdef list cores = all_cores(data), fresh = []
+    for core in cores:
+        (<Days>(<SymbolCore>core).days).forget()
+        (<SymbolCore>core).detach()
+    for mapping in mappings:
+        (<dict>mapping).clear()
+    data._cores = fresh
+    clock.date = clock.ended = clock.grid = None
+    clock.epoch += 1
+    clock_reset(&clock.data)
+    return before is not None and contents is not None
+
+
+def check_rows(SymbolCore core not None, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
+               const double[::1] low, const double[::1] close, const double[::1] volume):
+    """Raise for the first row that breaks a rule, whatever its trade date."""
+    cdef Py_ssize_t i
+    cdef int status
+    cdef Bar bar
+    for i in range(ts.shape[0]):
+        bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
+        status = check_values(&bar)
+        if status == 0 and core.symbol.strict and is_inconsistent(bar.open, bar.high, bar.low, bar.close):
+            status = ERR_INCONSISTENT
+        elif status == 0 and bar.ts == NAT:
+            status = ERR_NAT
+        elif status == 0 and bar.ts > INT64_MAX - core.symbol.step_ns:
+            status = ERR_TS_RANGE
+        if status:
+            core._refuse(status, i, bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)

@@ -1,0 +1,114 @@
+# The objects that own native state: the clock of a store, and a symbol with its memory.
+
+cimport cython
+from libc.stdint cimport int32_t, int64_t
+
+from sessiondata._native.slots.extended cimport Extended
+from sessiondata._native.slots.gaps cimport Gaps
+from sessiondata._native.slots.grid cimport Grid
+from sessiondata._native.symbol.layout cimport Memory
+from sessiondata._native.rows.ring cimport Bar, Ring
+from sessiondata._native.symbol.symbol cimport Clock, Symbol
+
+
+cdef double number_of(object x, str column, SymbolCore core) except? -1.0
+cdef int64_t time_of(object x, SymbolCore core) except? -1
+cdef object view_of(Memory memory, void* start, int64_t n, object dtype)
+
+
+cdef struct SlotStates:
+    # Slots that are over, and gaps.
+    int32_t expected
+    int32_t present
+    int32_t missing
+    int32_t no_trade
+    int32_t halted
+    int32_t n_gaps
+
+
+cdef struct Refusal:
+    int status              # of the first rule that a row breaks; 0: none
+    int64_t row             # its number among the rows as they were given
+    int64_t ts              # start of its bar
+
+
+cdef class Rows:
+    cdef int64_t n
+    cdef int n_values
+    cdef int64_t* given     # times as they were given, ascending
+    cdef int64_t* row       # which row of the call that was
+    cdef int64_t* ts        # starts of bars, of the rows that are good; set by whoever checks them
+    cdef double* values[5]
+    cdef int64_t* place     # room for what becomes of each row, see `_late`
+    cdef int64_t* codes     # of exchanges; NULL
+    cdef int64_t* _block
+    cdef void gather(self, const int64_t* ts, const int64_t* codes) noexcept
+    cdef void move(self, int64_t i, int64_t to, int64_t ts) noexcept nogil
+    cdef void order_again(self, int64_t n) noexcept nogil
+
+
+cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noexcept nogil
+
+
+cdef class StoreClock:
+    cdef Clock data
+    cdef readonly int64_t epoch         # sessions begun so far, and times that the store was cleared
+    # What session is under way changes in one step with the cores, so it stands here. See `_days.turn`.
+    cdef public object date             # trade date of the session under way, by whichever calendar; None
+    cdef public object ended            # that of the one before; None
+    cdef public object grid             # hours of the date by the store's calendar; None
+    cdef int64_t begun                  # what `_days.undo` compares: all that was counted when the session began
+
+
+@cython.final
+cdef class SymbolCore:
+    cdef readonly int64_t session_id    # grows with each start; windows of another session are invalid
+    cdef int64_t n_pin_edits            # changes of what is reported in place of what is computed
+    cdef int64_t n_past_edits           # changes of what history says, values of indicators included
+    cdef Symbol symbol
+    cdef readonly str name
+    cdef readonly tuple intervals       # names of the series, base first
+    cdef readonly tuple steps_ns        # their lengths, 0 for "1d"
+    cdef readonly Grid grid             # None before a session
+    cdef readonly StoreClock clock
+    cdef public object calendar         # whose trade dates these are, for messages; None of a day
+    cdef readonly object days           # Days; None for a core without history, such as a day itself
+    cdef readonly bint close_label      # appended timestamps are the ends of bars
+    cdef int64_t _handle                # 0 until somebody asks for it
+    cdef int64_t _capacity              # rows asked for; 0: one session
+    cdef bint _is_plain                 # there is a session, and appended timestamps are the starts of bars
+    cdef object _need_session           # called with name and ts_ns by the first bar of a store without a session
+    cdef Memory _memory                 # everything `symbol` points to but the grid
+    cdef list _columns                  # of series, ticks, quotes: read-only arrays over the ring, made when asked for
+    cdef list _columns_at               # per series: the address that they were made for
+    cdef void _own_session(self, Grid grid)
+    cdef list column_cache(self)
+    cdef tuple _columns_of(self, Py_ssize_t k, const Ring* ring)
+    cdef Ring* ring(self, Py_ssize_t k) noexcept nogil       # NULL before a session, as is the tracker
+    cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil
+    cdef Extended* extended(self, Py_ssize_t k) noexcept nogil
+    cdef void _changed(self) noexcept nogil
+    cpdef void note_past(self) noexcept
+    cdef void _states(self, Py_ssize_t k, SlotStates* out_states) noexcept nogil
+    cdef bint _refuses_early(self, Rows rows, int64_t n, Refusal* out_refusal) except -1
+    cdef void _count_skipped(self, const int64_t* skipped, int64_t other_session) noexcept nogil
+    cdef bint is_forming(self, Py_ssize_t k) noexcept nogil
+    cdef object _append_any(self, object ts_ns, object open, object high, object low, object close, object volume)
+    cdef object _append_first(self, const Bar* bar)
+    cdef bint _store_over(self, Bar* bar) except -1
+    cdef int64_t _extend_newest(self, object ts_ns, object open, object high, object low, object close,
+                                object volume) except -2
+    cdef int64_t _extend_columns(self, const Py_buffer* columns) noexcept nogil
+    cdef int64_t _extend_any(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
+                             const double[::1] low, const double[::1] close, const double[::1] volume,
+                             bint skip, bint close_label, bint is_cold) except -2
+    cdef int64_t take_rows(self, Rows rows, bint skip, bint close_label, bint is_cold, bint to_days,
+                           Refusal* out_refusal) except -2
+    cdef int64_t _fill_own(self, Rows rows, bint skip, bint close_label, bint loading, Refusal* out_refusal) except -2
+    cdef bint _is_of_another_source(self, Rows rows, bint close_label, Refusal* out_refusal) noexcept nogil
+    cdef int64_t _check_own(self, Rows rows, bint skip, bint close_label, int64_t* skipped,
+                            Refusal* out_refusal) noexcept
+    cdef void _open_label(self, int64_t* ts) noexcept nogil
+    cpdef bint has_early_days(self)
+    cpdef object date_of(self, int64_t ts)
+    cdef int _refuse(self, int status, row, ts, open, high, low, close, volume, opened=*) except -1

@@ -1,0 +1,1427 @@
+"""Owners of native state, and the `def` wrappers around it.
+
+Series are numbered: 0 is the base, 1 .. the derived intervals shown, in the order of `intervals`. The session bar is
+always maintained; it is a numbered series only where "1d" was asked for.
+
+The memory of a session is never reused: starting another one allocates anew, so a window on the old one keeps its
+blocks alive and says that it is no longer valid.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBuffer_FillInfo, PyBuffer_Release
+from cpython.exc cimport PyErr_Clear
+from cpython.list cimport PyList_GET_ITEM
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_AsDouble, PyFloat_CheckExact
+from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cpython.object cimport Py_TYPE, PyTypeObject
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t, uintptr_t
+from libc.stdlib cimport free
+from libc.string cimport memcpy, memset
+
+from datetime import timedelta
+from functools import partial
+
+import numpy as np
+
+from sessiondata.rows.columns import is_number
+from sessiondata.copying import refuse_copy
+from sessiondata.errors import BarTypeError, CalendarError, SessionStateError, TimeError, of_symbol, shown
+from sessiondata.time.instants import to_ns
+
+from sessiondata._native.symbol.evidence cimport Evidence, evidence_of
+from sessiondata._native.slots.extended cimport Extended, extended_expected, extended_start
+from sessiondata._native.symbol.feed cimport feed_check
+from sessiondata._native.symbol.fill cimport fill_rows
+from sessiondata._native.slots.gaps cimport (
+    gaps_count, gaps_explained, gaps_halted, gaps_list, gaps_missing, gaps_present, gaps_state, gaps_tally,
+)
+from sessiondata._native.slots.grid cimport expected_at, first_slot_from, ordinal_start
+from sessiondata._native.base.guard cimport gc_pause, gc_resume, peek, peek_small
+from sessiondata._native.symbol.late cimport LateRows, late_fits, late_store
+from sessiondata._native.symbol.layout cimport lay_out, series_extended, series_gaps, series_ring
+from sessiondata._native.slots.marks cimport Spans, retries_of
+from sessiondata._native.rows.ring cimport Bar, ring_begin_change, ring_end_change, ring_find
+from sessiondata._native.rows.ring cimport ring_oldest, ring_read, ring_room
+from sessiondata._native.base.status cimport (
+    CORRECTED, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_SOURCE, ERR_TS_RANGE, ERR_UNIT, N_REASONS, OTHER_SESSION, STORED,
+    Offence, raise_status, reason_index,
+)
+from sessiondata._native.symbol.symbol cimport (
+    EARLIER_STORE, Counters, check_bar, check_rows, clock_advance, clock_join, clock_part, clock_reset, clock_sequence,
+    clock_touch, first_at_or_after, is_inconsistent, symbol_append, symbol_append_with_gil, symbol_as_of, symbol_check,
+    symbol_enter, symbol_extend, symbol_leave, symbol_open_label, symbol_reserve, symbol_settle, symbol_start,
+)
+from sessiondata._native.rows.ticks cimport SOURCE_BARS, SOURCE_NONE, ticks_oldest
+from sessiondata._native.base.time cimport LEAST_START
+from sessiondata.capi cimport handle_give_back, handle_take
+
+from sessiondata._native.base.status import REASONS
+
+
+@cython.no_gc  # dates and hours, which refer to nothing that could refer to it
+cdef class StoreClock:
+    """Clock and change sequence of a store; every symbol of the store points into it.
+
+    Parameters
+    ----------
+    grace_ns : int
+        How long after its end a bar may still arrive before its slot counts as over, if nothing newer has come.
+    """
+
+    def __reduce__(self):
+        refuse_copy(self)
+
+    def __cinit__(self, int64_t grace_ns=0):
+        self.data.as_of, self.data.judged, self.data.changes = INT64_MIN, INT64_MIN, 0
+        self.epoch = 0
+        self.date = self.ended = self.grid = None
+        self.data.grace_ns = grace_ns
+        self.data.symbols = NULL
+        self.data.n_symbols = self.data.room = 0
+
+    def __dealloc__(self):
+        free(self.data.symbols)
+
+    @property
+    def as_of(self):
+        """Latest time given to `advance`, int ns; None before."""
+        cdef int64_t as_of = peek(&self.data.as_of)
+        return None if as_of == INT64_MIN else as_of
+
+    @property
+    def grace_ns(self):
+        return self.data.grace_ns
+
+    @property
+    def sequence(self):
+        """Changes of the store so far, int; those that symbols which have left it made are still counted. O(symbols).
+        """
+        cdef int64_t latest
+        return clock_sequence(&self.data, &latest)
+
+    def reading(self):
+        """(latest time that the store knows of, int ns or None; `sequence`), both at once. O(symbols)."""
+        cdef int64_t latest, sequence = clock_sequence(&self.data, &latest)
+        return None if latest == INT64_MIN else latest, sequence
+
+    def advance(self, int64_t ts_ns):
+        """Move the clock forwards; False (and no change) if it stands there already or further."""
+        return clock_advance(&self.data, ts_ns)
+
+    def touch(self):
+        """Count a change that no bar made."""
+        clock_touch(&self.data)
+
+    @property
+    def next_date(self):
+        """The earliest date that is not over: of the session under way, or the day after the one that has ended. None
+        before the first session: there is no now yet, and nothing is ahead of it."""
+        if self.date is not None or self.ended is None:
+            return self.date
+        return self.ended + _ONE_DAY
+
+    def reset(self):
+        """Forget the time (a new session); the sequence goes on."""
+        clock_reset(&self.data)
+
+
+def _refuse_removed(core, ts_ns, close_label, store):
+    raise SessionStateError(f"symbol {core.name!r} was removed from its store and takes no bars", symbol=core.name)
+
+
+cdef object _ONE_DAY = timedelta(1)
+
+
+cdef double number_of(object x, str column, SymbolCore core) except? -1.0:
+    """A Python number as a double; anything that is not a real number is a typed error."""
+    # float() would take these: a bool, the nanoseconds of a datetime64, the real part of a complex scalar, the text in
+    # an array without dimensions.
+    if PyFloat_CheckExact(x) or PyLong_CheckExact(x) or is_number(x):
+        try:
+            return PyFloat_AsDouble(x)
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise BarTypeError(f"{column} must be a real number", symbol=core.name, value=f"{column}={shown(x)}",
+                       code="ERR_TYPE")
+
+
+cdef int64_t time_of(object x, SymbolCore core) except? -1:
+    cdef int overflow = 0
+    cdef int64_t ts_ns
+    if not PyLong_CheckExact(x):
+        try:
+            return to_ns(x)
+        except TimeError as error:
+            raise of_symbol(error, core.name) from error
+    ts_ns = PyLong_AsLongLongAndOverflow(x, &overflow)
+    if overflow:
+        raise_status(Offence(ERR_TS_RANGE, symbol=core.name, ts_ns=x))
+    return ts_ns
+
+
+cdef class _View:
+    """The memory of a symbol as a read-only buffer. Behind a memoryview's `toreadonly()` stands `.obj`, the writable
+    owner; behind this there is nothing that Python code can reach."""
+
+    cdef Memory _memory
+    cdef void* _start
+    cdef Py_ssize_t _n_bytes
+
+    def __reduce__(self):
+        refuse_copy(self)
+
+    def __getbuffer__(self, Py_buffer* buffer, int flags):
+        PyBuffer_FillInfo(buffer, self, self._start, self._n_bytes, 1, flags)
+
+
+cdef object view_of(Memory memory, void* start, int64_t n, object dtype):
+    cdef _View view = _View.__new__(_View)
+    view._memory, view._start, view._n_bytes = memory, start, n * dtype.itemsize
+    return np.frombuffer(view, dtype)
+
+
+cdef object _INT64 = np.dtype("int64"), _INT32 = np.dtype("int32"), _FLOAT64 = np.dtype("float64")
+cdef tuple _NO_ROWS = tuple([np.frombuffer(b"", kind) for kind in (_INT64, *(_FLOAT64,) * 5, _INT32)])
+
+
+cdef extern from "Python.h":
+    int get_buffer "PyObject_GetBuffer"(object array, Py_buffer* out_view, int flags) noexcept  # not 0: it has raised
+
+
+cdef PyTypeObject* _ndarray = <PyTypeObject*>np.ndarray
+
+
+cdef inline bint _borrow_column(object array, Py_buffer* columns, int* n_open, bint is_time) noexcept:
+    """Borrow one more column, if it is a plain array: contiguous, aligned, one dimension of int64 (times) or float64.
+
+    One question to the buffer, where Python code asks six attributes, and a third of what a memoryview costs."""
+    cdef Py_buffer* column = &columns[n_open[0]]
+    if Py_TYPE(array) != _ndarray:  # not a subclass: a mask would be overlooked
+        return False
+    if get_buffer(array, column, PyBUF_FORMAT | PyBUF_ND):  # not contiguous, or a type that buffers have no name for
+        PyErr_Clear()
+        return False
+    n_open[0] += 1
+    return (column.ndim == 1 and column.itemsize == 8 and column.format[1] == 0
+            and (column.format[0] in (c"l", c"q") if is_time else column.format[0] == c"d")
+            and <uint64_t>column.buf % 8 == 0)
+
+
+cdef extern from *:
+    """
+    #include <algorithm>
+    #include <cstdint>
+
+    // Numbers of rows in time order, of equal times as they came. Touches nothing but these two arrays.
+    static void sd_order(const std::int64_t* ts, std::int64_t* order, std::int64_t n) {
+        for (std::int64_t i = 0; i < n; ++i) order[i] = i;
+        if (!std::is_sorted(ts, ts + n))
+            std::stable_sort(order, order + n, [ts](std::int64_t a, std::int64_t b) { return ts[a] < ts[b]; });
+    }
+    """
+    void _order "sd_order"(const int64_t* ts, int64_t* order, int64_t n) noexcept nogil
+
+
+cdef class Rows:
+    """Rows of one call in memory of its own, sorted by time: whatever other threads do, they are what they are.
+
+    `values` point to the columns to copy from when `gather` is called, and to the copies afterwards."""
+
+    def __reduce__(self):
+        refuse_copy(self)
+
+    def __cinit__(self, int64_t n, int n_values, bint has_codes):
+        cdef int i
+        self.n, self.n_values = n, n_values
+        for i in range(5):
+            self.values[i] = NULL
+        self.codes = NULL
+        self._block = <int64_t*>PyMem_RawMalloc(<size_t>max(n, 1) * 8 * (4 + n_values + has_codes))
+        if self._block == NULL:
+            raise MemoryError("no memory for the rows of a call")
+        self.ts, self.given, self.row = self._block, self._block + n, self._block + 2 * n
+        self.place = self._block + (3 + n_values + has_codes) * n
+
+    def __dealloc__(self):
+        PyMem_RawFree(self._block)
+
+    cdef void gather(self, const int64_t* ts, const int64_t* codes) noexcept:
+        """Copy the columns in the order of their times. Lets other threads run where there are many."""
+        cdef int64_t i
+        cdef int j
+        cdef double* column
+        cdef const double* source
+        with nogil:
+            _order(ts, self.row, self.n)
+            for i in range(self.n):
+                self.given[i] = ts[self.row[i]]
+            for j in range(self.n_values):
+                source, column = self.values[j], <double*>(self._block + (3 + j) * self.n)
+                for i in range(self.n):
+                    column[i] = source[self.row[i]]
+                self.values[j] = column
+            if codes != NULL:
+                self.codes = self._block + (3 + self.n_values) * self.n
+                for i in range(self.n):
+                    self.codes[i] = codes[self.row[i]]
+
+    cdef void move(self, int64_t i, int64_t to, int64_t ts) noexcept nogil:
+        """Row `i`, at a time, becomes row `to` <= i."""
+        cdef int j
+        self.ts[to] = ts
+        if i == to:
+            return
+        for j in range(self.n_values):
+            self.values[j][to] = self.values[j][i]
+        if self.codes != NULL:
+            self.codes[to] = self.codes[i]
+
+    cdef void order_again(self, int64_t n) noexcept nogil:
+        """Sort the first rows by `ts` once more: the starts of bars ascend as their ends do, but for those around the
+        end of a session."""
+        cdef int64_t i, at, ts
+        cdef double value
+        cdef int j
+        for i in range(1, n):
+            at = i
+            while at > 0 and self.ts[at - 1] > self.ts[at]:
+                ts, self.ts[at - 1] = self.ts[at - 1], self.ts[at]
+                self.ts[at] = ts
+                for j in range(self.n_values):
+                    value, self.values[j][at - 1] = self.values[j][at - 1], self.values[j][at]
+                    self.values[j][at] = value
+                at -= 1
+
+
+cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noexcept nogil:
+    """Store checked rows [first, n), ascending in time: runs of newer rows as blocks, many late rows as one, others one
+    by one. There must be a session. Returns how many changed something, or ERR_MEMORY and nothing has changed."""
+    cdef const int64_t* t = rows.ts
+    cdef const double* o = rows.values[0]
+    cdef const double* h = rows.values[1]
+    cdef const double* l = rows.values[2]
+    cdef const double* c = rows.values[3]
+    cdef const double* v = rows.values[4]
+    cdef const Ring* base = &symbol.base
+    cdef int64_t i, stop, stored = 0, n_new = 0, n_late_new = 0
+    cdef int status, what
+    cdef Bar bar
+    cdef LateRows late
+    cdef uintptr_t* inside = symbol_enter(symbol)
+    cdef int64_t n_late = first_at_or_after(t + first, n - first, symbol.last_ts + 1)
+    for i in range(first, n):
+        stop = ring_find(base, t[i])
+        n_new += (i == first or t[i] != t[i - 1]) and (stop == base.next_seq or base.ts[stop - base.origin] != t[i])
+        if i < first + n_late:
+            n_late_new = n_new
+    status = symbol_reserve(symbol, t + first, n - first, n_new)
+    if status == 0 and symbol.source > SOURCE_BARS:
+        status = ERR_SOURCE
+    i = first if status == 0 else n
+    if i < n and t[i] >= symbol.grid.span_start and late_fits(symbol, n_late, n_late_new):
+        late = LateRows(t + i, [o + i, h + i, l + i, c + i, v + i], rows.place + i, n_late)
+        stored = late_store(symbol, &late)
+        i += n_late
+    while i < n:
+        stop = i + 1
+        if t[i] <= symbol.last_ts:
+            bar = Bar(t[i], o[i], h[i], l[i], c[i], v[i], 0)
+            what = symbol_append(symbol, &bar)
+            stored += STORED <= what <= CORRECTED
+            if what == ERR_UNIT:  # one among good rows is of another session, and no more
+                symbol.counters.other_session += 1
+        else:
+            while stop < n and t[stop] > t[stop - 1]:
+                stop += 1
+            stored += symbol_extend(symbol, t + i, o + i, h + i, l + i, c + i, v + i, stop - i)
+        i = stop
+    symbol_leave(inside)
+    return status if status else stored
+
+
+cdef struct Range:
+    # A gap, by slots, and how often and when last (ns) somebody asked again for its bars.
+    int32_t start
+    int32_t stop
+    int32_t count
+    int64_t last_ns
+
+
+@cython.final
+@cython.no_gc_clear  # the clock must be there when the symbol parts from it; every cycle goes through other objects
+cdef class SymbolCore:
+    """Native state of one symbol.
+
+    Once it has a handle, callers without the GIL may use it as well. All native work is therefore done inside its guard
+    (`symbol_enter`); methods with a Python name enter it, those of C are called inside or say otherwise. What only
+    holders of the GIL change (the session, the grid, the days) may be looked at outside.
+
+    Parameters
+    ----------
+    name : str
+    clock : StoreClock
+    intervals : tuple of str
+        Names of the series, base first, "1d" last if it is shown.
+    steps_ns : tuple of int
+        Their lengths in ns; 0 for "1d".
+    capacity : int
+        Rows of the base ring; 0 for one whole session.
+    close_label : bool
+        Appended timestamps are the ends of bars, not their starts.
+    need_session : callable
+        Called with (core, ts_ns, close_label, store) when a bar arrives for a symbol without a session: it starts
+        one, unless another thread has done so meanwhile, and returns what `store()` does then; None if the bar is of
+        a session that is over. With None for `store` it only says whether that is so (None) or not.
+    tick_capacity, quote_capacity : int
+        Rows of the rings of trades and quotes.
+    quote_bars : int
+        QUOTE_BARS_*: the bars that quotes make.
+    strict : bool
+        Refuse bars whose open or close lies outside [low, high].
+    """
+
+    def __reduce__(self):
+        refuse_copy(self)
+
+    def __cinit__(self, str name, StoreClock clock not None, tuple intervals, tuple steps_ns, int64_t capacity,
+                  bint close_label, need_session, int64_t tick_capacity=0, int64_t quote_capacity=0,
+                  int quote_bars=0, bint strict=False):
+        self.name, self.clock, self.intervals, self.steps_ns = name, clock, intervals, steps_ns
+        self._capacity, self.close_label, self._need_session = capacity, close_label, need_session
+        self.symbol.clock, self.symbol.step_ns = &clock.data, steps_ns[0]
+        self.symbol.grid = NULL
+        self.symbol.newest_stop = self.symbol.base_stop = INT64_MIN
+        self.symbol.tick_capacity, self.symbol.quote_capacity = max(1, tick_capacity), max(1, quote_capacity)
+        self.symbol.quote_bars, self.symbol.strict = quote_bars, strict
+
+    def __dealloc__(self):
+        handle_give_back(self._handle)
+        if self.symbol.owner == <void*>self:
+            clock_part(&self.symbol)
+
+    @property
+    def handle(self):
+        """What compiled code calls this symbol (see capi.pxd); the same for as long as the symbol lives."""
+        if self._handle == 0:
+            self._handle = handle_take(&self.symbol, self.steps_ns, self.close_label)
+        return self._handle
+
+    # --- memory ---
+
+    def start(self, Grid grid not None, hours, bint touch):
+        """Allocate everything for a session and begin it empty. `hours`: (start_ns, stop_ns) around it in which bars
+        are expected too, or None; `touch` the memory now or leave that to the bars."""
+        self._memory = lay_out(&self.symbol, grid, self.steps_ns, self._capacity, hours, touch)
+        self._own_session(grid)
+        symbol_start(&self.symbol, &grid.data)
+
+    cdef void _own_session(self, Grid grid):
+        """What belongs to a session beside `symbol` and `_memory`."""
+        self.grid, self._columns = grid, None
+        self.session_id += 1
+        self._is_plain = not self.close_label
+
+    def attach(self, days):
+        """Have a history, and count for the store's sequence: the symbol is not a day itself."""
+        if clock_join(&self.symbol):
+            raise MemoryError("no memory for another symbol of a store")
+        self.days, self.symbol.owner = days, <void*>self
+
+    def stop(self, bint undo=False):
+        """Forget the session: no rows, and windows on it are no longer valid. `undo`: it has only just begun, and that
+        counts as no change."""
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        ring_begin_change(&self.symbol.base)
+        self.symbol.n_edits += -1 if undo else 1
+        self._is_plain = False
+        self.symbol.run_stop = INT64_MIN
+        self.symbol.grid = NULL
+        self.symbol.last_ts = 0  # as before any session
+        self.symbol.newest_stop = self.symbol.base_stop = INT64_MIN
+        self.symbol.source, self.symbol.grown = SOURCE_NONE, 0
+        self.symbol.ticks = self.symbol.quotes = NULL
+        self.symbol.bars_updated = 0
+        memset(&self.symbol.counters, 0, sizeof(self.symbol.counters))
+        memset(self.symbol.tick_counters, 0, sizeof(self.symbol.tick_counters))
+        self.session_id += 1
+        ring_end_change(&self.symbol.base)
+        symbol_leave(inside)
+        self.grid, self._memory, self._columns = None, None, None  # the memory goes when nobody can find it any more
+
+    def detach(self):
+        """Take no more bars: the symbol has left its store."""
+        self.stop()
+        self.days = None
+        self.symbol.take_earlier = NULL
+        self._need_session = _refuse_removed  # no method: that would be a cycle without a way out
+
+    cdef Ring* ring(self, Py_ssize_t k) noexcept nogil:
+        if self.symbol.grid == NULL:
+            return NULL
+        if k > 0:
+            symbol_settle(&self.symbol, <int32_t>k - 1)
+        return series_ring(&self.symbol, k)
+
+    cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil:
+        if self.symbol.grid == NULL:
+            return NULL
+        if k > 0:
+            symbol_settle(&self.symbol, <int32_t>k - 1)
+        return series_gaps(&self.symbol, k)
+
+    @property
+    def quote_bars(self):
+        """QUOTE_BARS_*: the bars that quotes make."""
+        return self.symbol.quote_bars
+
+    @property
+    def strict(self):
+        """Whether bars whose open or close lies outside [low, high] are refused."""
+        return bool(self.symbol.strict)
+
+    @property
+    def memory(self):
+        """Object that keeps the memory of the session alive, for views made by compiled code; None before one."""
+        return self._memory
+
+    cdef list column_cache(self):
+        """`_columns`, made when they are first asked for: many a day of history is never looked at."""
+        if self._columns is None:
+            self._columns, self._columns_at = [None] * (len(self.intervals) + 2), [0] * len(self.intervals)
+        return self._columns
+
+    def columns(self, Py_ssize_t k):
+        """Arrays (ts, open, high, low, close, volume, n_base or None) over the whole ring of series `k`.
+
+        Read-only, and no user can make them writable: their base is a `_View`. Rows `bounds(k)` are live."""
+        cdef uintptr_t* inside
+        cdef Ring ring
+        if self.symbol.grid == NULL:
+            return _NO_ROWS[:6] + (_NO_ROWS[6] if k else None,)
+        inside = symbol_enter(&self.symbol)
+        ring = series_ring(&self.symbol, k)[0]
+        symbol_leave(inside)
+        return self._columns_of(k, &ring)
+
+    cdef tuple _columns_of(self, Py_ssize_t k, const Ring* ring):
+        """`columns(k)` over the memory that the ring had at some moment of this session."""
+        cdef Memory memory = self._memory
+        cdef int64_t room = ring_room(ring)
+        cdef list columns = self.column_cache(), columns_at = self._columns_at
+        if columns_at[k] != <Py_ssize_t>ring.ts:
+            made = (
+                view_of(memory, ring.ts, room, _INT64), view_of(memory, ring.open, room, _FLOAT64),
+                view_of(memory, ring.high, room, _FLOAT64), view_of(memory, ring.low, room, _FLOAT64),
+                view_of(memory, ring.close, room, _FLOAT64), view_of(memory, ring.volume, room, _FLOAT64),
+                view_of(memory, ring.n_base, room, _INT32) if ring.derived else None,
+            )
+            # Making them runs Python. Where another session has begun meanwhile, these lists are nobody's any more.
+            columns[k], columns_at[k] = made, <Py_ssize_t>ring.ts
+            return made
+        return <tuple>columns[k]
+
+    def bounds(self, Py_ssize_t k):
+        """(columns, first, stop, sequence of the first, moves): where the live rows of series `k` lie at one moment,
+        and how often rows have changed places until then; None for the columns where there are no rows."""
+        if self.symbol.grid == NULL:
+            return None, 0, 0, 0, 0
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef Ring ring = self.ring(k)[0]
+        symbol_leave(inside)
+        return (self._columns_of(k, &ring) if ring.next_seq else None, ring_oldest(&ring) - ring.origin,
+                ring.next_seq - ring.origin, ring_oldest(&ring), ring.n_moves)
+
+    def memory_usage(self):
+        """(bytes reserved, bytes of the live rows)."""
+        cdef Py_ssize_t k
+        cdef int64_t rows = 0
+        cdef Memory shared
+        if self.symbol.grid == NULL:
+            return 0, 0
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        for k in range(self.symbol.n_levels + 1):
+            ring = self.ring(k)
+            rows += (ring.next_seq - ring_oldest(ring)) * (48 if k == 0 else 52)
+        if self.symbol.ticks != NULL:
+            rows += (self.symbol.ticks.next_seq - ticks_oldest(self.symbol.ticks)) * 32
+        if self.symbol.quotes != NULL:
+            rows += (self.symbol.quotes.next_seq - ticks_oldest(self.symbol.quotes)) * 40
+        cdef int64_t n_bytes = self._memory.n_bytes()
+        symbol_leave(inside)
+        for shared in self._memory.shared:
+            n_bytes += shared.n_bytes()
+        return n_bytes, rows
+
+    # --- writing ---
+
+    @cython.binding(False)  # a plain built-in method, which the interpreter calls without a detour
+    def append(self, ts_ns, open, high, low, close, volume, /):
+        """
+        Store one bar and everything it causes.
+
+        Parameters
+        ----------
+        ts_ns : int, datetime64 or aware datetime
+            Open time of the bar (its close where the symbol has ``label="close"``); an int is ns since 1970 UTC.
+        open, high, low, close, volume : float
+
+        Returns
+        -------
+        bool
+            True if the store changed. False for a repeat of what is there, and for a bar that is refused without
+            being wrong (older than the ring keeps, or of an earlier trade date): see ``counters``.
+
+        Raises
+        ------
+        BarError
+            The bar breaks a rule; the store is as it was.
+        SessionStateError
+            The bar belongs to a later trade date.
+
+        Notes
+        -----
+        O(derived intervals) for the newest bar, nothing is allocated; O(log rows) and one slot of each interval for
+        others. Several writers of a symbol take turns.
+        """
+        cdef uintptr_t* inside
+        cdef Bar bar
+        cdef int status, overflow = 0
+        if (PyFloat_CheckExact(open) and PyFloat_CheckExact(high) and PyFloat_CheckExact(low)
+                and PyFloat_CheckExact(close) and PyFloat_CheckExact(volume) and PyLong_CheckExact(ts_ns)):
+            bar.ts = PyLong_AsLongLongAndOverflow(ts_ns, &overflow)
+            bar.open, bar.high, bar.low = PyFloat_AS_DOUBLE(open), PyFloat_AS_DOUBLE(high), PyFloat_AS_DOUBLE(low)
+            bar.close, bar.volume = PyFloat_AS_DOUBLE(close), PyFloat_AS_DOUBLE(volume)
+            if overflow == 0 and self._is_plain:
+                inside = symbol_enter(&self.symbol)
+                status = symbol_append(&self.symbol, &bar)
+                symbol_leave(inside)
+                if status >= 0:
+                    return STORED <= status <= CORRECTED
+        return self._append_any(ts_ns, open, high, low, close, volume)
+
+    cdef object _append_any(self, object ts_ns, object open, object high, object low, object close, object volume):
+        """`append` of what is not exactly an int and five floats, and of first, close-labelled and bad bars."""
+        cdef Bar bar
+        cdef int status
+        bar.ts = time_of(ts_ns, self)
+        cdef int64_t given_ts = bar.ts
+        bar.open, bar.high = number_of(open, "open", self), number_of(high, "high", self)
+        bar.low, bar.close = number_of(low, "low", self), number_of(close, "close", self)
+        bar.volume = number_of(volume, "volume", self)
+        if self.symbol.grid == NULL:
+            return self._append_first(&bar)
+        if self.close_label:
+            self._open_label(&bar.ts)
+        if peek_small(&self.symbol.source) > SOURCE_BARS and bar.ts >= self.symbol.grid.span_start:
+            self._refuse(ERR_SOURCE, None, None, None, None, None, None, None)
+        status = symbol_append_with_gil(&self.symbol, &bar)
+        if status < 0:
+            self._refuse(status, None, given_ts, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ts)
+        return STORED <= status <= CORRECTED
+
+    def begin(self, ts_ns, bint close_label, store):
+        """Start the session of a first bar of the symbol and return `store()`; see `need_session`."""
+        return self._need_session(self, ts_ns, close_label, store)
+
+    cdef object _append_first(self, const Bar* bar):
+        """Start the session that a bar belongs to, then append it; a bar that is refused starts none."""
+        cdef Bar row = bar[0]
+        cdef int status = check_bar(&self.symbol, &row)
+        if status:
+            self._refuse(status, None, row.ts, row.open, row.high, row.low, row.close, row.volume)
+        stored = self.begin(row.ts, self.close_label,
+                            partial(self.append, row.ts, row.open, row.high, row.low, row.close, row.volume))
+        return self._store_over(&row) if stored is None else stored
+
+    cdef bint _store_over(self, Bar* bar) except -1:
+        """Append a checked bar of a session that is over: to its day in history, or it is counted."""
+        cdef int64_t given_ts = bar.ts
+        cdef int status = OTHER_SESSION
+        if self.close_label:
+            self._open_label(&bar.ts)
+        if self.symbol.take_earlier != NULL:
+            status = self.symbol.take_earlier(&self.symbol, bar, EARLIER_STORE)
+        else:
+            self._count_skipped(NULL, 1)
+        if status < 0:
+            self._refuse(status, None, given_ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
+        return STORED <= status <= CORRECTED
+
+    @cython.binding(False)
+    def extend_newest(self, ts_ns, open, high, low, close, volume, /):
+        """Store what is the usual case, plain arrays of good rows in order and newer than all there are, in a session.
+
+        Returns the rows added, or -1 if it is not that: then nothing has changed. Any object may be given."""
+        return self._extend_newest(ts_ns, open, high, low, close, volume) if self._is_plain else -1
+
+    def extend(self, given_ts, open, high, low, close, volume, bint skip, bint close_label, bint is_cold=False):
+        """Store arrays of equal length, all or nothing; returns rows added or corrected. See the facade's `extend`.
+
+        Contiguous int64 times and float64 values. Without a session -1, and nothing has changed; with `is_cold` all
+        rows are of sessions that are over then."""
+        cdef int64_t stored = -1
+        if self.symbol.grid != NULL and not close_label:
+            stored = self._extend_newest(given_ts, open, high, low, close, volume)
+        if stored >= 0:
+            return stored
+        return self._extend_any(given_ts, open, high, low, close, volume, skip, close_label, is_cold)
+
+    cdef int64_t _extend_newest(self, ts_ns, open, high, low, close, volume) except -2:
+        """`extend_newest` where there is a session."""
+        cdef Py_buffer columns[6]
+        cdef int64_t stored = -1
+        cdef int n_open = 0
+        if (_borrow_column(ts_ns, columns, &n_open, True) and _borrow_column(open, columns, &n_open, False)
+                and _borrow_column(high, columns, &n_open, False) and _borrow_column(low, columns, &n_open, False)
+                and _borrow_column(close, columns, &n_open, False)
+                and _borrow_column(volume, columns, &n_open, False)):
+            stored = self._extend_columns(columns)
+        while n_open:
+            n_open -= 1
+            PyBuffer_Release(&columns[n_open])
+        return stored
+
+    cdef int64_t _extend_columns(self, const Py_buffer* columns) noexcept nogil:
+        """Store columns, if they have one length and are the usual case; else -1."""
+        cdef int64_t n = columns[0].shape[0]
+        cdef const int64_t* ts = <const int64_t*>columns[0].buf
+        cdef const double* open = <const double*>columns[1].buf
+        cdef const double* high = <const double*>columns[2].buf
+        cdef const double* low = <const double*>columns[3].buf
+        cdef const double* close = <const double*>columns[4].buf
+        cdef const double* volume = <const double*>columns[5].buf
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef int status, i
+        cdef bint in_order
+        for i in range(6):
+            if columns[i].shape[0] != n or self._memory.holds(columns[i].buf):
+                symbol_leave(inside)
+                return -1
+        if check_rows(&self.symbol, ts, open, high, low, close, volume, n, &status, &in_order) >= 0 or not in_order:
+            n = -1
+        else:
+            n = symbol_extend(&self.symbol, ts, open, high, low, close, volume, n)
+        symbol_leave(inside)
+        return n if n >= 0 else -1
+
+    cdef int64_t _extend_any(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
+                             const double[::1] low, const double[::1] close, const double[::1] volume,
+                             bint skip, bint close_label, bint is_cold) except -2:
+        """`extend` of any batch.
+
+        Python code runs before a look at the session, or after all is stored, never between."""
+        cdef uintptr_t* inside
+        cdef int64_t n = given_ts.shape[0], row, i
+        cdef int status
+        cdef bint in_order
+        cdef const int64_t[::1] ts = given_ts
+        cdef int64_t[::1] opened
+        cdef Refusal refusal
+        if n == 0:
+            return 0
+        if close_label:
+            own = np.array(given_ts)
+            ts = own  # one by one: Cython 3.1 does not compile memoryviews of two types in a row
+            opened = own
+        if self.symbol.grid != NULL:
+            if (self._memory.holds(&given_ts[0]) or self._memory.holds(&open[0]) or self._memory.holds(&high[0])
+                    or self._memory.holds(&low[0]) or self._memory.holds(&close[0]) or self._memory.holds(&volume[0])):
+                # Views of this very ring, which storing the rows may overwrite while they are read.
+                return self.extend(np.array(given_ts), np.array(open), np.array(high), np.array(low), np.array(close),
+                                   np.array(volume), skip, close_label, is_cold)
+            if close_label:
+                for i in range(n):
+                    self._open_label(&opened[i])
+            inside = symbol_enter(&self.symbol)
+            row = check_rows(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n, &status,
+                             &in_order)
+            if row < 0 and in_order:
+                n = symbol_extend(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
+            symbol_leave(inside)
+            if row >= 0 and not skip and status != ERR_SOURCE:
+                self._refuse(status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row],
+                             ts[row])
+            if row < 0 and in_order:
+                if n < 0:
+                    self._refuse(<int>n, None, None, None, None, None, None, None)
+                return n
+        elif not is_cold:
+            return -1
+        cdef Rows rows = Rows(given_ts.shape[0], 5, False)
+        rows.values[0], rows.values[1], rows.values[2] = <double*>&open[0], <double*>&high[0], <double*>&low[0]
+        rows.values[3], rows.values[4] = <double*>&close[0], <double*>&volume[0]
+        rows.gather(&given_ts[0], NULL)
+        n = self.take_rows(rows, skip, close_label, is_cold, True, &refusal)
+        if refusal.status:
+            row = refusal.row
+            self._refuse(refusal.status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row],
+                         refusal.ts)
+        return n
+
+    cdef int64_t take_rows(self, Rows rows, bint skip, bint close_label, bint is_cold, bint to_days,
+                           Refusal* out_refusal) except -2:
+        """Check and store rows that are this call's own, in time order: runs of newer rows as blocks, late ones and
+        repeats one by one, those from before the session to their days in history (or, not `to_days`, they are
+        counted). All or nothing, and in one step.
+
+        -1, and nothing has changed, if there is no session and the call is not cold."""
+        cdef int64_t n, first, changed = 0, stored = 0, other = 0
+        cdef int64_t[N_REASONS] skipped
+        cdef tuple staged = None
+        cdef bint collects
+        out_refusal[0] = Refusal(0, 0, 0)
+        memset(skipped, 0, sizeof(skipped))
+        if self.symbol.grid == NULL:
+            if not is_cold:
+                return -1
+            if self.days is None:
+                out_refusal.status = ERR_NO_SESSION
+                return 0
+        collects = gc_pause()
+        try:
+            if self._is_of_another_source(rows, close_label, out_refusal):
+                return 0
+            n = self._check_own(rows, skip, close_label, skipped, out_refusal)
+            if out_refusal.status or (not skip and self._refuses_early(rows, n, out_refusal)):
+                return 0
+            first = n if self.symbol.grid == NULL else first_at_or_after(rows.ts, n, self.symbol.grid.span_start)
+            if first and self.symbol.take_earlier != NULL and to_days:
+                staged, changed, other = self.days.prepare(rows, first)
+            else:
+                other = first
+            if first < n:
+                stored = store_rows(&self.symbol, rows, first, n)
+                if stored < 0:
+                    self._refuse(<int>stored, None, None, None, None, None, None, None)
+            if staged is not None:  # cannot fail
+                self.days.commit_rows(staged, changed)
+            self._count_skipped(skipped, other)
+        finally:
+            gc_resume(collects)
+        return changed + stored
+
+    cdef bint _is_of_another_source(self, Rows rows, bint close_label, Refusal* out_refusal) noexcept nogil:
+        """Whether trades or quotes make the bars of the session and a row is not of an earlier one; the first such."""
+        cdef int64_t i, ts
+        if self.symbol.grid == NULL or peek_small(&self.symbol.source) <= SOURCE_BARS:
+            return False
+        for i in range(rows.n):
+            ts = rows.given[i]
+            if close_label:
+                self._open_label(&ts)
+            if ts >= self.symbol.grid.span_start and (out_refusal.status == 0 or rows.row[i] < out_refusal.row):
+                out_refusal[0] = Refusal(ERR_SOURCE, rows.row[i], ts)
+        return out_refusal.status != 0
+
+    cdef int64_t _check_own(self, Rows rows, bint skip, bint close_label, int64_t* skipped,
+                            Refusal* out_refusal) noexcept:
+        """Open the labels of rows, find the first that breaks a rule, or with `skip` leave those out and count them.
+        Returns how many rows are left, in time order."""
+        cdef int64_t i, n = 0
+        cdef int status
+        cdef Bar bar
+        for i in range(rows.n):
+            bar = Bar(rows.given[i], rows.values[0][i], rows.values[1][i], rows.values[2][i], rows.values[3][i],
+                      rows.values[4][i], 0)
+            if close_label:
+                self._open_label(&bar.ts)
+            status = check_bar(&self.symbol, &bar)
+            if status == 0:
+                rows.move(i, n, bar.ts)
+                n += 1
+            elif skip:
+                skipped[reason_index(status)] += 1
+            elif out_refusal.status == 0 or rows.row[i] < out_refusal.row:
+                out_refusal.status, out_refusal.row, out_refusal.ts = status, rows.row[i], bar.ts
+        if close_label:
+            rows.order_again(n)
+        return n
+
+    cdef bint _refuses_early(self, Rows rows, int64_t n, Refusal* out_refusal) except -1:
+        """Whether the earliest of these rows, none of which was left out, lies before 1990 and no day does."""
+        if n == 0 or rows.given[0] >= LEAST_START or self.has_early_days():
+            return False
+        out_refusal[0] = Refusal(ERR_UNIT, rows.row[0], rows.given[0])
+        return True
+
+    cdef void _count_skipped(self, const int64_t* skipped, int64_t other_session) noexcept nogil:
+        """Count bad rows per reason (NULL: none), and rows of other sessions. Not called inside the guard."""
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef int i
+        if skipped != NULL:
+            for i in range(N_REASONS):
+                self.symbol.counters.skipped[i] += skipped[i]
+        self.symbol.counters.other_session += other_session
+        symbol_leave(inside)
+
+    def fill(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high, const double[::1] low,
+             const double[::1] close, const double[::1] volume, bint skip, bint close_label):
+        """Store those of the rows that are for slots missing now, all or nothing; returns how many. See the facade's
+        `fill`.
+
+        Contiguous int64 times and float64 values of one length. None if there is neither a session nor a past day."""
+        cdef Rows rows = Rows(given_ts.shape[0], 5, False)
+        cdef Refusal refusal
+        cdef int64_t stored, row
+        if rows.n:
+            # Copies, also because the rows may be views of this very ring.
+            rows.values[0], rows.values[1], rows.values[2] = <double*>&open[0], <double*>&high[0], <double*>&low[0]
+            rows.values[3], rows.values[4] = <double*>&close[0], <double*>&volume[0]
+            rows.gather(&given_ts[0], NULL)
+        stored = self._fill_own(rows, skip, close_label, False, &refusal)
+        if refusal.status:
+            row = refusal.row
+            self._refuse(refusal.status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row],
+                         refusal.ts)
+        return None if stored < 0 else stored
+
+    cdef int64_t _fill_own(self, Rows rows, bint skip, bint close_label, bint loading,
+                           Refusal* out_refusal) except -2:
+        """`fill` of rows that are this call's own, in one step: those from before the session for their days in
+        history, the others inside the guard."""
+        cdef int64_t n, first, filled = 0, stored = 0
+        cdef int64_t[N_REASONS] skipped
+        cdef tuple staged = None
+        cdef uintptr_t* inside
+        cdef bint collects
+        out_refusal[0] = Refusal(0, 0, 0)
+        memset(skipped, 0, sizeof(skipped))
+        if self.symbol.grid == NULL and self.symbol.take_earlier == NULL:
+            return -1
+        collects = gc_pause()
+        try:
+            n = self._check_own(rows, skip, close_label, skipped, out_refusal)
+            if out_refusal.status or (not skip and self._refuses_early(rows, n, out_refusal)):
+                return 0
+            first = n
+            if n and self.symbol.grid != NULL:
+                first = first_at_or_after(rows.ts, n, self.symbol.grid.span_start)
+            if first and self.symbol.take_earlier != NULL:
+                staged, filled = self.days.prepare_fill(rows, first)
+            if first < n:
+                inside = symbol_enter(&self.symbol)
+                stored = fill_rows(&self.symbol, rows.ts + first, rows.values[0] + first, rows.values[1] + first,
+                                   rows.values[2] + first, rows.values[3] + first, rows.values[4] + first, n - first,
+                                   loading, rows.place + first)
+                symbol_leave(inside)
+                if stored < 0:
+                    self._refuse(<int>stored, None, None, None, None, None, None, None)
+            if staged is not None:  # cannot fail
+                self.days.commit_rows(staged, filled)
+            self._count_skipped(skipped, 0)
+        finally:
+            gc_resume(collects)
+        return stored + filled
+
+    cdef void _open_label(self, int64_t* ts) noexcept nogil:
+        symbol_open_label(&self.symbol, ts)
+
+    cpdef bint has_early_days(self):
+        """Whether the session or a day in history lies before 1990, so that a bar of such a time may be meant."""
+        cdef SymbolCore day
+        if self.symbol.grid != NULL and self.symbol.grid.span_start < LEAST_START:
+            return True
+        if self.days is not None:
+            for day in self.days.cores.values():
+                if day.grid.data.span_start < LEAST_START:
+                    return True
+        return False
+
+    cpdef object date_of(self, int64_t ts):
+        """Trade date that holds a time; None if the calendar knows none."""
+        try:
+            return None if self.calendar is None else self.calendar.session_at(ts).date
+        except CalendarError:
+            return None
+
+    cdef int _refuse(self, int status, row, ts, open, high, low, close, volume, opened=None) except -1:
+        """Raise for a row. `opened` is the start of its bar, where `ts` may be the end."""
+        cdef Offence offence = Offence(status, self.name, row, ts, open, high, low, close, volume)
+        if status == ERR_LATER_SESSION:
+            offence.date = self.date_of(ts if opened is None else opened)
+        offence.source = peek_small(&self.symbol.source)
+        if status == ERR_SOURCE and ts is not None and self.days is not None:
+            source = self.days.source_at(ts if opened is None else opened)
+            if source is not None:  # a bar of a past day, which was fed otherwise
+                offence.source = source
+        raise_status(offence)
+
+    # --- evidence about absent slots ---
+    # There must be a session.
+
+    def mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns):
+        """Nothing traded in the slots of series `k` that begin in [start_ns, stop_ns), or with `halted` the market
+        stood still in that time; False if that was known."""
+        cdef bint collects = gc_pause()
+        cdef Evidence evidence = evidence_of(self._memory, &self.symbol)
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef int status = evidence.mark(&self.symbol, halted, k, start_ns, stop_ns)
+        if status > 0:
+            self._changed()
+        symbol_leave(inside)
+        gc_resume(collects)
+        if status < 0:
+            raise MemoryError("no memory for a mark")
+        return status > 0
+
+    def record_retry(self, Py_ssize_t k, int64_t start_ns, int64_t stop_ns, int64_t when_ns):
+        """The missing slots of series `k` that begin in [start_ns, stop_ns) were asked for again; returns their number.
+        """
+        cdef Evidence evidence = evidence_of(self._memory, &self.symbol)
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef int64_t n = evidence.retry(&self.symbol, k, start_ns, stop_ns, when_ns)
+        if n > 0:
+            self._changed()
+        symbol_leave(inside)
+        if n < 0:
+            raise MemoryError("no memory for a retry")
+        return n
+
+    cdef void _changed(self) noexcept nogil:
+        self.symbol.n_edits += 1
+        self.symbol.changes += 1
+        self.symbol.bars_updated = 1
+
+    cpdef void note_past(self) noexcept:
+        """What history says, values of indicators included, is no longer what it was."""
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        self.n_past_edits += 1
+        self.symbol.n_edits += 1
+        symbol_leave(inside)
+
+    def note_pins(self):
+        """What is reported in place of what is computed has changed."""
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        self.n_pin_edits += 1
+        self.symbol.n_edits += 1
+        self.symbol.changes += 1
+        symbol_leave(inside)
+
+    def marks(self):
+        """(spans without trade, halted spans), each a list of (start_ns, stop_ns)."""
+        cdef Evidence evidence = None if self._memory is None else self._memory.evidence
+        cdef bint collects
+        if evidence is None:  # holders of the GIL alone change it
+            return [], []
+        collects = gc_pause()
+        try:
+            return _list_spans(&evidence.no_trade), _list_spans(&evidence.halted)
+        finally:
+            gc_resume(collects)
+
+    def retry_ranges(self, Py_ssize_t k):
+        """List of (start_ns, end_ns, how often) of the slots of series `k` that were asked for again, some of which may
+        have been filled or explained since; ascending, both ends are starts of slots."""
+        if self.symbol.grid == NULL:
+            return []
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef Gaps gaps = series_gaps(&self.symbol, k)[0]
+        cdef int32_t i
+        cdef bint collects
+        symbol_leave(inside)
+        if gaps.marks == NULL:
+            return []
+        collects = gc_pause()
+        found = [  # holders of the GIL alone change it
+            (ordinal_start(gaps.table, gaps.marks.retries.start[i]),
+             ordinal_start(gaps.table, gaps.marks.retries.stop[i] - 1), gaps.marks.retries.count[i])
+            for i in range(gaps.marks.retries.n)
+        ]
+        gc_resume(collects)
+        return found
+
+    # --- answers ---
+    # Before a session there is no memory, and not even an address in it may be formed.
+
+    def rows(self, Py_ssize_t k):
+        """(first, stop, sequence of the first, moves) of the live rows of series `k`: positions in `columns(k)`, and
+        how often rows have changed places."""
+        if self.symbol.grid == NULL:
+            return 0, 0, 0, 0
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef Ring ring = self.ring(k)[0]
+        symbol_leave(inside)
+        return ring_oldest(&ring) - ring.origin, ring.next_seq - ring.origin, ring_oldest(&ring), ring.n_moves
+
+    def copy_rows(self, Py_ssize_t k):
+        """Live rows of series `k` as they stand at one moment.
+
+        Returns
+        -------
+        columns : tuple of bytes
+            Like `columns(k)`, without those rows that are not live; None for n_base of the base.
+        forming_ts : int or None
+            Time of the bar in progress, ns.
+        """
+        if self.symbol.grid == NULL:
+            return (b"", b"", b"", b"", b"", b"", b"" if k else None), None
+        cdef int64_t room = 0, n = 0, forming_ts = INT64_MIN
+        cdef uintptr_t* inside
+        cdef Ring* ring
+        cdef bint done = False
+        cdef list columns = None
+        while not done:  # what is copied to must be there before, and may have become too little
+            columns = [PyBytes_FromStringAndSize(NULL, 8 * room) for _ in range(6)]
+            columns.append(PyBytes_FromStringAndSize(NULL, 4 * room) if k else None)
+            if self.symbol.grid == NULL:  # making room may have run finalizers, and these may have ended the session
+                return (b"", b"", b"", b"", b"", b"", b"" if k else None), None
+            inside = symbol_enter(&self.symbol)
+            ring = self.ring(k)
+            n = ring.next_seq - ring_oldest(ring)
+            done = n == room
+            if done and n:
+                _copy_ring(ring, n, columns)
+                forming_ts = ring.ts[ring.next_seq - 1 - ring.origin] if self.is_forming(k) else INT64_MIN
+            symbol_leave(inside)
+            room = n
+        return tuple(columns), None if forming_ts == INT64_MIN else forming_ts
+
+    def copy_columns(self, tuple arrays not None, Py_ssize_t start, Py_ssize_t stop):
+        """Rows [start, stop) of arrays over a ring of this symbol, as tuple of bytes; None for what is None. No row is
+        half old and half new."""
+        cdef list copies = [None if array is None else PyBytes_FromStringAndSize(NULL, (stop - start) * array.itemsize)
+                            for array in arrays]
+        cdef const char* sources[8]
+        cdef Py_ssize_t i, n = len(arrays)
+        for i in range(n):
+            sources[i] = NULL
+            if arrays[i] is not None:
+                sources[i] = <const char*><size_t>arrays[i].ctypes.data
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        for i in range(n):
+            if sources[i] != NULL:
+                _copy_items(<bytes>copies[i], sources[i], start, stop)
+        symbol_leave(inside)
+        return tuple(copies)
+
+    def count(self, Py_ssize_t k):
+        """Live rows of series `k`."""
+        if self.symbol.grid == NULL:
+            return 0
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef Ring* ring = self.ring(k)
+        cdef int64_t count = ring.next_seq - ring_oldest(ring)
+        symbol_leave(inside)
+        return count
+
+    def total_count(self, Py_ssize_t k):
+        """Rows ever added to series `k` in this session."""
+        if self.symbol.grid == NULL:
+            return 0
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef int64_t count = self.ring(k).next_seq
+        symbol_leave(inside)
+        return count
+
+    def moves(self, Py_ssize_t k):
+        """How often rows of series `k` changed places because of a late one."""
+        return self.rows(k)[3]
+
+    def bar(self, Py_ssize_t k, Py_ssize_t i):
+        """Row `i` of the live rows (0 the oldest, -1 the newest) as (ts, open, high, low, close, volume, n_base),
+        whether it is a bar still in progress, and the hours of its session; None if there is none."""
+        cdef Grid grid = self.grid
+        cdef uintptr_t* inside
+        cdef Ring* ring
+        cdef int64_t oldest, seq = -1
+        cdef bint forming = False
+        cdef Bar row
+        if self.symbol.grid == NULL:
+            return None
+        inside = symbol_enter(&self.symbol)
+        ring = self.ring(k)
+        oldest = ring_oldest(ring)
+        seq = ring.next_seq + i if i < 0 else oldest + i
+        if oldest <= seq < ring.next_seq:
+            ring_read(ring, seq, &row)
+            forming = seq == ring.next_seq - 1 and self.is_forming(k)
+        else:
+            seq = -1
+        symbol_leave(inside)
+        if seq < 0:
+            return None
+        return (row.ts, row.open, row.high, row.low, row.close, row.volume, row.n_base), forming, grid
+
+    cdef bint is_forming(self, Py_ssize_t k) noexcept nogil:
+        if self.symbol.grid == NULL or self.ring(k).next_seq == 0:
+            return False
+        return symbol_as_of(&self.symbol) < (self.symbol.base_stop if k == 0 else self.symbol.levels[k - 1].slot_stop)
+
+    def forming(self, Py_ssize_t k):
+        """Whether the newest row of series `k` is a bar still in progress."""
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef bint forming = self.is_forming(k)
+        symbol_leave(inside)
+        return forming
+
+    cdef void _states(self, Py_ssize_t k, SlotStates* out_states) noexcept nogil:
+        """Numbers of slots that are over, inside the guard; there must be a session."""
+        cdef Gaps* gaps = self.tracker(k)
+        cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&self.symbol))
+        cdef int32_t halted = gaps_halted(gaps, expected)
+        out_states[0] = SlotStates(expected, gaps_present(gaps, expected), gaps_missing(gaps, expected),
+                                   gaps_explained(gaps, expected) - halted, halted, gaps_count(gaps, expected))
+
+    def states(self, Py_ssize_t k):
+        """(expected, present, missing, without trade, halted) slots of series `k` that are over."""
+        if self.symbol.grid == NULL:
+            return 0, 0, 0, 0, 0
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef SlotStates states
+        self._states(k, &states)
+        symbol_leave(inside)
+        return states.expected, states.present, states.missing, states.no_trade, states.halted
+
+    def state_at(self, Py_ssize_t k, int64_t ts_ns):
+        """State of the regular slot of series `k` that holds `ts_ns`, by its number in `_gaps`; -1 if none does."""
+        if self.symbol.grid == NULL:
+            return -1
+        cdef int64_t ordinal = self.grid.slot_of(ts_ns, series_gaps(&self.symbol, k).table.step_ns)
+        if ordinal < 0:
+            return -1
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef Gaps* gaps = self.tracker(k)
+        cdef int state = gaps_state(gaps, expected_at(gaps.table, symbol_as_of(&self.symbol)), <int32_t>ordinal)
+        symbol_leave(inside)
+        return state
+
+    def gap_count(self, Py_ssize_t k):
+        """Gaps of series `k`."""
+        if self.symbol.grid == NULL:
+            return 0
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef SlotStates states
+        self._states(k, &states)
+        symbol_leave(inside)
+        return states.n_gaps
+
+    def answer(self, Py_ssize_t k):
+        """Everything about the slots of series `k` at one moment.
+
+        Returns
+        -------
+        as_of : int or None
+        states : tuple of int
+            As `states` has them.
+        gaps : list of (start_ns, end_ns, bar_count, retry_count, last_ns or None)
+            Ascending; both ends are starts of missing slots. `last_ns` is when somebody asked again.
+        """
+        cdef uintptr_t* inside
+        cdef Gaps* gaps
+        cdef SlotStates states = SlotStates(0, 0, 0, 0, 0, 0)
+        cdef Range* ranges = NULL
+        cdef int64_t as_of
+        cdef object _memory = self._memory, _grid = self.grid  # of the slots, until their times have been looked up
+        if self.symbol.grid == NULL:
+            return None, (0, 0, 0, 0, 0), []
+        inside = symbol_enter(&self.symbol)
+        gaps = self.tracker(k)
+        as_of = symbol_as_of(&self.symbol)
+        self._states(k, &states)
+        if states.n_gaps:
+            ranges = _list_ranges(gaps, states.expected, states.n_gaps)
+        symbol_leave(inside)
+        if states.n_gaps and ranges == NULL:
+            raise MemoryError("no memory for the gaps")
+        try:
+            found = [(ordinal_start(gaps.table, ranges[i].start), ordinal_start(gaps.table, ranges[i].stop - 1),
+                      ranges[i].stop - ranges[i].start, ranges[i].count,
+                      ranges[i].last_ns if ranges[i].count else None)
+                     for i in range(states.n_gaps)]
+        finally:
+            PyMem_RawFree(ranges)
+        return (None if as_of == INT64_MIN else as_of,
+                (states.expected, states.present, states.missing, states.no_trade, states.halted), found)
+
+    cdef Extended* extended(self, Py_ssize_t k) noexcept nogil:
+        """Slots of series `k` that are expected outside the segments; NULL if there are none."""
+        if self.symbol.grid == NULL:
+            return NULL
+        if k > 0:
+            symbol_settle(&self.symbol, <int32_t>k - 1)
+        return series_extended(&self.symbol, k)
+
+    def extended_answer(self, Py_ssize_t k):
+        """(present, expected, gaps) of the slots of series `k` outside the segments that are over, as `answer` has
+        them; nothing of it if none are expected."""
+        cdef object _memory = self._memory, _grid = self.grid  # as in `answer`
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef Extended* extended = self.extended(k)
+        cdef Range* ranges = NULL
+        cdef int32_t expected = 0, present = 0, n = 0, i
+        if extended != NULL:
+            expected = extended_expected(extended, symbol_as_of(&self.symbol))
+            present, n = gaps_present(&extended.gaps, expected), gaps_count(&extended.gaps, expected)
+            if n:
+                ranges = _list_ranges(&extended.gaps, expected, n)
+        symbol_leave(inside)
+        if n and ranges == NULL:
+            raise MemoryError("no memory for the gaps")
+        try:
+            return present, expected, [
+                (extended_start(extended, ranges[i].start), extended_start(extended, ranges[i].stop - 1),
+                 ranges[i].stop - ranges[i].start, 0, None)
+                for i in range(n)
+            ]
+        finally:
+            PyMem_RawFree(ranges)
+
+    @property
+    def as_of(self):
+        """Up to when the symbol is judged, int ns; None before the first bar and the first advance of the clock."""
+        cdef int64_t as_of = symbol_as_of(&self.symbol)
+        return None if as_of == INT64_MIN else as_of
+
+    @property
+    def bars_updated(self):
+        return bool(peek_small(&self.symbol.bars_updated))
+
+    @bars_updated.setter
+    def bars_updated(self, bint value):
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        self.symbol.bars_updated = value
+        symbol_leave(inside)
+
+    def session_bar(self, bint extended):
+        """The session's bar (regular rows) or that of the extended ones: (volume, high, low, open, close), None
+        without rows."""
+        if self.symbol.grid == NULL:
+            return None
+        cdef int32_t i = self.symbol.n_levels - (1 if extended else 2)
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        symbol_settle(&self.symbol, i)
+        cdef bint is_there = self.symbol.levels[i].ring.next_seq > 0
+        cdef Bar bar = self.symbol.levels[i].bar
+        symbol_leave(inside)
+        return (bar.volume, bar.high, bar.low, bar.open, bar.close) if is_there else None
+
+    def newest_ts(self, bint extended):
+        """Time of the newest regular (or extended) row, int ns; None if there is none."""
+        cdef int64_t ts = peek(&self.symbol.newest_ts[not extended])
+        return None if self.symbol.grid == NULL or ts == INT64_MIN else ts
+
+    def counters(self):
+        """Dict of what became of all bars of the session."""
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef Counters counted = self.symbol.counters
+        cdef int64_t stored = 0 if self.symbol.grid == NULL else self.symbol.base.next_seq
+        cdef int64_t overwritten = 0 if self.symbol.grid == NULL else ring_oldest(&self.symbol.base)
+        cdef int i
+        symbol_leave(inside)
+        counters = {"stored": stored, **counted}
+        counters["skipped"] = {REASONS[i]: counted.skipped[i] for i in range(N_REASONS) if counted.skipped[i]}
+        counters["overwritten"] = overwritten
+        return counters
+
+    def count_inconsistent(self):
+        """Live base rows whose open or close lies outside [low, high]. One pass: nothing is counted as bars come."""
+        cdef const Ring* base = &self.symbol.base
+        cdef int64_t at, n = 0
+        if self.symbol.grid == NULL:
+            return 0
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        for at in range(ring_oldest(base) - base.origin, base.next_seq - base.origin):
+            n += is_inconsistent(base.open[at], base.high[at], base.low[at], base.close[at])
+        symbol_leave(inside)
+        return n
+
+    def check_invariants(self):
+        """Raise AssertionError unless all native invariants hold. O(rows); for tests."""
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef Py_ssize_t k
+        cdef bint hold = True
+        if self.symbol.grid != NULL:
+            for k in range(self.symbol.n_levels + 1):
+                self.ring(k)
+            hold = symbol_check(&self.symbol) and feed_check(&self.symbol)
+        symbol_leave(inside)
+        if not hold:
+            raise AssertionError(f"invariants of {self.name!r} do not hold")
+
+
+cdef Range* _list_ranges(const Gaps* gaps, int32_t expected, int32_t n) noexcept nogil:
+    """The `n` gaps of a tracker, to be freed; NULL without memory."""
+    cdef Range* ranges = <Range*>PyMem_RawMalloc(n * sizeof(Range))
+    cdef int32_t* bounds = <int32_t*>PyMem_RawMalloc(2 * n * sizeof(int32_t))
+    cdef int32_t i
+    if ranges == NULL or bounds == NULL:
+        PyMem_RawFree(ranges)
+        PyMem_RawFree(bounds)
+        return NULL
+    gaps_list(gaps, expected, bounds, bounds + n)
+    for i in range(n):
+        ranges[i].start, ranges[i].stop, ranges[i].count, ranges[i].last_ns = bounds[i], bounds[n + i], 0, 0
+        if gaps.marks != NULL and gaps.marks.retries.n:
+            retries_of(&gaps.marks.retries, bounds[i], bounds[n + i], &ranges[i].count, &ranges[i].last_ns)
+    PyMem_RawFree(bounds)
+    return ranges
+
+
+cdef void _copy_items(bytes copy, const char* source, Py_ssize_t start, Py_ssize_t stop) noexcept:
+    cdef Py_ssize_t item = PyBytes_GET_SIZE(copy) // (stop - start) if stop > start else 0
+    memcpy(PyBytes_AS_STRING(copy), source + start * item, (stop - start) * item)
+
+
+cdef void _copy_ring(const Ring* ring, int64_t n, list columns) noexcept:
+    """Copy the newest `n` rows into bytes that have their length."""
+    cdef int64_t at = ring.next_seq - n - ring.origin
+    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 0)), ring.ts + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 1)), ring.open + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 2)), ring.high + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 3)), ring.low + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 4)), ring.close + at, 8 * n)
+    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 5)), ring.volume + at, 8 * n)
+    if ring.derived:
+        memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 6)), ring.n_base + at, 4 * n)
+
+
+def count_missing(list series not None, int64_t start_ns, int64_t stop_ns, double active_share):
+    """(how many miss most of the slots that begin in [start_ns, stop_ns), how many are active) of series that are given
+    as (SymbolCore, number): those that expect some of the slots, and have bars on that share of all others, or of these
+    where there are no others."""
+    cdef SymbolCore core
+    cdef Py_ssize_t k
+    cdef Gaps* gaps
+    cdef int32_t expected, first, last, present, missing, present_outside, missing_outside
+    cdef int64_t n_missing = 0, n_active = 0
+    cdef uintptr_t* inside
+    for core, k in series:
+        if core.symbol.grid == NULL:
+            continue
+        inside = symbol_enter(&core.symbol)
+        gaps = core.tracker(k)
+        expected = expected_at(gaps.table, symbol_as_of(&core.symbol))
+        last = min(first_slot_from(gaps.table, stop_ns), expected)
+        first = min(first_slot_from(gaps.table, start_ns), last)
+        gaps_tally(gaps, first, last, &present, &missing)
+        present_outside = gaps_present(gaps, expected) - present
+        missing_outside = gaps_missing(gaps, expected) - missing
+        symbol_leave(inside)
+        if present_outside + missing_outside == 0:
+            present_outside, missing_outside = present, missing
+        if present + missing > 0 and present_outside > 0 and (
+                present_outside >= active_share * (present_outside + missing_outside)):
+            n_active += 1
+            n_missing += missing > present
+    return n_missing, n_active
+
+
+cdef list _list_spans(const Spans* spans):
+    cdef int64_t i
+    return [(spans.start[i], spans.stop[i]) for i in range(spans.n)]
+
+
+def earliest(SymbolCore core, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
+             const double[::1] low, const double[::1] close, const double[::1] volume, int64_t floor):
+    """Time of the earliest row from `floor` on that breaks no rule, as far as can be told without a session; None if
+    there is none."""
+    cdef Py_ssize_t i
+    cdef int64_t least = INT64_MAX
+    cdef Bar bar
+    for i in range(ts.shape[0]):
+        bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
+        if floor <= ts[i] < least and check_bar(&core.symbol, &bar) == 0:
+            least = ts[i]
+    return None if least == INT64_MAX else least

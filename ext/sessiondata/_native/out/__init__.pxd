@@ -1,0 +1,1 @@
+# Text, documents, snapshots and Arrow streams.

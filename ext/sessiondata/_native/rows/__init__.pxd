@@ -1,0 +1,1 @@
+# Rings of rows, and rows made of rows.

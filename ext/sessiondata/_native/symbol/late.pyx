@@ -1,0 +1,128 @@
+"""Late bars in blocks: the morning of a feed that began at noon, a day that somebody sends again.
+
+    rows -> what becomes of each     repeated: nothing; else which row it replaces, or comes before   (late_store)
+         -> trackers                 their ranges are gone through once                           (Sweep)
+         -> base ring                from the newest row back: each piece of rows moves once      (ring_insert_rows)
+         -> levels, parents first    each slot with changed rows is folded once                   (level_rebuild_rows)
+
+All of it, counters and notes of edits included, is what the same rows one by one leave behind; only that one by one
+each of them moves all rows behind it, and folds its slots again. O(rows of the ring + n log n), where one by one it is
+their product. A few rows are quicker one by one: those behind them are few, or the slots that they fold.
+
+A ring that has lost rows, or would, takes late rows one by one: which are too old depends on those before.
+"""
+
+from libc.stdint cimport INT64_MIN, int32_t, int64_t
+
+from sessiondata._native.rows.aggregate cimport INTRADAY, Level, is_aligned, level_rebuild
+from sessiondata._native.rows.aggregate cimport level_rebuild_rows, level_takes
+from sessiondata._native.slots.extended cimport extended_ordinal
+from sessiondata._native.slots.gaps cimport Sweep, sweep_end, sweep_over, sweep_take
+from sessiondata._native.slots.grid cimport Region, find_region, ordinal_in
+from sessiondata._native.rows.ring cimport Bar, Ring, ring_find, ring_insert_rows, ring_read
+from sessiondata._native.symbol.symbol cimport symbol_end_block, symbol_note_edit, symbol_settle_all
+from sessiondata._native.rows.ticks cimport SOURCE_BARS, SOURCE_NONE
+
+
+cdef bint late_fits(const Symbol* symbol, int64_t n_rows, int64_t n_new) noexcept nogil:
+    """Whether so many late rows, of which `n_new` are of times without a row, go better in a block."""
+    cdef const Ring* base = &symbol.base
+    return n_rows >= LATE_ROWS and base.evicted_ts == INT64_MIN and base.next_seq + n_new <= base.capacity
+
+
+cdef int64_t late_store(Symbol* symbol, const LateRows* rows) noexcept nogil:
+    """Store rows as one by one in their order: of equal times each corrects the one before. There is room for them.
+    Returns how many changed something."""
+    cdef int64_t i, standing = NOWHERE, place = NOWHERE, changed = 0
+    cdef const int64_t* ts = rows.ts
+    cdef bint exists = False
+    cdef Bar row, bar
+    for i in range(rows.n):
+        bar = Bar(ts[i], rows.value[0][i], rows.value[1][i], rows.value[2][i], rows.value[3][i], rows.value[4][i], 0)
+        if i == 0 or ts[i] != ts[i - 1]:
+            place, standing = ring_find(&symbol.base, ts[i]), NOWHERE
+            ring_read(&symbol.base, place, &row)  # last_ts >= ts[i], so there is a row
+            exists = row.ts == ts[i]
+            place = 2 * place + exists
+        rows.place[i] = NOWHERE
+        if exists and (row.open == bar.open and row.high == bar.high and row.low == bar.low and row.close == bar.close
+                       and row.volume == bar.volume):
+            symbol.counters.repeated += 1
+            continue
+        symbol.counters.corrected += exists
+        if standing != NOWHERE:
+            rows.place[standing] = NOWHERE
+        rows.place[i], standing = place, i
+        row, exists = bar, True
+        symbol_note_edit(symbol, ts[i])
+        changed += 1
+    if symbol.source == SOURCE_NONE:
+        symbol.source = SOURCE_BARS
+    if changed:
+        late_place(symbol, rows)
+        symbol.changes += changed
+    return changed
+
+
+cdef void late_place(Symbol* symbol, const LateRows* rows) noexcept nogil:
+    """Put rows in their places, and fold each slot that one of them has changed. The caller notes the edits."""
+    cdef int64_t last[2]  # the last changed row beside the segments [0], and in one [1]
+    cdef Level* level
+    cdef const Ring* parent
+    cdef const Region* region
+    cdef int32_t i
+    cdef int regular
+    cdef bint on_grid
+    symbol_settle_all(symbol)
+    ring_insert_rows(&symbol.base, rows.ts, rows.value, rows.place, rows.n, _mark(symbol, rows, last))
+    on_grid = symbol.counters.off_grid == 0
+    for i in range(symbol.n_levels):
+        level = &symbol.levels[i]
+        parent = &symbol.base if level.parent < 0 else &symbol.levels[level.parent].ring
+        if level.kind == INTRADAY:
+            level_rebuild_rows(level, symbol.grid, rows.ts, rows.place, rows.n, parent, on_grid)
+            continue
+        for regular in range(2):
+            if last[regular] == NOWHERE:
+                continue
+            region = find_region(symbol.grid, rows.ts[last[regular]])
+            if level_takes(level, region):
+                level_rebuild(level, symbol.grid, region, rows.ts[last[regular]], parent, regular and on_grid)
+    symbol_end_block(symbol)
+
+
+cdef int64_t _mark(Symbol* symbol, const LateRows* rows, int64_t* out_last) noexcept nogil:
+    """Tell base trackers and counters of the rows that are new; returns how many are."""
+    cdef int64_t i, ordinal, n_new = 0
+    cdef const Region* region = find_region(symbol.grid, rows.ts[0])
+    cdef Sweep sweep = sweep_over(&symbol.gaps)
+    cdef Sweep extended
+    if symbol.extended != NULL:
+        extended = sweep_over(&symbol.extended.gaps)
+    out_last[0] = out_last[1] = NOWHERE
+    for i in range(rows.n):
+        if rows.place[i] == NOWHERE:
+            continue
+        while rows.ts[i] >= region.stop:
+            region += 1
+        out_last[region.regular] = i
+        if rows.place[i] & 1:
+            continue
+        n_new += 1
+        if rows.ts[i] > symbol.newest_ts[region.regular]:
+            symbol.newest_ts[region.regular] = rows.ts[i]
+        if not region.regular:
+            symbol.counters.extended += 1
+            if symbol.extended != NULL and is_aligned(region, symbol.step_ns, rows.ts[i]):
+                ordinal = extended_ordinal(symbol.extended, rows.ts[i])
+                if ordinal >= 0:
+                    sweep_take(&extended, <int32_t>ordinal)
+        elif is_aligned(region, symbol.step_ns, rows.ts[i]):
+            sweep_take(&sweep, ordinal_in(symbol.gaps.table, region, rows.ts[i]))
+        else:
+            symbol.counters.off_grid += 1
+    symbol.counters.late += n_new
+    sweep_end(&sweep)
+    if symbol.extended != NULL:
+        sweep_end(&extended)
+    return n_new

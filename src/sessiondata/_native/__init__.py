@@ -1,0 +1,1 @@
+"""Compiled modules by layer, and their stubs."""

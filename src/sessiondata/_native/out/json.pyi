@@ -1,0 +1,37 @@
+# Types of the compiled module; docstrings stand in ext/sessiondata/_json.pyx.
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from sessiondata._native.objects.store import SymbolCore
+from sessiondata._native.out.cursor import Cursor
+from sessiondata.export.document import Source
+
+_Ints: TypeAlias = npt.NDArray[np.int64]
+_Floats: TypeAlias = npt.NDArray[np.float64]
+
+class Style:
+    def __new__(
+        cls,
+        kind: str,
+        from_ns: npt.NDArray[np.int64],
+        offset_ns: npt.NDArray[np.int64],
+        show: Callable[[int], bytes],
+    ) -> Style: ...
+
+def write_document(
+    meta: bytes,
+    cursor: Cursor,
+    delta: bool,
+    source: Source,
+    style: Style,
+    into: Any = None,
+) -> Any: ...
+def write_series(
+    core: SymbolCore, k: int, pinned_gaps: dict[int, bytes], pinned_quality: dict[int, float], style: Style
+) -> bytes: ...
+def write_rows(
+    ts: _Ints, open: _Floats, high: _Floats, low: _Floats, close: _Floats, volume: _Floats, style: Style
+) -> bytes: ...

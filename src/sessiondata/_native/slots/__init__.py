@@ -1,0 +1,1 @@
+"""Slots of a session: the grid, marks, gaps."""

@@ -1,0 +1,1 @@
+"""Kernels on plain arrays, and threads for many symbols."""

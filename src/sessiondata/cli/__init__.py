@@ -1,0 +1,3 @@
+"""The command line."""
+
+from sessiondata.cli.command import main as main

@@ -1,0 +1,1 @@
+"""Documents, deltas and other views of the store for others."""

@@ -1,0 +1,1 @@
+"""The hours of markets: calendars, and the grid of one session."""

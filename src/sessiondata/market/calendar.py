@@ -1,0 +1,786 @@
+"""Calendars: which dates are sessions, and when the market is open on them.
+
+A `SessionCalendar` answers by date and hands out a `SessionGrid`, the immutable hours of one trade date. Grids are
+built once, before the first bar of a session; the bar path never sees a calendar.
+
+    calendar("XNYS")    --> Exchange  --+
+    calendar("CMES")    --> Globex    --+
+    from_schedule()     --> Table     --+--> SessionCalendar --> SessionGrid
+    from_hours()        --> Rule      --+    (cuts spans at      (segments and span
+    always_open()       --> Rule      --+     neighbours)         of one trade date)
+    x.with_sessions()   --> Corrected --+
+                            `hours`          here                `grids`
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sessiondata.errors import ArgumentTypeError, CalendarError, DateOutOfRangeError, TimeError, install_hint
+from sessiondata.market.grid import SessionGrid, check_segments, local_span
+from sessiondata.market.hours import (
+    Corrected,
+    Exchange,
+    Globex,
+    Hours,
+    Rule,
+    Source,
+    Table,
+    check_apart,
+    cut,
+    frame_rows,
+    has_recipe,
+    mapped_row,
+)
+from sessiondata.time.dates import (
+    DAY_NS,
+    DateLike,
+    TimeLike,
+    instants,
+    time_of_text,
+    time_text,
+    time_texts,
+    to_date,
+    to_named_zone,
+    to_time,
+    wall,
+)
+from sessiondata.time.instants import from_ns, to_ns, wall_to_ns
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+__all__ = ["SessionCalendar", "calendar"]
+
+
+_NEIGHBOURS = 5  # sessions on each side that tell the usual close: a week, of which holidays shorten a few
+
+
+def _close_of(grid: SessionGrid) -> int:
+    """Local time of the close, in ns after midnight of the trade date."""
+    local = from_ns(int(grid.segments[-1, 1]), grid.zone)
+    since = local.replace(tzinfo=None) - dt.datetime.combine(grid.date, dt.time())
+    return since // dt.timedelta(microseconds=1) * 1000
+
+
+_ADD_A_SESSION = "If the market was open, correct the calendar: calendar.with_sessions({date: [(open, close)]})"
+
+
+class SessionCalendar:
+    """Sessions of an exchange, by trade date.
+
+    Made by `calendar`, `from_hours`, `from_schedule` or `always_open`, not by its constructor. Grids
+    are built when they are asked for and kept. Reading from several threads is safe; at worst a grid
+    is built twice.
+
+    Calendars are immutable: `copy.copy` and `copy.deepcopy` return the same object. They are pickled
+    by how they were made, a named one by its name, so another process reads the hours of that name
+    itself. Those that were made in the same way are equal and have one hash.
+
+    Attributes
+    ----------
+    name : str
+    tz : str
+        IANA zone of the exchange.
+    zone : ZoneInfo
+    """
+
+    def __init__(
+        self, source: Source, saved: Iterable[SessionGrid] = (), usual_closes: Mapping[dt.date, int] | None = None
+    ) -> None:
+        if not hasattr(source, "hours"):
+            made = f"sessiondata.calendar({source!r})" if isinstance(source, str) else "sessiondata.calendar(name)"
+            raise CalendarError(
+                f"SessionCalendar is not called with a {type(source).__name__}: take {made} for a named calendar,"
+                " SessionCalendar.from_hours, from_schedule or always_open for another one",
+                value=source,
+            )
+        self._source = source
+        self._saved = {grid.date: grid for grid in saved}  # of a snapshot: they stand before the hours of the source
+        self._grids = dict(self._saved)
+        self._usual_closes = dict(usual_closes or {})
+        self._made_of: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self._source.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self._source.zone
+
+    @property
+    def tz(self) -> str:
+        return str(self._source.zone.key)
+
+    def __repr__(self) -> str:
+        return f"SessionCalendar({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SessionCalendar):
+            return NotImplemented
+        return self is other or (self._is_like(other) and self._saved == other._saved)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __copy__(self) -> SessionCalendar:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SessionCalendar:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not has_recipe(self._source):
+            raise ArgumentTypeError(
+                f"calendar {self.name!r} cannot be pickled: its hours come from an object of your own"
+                f" ({type(self._source).__name__}); write them down with SessionCalendar.from_schedule({{date: [(start,"
+                " stop)]}, tz), or make the calendar anew in the other process"
+            )
+        closes = {day: self._usual_closes[day] for day in self._saved.keys() & self._usual_closes.keys()}
+        return _remade, (self.recipe(), tuple(self._saved.values()), closes)
+
+    def _is_like(self, other: SessionCalendar) -> bool:
+        """Whether both were made in the same way, as a program does that loads a store and goes on as it began. Hours
+        that were saved may differ from those of the other one."""
+        if self._source is other._source:
+            return True
+        return self.name == other.name and self._recipe_text() == other._recipe_text() != ""
+
+    def _recipe_text(self) -> str:
+        """Recipe of the source, made once: comparing calendars of many dates is comparing two texts."""
+        if self._made_of is None:
+            import json  # not needed until calendars are compared
+
+            made = has_recipe(self._source)
+            self._made_of = json.dumps(self._source.recipe(), sort_keys=True) if made else ""
+        return self._made_of
+
+    # Questions
+
+    def session(self, date: DateLike) -> SessionGrid:
+        """Grid of a trade date.
+
+        Its span is the local calendar day, pushed outwards by the session itself and cut by its neighbours: not before
+        the last close of the session before it, not after the span of the next one begins.
+
+        Parameters
+        ----------
+        date : str, date or datetime64
+            ``"YYYY-MM-DD"``; a naive datetime or datetime64 must be at midnight.
+
+        Returns
+        -------
+        SessionGrid
+            The same object each time.
+
+        Raises
+        ------
+        CalendarError
+            If `date` is no date, or there is no session on it.
+        DateOutOfRangeError
+            If the calendar knows nothing about the date.
+        """
+        day = to_date(date)
+        grid = self._grids.get(day)
+        if grid is None:
+            self._check_range(day)
+            if not self._source.hours(day):
+                raise CalendarError(
+                    f"calendar {self.name!r}: no session on {day}; the next to it are {self._source.before(day)} and"
+                    f" {self._source.after(day)}. {_ADD_A_SESSION}",
+                    value=day,
+                )
+            grid = self._grids[day] = self._build(day)
+        return grid
+
+    def session_at(self, ts_ns: Any) -> SessionGrid:
+        """Grid of the trade date that a time belongs to.
+
+        Parameters
+        ----------
+        ts_ns : int or anything `to_ns` takes
+
+        Returns
+        -------
+        SessionGrid
+            The one with ``span_start <= ts_ns < span_stop``. There is at most one: spans do not overlap.
+
+        Raises
+        ------
+        CalendarError
+            If the time belongs to no trade date, such as a Saturday.
+        DateOutOfRangeError
+            If the calendar knows nothing about its local date.
+        TimeError
+            If `ts_ns` is not a point in time.
+        """
+        ts_ns = to_ns(ts_ns)
+        source, day = self._source, from_ns(ts_ns, self.zone).date()
+        first, last = source.range_near(day)
+        # Spans ascend with their dates, and lie at or near them: begin on the local date and walk to the one that could
+        # hold the time, whatever the distance from a trade date to its hours.
+        near = min(max(day, first), last)
+        here = near if source.hours(near) else source.after(near) or source.before(near)
+        while here is not None and self.session(here).span_start > ts_ns:
+            here = source.before(here)
+        while here is not None and self.session(here).span_stop <= ts_ns:
+            following = source.after(here)
+            here = None if following is None or self.session(following).span_start > ts_ns else following
+        if here is not None:
+            return self.session(here)
+        self._check_range(day)
+        raise CalendarError(
+            f"calendar {self.name!r}: {from_ns(ts_ns, self.zone).isoformat()} (ts_ns={ts_ns}) belongs to no trade date."
+            f" {_ADD_A_SESSION}",
+            value=ts_ns,
+        )
+
+    def session_dates(self, start: DateLike, stop: DateLike) -> list[dt.date]:
+        """Trade dates from `start` to `stop`, **both inclusive**, as people name dates; empty if `stop` is the earlier.
+
+        Raises
+        ------
+        DateOutOfRangeError
+            If one of them is beyond what the calendar knows: "no sessions there" would be a guess.
+        CalendarError
+            If one is no date.
+        """
+        first, last = to_date(start), to_date(stop)
+        self._check_range(first)
+        self._check_range(last)
+        days = []
+        day: dt.date | None = first if self._source.hours(first) else self._source.after(first)
+        while day is not None and day <= last:
+            days.append(day)
+            day = self._source.after(day)
+        return days
+
+    def next_date(self, date: DateLike) -> dt.date:
+        """First trade date after a date.
+
+        Raises
+        ------
+        DateOutOfRangeError
+            The calendar does not know it.
+        CalendarError
+            If `date` is no date.
+        """
+        day = to_date(date)
+        self._check_range(day)
+        found = self._source.after(day)
+        if found is None:
+            raise DateOutOfRangeError(f"calendar {self.name!r} knows no session after {day}", value=day)
+        return found
+
+    def usual_close(self, date: DateLike) -> int:
+        """Local time at which sessions around a trade date close.
+
+        Returns
+        -------
+        int
+            ns after local midnight of the trade date: the close that most of the session itself, the
+            five before and the five after it have; of several the latest. The session closes early if
+            its own close is before that.
+
+        Raises
+        ------
+        CalendarError
+            There is no session on the date.
+        """
+        grid = self.session(date)
+        day, source = grid.date, self._source
+        found = self._usual_closes.get(day)
+        if found is None:
+            closes = [_close_of(grid)]
+            for step in (source.before, source.after):
+                near = step(day)
+                for _ in range(_NEIGHBOURS):
+                    if near is None:
+                        break
+                    closes.append(_close_of(self.session(near)))
+                    near = step(near)
+            found = self._usual_closes[day] = max(closes, key=lambda close: (closes.count(close), close))
+        return found
+
+    def around(self, grid: SessionGrid, hours: tuple[int, int, int | None]) -> tuple[int, int]:
+        """Instants at which extended hours around a session start and stop.
+
+        Parameters
+        ----------
+        grid : SessionGrid
+            Of this calendar.
+        hours : (int, int, int or None)
+            Local times of day in ns since midnight: the last at or before the open, the first at or
+            after the close, and the latter on days that close early. None there: the hours after an
+            early close are as long as those after a usual one.
+
+        Returns
+        -------
+        (int, int)
+            ns; they may lie outside the span.
+        """
+        start, stop, early = hours
+        usual, close = self.usual_close(grid.date), _close_of(grid)
+        if close >= usual:
+            return grid.around((start, stop))
+        if early is not None:
+            return grid.around((start, early))
+        after = close + (stop - usual) % DAY_NS
+        return grid.around((start, stop))[0], instants([wall(grid.date) + after], grid.zone)[0]
+
+    def _check_range(self, day: dt.date) -> None:
+        first, last = self._source.range_near(day)
+        if not first <= day <= last:
+            raise DateOutOfRangeError(f"calendar {self.name!r} knows {first} to {last}: got {day}", value=day)
+
+    def _build(self, day: dt.date) -> SessionGrid:
+        source = self._source
+        hours, before, after = source.hours(day), source.before(day), source.after(day)
+        start, stop = local_span(day, source.zone, hours)
+        if before is not None:
+            earlier = source.hours(before)
+            check_apart(self.name, before, earlier, day, hours)
+            start = max(start, earlier[-1][1])
+        if after is not None:
+            later = source.hours(after)
+            check_apart(self.name, day, hours, after, later)
+            stop = min(stop, max(local_span(after, source.zone, later)[0], hours[-1][1]))
+        return SessionGrid(day, source.zone, hours, (start, stop))
+
+    # Constructors
+
+    @classmethod
+    def from_hours(
+        cls,
+        open: TimeLike,  # noqa: A002
+        close: TimeLike,
+        tz: str | ZoneInfo,
+        *,
+        breaks: Iterable[tuple[TimeLike, TimeLike]] = (),
+        weekdays: Collection[int] = (0, 1, 2, 3, 4),
+        holidays: Iterable[DateLike] = (),
+        early_closes: Mapping[Any, TimeLike] | None = None,
+        late_opens: Mapping[Any, TimeLike] | None = None,
+        name: str | None = None,
+    ) -> SessionCalendar:
+        """Calendar of regular hours.
+
+        Parameters
+        ----------
+        open, close : str or time
+            Local wall times, ``"HH:MM"`` or ``"HH:MM:SS"``; a close may be ``"24:00"``. With ``open >= close`` the
+            session is overnight: it opens on the calendar day before its trade date, which is the date of the close.
+            Equal ones make a session of a whole day (17:00 to 17:00 in New York for currencies).
+        tz : str or ZoneInfo
+            Hours follow its wall clock, so that a session over a change of the clocks is an hour shorter or longer. A
+            wall time that the clocks skip becomes the instant they jump; of one shown twice the first counts.
+        breaks : iterable of (start, end), optional
+            Wall times. Empty ones are none.
+        weekdays : collection of int, optional
+            Weekdays of the trade dates, 0 = Monday.
+        holidays : iterable of dates, optional
+            Trade dates without a session.
+        early_closes, late_opens : mapping of date to time, optional
+            Another close or open on a trade date. A time at or after `open` of an overnight session is on the evening
+            it opens. A break that reaches out of the shorter hours is cut off.
+        name : str, optional
+
+        Raises
+        ------
+        CalendarError
+            If a value is not of these forms, a break lies outside the hours, or a special date is no session or has no
+            hours left.
+        """
+        zone = to_named_zone(tz)
+        open_ns, close_ns = to_time(open, "open"), to_time(close, "close")
+        if open_ns == DAY_NS:
+            raise CalendarError("open is before 24:00: pass '00:00'", value=open)
+        overnight = open_ns >= close_ns
+
+        def place(time_ns: int) -> int:
+            """Time of day relative to midnight of the trade date: evenings of an overnight session are negative."""
+            return time_ns - DAY_NS if overnight and time_ns >= open_ns else time_ns
+
+        days_open = frozenset(weekdays)
+        if not days_open or not days_open <= frozenset(range(7)):
+            raise CalendarError(
+                f"weekdays are numbers from 0 (Monday) to 6, at least one: got {weekdays!r}", value=weekdays
+            )
+        closed = frozenset(to_date(day) for day in holidays)
+        pauses, told_pauses = [], []
+        for pause in breaks:
+            edges = [to_time(pause[0], "break"), to_time(pause[1], "break")]
+            told_pauses.append([time_text(edge) for edge in edges])
+            start = place(edges[0])
+            stop = start - start % DAY_NS + edges[1]
+            if overnight and stop < start:
+                stop += DAY_NS
+            if not place(open_ns) <= start <= stop <= close_ns:
+                raise CalendarError(
+                    f"a break begins and ends within the hours {open} - {close}: got {pause}", value=pause
+                )
+            pauses.append((start, stop))
+        closes = {to_date(day): place(to_time(time, "early close")) for day, time in (early_closes or {}).items()}
+        opens = {to_date(day): place(to_time(time, "late open")) for day, time in (late_opens or {}).items()}
+        for day in closes.keys() | opens.keys():
+            if day.weekday() not in days_open or day in closed:
+                raise CalendarError(f"special hours on {day}, which is no session", value=day)
+            if opens.get(day, place(open_ns)) >= closes.get(day, close_ns):
+                raise CalendarError(f"special hours on {day} close before they open", value=day)
+
+        def rule(day: dt.date) -> Hours:
+            if day.weekday() not in days_open or day in closed:
+                return ()
+            edges = [opens.get(day, place(open_ns)), closes.get(day, close_ns)]
+            edges += [edge for pause in pauses for edge in pause]
+            start, stop, *rest = instants([wall(day) + edge for edge in edges], zone)
+            return cut(start, stop, zip(rest[::2], rest[1::2], strict=True))
+
+        recipe = {
+            "kind": "hours",
+            "open": time_text(open_ns),
+            "close": time_text(close_ns),
+            "breaks": told_pauses,
+            "weekdays": [int(day) for day in sorted(days_open)],
+            "holidays": [day.isoformat() for day in sorted(closed)],
+            "early_closes": time_texts(early_closes),
+            "late_opens": time_texts(late_opens),
+        }
+        return cls(Rule(name or f"{open}-{close} {zone.key}", zone, rule, recipe))
+
+    @classmethod
+    def from_schedule(cls, schedule: Any, tz: str | ZoneInfo, name: str | None = None) -> SessionCalendar:
+        """Calendar of hours written down date by date.
+
+        Parameters
+        ----------
+        schedule : DataFrame, or mapping of date to segments
+            A pandas frame as exchange_calendars (`.schedule`) and pandas_market_calendars (`.schedule(...)`) make it:
+            index of naive trade dates; aware columns ``open`` and ``close``, or ``market_open`` and ``market_close``;
+            and any number of breaks: ``break_start`` and ``break_end``, ``interruption_start_1`` and
+            ``interruption_end_1`` (those of ``.schedule(..., interruptions=True)``), and so on. Other columns, such as
+            ``pre`` and ``post``, are ignored. A row without open and close is no session; a break that is NaT or empty
+            is none, one that reaches out of the hours is cut, and of breaks that overlap all are closed. Or a mapping
+            of trade date to a sequence of ``(start, stop)``, each an int of ns or what `to_ns` takes; an empty
+            sequence is no session.
+        tz : str or ZoneInfo
+            Zone of the exchange: it decides the spans, not the hours, which are instants.
+        name : str, optional
+
+        Returns
+        -------
+        SessionCalendar
+            It knows the dates from the first to the last of the schedule.
+
+        Raises
+        ------
+        CalendarError
+            If the schedule is empty, lacks a column (also one of the two of a break), names a date twice, is naive, or
+            contradicts itself. Names the date.
+        """
+        zone, name = to_named_zone(tz), name or "schedule"
+        if isinstance(schedule, Mapping):
+            rows = [mapped_row(day, segments) for day, segments in schedule.items()]
+        elif hasattr(schedule, "columns") and hasattr(schedule, "index"):
+            rows = frame_rows(schedule)
+        else:
+            raise CalendarError(
+                f"a schedule is a pandas DataFrame or a mapping of date to segments: got {type(schedule).__name__}",
+                value=schedule,
+            )
+        return cls(Table(name, zone, rows))
+
+    @classmethod
+    def always_open(cls, start: TimeLike = "00:00", tz: str | ZoneInfo = "UTC") -> SessionCalendar:
+        """Calendar that never closes (24x7). Pure arithmetic; imports nothing.
+
+        Parameters
+        ----------
+        start : str or time, optional
+            Local time at which a session begins. It lasts until the next one begins, 23 or 25 hours where the clocks
+            change, and its trade date is the local date it begins on.
+        tz : str or ZoneInfo, optional
+
+        Raises
+        ------
+        CalendarError
+            If `start` is not a time of day before 24:00, or there is no such zone.
+        """
+        zone, start_ns = to_named_zone(tz), to_time(start, "start")
+        if start_ns == DAY_NS:
+            raise CalendarError("start is before 24:00: pass '00:00'", value=start)
+
+        def rule(day: dt.date) -> Hours:
+            opens = wall(day) + start_ns
+            edges = instants([opens, opens + DAY_NS], zone)
+            return cut(edges[0], edges[1], ())  # nothing on a date that the zone skipped (Apia, 2011-12-30)
+
+        plain = start_ns == 0 and zone.key == "UTC"
+        recipe = {"kind": "always", "start": time_text(start_ns)}
+        return cls(Rule("24/7" if plain else f"24/7 from {start} {zone.key}", zone, rule, recipe))
+
+    # Corrections
+
+    def with_sessions(self, sessions: Mapping[Any, Any], *, name: str | None = None) -> SessionCalendar:
+        """The same calendar with other hours on given dates.
+
+        For what an exchange announces at short notice and a library learns late or never: storms,
+        days of mourning, special sessions on a Saturday or in the evening.
+
+        Parameters
+        ----------
+        sessions : mapping of date to segments or None
+            Trade date to a sequence of ``(open, close)``, half-open and sorted; None for no session.
+            A date without a session becomes one. Edges of a date are either local times of day, as
+            `from_hours` takes them, or instants: ns, or what `to_ns` takes. Local times are on the
+            trade date; a pair whose open is at or after its close begins on the evening before, and
+            so do the pairs in front of it.
+        name : str, optional
+            Default: the name of this calendar and ``"corrected"``.
+
+        Returns
+        -------
+        SessionCalendar
+            A new one; this one stays as it is. Spans of the neighbours follow the new hours. Corrections
+            of a corrected calendar are added to those it has, and replace them on the same date.
+
+        Raises
+        ------
+        CalendarError
+            There is no date; a date is named twice; a segment ends before it starts, or is not sorted,
+            or overlaps another one or a neighbouring session; a date has no segment (pass None); it
+            mixes local times with instants; or it cannot be told on which date a local time is. Names
+            the date.
+        DateOutOfRangeError
+            The calendar knows nothing about a date.
+
+        Examples
+        --------
+        >>> hong_kong = calendar("XHKG").with_sessions({"2023-09-01": None, "2023-09-08": None})
+        >>> hong_kong.next_date("2023-08-31")
+        datetime.date(2023, 9, 4)
+        >>> mumbai = calendar("XBOM").with_sessions({"2024-01-20": [("09:15", "15:30")]})
+        >>> mumbai.session("2024-01-20").expected("1m")
+        375
+        """
+        if not isinstance(sessions, Mapping) or not sessions:
+            raise CalendarError(
+                "with_sessions takes a mapping of dates to [(open, close), ...] or None, at least one:"
+                f" got {sessions!r}",
+                value=sessions,
+            )
+        source = self._source
+        base, changes = (source.base, dict(source.changes)) if isinstance(source, Corrected) else (source, {})
+        changed: dict[dt.date, Hours] = {}
+        for date, segments in sessions.items():
+            day = to_date(date)
+            self._check_range(day)
+            if day in changed:
+                raise CalendarError(f"with_sessions names {day} twice", value=day)
+            changed[day] = () if segments is None else self._corrected(day, segments)
+        name = name or (self.name if base is not source else f"{self.name} corrected")
+        recipe = source._recipe if isinstance(source, Corrected) else self._recipe_or_none()
+        # Hours that a snapshot kept are hours like any others: their spans, too, follow what is corrected now.
+        kept = {day: tuple((int(a), int(b)) for a, b in grid.segments) for day, grid in self._saved.items()}
+        return SessionCalendar(Corrected(name, base, {**changes, **kept, **changed}, recipe))
+
+    def _corrected(self, day: dt.date, segments: Any) -> Hours:
+        """Segments of a date as a user writes them, in ns."""
+        rule = f"session {day}: segments are pairs (open, close), each of local times of day or of instants"
+        try:
+            pairs = [(start, stop) for start, stop in segments]
+        except (TypeError, ValueError) as error:
+            raise CalendarError(f"{rule}: got {segments!r}", value=segments) from error
+        if not pairs:
+            raise CalendarError(
+                f"session {day}: no segment in which the market is open; pass None for no session", value=day
+            )
+        local = {isinstance(edge, (str, dt.time)) for pair in pairs for edge in pair}
+        if len(local) == 2:
+            raise CalendarError(f"{rule}, not of both: got {segments!r}", value=segments)
+        if local == {True}:
+            times = [(to_time(a, f"session {day}: an open"), to_time(b, f"session {day}: a close")) for a, b in pairs]
+            pairs = self._local_instants(day, times)
+        else:
+            try:
+                pairs = [(to_ns(start), to_ns(stop)) for start, stop in pairs]
+            except TimeError as error:
+                raise CalendarError(
+                    f"session {day}: an instant is an int of ns or an aware datetime; a local time of day is 'HH:MM':"
+                    f" {error}",
+                    value=day,
+                ) from error
+        return tuple(check_segments(day, pairs))
+
+    def _local_instants(self, day: dt.date, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Local times of day of a session. A pair that closes at or before its open begins on the evening before."""
+        turns = [i for i, (start, stop) in enumerate(pairs) if start >= stop]
+        if len(turns) > 1:
+            raise CalendarError(
+                f"session {day}: more than one segment reaches over midnight; pass aware datetimes", value=day
+            )
+        turn = turns[0] if turns else -1
+        walls = []
+        for i, (start, stop) in enumerate(pairs):
+            walls += [start - DAY_NS if i <= turn else start, stop - DAY_NS if i < turn else stop]
+        if walls != sorted(walls):
+            raise CalendarError(
+                f"session {day}: segments of local times must be sorted and must not overlap; pass aware datetimes"
+                f" where one is on another date: got {[(time_text(a), time_text(b)) for a, b in pairs]}",
+                value=day,
+            )
+        evening = None if turns else self._evening_open(day)
+        if evening is not None and pairs[-1][0] >= evening:
+            raise CalendarError(
+                f"session {day}: {time_text(pairs[-1][0])[:5]} may be on {day} or on the evening before, when calendar"
+                f" {self.name!r} opens at {time_text(evening)[:5]}; pass aware datetimes",
+                value=day,
+            )
+        edges = instants([wall(day) + edge for edge in walls], self.zone)
+        for edge, instant in zip(walls, edges, strict=True):
+            self._check_shown_once(day, wall(day) + edge, instant)
+        return list(zip(edges[::2], edges[1::2], strict=True))
+
+    def _check_shown_once(self, day: dt.date, wall_ns: int, instant: int) -> None:
+        """Refuse a local time that the clocks skip or show twice."""
+        walls, shown = np.array([wall_ns], np.int64), f"{np.datetime64(wall_ns, 'ns')}"[:16].replace("T", " ")
+        if self.zone.key != "UTC":
+            try:
+                later = int(wall_to_ns(walls, self.zone, fold=1)[0])
+            except TimeError as error:
+                raise CalendarError(
+                    f"session {day}: the clocks of {self.zone.key} skip {shown}; pass an instant, an aware datetime"
+                    " with its UTC offset"
+                ) from error
+            if later != instant:
+                raise CalendarError(
+                    f"session {day}: the clocks of {self.zone.key} show {shown} twice; pass an instant, an aware"
+                    " datetime with its UTC offset"
+                )
+
+    def _evening_open(self, day: dt.date) -> int | None:
+        """Local time of day in ns at which the session of a date, or the one next to it, opens on the date before."""
+        source = self._source
+        near = day if source.hours(day) else source.before(day) or source.after(day)
+        if near is None:
+            return None
+        opens = from_ns(source.hours(near)[0][0], self.zone)
+        return None if opens.date() >= near else to_time(opens.time(), "an open")
+
+    def _recipe_or_none(self) -> dict[str, Any] | None:
+        return self.recipe() if has_recipe(self._source) else None
+
+    # To disk and back
+
+    def recipe(self) -> dict[str, Any]:
+        """What `from_recipe` makes the same calendar of: a dict of texts, ints, lists and dicts, fit for JSON."""
+        if _known.get(self.name) is self:
+            return {"kind": "known", "name": self.name}
+        return self._source.recipe()
+
+    @classmethod
+    def from_recipe(cls, recipe: Mapping[str, Any]) -> SessionCalendar:
+        """The calendar that a `recipe` is of: for a name that `calendar` knows the very same object.
+
+        Raises
+        ------
+        CalendarError
+            As for the constructors; or the recipe is of no kind that this version knows.
+        """
+        kind = recipe["kind"]
+        if kind == "known":
+            return calendar(recipe["name"])
+        if kind == "corrected":
+            return cls.from_recipe(recipe["of"]).with_sessions(
+                {day: segments or None for day, segments in recipe["sessions"].items()}, name=recipe["name"]
+            )
+        if kind == "schedule":
+            return cls.from_schedule(recipe["rows"], recipe["tz"], recipe["name"])
+        if kind == "always":
+            made = cls.always_open(time_of_text(recipe["start"]), recipe["tz"])
+            made._source.name = recipe["name"]
+            return made
+        if kind != "hours":
+            raise CalendarError(f"no such kind of calendar: {kind!r}", value=kind)
+        return cls.from_hours(
+            time_of_text(recipe["open"]), time_of_text(recipe["close"]), recipe["tz"],
+            breaks=[(time_of_text(start), time_of_text(stop)) for start, stop in recipe["breaks"]],
+            weekdays=recipe["weekdays"], holidays=recipe["holidays"], name=recipe["name"],
+            early_closes={day: time_of_text(time) for day, time in recipe["early_closes"].items()},
+            late_opens={day: time_of_text(time) for day, time in recipe["late_opens"].items()},
+        )  # fmt: skip
+
+
+def _remade(
+    recipe: Mapping[str, Any], saved: Iterable[SessionGrid], usual_closes: Mapping[dt.date, int]
+) -> SessionCalendar:
+    """A calendar that was pickled."""
+    made = SessionCalendar.from_recipe(recipe)
+    return SessionCalendar(made._source, saved, usual_closes) if saved else made
+
+
+_ALWAYS_OPEN = "24/7"
+_known: dict[str, SessionCalendar] = {}  # filled when asked: a plain import reads no time zones
+
+
+def calendar(name: str | SessionCalendar | None = None) -> SessionCalendar:
+    """Calendar of an exchange.
+
+    Parameters
+    ----------
+    name : str, SessionCalendar or None, optional
+        A name or alias of exchange_calendars, such as ``"XNYS"`` or ``"NYSE"``; ``"24/7"``, ``"24x7"`` or None for a
+        market that never closes, in UTC days; a `SessionCalendar` is returned as it is.
+
+    Returns
+    -------
+    SessionCalendar
+        The same object for each name and its aliases. Hours are read from exchange_calendars by the
+        decade, when a date of it is first asked for (about 0.3 s). Those of ``"CMES"`` and its aliases
+        are the hours of equity index futures in pandas_market_calendars, with the maintenance break,
+        early closes and mornings of Good Friday that exchange_calendars lacks. Single dates are
+        corrected with `SessionCalendar.with_sessions`.
+
+    Raises
+    ------
+    CalendarError
+        If there is no such calendar (names the nearest ones), or the library that has its hours is not installed.
+    """
+    if isinstance(name, SessionCalendar):
+        return name
+    if name is None or name == "24x7":
+        name = _ALWAYS_OPEN
+    if not isinstance(name, str):
+        raise CalendarError(f"a calendar is a name, a SessionCalendar or None: got {name!r}", value=name)
+    found = _known.get(name)
+    if found is None:
+        if name == _ALWAYS_OPEN:
+            return _known.setdefault(name, SessionCalendar.always_open())
+        canonical = _canonical(name)
+        found = _known.setdefault(
+            canonical, SessionCalendar(Globex(canonical) if canonical == "CMES" else Exchange(canonical))
+        )
+        _known[name] = found
+    return found
+
+
+def _canonical(name: str) -> str:
+    """Name that an alias of exchange_calendars stands for."""
+    try:
+        import exchange_calendars
+    except ImportError as error:
+        hint = install_hint("exchange_calendars", "calendars", error)
+        raise CalendarError(f"calendar {name!r} comes from exchange_calendars: {hint}", value=name) from error
+    names = exchange_calendars.get_calendar_names()
+    if name not in names:
+        import difflib
+
+        near = difflib.get_close_matches(name.upper(), names, n=4, cutoff=0.5)
+        hint = f"did you mean {', '.join(near)}?" if near else "exchange_calendars.get_calendar_names() lists them all"
+        raise CalendarError(f"no calendar {name!r}; {hint}", value=name)
+    return str(exchange_calendars.resolve_alias(name))

@@ -1,0 +1,280 @@
+"""`SessionGrid`: when the market is open on one trade date, and which slots that makes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sessiondata._native.slots.grid import Grid
+from sessiondata.errors import CalendarError
+from sessiondata.time.dates import DAY_NS, DateLike, instants, to_date, to_named_zone, wall
+from sessiondata.time.instants import LEAST_START_NS, Int64Array, check_meant, from_ns, to_ns, utc_offsets
+from sessiondata.time.intervals import Interval, parse_interval
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+__all__ = ["SessionGrid", "check_segments", "compiled_of", "local_span"]
+
+# Slots are found by adding steps to anchors: two days of room at the ends of int64 keep that from overflowing.
+_LIMIT = 2**63 - 1 - 2 * DAY_NS
+
+
+class SessionGrid:
+    """Opening hours of one session (one trade date). Immutable, hashable, safe to share between threads.
+
+    Parameters
+    ----------
+    date : str, date or datetime64
+        Trade date.
+    tz : str or ZoneInfo
+        IANA zone of the exchange.
+    segments : sequence of (start, stop), or array of int64 with shape (n, 2)
+        Stretches ``[start, stop)`` in which the market is open, in ns since 1970-01-01 UTC, sorted. They may touch (a
+        boundary is a reopening) but not overlap. Empty ones are dropped. Copied.
+    span : (int, int), optional
+        ``[start, stop)`` in ns: every timestamp that belongs to the trade date. Default: the local calendar day, made
+        longer if the session reaches beyond it. A calendar also cuts it at the neighbouring sessions.
+
+    Attributes
+    ----------
+    date : datetime.date
+    tz : str
+    zone : ZoneInfo
+    segments : ndarray of int64, shape (n, 2)
+        Read-only, and cannot be made writable. n >= 1.
+    span_start, span_stop : int
+        ns, ``[span_start, span_stop)``.
+    compiled : sessiondata._native.slots.grid.Grid
+        The same, as the kernels read it.
+
+    Raises
+    ------
+    CalendarError
+        If no segment is left, they are not sorted, overlap, end before they start, lie outside the span, or a time
+        comes within two days of the ends of int64. Names the segment.
+    """
+
+    __slots__ = ("date", "tz", "zone", "segments", "span_start", "span_stop", "compiled")  # noqa: RUF023
+
+    date: dt.date
+    tz: str
+    zone: ZoneInfo
+    segments: Int64Array
+    span_start: int
+    span_stop: int
+    compiled: Grid
+
+    def __init__(
+        self,
+        date: DateLike,
+        tz: str | ZoneInfo,
+        segments: Sequence[tuple[int, int]] | Int64Array,
+        span: tuple[int, int] | None = None,
+    ) -> None:
+        day, zone = to_date(date), to_named_zone(tz)
+        pairs = check_segments(day, segments)
+        start, stop = local_span(day, zone, pairs) if span is None else (int(span[0]), int(span[1]))
+        if start > pairs[0][0] or stop < pairs[-1][1]:
+            raise CalendarError(
+                f"session {day}: the span [{start}, {stop}) does not hold all segments: {pairs}", value=day
+            )
+        if start < -_LIMIT or stop > _LIMIT:
+            raise CalendarError(
+                f"session {day}: the span [{start}, {stop}) comes within two days of the ends of int64", value=day
+            )
+        # Over bytes, which nobody can write to: flags.writeable=False alone can be switched back on.
+        frozen = np.frombuffer(np.array(pairs, np.int64).tobytes(), np.int64).reshape(-1, 2)
+        values = (day, zone.key, zone, frozen, start, stop, Grid(frozen, start, stop, wall(day) // DAY_NS))
+        for name, value in zip(self.__slots__, values, strict=True):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a SessionGrid is immutable: cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a SessionGrid is immutable: cannot delete {name!r}")
+
+    def __repr__(self) -> str:
+        hours = ", ".join(f"{self._show(start)} - {self._show(stop)}" for start, stop in self.segments.tolist())
+        return f"SessionGrid({self.date}, {self.tz}, {hours})"
+
+    def _show(self, ts_ns: int) -> str:
+        local = from_ns(ts_ns, self.zone)
+        text = local.time().isoformat("auto")
+        text = text.removesuffix(":00")
+        return text if local.date() == self.date else f"{local.date()} {text}"
+
+    def _key(self) -> tuple[Any, ...]:
+        return self.date, self.tz, self.segments.tobytes(), self.span_start, self.span_stop
+
+    def __eq__(self, other: object) -> bool:
+        return self._key() == other._key() if isinstance(other, SessionGrid) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Through the constructor: a copied or unpickled array would be writable.
+        return SessionGrid, (self.date, self.tz, self.segments.tolist(), (self.span_start, self.span_stop))
+
+    def _meant(self, time: Any) -> int:
+        """A time in ns, of any kind that `to_ns` takes. A `TimeError` that names the unit (``ERR_UNIT``) if it is one
+        of 1970 that another unit puts after 1990, and the session is later."""
+        ts_ns = to_ns(time)
+        return ts_ns if ts_ns >= LEAST_START_NS or self.span_start < LEAST_START_NS else check_meant(ts_ns)
+
+    # Slots. Obvious rather than fast: they build grids and answer people, they are not called for each bar.
+
+    def expected(self, interval: str | Interval, as_of: Any = None) -> int:
+        """Number of regular slots that are over at a time.
+
+        Parameters
+        ----------
+        interval : str or Interval
+        as_of : int or anything `to_ns` takes, optional
+            A slot is over when its end is at or before this. Default: all slots of the session.
+        """
+        step_ns = parse_interval(interval).step_ns
+        segments = self.segments.tolist()
+        now = segments[-1][1] if as_of is None else self._meant(as_of)
+        if step_ns == 0:
+            return int(now >= segments[-1][1])
+        # The last slot of a segment may be shorter than a step: it is over when the segment is.
+        return sum(
+            _slots_in(start, stop, step_ns) if now >= stop else max(now - start, 0) // step_ns
+            for start, stop in segments
+        )
+
+    def slot_starts(self, interval: str | Interval) -> Int64Array:
+        """Starts of all regular slots, in time order; the position in it is the slot's ordinal.
+
+        Slots are counted anew from the start of each segment. ``"1d"`` has one slot, which starts at the first open.
+
+        Returns
+        -------
+        ndarray of int64, shape (expected(interval),)
+            New array, ns since 1970-01-01 UTC.
+        """
+        step_ns = parse_interval(interval).step_ns
+        if step_ns == 0:
+            return self.segments[0, :1].copy()
+        starts = [
+            start + step_ns * np.arange(_slots_in(start, stop, step_ns), dtype=np.int64)
+            for start, stop in self.segments.tolist()
+        ]
+        return np.concatenate(starts)
+
+    def slot_of(self, ts_ns: Any, interval: str | Interval) -> int:
+        """Ordinal of the regular slot that holds a time.
+
+        Parameters
+        ----------
+        ts_ns : int or anything `to_ns` takes
+        interval : str or Interval
+
+        Returns
+        -------
+        int
+            0, 1, 2 ... through the session; -1 outside the segments, for ``"1d"`` too: also in a lunch break.
+        """
+        ts_ns, step_ns = self._meant(ts_ns), parse_interval(interval).step_ns
+        before = 0
+        for start, stop in self.segments.tolist():
+            if start <= ts_ns < stop:
+                return before + (ts_ns - start) // step_ns if step_ns else 0
+            before += _slots_in(start, stop, step_ns) if step_ns else 0
+        return -1
+
+    # Local time
+
+    def offsets(self) -> tuple[Int64Array, Int64Array]:
+        """UTC offsets in force over the span.
+
+        Returns
+        -------
+        from_ns : ndarray of int64
+            Instants from which each offset holds, ascending and exact; the first is `span_start`.
+        utc_offset_ns : ndarray of int64
+            Local time minus UTC, in ns.
+        """
+        return utc_offsets(self.zone, self.span_start, self.span_stop)
+
+    def around(self, hours: tuple[int, int]) -> tuple[int, int]:
+        """Instants at which longer hours around the session start and stop.
+
+        Parameters
+        ----------
+        hours : (int, int)
+            Local times of day in ns since midnight: the last at or before the open, the first at or after the close.
+
+        Returns
+        -------
+        (int, int)
+            ns; they may lie outside the span.
+        """
+        open_ns, close_ns = int(self.segments[0, 0]), int(self.segments[-1, 1])
+        days = [wall(from_ns(end, self.zone).date()) for end in (open_ns, close_ns)]
+        starts = instants([days[0] + day * DAY_NS + hours[0] for day in (-1, 0)], self.zone)
+        stops = instants([days[1] + day * DAY_NS + hours[1] for day in (-1, 0, 1)], self.zone)
+        return max(start for start in starts if start <= open_ns), min(stop for stop in stops if stop >= close_ns)
+
+    @property
+    def needs_dates(self) -> bool:
+        """Whether a local time of day alone would be ambiguous.
+
+        True if the segments touch another local date than the session's (a stop exactly at midnight does not) or the
+        UTC offset changes within the span.
+        """
+        ends = int(self.segments[0, 0]), int(self.segments[-1, 1]) - 1
+        return any(from_ns(end, self.zone).date() != self.date for end in ends) or len(self.offsets()[0]) > 1
+
+
+def compiled_of(grid: Any, name: Any = None) -> Grid:
+    """What the kernels read of a grid that a user hands in (for the symbol `name`, if there are many)."""
+    try:
+        return grid.compiled  # type: ignore[no-any-return]
+    except AttributeError:
+        where = "" if name is None else f" (symbol={name!r})"
+        raise CalendarError(
+            "a grid is a SessionGrid, the hours of one trade date, such as calendar.session('2024-03-12'):"
+            f" got {type(grid).__name__} {grid!r:.80}{where}"
+        ) from None
+
+
+def _slots_in(start: int, stop: int, step_ns: int) -> int:
+    """Slots that cover a segment; the last one may be shorter."""
+    return -((start - stop) // step_ns)
+
+
+def check_segments(day: dt.date, segments: Any) -> list[tuple[int, int]]:
+    """Segments as pairs of int, without empty ones; a `CalendarError` if they contradict themselves."""
+    array = np.asarray(segments)
+    if array.size and (array.ndim != 2 or array.shape[1] != 2 or array.dtype.kind not in "iu"):
+        raise CalendarError(
+            f"session {day}: segments are pairs of int nanoseconds: got shape {array.shape}, dtype {array.dtype}"
+        )
+    pairs = [(int(start), int(stop)) for start, stop in segments]
+    at = -_LIMIT
+    for i, (start, stop) in enumerate(pairs):
+        if start < at or stop < start or stop > _LIMIT:
+            raise CalendarError(
+                f"session {day}: segments must be sorted, must not overlap or end before they start, and must stay two"
+                f" days within int64: segment {i} is [{start}, {stop})"
+            )
+        at = stop
+    pairs = [(start, stop) for start, stop in pairs if start < stop]
+    if not pairs:
+        raise CalendarError(f"session {day}: no segment in which the market is open", value=day)
+    return pairs
+
+
+def local_span(day: dt.date, zone: ZoneInfo, hours: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """The local calendar day, pushed outwards by the session."""
+    if abs(wall(day)) > _LIMIT:
+        raise CalendarError(f"session {day}: the date comes within two days of the ends of int64", value=day)
+    midnight, next_midnight = instants([wall(day), wall(day) + DAY_NS], zone)
+    return min(midnight, hours[0][0]), max(next_midnight, hours[-1][1])

@@ -1,0 +1,1 @@
+"""Gaps over time, and gaps across symbols."""

@@ -1,0 +1,1 @@
+"""The store: its symbols, their history, their indicators."""

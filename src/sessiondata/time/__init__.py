@@ -1,0 +1,1 @@
+"""Instants, zones, intervals and dates."""

@@ -1,0 +1,543 @@
+"""Real market data: what the store makes of LEAN's files, compared with the vendor's own numbers and with the model.
+
+The files are read twice: by `sessiondata.readers.bars`, and here with `zipfile` and `csv` alone, so that a fault of the
+reader cannot hide behind itself. Skipped, saying so, where the data is absent.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import zipfile
+from collections import Counter
+from functools import lru_cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+import reference as ref
+import sessiondata as sd
+from sessiondata.playback.sessions import ReplaySession, replay
+from sessiondata.readers.bars import BarTable, read_bars
+from worlds import MINUTE, exact, same_history, same_symbol
+
+Row = tuple[int, float, float, float, float, float]
+
+MINUTE_FILES = [
+    *(f"equity/usa/minute/{name}/201310{day}_trade.zip" for name in ("spy", "ibm", "aig")
+      for day in ("04", "07", "08", "09", "10", "11")),
+    *(f"equity/usa/minute/aapl/201406{day}_trade.zip" for day in ("05", "06", "09")),
+    *(f"equity/usa/minute/goog/201512{day}_trade.zip" for day in ("23", "24", "28")),
+    "equity/india/minute/yesbank/20190709_trade.zip",
+    *(f"crypto/coinbase/minute/btcusd/{day}_trade.zip" for day in ("20161007", "20180404", "20180405", "20180406")),
+    *(f"future/cme/minute/es/201310{day}_trade.zip" for day in ("06", "07", "08")),
+]  # fmt: skip
+
+
+def read_rows(path: Path) -> dict[str, list[Row]]:
+    """Bars of a LEAN zip by symbol, in the order of the file; prices and times as LEAN's documentation has them."""
+    kind, market, _, ticker = path.parts[-5:-1]
+    zone = {"usa": "America/New_York", "india": "Asia/Kolkata"}[market] if kind == "equity" else "UTC"
+    scale = 10_000 if kind == "equity" else 1
+    midnight = dt.datetime.strptime(path.name[:8], "%Y%m%d")
+    found: dict[str, list[Row]] = {}
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.namelist():
+            expiry = "_" + member.rsplit("_", 1)[1].split(".")[0] if kind == "future" else ""
+            rows = []
+            for ms, *prices, volume in csv.reader(io.TextIOWrapper(archive.open(member))):
+                local = (midnight + dt.timedelta(milliseconds=int(ms))).replace(tzinfo=ZoneInfo(zone))
+                ts = int(local.timestamp()) * 1_000_000_000 + int(ms) % 1000 * 1_000_000
+                o, h, lo, c = (float(price) / scale for price in prices)
+                rows.append((ts, o, h, lo, c, float(volume)))
+            found[ticker.upper() + expiry] = rows
+    return found
+
+
+def columns_of(rows: list[Row]) -> tuple[np.ndarray, ...]:
+    columns = list(zip(*rows, strict=True))
+    return np.array(columns[0], np.int64), *(np.array(column, float) for column in columns[1:])
+
+
+def rows_of(series: Any) -> list[Row]:
+    return [tuple(bar)[:6] for bar in series]
+
+
+def model_of(data: sd.SessionData) -> ref.RefStore:
+    grid = data.grid
+    assert grid is not None
+    segments = [(start, stop) for start, stop in grid.segments.tolist()]
+    session = ref.RefSession(str(grid.date), grid.tz, segments, (grid.span_start, grid.span_stop))
+    return ref.RefStore(session)
+
+
+# --- the reader -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MINUTE_FILES)
+def test_the_reader_gives_what_the_zip_holds(lean: Path, name: str) -> None:
+    tables = read_bars(lean / name)
+    rows = read_rows(lean / name)
+    assert [table.symbol for table in tables] == list(rows)
+    for table in tables:
+        values = (table.ts_ns, table.open, table.high, table.low, table.close, table.volume)
+        assert exact(list(zip(*(column.tolist() for column in values), strict=True))) == exact(rows[table.symbol])
+
+
+def test_the_list_of_files_is_complete(lean: Path) -> None:
+    kinds = ("equity", "crypto", "future")
+    found = [path for kind in kinds for path in lean.glob(f"{kind}/*/minute/*/*_trade.zip")]
+    assert sorted(path.relative_to(lean).as_posix() for path in found) == sorted(MINUTE_FILES)
+
+
+# --- seconds make the vendor's minutes --------------------------------------------------------------------------------
+
+
+def from_seconds(lean: Path, calendar: str | None, date: str, name: str, chunk: int | None) -> sd.SymbolSessionData:
+    """A store fed with a file of seconds; in arrays of `chunk` rows, or (None) one by one."""
+    ((symbol, rows),) = read_rows(lean / name).items()
+    data = sd.SessionData(calendar, "1s", ("1m", "5m", "1d"))
+    data.start_session(date)
+    store = data.register_symbol(symbol)
+    if chunk is None:
+        for row in rows:
+            store.append(*row)
+    else:
+        columns = columns_of(rows)
+        for at in range(0, len(rows), chunk):
+            store.extend(*(column[at : at + chunk] for column in columns))
+    store._core.check_invariants()
+    assert store.bars_base.total_count == len(rows)
+    return store
+
+
+@pytest.mark.parametrize("chunk", [None, 997, 10**6])
+def test_seconds_of_spy_make_leans_minutes_in_all_prices_and_in_all_but_58_volumes(
+    lean: Path, chunk: int | None
+) -> None:
+    spy = from_seconds(lean, "XNYS", "2013-10-07", "equity/usa/second/spy/20131007_trade.zip", chunk)
+    minutes = read_rows(lean / "equity/usa/minute/spy/20131007_trade.zip")["SPY"]
+    derived = rows_of(spy.bars("1m"))
+    assert len(derived) == len(minutes) == 828
+    assert [row[:5] for row in derived] == [row[:5] for row in minutes]
+    # The vendor's minute volumes include corrections that came later than the seconds.
+    assert sum(ours[5] != theirs[5] for ours, theirs in zip(derived, minutes, strict=True)) == 58
+    assert sum(bar.extended for bar in spy.bars("1m")) == 828 - 390
+    assert (spy.bars("1m").expected, spy.bars("1m").missing) == (390, 0)
+    assert spy.bars("1s").expected == 23_400
+
+
+def test_seconds_of_btcusd_make_leans_minutes_in_every_column(lean: Path) -> None:
+    btc = from_seconds(lean, None, "2016-10-07", "crypto/coinbase/second/btcusd/20161007_trade.zip", 1000)
+    minutes = read_rows(lean / "crypto/coinbase/minute/btcusd/20161007_trade.zip")["BTCUSD"]
+    derived = rows_of(btc.bars("1m"))
+    assert len(derived) == len(minutes) == 1419
+    assert [row[:5] for row in derived] == [row[:5] for row in minutes]
+    # Sums of fractional volumes: equal to the last printed digit. To the last bit they are what concepts.md defines.
+    assert [round(row[5], 8) for row in derived] == [round(row[5], 8) for row in minutes]
+    sums: dict[int, float] = {}
+    for ts, *_, volume in read_rows(lean / "crypto/coinbase/second/btcusd/20161007_trade.zip")["BTCUSD"]:
+        slot = ts - ts % MINUTE
+        sums[slot] = sums[slot] + volume if slot in sums else volume
+    assert [row[5] for row in derived] == list(sums.values())
+
+
+def test_seconds_by_the_batch_kernel_are_those_of_the_store(lean: Path) -> None:
+    name = "equity/usa/second/spy/20131008_trade.zip"
+    spy = from_seconds(lean, "XNYS", "2013-10-08", name, 5000)
+    grid = sd.calendar("XNYS").session("2013-10-08")
+    columns = columns_of(read_rows(lean / name)["SPY"])
+    for interval in ("1m", "5m", "1d"):
+        batch = sd.aggregate(columns, grid, "1s", interval)
+        assert exact(list(zip(*(column.tolist() for column in batch[:6]), strict=True))) == exact(
+            rows_of(spy.bars(interval))
+        )
+        assert batch.n_base.tolist() == [bar.n_base for bar in spy.bars(interval)]
+    gaps = sd.find_gaps(columns[0], grid, "1s", spy._core.as_of)
+    assert [(gap.start_ns, gap.bar_count) for gap in spy.bars_base.gaps] == list(
+        zip(gaps.start_ns.tolist(), gaps.bar_count.tolist(), strict=True)
+    )
+
+
+# --- single files -----------------------------------------------------------------------------------------------------
+
+
+def one_session(lean: Path, *names: str, **options: Any) -> ReplaySession:
+    (session,) = replay([table for name in names for table in read_bars(lean / name)], **options)
+    return session
+
+
+def test_google_on_the_half_day_before_christmas(lean: Path) -> None:
+    session = one_session(lean, "equity/usa/minute/goog/20151224_trade.zip")
+    goog = session.data.get_symbol_data("GOOG")
+    rows = read_rows(lean / "equity/usa/minute/goog/20151224_trade.zip")["GOOG"]
+    open_ns = int(dt.datetime(2015, 12, 24, 9, 30, tzinfo=ZoneInfo("America/New_York")).timestamp()) * 10**9
+    regular = [row for row in rows if open_ns <= row[0] < open_ns + 210 * MINUTE]
+    assert (session.date, session.calendar, session.interval) == (dt.date(2015, 12, 24), "XNYS", "1m")
+    assert goog.bars_base.expected == 210
+    assert (goog.bars_base.present, goog.bars_base.missing) == (len(regular), 210 - len(regular))
+    assert len(goog.bars_base) == len(rows)
+    assert goog.session_volume == sum(row[5] for row in regular)
+    assert (goog.session_high, goog.session_low) == (max(r[2] for r in regular), min(r[3] for r in regular))
+    assert goog.bars("1d")[0].n_expected == 210
+    assert not goog.bars("1d").forming
+    assert [bar.n_expected for bar in goog.bars("1h") if not bar.extended] == [60, 60, 60, 30]
+
+
+def test_the_future_over_sunday_midnight_is_one_trade_date(lean: Path) -> None:
+    names = [f"future/cme/minute/es/201310{day}_trade.zip" for day in ("06", "07", "08")]
+    sessions = list(replay([table for name in names for table in read_bars(lean / name)]))
+    assert [session.date for session in sessions] == [dt.date(2013, 10, 7), dt.date(2013, 10, 8), dt.date(2013, 10, 9)]
+    sunday, monday = (read_rows(lean / name) for name in names[:2])
+    chicago = ZoneInfo("America/Chicago")
+    start, stop = (
+        int(dt.datetime(2013, 10, day, hour, tzinfo=chicago).timestamp()) * 10**9 for day, hour in ((6, 17), (7, 17))
+    )
+    first = sessions[0].data
+    for symbol in first.symbols:
+        expected = [row for row in sunday.get(symbol, []) + monday.get(symbol, []) if start <= row[0] < stop]
+        assert exact(rows_of(first.symbols[symbol].bars_base)) == exact(expected)
+    front = first.get_symbol_data("ES_201312")
+    assert len(sunday["ES_201312"]) > 0
+    assert front.bars_base[0].timestamp == sunday["ES_201312"][0][0]
+    assert front.bars("1d")[0].n_expected == 1380
+    assert first.to_dict()["symbols"]["ES_201312"]["session"]["data"]["1m"]["data"][0][0].startswith("2013-10-06T17:0")
+
+
+def test_yesbank_trades_on_the_calendar_of_bombay(lean: Path) -> None:
+    session = one_session(lean, "equity/india/minute/yesbank/20190709_trade.zip")
+    bank = session.data.get_symbol_data("YESBANK")
+    rows = read_rows(lean / "equity/india/minute/yesbank/20190709_trade.zip")["YESBANK"]
+    open_ns = int(dt.datetime(2019, 7, 9, 9, 15, tzinfo=ZoneInfo("Asia/Kolkata")).timestamp()) * 10**9
+    regular = {row[0] for row in rows if open_ns <= row[0] < open_ns + 375 * MINUTE}
+    assert session.calendar == "XBOM"
+    assert bank.bars("1d")[0].n_expected == 375
+    assert bank.bars_base.present == len(regular)
+    assert bank.bars_base.expected == min(375, (max(row[0] for row in rows) - open_ns) // MINUTE + 1)
+    assert bank.bars_base[0].datetime(ZoneInfo("Asia/Kolkata")).utcoffset() == dt.timedelta(hours=5, minutes=30)
+
+
+def test_three_stocks_of_a_week_are_one_store_a_day(lean: Path) -> None:
+    names = [name for name in MINUTE_FILES if name.split("/")[3] in ("spy", "ibm", "aig")]
+    tables = [table for name in names for table in read_bars(lean / name)]
+    sessions = list(replay(reversed(tables)))
+    assert [str(session.date) for session in sessions] == [
+        f"2013-10-{day}" for day in ("04", "07", "08", "09", "10", "11")
+    ]
+    for session in sessions:
+        assert list(session.data.symbols) == ["AIG", "IBM", "SPY"]
+        assert sum(symbol.bars_base.total_count for symbol in session.data.symbols.values()) == sum(
+            len(rows) for name in names if f"{session.date:%Y%m%d}" in name for rows in read_rows(lean / name).values()
+        )
+
+
+# --- everything, number by number, against the model ------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def replayed(lean: Path) -> list[ReplaySession]:
+    tables: list[BarTable] = []
+    for name in MINUTE_FILES:
+        tables += read_bars(lean / name)
+    return list(replay(tables, on_error=pytest.fail))
+
+
+SESSIONS = [
+    ("2013-10-04", "XNYS"), ("2013-10-07", "CMES"), ("2013-10-07", "XNYS"), ("2013-10-08", "CMES"),
+    ("2013-10-08", "XNYS"), ("2013-10-09", "CMES"), ("2013-10-09", "XNYS"), ("2013-10-10", "XNYS"),
+    ("2013-10-11", "XNYS"), ("2014-06-05", "XNYS"), ("2014-06-06", "XNYS"), ("2014-06-09", "XNYS"),
+    ("2015-12-23", "XNYS"), ("2015-12-24", "XNYS"), ("2015-12-28", "XNYS"), ("2016-10-07", "24/7"),
+    ("2018-04-04", "24/7"), ("2018-04-05", "24/7"), ("2018-04-06", "24/7"), ("2019-07-09", "XBOM"),
+]  # fmt: skip
+
+
+def test_a_replay_of_all_minute_files_plays_these_sessions_and_loses_no_bar(lean: Path) -> None:
+    sessions = replayed(lean)
+    assert [(str(session.date), session.calendar) for session in sessions] == SESSIONS
+    played: Counter[str] = Counter()
+    for session in sessions:
+        for name, symbol in session.data.symbols.items():
+            counters = symbol.counters
+            assert counters["skipped"] == {}
+            unusual = ("late", "corrected", "repeated", "too_old", "other_session", "off_grid", "overwritten")
+            assert {key: counters[key] for key in unusual} == dict.fromkeys(unusual, 0)
+            played[name] += counters["stored"]
+    in_files: Counter[str] = Counter()
+    for path in MINUTE_FILES:
+        in_files.update({name: len(rows) for name, rows in read_rows(lean / path).items()})
+    assert played == in_files
+
+
+@pytest.mark.parametrize(("date", "calendar"), SESSIONS)
+def test_every_number_of_a_replayed_session_is_that_of_the_model(lean: Path, date: str, calendar: str) -> None:
+    data = next(s.data for s in replayed(lean) if (str(s.date), s.calendar) == (date, calendar))
+    grid = data.grid
+    assert grid is not None
+    zone = {"XNYS": "usa", "XBOM": "india", "24/7": "coinbase", "CMES": "cme"}[calendar]
+    rows: dict[str, list[Row]] = {}
+    for path in MINUTE_FILES:
+        if f"/{zone}/" in path:
+            for symbol, bars in read_rows(lean / path).items():
+                rows.setdefault(symbol, []).extend(bar for bar in bars if grid.span_start <= bar[0] < grid.span_stop)
+    rows = {symbol: bars for symbol, bars in rows.items() if bars}
+    assert sorted(rows) == list(data.symbols)
+    model = model_of(data)
+    for symbol in sorted(rows):
+        model.register(symbol, "1m", ["5m", "15m", "1h", "1d"])
+        model.extend(symbol, rows[symbol])
+    newest = max(bars[-1][0] for bars in rows.values())
+    model.advance_to(min(newest + MINUTE, grid.span_stop))
+    for symbol in data.symbols:
+        data.symbols[symbol]._core.check_invariants()
+        same_symbol(data.symbols[symbol], model.symbols[symbol])
+    document = ref.document(model, "time", sequence=data.sequence)
+    assert exact(data.to_dict()) == exact(document)
+    import orjson
+
+    assert data.to_json() == orjson.dumps(document)
+    assert data.to_json(timestamps="iso") == orjson.dumps(ref.document(model, "iso", sequence=data.sequence))
+
+
+@pytest.mark.parametrize(
+    "name", ["equity/usa/minute/ibm/20131009_trade.zip", "crypto/coinbase/minute/btcusd/20180405_trade.zip"]
+)
+def test_real_bars_in_any_order_make_the_same_document(lean: Path, name: str) -> None:
+    ((symbol, rows),) = read_rows(lean / name).items()
+    documents = set()
+    rng = np.random.default_rng(5)
+    columns = columns_of(rows)
+    for way in range(5):
+        data = sd.SessionData("XNYS" if "usa" in name else None, "1m", ("5m", "15m", "1h", "1d"))
+        data.start_session(f"{Path(name).name[:4]}-{Path(name).name[4:6]}-{Path(name).name[6:8]}")
+        store = data.register_symbol(symbol)
+        order = np.arange(len(rows)) if way == 0 else rng.permutation(len(rows))
+        if way < 3:
+            for piece in np.array_split(order, 1 + 40 * way):
+                store.extend(*(column[piece] for column in columns))
+        else:
+            for i in order:
+                store.append(*rows[i])
+        store._core.check_invariants()
+        document = data.to_dict()
+        del document["meta"]["sequence"]
+        documents.add(repr(exact(document)))
+    assert len(documents) == 1
+
+
+# --- days after days --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("calendar", "files", "dates"),
+    [
+        (
+            "XNYS",
+            {name: f"equity/usa/minute/{name.lower()}" for name in ("SPY", "IBM", "AIG")},
+            ("2013-10-04", "2013-10-07", "2013-10-08", "2013-10-09", "2013-10-10", "2013-10-11"),
+        ),
+        (None, {"BTCUSD": "crypto/coinbase/minute/btcusd"}, ("2018-04-04", "2018-04-05", "2018-04-06")),
+    ],
+)
+def test_days_after_days_end_in_the_state_of_the_model(
+    lean: Path, calendar: str | None, files: dict[str, str], dates: tuple[str, ...]
+) -> None:
+    """Warm-up that overlaps the running session, a start, rolls, bars late by a minute, an hour and a day, a second
+    delivery of the first day, and history trimmed to three days."""
+    rng = np.random.default_rng(20131007)
+    data = sd.SessionData(calendar, "1m", ("5m", "15m", "1h", "1d"), trailing_days=3)
+    data.add_historical_indicator("vwap_3d")
+    sessions = []
+    for date in dates:
+        grid = data.calendar.session(date)
+        segments = [(start, stop) for start, stop in grid.segments.tolist()]
+        sessions.append(ref.RefSession(date, grid.tz, segments, (grid.span_start, grid.span_stop)))
+    rows = {
+        (name, date): read_rows(lean / folder / f"{date.replace('-', '')}_trade.zip")[name]
+        for name, folder in files.items()
+        for date in dates
+    }
+    for name in files:
+        data.register_symbol(name)
+        # The day before, and the first hour of the day that begins.
+        data.load_historical_bars(name, "1m", *columns_of(rows[name, dates[0]] + rows[name, dates[1]][:60]))
+        data.load_historical_bars(name, "5m", *columns_of(rows[name, dates[0]][::50]))
+    data.start_session(dates[1])
+    model = ref.RefStore(sessions[1], "1m", ["5m", "15m", "1h", "1d"])
+    for name in files:
+        model.register(name)
+        model.load(name, "1m", rows[name, dates[0]] + rows[name, dates[1]][:60], sessions)
+        model.load(name, "5m", rows[name, dates[0]][::50], sessions)
+    held_back: dict[str, list[Row]] = {name: [] for name in files}
+    for number, date in enumerate(dates[1:], 1):
+        if number > 1:
+            assert str(data.roll_session().date) == date
+            model.roll(sessions[number], 3, 3)
+        for name in files:
+            day = rows[name, date]
+            fates = rng.choice(["now", "a minute", "an hour", "a day"], len(day), p=[0.9, 0.05, 0.03, 0.02])
+            delay = {"now": 0, "a minute": MINUTE + 1, "an hour": 60 * MINUTE + 1}
+            arrival = sorted(
+                (row[0] + delay[fate], row) for row, fate in zip(day, fates, strict=True) if fate != "a day"
+            )
+            for _, row in arrival[: len(arrival) // 2]:
+                assert data.append(name, *row) == model.append(name, *row)
+            data.extend(name, *columns_of([row for _, row in arrival[len(arrival) // 2 :]] + held_back[name]))
+            model.extend(name, [row for _, row in arrival[len(arrival) // 2 :]] + held_back[name])
+            held_back[name] = [row for row, fate in zip(day, fates, strict=True) if fate == "a day"]
+        if number == 2:  # the vendor delivers the first day again, all of it
+            for name in files:
+                assert data.load_historical_bars(name, "1m", *columns_of(rows[name, dates[1]])) == 0
+                assert model.load(name, "1m", rows[name, dates[1]], sessions) == 0
+    world = SimpleNamespace(data=data, model=model, sessions=sessions, session=sessions[-1], loaded={"5m"}, windows=[])
+    for name in files:
+        same_symbol(data.symbols[name], model.symbols[name])
+        same_history(world, name)
+        kept = list(dates[:-1])[-3:]
+        assert [str(date) for date in data.symbols[name].historical_bars["1m"]] == kept
+        for date in kept[:-1]:  # whose late bars have all come
+            window = data.symbols[name].historical_bars["1m"][dt.date.fromisoformat(date)]
+            assert exact([tuple(bar)[:6] for bar in window]) == exact(rows[name, date])
+    indicators = {name: data.symbols[name].historical_indicators for name in files}  # compared above
+    document = ref.document(model, sequence=data.sequence, sessions=sessions, indicators=indicators)
+    assert exact(data.to_dict()) == exact(document)
+
+
+# --- trades make the vendor's seconds ---------------------------------------------------------------------------------
+
+# Sale conditions are bits (LEAN's TradeConditionFlags, in hexadecimal; bit 29 comes with most of them and tells nothing
+# here). What LEAN's seconds of 2013-10-07 are made of, found by comparing them with the trades:
+EXTENDED = 0x2000
+# neither price nor volume: official open and close, odd lots (0x1000000 and 0x4000000 stand at sizes of 22 to 64)
+LEFT_OUT = 0x40 | 0x80 | 0x1000000 | 0x4000000
+# volume, but no price, unless in extended hours: intermarket sweep, derivatively priced, prior reference price, average
+# price (0x40000), next day and seller's option. An intermarket sweep is a trade like any other to most people; LEAN's
+# bars of that time leave their prices out.
+NO_PRICE = 0x20 | 0x200 | 0x100000 | 0x40000 | 0x4 | 0x8
+
+
+def read_ticks(path: Path) -> tuple[np.ndarray, list[list[str]]]:
+    """Times in ns, and the other columns, of a LEAN tick file."""
+    with zipfile.ZipFile(path) as archive:
+        (member,) = archive.namelist()
+        rows = list(csv.reader(io.TextIOWrapper(archive.open(member))))
+    day = dt.datetime.strptime(path.name[:8], "%Y%m%d").replace(tzinfo=ZoneInfo("America/New_York"))
+    ms = np.array([row[0] for row in rows], np.int64)  # no day of these has a change of the clocks
+    return int(day.timestamp()) * 1_000_000_000 + ms * 1_000_000, rows
+
+
+@pytest.mark.parametrize(
+    ("ticker", "n_ticks", "n_seconds", "other_prices", "volume_short"),
+    [
+        ("ibm", 24_293, 5_123, {}, {}),
+        # LEAN puts the first print of SPY's opening and of its closing auction (exchange P, conditions 20000040 and
+        # 20000080) into a bar: the first before all trades of its second, so that the open is 167.43, the other, of
+        # 16:00:00.726 and 3,500 shares at 167.42, behind the last trade of 15:59:59. The hundreds of prints that
+        # repeat them are in no bar; ours has none of them.
+        ("spy", 250_601, 16_675, {"09:30:00": (167.43, 167.41), "15:59:59": (167.45, 167.45)},
+         {"09:30:00": 1_750.0, "15:59:59": 3_500.0}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("chunk", [1_000, 10**6])
+def test_trades_make_leans_seconds(
+    lean: Path,
+    ticker: str,
+    n_ticks: int,
+    n_seconds: int,
+    other_prices: dict[str, tuple[float, float]],
+    volume_short: dict[str, float],
+    chunk: int,
+) -> None:
+    """All prices and all volumes, but those of SPY's auctions.
+
+    Prices are those of the priced trades of a second. Volumes are not: LEAN closes a bar when the next priced trade
+    comes, and gives the volume of the others to the bar that is open, seconds later though it may be. So two symbols
+    are fed: one by what has a price, one by what has a volume, and volumes are added up from bar to bar."""
+    ts, rows = read_ticks(lean / f"equity/usa/tick/{ticker}/20131007_trade.zip")
+    assert len(rows) == n_ticks
+    assert {row[5] for row in rows} == {"0"}, "no trade of these files is flagged as suspicious"
+    conditions = np.array([int(row[4], 16) for row in rows])
+    price, size = np.array([row[1] for row in rows], float) / 10_000, np.array([row[2] for row in rows], float)
+    exchange = [row[3] for row in rows]
+    counted = conditions & LEFT_OUT == 0
+    priced = counted & ((conditions & EXTENDED != 0) | (conditions & NO_PRICE == 0))
+
+    data = sd.SessionData("XNYS", "1s", ("1m", "5m", "1d"), tick_capacity=n_ticks)
+    prices, volumes = data.register_symbol("PRICES"), data.register_symbol("VOLUMES")
+    for symbol, taken in ((prices, priced), (volumes, counted)):
+        columns = ts[taken], price[taken], size[taken], np.array(exchange)[taken]
+        for at in range(0, len(columns[0]), chunk):
+            symbol.extend_ticks(*(column[at : at + chunk] for column in columns))
+        symbol._core.check_invariants()
+        assert symbol.ticks.counters == {
+            "stored": taken.sum(), "late": 0, "too_old": 0, "other_session": 0, "covered": 0, "empty_side": 0,
+            "skipped": {}, "overwritten": 0,
+        }  # fmt: skip
+
+    ((_, seconds),) = read_rows(lean / f"equity/usa/second/{ticker}/20131007_trade.zip").items()
+    ours = rows_of(prices.bars())
+    assert len(ours) == len(seconds) == n_seconds
+    assert [row[0] for row in ours] == [row[0] for row in seconds]
+
+    def clock(row: Row) -> str:
+        return dt.datetime.fromtimestamp(row[0] // 1_000_000_000, ZoneInfo("America/New_York")).strftime("%H:%M:%S")
+
+    different = [(theirs, mine) for theirs, mine in zip(seconds, ours, strict=True) if theirs[:5] != mine[:5]]
+    assert {clock(theirs): (theirs[1], mine[1]) for theirs, mine in different} == other_prices
+
+    starts = np.searchsorted(volumes.bars().timestamp, [row[0] for row in seconds])
+    assert volumes.bars().timestamp[starts].tolist() == [row[0] for row in seconds]
+    total = np.add.reduceat(volumes.bars().volume, starts)
+    short = {clock(row): row[5] - volume for row, volume in zip(seconds, total, strict=True) if row[5] != volume}
+    assert short == volume_short
+
+
+def test_trades_one_by_one_make_the_same_bars_as_in_arrays(lean: Path) -> None:
+    ts, rows = read_ticks(lean / "equity/usa/tick/ibm/20131007_trade.zip")
+    price, size = np.array([row[1] for row in rows], float) / 10_000, np.array([row[2] for row in rows], float)
+    data = sd.SessionData("XNYS", "1s", ("1m", "5m", "1h", "1d"))
+    one, other = data.register_symbol("ONE"), data.register_symbol("OTHER")
+    for row in zip(ts.tolist(), price.tolist(), size.tolist(), [row[3] for row in rows], strict=True):
+        one.append_tick(*row)
+    mixed = np.random.default_rng(0).permutation(len(ts))
+    mixed = mixed[np.argsort(ts[mixed] // (600 * 1_000_000_000), kind="stable")]  # ten minutes late at most
+    for at in range(0, len(ts), 3_000):
+        piece = np.sort(mixed[at : at + 3_000])  # of equal times in the order of the file
+        other.extend_ticks(ts[piece], price[piece], size[piece])
+    for interval in one.intervals:
+        same = [np.array_equal(getattr(one.bars(interval), name), getattr(other.bars(interval), name))
+                for name in ("timestamp", "high", "low", "volume")]  # fmt: skip
+        assert all(same)
+    assert one.bar_gaps.keys() == other.bar_gaps.keys()
+    assert [gap.start_ns for gap in one.bar_gaps["1s"]] == [gap.start_ns for gap in other.bar_gaps["1s"]]
+
+
+def test_quotes_of_ibm_make_mid_bars(lean: Path) -> None:
+    """109,066 quotes and a suspicious one, most of one side: 0 is "unchanged", so each side stands until it changes."""
+    ts, rows = read_ticks(lean / "equity/usa/tick/ibm/20131007_quote.zip")
+    assert len(rows) == 109_067
+    suspicious = np.array([row[7] == "1" for row in rows])
+    assert suspicious.sum() == 1
+    ts, rows = ts[~suspicious], [row for row in rows if row[7] == "0"]
+    sides = np.array([row[1:5] for row in rows], float) / (10_000, 1, 10_000, 1)
+    for bid_or_ask in (slice(0, 2), slice(2, 4)):
+        known = np.maximum.accumulate(np.where(sides[:, bid_or_ask.start] > 0, np.arange(len(ts)), 0))
+        sides[:, bid_or_ask] = sides[known, bid_or_ask]
+    both = (sides[:, 0] > 0) & (sides[:, 2] > 0)
+    ts, (bid, bid_size, ask, ask_size) = ts[both], np.ascontiguousarray(sides[both].T)
+    data = sd.SessionData("XNYS", "1m", ("5m", "1d"), quote_capacity=1_000)
+    ibm = data.register_symbol("IBM", quote_bars="mid")
+    assert ibm.extend_quotes(ts, bid, ask, bid_size, ask_size) == len(ts)
+    assert ibm.quotes.latest == sd.Quote(int(ts[-1]), bid[-1], ask[-1], bid_size[-1], ask_size[-1])
+    assert len(ibm.quotes) == 1_000
+    expected: dict[int, list[float]] = {}
+    for at, mid in zip(ts.tolist(), (0.5 * bid + 0.5 * ask).tolist(), strict=True):
+        bar = expected.setdefault(at // MINUTE * MINUTE, [mid] * 4)
+        bar[1:] = [max(bar[1], mid), min(bar[2], mid), mid]
+    assert rows_of(ibm.bars()) == [(at, *bar, 0.0) for at, bar in expected.items()]
+    assert (ibm.bars().expected, ibm.bars().missing) == (390, 0)
+    ibm._core.check_invariants()
