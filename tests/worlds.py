@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import reference as ref
 import sessiondata as sd
+from sessiondata.rows.window import zone_of
 from sessiondata.time.instants import from_ns
 
 MINUTE = 60_000_000_000
@@ -353,7 +354,7 @@ def same_series(symbol: Any, model: ref.RefSymbol) -> None:
         assert gaps == model.gaps(interval)
         assert series.gap_count == len(gaps)
         retries = [(gap.retry_count, gap.last_retry) for gap in series.gaps]
-        zone = symbol._zone
+        zone = zone_of(series)
         assert retries == [
             (n, None if when is None else from_ns(when, zone)) for n, when in model.gap_retries(interval)
         ]

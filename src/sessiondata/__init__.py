@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sessiondata.batch.kernels import BarArrays, GapArrays, aggregate, find_gaps, quality
 from sessiondata.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -33,8 +34,10 @@ from sessiondata.export.cursors import ExportCursor
 from sessiondata.market.calendar import SessionCalendar, calendar
 from sessiondata.market.grid import SessionGrid
 from sessiondata.monitor.outages import ClassifiedGap
-from sessiondata.rows.bars import Bar, BarSeries, BarWindow, ExtendedSlots, SeriesState
-from sessiondata.rows.gap import BarArrays, GapArrays, GapInfo, aggregate, find_gaps, quality
+from sessiondata.rows.bars import Bar, BarWindow
+from sessiondata.rows.gap import GapInfo
+from sessiondata.rows.series import BarSeries
+from sessiondata.rows.slots import ExtendedSlots, SeriesState
 from sessiondata.rows.ticks import Quote, QuoteSeries, QuoteWindow, Tick, TickSeries, TickWindow
 from sessiondata.store.store import SessionData
 from sessiondata.store.symbol import SymbolSessionData

@@ -74,7 +74,7 @@ def _copied(data: _D) -> tuple[_D, dict[str, dict[str, Any]]]:
     from sessiondata.export.cursors import TOLD
 
     symbols = list(data._symbols.values())
-    said = [(s._pinned_gaps, s._pinned_quality, s._indicator_values) for s in symbols]
+    said = [(s._pins.gaps, s._pins.quality, s._indicator_values) for s in symbols]
     cursors = [cursor for cursor in (data._default_cursor, *data._cursors.values()) if cursor is not None]
     clock, sessions, counts, shown = _snapshot.copy_all(
         data._clock, [symbol._core for symbol in symbols], said, cursors, TOLD
@@ -92,8 +92,8 @@ def _copied(data: _D) -> tuple[_D, dict[str, dict[str, Any]]]:
             held._history.days.give(given, None)
         held._history.days.has_values = days.has_values
         _days.adopt(into, core)
-        held._pinned_gaps.update((k, list(pinned)) for k, pinned in gaps.items())
-        held._pinned_quality.update(quality)
+        held._pins.gaps.update((k, list(pinned)) for k, pinned in gaps.items())
+        held._pins.quality.update(quality)
         if gaps or quality:
             made._pinned[into] = held
     made._clock.grid, made._clock.date, made._clock.ended = data._clock.grid, data._clock.date, data._clock.ended

@@ -26,6 +26,8 @@ import orjson
 import pytest
 
 import sessiondata as sd
+from sessiondata.rows.owner import computed_gaps
+from sessiondata.time.intervals import parse_interval
 from worlds import INTERVALS, MINUTE, SECOND, SHAPES, shifted_date, step_of
 
 LIVES, STEPS, BLOCKS = 200, 100, 8
@@ -157,7 +159,7 @@ class Life:
         self.step = step_of(self.shape)
         self.first_segments, self.date, self.day = segments, date, 0
         self.base, self.derived = rng.choice(INTERVALS["1s" if self.shape == "seconds" else "1m"])
-        self.step = sd.intervals.parse_interval(self.base).step_ns
+        self.step = parse_interval(self.base).step_ns
         self.capacity = rng.choice([None, None, rng.randint(1, 12), rng.randint(13, 40)])
         calendar = sd.SessionCalendar.from_schedule(self.schedule(self.DAYS), tz)
         self.abroad = sd.SessionCalendar.from_schedule(self.schedule(self.ABROAD), rng.choice(["Asia/Tokyo", tz]))
@@ -366,7 +368,7 @@ class Life:
 
     def fill(self) -> None:
         symbol, n = self.symbol(), self.rng.randint(1, 12)
-        gaps = symbol._computed_gaps(0)
+        gaps = computed_gaps(symbol._owner, 0)
         start = self.rng.choice(gaps).start_ns if gaps and self.rng.random() < 0.8 else self.time()
         times = [start + i * self.rng.randint(1, 2) * self.step for i in range(n)]
         with contextlib.suppress(sd.SessionStateError):

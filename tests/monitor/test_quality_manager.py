@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sessiondata as sd
+from sessiondata.monitor import manager as monitor
 from worlds import MINUTE, exact, utc
 
 OPEN = utc("2024-03-12T09:30:00-04:00")
@@ -582,7 +583,7 @@ LEAVE = {
 
 @pytest.mark.parametrize("trailing_days", [0, 5])
 @pytest.mark.parametrize("how", sorted(LEAVE))
-@pytest.mark.parametrize("before", ["record_retry", "fill", "mark_no_trade", "_computed_gaps", "_open_parts", "_ask"])
+@pytest.mark.parametrize("before", ["record_retry", "fill", "mark_no_trade", "computed_gaps", "_open_parts", "_ask"])
 def test_a_session_that_is_left_inside_a_round(before: str, how: str, trailing_days: int, monkeypatch: Any) -> None:
     """Another thread may leave a session between any look of the manager and what it does then. A retry of a session
     without a day, or a gap of the next session beside the hours of this one, raised from `step`."""
@@ -595,6 +596,7 @@ def test_a_session_that_is_left_inside_a_round(before: str, how: str, trailing_d
             data, "live", Provider((lambda *_: ()) if before == "mark_no_trade" else None), max_retries=1
         )
         owner: Any = sd.DataQualityManager if before in ("_open_parts", "_ask") else sd.SymbolSessionData
+        owner = monitor if before == "computed_gaps" else owner
         original, left = getattr(owner, before), [n]
 
         def leaving(

@@ -109,8 +109,8 @@ def everything_of(symbol: sd.SymbolSessionData) -> Any:
     built_in = [name for name, kept in data._indicators.items() if kept.is_built_in]
     return [
         symbol.symbol, symbol.intervals, symbol.calendar.name, symbol.grid, symbol._core.quote_bars, symbol.metrics(),
-        symbol.last_update, symbol.bars_updated, symbol.ticks_updated, symbol.quotes_updated, symbol._pinned_gaps,
-        [(gap.zone, gap.last_retry) for gaps in symbol._pinned_gaps.values() for gap in gaps], symbol._pinned_quality,
+        symbol.last_update, symbol.bars_updated, symbol.ticks_updated, symbol.quotes_updated, symbol._pins.gaps,
+        [(gap.zone, gap.last_retry) for gaps in symbol._pins.gaps.values() for gap in gaps], symbol._pins.quality,
         everything_of_day(symbol), [everything_of_tape(tape) for tape in (symbol.ticks, symbol.quotes)],
         [everything_of_day(history.day(date)) for date in history.days.cores],
         [(core._capacity if hasattr(core, "_capacity") else None) for core in history.days.cores.values()],
@@ -602,8 +602,8 @@ def test_only_what_dead_writers_of_this_file_left_is_swept(tmp_path: Path) -> No
 
 
 SAVING = """
-import sys
-sys.path.insert(0, sys.argv[1])
+import os, sys
+sys.path[:0] = sys.argv[1], os.path.dirname(sys.argv[1])
 import sessiondata as sd
 from test_snapshot import rich_store
 stores = [rich_store(n) for n in range(3)]

@@ -184,7 +184,7 @@ def test_a_copy_shows_nothing_of_what_is_set_in_place() -> None:
     value = data.symbols["ABC"]._indicator_values["set"]
     made = data.copy()
     value.append("more")
-    data.symbols["ABC"]._pinned_gaps[0].clear()
+    data.symbols["ABC"]._pins.gaps[0].clear()
     assert made.get_historical_indicator("ABC", "set") == [1, -0.0, None, {"a": float("inf")}, "x"]
     assert len(made.get_gaps("ABC")) == 2
     assert made.symbols["ABC"].handle != data.symbols["ABC"].handle
@@ -271,7 +271,7 @@ def test_all_of_a_store_is_copied() -> None:
     assert set(vars(sd.SessionData())) == known
     assert set(sd.SymbolSessionData.__slots__) == {
         "__weakref__", "_append_quote", "_append_tick", "_bars", "_calendar", "_core", "_data", "_history",
-        "_indicator_cache", "_indicator_values", "_pinned_gaps", "_pinned_quality", "_quotes", "_ticks", "append",
+        "_indicator_cache", "_indicator_values", "_pins", "_quotes", "_ticks", "append",
     }  # fmt: skip
 
 
@@ -279,46 +279,50 @@ def test_all_of_a_store_is_copied() -> None:
 
 
 def modules() -> Iterator[Any]:
-    for found in pkgutil.iter_modules(sd.__path__, "sessiondata."):
-        if not found.name.endswith("__main__"):
+    for found in pkgutil.walk_packages(sd.__path__, "sessiondata."):
+        if not found.ispkg and not found.name.endswith("__main__"):
             yield importlib.import_module(found.name)
+    yield importlib.import_module("sessiondata.jit")
 
 
 def classes() -> dict[str, type]:
-    """Public classes of Python, and all native ones."""
+    """Public classes of Python, and all native ones, but sources of hours, which are copied by recipe
+    (`test_calendar_copies`), and what readers of files are made of: these hold no store."""
     found = {}
     for module in modules():
+        if module.__name__.rpartition(".")[2] in ("hours", "naming", "prices"):
+            continue
         for name, kind in inspect.getmembers(module, inspect.isclass):
             is_native = not kind.__flags__ & 1 << 9  # of a type that was made by a class statement
             if kind.__module__ == module.__name__ and (is_native or not name.startswith("_")):
-                found[f"{module.__name__.removeprefix('sessiondata.')}.{name}"] = kind
+                assert name not in found, name
+                found[name] = kind
     return found
 
 
 @functools.cache
 def things() -> dict[str, Any]:
     """An instance of each class that has any."""
-    from sessiondata import (
-        _arrow,
-        _cursor,
-        _evidence,
-        _grid,
-        _json,
-        _layout,
-        _slice,
-        _snapshot,
-        _status,
-        _store,
-        _tape,
-        _text,
-    )
+    from sessiondata._native.base import status as _status
+    from sessiondata._native.objects import slice as _slice
+    from sessiondata._native.objects import store as _store
+    from sessiondata._native.objects import tape as _tape
+    from sessiondata._native.out import arrow as _arrow
+    from sessiondata._native.out import cursor as _cursor
+    from sessiondata._native.out import json as _json
+    from sessiondata._native.out import snapshot as _snapshot
+    from sessiondata._native.out import text as _text
+    from sessiondata._native.slots import grid as _grid
+    from sessiondata._native.symbol import evidence as _evidence
+    from sessiondata._native.symbol import layout as _layout
+    from sessiondata.batch.kernels import BarArrays, GapArrays
     from sessiondata.cli.demo import DemoEvent
     from sessiondata.export.document import Source
     from sessiondata.export.historical import Rendered
     from sessiondata.monitor.manager import DataQualityManager, GapLife, GapTry
     from sessiondata.playback.sessions import ReplaySession
     from sessiondata.readers.bars import BarTable, InputFile, ReadOptions
-    from sessiondata.rows.gap import BarArrays, GapArrays
+    from sessiondata.rows.owner import Owner, Pins
     from sessiondata.rows.window import Place
     from sessiondata.store.indicators import Forgotten, Indicator
     from sessiondata.time.intervals import ByInterval, parse_interval
@@ -350,42 +354,41 @@ def things() -> dict[str, Any]:
         GapArrays(*[ints] * len(GapArrays._fields)), BarArrays(*[ints] * len(BarArrays._fields)), table, ReadOptions(),
         ByInterval({"1h": 1}),
         InputFile(Path("x"), True), ReplaySession(date, "a", "1m", data), history_rows(history), _cursor.Cursor(),
-        *new.values(),
+        Pins(), Owner(spy._core, data.calendar.zone), *new.values(),
     ]  # fmt: skip
-    return {f"{type(thing).__module__.removeprefix('sessiondata.')}.{type(thing).__name__}": thing for thing in made}
+    return {type(thing).__name__: thing for thing in made}
 
 
 def history_rows(history: Any) -> Any:
-    from sessiondata.store.history import Rows
-    from sessiondata.time.intervals import parse_interval
+    from sessiondata.rows.bars import FixedRows
 
-    return Rows.of(history.symbol, parse_interval("3m"))
+    return FixedRows(history.symbol.symbol, "3m", history.symbol.calendar.zone, True, 3 * MINUTE, MINUTE)
 
 
 #: Belong to a store, or are of use for the time of a call.
 REFUSE = {
-    "_arrow.StreamReader", "_arrow._Batch", "_arrow._Memory", "_cursor.Cursor", "_days.Days", "_evidence.Evidence",
-    "_grid._Table", "_json.Style", "_layout.Memory", "_slice.Slice", "_snapshot._Columns", "_status.Offence",
-    "_store.Rows", "_store.StoreClock", "_store.SymbolCore", "_store._View", "_tape.Lazy", "_tape.QuoteTape",
-    "_tape.Tape", "_tape.TradeTape", "_text.ByteWriter", "cursors.ExportCursor", "export.Source",
-    "history.HistoricalBars",
-    "history.HistoricalDay", "history.History", "past.Rendered", "quality_manager.DataQualityManager",
-    "series.BarSeries", "series.ExtendedSlots", "symbol.BySymbol", "symbol.SymbolSessionData", "ticks.QuoteSeries",
-    "ticks.TickSeries",
+    "StreamReader", "_Batch", "_Memory", "Cursor", "Days", "Evidence",
+    "_Table", "Style", "Memory", "Slice", "_Columns", "Offence",
+    "Rows", "StoreClock", "SymbolCore", "_View", "Lazy", "QuoteTape",
+    "Tape", "TradeTape", "ByteWriter", "ExportCursor", "Source",
+    "HistoricalBars",
+    "HistoricalDay", "History", "Rendered", "DataQualityManager",
+    "BarSeries", "ExtendedSlots", "BySymbol", "SymbolSessionData", "QuoteSeries",
+    "TickSeries", "Owner", "Pins",
 }  # fmt: skip
 #: Are copied and pickled by their values, deeply where they can be changed.
 VALUES = {
-    "_grid.Grid", "calendars.SessionCalendar", "demo.DemoEvent", "gaps.BarArrays", "gaps.GapArrays", "gaps.GapInfo",
-    "grids.SessionGrid", "history.DailyBar", "history.Rows", "indicators.Forgotten", "indicators.Indicator",
-    "intervals.ByInterval", "intervals.Interval", "outages.ClassifiedGap", "quality_manager.GapLife",
-    "quality_manager.GapTry", "readers.BarTable", "readers.InputFile", "readers.ReadOptions", "replay.ReplaySession",
-    "rows.Place", "series.Bar",
-    "series.BarWindow", "series.SeriesState", "session.SessionData", "ticks.Quote", "ticks.QuoteWindow", "ticks.Tick",
-    "ticks.TickWindow",
+    "Grid", "SessionCalendar", "DemoEvent", "BarArrays", "GapArrays", "GapInfo",
+    "SessionGrid", "DailyBar", "FixedRows", "Forgotten", "Indicator",
+    "ByInterval", "Interval", "ClassifiedGap", "GapLife",
+    "GapTry", "BarTable", "InputFile", "ReadOptions", "ReplaySession",
+    "Place", "Bar",
+    "BarWindow", "SeriesState", "SessionData", "Quote", "QuoteWindow", "Tick",
+    "TickWindow",
 }  # fmt: skip
 #: Nobody has one: bases, and what belongs to numba.
 NO_INSTANCES = {
-    "gaps.GapOwner", "jit.SeriesType", "jit.SymbolType", "rows.LiveRows", "rows.RowWindow", "rows.TimedColumns",
+    "BarColumns", "Marked", "SeriesType", "SymbolType", "LiveRows", "RowWindow", "SlotOwner", "TimedColumns",
 }  # fmt: skip
 
 
@@ -397,10 +400,8 @@ def test_of_every_class_it_is_known_what_a_copy_of_it_is() -> None:
         for name, kind in classes().items()
         if name in VALUES or not (issubclass(kind, (BaseException, tuple)) or dataclasses.is_dataclass(kind))
     }
-    # Sources of hours are copied by recipe (`test_calendar_copies`); readers of files hold no store.
-    found = {name for name in found if name.split(".")[0] not in ("hours", "naming", "prices")}
     assert found == REFUSE | VALUES | NO_INSTANCES
-    assert things().keys() | {"_tape.Tape", "_arrow.StreamReader"} == REFUSE | VALUES
+    assert things().keys() | {"Tape", "StreamReader"} == REFUSE | VALUES
 
 
 TRIES: dict[str, Callable[[Any], Any]] = {
@@ -410,11 +411,11 @@ TRIES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(REFUSE - {"_tape.Tape", "_arrow.StreamReader"}))
+@pytest.mark.parametrize("name", sorted(REFUSE - {"Tape", "StreamReader"}))
 def test_what_belongs_to_a_store_refuses_and_names_the_way_out(name: str) -> None:
     thing = things()[name]
     for way in TRIES.values():
-        with pytest.raises(TypeError, match=f"{name.split('.')[1]} objects cannot be copied or pickled.*; .*") as error:
+        with pytest.raises(TypeError, match=f"{name} objects cannot be copied or pickled.*; .*") as error:
             way(thing)
         assert any(word in str(error.value) for word in ("data.copy()", ".copy() is", "dict(bars)"))
 
@@ -438,7 +439,7 @@ def _like_none(kind: type) -> Any:
     return kind(sd.SessionData().register_symbol("A")._core)
 
 
-@pytest.mark.parametrize("name", sorted(VALUES - {"session.SessionData", "replay.ReplaySession"}))
+@pytest.mark.parametrize("name", sorted(VALUES - {"SessionData", "ReplaySession"}))
 def test_values_are_copied_and_pickled(name: str) -> None:
     thing = things()[name]
     for made in (copy.copy(thing), copy.deepcopy(thing), *(
@@ -716,7 +717,7 @@ def test_a_worker_gets_a_store_and_a_calendar(method: str) -> None:
 
 FORK = """
 import os, sys
-sys.path.insert(0, "tests")
+sys.path[:0] = "tests", "tests/snapshot"
 from test_snapshot import rich_store, go_on
 import random
 data = rich_store()

@@ -164,7 +164,7 @@ def test_a_million_appends_never_call_the_allocator(tmp_path: Path) -> None:
     source, library = tmp_path / "counter.c", tmp_path / "counter.so"
     source.write_text(COUNTER)
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
-    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
     # PYTHONMALLOC: each object a block of its own, instead of one out of a pool that is there already.
     environment = {**os.environ, "LD_PRELOAD": str(library), "PYTHONMALLOC": "malloc", "PYTHONPATH": path}
     run = subprocess.run(

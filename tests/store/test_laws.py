@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 import sessiondata as sd
+from sessiondata.time.intervals import parse_interval
 from worlds import (
     SECOND,
     SHAPES,
@@ -380,7 +381,7 @@ def test_law_3_a_block_is_folded_as_its_bars_are(configuration: Any, seed: int, 
     shape, base, derived = configuration
     world, rng = World(shape, base, derived, None), random.Random(seed)
     world.register("SPY")
-    step, regions = sd.intervals.parse_interval(base).step_ns, SHAPES[shape][2]
+    step, regions = parse_interval(base).step_ns, SHAPES[shape][2]
     # Zeros as highest or lowest of a slot, and often neither the first row of it nor all of them.
     rare = rng.choice([1, 6, 30])
     prices = rng.choice([(0.0, -0.0), (0.0, -0.0, *[1.5] * rare), (0.0, -0.0, *[-1.5] * rare), (1.25, 2.5, 3.75, 0.1)])

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from sessiondata.export.cursors import ExportCursor
     from sessiondata.market.calendar import SessionCalendar
     from sessiondata.market.grid import SessionGrid
-    from sessiondata.rows.bars import BarSeries, BarWindow
-    from sessiondata.rows.gap import GapInfo, GapOwner
+    from sessiondata.rows.bars import BarWindow
+    from sessiondata.rows.gap import GapInfo
+    from sessiondata.rows.owner import Pins
+    from sessiondata.rows.series import BarSeries
     from sessiondata.store.store import SessionData
     from sessiondata.store.symbol import SymbolSessionData
 
@@ -61,7 +63,7 @@ class Source:
         symbol = self.pinned.get(core)
         if symbol is None:  # taken back since somebody looked
             return {}, {}
-        return pinned_gaps(symbol, _symbol_shower(symbol, self._timestamps)), dict(symbol._pinned_quality)
+        return pinned_gaps(symbol._pins, _symbol_shower(symbol, self._timestamps)), dict(symbol._pins.quality)
 
     def style(self, core: SymbolCore) -> tuple[_json.Style, bytes | None]:
         """How its times are written, and the ready member with its zone where that is not the store's."""
@@ -197,7 +199,7 @@ def symbol_bytes(symbol: SymbolSessionData, timestamps: str) -> bytes:
 
     data, core = symbol._data, symbol._core
     source = Source(data, timestamps, None)
-    source.pinned = {core: symbol} if symbol._pinned_gaps or symbol._pinned_quality else {}
+    source.pinned = {core: symbol} if symbol._pins else {}
     source.foreign = {core: symbol} if symbol.calendar is not data.calendar else {}
     native = Cursor()
     native.start([core], None, timestamps == "epoch_ms")
@@ -216,15 +218,12 @@ def _go_on(data: SessionData, cursor: ExportCursor, meta: dict[str, Any]) -> Non
 def _pins(data: SessionData) -> dict[SymbolCore, Any]:
     """Gaps and quality that are reported in place of what is computed, by number of the series."""
     pinned = list(data._pinned.items())  # in one step, as are these copies: other threads pin meanwhile
-    return {core: (dict(symbol._pinned_gaps), dict(symbol._pinned_quality)) for core, symbol in pinned}
+    return {core: (dict(symbol._pins.gaps), dict(symbol._pins.quality)) for core, symbol in pinned}
 
 
-def pinned_gaps(owner: GapOwner, show: Callable[[int], str | int]) -> dict[int, bytes]:
+def pinned_gaps(pins: Pins, show: Callable[[int], str | int]) -> dict[int, bytes]:
     """The member of a series with the gaps that were pinned, by number of the series."""
-    return {
-        k: b'"gaps":%b,' % json_bytes(_gaps(gaps, show)) if gaps else b""
-        for k, gaps in dict(owner._pinned_gaps).items()
-    }
+    return {k: b'"gaps":%b,' % json_bytes(_gaps(gaps, show)) if gaps else b"" for k, gaps in dict(pins.gaps).items()}
 
 
 def _style(calendar: SessionCalendar, grid: SessionGrid | None, timestamps: str) -> _json.Style:
@@ -330,7 +329,8 @@ def _number(x: float | None) -> float | None:
 def _on(symbol: SymbolSessionData, core: SymbolCore) -> SymbolSessionData:
     """The symbol on a core that shows it as it was at some moment."""
     copy = type(symbol)(symbol._data, core, symbol.calendar)
-    copy._pinned_gaps, copy._pinned_quality = dict(symbol._pinned_gaps), dict(symbol._pinned_quality)
+    copy._pins.gaps.update(symbol._pins.gaps)
+    copy._pins.quality.update(symbol._pins.quality)
     return copy
 
 

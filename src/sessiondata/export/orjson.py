@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sessiondata.errors import ArgumentTypeError
+from sessiondata.rows.series import native_of, owner_of
+from sessiondata.rows.window import zone_of
 from sessiondata.time.instants import utc_offsets
 
 if TYPE_CHECKING:
-    from sessiondata.rows.bars import BarSeries, BarWindow
+    from sessiondata.rows.bars import BarWindow
     from sessiondata.rows.gap import GapInfo
+    from sessiondata.rows.series import BarSeries
     from sessiondata.store.symbol import SymbolSessionData
 
 __all__ = ["orjson_default"]
@@ -54,8 +57,9 @@ def orjson_default(obj: Any) -> Any:
     """
     from sessiondata.export.cursors import ExportCursor
     from sessiondata.export.document import document_bytes
-    from sessiondata.rows.bars import Bar, BarSeries, BarWindow
+    from sessiondata.rows.bars import Bar, BarWindow
     from sessiondata.rows.gap import GapInfo
+    from sessiondata.rows.series import BarSeries
     from sessiondata.rows.ticks import Quote, Tick
     from sessiondata.store.store import SessionData
     from sessiondata.store.symbol import SymbolSessionData
@@ -103,19 +107,21 @@ def _series(series: BarSeries) -> bytes:
     from sessiondata._native.out import json as _json
     from sessiondata.export.document import _shower, pinned_gaps, style_of
 
-    core = frozen(series._core)  # other threads may write to it meanwhile
-    owner, zone, grid = series._owner, series._zone, core.grid
+    live, k = native_of(series)
+    core = frozen(live)  # other threads may write to it meanwhile
+    owner, grid = owner_of(series), core.grid
+    zone = owner.zone
     # Without a session there are no rows, so any offset will do.
     offsets = utc_offsets(zone, *((0, 1) if grid is None else grid.span))
-    gaps = pinned_gaps(owner, _shower(zone, "iso"))
-    return _json.write_series(core, series._k, gaps, owner._pinned_quality, style_of("iso", zone, offsets))
+    gaps = pinned_gaps(owner.pins, _shower(zone, "iso"))
+    return _json.write_series(core, k, gaps, owner.pins.quality, style_of("iso", zone, offsets))
 
 
 def _window(window: BarWindow) -> bytes:
     from sessiondata._native.out import json as _json
     from sessiondata.export.document import style_of
 
-    zone, times = window._series._zone, window.timestamp
+    zone, times = zone_of(window), window.timestamp
     offsets = utc_offsets(zone, int(times[0]), int(times[-1]) + 1) if len(times) else (np.zeros(1, np.int64),) * 2
     columns = (window.open, window.high, window.low, window.close, window.volume)
     rows = _json.write_rows(times, *columns, style_of("iso", zone, offsets))

@@ -24,11 +24,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sessiondata.batch.kernels import BarArrays
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionDataError, SessionStateError
-from sessiondata.rows.bars import BarSeries, BarWindow
+from sessiondata.rows.bars import BarWindow
 from sessiondata.rows.columns import NO_TZ, bar_columns
-from sessiondata.rows.gap import BarArrays
+from sessiondata.rows.owner import computed_gaps
+from sessiondata.rows.series import BarSeries, native_of
 from sessiondata.time.instants import LEAST_START_NS, check_unit, plausible_unit, to_ns
 
 if TYPE_CHECKING:
@@ -353,7 +355,7 @@ class DataQualityManager:
         seen = watch.symbol._core.states(0)
         if seen == watch.seen and not self._is_any_spent(watch):
             return
-        gaps = watch.symbol._computed_gaps(0)
+        gaps = computed_gaps(watch.symbol._owner, 0)
         parts = self._open_parts(watch, gaps)
         if self._is_left(watch):
             return  # some of that is of another session: the next round finds that this one was left
@@ -422,7 +424,9 @@ class DataQualityManager:
 
     @staticmethod
     def _why_closed(series: BarSeries, life: GapLife) -> str:
-        states = {series.slot_state(slot) for slot in range(life.start_ns, life.end_ns + 1, series._core.steps_ns[0])}
+        states = {
+            series.slot_state(slot) for slot in range(life.start_ns, life.end_ns + 1, native_of(series)[0].steps_ns[0])
+        }
         if None in states:  # no slots of this session: the feeder has rolled meanwhile
             return "session_over"
         return "filled" if "present" in states else "confirmed_empty"
@@ -433,7 +437,7 @@ class DataQualityManager:
         """Gaps whose turn it is."""
         if self._fetch is None or not any(life.reason is None for life in watch.lives):
             return
-        gaps = self._open_parts(watch, watch.symbol._computed_gaps(0))
+        gaps = self._open_parts(watch, computed_gaps(watch.symbol._owner, 0))
         for gap in gaps:
             if self._is_left(watch):  # before the first one: these may be of the next session
                 return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sessiondata._native.objects import store as _store
 from sessiondata.errors import ArgumentError
 from sessiondata.rows.gap import check_number
+from sessiondata.rows.series import native_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,7 +66,7 @@ def classify_gaps(
             key = (series.interval, *span)
             if key not in seen:
                 seen[key] = _store.count_missing(held[series.interval], *span, active_share)
-            own = _store.count_missing([(series._core, series._k)], *span, active_share)
+            own = _store.count_missing([native_of(series)], *span, active_share)
             n_missing, n_active = (both - mine for both, mine in zip(seen[key], own, strict=True))
             kind = "unknown" if n_active == 0 else "outage" if n_missing > outage_share * n_active else "quiet"
             found.append(ClassifiedGap(gap, kind, n_missing, n_active))

@@ -89,7 +89,7 @@ class _Copy:
         self.dates: list[set[dt.date]] = []
         self.parts: list[Callable[[], bytes]] = []
         facades = list(data.symbols.values())
-        values = [(s._pinned_gaps, s._pinned_quality, s._indicator_values) for s in facades]
+        values = [(s._pins.gaps, s._pins.quality, s._indicator_values) for s in facades]
         cursors = [cursor for cursor in (data._default_cursor, *data._cursors.values()) if cursor is not None]
         (as_of, sequence, epoch), sessions, counts, shown = _snapshot.capture_all(
             data._clock, [symbol._core for symbol in facades], values, cursors, TOLD

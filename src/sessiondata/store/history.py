@@ -25,9 +25,11 @@ from sessiondata._native.objects import days as _days
 from sessiondata._native.slots import gaps as _gaps
 from sessiondata.copying import not_copied
 from sessiondata.errors import BarError, CalendarError, SessionStateError, UnknownNameError
-from sessiondata.rows.bars import Bar, BarSeries, BarWindow
+from sessiondata.rows.bars import BarWindow, FixedRows, content_of, fixed_window, immutable
 from sessiondata.rows.columns import to_numpy
-from sessiondata.rows.gap import GapInfo, GapOwner, short_stop
+from sessiondata.rows.gap import GapInfo, short_stop
+from sessiondata.rows.owner import Marked, Owner
+from sessiondata.rows.series import BarSeries
 from sessiondata.rows.window import frozen
 from sessiondata.time.dates import to_date
 from sessiondata.time.intervals import Interval, parse_interval
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from sessiondata._native.objects.store import SymbolCore
-    from sessiondata._native.slots.grid import Grid
     from sessiondata.export.historical import Rendered
     from sessiondata.market.calendar import SessionCalendar
     from sessiondata.market.grid import SessionGrid
@@ -51,7 +52,7 @@ _DAILY = "1d"
 
 
 @not_copied("day.bars(interval).copy() is a window of its own, which can be")
-class HistoricalDay(GapOwner):
+class HistoricalDay(Marked):
     """One past session of one symbol: series like those of the session under way, with everything over.
 
     Attributes
@@ -62,17 +63,12 @@ class HistoricalDay(GapOwner):
         Names of the series, the base first.
     """
 
-    __slots__ = ("_core", "_pinned_gaps", "_pinned_quality", "_series", "_tz", "date")
+    __slots__ = ("_core", "_series", "date")
 
     def __init__(self, date: dt.date, core: SymbolCore, zone: dt.tzinfo) -> None:
-        self.date, self._core, self._tz = date, core, zone
-        self._pinned_gaps: dict[int, list[GapInfo]] = {}
-        self._pinned_quality: dict[int, float] = {}
-        self._series = {name: BarSeries(self, core, k) for k, name in enumerate(core.intervals)}
-
-    @property
-    def _zone(self) -> dt.tzinfo:
-        return self._tz
+        self.date, self._core = date, core
+        owner = Owner(core, zone)
+        self._series = {name: BarSeries(owner, k) for k, name in enumerate(core.intervals)}
 
     @property
     def intervals(self) -> tuple[str, ...]:
@@ -109,27 +105,11 @@ class HistoricalDay(GapOwner):
         )
 
 
-class Rows:
-    """Makes records of rows that belong to no series: what `BarWindow` asks its series for."""
-
-    __slots__ = ("_base_ns", "_step_ns", "_zone", "interval", "is_derived", "symbol")
-
-    def __init__(
-        self, symbol: str, interval: str, zone: dt.tzinfo, is_derived: bool, step_ns: int, base_ns: int
-    ) -> None:
-        self.symbol, self.interval, self._zone = symbol, interval, zone
-        self.is_derived, self._step_ns, self._base_ns = is_derived, step_ns, base_ns
-
-    @classmethod
-    def of(cls, symbol: SymbolSessionData, interval: Interval) -> Rows:
-        """Rows of an interval that the symbol may not hold."""
-        is_derived = interval.name != symbol.base_interval
-        base_ns = symbol._core.steps_ns[0]
-        return cls(symbol.symbol, interval.name, symbol._zone, is_derived, interval.step_ns, base_ns)
-
-    def _make_bar(self, grid: Grid, forming_ts: int | None, values: tuple[Any, ...], n_base: int) -> Bar:
-        n_expected = grid.base_slots(values[0], self._step_ns, self._base_ns)
-        return Bar._make((*values, values[0] == forming_ts, n_expected == 0, n_base, n_expected))
+def _fixed_rows(symbol: SymbolSessionData, interval: Interval) -> FixedRows:
+    """Rows of an interval that the symbol may not hold."""
+    is_derived = interval.name != symbol.base_interval
+    base_ns = symbol._core.steps_ns[0]
+    return FixedRows(symbol.symbol, interval.name, symbol._zone, is_derived, interval.step_ns, base_ns)
 
 
 class _Grids:
@@ -342,13 +322,11 @@ class History:
         day = self.known(interval, date)
         core, given = self.days.cores.get(day), self.days.given.get(interval.name, {}).get(day)
         if core is not None and given is None and interval.name in core.intervals:
-            window = HistoricalDay(day, core, self.symbol._zone).bars(interval.name)[:]
-            window._seq = None  # nobody will ever write to these rows
-            return window
+            return immutable(HistoricalDay(day, core, self.symbol._zone).bars(interval.name)[:])
         grid, columns = self.symbol.calendar.session(day).compiled, self._columns(interval, day)
         if not len(columns[0]):
             self.known(interval, day)  # or another thread has removed it since
-        return BarWindow._fixed(columns, Rows.of(self.symbol, interval), grid)
+        return fixed_window(columns, _fixed_rows(self.symbol, interval), grid)
 
     def all_bars(self, interval: Interval) -> BarWindow:
         """Bars of all dates before the session under way, and the session's own, copied into one window. The session's
@@ -395,14 +373,13 @@ class History:
             grid = self.symbol.calendar.session(running)
             forming = day[0] if as_of is None or as_of < grid.segments[-1, 1] else None
         elif now is not None:
-            forming = now._forming_ts
-            n_base = np.ones(len(now), np.int32) if now._arrays[6] is None else now._arrays[6]
-            parts.append((*(now._column(i) for i in range(6)), n_base))
+            columns, n_base, _, forming, _ = content_of(now)
+            parts.append((*columns, np.ones(len(now), np.int32) if n_base is None else n_base))
             assert running is not None  # there is a session
             dates.append(running)
-        columns = tuple(frozen(np.concatenate(column)) for column in zip(_NO_ROWS, *parts, strict=True))
+        joined = tuple(frozen(np.concatenate(column)) for column in zip(_NO_ROWS, *parts, strict=True))
         grids = _Grids([self.symbol.calendar.session(date) for date in dates])
-        return BarWindow._fixed(columns, Rows.of(self.symbol, interval), grids, forming)
+        return fixed_window(joined, _fixed_rows(self.symbol, interval), grids, forming)
 
     def _columns(self, interval: Interval, date: dt.date) -> Columns:
         """Columns of an interval on a date that counts: given rows before derived ones, those before kept ones."""
@@ -410,7 +387,7 @@ class History:
         derived: Columns | None = None
         if core is not None and interval.name in core.intervals:
             series = HistoricalDay(date, core, self.symbol._zone).bars(interval.name)
-            derived = (*(series._column(i) for i in range(6)), series.n_base)
+            derived = (*content_of(series[:]).columns, series.n_base)
         elif interval.name == _DAILY:
             day = self.days.daily.get(date) if core is None else _days.summary(core)
             derived = None if day is None else _one_row(day[:7])

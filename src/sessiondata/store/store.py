@@ -1298,7 +1298,7 @@ class SessionData:
         save(self, path)
 
     def _repr_html_(self) -> str:
-        from sessiondata.export.html import store_html  # not needed until a notebook asks
+        from sessiondata.store.html import store_html  # not needed until a notebook asks
 
         return store_html(self)
 

@@ -24,9 +24,10 @@ from sessiondata.errors import (
     TimeError,
     UnknownNameError,
 )
-from sessiondata.rows.bars import BarSeries
 from sessiondata.rows.columns import bar_columns, quote_columns, tick_columns
-from sessiondata.rows.gap import GapInfo, GapOwner, check_gap, check_number
+from sessiondata.rows.gap import GapInfo, check_gap, check_number
+from sessiondata.rows.owner import Marked, Owner, Pins
+from sessiondata.rows.series import BarSeries, glance
 from sessiondata.rows.ticks import QuoteSeries, TickSeries
 from sessiondata.store.history import HistoricalBars, HistoricalDay, History, opens_of_dates
 from sessiondata.time.instants import (
@@ -137,7 +138,7 @@ bool
 
 
 @not_copied("copy the store, data.copy(), and take the symbol of that name from it")
-class SymbolSessionData(GapOwner):
+class SymbolSessionData(Marked):
     """Bars, gaps, quality and metrics of one symbol in the current session.
 
     Made by `SessionData.register_symbol`. The native state is complete after every call. Any thread may read and write,
@@ -156,8 +157,7 @@ class SymbolSessionData(GapOwner):
         "_history": "the days before",
         "_indicator_cache": "name -> (version of history, value)",
         "_indicator_values": "name -> what was set",
-        "_pinned_gaps": "series number -> list of GapInfo",
-        "_pinned_quality": "series number -> float",
+        "_pins": "gaps and quality that are reported in place of what is computed",
         "_quotes": "",
         "_ticks": "",
         "append": _APPEND,
@@ -168,14 +168,13 @@ class SymbolSessionData(GapOwner):
         self._history = History(self)
         self._indicator_cache: dict[str, tuple[Any, Any]] = {}
         self._indicator_values: dict[str, Any] = {}
-        self._pinned_gaps: dict[int, list[GapInfo]] = {}
-        self._pinned_quality: dict[int, float] = {}
+        self._pins = Pins()
         self.append = core.append
         self._bars = self._ticks = self._quotes = self._append_tick = self._append_quote = None
 
-    _series = Lazy("_bars", lambda self: {k: BarSeries(self, self._core, i) for i, k in enumerate(self.intervals)})
-    _trades = Lazy("_ticks", lambda self: TickSeries(self, TradeTape(self._core)))
-    _all_quotes = Lazy("_quotes", lambda self: QuoteSeries(self, QuoteTape(self._core)))
+    _series = Lazy("_bars", lambda self: {k: BarSeries(self._owner, i) for i, k in enumerate(self.intervals)})
+    _trades = Lazy("_ticks", lambda self: TickSeries(self._owner, TradeTape(self._core)))
+    _all_quotes = Lazy("_quotes", lambda self: QuoteSeries(self._owner, QuoteTape(self._core)))
     append_tick = Lazy("_append_tick", lambda self: TradeTape(self._core).append, _APPEND_TICK)
     append_quote = Lazy("_append_quote", lambda self: QuoteTape(self._core).append, _APPEND_QUOTE)
 
@@ -233,6 +232,11 @@ class SymbolSessionData(GapOwner):
     @property
     def _zone(self) -> tzinfo:
         return self._calendar.zone
+
+    @property
+    def _owner(self) -> Owner:
+        """What its series know of it."""
+        return Owner(self._core, self._zone, self._pins)
 
     # --- writing ---
 
@@ -858,8 +862,8 @@ class SymbolSessionData(GapOwner):
         if gaps is not None and not isinstance(gaps, Iterable):
             raise ArgumentTypeError(f"gaps are a list of GapInfo, or None: {gaps!r}", symbol=self.symbol, value=gaps)
         if gaps is not None:
-            self._pinned_gaps[k] = [self._own_gap(k, check_gap(gap)) for gap in gaps]
-        elif self._pinned_gaps.pop(k, None) is None:
+            self._pins.gaps[k] = [self._own_gap(k, check_gap(gap)) for gap in gaps]
+        elif self._pins.gaps.pop(k, None) is None:
             return
         self._note_pins()
 
@@ -886,19 +890,19 @@ class SymbolSessionData(GapOwner):
         """
         k = self._number(interval)
         if quality is None:
-            if self._pinned_quality.pop(k, None) is None:
+            if self._pins.quality.pop(k, None) is None:
                 return
         elif not 0.0 <= check_number("quality", quality, self.symbol) <= 100.0:
             raise BarError("quality lies between 0 and 100", symbol=self.symbol, value=quality, code="ERR_QUALITY")
         else:
-            self._pinned_quality[k] = float(quality)
+            self._pins.quality[k] = float(quality)
         self._note_pins()
 
     def _note_pins(self) -> None:
         pinned = self._data._pinned
         pinned[self._core] = self
         # One line without a call between look and change: no other thread runs there, no signal is heard.
-        if not (self._pinned_gaps or self._pinned_quality): pinned.pop(self._core, None)  # noqa: E701  # fmt: skip
+        if not (self._pins): pinned.pop(self._core, None)  # noqa: E701  # fmt: skip
         self._core.note_pins()
 
     # --- metrics ---
@@ -969,12 +973,12 @@ class SymbolSessionData(GapOwner):
         return {**self._core.counters(), "inconsistent": self._core.count_inconsistent()}
 
     def _repr_html_(self) -> str:
-        from sessiondata.export.html import symbol_html  # not needed until a notebook asks
+        from sessiondata.store.html import symbol_html  # not needed until a notebook asks
 
         return symbol_html(self)
 
     def __repr__(self) -> str:
-        seen = self._series[self.base_interval]._glance()
+        seen = glance(self._series[self.base_interval])
         return (
             f"<SymbolSessionData {self.symbol}: {len(seen.rows)} x {self.base_interval}, {seen.missing} missing,"
             f" quality {seen.quality:.2f}, derived {', '.join(self.intervals[1:]) or 'none'}>"
