@@ -602,15 +602,14 @@ def test_only_what_dead_writers_of_this_file_left_is_swept(tmp_path: Path) -> No
 
 
 SAVING = """
-import os, sys
-sys.path[:0] = sys.argv[1], os.path.dirname(sys.argv[1])
+import sys
 import sessiondata as sd
 from test_snapshot import rich_store
 stores = [rich_store(n) for n in range(3)]
 print("ready", flush=True)
 while True:
     for data in stores:
-        data.save(sys.argv[2])
+        data.save(sys.argv[1])
 """
 
 
@@ -622,9 +621,10 @@ def test_killed_at_any_moment_the_file_is_whole(tmp_path: Path) -> None:
         rich_store(n).save(path)
         wanted.append(path.read_bytes())
     left = 0
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # where pytest finds the tests
     for _ in range(KILLS):
-        command = [sys.executable, "-c", SAVING, str(Path(__file__).parent), str(path)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+        command = [sys.executable, "-c", SAVING, str(path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
             for _ in range(rng.choice([1, 1, 3])):

@@ -716,8 +716,7 @@ def test_a_worker_gets_a_store_and_a_calendar(method: str) -> None:
 
 
 FORK = """
-import os, sys
-sys.path[:0] = "tests", "tests/snapshot"
+import os
 from test_snapshot import rich_store, go_on
 import random
 data = rich_store()
@@ -738,5 +737,5 @@ assert status == 0 and data.dumps() == after
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_fork_is_a_store_of_its_own() -> None:
-    root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", FORK], cwd=root, check=True, timeout=120)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # where pytest finds the tests
+    subprocess.run([sys.executable, "-c", FORK], env=environment, check=True, timeout=120)
