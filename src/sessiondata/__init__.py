@@ -66,6 +66,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
+
+
 def load(path: Any) -> SessionData:
     """Make a store of what `SessionData.save` has written.
 
