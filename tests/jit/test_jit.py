@@ -701,7 +701,7 @@ def test_constants_are_those_of_the_c_declarations() -> None:
     constants = {name: int(value) for name, value in re.findall(r"SD_(\w+) = (-?\d+)", PXD)}
     assert constants == {name: getattr(jit, name) for name in constants}
     assert len(constants) == len(re.findall(r"^    SD_\w+ = ", PXD, re.MULTILINE))
-    status = Path(sd.get_include(), "sessiondata", "_status.pxd").read_text(encoding="utf-8")
+    status = Path(sd.get_include(), "sessiondata", "_native", "base", "status.pxd").read_text(encoding="utf-8")
     native = {name: int(value) for name, value in re.findall(r"    (\w+) = (-?\d+)", status)}
     columns = {"TIMESTAMP", "OPEN", "HIGH", "LOW", "CLOSE", "VOLUME"}
     assert {name: value for name, value in constants.items() if name not in columns}.items() <= native.items()
