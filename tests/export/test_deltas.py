@@ -27,6 +27,8 @@ import pytest
 
 import sessiondata as sd
 from sessiondata.rows.owner import computed_gaps
+from sessiondata.store.store import parts_of
+from sessiondata.store.symbol import state_of
 from sessiondata.time.intervals import parse_interval
 from worlds import INTERVALS, MINUTE, SECOND, SHAPES, shifted_date, step_of
 
@@ -368,7 +370,7 @@ class Life:
 
     def fill(self) -> None:
         symbol, n = self.symbol(), self.rng.randint(1, 12)
-        gaps = computed_gaps(symbol._owner, 0)
+        gaps = computed_gaps(state_of(symbol), 0)
         start = self.rng.choice(gaps).start_ns if gaps and self.rng.random() < 0.8 else self.time()
         times = [start + i * self.rng.randint(1, 2) * self.step for i in range(n)]
         with contextlib.suppress(sd.SessionStateError):
@@ -378,7 +380,7 @@ class Life:
         self.data.advance_to(self.time())
 
     def advance_a_little(self) -> None:
-        now = self.data._as_of_ns()
+        now = parts_of(self.data).sessions.as_of_ns()
         if now is not None:
             self.data.advance_to(now + self.rng.choice([1, self.step // 2, self.step, 3 * self.step]))
 
@@ -798,7 +800,7 @@ def test_an_export_that_fails_is_followed_by_a_resync(data: sd.SessionData, monk
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("sessiondata.export.document._changes", fail)
+        patch.setattr("sessiondata.export.document.changes_dict", fail)
         with pytest.raises(MemoryError):
             data.to_dict(False)
     assert data.to_dict(False)["meta"]["resync"] is True
@@ -1015,7 +1017,7 @@ def test_a_consumer_told_to_resynchronise_is_told_so_after_a_file(
 
     data.append("SPY", START, *BAR)
     with monkeypatch.context() as patch:
-        patch.setattr("sessiondata.export.document._changes", fail)
+        patch.setattr("sessiondata.export.document.changes_dict", fail)
         with pytest.raises(MemoryError):
             data.to_dict(False)
     loaded = from_file(data, tmp_path / "store")
@@ -1037,13 +1039,13 @@ def test_a_store_saved_in_the_middle_of_an_export_knows_nothing_of_it(
 
     from sessiondata.export import document as export
 
-    changes = export._changes
+    changes = export.changes_dict
 
     def save(*arguments: Any) -> Any:
         data.save(tmp_path / "store")
         return changes(*arguments)
 
-    monkeypatch.setattr(export, "_changes", save)
+    monkeypatch.setattr(export, "changes_dict", save)
     data.load_historical_bars("SPY", "1d", [START - DAY], *([value] for value in BAR))
     data.to_dict(False)
     assert sd.load(tmp_path / "store").export_cursor().sequence is None

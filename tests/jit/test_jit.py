@@ -31,6 +31,7 @@ from hypothesis import strategies as st
 
 import reference as ref
 import sessiondata as sd
+from sessiondata.store.symbol import state_of
 from worlds import World, bad_values, configurations, quotes, tick_times, ticks, timestamps, values
 
 numba = pytest.importorskip("numba")
@@ -155,7 +156,7 @@ def same_answers(spy: sd.SymbolSessionData) -> None:
         if n == 0:
             assert stop == jit.NAT
         elif k == 0:
-            assert series.timestamp[-1] < stop <= series.timestamp[-1] + spy._core.steps_ns[0]
+            assert series.timestamp[-1] < stop <= series.timestamp[-1] + state_of(spy).core.steps_ns[0]
         else:
             assert series.forming == (jit.as_of(spy) < stop)
             assert stop > spy.bars_base.timestamp[-1] or series.interval == "1d"
@@ -213,7 +214,7 @@ def test_a_life_in_compiled_code_is_that_of_the_model(configuration: Any, data: 
 
 
 def test_every_status() -> None:
-    _, spy = store(capacity=10)
+    data, spy = store(capacity=10)
     bars = minutes(20)
     assert set(feed(spy, *bars)) == {jit.STORED}
     last = [column[-1:] for column in bars]
@@ -223,7 +224,7 @@ def test_every_status() -> None:
     assert jit.append(spy, DAY_NS - 1, 1.0, 2.0, 0.5, 1.5, 3.0) == jit.OTHER_SESSION
     assert jit.append(spy, DAY_NS + 30 * MINUTE, 1.0, 2.0, 0.5, 1.5, 3.0) == jit.STORED
     assert jit.append(spy, DAY_NS + 29 * MINUTE, 1.0, 2.0, 0.5, 1.5, 3.0) == jit.LATE
-    before = spy._data.to_json()
+    before = data.to_json()
     for status, ts, high, volume in (
         (jit.ERR_NOT_FINITE, DAY_NS + 31 * MINUTE, math.nan, 3.0),
         (jit.ERR_HIGH_LOW, DAY_NS + 31 * MINUTE, 0.25, 3.0),
@@ -233,7 +234,7 @@ def test_every_status() -> None:
         (jit.ERR_LATER_SESSION, DAY_NS + 1440 * MINUTE, 2.0, 3.0),
     ):
         assert jit.append(spy, ts, 1.0, high, 0.5, 1.5, volume) == status
-    assert spy._data.to_json() == before
+    assert data.to_json() == before
 
 
 def test_labels_are_those_of_the_store() -> None:
@@ -252,11 +253,10 @@ def test_long_runs_take_the_short_way_and_end_where_python_does(
     """Runs of bars in turn, with a hole, over laps of the ring, several roots and the ends of two segments, of which
     the last slots are short. What is read on the way is the same, too."""
     calendar = sd.SessionCalendar.from_hours("09:30", "16:00", "UTC", breaks=[("12:00", "13:00")])
-    two = []
-    for _ in range(2):
-        data = sd.SessionData(calendar, "1m", derived, label=label, capacity=capacity)
+    stores = [sd.SessionData(calendar, "1m", derived, label=label, capacity=capacity) for _ in range(2)]
+    for data in stores:
         data.start_session("2024-03-12")
-        two.append(data.register_symbol("SPY"))
+    two = [data.register_symbol("SPY") for data in stores]
     ts, *rest = (column[565:965] for column in minutes(1440))  # from before the open to after the close
     rest = [np.random.default_rng(3).permutation(column) for column in rest]
     rest[1], rest[2] = rest[1] + 20.0, rest[2] - 20.0
@@ -266,9 +266,9 @@ def test_long_runs_take_the_short_way_and_end_where_python_does(
         statuses = feed(two[0], *piece)
         expected = [two[1].append(*row) for row in zip(*(column.tolist() for column in piece), strict=True)]
         assert [jit.STORED <= status <= jit.CORRECTED for status in statuses] == expected
-        assert two[0]._data.to_json() == two[1]._data.to_json()
+        assert stores[0].to_json() == stores[1].to_json()
         same_answers(two[0])
-        two[0]._core.check_invariants()
+        state_of(two[0]).core.check_invariants()
     assert jit.append(two[0], jit.NAT, 1.0, 2.0, 0.5, 1.5, 3.0) == jit.ERR_NAT
     # As the end of a bar it has no start; as a start it is nanoseconds by mistake.
     least = jit.ERR_TS_RANGE if label == "close" else jit.ERR_UNIT
@@ -666,7 +666,7 @@ def test_without_the_gil_threads_feed_symbols_of_their_own() -> None:
     expected.extend(*bars)
     for symbol in symbols:
         assert set(statuses[symbol.symbol]) == {jit.STORED}
-        symbol._core.check_invariants()
+        state_of(symbol).core.check_invariants()
         for name in symbol.intervals:
             assert symbol.bars(name).close.tobytes() == expected.bars(name).close.tobytes()
 

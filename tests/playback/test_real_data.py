@@ -24,6 +24,7 @@ import reference as ref
 import sessiondata as sd
 from sessiondata.playback.sessions import ReplaySession, replay
 from sessiondata.readers.bars import BarTable, read_bars
+from sessiondata.store.symbol import state_of
 from worlds import MINUTE, exact, same_history, same_symbol
 
 Row = tuple[int, float, float, float, float, float]
@@ -111,7 +112,7 @@ def from_seconds(lean: Path, calendar: str | None, date: str, name: str, chunk: 
         columns = columns_of(rows)
         for at in range(0, len(rows), chunk):
             store.extend(*(column[at : at + chunk] for column in columns))
-    store._core.check_invariants()
+    state_of(store).core.check_invariants()
     assert store.bars_base.total_count == len(rows)
     return store
 
@@ -158,7 +159,7 @@ def test_seconds_by_the_batch_kernel_are_those_of_the_store(lean: Path) -> None:
             rows_of(spy.bars(interval))
         )
         assert batch.n_base.tolist() == [bar.n_base for bar in spy.bars(interval)]
-    gaps = sd.find_gaps(columns[0], grid, "1s", spy._core.as_of)
+    gaps = sd.find_gaps(columns[0], grid, "1s", state_of(spy).core.as_of)
     assert [(gap.start_ns, gap.bar_count) for gap in spy.bars_base.gaps] == list(
         zip(gaps.start_ns.tolist(), gaps.bar_count.tolist(), strict=True)
     )
@@ -293,7 +294,7 @@ def test_every_number_of_a_replayed_session_is_that_of_the_model(lean: Path, dat
     newest = max(bars[-1][0] for bars in rows.values())
     model.advance_to(min(newest + MINUTE, grid.span_stop))
     for symbol in data.symbols:
-        data.symbols[symbol]._core.check_invariants()
+        state_of(data.symbols[symbol]).core.check_invariants()
         same_symbol(data.symbols[symbol], model.symbols[symbol])
     document = ref.document(model, "time", sequence=data.sequence)
     assert exact(data.to_dict()) == exact(document)
@@ -322,7 +323,7 @@ def test_real_bars_in_any_order_make_the_same_document(lean: Path, name: str) ->
         else:
             for i in order:
                 store.append(*rows[i])
-        store._core.check_invariants()
+        state_of(store).core.check_invariants()
         document = data.to_dict()
         del document["meta"]["sequence"]
         documents.add(repr(exact(document)))
@@ -472,7 +473,7 @@ def test_trades_make_leans_seconds(
         columns = ts[taken], price[taken], size[taken], np.array(exchange)[taken]
         for at in range(0, len(columns[0]), chunk):
             symbol.extend_ticks(*(column[at : at + chunk] for column in columns))
-        symbol._core.check_invariants()
+        state_of(symbol).core.check_invariants()
         assert symbol.ticks.counters == {
             "stored": taken.sum(), "late": 0, "too_old": 0, "other_session": 0, "covered": 0, "empty_side": 0,
             "skipped": {}, "overwritten": 0,
@@ -540,4 +541,4 @@ def test_quotes_of_ibm_make_mid_bars(lean: Path) -> None:
         bar[1:] = [max(bar[1], mid), min(bar[2], mid), mid]
     assert rows_of(ibm.bars()) == [(at, *bar, 0.0) for at, bar in expected.items()]
     assert (ibm.bars().expected, ibm.bars().missing) == (390, 0)
-    ibm._core.check_invariants()
+    state_of(ibm).core.check_invariants()

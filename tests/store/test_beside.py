@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
 import sessiondata as sd
+from sessiondata.store.symbol import state_of
 from sessiondata.time.intervals import parse_interval
 
 
@@ -55,7 +57,7 @@ SEEN = {
     "repr(ticks[:])": lambda _, b: repr(b.ticks[:]),
     "series._repr_html_": lambda a, _: a.bars()._repr_html_(),
     "symbol._repr_html_": lambda a, _: a._repr_html_(),
-    "store._repr_html_": lambda a, _: a._data._repr_html_(),
+    "store._repr_html_": lambda a, _: STORES[a]._repr_html_(),
     "window._repr_html_": lambda a, _: a.bars()[:]._repr_html_(),
     "rows": lambda a, _: list(a.bars()[:]),
     "ticks": lambda _, b: list(b.ticks),
@@ -65,13 +67,17 @@ SEEN = {
     "quotes.since": lambda a, _: list(a.quotes.since(1_710_250_200_000_000_000)),
     "historical_day": lambda a, _: repr(a.historical_day("2024-03-11")),
     "historical_bars": lambda a, _: a.historical_bars["1m"]["2024-03-11"].close.tolist(),
-    "all": lambda a, _: a._history.all_bars(parse_interval("1m")).close.tolist(),
-    "all 1d": lambda a, _: a._history.all_bars(parse_interval("1d")).close.tolist(),
+    "all": lambda a, _: state_of(a).history.all_bars(parse_interval("1m")).close.tolist(),
+    "all 1d": lambda a, _: state_of(a).history.all_bars(parse_interval("1d")).close.tolist(),
 }
 
 
 #: Answers that tell of several things, one by one: none may fail.
 OF_SEVERAL = {"store._repr_html_", "window._repr_html_"}
+
+
+#: Of the first symbol of each.
+STORES: WeakKeyDictionary[sd.SymbolSessionData, sd.SessionData] = WeakKeyDictionary()
 
 
 def of_two_sessions() -> tuple[sd.SessionData, sd.SymbolSessionData, sd.SymbolSessionData]:
@@ -85,6 +91,7 @@ def of_two_sessions() -> tuple[sd.SessionData, sd.SymbolSessionData, sd.SymbolSe
     a.append(ts + 120 * 10**9, 3.0, 3.0, 3.0, 3.0, 3.0)
     a.append_quote(ts, 1.0, 2.0, 1.0, 1.0)
     b.append_tick(ts, 4.0, 1.0)
+    STORES[a] = data
     return data, a, b
 
 

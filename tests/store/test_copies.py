@@ -29,6 +29,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 import sessiondata as sd
+from sessiondata.rows.ticks import tape_of
+from sessiondata.snapshot.capture import StoreCopy
+from sessiondata.snapshot.container import Container
+from sessiondata.store.context import StoreContext
+from sessiondata.store.lifecycle import Sessions
+from sessiondata.store.registry import Registry
+from sessiondata.store.settings import StoreSettings
+from sessiondata.store.state import SymbolState
+from sessiondata.store.store import StoreParts, parts_of
+from sessiondata.store.symbol import state_of
 from test_history import HistoryLife, ResumedStoreLife, ResumedTapeLife
 from test_snapshot import (
     CALENDAR,
@@ -169,7 +179,7 @@ def test_days_are_shared_and_a_late_bar_of_one_goes_to_one() -> None:
     data.roll_session("2024-03-13")
     made = data.copy()
     day = dt.date(2024, 3, 12)
-    cores = [store.symbols["SPY"]._history.days.cores[day] for store in (data, made)]
+    cores = [state_of(store.symbols["SPY"]).history.days.cores[day] for store in (data, made)]
     assert cores[0] is cores[1]
     made.append("SPY", start + MINUTE, 2.0, 2.0, 2.0, 2.0, 2.0)
     assert [len(store.symbols["SPY"].historical_bars["1m"][day]) for store in (data, made)] == [1, 2]
@@ -181,10 +191,10 @@ def test_days_are_shared_and_a_late_bar_of_one_goes_to_one() -> None:
 def test_a_copy_shows_nothing_of_what_is_set_in_place() -> None:
     """Lists of pinned gaps and values of indicators are copied, too, and handles are of one symbol each."""
     data = rich_store()
-    value = data.symbols["ABC"]._indicator_values["set"]
+    value = state_of(data.symbols["ABC"]).values["set"]
     made = data.copy()
     value.append("more")
-    data.symbols["ABC"]._pins.gaps[0].clear()
+    state_of(data.symbols["ABC"]).pins.gaps[0].clear()
     assert made.get_historical_indicator("ABC", "set") == [1, -0.0, None, {"a": float("inf")}, "x"]
     assert len(made.get_gaps("ABC")) == 2
     assert made.symbols["ABC"].handle != data.symbols["ABC"].handle
@@ -262,17 +272,27 @@ def test_what_holds_a_store_twice_holds_its_copy_twice() -> None:
 
 
 def test_all_of_a_store_is_copied() -> None:
-    """A new attribute of `SessionData` is a question: what does a copy do with it? Answer it in `copying._copied`."""
-    known = {
-        "_active", "_base", "_begin", "_calendar", "_capacity", "_clock", "_close_label", "_cores", "_cursors",
-        "_default_cursor", "_derived", "_extended_hours", "_foreign", "_indicators", "_pinned", "_slice", "_strict",
-        "_symbols", "_tick_capacities", "_trailing_days", "_zone",
+    """A new attribute of `SessionData` is a question: what does a copy do with it? Answer it in `snapshot.copies`."""
+    known: dict[type, set[str]] = {
+        Registry: {"_context", "cores", "foreign", "pinned", "slice", "states", "symbols"},
+        Sessions: {"_registry", "_settings", "context", "trailing_days"},
+        StoreContext: {
+            "calendar", "clock", "extended_hours", "indicators", "is_active", "pinned", "start_for_rows",
+        },
+        SymbolState: {
+            "_answers", "_pins", "_quotes", "_series", "_ticks", "_values", "calendar", "context", "core", "history",
+        },
+        sd.SymbolSessionData: {
+            "__weakref__", "_append_quote", "_append_tick", "_bars", "_context", "_core", "_state", "append",
+        },
     }  # fmt: skip
-    assert set(vars(sd.SessionData())) == known
-    assert set(sd.SymbolSessionData.__slots__) == {
-        "__weakref__", "_append_quote", "_append_tick", "_bars", "_calendar", "_core", "_data", "_history",
-        "_indicator_cache", "_indicator_values", "_pins", "_quotes", "_ticks", "append",
-    }  # fmt: skip
+    assert {kind: set(kind.__slots__) for kind in known} == known
+    data = sd.SessionData()
+    assert set(vars(data)) == {"_clock", "_context", "_parts", "_registry", "_symbols"}
+    assert StoreParts._fields == ("context", "registry", "sessions", "settings", "cursors")
+    assert StoreSettings._fields == (
+        "base", "derived", "capacity", "close_label", "tick_capacity", "quote_capacity", "strict",
+    )  # fmt: skip
 
 
 # --- every class ------------------------------------------------------------------------------------------------------
@@ -328,11 +348,12 @@ def things() -> dict[str, Any]:
     from sessiondata.time.intervals import ByInterval, parse_interval
 
     data = rich_store()
-    spy, history = data.symbols["ABC"], data.symbols["ABC"]._history
+    store = parts_of(data)
+    spy, history = data.symbols["ABC"], state_of(data.symbols["ABC"]).history
     five = spy.bars("5m")
     date = spy.historical_bars["1m"].dates[-1]
     ints, floats = np.arange(3), np.ones(3)
-    tape = spy._quotes._tape if spy._quotes is not None else spy.quotes._tape
+    tape = tape_of(spy.quotes)
     style = _json.Style("epoch_ns", ints, ints, str)
     new = {
         kind: kind.__new__(kind)
@@ -341,20 +362,24 @@ def things() -> dict[str, Any]:
     table = BarTable("A", ints, floats, floats, floats, floats, floats, "x")
     made = [
         data, data.symbols, spy, five, five.extended, five.state, five.copy(), five[-1], spy.historical_bars["1m"],
-        spy.historical_day(date), history, Rendered(history, "iso"), history.days, history.daily(1)[0], spy._core,
-        data._clock, spy.ticks, spy.quotes, spy.quotes[:].copy(), data.symbols["T"].ticks[:].copy(),
+        spy.historical_day(date), history, Rendered(history, "iso"), history.days, history.daily(1)[0],
+        state_of(spy).core,
+        store.context.clock, spy.ticks, spy.quotes, spy.quotes[:].copy(), data.symbols["T"].ticks[:].copy(),
         spy.quotes.latest, data.symbols["T"].ticks.latest, data.export_cursor("today"),
-        data.export_cursor("today")._native, data.calendar, data.grid, data.grid.compiled, tape,
-        data.symbols["T"].ticks._tape, sd.GapInfo("A", "1m", 1, 2, 3),
-        data.classify_gaps("1m")[0], Source(data, "iso", None), style, _layout.Memory(), _slice.Slice([]),
+        _cursor.Cursor(), data.calendar, data.grid, data.grid.compiled, tape,
+        tape_of(data.symbols["T"].ticks), sd.GapInfo("A", "1m", 1, 2, 3),
+        data.classify_gaps("1m")[0], Source(store.context, {}, {}, lambda _: spy, "iso", None), style,
+        _layout.Memory(), _slice.Slice([]),
         _store.Rows(1, 1, False),
         _status.Offence(-1), _text.ByteWriter(0), _tape.Lazy("x", None), DataQualityManager(data),
         GapTry(1, 2, 3, "filled"), GapLife("A", "1m", date, 1, 2, 3), parse_interval("5m"), Place(1, 2, 3),
         Indicator(1, count_bars), Forgotten("n", 1), DemoEvent(1, "A", 1, 1.0, 1.0, 1.0, 1.0, 1.0),
         GapArrays(*[ints] * len(GapArrays._fields)), BarArrays(*[ints] * len(BarArrays._fields)), table, ReadOptions(),
         ByInterval({"1h": 1}),
-        InputFile(Path("x"), True), ReplaySession(date, "a", "1m", data), history_rows(history), _cursor.Cursor(),
-        Pins(), Owner(spy._core, data.calendar.zone), *new.values(),
+        InputFile(Path("x"), True), ReplaySession(date, "a", "1m", data), history_rows(history),
+        store.context, store.registry, store.sessions, store.cursors, state_of(spy), StoreCopy(store, "x"),
+        Container(io.BytesIO(data.dumps()), "x", len(data.dumps())),
+        Pins(), Owner(state_of(spy).core, data.calendar.zone), *new.values(),
     ]  # fmt: skip
     return {type(thing).__name__: thing for thing in made}
 
@@ -362,7 +387,7 @@ def things() -> dict[str, Any]:
 def history_rows(history: Any) -> Any:
     from sessiondata.rows.bars import FixedRows
 
-    return FixedRows(history.symbol.symbol, "3m", history.symbol.calendar.zone, True, 3 * MINUTE, MINUTE)
+    return FixedRows(history.core.name, "3m", history.zone, True, 3 * MINUTE, MINUTE)
 
 
 #: Belong to a store, or are of use for the time of a call.
@@ -374,7 +399,8 @@ REFUSE = {
     "HistoricalBars",
     "HistoricalDay", "History", "Rendered", "DataQualityManager",
     "BarSeries", "ExtendedSlots", "BySymbol", "SymbolSessionData", "QuoteSeries",
-    "TickSeries", "Owner", "Pins",
+    "TickSeries", "Owner", "Pins", "Container", "Cursors", "Registry", "Sessions", "StoreContext", "StoreCopy",
+    "SymbolState",
 }  # fmt: skip
 #: Are copied and pickled by their values, deeply where they can be changed.
 VALUES = {
@@ -436,7 +462,7 @@ def _like_none(kind: type) -> Any:
     if kind is _arrow.StreamReader:
         pa = pytest.importorskip("pyarrow")
         return kind(pa.table({"a": [1]}).__arrow_c_stream__())
-    return kind(sd.SessionData().register_symbol("A")._core)
+    return kind(state_of(sd.SessionData().register_symbol("A")).core)
 
 
 @pytest.mark.parametrize("name", sorted(VALUES - {"SessionData", "ReplaySession"}))

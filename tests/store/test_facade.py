@@ -23,6 +23,7 @@ import polars as pl
 import pytest
 
 import sessiondata as sd
+from sessiondata.store.symbol import state_of
 from worlds import HOUR, MINUTE, utc
 
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
@@ -439,7 +440,7 @@ def test_a_symbol_can_be_extended_by_its_own_columns(capacity: int, fed: int) ->
     ts = np.arange(len(views[0])) * MINUTE + OPEN + fed * MINUTE
     copies = [column.copy() for column in views]
     assert spy.extend(ts, *views) == other.extend(ts, *copies)
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
     assert list(spy.bars_base) == list(other.bars_base)
 
 

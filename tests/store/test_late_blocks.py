@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import sessiondata as sd
+from sessiondata.store.symbol import state_of
 from worlds import INTERVALS, SECOND, SHAPES, World, arrays_of, exact, step_of
 
 T0 = int(np.datetime64("2024-03-12", "ns").astype(np.int64))
@@ -45,7 +46,7 @@ def call(data: sd.SessionData, how: str, rows: list[tuple[Any, ...]]) -> int:
 
 def everything(data: sd.SessionData) -> tuple[Any, ...]:
     """All that can be asked of the symbol."""
-    core = data.symbols[NAME]._core
+    core = state_of(data.symbols[NAME]).core
     core.check_invariants()
     styles = ("time", "epoch_ns")
     documents = [exact(data.to_dict(timestamps=style, cursor=data.export_cursor("new"))) for style in styles]
@@ -97,7 +98,10 @@ def test_a_block_of_late_bars_is_what_they_are_one_by_one(shape: str, how: str) 
         cursors = [data.export_cursor("delta") for data in stores]
         for data, cursor in zip(stores, cursors, strict=True):
             data.to_dict(cursor=cursor)
-        windows = [[series.window(0, len(series)) for series in data.symbols[NAME]._series.values()] for data in stores]
+        windows = [
+            [series.window(0, len(series)) for series in state_of(data.symbols[NAME]).series.values()]
+            for data in stores
+        ]
         before = world.data.symbols[NAME].counters["late"]
         if how == "extend":
             world.extend(NAME, rows)
@@ -136,7 +140,7 @@ def test_blocks_of_late_bars_for_a_past_day_are_what_they_are_one_by_one() -> No
         for some in [rows] if block else [[row] for row in rows]:
             data.extend(NAME, *arrays_of(some))
         symbol = data.symbols[NAME]
-        (day,) = symbol._core.days.cores.values()
+        (day,) = state_of(symbol).core.days.cores.values()
         day.check_invariants()
         counters = day.counters()
         answers.append((exact(data.to_dict()), counters, data.sequence))
@@ -166,4 +170,4 @@ def test_a_block_of_late_bars_takes_no_time_by_the_square() -> None:
                 in_order = min(in_order, took(spy.extend, noon if times_ is morning else scattered + SECOND, *values))
                 late = min(late, took(getattr(spy, how), times_, *values))
             assert late < 100 * in_order, (how, late, in_order)
-            spy._core.check_invariants()
+            state_of(spy).core.check_invariants()

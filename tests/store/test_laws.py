@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 import sessiondata as sd
+from sessiondata.rows.series import native_of
 from sessiondata.time.intervals import parse_interval
 from worlds import (
     SECOND,
@@ -416,7 +417,8 @@ def test_law_5_windows_are_views_and_know_when_they_are_overwritten(configuratio
             for column in (window.timestamp, window.open, window.high, window.low, window.close, window.volume):
                 assert column.flags.c_contiguous
                 assert not column.flags.writeable
-                whole = series._core.columns(series._k)[:6] if len(window) else ()
+                core, k = native_of(series)
+                whole = core.columns(k)[:6] if len(window) else ()
                 assert not whole or any(np.shares_memory(column, ring_column) for ring_column in whole)
             if len(window):
                 windows.append((window, window.timestamp.tolist()))
@@ -426,7 +428,8 @@ def test_law_5_windows_are_views_and_know_when_they_are_overwritten(configuratio
             assert window.timestamp.tolist() == times
         else:
             series = spy.bars(window.interval)
-            moved = series._core.moves(series._k) > 0
+            core, k = native_of(series)
+            moved = core.moves(k) > 0
             overwritten = series.total_count > len(series)
             assert moved or overwritten
 

@@ -145,15 +145,16 @@ def test_marks_in_advance_count_when_their_slots_are_over() -> None:
 
 
 def test_a_mark_that_says_nothing_new_changes_nothing() -> None:
-    spy = feed(world(), 0, 9)
+    made = world()
+    spy, data = feed(made, 0, 9), made.data
     assert spy.mark_no_trade("1m", OPEN, OPEN + 5 * MINUTE)
     spy.bars_updated = False
-    sequence = spy._data.sequence
+    sequence = data.sequence
     assert not spy.mark_no_trade("1m", OPEN + MINUTE, OPEN + 3 * MINUTE)
     assert not spy.mark_no_trade("5m", OPEN, OPEN + MINUTE)
-    assert (spy._data.sequence, spy.bars_updated) == (sequence, False)
+    assert (data.sequence, spy.bars_updated) == (sequence, False)
     assert spy.mark_halted(OPEN, OPEN + 1)  # a nanosecond explains no slot, but a later mark may complete it
-    assert (spy._data.sequence, spy.bars_updated) == (sequence + 1, True)
+    assert (data.sequence, spy.bars_updated) == (sequence + 1, True)
 
 
 def test_marks_on_a_ring_that_has_wrapped() -> None:

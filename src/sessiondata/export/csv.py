@@ -18,15 +18,16 @@ import numpy as np
 from sessiondata._native.objects.days import frozen
 from sessiondata.atomic import written
 from sessiondata.errors import UnknownNameError
-from sessiondata.export.document import _fraction, _on, shown_volume
+from sessiondata.export.document import fraction, shown_volume
 from sessiondata.rows.series import BarSeries, native_of
 from sessiondata.rows.slots import STATES
+from sessiondata.store.symbol import state_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from sessiondata.store.state import SymbolState
     from sessiondata.store.store import SessionData
-    from sessiondata.store.symbol import SymbolSessionData
 
 __all__ = ["COLUMNS", "csv_pieces", "write_csv"]
 
@@ -61,16 +62,16 @@ def csv_pieces(data: SessionData, interval: str | None, *, with_header: bool) ->
     if with_header:
         yield _text([COLUMNS]), 0
     for symbol in symbols:
-        yield from _blocks(symbol, symbol.bars(interval))
+        yield from _blocks(state_of(symbol), symbol.bars(interval).interval)
 
 
-def _still(live: SymbolSessionData) -> tuple[Any, SymbolSessionData]:
+def _still(live: SymbolState) -> tuple[Any, SymbolState]:
     """Hours of the session, and the symbol as it is at one moment of it: what is written takes many questions."""
     while True:
-        session_id = live._core.session_id
-        grid, core = live.grid, frozen(live._core)
-        if live._core.session_id == session_id:
-            return grid, _on(live, core)
+        session_id = live.core.session_id
+        grid, core = live.grid, frozen(live.core)
+        if live.core.session_id == session_id:
+            return grid, live.on(core)
 
 
 def _text(rows: Iterable[Sequence[Any]]) -> bytes:
@@ -79,13 +80,13 @@ def _text(rows: Iterable[Sequence[Any]]) -> bytes:
     return file.getvalue().encode()
 
 
-def _blocks(symbol: SymbolSessionData, series: BarSeries) -> Iterator[tuple[bytes, int]]:
-    grid, symbol = _still(symbol)
+def _blocks(live: SymbolState, interval: str) -> Iterator[tuple[bytes, int]]:
+    grid, symbol = _still(live)
     if grid is None:
         return
-    series = symbol._series[series.interval]  # on the copy
+    series = symbol.series[interval]
     head = (str(grid.date), series.symbol, series.interval)
-    step_ns = symbol._core.steps_ns[native_of(series)[1]] or grid.span_stop - int(grid.segments[0, 0])
+    step_ns = symbol.core.steps_ns[native_of(series)[1]] or grid.span_stop - int(grid.segments[0, 0])
     times, states = _steps(series, grid.slot_starts(series.interval), grid.compiled)
     updated = [_has_any(series.timestamp, times, 1) | (states == _PRESENT)]  # the row may have been overwritten
     updated += [_has_any(tape.timestamp, times, step_ns) for tape in (symbol.ticks, symbol.quotes)]
@@ -95,7 +96,7 @@ def _blocks(symbol: SymbolSessionData, series: BarSeries) -> Iterator[tuple[byte
     for start in range(0, len(times), _BLOCK):
         rows = [
             (
-                *head, f"{texts[i]}{_fraction(int(times[i]))}Z", times[i], _SHOWN[states[i]], *values[i],
+                *head, f"{texts[i]}{fraction(int(times[i]))}Z", times[i], _SHOWN[states[i]], *values[i],
                 *("true" if column[i] else "false" for column in columns[:3]), *(column[i] for column in columns[3:]),
             )
             for i in range(start, min(start + _BLOCK, len(times)))

@@ -55,13 +55,13 @@ def orjson_default(obj: Any) -> Any:
     --------
     >>> orjson.dumps({"as asked": spy.bars("5m")}, default=sd.orjson_default)  # doctest: +SKIP
     """
-    from sessiondata.export.cursors import ExportCursor
     from sessiondata.export.document import document_bytes
     from sessiondata.rows.bars import Bar, BarWindow
     from sessiondata.rows.gap import GapInfo
     from sessiondata.rows.series import BarSeries
     from sessiondata.rows.ticks import Quote, Tick
-    from sessiondata.store.store import SessionData
+    from sessiondata.store.cursor import ExportCursor
+    from sessiondata.store.store import SessionData, parts_of
     from sessiondata.store.symbol import SymbolSessionData
 
     if isinstance(obj, GapInfo):
@@ -69,8 +69,9 @@ def orjson_default(obj: Any) -> Any:
     if isinstance(obj, (Bar, Tick, Quote)):
         return _record(obj)
     if isinstance(obj, SessionData):
-        obj._check_active()
-        text = document_bytes(obj, True, ExportCursor(None), "time")  # moves nobody's cursor
+        store = parts_of(obj)
+        store.context.check_active()
+        text = document_bytes(store, True, ExportCursor(None), "time")  # moves nobody's cursor
     elif isinstance(obj, SymbolSessionData):
         text = _symbol(obj)
     elif isinstance(obj, BarSeries):
@@ -97,15 +98,16 @@ def _orjson_hint() -> str:
 
 def _symbol(symbol: SymbolSessionData) -> bytes:
     from sessiondata.export.document import symbol_bytes
+    from sessiondata.store.symbol import state_of
 
-    symbol._data._check_active()
+    state_of(symbol).context.check_active()
     return symbol_bytes(symbol, "iso")
 
 
 def _series(series: BarSeries) -> bytes:
     from sessiondata._native.objects.days import frozen
     from sessiondata._native.out import json as _json
-    from sessiondata.export.document import _shower, pinned_gaps, style_of
+    from sessiondata.export.document import pinned_gaps, style_of, time_formatter
 
     live, k = native_of(series)
     core = frozen(live)  # other threads may write to it meanwhile
@@ -113,7 +115,7 @@ def _series(series: BarSeries) -> bytes:
     zone = owner.zone
     # Without a session there are no rows, so any offset will do.
     offsets = utc_offsets(zone, *((0, 1) if grid is None else grid.span))
-    gaps = pinned_gaps(owner.pins, _shower(zone, "iso"))
+    gaps = pinned_gaps(owner.pins, time_formatter(zone, "iso"))
     return _json.write_series(core, k, gaps, owner.pins.quality, style_of("iso", zone, offsets))
 
 
@@ -129,18 +131,17 @@ def _window(window: BarWindow) -> bytes:
 
 
 def _gap(gap: GapInfo) -> dict[str, Any]:
-    from sessiondata.export.document import _gap as shown
-    from sessiondata.export.document import _shower
+    from sessiondata.export.document import gap_dict, time_formatter
 
-    return {"symbol": gap.symbol, "interval": gap.interval, **shown(gap, _shower(gap.zone, "iso"))}
+    return {"symbol": gap.symbol, "interval": gap.interval, **gap_dict(gap, time_formatter(gap.zone, "iso"))}
 
 
 def _record(record: Any) -> dict[str, Any]:
     """The fields of a bar, trade or quote, volumes and sizes as the document has them."""
-    from sessiondata.export.document import _shower, shown_volume
+    from sessiondata.export.document import shown_volume, time_formatter
 
     fields: dict[str, Any] = record._asdict()
-    fields["timestamp"] = _shower(UTC, "iso")(record.timestamp)
+    fields["timestamp"] = time_formatter(UTC, "iso")(record.timestamp)
     for name in ("volume", "size", "bid_size", "ask_size"):
         if name in fields:
             fields[name] = shown_volume(fields[name])

@@ -31,11 +31,14 @@ from sessiondata.rows.bars import BarWindow
 from sessiondata.rows.columns import NO_TZ, bar_columns
 from sessiondata.rows.owner import computed_gaps
 from sessiondata.rows.series import BarSeries, native_of
+from sessiondata.store.store import parts_of
+from sessiondata.store.symbol import state_of
 from sessiondata.time.instants import LEAST_START_NS, check_unit, plausible_unit, to_ns
 
 if TYPE_CHECKING:
     from sessiondata.rows.columns import BarColumns
     from sessiondata.rows.gap import GapInfo
+    from sessiondata.store.state import SymbolState
     from sessiondata.store.store import SessionData
     from sessiondata.store.symbol import SymbolSessionData
 
@@ -116,6 +119,7 @@ class _Watch:
     """One symbol in one session."""
 
     symbol: SymbolSessionData
+    state: SymbolState
     session_id: int
     session_date: Any
     seen: tuple[Any, ...] | None = None
@@ -310,7 +314,8 @@ class DataQualityManager:
     def _round(self, now: Any, stopped: threading.Event | None) -> list[GapTry]:
         tries: list[GapTry] = []
         with self._stepping:
-            now_ns = self.data._as_of_ns() if now is None else self.data._meant(now)
+            sessions = parts_of(self.data).sessions
+            now_ns = sessions.as_of_ns() if now is None else sessions.meant(now)
             if now_ns is None:  # a session was left, and nothing has come since
                 now_ns = self._seen_ns
                 if now_ns is None:
@@ -335,7 +340,7 @@ class DataQualityManager:
         with self._reading:
             for name, watch in list(self._watched.items()):
                 symbol = symbols.get(name)
-                if symbol is watch.symbol and symbol._core.session_id == watch.session_id:
+                if symbol is watch.symbol and watch.state.core.session_id == watch.session_id:
                     continue
                 for life in watch.lives:
                     if life.reason is None:
@@ -346,16 +351,17 @@ class DataQualityManager:
                 self._forgotten_outcomes.update(made.outcome for made in self._past.popleft().tries)
                 self._n_forgotten += 1
             for name, symbol in symbols.items():
-                if name not in self._watched and symbol._core.grid is not None:
-                    self._watched[name] = _Watch(symbol, symbol._core.session_id, self.data.session_date)
+                state = state_of(symbol)
+                if name not in self._watched and state.core.grid is not None:
+                    self._watched[name] = _Watch(symbol, state, state.core.session_id, self.data.session_date)
             return list(self._watched.values())
 
     def _look(self, watch: _Watch, now_ns: int) -> None:
         """Bring the lives of a symbol's gaps up to date."""
-        seen = watch.symbol._core.states(0)
+        seen = watch.state.core.states(0)
         if seen == watch.seen and not self._is_any_spent(watch):
             return
-        gaps = computed_gaps(watch.symbol._owner, 0)
+        gaps = computed_gaps(watch.state, 0)
         parts = self._open_parts(watch, gaps)
         if self._is_left(watch):
             return  # some of that is of another session: the next round finds that this one was left
@@ -367,7 +373,7 @@ class DataQualityManager:
     def _is_left(watch: _Watch) -> bool:
         """Whether the symbol has another session by now, or none. What was read of the store before is of the session
         that is watched only if this is False afterwards: a feeder may roll at any moment."""
-        return watch.symbol._core.session_id != watch.session_id
+        return watch.state.core.session_id != watch.session_id
 
     def _match(self, watch: _Watch, gaps: list[GapInfo], open_parts: list[GapInfo], now_ns: int) -> None:
         """Give each gap to the life that it is a part of, or open one; close lives of which nothing is left.
@@ -390,7 +396,7 @@ class DataQualityManager:
                 gap = next(left, None)
             if not parts:
                 life.reason, life.closed_ns = (
-                    self._why_closed(watch.symbol._series[watch.symbol.base_interval], life),
+                    self._why_closed(watch.state.series[watch.symbol.base_interval], life),
                     now_ns,
                 )
                 watch.closed.append(life)
@@ -412,7 +418,7 @@ class DataQualityManager:
         if not starts:
             return False
         ends = [life.end_ns for life in watch.lives if life.reason is None]
-        for first, last, n in watch.symbol._core.retry_ranges(0):
+        for first, last, n in watch.state.core.retry_ranges(0):
             i = bisect_right(starts, last) - 1
             if n >= self.max_retries and i >= 0 and ends[i] >= first:
                 return True
@@ -437,7 +443,7 @@ class DataQualityManager:
         """Gaps whose turn it is."""
         if self._fetch is None or not any(life.reason is None for life in watch.lives):
             return
-        gaps = self._open_parts(watch, computed_gaps(watch.symbol._owner, 0))
+        gaps = self._open_parts(watch, computed_gaps(watch.state, 0))
         for gap in gaps:
             if self._is_left(watch):  # before the first one: these may be of the next session
                 return
@@ -450,7 +456,7 @@ class DataQualityManager:
 
         The rest has to wait until the gap has ended. Silence that goes on is asked for as one gap: a provider that has
         none of it would be asked for each new slot again."""
-        core, series = watch.symbol._core, watch.symbol._series[watch.symbol.base_interval]
+        core, series = watch.state.core, watch.state.series[watch.symbol.base_interval]
         step = core.steps_ns[0]
         ranges = core.retry_ranges(0) if any(gap.retry_count >= self.max_retries for gap in gaps) else []
         parts: list[GapInfo] = []
@@ -487,7 +493,7 @@ class DataQualityManager:
         # The last slot may be shorter than the interval; what comes after it is another gap's, or nobody's.
         stops = watch.symbol.calendar.session(watch.session_date).segments[:, 1]
         start, segment_stop = gap.start_ns, int(stops[np.searchsorted(stops, gap.end_ns, "right")])
-        stop = min(gap.end_ns + watch.symbol._core.steps_ns[0], segment_stop)
+        stop = min(gap.end_ns + watch.state.core.steps_ns[0], segment_stop)
         self._hanging = [done for done in self._hanging if not done.is_set()]
         if len(self._hanging) >= _MOST_HANGING:
             return None
@@ -588,7 +594,7 @@ class DataQualityManager:
             outcomes: dict[str, int] = dict(self._forgotten_outcomes)
         symbols: dict[str, dict[str, Any]] = {}
         for name, symbol in dict(self.data.symbols).items():
-            base = symbol._series[symbol.base_interval]
+            base = state_of(symbol).series[symbol.base_interval]
             state = base.state
             symbols[name] = {
                 "interval": base.interval,

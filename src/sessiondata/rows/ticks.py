@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sessiondata._native.objects.tape import Tape
     from sessiondata.rows.owner import SlotOwner
 
-__all__ = ["Quote", "QuoteSeries", "QuoteWindow", "Tick", "TickSeries", "TickWindow"]
+__all__ = ["Quote", "QuoteSeries", "QuoteWindow", "Tick", "TickSeries", "TickWindow", "tape_of"]
 
 _Floats: TypeAlias = "npt.NDArray[np.float64]"
 
@@ -278,3 +278,8 @@ class QuoteSeries(_QuoteColumns, _Series[Quote, QuoteWindow]):
 _EMPTY: tuple[npt.NDArray[Any], ...] = tuple(
     np.frombuffer(b"", dtype) for dtype in (np.int64, *(np.float64,) * 4, np.dtype("S8"))
 )
+
+
+def tape_of(series: TickSeries | QuoteSeries) -> Tape:
+    """Native state of the trades or quotes."""
+    return series._tape

@@ -7,7 +7,7 @@
 Asked for an interval and a date, a row that was given stands before one that was derived at the same time, and that
 before what was kept of a day that has gone.
 
-History ends before the session under way (`SessionData._next_date`). What was loaded for its date or for later ones is
+History ends before the session under way (`StoreContext.next_date`). What was loaded for its date or for later ones is
 kept, and no answer shows or counts it: every question about dates goes through `History.dates` or `History.known`.
 """
 
@@ -24,7 +24,7 @@ import numpy as np
 from sessiondata._native.objects import days as _days
 from sessiondata._native.slots import gaps as _gaps
 from sessiondata.copying import not_copied
-from sessiondata.errors import BarError, CalendarError, SessionStateError, UnknownNameError
+from sessiondata.errors import BarError, CalendarError, IntervalError, SessionStateError, UnknownNameError
 from sessiondata.rows.bars import BarWindow, FixedRows, content_of, fixed_window, immutable
 from sessiondata.rows.columns import to_numpy
 from sessiondata.rows.gap import GapInfo, short_stop
@@ -38,13 +38,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from sessiondata._native.objects.store import SymbolCore
-    from sessiondata.export.historical import Rendered
     from sessiondata.market.calendar import SessionCalendar
     from sessiondata.market.grid import SessionGrid
     from sessiondata.rows.columns import BarColumns
-    from sessiondata.store.symbol import SymbolSessionData
+    from sessiondata.store.context import StoreContext
 
-__all__ = ["DailyBar", "HistoricalBars", "HistoricalDay", "History", "sessions_between"]
+__all__ = ["NO_ROWS", "DailyBar", "HistoricalBars", "HistoricalDay", "History", "sessions_between"]
 
 Columns: TypeAlias = "tuple[Any, ...]"  # ts, open, high, low, close, volume, n_base
 
@@ -103,13 +102,6 @@ class HistoricalDay(Marked):
             f"<HistoricalDay {self._core.name} {self.date}: {len(base)} x {base.interval}, {base.missing} missing,"
             f" quality {base.quality:.2f}>"
         )
-
-
-def _fixed_rows(symbol: SymbolSessionData, interval: Interval) -> FixedRows:
-    """Rows of an interval that the symbol may not hold."""
-    is_derived = interval.name != symbol.base_interval
-    base_ns = symbol._core.steps_ns[0]
-    return FixedRows(symbol.symbol, interval.name, symbol._zone, is_derived, interval.step_ns, base_ns)
 
 
 class _Grids:
@@ -197,7 +189,7 @@ class HistoricalBars(Mapping[dt.date, BarWindow]):
     def __repr__(self) -> str:
         dates = self.dates
         span = f"{dates[0]} .. {dates[-1]}" if dates else "none"
-        return f"<HistoricalBars {self._history.symbol.symbol} {self.interval}: {len(dates)} days, {span}>"
+        return f"<HistoricalBars {self._history.core.name} {self.interval}: {len(dates)} days, {span}>"
 
 
 class DailyBar:
@@ -232,18 +224,26 @@ class History:
 
     Attributes
     ----------
-    symbol : SymbolSessionData
+    core : SymbolCore
+        Native state of the symbol.
+    calendar : SessionCalendar
+        Of the symbol.
     days : sessiondata._native.objects.days.Days
         Frozen days.
-    rendered : sessiondata.export.historical.Rendered or None
-        The days as text, as the last export wrote them.
+    rendered : object or None
+        The days as text, as the last export wrote them; it knows its size as ``nbytes``.
     """
 
-    __slots__ = ("days", "rendered", "symbol")
+    __slots__ = ("_context", "calendar", "core", "days", "rendered")
 
-    def __init__(self, symbol: SymbolSessionData) -> None:
-        self.symbol, self.days = symbol, _days.Days(symbol._core)
-        self.rendered: Rendered | None = None  # made by the first export
+    def __init__(self, core: SymbolCore, calendar: SessionCalendar, context: StoreContext) -> None:
+        self.core, self.calendar, self._context = core, calendar, context
+        self.days = _days.Days(core)
+        self.rendered: Any = None
+
+    @property
+    def zone(self) -> dt.tzinfo:
+        return self.calendar.zone
 
     @property
     def version(self) -> tuple[Any, ...]:
@@ -253,7 +253,7 @@ class History:
     @property
     def before(self) -> dt.date | None:
         """Dates before this one are history; None: all are."""
-        return self.symbol._data._next_date
+        return self._context.next_date
 
     # --- what is there ---
 
@@ -261,13 +261,25 @@ class History:
         """Intervals that history can answer for: those of the symbol, 1d, and those of loaded rows that it shows."""
         before = self.before
         given = [name for name, rows in self.days.given.items() if before is None or min(rows) < before]
-        names = {*self.symbol.intervals, _DAILY, *given}
+        names = {*self.core.intervals, _DAILY, *given}
         return sorted(map(parse_interval, names), key=lambda interval: interval.step_ns or 2**63)
+
+    def known_interval(self, interval: str | None) -> Interval:
+        """An interval of `intervals` by any spelling of it, by default the base; or an `UnknownNameError`."""
+        held = {known.name: known for known in self.intervals()}
+        try:
+            return held[self.core.intervals[0] if interval is None else parse_interval(interval).name]
+        except (KeyError, IntervalError) as error:
+            raise UnknownNameError(
+                f"{self.core.name!r} has no bars of {interval!r}; it has {', '.join(held)}",
+                symbol=self.core.name,
+                value=interval,
+            ) from error
 
     def dates(self, interval: Interval) -> list[dt.date]:
         """Dates with bars of an interval, ascending, before the session under way."""
         before, dates = self.before, set(self.days.given.get(interval.name, ()))
-        if interval.name in self.symbol.intervals or interval.name == _DAILY:
+        if interval.name in self.core.intervals or interval.name == _DAILY:
             dates.update(self.days.cores)
         if interval.name == _DAILY:
             dates.update(self.days.daily)
@@ -276,7 +288,7 @@ class History:
     def known(self, interval: Interval, date: Any) -> dt.date:
         """A trade date, or an `UnknownNameError` that says that it is not there."""
         day, before = to_date(date), self.before
-        core = interval.name in self.symbol.intervals or interval.name == _DAILY
+        core = interval.name in self.core.intervals or interval.name == _DAILY
         held = day in self.days.given.get(interval.name, ()) or (core and day in self.days.cores)
         held = held or (interval.name == _DAILY and day in self.days.daily)
         if not held or (before is not None and day >= before):
@@ -284,8 +296,8 @@ class History:
         return day
 
     def _unknown(self, interval: Interval, day: dt.date) -> UnknownNameError:
-        rule = f"{self.symbol.symbol!r} has no {interval.name} bars of {day} in its history"
-        return UnknownNameError(rule, symbol=self.symbol.symbol, value=day)
+        rule = f"{self.core.name!r} has no {interval.name} bars of {day} in its history"
+        return UnknownNameError(rule, symbol=self.core.name, value=day)
 
     def counted(self, interval: Interval) -> list[dt.date]:
         """Trade dates whose slots count, ascending: `dates`, and the sessions between the first and the last of them
@@ -293,7 +305,7 @@ class History:
         dates = self.dates(interval)
         if len(dates) < 2:
             return dates
-        between = sessions_between(self.symbol.calendar, dates[0], dates[-1])
+        between = sessions_between(self.calendar, dates[0], dates[-1])
         return dates if len(between) == len(dates) else sorted({*dates, *between})
 
     def counts(self, interval: Interval, date: Any) -> dt.date:
@@ -304,11 +316,11 @@ class History:
     def day(self, date: dt.date) -> HistoricalDay | None:
         """The frozen day of a date; None if there is none."""
         core = self.days.cores.get(date)
-        return None if core is None else HistoricalDay(date, core, self.symbol._zone)
+        return None if core is None else HistoricalDay(date, core, self.zone)
 
     def known_day(self, date: Any) -> HistoricalDay:
         """The frozen day of a date, or an `UnknownNameError` that says that there are no base bars of it."""
-        base = parse_interval(self.symbol.base_interval)
+        base = parse_interval(self.core.intervals[0])
         date = self.known(base, date)
         day = self.day(date)
         if day is None:  # base rows make days, so another thread has removed it since
@@ -322,34 +334,35 @@ class History:
         day = self.known(interval, date)
         core, given = self.days.cores.get(day), self.days.given.get(interval.name, {}).get(day)
         if core is not None and given is None and interval.name in core.intervals:
-            return immutable(HistoricalDay(day, core, self.symbol._zone).bars(interval.name)[:])
-        grid, columns = self.symbol.calendar.session(day).compiled, self._columns(interval, day)
+            return immutable(HistoricalDay(day, core, self.zone).bars(interval.name)[:])
+        grid, columns = self.calendar.session(day).compiled, self.columns(interval, day)
         if not len(columns[0]):
             self.known(interval, day)  # or another thread has removed it since
-        return fixed_window(columns, _fixed_rows(self.symbol, interval), grid)
+        return fixed_window(columns, self._rows_of(interval), grid)
 
     def all_bars(self, interval: Interval) -> BarWindow:
         """Bars of all dates before the session under way, and the session's own, copied into one window. The session's
         own bar of 1d is there whether the symbol shows it or not."""
-        core, clock = self.symbol._core, self.symbol._data._clock
+        core, clock = self.core, self._context.clock
         while True:
             moment = core.session_id, self.version
             running, dates = clock.date, self.dates(interval)
             now, day, as_of = None, None, None
             if core.grid is None:
                 pass
-            elif interval.name == _DAILY and _DAILY not in self.symbol.intervals:
+            elif interval.name == _DAILY and _DAILY not in self.core.intervals:
                 day, as_of = _days.summary(core), core.as_of
-            elif interval.name not in self.symbol.intervals:
+            elif interval.name not in self.core.intervals:
                 raise UnknownNameError(
-                    f"{self.symbol.symbol!r} holds no {interval.name} in its session, only loaded days of it:"
+                    f"{self.core.name!r} holds no {interval.name} in its session, only loaded days of it:"
                     f" historical_bars[{interval.name!r}] has these, register_symbol(..., derived_intervals=...) grows"
                     " the session's",
-                    symbol=self.symbol.symbol,
+                    symbol=self.core.name,
                     value=interval.name,
                 )
             else:
-                now = self.symbol._series[interval.name].copy()  # of one moment, whoever writes meanwhile
+                k = core.intervals.index(interval.name)
+                now = BarSeries(Owner(core, self.zone), k).copy()  # of one moment, whoever writes meanwhile
             # Neither must a session have ended since, nor a day have changed: what was read would be of two moments.
             if moment == (core.session_id, self.version):
                 answer = self._all_bars(interval, dates, running, now, day, as_of)
@@ -365,34 +378,40 @@ class History:
         day: tuple[Any, ...] | None,
         as_of: int | None,
     ) -> BarWindow:
-        parts = [self._columns(interval, date) for date in dates]
+        parts = [self.columns(interval, date) for date in dates]
         forming = None
         if day is not None and running is not None:
             parts.append(_one_row(day[:7]))
             dates.append(running)
-            grid = self.symbol.calendar.session(running)
+            grid = self.calendar.session(running)
             forming = day[0] if as_of is None or as_of < grid.segments[-1, 1] else None
         elif now is not None:
             columns, n_base, _, forming, _ = content_of(now)
             parts.append((*columns, np.ones(len(now), np.int32) if n_base is None else n_base))
             assert running is not None  # there is a session
             dates.append(running)
-        joined = tuple(frozen(np.concatenate(column)) for column in zip(_NO_ROWS, *parts, strict=True))
-        grids = _Grids([self.symbol.calendar.session(date) for date in dates])
-        return fixed_window(joined, _fixed_rows(self.symbol, interval), grids, forming)
+        joined = tuple(frozen(np.concatenate(column)) for column in zip(NO_ROWS, *parts, strict=True))
+        grids = _Grids([self.calendar.session(date) for date in dates])
+        return fixed_window(joined, self._rows_of(interval), grids, forming)
 
-    def _columns(self, interval: Interval, date: dt.date) -> Columns:
+    def _rows_of(self, interval: Interval) -> FixedRows:
+        """What makes records of an interval that the symbol may not hold."""
+        name, base_ns = self.core.name, self.core.steps_ns[0]
+        is_derived = interval.name != self.core.intervals[0]
+        return FixedRows(name, interval.name, self.zone, is_derived, interval.step_ns, base_ns)
+
+    def columns(self, interval: Interval, date: dt.date) -> Columns:
         """Columns of an interval on a date that counts: given rows before derived ones, those before kept ones."""
         core, given = self.days.cores.get(date), self.days.given.get(interval.name, {}).get(date)
         derived: Columns | None = None
         if core is not None and interval.name in core.intervals:
-            series = HistoricalDay(date, core, self.symbol._zone).bars(interval.name)
+            series = HistoricalDay(date, core, self.zone).bars(interval.name)
             derived = (*content_of(series[:]).columns, series.n_base)
         elif interval.name == _DAILY:
             day = self.days.daily.get(date) if core is None else _days.summary(core)
             derived = None if day is None else _one_row(day[:7])
         if given is None:
-            return _NO_ROWS if derived is None else derived
+            return NO_ROWS if derived is None else derived
         mine = (*given, np.zeros(len(given[0]), np.int32))
         return mine if derived is None else merged(derived, mine)[0]
 
@@ -402,7 +421,7 @@ class History:
         if core is not None and date not in self.days.given.get(interval.name, ()) and interval.name in core.intervals:
             expected, present, _, _, _ = core.states(core.intervals.index(interval.name))
             return present, expected
-        times, grid = self._columns(interval, date)[0], self.symbol.calendar.session(date).compiled
+        times, grid = self.columns(interval, date)[0], self.calendar.session(date).compiled
         ((present, expected),) = _gaps.count_present_i64([times], [grid], [None], interval.step_ns, None)
         return present, expected
 
@@ -410,10 +429,10 @@ class History:
         """Gaps of an interval on a date that counts."""
         core = self.days.cores.get(date)
         if core is not None and date not in self.days.given.get(interval.name, ()) and interval.name in core.intervals:
-            return HistoricalDay(date, core, self.symbol._zone).bars(interval.name).gaps
-        times, grid = self._columns(interval, date)[0], self.symbol.calendar.session(date).compiled
+            return HistoricalDay(date, core, self.zone).bars(interval.name).gaps
+        times, grid = self.columns(interval, date)[0], self.calendar.session(date).compiled
         ((starts, ends, counts),) = _gaps.find_gaps_i64([times], [grid], [None], interval.step_ns, None)
-        name, zone, stops = self.symbol.symbol, self.symbol._zone, grid.segment_stops()
+        name, zone, stops = self.core.name, self.zone, grid.segment_stops()
         return [
             GapInfo(name, interval.name, start, end, n, 0, None, zone, short_stop(stops, end, interval.step_ns))
             for start, end, n in zip(starts.tolist(), ends.tolist(), counts.tolist(), strict=True)
@@ -426,7 +445,7 @@ class History:
         for date in reversed(self.dates(interval)):
             if len(found) == n:
                 break
-            columns = self._columns(interval, date)
+            columns = self.columns(interval, date)
             if len(columns[0]):
                 values = tuple(float(column[0]) for column in columns[1:6])
                 core = self.days.cores.get(date)
@@ -441,10 +460,10 @@ class History:
         `SymbolSessionData.load_historical_bars`."""
         order = np.argsort(columns[0], kind="stable")
         pieces = list(self._by_date(columns, order, close_label))
-        load = self._load_base if interval.name == self.symbol.base_interval else partial(self._load_rows, interval)
+        load = self._load_base if interval.name == self.core.intervals[0] else partial(self._load_rows, interval)
         stored = load(pieces, close_label)
         if stored is None:
-            raise SessionStateError(f"symbol {self.symbol.symbol!r} was removed from its store and takes no bars")
+            raise SessionStateError(f"symbol {self.core.name!r} was removed from its store and takes no bars")
         return stored
 
     def _by_date(self, columns: BarColumns, order: Any, close_label: bool) -> Iterator[tuple[SessionGrid, BarColumns]]:
@@ -455,11 +474,11 @@ class History:
         i = 0
         while i < len(keys):
             try:
-                grid = self.symbol.calendar.session_at(int(keys[i]))
+                grid = self.calendar.session_at(int(keys[i]))
             except CalendarError as error:
                 raise BarError(
                     "timestamp belongs to no trade date that the calendar knows",
-                    symbol=self.symbol.symbol, row=int(order[i]), value=f"ts_ns={times[i]} ({error})",
+                    symbol=self.core.name, row=int(order[i]), value=f"ts_ns={times[i]} ({error})",
                     code="ERR_NO_TRADE_DATE",
                 ) from error  # fmt: skip
             stop = int(np.searchsorted(keys, grid.span_stop))
@@ -467,7 +486,7 @@ class History:
             i = stop
 
     def _load_base(self, pieces: list[tuple[SessionGrid, BarColumns]], close_label: bool) -> int | None:
-        hours, calendar = self.symbol._data._hours, self.symbol.calendar
+        hours, calendar = self._context.hours, self.calendar
         taken = [(grid.date, grid.compiled, hours(grid, calendar), columns) for grid, columns in pieces]
         return self.days.load(taken, close_label)
 
@@ -481,7 +500,7 @@ class History:
             changed = 0
             for grid, columns in pieces:
                 times = _slot_labels(interval, grid, columns[0], close_label)
-                rows = merged(held.get(grid.date, _NO_ROWS[:6]), (times, *columns[1:]))
+                rows = merged(held.get(grid.date, NO_ROWS[:6]), (times, *columns[1:]))
                 new[grid.date], n = rows
                 changed += n
             if not changed:
@@ -504,8 +523,8 @@ class History:
             if name == _DAILY:
                 dates |= set(self.days.daily)
                 cores = dict(self.days.cores)
-                if ended is not None and self.symbol._core.grid is not None:
-                    cores[ended] = self.symbol._core  # which has not become a day yet
+                if ended is not None and self.core.grid is not None:
+                    cores[ended] = self.core  # which has not become a day yet
                 dates |= {date for date, core in cores.items() if _days.has_session_bar(core)}
             n = keep_daily if name == _DAILY else keep
             past = sorted(date for date in dates if date < before)
@@ -566,14 +585,14 @@ def _one_row(values: tuple[Any, ...]) -> Columns:
     return tuple(frozen(np.array([value], kind)) for value, kind in zip(values, kinds, strict=True))
 
 
-_NO_ROWS: Columns = tuple(np.frombuffer(b"", kind) for kind in (np.int64, *(np.float64,) * 5, np.int32))
+NO_ROWS: Columns = tuple(np.frombuffer(b"", kind) for kind in (np.int64, *(np.float64,) * 5, np.int32))
 
 
 # Types of columns that may hold dates: of pandas, polars and Arrow.
 _COLUMNS_OF_DATES = ("object", "str", "string", "Date", "String", "date32[day]", "date32[day][pyarrow]")
 
 
-def opens_of_dates(symbol: SymbolSessionData, dates: Any) -> Any:
+def opens_of_dates(calendar: SessionCalendar, dates: Any) -> Any:
     """Opens of the sessions, if these are dates (datetime64[D], `date`, "YYYY-MM-DD", also in a column of another
     library); None if they are times."""
     if str(getattr(dates, "dtype", getattr(dates, "type", None))) in _COLUMNS_OF_DATES:
@@ -582,7 +601,7 @@ def opens_of_dates(symbol: SymbolSessionData, dates: Any) -> Any:
         return None
     if not isinstance(dates, (np.ndarray, list, tuple)) or not len(dates) or not all(map(_is_date, dates)):
         return None
-    return np.array([symbol.calendar.session(date).segments[0, 0] for date in dates], np.int64)
+    return np.array([calendar.session(date).segments[0, 0] for date in dates], np.int64)
 
 
 def _is_date(value: Any) -> bool:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionStateError, UnknownNameError
 
 if TYPE_CHECKING:
-    from sessiondata.store.history import DailyBar
-    from sessiondata.store.symbol import SymbolSessionData
+    from sessiondata.store.history import DailyBar, History
 
 __all__ = ["Forgotten", "Indicator", "check_days", "check_indicator_name", "indicator"]
 
-Function: TypeAlias = "Callable[[SymbolSessionData], Any]"
+#: Of a symbol's data, as users see it.
+Function: TypeAlias = "Callable[[Any], Any]"
 
 RESERVED = ("loaded", "data")  # members that stand beside the indicators in the exported document
 
@@ -33,7 +33,7 @@ class Indicator(NamedTuple):
     days : int
         Daily bars that history keeps for it.
     compute : callable
-        Of the symbol's data.
+        Of the symbol's data; of its `History`, if it is built in.
     is_built_in : bool
         Whether its name alone says how it is computed.
     """
@@ -123,8 +123,8 @@ def indicator(name: str, function: Function | None, days: int) -> Indicator:
         )
     n, family = int(match[2]), _FAMILIES[match[1]]
 
-    def compute(symbol: SymbolSessionData) -> float | None:
-        found = symbol._history.daily(n)
+    def compute(history: History) -> float | None:
+        found = history.daily(n)
         return family(found) if len(found) == n else None
 
     return Indicator(n, compute, True)
@@ -136,7 +136,7 @@ class Forgotten:
     def __init__(self, name: str, days: int) -> None:
         self.name, self.days = name, days
 
-    def __call__(self, symbol: SymbolSessionData) -> Any:
+    def __call__(self, symbol: Any) -> Any:
         raise SessionStateError(
             f"indicator {self.name!r} of {symbol.symbol!r} is computed by a function, which is not part of a snapshot:"
             f" add_historical_indicator({self.name!r}, function, days={self.days}) again"

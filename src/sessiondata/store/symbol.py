@@ -2,56 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 from sessiondata._native.objects import store as _store
-from sessiondata._native.objects.days import check_rows
-from sessiondata._native.objects.tape import Lazy, QuoteTape, Tape, TradeTape, are_codes, exchange_codes
+from sessiondata._native.objects.tape import Lazy, QuoteTape, Tape, TradeTape
 from sessiondata.copying import not_copied
 from sessiondata.errors import (
     ArgumentError,
     ArgumentTypeError,
     BarError,
-    BarTypeError,
     IntervalError,
     SessionStateError,
     TimeError,
     UnknownNameError,
 )
-from sessiondata.rows.columns import bar_columns, quote_columns, tick_columns
+from sessiondata.rows.columns import quote_columns, tick_columns
 from sessiondata.rows.gap import GapInfo, check_gap, check_number
-from sessiondata.rows.owner import Marked, Owner, Pins
+from sessiondata.rows.owner import Marked
 from sessiondata.rows.series import BarSeries, glance
-from sessiondata.rows.ticks import QuoteSeries, TickSeries
-from sessiondata.store.history import HistoricalBars, HistoricalDay, History, opens_of_dates
-from sessiondata.time.instants import (
-    LEAST_START_NS,
-    NAT,
-    are_counted,
-    check_meant,
-    check_no_conflict,
-    first_early,
-    from_ns,
-    plausible_unit,
-    to_ns,
-    unit_error,
-)  # fmt: skip
+from sessiondata.rows.ticks import QuoteSeries, TickSeries, tape_of
+from sessiondata.store.history import HistoricalBars, HistoricalDay
+from sessiondata.store.inputs import bars_of, check_on_bad, check_unit, exchange_codes_of, loaded_bars_of
+from sessiondata.store.settings import check_label
+from sessiondata.store.state import SymbolState
 from sessiondata.time.intervals import ByInterval, parse_interval
 
 if TYPE_CHECKING:
-    from sessiondata._native.objects.store import SymbolCore
     from sessiondata.market.calendar import SessionCalendar
     from sessiondata.market.grid import SessionGrid
-    from sessiondata.rows.columns import BarColumns
-    from sessiondata.store.store import SessionData
 
-__all__ = ["BySymbol", "SymbolSessionData"]
+__all__ = ["SymbolSessionData", "state_of"]
 
 _T = TypeVar("_T")
 
@@ -148,47 +132,35 @@ class SymbolSessionData(Marked):
     # `append` is the native method itself, held in a slot: a Python method around it would double its cost.
     __slots__ = {
         "__weakref__": "",
-        "_append_quote": "what is None until somebody asks (`Lazy`): native methods, and series by name or of one kind",
+        "_append_quote": "what is None until somebody asks (`Lazy`): native methods",
         "_append_tick": "",
-        "_bars": "",
-        "_calendar": "its own calendar, or the store's",
+        "_bars": "its series by name, as the state has them; None until somebody asks",
+        "_context": "what it shares with the other symbols of the store",
         "_core": "native state",
-        "_data": "the store",
-        "_history": "the days before",
-        "_indicator_cache": "name -> (version of history, value)",
-        "_indicator_values": "name -> what was set",
-        "_pins": "gaps and quality that are reported in place of what is computed",
-        "_quotes": "",
-        "_ticks": "",
+        "_state": "what the package works on",
         "append": _APPEND,
     }
 
-    def __init__(self, data: SessionData, core: SymbolCore, calendar: SessionCalendar) -> None:
-        self._data, self._core, self._calendar = data, core, calendar
-        self._history = History(self)
-        self._indicator_cache: dict[str, tuple[Any, Any]] = {}
-        self._indicator_values: dict[str, Any] = {}
-        self._pins = Pins()
-        self.append = core.append
-        self._bars = self._ticks = self._quotes = self._append_tick = self._append_quote = None
+    def __init__(self, state: SymbolState) -> None:
+        self._state, self._core, self._context = state, state.core, state.context
+        self.append = state.core.append
+        self._bars = self._append_tick = self._append_quote = None
 
-    _series = Lazy("_bars", lambda self: {k: BarSeries(self._owner, i) for i, k in enumerate(self.intervals)})
-    _trades = Lazy("_ticks", lambda self: TickSeries(self._owner, TradeTape(self._core)))
-    _all_quotes = Lazy("_quotes", lambda self: QuoteSeries(self._owner, QuoteTape(self._core)))
+    _series: Lazy[dict[str, BarSeries]] = Lazy("_bars", lambda self: self._state.series)
     append_tick = Lazy("_append_tick", lambda self: TradeTape(self._core).append, _APPEND_TICK)
     append_quote = Lazy("_append_quote", lambda self: QuoteTape(self._core).append, _APPEND_QUOTE)
 
     @property
     def ticks(self) -> TickSeries:
         """Series of the trades of this session."""
-        self._data._check_active()
-        return self._trades
+        self._context.check_active()
+        return self._state.ticks
 
     @property
     def quotes(self) -> QuoteSeries:
         """Series of the quotes of this session."""
-        self._data._check_active()
-        return self._all_quotes
+        self._context.check_active()
+        return self._state.quotes
 
     # --- what it is ---
 
@@ -217,26 +189,12 @@ class SymbolSessionData(Marked):
     @property
     def calendar(self) -> SessionCalendar:
         """Whose sessions these are: the symbol's own calendar, or the store's."""
-        return self._calendar
+        return self._state.calendar
 
     @property
     def grid(self) -> SessionGrid | None:
         """Hours of the session under way; None if the symbol has none."""
-        while True:
-            session_id, date = self._core.session_id, self._data.session_date
-            if self._core.grid is None or date is None:
-                return None
-            if self._core.session_id == session_id and date == self._data.session_date:
-                return self._calendar.session(date)
-
-    @property
-    def _zone(self) -> tzinfo:
-        return self._calendar.zone
-
-    @property
-    def _owner(self) -> Owner:
-        """What its series know of it."""
-        return Owner(self._core, self._zone, self._pins)
+        return self._state.grid
 
     # --- writing ---
 
@@ -296,32 +254,13 @@ class SymbolSessionData(Marked):
                 return stored
         check_on_bad(on_bad)
         close_label = self._core.close_label if label is None else check_label(label)
-        columns = self._bars_of(ts_ns, (open, high, low, close, volume), tz, unit)
-        self._check_unit(columns[0], unit)
+        columns = bars_of(self._core, ts_ns, (open, high, low, close, volume), tz, unit)
         stored = self._core.extend(*columns, on_bad == "skip", close_label)
         if stored >= 0:
             return stored
         store = partial(self._core.extend, *columns, on_bad == "skip", close_label, True)
-        return self._data._extend_first(self, partial(_store.earliest, self._core, *columns), close_label, store)
-
-    def _bars_of(self, ts_ns: Any, values: tuple[Any, ...], tz: str | tzinfo | None, unit: str | None) -> BarColumns:
-        """Six columns, or those of a frame that stands alone."""
-        if all(column is None for column in values):
-            from sessiondata.rows.frames import frame_columns  # not needed until a frame comes
-
-            ts_ns, *values, _ = frame_columns(ts_ns, self.symbol, tz, unit=unit)  # type: ignore[assignment]
-            unit = None if isinstance(ts_ns, np.ndarray) else unit
-        return bar_columns(ts_ns, *values, symbol=self.symbol, tz=tz, unit=unit)
-
-    def _check_unit(self, times: Any, unit: str | None) -> None:
-        """A `TimeError` if all times lie before 1990 and no day of the symbol does: nothing could come of them.
-
-        One among later ones is found where rows are sorted."""
-        if len(times) and times[-1] < LEAST_START_NS and not self._core.has_early_days():
-            latest = int(times.max())
-            if NAT < latest < LEAST_START_NS:
-                row = int(times.argmax())
-                raise unit_error(latest, symbol=self.symbol, row=row, unit=unit or "ns")
+        earliest = partial(_store.earliest, self._core, *columns)
+        return self._context.start_for_rows(self._core, earliest, close_label, store)
 
     def fill(
         self,
@@ -383,8 +322,7 @@ class SymbolSessionData(Marked):
         """
         check_on_bad(on_bad)
         close_label = self._core.close_label if label is None else check_label(label)
-        columns = self._bars_of(ts_ns, (open, high, low, close, volume), tz, unit)
-        self._check_unit(columns[0], unit)
+        columns = bars_of(self._core, ts_ns, (open, high, low, close, volume), tz, unit)
         if self._core.days is None:
             raise SessionStateError(
                 f"symbol {self.symbol!r} was removed from its store and takes no bars", symbol=self.symbol
@@ -461,40 +399,9 @@ class SymbolSessionData(Marked):
             The symbol was removed from its store.
         """
         which = parse_interval(interval)
-        is_daily = which.step_ns == 0
-        settled = False  # whether the times have been converted by `unit`
-        if open is high is low is close is volume is None:
-            from sessiondata.rows.frames import frame_columns  # not needed until a frame comes
-
-            found = frame_columns(ts_ns, self.symbol, tz, is_daily, unit)
-            ts_ns, open, high, low, close, volume, is_counted = found  # noqa: A001
-            settled = isinstance(ts_ns, np.ndarray)
-        else:
-            is_counted = are_counted(ts_ns)
-        opens = opens_of_dates(self, ts_ns) if is_daily else None
-        if opens is not None:
-            check_no_conflict(unit, "D")
-        close_label = opens is None and (self._core.close_label if label is None else check_label(label))
-        times, in_unit = (ts_ns, None if settled else unit) if opens is None else (opens, None)
-        columns = bar_columns(times, open, high, low, close, volume, symbol=self.symbol, tz=tz, unit=in_unit)
-        check_rows(self._core, *columns)
-        if unit is None and opens is None:
-            self._check_unit_of_load(columns[0], is_counted)
-        return self._history.load(which, columns, close_label) if len(columns[0]) else 0
-
-    def _check_unit_of_load(self, times: Any, is_counted: bool) -> None:
-        """A `TimeError` for a time of 1970 that no other row and no day explains.
-
-        Of datetimes only if another unit explains all: then they were made of integers."""
-        early = first_early(times)
-        if early is None:
-            return
-        row, is_mixed = early
-        first, latest = int(times[row]), int(times.max())
-        if is_counted and (is_mixed or latest == 0) and not self._core.has_early_days():
-            raise unit_error(first, symbol=self.symbol, row=row)
-        if not is_mixed and all(plausible_unit(time) not in (None, "ns") for time in (first, latest)):
-            raise unit_error(latest, symbol=self.symbol, row=int(times.argmax()))
+        values = open, high, low, close, volume
+        columns, close_label = loaded_bars_of(self._core, which, ts_ns, values, tz, unit, label)
+        return self._state.history.load(which, columns, close_label) if len(columns[0]) else 0
 
     # --- history ---
 
@@ -502,45 +409,17 @@ class SymbolSessionData(Marked):
     def historical_bars(self) -> Mapping[str, HistoricalBars]:
         """Bars of past days: ``historical_bars["1m"][date]`` is an immutable `BarWindow`. By interval: those that the
         symbol holds, ``"1d"``, and those that were loaded. Read-only; all dates lie before the one under way."""
-        self._data._check_active()
-        intervals = self._history.intervals()
-        return MappingProxyType(ByInterval({i.name: HistoricalBars(self._history, i) for i in intervals}))
-
-    def _historical(self, interval: str | None) -> HistoricalBars:
-        """Past bars of an interval, by default of the base; accepts any spelling of it."""
-        bars = self.historical_bars
-        try:
-            return bars[self.base_interval if interval is None else parse_interval(interval).name]
-        except (KeyError, IntervalError) as error:
-            raise UnknownNameError(
-                f"{self.symbol!r} has no bars of {interval!r}; it has {', '.join(bars)}",
-                symbol=self.symbol,
-                value=interval,
-            ) from error
+        self._context.check_active()
+        history = self._state.history
+        return MappingProxyType(ByInterval({i.name: HistoricalBars(history, i) for i in history.intervals()}))
 
     @property
     def historical_indicators(self) -> dict[str, Any]:
         """Indicators by name: those of the store in the order in which they were added, then those that were set for
         this symbol alone. A new dict."""
-        self._data._check_active()
-        return {name: self._indicator(name) for name in {**self._data._indicators, **self._indicator_values}}
-
-    def _indicator(self, name: str) -> Any:
-        """An indicator that is known; computed if history has changed since it last was."""
-        if name in self._indicator_values:
-            return self._indicator_values[name]
-        version = self._history.version
-        cached = self._indicator_cache.get(name)
-        if cached is None or cached[0] != version:
-            try:
-                value = self._data._indicators[name].compute(self)
-            except Exception as error:  # of a function that somebody else wrote
-                note = f"in the historical indicator {name!r} of symbol {self.symbol!r}"
-                if note not in getattr(error, "__notes__", ()):  # it may have asked for itself, a thousand deep
-                    error.add_note(note)
-                raise
-            cached = self._indicator_cache[name] = version, value
-        return cached[1]
+        self._context.check_active()
+        state = self._state
+        return {name: state.indicator(name, self) for name in {**self._context.indicators, **state.values}}
 
     def historical_day(self, date: Any) -> HistoricalDay:
         """A past session with all its series, gaps and counters, as it was streamed or loaded.
@@ -550,8 +429,8 @@ class SymbolSessionData(Marked):
         UnknownNameError
             There are no base bars of that date.
         """
-        self._data._check_active()
-        return self._history.known_day(date)
+        self._context.check_active()
+        return self._state.history.known_day(date)
 
     def extend_ticks(
         self,
@@ -595,9 +474,9 @@ class SymbolSessionData(Marked):
         """
         check_on_bad(on_bad)
         times, values = tick_columns(ts_ns, price, size, symbol=self.symbol, tz=tz, unit=unit)
-        self._check_unit(times, unit)
-        codes = self._exchange_codes(exchange, len(times))
-        return self._extend_tape(self._trades._tape, times, values, codes, on_bad == "skip")
+        check_unit(self._core, times, unit)
+        codes = exchange_codes_of(self._core, exchange, len(times))
+        return self._extend_tape(tape_of(self._state.ticks), times, values, codes, on_bad == "skip")
 
     def _extend_tape(self, tape: Tape, times: Any, values: list[Any], codes: Any, skip: bool) -> int:
         """Rows of trades or quotes, which may begin a session."""
@@ -605,31 +484,8 @@ class SymbolSessionData(Marked):
         stored = tape.extend(*rows)
         if stored >= 0:
             return stored
-        return self._data._extend_first(
-            self, partial(tape.earliest, *rows), False, partial(tape.extend, *rows, is_cold=True)
-        )
-
-    def _exchange_codes(self, exchange: Any, n: int) -> Any:
-        """Exchanges as the native code keeps them: eight bytes each, an int64."""
-        if isinstance(exchange, str):
-            return np.full(n, exchange_codes([exchange], self._core)[0], np.int64)
-        array = np.asarray(exchange)
-        if array.ndim != 1 or len(array) != n:
-            raise BarError(
-                "all columns must have the length of the time column",
-                symbol=self.symbol, value=f"exchange: shape {array.shape}, time: {n}", code="ERR_LENGTH",
-            )  # fmt: skip
-        if array.dtype.kind == "S" and array.dtype.itemsize <= 8:
-            codes = _padded(np.ascontiguousarray(array))
-            if are_codes(codes):
-                return codes
-        if array.dtype.kind not in "SUOT":
-            raise BarTypeError(
-                "exchange is a string, or an array of strings",
-                symbol=self.symbol, value=f"dtype {array.dtype}", code="ERR_DTYPE",
-            )  # fmt: skip
-        texts = [text.decode("latin-1") if isinstance(text, bytes) else text for text in array.tolist()]
-        return exchange_codes(texts, self._core)
+        earliest, store = partial(tape.earliest, *rows), partial(tape.extend, *rows, is_cold=True)
+        return self._context.start_for_rows(self._core, earliest, False, store)
 
     def extend_quotes(
         self,
@@ -646,26 +502,26 @@ class SymbolSessionData(Marked):
         """Store arrays of quotes, all or nothing; parameters, result and errors are like those of `extend_ticks`."""
         check_on_bad(on_bad)
         times, values = quote_columns(ts_ns, bid, ask, bid_size, ask_size, symbol=self.symbol, tz=tz, unit=unit)
-        self._check_unit(times, unit)
-        return self._extend_tape(self._all_quotes._tape, times, values, None, on_bad == "skip")
+        check_unit(self._core, times, unit)
+        return self._extend_tape(tape_of(self._state.quotes), times, values, None, on_bad == "skip")
 
     @property
     def ticks_updated(self) -> bool:
         """Set by every change of the trades; a reader clears it by assigning False."""
-        return self._trades._tape.updated
+        return tape_of(self._state.ticks).updated
 
     @ticks_updated.setter
     def ticks_updated(self, value: bool) -> None:
-        self._trades._tape.updated = value
+        tape_of(self._state.ticks).updated = value
 
     @property
     def quotes_updated(self) -> bool:
         """Set by every change of the quotes; a reader clears it by assigning False."""
-        return self._all_quotes._tape.updated
+        return tape_of(self._state.quotes).updated
 
     @quotes_updated.setter
     def quotes_updated(self, value: bool) -> None:
-        self._all_quotes._tape.updated = value
+        tape_of(self._state.quotes).updated = value
 
     # --- bars ---
 
@@ -677,7 +533,7 @@ class SymbolSessionData(Marked):
         UnknownNameError
             If the symbol does not hold that interval.
         """
-        self._data._check_active()
+        self._context.check_active()
         if interval is None:
             return self._series[self._core.intervals[0]]
         try:
@@ -706,13 +562,13 @@ class SymbolSessionData(Marked):
     @property
     def bars_base(self) -> BarSeries:
         """Series of the base interval."""
-        self._data._check_active()
+        self._context.check_active()
         return self._series[self._core.intervals[0]]
 
     @property
     def bars_derived(self) -> Mapping[str, BarSeries]:
         """Series of the derived intervals by name, shortest first. Read-only."""
-        self._data._check_active()
+        self._context.check_active()
         return MappingProxyType(ByInterval({name: self._series[name] for name in self._core.intervals[1:]}))
 
     # --- gaps and quality ---
@@ -720,13 +576,13 @@ class SymbolSessionData(Marked):
     @property
     def bar_gaps(self) -> dict[str, list[GapInfo]]:
         """Gaps by interval; an empty list where there is none."""
-        self._data._check_active()
+        self._context.check_active()
         return ByInterval({name: series.gaps for name, series in self._series.items()})
 
     @property
     def bar_quality(self) -> dict[str, float]:
         """Quality by interval."""
-        self._data._check_active()
+        self._context.check_active()
         return ByInterval({name: series.quality for name, series in self._series.items()})
 
     def mark_no_trade(self, interval: str | GapInfo, start_ns: Any = None, stop_ns: Any = None) -> bool:
@@ -794,22 +650,15 @@ class SymbolSessionData(Marked):
 
     def _mark(self, halted: bool, k: int, start: Any, stop: Any) -> bool:
         span = self._checked_span(start, stop)
-        return self._has_session(self._history.days.mark(halted, k, *span))
+        return self._has_session(self._state.history.days.mark(halted, k, *span))
 
     def _checked_span(self, start: Any, stop: Any) -> tuple[int, int]:
-        start_ns, stop_ns = self._meant(start), self._meant(stop)
+        start_ns, stop_ns = self._state.meant(start), self._state.meant(stop)
         if stop_ns < start_ns:
             raise TimeError(
                 f"a span of time must not stop before it starts: [{start_ns}, {stop_ns})", symbol=self.symbol
             )
         return start_ns, stop_ns
-
-    def _meant(self, time: Any) -> int:
-        """A time in ns, or an error where it is an integer of another unit."""
-        ts_ns = to_ns(time)
-        if ts_ns >= LEAST_START_NS or self._core.has_early_days():
-            return ts_ns
-        return check_meant(ts_ns, symbol=self.symbol)
 
     def record_retry(self, interval: str | GapInfo, start_ns: Any = None, stop_ns: Any = None, when: Any = None) -> int:
         """Somebody has asked again for the missing bars of an interval.
@@ -842,9 +691,9 @@ class SymbolSessionData(Marked):
         if when is None:
             raise ArgumentTypeError("a retry has a time: when=", symbol=self.symbol)
         k = self._number(name)
-        when_ns = max(self._meant(when) // 1000, -(2**63 // 1000)) * 1000  # as GapInfo has it
+        when_ns = max(self._state.meant(when) // 1000, -(2**63 // 1000)) * 1000  # as GapInfo has it
         span = self._checked_span(start_ns, stop_ns)
-        return self._has_session(self._history.days.record_retry(k, *span, when_ns))
+        return self._has_session(self._state.history.days.record_retry(k, *span, when_ns))
 
     def set_gaps(self, interval: str, gaps: Iterable[GapInfo] | None) -> None:
         """Report these gaps for an interval in place of the computed ones, until called with None.
@@ -862,10 +711,10 @@ class SymbolSessionData(Marked):
         if gaps is not None and not isinstance(gaps, Iterable):
             raise ArgumentTypeError(f"gaps are a list of GapInfo, or None: {gaps!r}", symbol=self.symbol, value=gaps)
         if gaps is not None:
-            self._pins.gaps[k] = [self._own_gap(k, check_gap(gap)) for gap in gaps]
-        elif self._pins.gaps.pop(k, None) is None:
+            self._state.pins.gaps[k] = [self._own_gap(k, check_gap(gap)) for gap in gaps]
+        elif self._state.pins.gaps.pop(k, None) is None:
             return
-        self._note_pins()
+        self._state.note_pins()
 
     def _own_gap(self, k: int, gap: GapInfo) -> GapInfo:
         """A gap that is of this symbol and its series `k`, or an error: readers would take its name for that of the
@@ -890,68 +739,53 @@ class SymbolSessionData(Marked):
         """
         k = self._number(interval)
         if quality is None:
-            if self._pins.quality.pop(k, None) is None:
+            if self._state.pins.quality.pop(k, None) is None:
                 return
         elif not 0.0 <= check_number("quality", quality, self.symbol) <= 100.0:
             raise BarError("quality lies between 0 and 100", symbol=self.symbol, value=quality, code="ERR_QUALITY")
         else:
-            self._pins.quality[k] = float(quality)
-        self._note_pins()
-
-    def _note_pins(self) -> None:
-        pinned = self._data._pinned
-        pinned[self._core] = self
-        # One line without a call between look and change: no other thread runs there, no signal is heard.
-        if not (self._pins): pinned.pop(self._core, None)  # noqa: E701  # fmt: skip
-        self._core.note_pins()
+            self._state.pins.quality[k] = float(quality)
+        self._state.note_pins()
 
     # --- metrics ---
 
     @property
     def session_volume(self) -> float:
         """Volume of the regular session; 0.0 before its first bar."""
-        self._data._check_active()
+        self._context.check_active()
         bar = self._core.session_bar(False)
         return 0.0 if bar is None else bar[0]
 
     @property
     def session_high(self) -> float | None:
         """Highest price of the regular session; None before its first bar."""
-        self._data._check_active()
+        self._context.check_active()
         bar = self._core.session_bar(False)
         return None if bar is None else bar[1]
 
     @property
     def session_low(self) -> float | None:
         """Lowest price of the regular session; None before its first bar."""
-        self._data._check_active()
+        self._context.check_active()
         bar = self._core.session_bar(False)
         return None if bar is None else bar[2]
 
     @property
     def last_update(self) -> datetime | None:
         """Open time of the newest regular bar, in the exchange's zone; None before the first."""
-        self._data._check_active()
-        return self._time(self._core.newest_ts(False))
+        self._context.check_active()
+        return self._state.datetime(self._core.newest_ts(False))
 
     def metrics(self) -> dict[str, Any]:
         """Session metrics: volume, high, low, last_update and bar_count of regular bars; the same of the others under
         ``"extended"``."""
-        self._data._check_active()
+        self._context.check_active()
         counters = self._core.counters()
         n_extended = counters["extended"]
         return {
-            **self._metrics(False, counters["stored"] - n_extended),
-            "extended": self._metrics(True, n_extended),
+            **self._state.metrics(False, counters["stored"] - n_extended),
+            "extended": self._state.metrics(True, n_extended),
         }
-
-    def _metrics(self, extended: bool, count: int) -> dict[str, Any]:
-        volume, high, low = (self._core.session_bar(extended) or (0.0, None, None))[:3]
-        last_update = self._time(self._core.newest_ts(extended))
-        return {"volume": volume, "high": high, "low": low, "last_update": last_update, "bar_count": count}
-
-    def _time(self, ts_ns: int | None) -> datetime | None:
-        return None if ts_ns is None else from_ns(ts_ns, self._zone)
 
     @property
     def bars_updated(self) -> bool:
@@ -970,7 +804,7 @@ class SymbolSessionData(Marked):
         ``inconsistent``: of the base rows that are kept, as they are now, those whose open or close lies outside
         [low, high]. They are looked through when somebody asks, O(rows). Rows that are ``overwritten`` (only with a
         ``capacity``) are not in it."""
-        return {**self._core.counters(), "inconsistent": self._core.count_inconsistent()}
+        return self._state.counters()
 
     def _repr_html_(self) -> str:
         from sessiondata.store.html import symbol_html  # not needed until a notebook asks
@@ -985,76 +819,6 @@ class SymbolSessionData(Marked):
         )
 
 
-@not_copied("dict(data.symbols) is a plain dict; copy the store with data.copy()")
-class BySymbol(Mapping[str, SymbolSessionData]):
-    """The symbols of a store by name: live and read-only; a name that it does not hold is an `UnknownNameError`."""
-
-    __slots__ = ("_held",)
-
-    def __init__(self, held: dict[str, SymbolSessionData]) -> None:
-        self._held = held
-
-    def __getitem__(self, symbol: str) -> SymbolSessionData:
-        try:
-            return self._held[symbol]
-        except (KeyError, TypeError) as error:
-            raise unknown_symbol(symbol) from error
-
-    def __contains__(self, symbol: object) -> bool:
-        return symbol in self._held
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._held)
-
-    def __reversed__(self) -> Iterator[str]:
-        return reversed(self._held)
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-    def keys(self) -> KeysView[str]:
-        return self._held.keys()
-
-    def values(self) -> ValuesView[SymbolSessionData]:
-        return self._held.values()
-
-    def items(self) -> ItemsView[str, SymbolSessionData]:
-        return self._held.items()
-
-    def copy(self) -> dict[str, SymbolSessionData]:
-        """A dict of those that there are now."""
-        return self._held.copy()
-
-    def __repr__(self) -> str:
-        return f"<{len(self._held)} symbols: {', '.join(list(self._held)[:10])}{', ...' * (len(self._held) > 10)}>"
-
-
-def _padded(texts: Any) -> Any:
-    """Contiguous bytes of dtype S1 to S8 as int64. NumPy's own conversion of texts takes 50 ns each."""
-    width = texts.dtype.itemsize
-    if width == 8:
-        return texts.view(np.int64)
-    codes = np.zeros((len(texts), 8), np.uint8)
-    codes[:, :width] = texts.view(np.uint8).reshape(-1, width)
-    return codes.view(np.int64).reshape(-1)
-
-
-def check_on_bad(on_bad: str) -> None:
-    if on_bad not in ("raise", "skip"):
-        raise ArgumentError(f'on_bad is "raise" or "skip": {on_bad!r}', value=on_bad)
-
-
-def check_label(label: str) -> bool:
-    """True for "close", False for "open"; anything else is an error."""
-    if label not in ("open", "close"):
-        raise ArgumentError(f'label is "open" or "close": {label!r}', value=label)
-    return label == "close"
-
-
-def unknown_symbol(symbol: Any) -> UnknownNameError:
-    """The error for a name that no symbol of the store has."""
-    return UnknownNameError(
-        f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first",
-        symbol=symbol if isinstance(symbol, str) else None,
-        value=symbol,
-    )
+def state_of(symbol: SymbolSessionData) -> SymbolState:
+    """What the package works on."""
+    return symbol._state

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sessiondata._native.objects.store import SymbolCore
     from sessiondata.rows.gap import GapInfo
-    from sessiondata.store.symbol import SymbolSessionData
+    from sessiondata.store.state import SymbolState
 
 __all__ = ["ClassifiedGap", "classify_gaps"]
 
@@ -45,7 +45,7 @@ class ClassifiedGap(NamedTuple):
 
 
 def classify_gaps(
-    symbols: Iterable[SymbolSessionData], interval: str | None, outage_share: float, active_share: float
+    symbols: Iterable[SymbolState], interval: str | None, outage_share: float, active_share: float
 ) -> list[ClassifiedGap]:
     """See `SessionData.classify_gaps`."""
     for name, share in (("outage_share", outage_share), ("active_share", active_share)):
@@ -53,14 +53,15 @@ def classify_gaps(
             raise ArgumentError(f"{name} lies between 0 and 1: {share}", value=share)
     held: dict[str, list[tuple[SymbolCore, int]]] = {}
     for symbol in symbols:
-        for k, name in enumerate(symbol.intervals):
-            held.setdefault(name, []).append((symbol._core, k))
+        for k, name in enumerate(symbol.core.intervals):
+            held.setdefault(name, []).append((symbol.core, k))
     seen: dict[tuple[str, int, int], tuple[int, int]] = {}  # symbols often miss the very same slots
     found = []
     for symbol in symbols:
-        if interval is not None and interval not in symbol.intervals:
+        if interval is not None and interval not in symbol.core.intervals:
             continue
-        series = symbol.bars(interval)
+        symbol.context.check_active()
+        series = symbol.series[symbol.core.intervals[0] if interval is None else interval]
         for gap in series.gaps:
             span = (gap.start_ns, gap.end_ns + 1)
             key = (series.interval, *span)
