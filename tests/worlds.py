@@ -456,7 +456,7 @@ class HistoryWorld(World):
         self.data.start_session(ended.date)
         self.model.session, self.model.extended, self.model.clock = ended, extended, None
         for symbol in list(self.model.symbols.values()):
-            self.model._begin(symbol)
+            self.model.begin(symbol)
 
     def load(self, name: str, interval: str, rows: list[tuple[Any, ...]]) -> None:
         rows = [row for row in rows if any(s.span_start <= row[0] < s.span_stop for s in self.sessions)]
@@ -542,7 +542,7 @@ def same_history(world: HistoryWorld, name: str) -> None:
             past = days.get(date)
             found = ref.find_gaps(regular, sessions[date], interval)
             if past is not None and interval in past.intervals() and not model.was_given(name, interval, date):
-                regular, found = past._timestamps(interval), past.gaps(interval)
+                regular, found = past.timestamps(interval), past.gaps(interval)
             tallies.append(ref.count_present(regular, sessions[date], interval))
             assert bars.tally(date) == tallies[-1]
             assert [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in bars.gaps(date)] == found

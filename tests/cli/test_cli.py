@@ -17,7 +17,7 @@ import pytest
 import sessiondata
 from sessiondata.cli import command as cli
 from sessiondata.playback.sessions import replay
-from sessiondata.readers.bars import read_bars
+from sessiondata.readers.bars import ReadOptions, read_bars
 
 LEAN = Path(__file__).parents[3] / "shared" / "data" / "lean"
 needs_lean = pytest.mark.skipif(not LEAN.is_dir(), reason="LEAN's sample data is not beside the project")
@@ -223,7 +223,7 @@ def test_json_is_the_document_and_nothing_else(run: Run, bars: Path) -> None:
     assert run.out.endswith("}\n")
     document = json.loads(run.out)
     assert document["meta"]["session_date"] == "2024-03-12"
-    (session,) = replay(read_bars(bars, cli._read_options(cli._parser().parse_args(["replay", "--unit", "ns"]))))
+    (session,) = replay(read_bars(bars, ReadOptions(unit="ns")))
     assert run.out.encode() == session.data.to_json() + b"\n"
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import sessiondata as sd
 from reference import volume_shown
-from sessiondata.export.document import series_dict, time_formatter
+from sessiondata.export.document import series_dict
+from sessiondata.export.format import time_formatter
 from worlds import MINUTE, SECOND, HistoryWorld, configurations, timestamps, utc, values
 
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")

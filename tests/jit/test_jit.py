@@ -32,6 +32,7 @@ from hypothesis import strategies as st
 import reference as ref
 import sessiondata as sd
 from sessiondata.store.symbol import state_of
+from shims import table_of_addresses
 from worlds import World, bad_values, configurations, quotes, tick_times, ticks, timestamps, values
 
 numba = pytest.importorskip("numba")
@@ -783,13 +784,14 @@ def test_a_caller_of_another_version_raises() -> None:
     calls = (lambda: numbers(spy, 0), lambda: columns(spy.bars()), lambda: feed(spy, *minutes(3)))
     for call in calls:
         call()
-    jit._table[0] += 1
+    table = table_of_addresses(jit)
+    table[0] += 1
     try:
         for call in calls:
             with pytest.raises(RuntimeError, match="another version of sessiondata"):
                 call()
     finally:
-        jit._table[0] -= 1
+        table[0] -= 1
     for call in calls:
         call()
 

@@ -352,13 +352,12 @@ def test_a_frame_that_names_several_symbols_is_rubbish() -> None:
     feed(data, [0, 3])
     names = ("timestamp", "open", "high", "low", "close", "volume")
     frame = pandas.DataFrame(dict(zip(names, columns([1, 2]), strict=True)))
-    manager = sd.DataQualityManager(
-        data, "live", Provider(lambda *_: frame.assign(symbol=["SPY", "QQQ"])), retry_interval_seconds=0
-    )
+    answers = [frame.assign(symbol=["SPY", "QQQ"])]
+    manager = sd.DataQualityManager(data, "live", Provider(lambda *_: answers[-1]), retry_interval_seconds=0)
     (made,) = manager.step()
     assert (made.outcome, made.rows) == ("rubbish", 0)
     assert "one symbol" in made.detail
-    manager._fetch = lambda *_: frame.assign(symbol="SPY").set_index("timestamp")  # whatever `extend` takes
+    answers.append(frame.assign(symbol="SPY").set_index("timestamp"))  # whatever `extend` takes
     assert outcomes(manager.step()) == ["filled"]
 
 

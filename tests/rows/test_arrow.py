@@ -21,6 +21,7 @@ import sessiondata as sd
 from failing import each_allocation_fails
 from sessiondata._native.out import arrow as _arrow
 from sessiondata.store.symbol import state_of
+from shims import arrays_of
 from worlds import MINUTE, utc
 
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
@@ -172,7 +173,7 @@ class Watched:
 
     def __init__(self, spy: sd.SymbolSessionData) -> None:
         self.window = spy.bars("5m").last(3).copy()
-        self.owner = self.window._arrays[1]
+        self.owner = arrays_of(self.window)[1]
         self.before = sys.getrefcount(self.owner)
 
     @property
@@ -332,7 +333,8 @@ def test_where_there_is_no_memory_nothing_is_lost(watched: Watched, what: str) -
     """Every allocation fails in its turn, until the call succeeds."""
     window = watched.window
     bits = [np.zeros(1, np.uint8), np.zeros(1, np.uint8)]
-    columns = (*(array[:] for array in window._arrays[:6]), *bits, window._arrays[6])
+    *bars, n_base = arrays_of(window)
+    columns = (*(array[:] for array in bars), *bits, n_base)
     held = watched.held
     call = (lambda: _arrow.schema_capsule(True)) if what == "schema" else (lambda: _arrow.stream_capsule(columns))
     made: list[Any] = []

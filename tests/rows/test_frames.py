@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sessiondata as sd
+from sessiondata.rows.bars import content_of, window_of
 from worlds import MINUTE, utc
 
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
@@ -43,7 +44,7 @@ def spy() -> sd.SymbolSessionData:
 
 def rows_of(rows: Any) -> list[tuple[Any, ...]]:
     """What a frame must hold, told by the bars themselves."""
-    derived = (rows if isinstance(rows, sd.BarSeries) else rows._series).is_derived
+    derived = content_of(window_of(rows)).is_derived
     date = (DAYS,) if rows.interval == "1d" else ()
     return [(*bar[:6], bar.extended, *((bar.forming, bar.n_base) if derived else ()), *date) for bar in rows]
 
@@ -312,7 +313,7 @@ def test_a_frozen_window_is_shown_without_a_copy(spy: sd.SymbolSessionData) -> N
 def test_nobody_can_write_to_what_frames_show(spy: sd.SymbolSessionData) -> None:
     """A copy had writable arrays; a frame on them would have changed under its owner."""
     for window in (spy.bars("5m")[:].copy(), spy.bars("5m")[::2]):
-        for column in (window.timestamp, window.datetime, window.close, window._arrays[6]):
+        for column in (window.timestamp, window.datetime, window.close, content_of(window).n_base):
             assert not column.flags.writeable
             with pytest.raises(ValueError, match="WRITEABLE"):
                 column.flags.writeable = True

@@ -122,7 +122,6 @@ def everything_of(symbol: sd.SymbolSessionData) -> Any:
         state.pins.quality,
         everything_of_day(symbol), [everything_of_tape(tape) for tape in (symbol.ticks, symbol.quotes)],
         [everything_of_day(history.day(date)) for date in history.days.cores],
-        [(core._capacity if hasattr(core, "_capacity") else None) for core in history.days.cores.values()],
         history.days.daily,
         [(name, date, [column.tobytes() for column in columns])
          for name, dates in history.days.given.items() for date, columns in dates.items()],

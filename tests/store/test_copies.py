@@ -29,6 +29,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 import sessiondata as sd
+from sessiondata.rows.bars import content_of
 from sessiondata.rows.ticks import tape_of
 from sessiondata.snapshot.capture import StoreCopy
 from sessiondata.snapshot.container import Container
@@ -39,6 +40,7 @@ from sessiondata.store.settings import StoreSettings
 from sessiondata.store.state import SymbolState
 from sessiondata.store.store import StoreParts, parts_of
 from sessiondata.store.symbol import state_of
+from shims import arrays_of
 from test_history import HistoryLife, ResumedStoreLife, ResumedTapeLife
 from test_snapshot import (
     CALENDAR,
@@ -479,7 +481,7 @@ def shown(thing: Any) -> Any:
     """All that a value says."""
     if isinstance(thing, (sd.BarWindow, sd.TickWindow, sd.QuoteWindow)):
         rows = [tuple(row) for row in thing]
-        return exact([rows, thing.symbol, thing.is_valid(), repr(thing), [row.tolist() for row in thing._arrays[:1]]])
+        return exact([rows, thing.symbol, thing.is_valid(), repr(thing), thing.timestamp.tolist()])
     if dataclasses.is_dataclass(thing):
         return exact([getattr(thing, field.name) for field in dataclasses.fields(thing)])
     if hasattr(type(thing), "__slots__") and not isinstance(thing, tuple):
@@ -519,8 +521,8 @@ def test_frozen_windows_go_elsewhere_with_their_rows_alone(name: str) -> None:
         assert (made.symbol, made.interval, repr(made)) == (window.symbol, window.interval, repr(window))
         assert made.is_frozen
         assert made.is_valid()
-        for one, other in zip(made._arrays[:6], window._arrays[:6], strict=True):
-            assert one.tobytes() == other[window._start : window._stop].tobytes()
+        for one, other in zip(arrays_of(made)[:6], content_of(window).columns, strict=True):
+            assert one.tobytes() == other.tobytes()
             assert not one.flags.writeable
             with pytest.raises(ValueError, match="WRITEABLE"):
                 one.flags.writeable = True

@@ -13,6 +13,7 @@ import pytest
 
 import sessiondata as sd
 from sessiondata.time.instants import to_ns
+from shims import usual_closes_by_date
 from worlds import HOUR, MINUTE, SECOND, SHAPES, World, utc
 
 BAR = (10.0, 12.0, 9.0, 11.0, 100.0)
@@ -549,7 +550,7 @@ def test_a_snapshot_keeps_the_usual_close_that_its_hours_were_made_of(
     data.register_symbol("SPY")
     data.save(tmp_path / "store")
     # A library that has taken a week of half days for the rule since.
-    monkeypatch.setitem(sd.calendar("XNYS")._usual_closes, dt.date(2024, 11, 29), 13 * HOUR)
+    monkeypatch.setitem(usual_closes_by_date(sd.calendar("XNYS")), dt.date(2024, 11, 29), 13 * HOUR)
     for store in (sd.load(tmp_path / "store"), pickle.loads(pickle.dumps(sd.load(tmp_path / "store")))):
         assert store.calendar.usual_close("2024-11-29") == 16 * HOUR
         assert pickle.loads(pickle.dumps(store.calendar)).usual_close("2024-11-29") == 16 * HOUR

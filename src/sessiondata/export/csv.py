@@ -18,7 +18,7 @@ import numpy as np
 from sessiondata._native.objects.days import frozen
 from sessiondata.atomic import written
 from sessiondata.errors import UnknownNameError
-from sessiondata.export.document import fraction, shown_volume
+from sessiondata.export.format import fraction, shown_volume
 from sessiondata.rows.series import BarSeries, native_of
 from sessiondata.rows.slots import STATES
 from sessiondata.store.symbol import state_of

@@ -3,58 +3,43 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentError
+from sessiondata.export.format import (
+    TIMESTAMPS,
+    gaps_dict,
+    json_bytes,
+    pinned_gaps,
+    shown_quality,
+    shown_volume,
+    style_of,
+    time_formatter,
+)
 from sessiondata.store.cursor import Export, ExportCursor, begin_export, end_export
 from sessiondata.store.exclusive import exclusive
 from sessiondata.store.symbol import SymbolSessionData, state_of
-from sessiondata.time.instants import to_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from sessiondata._native.objects.store import SymbolCore
     from sessiondata._native.out import json as _json
     from sessiondata.market.calendar import SessionCalendar
     from sessiondata.market.grid import SessionGrid
     from sessiondata.rows.bars import BarWindow
-    from sessiondata.rows.gap import GapInfo
-    from sessiondata.rows.owner import Pins
     from sessiondata.rows.series import BarSeries
     from sessiondata.store.context import StoreContext
     from sessiondata.store.registry import Registry
     from sessiondata.store.state import SymbolState
     from sessiondata.store.store import StoreParts
 
-__all__ = [
-    "TIMESTAMPS",
-    "Source",
-    "changes_dict",
-    "document",
-    "document_bytes",
-    "fraction",
-    "gap_dict",
-    "json_bytes",
-    "pinned_gaps",
-    "series_dict",
-    "shown_quality",
-    "shown_volume",
-    "style_of",
-    "symbol_bytes",
-    "time_formatter",
-]
-
-#: Ways to write a time.
-TIMESTAMPS = ("time", "iso", "epoch_ms", "epoch_ns")
+__all__ = ["Source", "changes_dict", "document", "document_bytes", "series_dict", "symbol_bytes"]
 
 _COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
-_SECOND_NS = 1_000_000_000
-_EXACT = 2**53  # beyond it a float64 no longer tells neighbouring integers apart
 
 
 @not_copied("copy the store with data.copy()")
@@ -237,43 +222,10 @@ def _pins(registry: Registry) -> dict[SymbolCore, Any]:
     return {core: (dict(state.pins.gaps), dict(state.pins.quality)) for core, state in pinned}
 
 
-def pinned_gaps(pins: Pins, show: Callable[[int], str | int]) -> dict[int, bytes]:
-    """The member of a series with the gaps that were pinned, by number of the series."""
-    return {k: b'"gaps":%b,' % json_bytes(_gaps(gaps, show)) if gaps else b"" for k, gaps in dict(pins.gaps).items()}
-
-
 def _style(calendar: SessionCalendar, grid: SessionGrid | None, timestamps: str) -> _json.Style:
     # Without a session there are no rows, so any offset will do.
     offsets = (np.zeros(1, np.int64), np.zeros(1, np.int64)) if grid is None else grid.offsets()
     return style_of(_resolve(grid, timestamps), calendar.zone, offsets)
-
-
-def style_of(kind: str, zone: tzinfo, offsets: tuple[Any, Any]) -> _json.Style:
-    """A resolved form of times, natively, with the UTC offsets in force."""
-    from sessiondata._native.out import json as _json
-
-    show = time_formatter(zone, kind)
-    return _json.Style(kind, *offsets, lambda ts_ns: json_bytes(show(ts_ns)))
-
-
-def json_bytes(small: Any) -> bytes:
-    """JSON of texts, ints and None, which every writer spells alike."""
-    import json  # not needed to store bars
-
-    return json.dumps(small, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def shown_quality(quality: float) -> float:
-    """A percentage rounded down to two decimals, as exported: 100.0 means nothing is missing.
-
-    From the nearest hundredth, because 100 * 98.29 is a little less than 9829 in double arithmetic."""
-    hundredths = round(quality * 100)
-    return hundredths / 100 if hundredths / 100 <= quality else (hundredths - 1) / 100
-
-
-def shown_volume(volume: float) -> int | float:
-    """An integral volume as an int (while a float64 can count), any other as it is."""
-    return int(volume) if volume.is_integer() and abs(volume) <= _EXACT else volume
 
 
 def _check_timestamps(timestamps: str) -> None:
@@ -314,33 +266,6 @@ def _symbol_formatter(symbol: SymbolState, timestamps: str) -> Callable[[int], s
     return time_formatter(symbol.calendar.zone, _resolve(symbol.grid, timestamps))
 
 
-def time_formatter(zone: Any, kind: str) -> Callable[[int], str | int]:
-    """A function that writes a time in a resolved form."""
-    if kind == "epoch_ns":
-        return int
-    if kind == "epoch_ms":
-        return lambda ts_ns: ts_ns // 1_000_000
-    if kind == "time":
-        return lambda ts_ns: _split(ts_ns, zone)[0][11:] + fraction(ts_ns)
-    return lambda ts_ns: fraction(ts_ns).join(_split(ts_ns, zone))
-
-
-def _split(ts_ns: int, zone: Any) -> tuple[str, str]:
-    """Local date and time to the second, and the UTC offset."""
-    local = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=ts_ns // _SECOND_NS)
-    text = local.astimezone(zone).isoformat()
-    return text[:19], text[19:]
-
-
-def fraction(ts_ns: int) -> str:
-    """Fraction of a second with 3, 6 or 9 digits, as few as it takes."""
-    ns = ts_ns % _SECOND_NS
-    if ns == 0:
-        return ""
-    digits = f"{ns:09d}"
-    return "." + (digits[:3] if ns % 1_000_000 == 0 else digits[:6] if ns % 1_000 == 0 else digits)
-
-
 def _number(x: float | None) -> float | None:
     return None if x is None or not math.isfinite(x) else x
 
@@ -378,7 +303,7 @@ def series_dict(series: BarSeries, show: Callable[[int], str | int]) -> dict[str
     gaps = series.gaps
     part = _counts(series)
     if gaps:
-        part["gaps"] = _gaps(gaps, show)
+        part["gaps"] = gaps_dict(gaps, show)
     part["columns"] = list(_COLUMNS)
     part["data"] = _rows(series, show)
     return part
@@ -398,7 +323,7 @@ def changes_dict(
         part = parts[interval] = _counts(series)
         if gaps_changed:
             gaps = series.gaps
-            part["gaps"] = _gaps(gaps, show) if gaps else None
+            part["gaps"] = gaps_dict(gaps, show) if gaps else None
         if replace:
             part["replace"] = True
         part["columns"] = list(_COLUMNS)
@@ -467,19 +392,3 @@ def _quality(series: BarSeries) -> float:
         return shown_quality(series.quality)
     present, expected = series.present, series.expected
     return 10_000 * present // expected / 100.0 if expected else 100.0
-
-
-def _gaps(gaps: Sequence[GapInfo], show: Callable[[int], str | int]) -> dict[str, Any]:
-    return {
-        "gap_count": len(gaps),
-        "missing_bars": sum(gap.bar_count for gap in gaps),
-        "ranges": [gap_dict(gap, show) for gap in gaps],
-    }
-
-
-def gap_dict(gap: GapInfo, show: Callable[[int], str | int]) -> dict[str, Any]:
-    shown: dict[str, Any] = {"start_time": show(gap.start_ns), "end_time": show(gap.end_ns), "bar_count": gap.bar_count}
-    if gap.retry_count:
-        shown["retry_count"] = gap.retry_count
-        shown["last_retry"] = None if gap.last_retry is None else show(to_ns(gap.last_retry))
-    return shown

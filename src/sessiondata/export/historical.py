@@ -18,6 +18,7 @@ import numpy as np
 
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentTypeError, shown
+from sessiondata.export.format import gap_dict, json_bytes, shown_volume, style_of, time_formatter
 from sessiondata.store.history import NO_ROWS
 from sessiondata.store.symbol import SymbolSessionData, state_of
 from sessiondata.time.instants import utc_offsets
@@ -96,8 +97,6 @@ def _held(history: History) -> list[tuple[Interval, list[dt.date], list[dt.date]
 def _interval_dict(
     history: History, interval: Interval, dates: list[dt.date], counted: list[dt.date], timestamps: str
 ) -> dict[str, Any]:
-    from sessiondata.export.document import shown_volume, time_formatter
-
     days: list[tuple[dt.date, Any, list[GapInfo], tuple[int, int]]] = [
         (date, history.columns(interval, date), history.gaps(interval, date), history.tally(interval, date))
         for date in counted
@@ -126,8 +125,6 @@ def _ranges(
     interval: Interval, date: dt.date, gaps: Sequence[GapInfo], show: Callable[[int], str | int]
 ) -> list[dict[str, Any]]:
     """Gaps of a day; of daily bars what is missing is a date, as its row would have been."""
-    from sessiondata.export.document import gap_dict
-
     ranges = [gap_dict(gap, show) for gap in gaps]
     if interval.name == _DAILY:
         for shown in ranges:
@@ -216,15 +213,12 @@ class Rendered:
 
     def _style(self, dates: list[dt.date]) -> Style:
         """For all times of all days; a session may begin and end days away from its date."""
-        from sessiondata.export.document import style_of
-
         calendar = self._history.calendar
         grids = [calendar.session(date) for date in (min(dates), max(dates))]
         return style_of(self.kind, calendar.zone, utc_offsets(calendar.zone, grids[0].span_start, grids[1].span_stop))
 
     def _render_day(self, interval: Interval, date: dt.date, source: tuple[Any, ...], style: Style) -> _Day:
         from sessiondata._native.out import json as _json
-        from sessiondata.export.document import json_bytes, time_formatter
 
         (ts, opens, highs, lows, closes, volumes, *_), gaps, (present, expected) = self._content(interval, date)
         rows = _json.write_rows(ts, opens, highs, lows, closes, volumes, style)
@@ -255,8 +249,6 @@ class Rendered:
 
 def _member(interval: Interval, dates: list[dt.date], days: list[_Day]) -> list[bytes]:
     """`"NAME":{...}` of an interval in pieces; the longer ones are those of the days whose slots count."""
-    from sessiondata.export.document import json_bytes
-
     head = {
         "count": sum(day.n_rows for day in days),
         "date_range": {"start_date": dates[0].isoformat(), "end_date": dates[-1].isoformat(), "days": len(dates)},

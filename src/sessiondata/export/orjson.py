@@ -107,7 +107,7 @@ def _symbol(symbol: SymbolSessionData) -> bytes:
 def _series(series: BarSeries) -> bytes:
     from sessiondata._native.objects.days import frozen
     from sessiondata._native.out import json as _json
-    from sessiondata.export.document import pinned_gaps, style_of, time_formatter
+    from sessiondata.export.format import pinned_gaps, style_of, time_formatter
 
     live, k = native_of(series)
     core = frozen(live)  # other threads may write to it meanwhile
@@ -121,7 +121,7 @@ def _series(series: BarSeries) -> bytes:
 
 def _window(window: BarWindow) -> bytes:
     from sessiondata._native.out import json as _json
-    from sessiondata.export.document import style_of
+    from sessiondata.export.format import style_of
 
     zone, times = zone_of(window), window.timestamp
     offsets = utc_offsets(zone, int(times[0]), int(times[-1]) + 1) if len(times) else (np.zeros(1, np.int64),) * 2
@@ -131,14 +131,14 @@ def _window(window: BarWindow) -> bytes:
 
 
 def _gap(gap: GapInfo) -> dict[str, Any]:
-    from sessiondata.export.document import gap_dict, time_formatter
+    from sessiondata.export.format import gap_dict, time_formatter
 
     return {"symbol": gap.symbol, "interval": gap.interval, **gap_dict(gap, time_formatter(gap.zone, "iso"))}
 
 
 def _record(record: Any) -> dict[str, Any]:
     """The fields of a bar, trade or quote, volumes and sizes as the document has them."""
-    from sessiondata.export.document import shown_volume, time_formatter
+    from sessiondata.export.format import shown_volume, time_formatter
 
     fields: dict[str, Any] = record._asdict()
     fields["timestamp"] = time_formatter(UTC, "iso")(record.timestamp)

@@ -304,6 +304,9 @@ class FixedRows:
         self.symbol, self.interval, self._zone = symbol, interval, zone
         self.is_derived, self._step_ns, self._base_ns = is_derived, step_ns, base_ns
 
+    def _session_id(self) -> None:
+        """Of none: nothing changes them."""
+
     def _steps(self) -> tuple[int, int]:
         return self._step_ns, self._base_ns
 

@@ -21,7 +21,7 @@ import numpy as np
 from sessiondata._native.objects import days as _days
 from sessiondata._native.out import snapshot as _snapshot
 from sessiondata.errors import ArgumentTypeError, CalendarError, SessionDataError, SnapshotError
-from sessiondata.export.document import TIMESTAMPS
+from sessiondata.export.format import TIMESTAMPS
 from sessiondata.market.calendar import SessionCalendar, provider_of, saved_hours
 from sessiondata.market.grid import SessionGrid
 from sessiondata.rows.gap import GapInfo

@@ -35,7 +35,7 @@ from sessiondata.store.store import parts_of
 if TYPE_CHECKING:
     from sessiondata.store.store import SessionData
 
-__all__ = ["dumps", "save", "write_container"]
+__all__ = ["dumps", "save", "sync_folder", "write_container"]
 
 _os = os  # what the tests let fail
 
@@ -69,7 +69,7 @@ def save(data: SessionData, path: Any) -> None:
         with suppress(FileNotFoundError):
             os.unlink(name)
         raise
-    _sync_folder(folder)
+    sync_folder(folder)
 
 
 def dumps(data: SessionData) -> bytes:
@@ -168,7 +168,7 @@ def _keep_mode(file: int, name: str, mode: int) -> None:
         os.chmod(name, mode)
 
 
-def _sync_folder(folder: str) -> None:
+def sync_folder(folder: str) -> None:
     if os.name == "nt":  # which cannot open folders
         return
     file = _os.open(folder, os.O_RDONLY)

@@ -31,6 +31,7 @@ from sessiondata.rows.gap import GapInfo, short_stop
 from sessiondata.rows.owner import Marked, Owner
 from sessiondata.rows.series import BarSeries
 from sessiondata.rows.window import frozen
+from sessiondata.store.indicators import DailyBar
 from sessiondata.time.dates import to_date
 from sessiondata.time.intervals import Interval, parse_interval
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from sessiondata.rows.columns import BarColumns
     from sessiondata.store.context import StoreContext
 
-__all__ = ["NO_ROWS", "DailyBar", "HistoricalBars", "HistoricalDay", "History", "sessions_between"]
+__all__ = ["NO_ROWS", "HistoricalBars", "HistoricalDay", "History", "sessions_between"]
 
 Columns: TypeAlias = "tuple[Any, ...]"  # ts, open, high, low, close, volume, n_base
 
@@ -190,32 +191,6 @@ class HistoricalBars(Mapping[dt.date, BarWindow]):
         dates = self.dates
         span = f"{dates[0]} .. {dates[-1]}" if dates else "none"
         return f"<HistoricalBars {self._history.core.name} {self.interval}: {len(dates)} days, {span}>"
-
-
-class DailyBar:
-    """One day as the indicators see it.
-
-    Attributes
-    ----------
-    date : datetime.date
-    open, high, low, close, volume : float
-        Of the regular session.
-    turnover, traded : float
-        Typical price times volume, and volume, summed over the base rows where there are any, else of the day's own
-        row. Their quotient is the day's volume-weighted average price.
-    """
-
-    __slots__ = ("close", "date", "high", "low", "open", "traded", "turnover", "volume")
-
-    def __init__(self, date: dt.date, values: tuple[float, ...], sums: tuple[float, float] | None) -> None:
-        self.date = date
-        self.open, self.high, self.low, self.close, self.volume = values
-        typical = (self.high + self.low + self.close) / 3.0
-        self.turnover, self.traded = (typical * self.volume, self.volume) if sums is None else sums
-
-    def __repr__(self) -> str:
-        values = (self.open, self.high, self.low, self.close, self.volume)
-        return f"DailyBar({self.date}, {', '.join(map(repr, values))})"
 
 
 @not_copied("copy the store with data.copy()")

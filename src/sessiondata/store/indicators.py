@@ -10,19 +10,51 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionStateError, UnknownNameError
 
 if TYPE_CHECKING:
-    from sessiondata.store.history import DailyBar, History
+    import datetime as dt
 
-__all__ = ["Forgotten", "Indicator", "check_days", "check_indicator_name", "indicator"]
+__all__ = ["DailyBar", "Forgotten", "Indicator", "check_days", "check_indicator_name", "indicator"]
 
 #: Of a symbol's data, as users see it.
 Function: TypeAlias = "Callable[[Any], Any]"
 
 RESERVED = ("loaded", "data")  # members that stand beside the indicators in the exported document
+
+
+class DailyBar:
+    """One day as the indicators see it.
+
+    Attributes
+    ----------
+    date : datetime.date
+    open, high, low, close, volume : float
+        Of the regular session.
+    turnover, traded : float
+        Typical price times volume, and volume, summed over the base rows where there are any, else of the day's own
+        row. Their quotient is the day's volume-weighted average price.
+    """
+
+    __slots__ = ("close", "date", "high", "low", "open", "traded", "turnover", "volume")
+
+    def __init__(self, date: dt.date, values: tuple[float, ...], sums: tuple[float, float] | None) -> None:
+        self.date = date
+        self.open, self.high, self.low, self.close, self.volume = values
+        typical = (self.high + self.low + self.close) / 3.0
+        self.turnover, self.traded = (typical * self.volume, self.volume) if sums is None else sums
+
+    def __repr__(self) -> str:
+        values = (self.open, self.high, self.low, self.close, self.volume)
+        return f"DailyBar({self.date}, {', '.join(map(repr, values))})"
+
+
+class DailyHistory(Protocol):
+    """What built-in indicators ask history for."""
+
+    def daily(self, n: int) -> list[DailyBar]: ...
 
 
 class Indicator(NamedTuple):
@@ -123,7 +155,7 @@ def indicator(name: str, function: Function | None, days: int) -> Indicator:
         )
     n, family = int(match[2]), _FAMILIES[match[1]]
 
-    def compute(history: History) -> float | None:
+    def compute(history: DailyHistory) -> float | None:
         found = history.daily(n)
         return family(found) if len(found) == n else None
 

@@ -1039,7 +1039,7 @@ class SessionData:
     def _repr_html_(self) -> str:
         from sessiondata.store.html import store_html  # not needed until a notebook asks
 
-        return store_html(self)
+        return store_html(self._context, list(self._registry.states.values()))
 
     def __repr__(self) -> str:
         settings, date = self._parts.settings, self._clock.date or "no session"

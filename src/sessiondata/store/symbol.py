@@ -809,7 +809,7 @@ class SymbolSessionData(Marked):
     def _repr_html_(self) -> str:
         from sessiondata.store.html import symbol_html  # not needed until a notebook asks
 
-        return symbol_html(self)
+        return symbol_html(self._state)
 
     def __repr__(self) -> str:
         seen = glance(self._series[self.base_interval])

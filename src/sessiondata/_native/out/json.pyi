@@ -1,6 +1,6 @@
 # Types of the compiled module; docstrings stand in ext/sessiondata/_json.pyx.
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,17 +10,6 @@ from sessiondata._native.out.cursor import Cursor
 
 _Ints: TypeAlias = npt.NDArray[np.int64]
 _Floats: TypeAlias = npt.NDArray[np.float64]
-
-class _Source(Protocol):
-    """What stands in a document beside native state: see `sessiondata.export.document.Source`."""
-
-    pinned: dict[SymbolCore, Any]
-    foreign: dict[SymbolCore, Any]
-    all_past: bool
-
-    def pins(self, core: SymbolCore) -> tuple[dict[int, bytes], dict[int, float]]: ...
-    def style(self, core: SymbolCore) -> tuple[Style, bytes | None]: ...
-    def past(self, core: SymbolCore) -> list[bytes] | None: ...
 
 class Style:
     def __new__(
@@ -35,7 +24,7 @@ def write_document(
     meta: bytes,
     cursor: Cursor,
     delta: bool,
-    source: _Source,
+    source: Any,  # a sessiondata.export.document.Source
     style: Style,
     into: Any = None,
 ) -> Any: ...
