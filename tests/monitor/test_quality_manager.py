@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 import sessiondata as sd
 from sessiondata.monitor import manager as monitor
+from sessiondata.monitor.gap_log import GapLog
+from sessiondata.monitor.requests import Requests
 from worlds import MINUTE, exact, utc
 
 OPEN = utc("2024-03-12T09:30:00-04:00")
@@ -444,17 +446,17 @@ def test_the_thread_fills_gaps_of_a_feed_by_itself() -> None:
 def test_the_thread_survives_a_round_that_fails(caplog: pytest.LogCaptureFixture, monkeypatch: Any) -> None:
     data, provider = new_store(), Provider()
     manager = sd.DataQualityManager(data, "live", provider, poll_seconds=0.001)
-    good, failed = manager._watch_all, threading.Event()
+    good, failed = GapLog.watch_all, threading.Event()
 
-    def broken(_now_ns: int) -> Any:
+    def broken(*_: Any) -> Any:
         failed.set()
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr(manager, "_watch_all", broken)
+    monkeypatch.setattr(GapLog, "watch_all", broken)
     with manager:
         feed(data, [0, 2])
         assert failed.wait(10)
-        monkeypatch.setattr(manager, "_watch_all", good)
+        monkeypatch.setattr(GapLog, "watch_all", good)
         deadline = time.monotonic() + 10
         while data.symbols["SPY"].bars_base.missing and time.monotonic() < deadline:
             manager.notify()
@@ -582,7 +584,7 @@ LEAVE = {
 
 @pytest.mark.parametrize("trailing_days", [0, 5])
 @pytest.mark.parametrize("how", sorted(LEAVE))
-@pytest.mark.parametrize("before", ["record_retry", "fill", "mark_no_trade", "computed_gaps", "_open_parts", "_ask"])
+@pytest.mark.parametrize("before", ["record_retry", "fill", "mark_no_trade", "computed_gaps", "open_parts", "make"])
 def test_a_session_that_is_left_inside_a_round(before: str, how: str, trailing_days: int, monkeypatch: Any) -> None:
     """Another thread may leave a session between any look of the manager and what it does then. A retry of a session
     without a day, or a gap of the next session beside the hours of this one, raised from `step`."""
@@ -594,8 +596,9 @@ def test_a_session_that_is_left_inside_a_round(before: str, how: str, trailing_d
         manager = sd.DataQualityManager(
             data, "live", Provider((lambda *_: ()) if before == "mark_no_trade" else None), max_retries=1
         )
-        owner: Any = sd.DataQualityManager if before in ("_open_parts", "_ask") else sd.SymbolSessionData
-        owner = monitor if before == "computed_gaps" else owner
+        owner: Any = {"computed_gaps": monitor, "open_parts": monitor, "make": Requests}.get(
+            before, sd.SymbolSessionData
+        )
         original, left = getattr(owner, before), [n]
 
         def leaving(
@@ -629,14 +632,14 @@ def test_a_gap_that_was_given_up_stays_so_when_its_session_is_left(monkeypatch: 
     manager = sd.DataQualityManager(data, "live", Provider(lambda *_: None), max_retries=1)
     manager.step(OPEN + 5 * MINUTE)
     assert [life.reason for life in manager.lives()] == ["gave_up"]
-    original = sd.DataQualityManager._open_parts
+    original = monitor.open_parts
 
-    def late(self: Any, *args: Any) -> Any:
+    def late(*args: Any) -> Any:
         data.roll_session()
-        return original(self, *args)
+        return original(*args)
 
     with monkeypatch.context() as patched:
-        patched.setattr(sd.DataQualityManager, "_open_parts", late)
+        patched.setattr(monitor, "open_parts", late)
         feed(data, [7])
         manager.step(OPEN + 8 * MINUTE)
     manager.step(OPEN + 1440 * MINUTE)

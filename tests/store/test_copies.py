@@ -341,7 +341,9 @@ def things() -> dict[str, Any]:
     from sessiondata.cli.demo import DemoEvent
     from sessiondata.export.document import Source
     from sessiondata.export.historical import Rendered
-    from sessiondata.monitor.manager import DataQualityManager, GapLife, GapTry
+    from sessiondata.monitor.gap_log import GapLife, GapLog, GapTry
+    from sessiondata.monitor.manager import DataQualityManager
+    from sessiondata.monitor.requests import Requests
     from sessiondata.playback.sessions import ReplaySession
     from sessiondata.readers.bars import BarTable, InputFile, ReadOptions
     from sessiondata.rows.owner import Owner, Pins
@@ -379,9 +381,10 @@ def things() -> dict[str, Any]:
         GapArrays(*[ints] * len(GapArrays._fields)), BarArrays(*[ints] * len(BarArrays._fields)), table, ReadOptions(),
         ByInterval({"1h": 1}),
         InputFile(Path("x"), True), ReplaySession(date, "a", "1m", data), history_rows(history),
-        store.context, store.registry, store.sessions, store.cursors, state_of(spy), StoreCopy(store, "x"),
+        store.context, store.registry, store.sessions, store.cursors, state_of(spy),
+        StoreCopy(store, "x"),
         Container(io.BytesIO(data.dumps()), "x", len(data.dumps())),
-        Pins(), Owner(state_of(spy).core, data.calendar.zone), *new.values(),
+        GapLog(5), Requests(print, 1.0, None, True), Pins(), Owner(state_of(spy).core, data.calendar.zone), *new.values(),
     ]  # fmt: skip
     return {type(thing).__name__: thing for thing in made}
 
@@ -402,7 +405,7 @@ REFUSE = {
     "HistoricalDay", "History", "Rendered", "DataQualityManager",
     "BarSeries", "ExtendedSlots", "BySymbol", "SymbolSessionData", "QuoteSeries",
     "TickSeries", "Owner", "Pins", "Container", "Cursors", "Registry", "Sessions", "StoreContext", "StoreCopy",
-    "SymbolState",
+    "SymbolState", "GapLog", "Requests",
 }  # fmt: skip
 #: Are copied and pickled by their values, deeply where they can be changed.
 VALUES = {
@@ -416,7 +419,7 @@ VALUES = {
 }  # fmt: skip
 #: Nobody has one: bases, and what belongs to numba.
 NO_INSTANCES = {
-    "BarColumns", "Marked", "SeriesType", "SymbolType", "LiveRows", "RowWindow", "SlotOwner", "TimedColumns",
+    "BarColumns", "DailyHistory", "Marked", "SeriesType", "SymbolType", "LiveRows", "RowWindow", "SlotOwner", "TimedColumns",
 }  # fmt: skip
 
 
