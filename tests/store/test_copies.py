@@ -384,7 +384,8 @@ def things() -> dict[str, Any]:
         store.context, store.registry, store.sessions, store.cursors, state_of(spy),
         StoreCopy(store, "x"),
         Container(io.BytesIO(data.dumps()), "x", len(data.dumps())),
-        GapLog(5), Requests(print, 1.0, None, True), Pins(), Owner(state_of(spy).core, data.calendar.zone), *new.values(),
+        GapLog(5), Requests(print, 1.0, None, True), Pins(), Owner(state_of(spy).core, data.calendar.zone),
+        *new.values(),
     ]  # fmt: skip
     return {type(thing).__name__: thing for thing in made}
 
@@ -419,7 +420,8 @@ VALUES = {
 }  # fmt: skip
 #: Nobody has one: bases, and what belongs to numba.
 NO_INSTANCES = {
-    "BarColumns", "DailyHistory", "Marked", "SeriesType", "SymbolType", "LiveRows", "RowWindow", "SlotOwner", "TimedColumns",
+    "BarColumns", "DailyHistory", "Marked", "SeriesType", "SymbolType", "LiveRows", "RowWindow", "SlotOwner",
+    "TimedColumns",
 }  # fmt: skip
 
 

@@ -1,4 +1,8 @@
-"""The store: sessions of many symbols."""
+"""The store: sessions of many symbols.
+
+Long because it is one facade, and more than half of it is what users read: each method hands over to what the store
+consists of.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One symbol of a store."""
+"""One symbol of a store.
+
+Long because it is one facade, and more than half of it is what users read: each method hands over to the symbol's state.
+"""
 
 from __future__ import annotations
 
