@@ -348,6 +348,7 @@ def things() -> dict[str, Any]:
     from sessiondata.readers.bars import BarTable, InputFile, ReadOptions
     from sessiondata.rows.owner import Owner, Pins
     from sessiondata.rows.window import Place
+    from sessiondata.store.day import Grids
     from sessiondata.store.indicators import Forgotten, Indicator
     from sessiondata.time.intervals import ByInterval, parse_interval
 
@@ -385,7 +386,7 @@ def things() -> dict[str, Any]:
         StoreCopy(store, "x"),
         Container(io.BytesIO(data.dumps()), "x", len(data.dumps())),
         GapLog(5), Requests(print, 1.0, None, True), Pins(), Owner(state_of(spy).core, data.calendar.zone),
-        *new.values(),
+        Grids([data.grid]), *new.values(),
     ]  # fmt: skip
     return {type(thing).__name__: thing for thing in made}
 
@@ -411,7 +412,7 @@ REFUSE = {
 #: Are copied and pickled by their values, deeply where they can be changed.
 VALUES = {
     "Grid", "SessionCalendar", "DemoEvent", "BarArrays", "GapArrays", "GapInfo",
-    "SessionGrid", "DailyBar", "FixedRows", "Forgotten", "Indicator",
+    "SessionGrid", "DailyBar", "FixedRows", "Forgotten", "Grids", "Indicator",
     "ByInterval", "Interval", "ClassifiedGap", "GapLife",
     "GapTry", "BarTable", "InputFile", "ReadOptions", "ReplaySession",
     "Place", "Bar",
@@ -420,8 +421,8 @@ VALUES = {
 }  # fmt: skip
 #: Nobody has one: bases, and what belongs to numba.
 NO_INSTANCES = {
-    "BarColumns", "DailyHistory", "Marked", "SeriesType", "SymbolType", "LiveRows", "RowWindow", "SlotOwner",
-    "TimedColumns",
+    "BarColumns", "DailyHistory", "Marked", "SeriesType", "SymbolFeed", "SymbolType", "LiveRows", "RowWindow",
+    "SlotOwner", "TimedColumns",
 }  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from sessiondata._native.objects.store import SymbolCore
 from sessiondata.rows.owner import Owner, Pins
 from sessiondata.rows.series import BarSeries
 from sessiondata.store.context import StoreContext
-from sessiondata.store.history import HistoricalBars, History
+from sessiondata.store.historical import HistoricalBars
+from sessiondata.store.history import History
 from sessiondata.store.state import SymbolState
 from sessiondata.store.symbol import SymbolSessionData, state_of
 from sessiondata.time.intervals import parse_interval

@@ -19,7 +19,7 @@ import numpy as np
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentTypeError, shown
 from sessiondata.export.format import gap_dict, json_bytes, shown_volume, style_of, time_formatter
-from sessiondata.store.history import NO_ROWS
+from sessiondata.store.supplied import NO_ROWS
 from sessiondata.store.symbol import SymbolSessionData, state_of
 from sessiondata.time.instants import utc_offsets
 

@@ -14,10 +14,9 @@ kept, and no answer shows or counts it: every question about dates goes through 
 from __future__ import annotations
 
 import datetime as dt
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,171 +25,26 @@ from sessiondata._native.slots import gaps as _gaps
 from sessiondata.copying import not_copied
 from sessiondata.errors import BarError, CalendarError, IntervalError, SessionStateError, UnknownNameError
 from sessiondata.rows.bars import BarWindow, FixedRows, content_of, fixed_window, immutable
-from sessiondata.rows.columns import to_numpy
 from sessiondata.rows.gap import GapInfo, short_stop
-from sessiondata.rows.owner import Marked, Owner
+from sessiondata.rows.owner import Owner
 from sessiondata.rows.series import BarSeries
 from sessiondata.rows.window import frozen
+from sessiondata.store.day import Grids, HistoricalDay
 from sessiondata.store.indicators import DailyBar
+from sessiondata.store.supplied import NO_ROWS, Columns, merged, one_row, slot_labels
 from sessiondata.time.dates import to_date
 from sessiondata.time.intervals import Interval, parse_interval
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from sessiondata._native.objects.store import SymbolCore
     from sessiondata.market.calendar import SessionCalendar
     from sessiondata.market.grid import SessionGrid
     from sessiondata.rows.columns import BarColumns
     from sessiondata.store.context import StoreContext
 
-__all__ = ["NO_ROWS", "HistoricalBars", "HistoricalDay", "History", "sessions_between"]
-
-Columns: TypeAlias = "tuple[Any, ...]"  # ts, open, high, low, close, volume, n_base
+__all__ = ["History", "sessions_between"]
 
 _DAILY = "1d"
-
-
-@not_copied("day.bars(interval).copy() is a window of its own, which can be")
-class HistoricalDay(Marked):
-    """One past session of one symbol: series like those of the session under way, with everything over.
-
-    Attributes
-    ----------
-    date : datetime.date
-        Trade date.
-    intervals : tuple of str
-        Names of the series, the base first.
-    """
-
-    __slots__ = ("_core", "_series", "date")
-
-    def __init__(self, date: dt.date, core: SymbolCore, zone: dt.tzinfo) -> None:
-        self.date, self._core = date, core
-        owner = Owner(core, zone)
-        self._series = {name: BarSeries(owner, k) for k, name in enumerate(core.intervals)}
-
-    @property
-    def intervals(self) -> tuple[str, ...]:
-        return self._core.intervals
-
-    @property
-    def counters(self) -> dict[str, Any]:
-        """What became of all bars of the day; see `SymbolSessionData.counters`."""
-        return {**self._core.counters(), "inconsistent": self._core.count_inconsistent()}
-
-    def bars(self, interval: str | None = None) -> BarSeries:
-        """Series of an interval that the symbol holds; by default the base one. It never changes: of a day that has
-        taken a late bar since, it shows what was there before.
-
-        Raises
-        ------
-        UnknownNameError
-            If the symbol does not hold that interval.
-        """
-        name = self.intervals[0] if interval is None else parse_interval(interval).name
-        if name not in self._series:
-            raise UnknownNameError(
-                f"{self._core.name!r} holds no interval {interval!r} on {self.date}",
-                symbol=self._core.name,
-                value=interval,
-            )
-        return self._series[name]
-
-    def __repr__(self) -> str:
-        base = self.bars()
-        return (
-            f"<HistoricalDay {self._core.name} {self.date}: {len(base)} x {base.interval}, {base.missing} missing,"
-            f" quality {base.quality:.2f}>"
-        )
-
-
-class _Grids:
-    """The grids of many sessions as one, for records of rows of many days."""
-
-    __slots__ = ("_grids", "_starts")
-
-    def __init__(self, grids: list[SessionGrid]) -> None:
-        self._starts, self._grids = [grid.span_start for grid in grids], grids
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Grids, (self._grids,)
-
-    def base_slots(self, ts_ns: int, step_ns: int, base_ns: int) -> int:
-        grid = self._grids[bisect_right(self._starts, ts_ns) - 1]
-        return grid.compiled.base_slots(ts_ns, step_ns, base_ns)
-
-    def extended(self, times: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        if len(times) > 1 and (times[1:] < times[:-1]).any():  # a window that was turned round
-            order = np.argsort(times)
-            flags = np.empty(len(times), np.bool_)
-            flags[order] = self.extended(times[order])
-            return flags
-        cuts = np.searchsorted(times, [*self._starts, 2**63 - 1]).tolist()
-        parts = [grid.compiled.extended(times[i:j]) for grid, i, j in zip(self._grids, cuts, cuts[1:], strict=False)]
-        return np.concatenate([np.zeros(0, np.bool_), *parts])
-
-    def trade_dates(self, times: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-        days = np.array([grid.compiled.day for grid in self._grids], np.int32)
-        return days[np.searchsorted(self._starts, times, side="right") - 1]
-
-
-@not_copied("dict(bars) holds its windows, which can be")
-class HistoricalBars(Mapping[dt.date, BarWindow]):
-    """Past bars of one interval of one symbol, by trade date, ascending. Current: it follows loads and rolls.
-
-    The windows are immutable. After a late bar of a day the mapping gives another one; the old one stays as it is.
-    """
-
-    __slots__ = ("_history", "_interval")
-
-    def __init__(self, history: History, interval: Interval) -> None:
-        self._history, self._interval = history, interval
-
-    @property
-    def interval(self) -> str:
-        return self._interval.name
-
-    @property
-    def dates(self) -> list[dt.date]:
-        """Trade dates, ascending."""
-        return self._history.dates(self._interval)
-
-    def __getitem__(self, date: Any) -> BarWindow:
-        return self._history.window(self._interval, date)
-
-    def __iter__(self) -> Iterator[dt.date]:
-        return iter(self.dates)
-
-    def __len__(self) -> int:
-        return len(self.dates)
-
-    def tally(self, date: Any = None) -> tuple[int, int]:
-        """(present, expected) slots of a date, or of all: of the dates that are here and of the sessions between them,
-        whose slots are missing."""
-        dates = self._history.counted(self._interval)
-        if date is not None:
-            dates = [self._history.counts(self._interval, date)]
-        tallies = [self._history.tally(self._interval, day) for day in dates]
-        return sum(present for present, _ in tallies), sum(expected for _, expected in tallies)
-
-    def quality(self, date: Any = None) -> float:
-        """100 * present / expected of a date, or of all that `tally` counts; 100.0 where nothing was expected."""
-        present, expected = self.tally(date)
-        return 100.0 * present / expected if expected else 100.0
-
-    def gaps(self, date: Any = None) -> list[GapInfo]:
-        """Gaps of a date, or of all that `tally` counts, in time order. A session of which nothing is here is a gap of
-        each of its segments."""
-        dates = self._history.counted(self._interval)
-        if date is not None:
-            dates = [self._history.counts(self._interval, date)]
-        return [gap for day in dates for gap in self._history.gaps(self._interval, day)]
-
-    def __repr__(self) -> str:
-        dates = self.dates
-        span = f"{dates[0]} .. {dates[-1]}" if dates else "none"
-        return f"<HistoricalBars {self._history.core.name} {self.interval}: {len(dates)} days, {span}>"
 
 
 @not_copied("copy the store with data.copy()")
@@ -356,7 +210,7 @@ class History:
         parts = [self.columns(interval, date) for date in dates]
         forming = None
         if day is not None and running is not None:
-            parts.append(_one_row(day[:7]))
+            parts.append(one_row(day[:7]))
             dates.append(running)
             grid = self.calendar.session(running)
             forming = day[0] if as_of is None or as_of < grid.segments[-1, 1] else None
@@ -366,7 +220,7 @@ class History:
             assert running is not None  # there is a session
             dates.append(running)
         joined = tuple(frozen(np.concatenate(column)) for column in zip(NO_ROWS, *parts, strict=True))
-        grids = _Grids([self.calendar.session(date) for date in dates])
+        grids = Grids([self.calendar.session(date) for date in dates])
         return fixed_window(joined, self._rows_of(interval), grids, forming)
 
     def _rows_of(self, interval: Interval) -> FixedRows:
@@ -384,7 +238,7 @@ class History:
             derived = (*content_of(series[:]).columns, series.n_base)
         elif interval.name == _DAILY:
             day = self.days.daily.get(date) if core is None else _days.summary(core)
-            derived = None if day is None else _one_row(day[:7])
+            derived = None if day is None else one_row(day[:7])
         if given is None:
             return NO_ROWS if derived is None else derived
         mine = (*given, np.zeros(len(given[0]), np.int32))
@@ -474,7 +328,7 @@ class History:
             new: dict[dt.date, BarColumns] = {}
             changed = 0
             for grid, columns in pieces:
-                times = _slot_labels(interval, grid, columns[0], close_label)
+                times = slot_labels(interval, grid, columns[0], close_label)
                 rows = merged(held.get(grid.date, NO_ROWS[:6]), (times, *columns[1:]))
                 new[grid.date], n = rows
                 changed += n
@@ -524,62 +378,3 @@ class History:
 def sessions_between(calendar: SessionCalendar, first: dt.date, last: dt.date) -> tuple[dt.date, ...]:
     """Trade dates of a calendar, both ends inclusive."""
     return tuple(calendar.session_dates(first, last))
-
-
-def merged(old: Columns, new: Columns) -> tuple[Any, int]:
-    """Two sets of columns by time, of equal times the later row of the new one; and how many rows that changed.
-
-    A repeat changes nothing, not even the sign of a zero. New read-only arrays, ascending in time."""
-    columns = [np.concatenate(pair) for pair in zip(old, new, strict=True)]
-    order = np.argsort(columns[0], kind="stable")
-    times = columns[0][order]
-    last = order[np.append(times[1:] != times[:-1], np.ones(min(1, len(times)), bool))]
-    first = order[np.append(np.ones(min(1, len(times)), bool), times[1:] != times[:-1])]
-    repeated = first < len(old[0])
-    for column in columns[1:6]:
-        repeated &= column[first] == column[last]
-    rows = np.where(repeated, first, last)
-    return tuple(frozen(column[rows]) for column in columns), int(len(rows) - repeated.sum())
-
-
-def _slot_labels(interval: Interval, grid: SessionGrid, times: Any, close_label: bool) -> Any:
-    """Open times of given rows; those of daily bars are the session's open."""
-    if interval.step_ns == 0:
-        return np.full(len(times), grid.segments[0, 0], np.int64)
-    if not close_label:
-        return times
-    # The end of a segment may close a slot that is shorter than the interval.
-    opens = times - interval.step_ns
-    for start, stop in grid.segments.tolist():
-        opens[times == stop] = start + (stop - 1 - start) // interval.step_ns * interval.step_ns
-    return opens
-
-
-def _one_row(values: tuple[Any, ...]) -> Columns:
-    kinds = (np.int64, *(np.float64,) * 5, np.int32)
-    return tuple(frozen(np.array([value], kind)) for value, kind in zip(values, kinds, strict=True))
-
-
-NO_ROWS: Columns = tuple(np.frombuffer(b"", kind) for kind in (np.int64, *(np.float64,) * 5, np.int32))
-
-
-# Types of columns that may hold dates: of pandas, polars and Arrow.
-_COLUMNS_OF_DATES = ("object", "str", "string", "Date", "String", "date32[day]", "date32[day][pyarrow]")
-
-
-def opens_of_dates(calendar: SessionCalendar, dates: Any) -> Any:
-    """Opens of the sessions, if these are dates (datetime64[D], `date`, "YYYY-MM-DD", also in a column of another
-    library); None if they are times."""
-    if str(getattr(dates, "dtype", getattr(dates, "type", None))) in _COLUMNS_OF_DATES:
-        dates = to_numpy(dates)
-    if isinstance(dates, np.ndarray) and dates.dtype != np.dtype("datetime64[D]") and dates.dtype.kind not in "OU":
-        return None
-    if not isinstance(dates, (np.ndarray, list, tuple)) or not len(dates) or not all(map(_is_date, dates)):
-        return None
-    return np.array([calendar.session(date).segments[0, 0] for date in dates], np.int64)
-
-
-def _is_date(value: Any) -> bool:
-    if isinstance(value, np.datetime64):
-        return bool(value.dtype == np.dtype("datetime64[D]"))
-    return isinstance(value, str) or (isinstance(value, dt.date) and not isinstance(value, dt.datetime))

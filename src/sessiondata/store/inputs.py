@@ -11,8 +11,8 @@ from sessiondata._native.objects.days import check_rows
 from sessiondata._native.objects.tape import are_codes, exchange_codes
 from sessiondata.errors import ArgumentError, BarError, BarTypeError
 from sessiondata.rows.columns import bar_columns
-from sessiondata.store.history import opens_of_dates
 from sessiondata.store.settings import check_label
+from sessiondata.store.supplied import opens_of_dates
 from sessiondata.time.instants import (
     LEAST_START_NS,
     NAT,

@@ -34,7 +34,7 @@ from sessiondata.store.by_symbol import BySymbol
 from sessiondata.store.context import StoreContext
 from sessiondata.store.cursor import Cursors, ExportCursor
 from sessiondata.store.exclusive import alone, exclusive
-from sessiondata.store.history import HistoricalBars
+from sessiondata.store.historical import HistoricalBars
 from sessiondata.store.indicators import Function, check_days, check_indicator_name, indicator
 from sessiondata.store.lifecycle import Sessions
 from sessiondata.store.outages import ClassifiedGap, classify_gaps
