@@ -283,6 +283,7 @@ def test_all_of_a_store_is_copied() -> None:
         },
         SymbolState: {
             "_answers", "_pins", "_quotes", "_series", "_ticks", "_values", "calendar", "context", "core", "history",
+            "pins",
         },
         sd.SymbolSessionData: {
             "__weakref__", "_append_quote", "_append_tick", "_bars", "_context", "_core", "_state", "append",

@@ -67,8 +67,9 @@ def _copy_into(store: StoreParts, made: StoreParts) -> list[dict[str, Any]]:
         copy.history.days.has_values = days.has_values
         _days.adopt(copy.core, core)
         if gaps or quality:
-            copy.pins.gaps.update((k, list(pinned)) for k, pinned in gaps.items())
-            copy.pins.quality.update(quality)
+            pins = copy.pins_to_change()
+            pins.gaps.update((k, list(pinned)) for k, pinned in gaps.items())
+            pins.quality.update(quality)
             into.pinned[copy.core] = copy
         values.append(set_values)
     into.clock.grid, into.clock.date, into.clock.ended = context.clock.grid, context.clock.date, context.clock.ended

@@ -143,7 +143,8 @@ def begin_export(
     if complete:
         cursor._start(registry, timestamps, symbols, intervals)
         return Export(cursor._native, cursor._intervals, None, [], cursor._selected)
-    cursor._check(symbols, intervals)
+    if symbols is not None or intervals is not None:
+        cursor._check(symbols, intervals)
     since = cursor.sequence if cursor._timestamps == timestamps else None
     if since is None:
         from sessiondata._native.out.cursor import Cursor

@@ -41,25 +41,26 @@ class SymbolState:
         By name of the interval, the base first.
     ticks, quotes : TickSeries, QuoteSeries
     pins : Pins
-        Gaps and quality that are reported in place of computed ones.
+        Gaps and quality that are reported in place of computed ones; to be changed is `pins_to_change`.
     values : dict
         Name of an indicator -> what was set for this symbol.
     """
 
     # `Lazy`: most symbols never need these, and ten thousand symbols have ten thousand of each.
     __slots__ = (
-        "_answers", "_pins", "_quotes", "_series", "_ticks", "_values", "calendar", "context", "core", "history",
+        "_answers", "_pins", "_quotes", "_series", "_ticks", "_values",
+        "calendar", "context", "core", "history", "pins",
     )  # fmt: skip
 
     def __init__(self, core: SymbolCore, calendar: SessionCalendar, context: StoreContext) -> None:
         self.core, self.calendar, self.context = core, calendar, context
-        self.history = History(core, calendar, context)
+        self.history, self.pins = History(core, calendar, context), _NO_PINS
         self._answers = self._pins = self._quotes = self._series = self._ticks = self._values = None
 
     series = Lazy("_series", lambda self: {name: BarSeries(self, k) for k, name in enumerate(self.core.intervals)})
     ticks = Lazy("_ticks", lambda self: TickSeries(self, TradeTape(self.core)))
     quotes = Lazy("_quotes", lambda self: QuoteSeries(self, QuoteTape(self.core)))
-    pins = Lazy("_pins", lambda _: Pins())
+    _own_pins = Lazy("_pins", lambda _: Pins())
     values = Lazy("_values", lambda _: _new_dict())
     answers = Lazy("_answers", lambda _: _new_dict())  # of indicators: name -> (version of history, value)
 
@@ -85,8 +86,15 @@ class SymbolState:
     def on(self, core: SymbolCore) -> SymbolState:
         """The symbol on a core that shows it as it was at some moment."""
         copy = SymbolState(core, self.calendar, self.context)
-        copy.pins.gaps, copy.pins.quality = dict(self.pins.gaps), dict(self.pins.quality)
+        if self.pins:
+            pins = copy.pins_to_change()
+            pins.gaps, pins.quality = dict(self.pins.gaps), dict(self.pins.quality)
         return copy
+
+    def pins_to_change(self) -> Pins:
+        """Its own pins, which most symbols never need; `note_pins` when they have changed."""
+        self.pins = self._own_pins
+        return self.pins
 
     def note_pins(self) -> None:
         """What is pinned has changed."""
@@ -153,6 +161,9 @@ class SymbolState:
     def counters(self) -> dict[str, Any]:
         """What became of all bars of the session; see `SymbolSessionData.counters`."""
         return {**self.core.counters(), "inconsistent": self.core.count_inconsistent()}
+
+
+_NO_PINS = Pins()  # what symbols without any share; nothing is ever added to it
 
 
 def _new_dict() -> dict[Any, Any]:

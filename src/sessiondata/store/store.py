@@ -10,6 +10,7 @@ import datetime as dt
 import operator
 import os
 from collections.abc import Iterable, Mapping
+from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -805,10 +806,9 @@ class SessionData:
             No such form of times.
         """
         self._context.check_active()
-        from sessiondata.export.document import document
-
         held = self._parts.cursors.find(cursor)
-        return document(self._parts, complete, held, timestamps, symbols, intervals)
+        made: dict[str, Any] = _exporter().document(self._parts, complete, held, timestamps, symbols, intervals)
+        return made
 
     def to_json(
         self,
@@ -827,10 +827,8 @@ class SessionData:
                 f"to_json returns the document, it writes no file: Path({str(complete)!r}).write_bytes(data.to_json())",
                 value=complete,
             )
-        from sessiondata.export.document import document_bytes
-
         held = self._parts.cursors.find(cursor)
-        text: bytes = document_bytes(self._parts, complete, held, timestamps, symbols, intervals)
+        text: bytes = _exporter().document_bytes(self._parts, complete, held, timestamps, symbols, intervals)
         return text
 
     def export_into(
@@ -882,10 +880,8 @@ class SessionData:
             raise ArgumentTypeError(
                 f"a document goes into a writable, contiguous buffer of bytes: {type(buffer).__name__}"
             )
-        from sessiondata.export.document import document_bytes
-
         held = self._parts.cursors.find(cursor)
-        length: int = document_bytes(self._parts, complete, held, timestamps, symbols, intervals, buffer)
+        length: int = _exporter().document_bytes(self._parts, complete, held, timestamps, symbols, intervals, buffer)
         return length
 
     def to_csv(self, path: Any, interval: str | None = None) -> int:
@@ -1050,6 +1046,14 @@ class SessionData:
         intervals = ", ".join(interval.name for interval in (settings.base, *settings.derived))
         n = len(self._symbols)
         return f"<SessionData {self.calendar.name} {date}: {n} symbols, {intervals}, as of {self.as_of}>"
+
+
+@cache
+def _exporter() -> Any:
+    """What writes documents, not needed to store bars; found once, as an import costs more than a small delta."""
+    from sessiondata.export import document
+
+    return document
 
 
 def parts_of(data: SessionData) -> StoreParts:

@@ -324,8 +324,8 @@ class SymbolSessionData(SymbolFeed, Marked):
         if gaps is not None and not isinstance(gaps, Iterable):
             raise ArgumentTypeError(f"gaps are a list of GapInfo, or None: {gaps!r}", symbol=self.symbol, value=gaps)
         if gaps is not None:
-            self._state.pins.gaps[k] = [self._own_gap(k, check_gap(gap)) for gap in gaps]
-        elif self._state.pins.gaps.pop(k, None) is None:
+            self._state.pins_to_change().gaps[k] = [self._own_gap(k, check_gap(gap)) for gap in gaps]
+        elif self._state.pins_to_change().gaps.pop(k, None) is None:
             return
         self._state.note_pins()
 
@@ -352,12 +352,12 @@ class SymbolSessionData(SymbolFeed, Marked):
         """
         k = self._number(interval)
         if quality is None:
-            if self._state.pins.quality.pop(k, None) is None:
+            if self._state.pins_to_change().quality.pop(k, None) is None:
                 return
         elif not 0.0 <= check_number("quality", quality, self.symbol) <= 100.0:
             raise BarError("quality lies between 0 and 100", symbol=self.symbol, value=quality, code="ERR_QUALITY")
         else:
-            self._state.pins.quality[k] = float(quality)
+            self._state.pins_to_change().quality[k] = float(quality)
         self._state.note_pins()
 
     # --- metrics ---
