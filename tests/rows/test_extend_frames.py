@@ -6,6 +6,7 @@ import datetime as dt
 import subprocess
 import sys
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sessiondata as sd
+from market_data import on_both
 from sessiondata.rows.columns import ALIASES
 from worlds import MINUTE, utc
 
@@ -441,11 +443,12 @@ def test_labels_of_a_frame() -> None:
         assert stored(symbol) == expected()
 
 
-def test_a_frame_goes_out_and_comes_back(lean: Any) -> None:
+@on_both()
+def test_a_frame_goes_out_and_comes_back(real: Path) -> None:
     """A real day, pre-market and after-hours rows included."""
     from sessiondata.readers.bars import read_bars
 
-    table = read_bars(lean / "equity" / "usa" / "minute" / "spy" / "20131007_trade.zip")[0]
+    table = read_bars(real / "equity/usa/minute/spy/20131007_trade.zip")[0]
     first, calendar = [], sd.calendar("XNYS")
     for use in (
         lambda s: s,
