@@ -17,7 +17,10 @@ LEAN = Path(__file__).resolve().parents[2] / "shared" / "data" / "lean"
 
 
 def on_both(
-    names: str = "", sample: Sequence[Sequence[Any]] = ((),), lean: Sequence[Sequence[Any]] = ((),)
+    names: str = "",
+    sample: Sequence[Sequence[Any]] = ((),),
+    lean: Sequence[Sequence[Any]] = ((),),
+    slow: bool = False,
 ) -> pytest.MarkDecorator:
     """Run a test on the sample and on LEAN's data: its argument `real` is the folder.
 
@@ -27,7 +30,10 @@ def on_both(
         Further arguments of the test, separated by spaces: the values that are written down.
     sample, lean
         For each run of the test on that data, these values.
+    slow
+        Whether the runs on LEAN's data are marked so.
     """
+    marks = [pytest.mark.data, pytest.mark.slow] if slow else [pytest.mark.data]
     cases = [pytest.param("sample", *values) for values in sample]
-    cases += [pytest.param("lean", *values, marks=pytest.mark.data) for values in lean]
+    cases += [pytest.param("lean", *values, marks=marks) for values in lean]
     return pytest.mark.parametrize(("real", *names.split()), cases, indirect=["real"])

@@ -499,6 +499,7 @@ class Life:
                 self.n_checked += 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_law_7_lives(block: int) -> None:
     """At least 25,000 deltas checked over all blocks, and all kinds of them; a failure names its seed."""
@@ -832,6 +833,7 @@ def test_the_example_of_the_documentation() -> None:
     assert json.loads(shown) == data.to_dict(False, cursor="ui")
 
 
+@pytest.mark.slow
 def test_deltas_of_every_kind_are_valid_by_the_schema(data: sd.SessionData) -> None:
     path = Path(__file__).parents[2] / "docs" / "document.schema.json"
     schema = json.loads(path.read_text(encoding="utf-8"))

@@ -118,6 +118,7 @@ def test_another_calendar_and_zone() -> None:
     assert dumps(other.bars()) == orjson.dumps(whole["N225"]["session"]["data"]["1m"])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_windows_and_days_of_history(drawn: st.DataObject) -> None:

@@ -190,6 +190,7 @@ def became(world: World, ts: int, bar: tuple[float, ...]) -> bool | str:
         return error.code
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(configuration=configurations(), data=st.data(), seed=st.booleans())
 def test_a_life_in_compiled_code_is_that_of_the_model(configuration: Any, data: st.DataObject, seed: bool) -> None:
@@ -243,6 +244,7 @@ def test_labels_are_those_of_the_store() -> None:
     assert spy.bars().timestamp.tolist() == ts.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", ["open", "close"])
 @pytest.mark.parametrize("capacity", [None, 7, 40])
 @pytest.mark.parametrize("derived", [("5m", "15m", "1h", "1d"), ("2m", "3m", "5m", "10m")])
@@ -275,6 +277,7 @@ def test_long_runs_take_the_short_way_and_end_where_python_does(
     assert jit.append(two[0], -(2**63) + 1, 1.0, 2.0, 0.5, 1.5, 3.0) == least
 
 
+@pytest.mark.slow
 def test_the_example_trades_as_it_would_in_python() -> None:
     """The same function, compiled and not, on two stores; and the whole script."""
     script = ROOT / "examples" / "ma_cross.py"
@@ -645,6 +648,7 @@ def test_a_symbol_can_be_kept_by_a_compiled_object() -> None:
 # --- threads ---
 
 
+@pytest.mark.threads
 def test_without_the_gil_threads_feed_symbols_of_their_own() -> None:
     data, _ = store()
     symbols = [data.register_symbol(name) for name in ("A", "B", "C", "D")]
@@ -710,6 +714,7 @@ def test_constants_are_those_of_the_c_declarations() -> None:
 # --- trades and quotes ---
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(configuration=configurations(), data=st.data(), quote_bars=st.sampled_from([None, "mid"]))
 def test_trades_and_quotes_from_compiled_code_are_those_of_python(
@@ -855,6 +860,7 @@ def caller(kind: dict[str, str]) -> str:
     return text.replace("jit.append(", "jit.append(symbol, ") if kind is BY_HANDLE else text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [BY_HANDLE, BY_SYMBOL], ids=["handle", "symbol"])
 def test_a_caller_is_cached(process: Any, kind: dict[str, str]) -> None:
     """The second process loads what the first compiled; the third is of another ABI and refuses, or compiles anew."""
@@ -870,6 +876,7 @@ def test_a_caller_is_cached(process: Any, kind: dict[str, str]) -> None:
         assert (third.stdout.split(), third.stderr) == (["100", "0", "1", "20"], "")
 
 
+@pytest.mark.slow
 def test_numba_finds_the_extension_by_its_entry_point(process: Any) -> None:
     """Nothing but numba and sessiondata is imported; the module of compiled callers comes by itself."""
     text = caller(BY_SYMBOL).replace("@njit", "assert 'sessiondata.jit' not in sys.modules\n@njit")
@@ -885,6 +892,7 @@ def test_the_entry_point_is_the_module_s() -> None:
     assert jit.init() is None
 
 
+@pytest.mark.slow
 def test_the_readme_s_example(process: Any) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     code, output = re.findall(r"compiled example -->\n```\w+\n(.*?)```", readme, re.DOTALL)

@@ -174,6 +174,7 @@ def test_a_pickled_grid_is_the_grid(name: str) -> None:
             again.segments[0, 0] = 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_another_process_gets_a_calendar(method: str) -> None:
     if method not in multiprocessing.get_all_start_methods():

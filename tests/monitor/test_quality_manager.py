@@ -423,6 +423,7 @@ def test_the_feeder_does_not_wait_for_a_hanging_provider() -> None:
     assert not manager.is_running
 
 
+@pytest.mark.threads
 def test_the_thread_fills_gaps_of_a_feed_by_itself() -> None:
     data, provider = new_store(("SPY", "QQQ")), Provider()
     with sd.DataQualityManager(data, "live", provider, retry_interval_seconds=0, poll_seconds=0.001) as manager:
@@ -644,6 +645,7 @@ def test_a_gap_that_was_given_up_stays_so_when_its_session_is_left(monkeypatch: 
     assert [life.reason for life in manager.lives()] == ["gave_up"]
 
 
+@pytest.mark.threads
 def test_two_threads_that_start_a_manager_start_one_thread(monkeypatch: Any) -> None:
     manager = sd.DataQualityManager(new_store())
     with monkeypatch.context() as patched:
@@ -798,6 +800,7 @@ def live_day(
     return data, manager, quiet
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32), lost=st.sampled_from([0.0, 0.05, 0.4]), late=st.sampled_from([0.0, 0.1]),

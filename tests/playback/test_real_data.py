@@ -302,6 +302,7 @@ def test_a_replay_of_all_minute_files_plays_these_sessions_and_loses_no_bar(
     "files date calendar",
     [(SAMPLE_FILES, *session) for session in SAMPLE_SESSIONS],
     [(LEAN_FILES, *session) for session in LEAN_SESSIONS],
+    slow=True,
 )
 def test_every_number_of_a_replayed_session_is_that_of_the_model(
     real: Path, files: list[str], date: str, calendar: str
@@ -375,6 +376,7 @@ BITCOIN = None, {"BTCUSD": "crypto/coinbase/minute/btcusd"}, ("2018-04-04", "201
         ("XNYS", STOCKS, ("2013-10-04", "2013-10-07", "2013-10-08", "2013-10-09", "2013-10-10", "2013-10-11")),
         BITCOIN,
     ],
+    slow=True,
 )
 def test_days_after_days_end_in_the_state_of_the_model(
     real: Path, calendar: str | None, files: dict[str, str], dates: tuple[str, ...]
@@ -475,6 +477,7 @@ def read_ticks(path: Path) -> tuple[np.ndarray, list[list[str]]]:
         ("spy", 250_601, 16_675, {"09:30:00": (167.43, 167.41), "15:59:59": (167.45, 167.45)},
          {"09:30:00": 1_750.0, "15:59:59": 3_500.0}),
     ],
+    slow=True,
 )  # fmt: skip
 @pytest.mark.parametrize("chunk", [1_000, 10**6])
 def test_trades_make_the_seconds(
@@ -551,7 +554,7 @@ def test_trades_one_by_one_make_the_same_bars_as_in_arrays(real: Path) -> None:
     assert [gap.start_ns for gap in one.bar_gaps["1s"]] == [gap.start_ns for gap in other.bar_gaps["1s"]]
 
 
-@on_both("n n_minutes", [(1_126, 5)], [(109_067, 390)])
+@on_both("n n_minutes", [(1_126, 5)], [(109_067, 390)], slow=True)
 def test_quotes_of_ibm_make_mid_bars(real: Path, n: int, n_minutes: int) -> None:
     """Quotes and a suspicious one, most of one side: 0 is "unchanged", so each side stands until it changes."""
     ts, rows = read_ticks(real / "equity/usa/tick/ibm/20131007_quote.zip")

@@ -236,6 +236,7 @@ def test_a_field_can_be_moved_out_of_its_schema(spy: sd.SymbolSessionData) -> No
     release(field)
 
 
+@pytest.mark.threads
 def test_structs_can_be_released_by_any_thread(watched: Watched) -> None:
     def consume() -> None:
         stream, array = taken_stream(watched.window), Array()
@@ -320,6 +321,7 @@ def test_no_export_leaks(spy: sd.SymbolSessionData) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["schema", "stream"])
 def test_where_there_is_no_memory_nothing_is_lost(watched: Watched, what: str) -> None:
     """Every allocation fails in its turn, until the call succeeds."""

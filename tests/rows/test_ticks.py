@@ -451,6 +451,7 @@ def resume(data: sd.SessionData) -> None:
     data.start_session(date)
 
 
+@pytest.mark.slow
 def test_a_session_that_is_resumed_again_and_again_keeps_all_its_trades_and_quotes() -> None:
     """Each time the session goes on as a copy, which uses the rings of those before it. The one kind had come before
     the first of these, the other after it: the memory of the latter was freed, and reading it crashed."""

@@ -177,11 +177,11 @@ class SavedHistoryLife(Saved, ResumedHistoryLife): ...
 
 DEEP = os.environ.get("SESSIONDATA_HYPOTHESIS") == "thorough"
 SavedStoreLife.TestCase.settings = settings(max_examples=600 if DEEP else 15, stateful_step_count=25)
-TestSavedStoreLife = SavedStoreLife.TestCase
+TestSavedStoreLife = pytest.mark.slow(SavedStoreLife.TestCase)
 SavedTapeLife.TestCase.settings = settings(max_examples=600 if DEEP else 15, stateful_step_count=25)
-TestSavedTapeLife = SavedTapeLife.TestCase
+TestSavedTapeLife = pytest.mark.slow(SavedTapeLife.TestCase)
 SavedHistoryLife.TestCase.settings = settings(max_examples=300 if DEEP else 8, stateful_step_count=20)
-TestSavedHistoryLife = SavedHistoryLife.TestCase
+TestSavedHistoryLife = pytest.mark.slow(SavedHistoryLife.TestCase)
 
 
 # --- stores by example ------------------------------------------------------------------------------------------------
@@ -309,6 +309,7 @@ def test_a_store_comes_back(name: str) -> None:
     reloaded(STORES[name]())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 9, 2_000, 6_000])
 def test_a_small_ring_that_has_gone_round_many_times(n: int) -> None:
     """Loading folded the rows that had left the ring, from the memory before it, and died where that was nobody's."""
@@ -322,6 +323,7 @@ def test_a_small_ring_that_has_gone_round_many_times(n: int) -> None:
     same_stores(data, loaded)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STORES)
 def test_both_go_on_alike(name: str) -> None:
     """The same operations on both, whatever they are: late bars, ticks, marks, rolls, loads, new symbols."""
@@ -345,6 +347,7 @@ def go_on(data: sd.SessionData, rng: random.Random) -> None:
             operation(data, rng)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(40 if MUTATIONS >= 10_000 else 6))
 def test_whatever_can_be_saved_can_be_loaded(seed: int) -> None:
     """After each of many calls of every kind: bars and late ones, trades, quotes, marks, retries, fills, loads of days
@@ -613,6 +616,8 @@ while True:
 """
 
 
+@pytest.mark.threads
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is of POSIX")
 def test_killed_at_any_moment_the_file_is_whole(tmp_path: Path) -> None:
     path, rng = tmp_path / "store", random.Random(1)
@@ -650,6 +655,7 @@ def changed(path: Path, change: Any) -> None:
     path.write_bytes(sealed([*parts[:-1], (b"store", 0, text + b" " * (-len(text) % 8))]))
 
 
+@pytest.mark.slow
 def test_every_cut_and_every_kind_of_flip_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "store"
     sd.SessionData().save(path)
@@ -854,6 +860,7 @@ LIES: dict[str, tuple[Any, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LIES)
 def test_lies_about_cursors_are_refused(name: str, tmp_path: Path) -> None:
     """Whoever lies may say what a consumer has seen, but nothing that leads to a row that is not there."""
@@ -872,6 +879,7 @@ def test_lies_about_cursors_are_refused(name: str, tmp_path: Path) -> None:
     assert caught.value.part == "cursors"
 
 
+@pytest.mark.slow
 def test_whatever_a_cursor_says_its_deltas_do_no_harm(tmp_path: Path) -> None:
     """Every column of a cursor of this session, with numbers where something ends: refused, or a store that exports,
     takes bars and rolls. (It takes a build with sanitizers to see more than a crash.)"""
@@ -1231,6 +1239,7 @@ def lying_store() -> sd.SessionData:
     return data
 
 
+@pytest.mark.slow
 def test_a_file_that_lies_about_a_column_is_refused_or_a_store() -> None:
     """One lie at a time, about each column and each count there is, all sums right. Rows that were supplied as they are
     used to be believed, and exports, rolls or saves failed afterwards."""
@@ -1263,6 +1272,7 @@ def test_sealing_by_hand_makes_the_same_file(tmp_path: Path) -> None:
     assert sealed(parts_of(content)) == content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rich", "wrapped", "idle"])
 def test_mutated_files_are_refused_or_valid(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A third of MUTATIONS each. Where the sums were made right again, a store may come of it: a valid one, which then

@@ -88,6 +88,7 @@ def of_two_sessions() -> tuple[sd.SessionData, sd.SymbolSessionData, sd.SymbolSe
     return data, a, b
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", BESIDE)
 @pytest.mark.parametrize("question", SEEN)
 def test_an_answer_beside_a_session_that_ends_is_of_before_or_after(question: str, change: str) -> None:

@@ -116,10 +116,12 @@ class PartingHistoryLife(Parting, HistoryLife): ...
 DEEP = os.environ.get("SESSIONDATA_HYPOTHESIS") == "thorough"
 for _life, _few, _many in ((PartingStoreLife, 10, 400), (PartingTapeLife, 12, 600), (PartingHistoryLife, 6, 200)):
     _life.TestCase.settings = settings(max_examples=_many if DEEP else _few, stateful_step_count=25)
-TestPartingStoreLife, TestPartingTapeLife = PartingStoreLife.TestCase, PartingTapeLife.TestCase
-TestPartingHistoryLife = PartingHistoryLife.TestCase
+TestPartingStoreLife = pytest.mark.slow(PartingStoreLife.TestCase)
+TestPartingTapeLife = pytest.mark.slow(PartingTapeLife.TestCase)
+TestPartingHistoryLife = pytest.mark.slow(PartingHistoryLife.TestCase)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", STORES)
 def test_a_copy_answers_alike_and_goes_on_alone(name: str, way: str) -> None:
@@ -563,6 +565,7 @@ class Trickle(io.RawIOBase):
         self.flushed += 1
 
 
+@pytest.mark.slow
 def test_a_store_goes_through_file_objects(tmp_path: Path) -> None:
     data = rich_store()
     content = data.dumps()
@@ -692,6 +695,7 @@ def answer(data: sd.SessionData, calendar: sd.SessionCalendar, window: sd.BarWin
     pipe.send((calendar.session(DATES[0]), calendar == CALENDAR, list(window)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [m for m in multiprocessing.get_all_start_methods() if m != "fork"])
 def test_a_worker_gets_a_store_and_a_calendar(method: str) -> None:
     """And sends the store back. The parent's stays what it is."""
@@ -735,6 +739,7 @@ assert status == 0 and data.dumps() == after
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_fork_is_a_store_of_its_own() -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # where pytest finds the tests

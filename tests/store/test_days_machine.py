@@ -746,4 +746,4 @@ class DaysLife(RuleBasedStateMachine):
 
 DEEP = os.environ.get("SESSIONDATA_HYPOTHESIS") == "thorough"
 DaysLife.TestCase.settings = settings(max_examples=1000 if DEEP else 20, stateful_step_count=25)
-TestDaysLife = DaysLife.TestCase
+TestDaysLife = pytest.mark.slow(DaysLife.TestCase)

@@ -402,6 +402,7 @@ def test_a_window_of_a_session_that_is_gone_says_so_and_keeps_its_memory(data: s
     assert "3 bars" in repr(window)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["data.clear()", "data.remove_symbol('SPY')"])
 @pytest.mark.parametrize("rows", ["last(3)", "last(3).copy()", "window(0, 2)[::-1]"])
 def test_reading_a_bar_of_a_window_whose_session_is_gone_does_not_crash(end: str, rows: str) -> None:

@@ -86,7 +86,7 @@ class HistoryLife(StoreLife):
 
 
 HistoryLife.TestCase.settings = settings(max_examples=40, stateful_step_count=20)
-TestHistoryLife = HistoryLife.TestCase
+TestHistoryLife = pytest.mark.slow(HistoryLife.TestCase)
 
 
 # --- sessions that end and go on --------------------------------------------------------------------------------------
@@ -138,8 +138,9 @@ for _life, _few, _many in (
     (ResumedHistoryLife, 5, 150),
 ):
     _life.TestCase.settings = settings(max_examples=_many if DEEP else _few, stateful_step_count=25)
-TestResumedStoreLife, TestResumedTapeLife = ResumedStoreLife.TestCase, ResumedTapeLife.TestCase
-TestResumedHistoryLife = ResumedHistoryLife.TestCase
+TestResumedStoreLife = pytest.mark.slow(ResumedStoreLife.TestCase)
+TestResumedTapeLife = pytest.mark.slow(ResumedTapeLife.TestCase)
+TestResumedHistoryLife = pytest.mark.slow(ResumedHistoryLife.TestCase)
 
 
 # --- by example -------------------------------------------------------------------------------------------------------
@@ -928,6 +929,7 @@ def two_markets(**options: Any) -> sd.SessionData:
     return data
 
 
+@pytest.mark.slow
 def test_symbols_of_three_calendars_answer_as_in_stores_of_their_own() -> None:
     data = two_markets()
     stores = {}

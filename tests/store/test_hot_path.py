@@ -49,6 +49,7 @@ CASES: dict[str, tuple[list[tuple[int, float, float, float, float, float]], int 
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_appends_allocate_no_python_memory(case: str) -> None:
     bars, capacity = CASES[case]
@@ -154,6 +155,7 @@ print(fed - before, calls() - fed)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="stands between the interpreter and glibc")
 @pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="another allocator stands there already")
 def test_a_million_appends_never_call_the_allocator(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def lives(seed: int, shape: str, how: str) -> tuple[World, sd.SessionData, list[
     return worlds[0], worlds[1].data, rows, chance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["extend", "fill", "load"])
 @pytest.mark.parametrize("shape", sorted(SHAPES))
 def test_a_block_of_late_bars_is_what_they_are_one_by_one(shape: str, how: str) -> None:

@@ -301,10 +301,10 @@ class TapeLife(RuleBasedStateMachine):
 
 
 TapeLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
-TestTapeLife = TapeLife.TestCase
+TestTapeLife = pytest.mark.slow(TapeLife.TestCase)
 
 StoreLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
-TestStoreLife = StoreLife.TestCase
+TestStoreLife = pytest.mark.slow(StoreLife.TestCase)
 
 
 @given(configuration=configurations(), data=st.data(), seed=st.integers(0, 2**32), grace=st.sampled_from([0, 1, 90]))
@@ -374,6 +374,7 @@ BLOCKS = [
 ]
 
 
+@pytest.mark.slow
 @given(configuration=st.sampled_from(BLOCKS), seed=st.integers(0, 2**32), holes=st.sampled_from([0.0, 0.01, 0.1, 0.5]))
 def test_law_3_a_block_is_folded_as_its_bars_are(configuration: Any, seed: int, holes: float) -> None:
     """Whole slots are folded column by column, to the last bit what one bar after the other gives: of equal highs and

@@ -124,6 +124,7 @@ FIRST: dict[str, Callable[[sd.SessionData, str], object]] = {
 }
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("second", FIRST)
 @pytest.mark.parametrize("first", FIRST)
 def test_a_first_bar_that_finds_the_session_started_by_another_one_is_stored(
@@ -235,6 +236,7 @@ def test_a_session_that_ends_while_rows_are_sorted(call: str, how: str, monkeypa
 # --- days of history ---
 
 
+@pytest.mark.threads
 def test_late_rows_of_two_threads_for_one_past_day_are_all_kept() -> None:
     """Each copied the day, changed its copy and put it in the day's place: half of the rows were lost."""
     data = store("A", session=False, trailing_days=5)
@@ -367,6 +369,7 @@ def test_a_function_of_an_indicator_that_changes_history_each_time_does_not_keep
     assert data.to_dict(complete=False)["symbols"]["A"]["historical"]["loads"] > n  # what was shown is not the last
 
 
+@pytest.mark.threads
 def test_functions_of_indicators_run_outside_the_lock_of_exports() -> None:
     """One that waits for a thread that rolls was waited for by that thread."""
     data = store("A", trailing_days=5)
@@ -559,6 +562,8 @@ def outcome_of(name: str) -> tuple[Any, Any]:
 _ALL = os.environ.get("SESSIONDATA_ALL_EVENTS") == "1"
 
 
+@pytest.mark.threads
+@pytest.mark.slow
 @pytest.mark.parametrize("in_thread", [False, True], ids=["same thread", "other thread"])
 @pytest.mark.parametrize("a", OPERATIONS)
 def test_whatever_interrupts_a_call_comes_wholly_before_or_after_it(a: str, in_thread: bool) -> None:

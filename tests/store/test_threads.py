@@ -32,8 +32,9 @@ import stress
 from sessiondata import jit
 from stress import DAY_NS, SECOND, STOP, WRITTEN
 
+pytestmark = pytest.mark.threads
 numba = pytest.importorskip("numba")
-# By default a few seconds; `python tests/stress.py` is the long run.
+# By default a few seconds; `python tests/store/stress.py` is the long run.
 SECONDS = float(os.environ.get("SESSIONDATA_STRESS_SECONDS", "1.5"))
 
 
@@ -78,6 +79,7 @@ def together(*works: Callable[[], Any], until: Callable[[], bool] | None = None,
 # --- readers ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("capacity", "n"), [(1024, 16), (16, 12), (8, 8), (3, 1)])
 def test_no_accepted_read_is_torn_whatever_laps_it(capacity: int, n: int) -> None:
     outcome = stress.run(SECONDS / 2, capacity, n, floor=1_000, bars=10 * capacity)
@@ -86,6 +88,7 @@ def test_no_accepted_read_is_torn_whatever_laps_it(capacity: int, n: int) -> Non
     assert outcome.written > 10 * capacity
 
 
+@pytest.mark.slow
 def test_two_readers_and_a_writer_share_two_cores() -> None:
     outcome = stress.run(SECONDS / 2, 64, 16, readers=2, floor=1_000)
     assert outcome.torn == 0
@@ -134,6 +137,7 @@ def read_moving(handle: int, flags: Any, n: int) -> tuple[int, int]:
     return reads, torn
 
 
+@pytest.mark.slow
 def test_late_bars_and_corrections_tear_no_read() -> None:
     _, spy = new_symbol()
     flags = np.zeros(8, np.int64)
@@ -152,6 +156,7 @@ def test_late_bars_and_corrections_tear_no_read() -> None:
     spy._core.check_invariants()
 
 
+@pytest.mark.slow
 def test_python_copies_are_whole_while_a_compiled_writer_laps_the_ring() -> None:
     data, spy = new_symbol(capacity=32)
     flags = np.zeros(8, np.int64)
@@ -219,6 +224,7 @@ def read_states(handle: int, flags: Any, k: int) -> tuple[int, int]:
     return reads, wrong
 
 
+@pytest.mark.slow
 def test_gaps_and_quality_of_one_moment_agree() -> None:
     _, spy = new_symbol()
     flags = np.zeros(8, np.int64)
@@ -260,6 +266,7 @@ def fill_holes(handle: int, n: int, flags: Any) -> int:
     return late
 
 
+@pytest.mark.slow
 def test_an_answer_lists_as_many_gaps_as_it_counts_while_they_are_filled() -> None:
     """A bar that comes between counting and listing makes the list one gap shorter than its memory."""
     n = 8_000
@@ -580,6 +587,7 @@ def run_documents(
         symbol._core.check_invariants()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_documents_are_of_one_moment_while_a_compiled_writer_writes(way: str, tmp_path: Any) -> None:
     data, spy = new_symbol()
@@ -588,6 +596,7 @@ def test_documents_are_of_one_moment_while_a_compiled_writer_writes(way: str, tm
     run_documents(data, way, tmp_path, check_document, lambda flags: write_with_holes(handle, flags, 4_000, 100))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["to_dict", "deltas as dicts", "deltas"])
 def test_documents_are_of_one_moment_while_a_python_thread_writes(way: str, tmp_path: Any) -> None:
     """Without a handle there is no guard: the GIL has to do, and what asks Python meanwhile must have a copy."""
@@ -625,6 +634,7 @@ def write_in_turn(handle: int, other: int, flags: Any, n: int) -> int:
     return n
 
 
+@pytest.mark.slow
 def test_deltas_of_bars_in_turn_take_turns_with_a_compiled_writer() -> None:
     """The usual delta is written in the guard, straight from the symbol, whose derived bars it brings up to date."""
     n = int(SECONDS * 13_000)
@@ -668,6 +678,7 @@ def write_ticks(handle: int, flags: Any, quotes: bool, pause: int) -> int:
     return i
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("quotes", [False, True])
 def test_documents_of_ticks_are_of_one_moment(way: str, quotes: bool, tmp_path: Any) -> None:
@@ -710,6 +721,7 @@ def read_derived(handle: int, flags: Any) -> int:
     return reads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quotes", [False, True])
 def test_ticks_from_python_take_turns_with_compiled_readers_and_writers(quotes: bool) -> None:
     data = sd.SessionData(None, "1s", ("1m", "5m"))
@@ -799,6 +811,7 @@ TRACED = """
 """
 
 
+@pytest.mark.slow
 def test_who_needs_memory_inside_a_guard_does_not_wait_for_the_gil() -> None:
     """An allocation that tracemalloc traces takes the GIL. It was made inside the guard, for which the holder of the
     GIL waited: both for ever. Bars outside the regular slots, on time and late, too many of them, trades, quotes."""
@@ -872,6 +885,7 @@ def use_all(handles: Any, flags: Any, counts: Any) -> None:
         i += 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["roll", "clear", "remove"])
 def test_sessions_end_and_symbols_go_under_a_reader_and_writer(end: str) -> None:
     flags, counts = np.zeros(8, np.int64), np.zeros(8, np.int64)
@@ -1067,6 +1081,7 @@ def test_threads_that_ask_for_series_at_once_get_the_same_ones(monkeypatch: pyte
     assert spy.bars("5m") is spy.bars_derived["5m"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_finds_whole_symbols_and_free_guards() -> None:
@@ -1131,6 +1146,7 @@ EXPORT = """data = sd.SessionData(None, "1s", ("1m",))
         data.register_symbol(str(i)).extend(ts, x, x, x, x, x)"""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise")
 @pytest.mark.parametrize(
     ("setup", "work"),
