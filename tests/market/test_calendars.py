@@ -159,6 +159,7 @@ def test_slots_equal_those_found_minute_by_minute(name: str, date: str) -> None:
         assert grid.slot_of(minutes[0], interval) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES)
 def test_session_dates_equal_the_library(name: str) -> None:
     if name == "CMES":  # with the morning of Good Friday
