@@ -59,7 +59,7 @@ def cross(ints, floats, ts, o, h, l, c, v, step_ns, fast, slow):  # noqa: E741
     close = 5 * ints[numba_loop.BASE_ROOM] + 3 * ints[numba_loop.ROOM]
     stop = ints[numba_loop.OPEN]
     for i in range(len(ts)):
-        if not numba_loop._take(ints, floats, ts[i], o[i], h[i], l[i], c[i], v[i]):
+        if not numba_loop.take(ints, floats, ts[i], o[i], h[i], l[i], c[i], v[i]):
             refused += 1
         if ts[i] + step_ns < stop:
             continue

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import sessiondata as sd
 from benchmarks.bench_roll import SYMBOLS, full_store
-from sessiondata.snapshot import file as snapshot
+from sessiondata.snapshot.capture import StoreCopy
+from sessiondata.snapshot.save import sync_folder
+from sessiondata.store.store import parts_of
 
 TITLE = f"A store of {SYMBOLS:,} symbols x 390 bars x 5 intervals to disk and back, per symbol"
 
@@ -24,7 +26,7 @@ def check(store: sd.SessionData, path: Path) -> None:
 def test_copy(timed):
     """What has to be done before another bar may come."""
     store = full_store(SYMBOLS)
-    timed("snapshot", TITLE, "the copy alone", SYMBOLS, lambda: snapshot._Copy(store, ""), curve="step")
+    timed("snapshot", TITLE, "the copy alone", SYMBOLS, lambda: StoreCopy(parts_of(store), ""), curve="step")
 
 
 def test_copy_of_a_store(timed):
@@ -53,7 +55,7 @@ def test_plain_write(timed, tmp_path):
         os.fsync(file)
         os.close(file)
         os.replace(tmp_path / "plain", path)
-        snapshot._sync_folder(str(tmp_path))
+        sync_folder(str(tmp_path))
 
     timed("snapshot", TITLE, "the same bytes, written plainly", SYMBOLS, run, curve="step")
 

@@ -55,7 +55,7 @@ def new_arrays(day: Day) -> tuple[Any, Any]:
 
 
 @numba.njit(inline="always")
-def _take(ints, floats, ts, o, h, low, c, v):
+def take(ints, floats, ts, o, h, low, c, v):
     if not (h >= low and v >= 0.0 and o == o and c == c):
         return False
     n, slots, most = ints[COUNT], ints[BASE_ROOM], ints[ROOM]
@@ -101,7 +101,7 @@ def _take(ints, floats, ts, o, h, low, c, v):
 @numba.njit(cache=True)
 def append(ints, floats, ts, o, h, low, c, v):
     """One bar, called from Python."""
-    return _take(ints, floats, ts, o, h, low, c, v)
+    return take(ints, floats, ts, o, h, low, c, v)
 
 
 @numba.njit(cache=True)
@@ -134,7 +134,7 @@ def extend_stepwise(ints, floats, ts, o, h, low, c, v):
     """Many bars, one after the other as `append` takes them: the loop that everybody writes first."""
     stored = 0
     for i in range(len(ts)):
-        if _take(ints, floats, ts[i], o[i], h[i], low[i], c[i], v[i]):
+        if take(ints, floats, ts[i], o[i], h[i], low[i], c[i], v[i]):
             stored += 1
     return stored
 

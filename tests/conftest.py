@@ -1,4 +1,4 @@
-"""Hypothesis profiles, and where the real data is."""
+"""Hypothesis profiles, and real data as fixtures."""
 
 from __future__ import annotations
 
@@ -8,18 +8,33 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from market_data import LEAN, SAMPLE
+
 # deadline=None: a shared machine pauses now and then, and a slow example is not a wrong one.
 settings.register_profile("default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)
 settings.register_profile("quick", parent=settings.get_profile("default"), max_examples=20)
 settings.load_profile(os.environ.get("SESSIONDATA_HYPOTHESIS", "default"))
 
-REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "lean"
+
+@pytest.fixture
+def sample() -> Path:
+    """Folder of the project's own sample of real data, in LEAN's layout."""
+    return SAMPLE
 
 
-@pytest.fixture(scope="session")
-def lean() -> Path:
-    """Folder of LEAN sample data that lies beside the project."""
-    if not REAL_DATA.is_dir():
-        pytest.skip(f"no real market data at {REAL_DATA}")
-    return REAL_DATA
+@pytest.fixture
+def lean(request: pytest.FixtureRequest) -> Path:
+    """Folder of LEAN's sample data that lies beside the project. Whoever takes it is marked `data`."""
+    assert request.node.get_closest_marker("data"), "tests of LEAN's data are marked so"
+    if not LEAN.is_dir():
+        pytest.skip(f"LEAN's sample data is not beside the project, at {LEAN}")
+    return LEAN
+
+
+@pytest.fixture
+def real(request: pytest.FixtureRequest) -> Path:
+    """`sample` or `lean`, see `market_data.on_both`."""
+    folder = request.getfixturevalue(request.param)
+    assert isinstance(folder, Path)
+    return folder

@@ -1372,7 +1372,7 @@ class RefSymbol:
         day = self._all_bars("1d")
         return DailyRow(day[0].row, turnover, traded) if day else None
 
-    def _timestamps(self, interval: str) -> list[int]:
+    def timestamps(self, interval: str) -> list[int]:
         """Timestamps that make slots present: of all bars ever, evicted or not."""
         return [bar.ts for bar in self._all_bars(interval) if bar.regular]
 
@@ -1380,7 +1380,7 @@ class RefSymbol:
         as_of = self.as_of()
         if as_of is None:
             return 0, 0
-        return count_present(self._timestamps(interval), self.session, interval, as_of)
+        return count_present(self.timestamps(interval), self.session, interval, as_of)
 
     def expected(self, interval: str) -> int:
         """Count the regular slots that are over."""
@@ -1393,7 +1393,7 @@ class RefSymbol:
     def states(self, interval: str) -> list[tuple[int, str]]:
         """Start and state of each regular slot of the session, pending ones too."""
         as_of = self.as_of()
-        seen = set(self._timestamps(interval))
+        seen = set(self.timestamps(interval))
         explained = self.explained(interval)
         states = []
         for start, stop, _ in self.session.regular_slots(interval):
@@ -1427,7 +1427,7 @@ class RefSymbol:
         as_of = self.as_of()
         if as_of is None:
             return []
-        return find_gaps([*self._timestamps(interval), *self.explained(interval)], self.session, interval, as_of)
+        return find_gaps([*self.timestamps(interval), *self.explained(interval)], self.session, interval, as_of)
 
     def extended_states(self, interval: str) -> list[list[tuple[int, str]]]:
         """Start and state of each slot that is expected before the open, and after the close."""
@@ -1646,10 +1646,10 @@ class RefStore:
         self.session, self.clock, self.extended = session, None, self.extended_hours.get(session.date)
         self.sequence += 1
         for symbol in symbols.values():
-            self._begin(symbol)
+            self.begin(symbol)
             self._trim(symbol.name, trailing_days, max(trailing_days, daily_days or 0))
 
-    def _begin(self, before: RefSymbol) -> None:
+    def begin(self, before: RefSymbol) -> None:
         """Start a symbol's session, with what was loaded and told for it."""
         symbol = self.symbols[before.name] = RefSymbol(self, before.name, *before.asked)
         loaded = self.past.get(before.name, {}).get(self.session.date)

@@ -11,6 +11,10 @@ from hypothesis import strategies as st
 
 import reference as ref
 import sessiondata as sd
+from sessiondata.rows.series import native_of
+from sessiondata.rows.window import zone_of
+from sessiondata.store.store import parts_of
+from sessiondata.store.symbol import state_of
 from sessiondata.time.instants import from_ns
 
 MINUTE = 60_000_000_000
@@ -279,7 +283,7 @@ class World:
 
     def same(self, styles: tuple[str, ...] = ("time",)) -> None:
         for name in self.names:
-            self.data.symbols[name]._core.check_invariants()
+            state_of(self.data.symbols[name]).core.check_invariants()
             same_symbol(self.data.symbols[name], self.model.symbols[name])
         for timestamps_ in styles:
             expected = self.document(timestamps_)
@@ -353,7 +357,7 @@ def same_series(symbol: Any, model: ref.RefSymbol) -> None:
         assert gaps == model.gaps(interval)
         assert series.gap_count == len(gaps)
         retries = [(gap.retry_count, gap.last_retry) for gap in series.gaps]
-        zone = symbol._zone
+        zone = zone_of(series)
         assert retries == [
             (n, None if when is None else from_ns(when, zone)) for n, when in model.gap_retries(interval)
         ]
@@ -384,7 +388,7 @@ def same_metrics(symbol: sd.SymbolSessionData, expected: dict[str, Any]) -> None
         assert exact([one[key] for key in ("volume", "high", "low")]) == exact(
             [other[key] for key in ("volume", "high", "low")]
         )
-        newest = None if other["last_update"] is None else from_ns(other["last_update"], symbol._zone)
+        newest = None if other["last_update"] is None else from_ns(other["last_update"], symbol.calendar.zone)
         assert one["last_update"] == newest
     assert got["extended"]["bar_count"] == expected["extended"]["count"]
     assert (symbol.session_volume, symbol.session_high, symbol.session_low, symbol.last_update) == (
@@ -423,7 +427,7 @@ class HistoryWorld(World):
             self.calendar, base, derived, trailing_days, capacity=capacity, grace_ns=grace_ns, extended_hours=hours
         )
         around = {
-            session.date: self.data._hours(self.calendar.session(session.date), self.calendar)
+            session.date: parts_of(self.data).context.hours(self.calendar.session(session.date), self.calendar)
             for session in self.sessions
         }
         self.data.add_historical_indicator("vwap_3d")
@@ -453,7 +457,7 @@ class HistoryWorld(World):
         self.data.start_session(ended.date)
         self.model.session, self.model.extended, self.model.clock = ended, extended, None
         for symbol in list(self.model.symbols.values()):
-            self.model._begin(symbol)
+            self.model.begin(symbol)
 
     def load(self, name: str, interval: str, rows: list[tuple[Any, ...]]) -> None:
         rows = [row for row in rows if any(s.span_start <= row[0] < s.span_stop for s in self.sessions)]
@@ -539,7 +543,7 @@ def same_history(world: HistoryWorld, name: str) -> None:
                     ask(date)
         else:
             day = symbol.historical_day(date)
-            day._core.check_invariants()
+            native_of(day.bars())[0].check_invariants()
             same_series(day, past)
             same_counters(day, past)
             assert day.marks == past.marks()
@@ -567,7 +571,7 @@ def same_history(world: HistoryWorld, name: str) -> None:
             past = days.get(date)
             found = ref.find_gaps(regular, sessions[date], interval)
             if past is not None and interval in past.intervals() and not model.was_given(name, interval, date):
-                regular, found = past._timestamps(interval), past.gaps(interval)
+                regular, found = past.timestamps(interval), past.gaps(interval)
             tallies.append(ref.count_present(regular, sessions[date], interval))
             assert bars.tally(date) == tallies[-1]
             assert [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in bars.gaps(date)] == found
@@ -577,7 +581,7 @@ def same_history(world: HistoryWorld, name: str) -> None:
         assert bars.quality() == ref.percentage(*bars.tally())
     vwap = vwap_of(model, name)
     assert exact(symbol.historical_indicators) == exact({"vwap_3d": vwap})
-    got = [(bar.turnover, bar.traded) for bar in symbol._history.daily(3)]
+    got = [(bar.turnover, bar.traded) for bar in state_of(symbol).history.daily(3)]
     assert exact(got) == exact([row[1:] for row in model.daily(name, 3)])
     for interval in model.symbols[name].intervals():
         rows = [row for date in model.past_dates(name, interval) for row in model.past_rows(name, interval, date)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sessiondata.batch.kernels import BarArrays, GapArrays, aggregate, find_gaps, quality
 from sessiondata.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -29,13 +30,15 @@ from sessiondata.errors import (
     TimeError,
     UnknownNameError,
 )
-from sessiondata.export.cursors import ExportCursor
 from sessiondata.market.calendar import SessionCalendar, calendar
 from sessiondata.market.grid import SessionGrid
-from sessiondata.monitor.outages import ClassifiedGap
-from sessiondata.rows.bars import Bar, BarSeries, BarWindow, ExtendedSlots, SeriesState
-from sessiondata.rows.gap import BarArrays, GapArrays, GapInfo, aggregate, find_gaps, quality
+from sessiondata.rows.bars import Bar, BarWindow
+from sessiondata.rows.gap import GapInfo
+from sessiondata.rows.series import BarSeries
+from sessiondata.rows.slots import ExtendedSlots, SeriesState
 from sessiondata.rows.ticks import Quote, QuoteSeries, QuoteWindow, Tick, TickSeries, TickWindow
+from sessiondata.store.cursor import ExportCursor
+from sessiondata.store.outages import ClassifiedGap
 from sessiondata.store.store import SessionData
 from sessiondata.store.symbol import SymbolSessionData
 
@@ -61,6 +64,10 @@ def __getattr__(name: str) -> Any:
 
         return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
 
 
 def load(path: Any) -> SessionData:
@@ -95,7 +102,7 @@ def load(path: Any) -> SessionData:
     Lengths and checksums of the whole file are looked at before anything is made of it; then one session at a time is
     read. A store reserves what it reserved when it was made; memory is touched for the rows alone.
     """
-    from sessiondata.snapshot.file import load as load_snapshot  # not needed until somebody loads
+    from sessiondata.snapshot.load import load as load_snapshot  # not needed until somebody loads
 
     return load_snapshot(path)
 
@@ -120,7 +127,7 @@ def loads(content: Any) -> SessionData:
     ArgumentTypeError
         It is no bytes.
     """
-    from sessiondata.snapshot.file import loads as load_snapshot
+    from sessiondata.snapshot.load import loads as load_snapshot
 
     return load_snapshot(content)
 

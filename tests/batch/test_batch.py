@@ -114,6 +114,7 @@ def test_numbers_of_workers_that_mean_nothing(kernel: Any, make: Any, workers: i
         kernel(make(2), GRID, workers=1.5)
 
 
+@pytest.mark.threads
 @each_kernel
 def test_other_threads_run_meanwhile(kernel: Any, make: Any) -> None:
     # Repeats are slow to scan, and bars of one slot slow enough to fold. Nobody has to give the GIL up within this
@@ -143,6 +144,8 @@ def test_other_threads_run_meanwhile(kernel: Any, make: Any) -> None:
     assert counted >= 3
 
 
+@pytest.mark.threads
+@pytest.mark.slow
 def test_ctrl_c_between_symbols() -> None:
     # In a process of its own, whose main thread is hit while workers have minutes of work before them.
     code = (

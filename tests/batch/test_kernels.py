@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import reference as ref
 import sessiondata as sd
+from sessiondata.store.symbol import state_of
 from worlds import INTERVALS, SHAPES, World, exact, step_of, timestamps, values
 
 TWINS = {"find_gaps": ref.find_gaps, "quality": ref.quality, "aggregate": ref.aggregate}
@@ -67,7 +68,7 @@ def test_gaps_of_a_store_are_those_of_the_kernel(scan: tuple[World, str, list[in
     spy = world.data.register_symbol("SPY")
     n = len(times)
     spy.extend(np.array(times, np.int64), *np.ones((5, n)))
-    as_of = world.grid.span_start if spy._core.as_of is None else spy._core.as_of
+    as_of = world.grid.span_start if state_of(spy).core.as_of is None else state_of(spy).core.as_of
     for series in (spy.bars_base, *spy.bars_derived.values()):
         kernel = sd.find_gaps(series.timestamp, world.grid, series.interval, as_of)
         assert [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in series.gaps] == list(
@@ -165,9 +166,9 @@ def test_a_tracker_fed_by_columns_finds_what_the_scan_finds(density: float) -> N
         spy = sd.SessionData(calendar, "1s", ("1m",)).register_symbol("SPY")
         for part in np.array_split(ts, pieces):
             spy.extend(part, *np.ones((5, len(part))))
-        spy._core.check_invariants()
+        state_of(spy).core.check_invariants()
         series = spy.bars_base
-        gaps = sd.find_gaps(ts, grid, "1s", spy._core.as_of)
+        gaps = sd.find_gaps(ts, grid, "1s", state_of(spy).core.as_of)
         assert [(g.start_ns, g.end_ns, g.bar_count) for g in series.gaps] == list(
             zip(*(column.tolist() for column in gaps), strict=True)
         )

@@ -29,6 +29,7 @@ def test_the_environment_chooses_a_level(level: str) -> None:
     assert done.stdout.split() == [level], done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [level for level in _simd.LEVELS if level != _simd.LEVEL])
 def test_the_kernels_pass_their_tests_at_every_other_level(level: str) -> None:
     done = python(

@@ -8,19 +8,16 @@ import subprocess
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import sessiondata
+from market_data import on_both
 from sessiondata.cli import command as cli
 from sessiondata.playback.sessions import replay
-from sessiondata.readers.bars import read_bars
-
-LEAN = Path(__file__).parents[3] / "shared" / "data" / "lean"
-needs_lean = pytest.mark.skipif(not LEAN.is_dir(), reason="LEAN's sample data is not beside the project")
+from sessiondata.readers.bars import ReadOptions, read_bars
 
 HEADER = "timestamp,open,high,low,close,volume\n"
 START_NS = 1_710_244_800_000_000_000  # 2024-03-12T12:00:00Z, a Tuesday
@@ -223,7 +220,7 @@ def test_json_is_the_document_and_nothing_else(run: Run, bars: Path) -> None:
     assert run.out.endswith("}\n")
     document = json.loads(run.out)
     assert document["meta"]["session_date"] == "2024-03-12"
-    (session,) = replay(read_bars(bars, cli._read_options(cli._parser().parse_args(["replay", "--unit", "ns"]))))
+    (session,) = replay(read_bars(bars, ReadOptions(unit="ns")))
     assert run.out.encode() == session.data.to_json() + b"\n"
 
 
@@ -379,16 +376,12 @@ def _read(descriptor: int) -> bytes:
 # --- real data --------------------------------------------------------------------------------------------------------
 
 
-def _cases() -> Iterator[Path]:
-    yield from sorted(LEAN.glob("equity/usa/minute/*/*.zip"))
-
-
-@needs_lean
-def test_new_york_minutes_by_another_count(run: Run) -> None:
+@on_both()
+def test_new_york_minutes_by_another_count(run: Run, real: Path) -> None:
     """Every number of the 1m rows, counted again from the raw files: 09:30 to 16:00, on 2015-12-24 to 13:00."""
-    assert run(LEAN / "equity/usa/minute", "--derive", "1d") == 0
+    assert run(real / "equity/usa/minute", "--derive", "1d") == 0
     rows = run.rows()
-    for path in _cases():
+    for path in sorted(real.glob("equity/usa/minute/*/*.zip")):
         with zipfile.ZipFile(path) as archive:
             lines = archive.read(archive.namelist()[0]).decode().split()
         minute = {int(line.split(",")[0]) // 60_000 for line in lines}
@@ -404,20 +397,25 @@ def test_new_york_minutes_by_another_count(run: Run) -> None:
     assert {interval for _, _, interval in rows} == {"1d"}
 
 
-@needs_lean
-def test_all_of_lean(run: Run) -> None:
-    assert run(LEAN) == 0
+@on_both(
+    "n_ticks spy btc eurusd",
+    [(2, ["603", "390", "32", "26", "91.79"], ["1043", "1435", "392"], 132)],
+    [(3, ["828", "390", "0", "0", "100.00"], ["1419", "1440", "21"], 157)],
+)
+def test_all_of_lean(run: Run, real: Path, n_ticks: int, spy: list[str], btc: list[str], eurusd: int) -> None:
+    assert run(real) == 0
     rows = run.rows()
-    assert "files passed over: 3" in run.err
+    assert "files passed over: 1, such as" in run.err  # of days
+    assert f"files passed over: {n_ticks}, such as" in run.err
     # Sunday evening belongs to Monday: 2013-10-06 17:00 in Chicago to the last bar.
     assert ("2013-10-06", "ES_201312", "1m") not in rows
     assert ("2013-10-07", "ES_201312", "1m") in rows
     assert ("2014-05-04", "EURUSD", "1m") not in rows
-    assert int(rows["2014-05-05", "EURUSD", "1m"][0]) > 157
+    assert int(rows["2014-05-05", "EURUSD", "1m"][0]) > eurusd
     # Seconds and minutes of one day are two sessions.
     assert ("2013-10-07", "SPY", "1s") in rows
-    assert rows["2013-10-07", "SPY", "1m"] == ["828", "390", "0", "0", "100.00"]
+    assert rows["2013-10-07", "SPY", "1m"] == spy
     # The last hourly bar of a day of 390 minutes is half an hour long, as is that of a half day.
-    assert rows["2013-10-10", "SPY", "1h"][1] == "7"
+    assert rows["2013-10-09", "SPY", "1h"][1] == "7"
     assert rows["2015-12-24", "GOOG", "1h"][1] == "4"
-    assert rows["2016-10-07", "BTCUSD", "1m"][:3] == ["1419", "1440", "21"]
+    assert rows["2016-10-07", "BTCUSD", "1m"][:3] == btc

@@ -73,6 +73,7 @@ def test_both_closed(bars: Path) -> None:
     assert shell(">&- 2>&-", "replay", bars).returncode == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is full")
 @pytest.mark.parametrize(
     ("redirection", "status"), [("2>/dev/full", 3), (">/dev/full", 2), (">/dev/full 2>/dev/full", 2)]
@@ -82,6 +83,7 @@ def test_full_disk_below_a_stream(tmp_path: Path, bars: Path, redirection: str, 
     assert shell(redirection, "replay", tmp_path / "bad.csv", bars).returncode == status
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is full")
 def test_full_disk_below_help_and_usage_errors() -> None:
     assert shell(">/dev/full", "--version").returncode == 2
@@ -112,6 +114,7 @@ def reader_leaves(*arguments: str | Path, stream: str = "stdout") -> tuple[int, 
     return done.returncode, getattr(done, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [("replay", "--demo", "--quiet"), ("replay", "--demo", "--json", "--quiet"), ("replay", "--help")]
 )

@@ -26,6 +26,10 @@ import orjson
 import pytest
 
 import sessiondata as sd
+from sessiondata.rows.owner import computed_gaps
+from sessiondata.store.store import parts_of
+from sessiondata.store.symbol import state_of
+from sessiondata.time.intervals import parse_interval
 from worlds import INTERVALS, MINUTE, SECOND, SHAPES, shifted_date, step_of
 
 LIVES, STEPS, BLOCKS = 200, 100, 8
@@ -157,7 +161,7 @@ class Life:
         self.step = step_of(self.shape)
         self.first_segments, self.date, self.day = segments, date, 0
         self.base, self.derived = rng.choice(INTERVALS["1s" if self.shape == "seconds" else "1m"])
-        self.step = sd.intervals.parse_interval(self.base).step_ns
+        self.step = parse_interval(self.base).step_ns
         self.capacity = rng.choice([None, None, rng.randint(1, 12), rng.randint(13, 40)])
         calendar = sd.SessionCalendar.from_schedule(self.schedule(self.DAYS), tz)
         self.abroad = sd.SessionCalendar.from_schedule(self.schedule(self.ABROAD), rng.choice(["Asia/Tokyo", tz]))
@@ -366,7 +370,7 @@ class Life:
 
     def fill(self) -> None:
         symbol, n = self.symbol(), self.rng.randint(1, 12)
-        gaps = symbol._computed_gaps(0)
+        gaps = computed_gaps(state_of(symbol), 0)
         start = self.rng.choice(gaps).start_ns if gaps and self.rng.random() < 0.8 else self.time()
         times = [start + i * self.rng.randint(1, 2) * self.step for i in range(n)]
         with contextlib.suppress(sd.SessionStateError):
@@ -376,7 +380,7 @@ class Life:
         self.data.advance_to(self.time())
 
     def advance_a_little(self) -> None:
-        now = self.data._as_of_ns()
+        now = parts_of(self.data).sessions.as_of_ns()
         if now is not None:
             self.data.advance_to(now + self.rng.choice([1, self.step // 2, self.step, 3 * self.step]))
 
@@ -497,6 +501,7 @@ class Life:
                 self.n_checked += 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_law_7_lives(block: int) -> None:
     """At least 25,000 deltas checked over all blocks, and all kinds of them; a failure names its seed."""
@@ -796,7 +801,7 @@ def test_an_export_that_fails_is_followed_by_a_resync(data: sd.SessionData, monk
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("sessiondata.export.document._changes", fail)
+        patch.setattr("sessiondata.export.document.changes_dict", fail)
         with pytest.raises(MemoryError):
             data.to_dict(False)
     assert data.to_dict(False)["meta"]["resync"] is True
@@ -830,6 +835,7 @@ def test_the_example_of_the_documentation() -> None:
     assert json.loads(shown) == data.to_dict(False, cursor="ui")
 
 
+@pytest.mark.slow
 def test_deltas_of_every_kind_are_valid_by_the_schema(data: sd.SessionData) -> None:
     path = Path(__file__).parents[2] / "docs" / "document.schema.json"
     schema = json.loads(path.read_text(encoding="utf-8"))
@@ -1013,7 +1019,7 @@ def test_a_consumer_told_to_resynchronise_is_told_so_after_a_file(
 
     data.append("SPY", START, *BAR)
     with monkeypatch.context() as patch:
-        patch.setattr("sessiondata.export.document._changes", fail)
+        patch.setattr("sessiondata.export.document.changes_dict", fail)
         with pytest.raises(MemoryError):
             data.to_dict(False)
     loaded = from_file(data, tmp_path / "store")
@@ -1035,13 +1041,13 @@ def test_a_store_saved_in_the_middle_of_an_export_knows_nothing_of_it(
 
     from sessiondata.export import document as export
 
-    changes = export._changes
+    changes = export.changes_dict
 
     def save(*arguments: Any) -> Any:
         data.save(tmp_path / "store")
         return changes(*arguments)
 
-    monkeypatch.setattr(export, "_changes", save)
+    monkeypatch.setattr(export, "changes_dict", save)
     data.load_historical_bars("SPY", "1d", [START - DAY], *([value] for value in BAR))
     data.to_dict(False)
     assert sd.load(tmp_path / "store").export_cursor().sequence is None

@@ -26,11 +26,16 @@ def parsed(thing: Any) -> tuple[str, list[list[str]]]:
 
 
 def new_symbol(name: str = "SPY", n: int = 7) -> sd.SymbolSessionData:
-    symbol = sd.SessionData(CALENDAR, "1m", ("5m", "1d")).register_symbol(name)
+    return new_store(name, n).symbols[name]
+
+
+def new_store(name: str = "SPY", n: int = 7) -> sd.SessionData:
+    data = sd.SessionData(CALENDAR, "1m", ("5m", "1d"))
+    symbol = data.register_symbol(name)
     for i in range(-1, n - 1):
         if i != 2:
             symbol.append(OPEN + i * MINUTE, 100.0 + i, 101.25 + i, 99.0 + i, 100.5 + i, 1_234_567.0)
-    return symbol
+    return data
 
 
 def test_bars_of_a_series_and_of_a_window() -> None:
@@ -66,25 +71,26 @@ def test_many_rows_are_shortened() -> None:
 
 
 def test_symbol_and_store() -> None:
-    spy = new_symbol()
-    caption, rows = parsed(spy)
+    data = new_store()
+    caption, rows = parsed(data.symbols["SPY"])
     assert caption == "SPY"
     assert rows[0] == ["interval", "bars", "missing", "gaps", "quality", "newest", "close"]
     assert rows[1] == ["1m", "6", "1", "1", "83.33", "2024-03-12 09:35:00-04:00", "105.5"]
     assert [row[0] for row in rows[1:]] == ["1m", "5m", "1d"]
-    caption, rows = parsed(spy._data)
+    caption, rows = parsed(data)
     assert caption == "SessionData 09:30-16:00 America/New_York, 2024-03-12: 1 symbol"
     assert rows[1] == ["SPY", "1m", "6", "1", "1", "83.33", "2024-03-12 09:35:00-04:00", "105.5"]
 
 
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", "a&b", '"><img src=x onerror=y>', "'", "é\u2028☃"])
 def test_names_are_escaped(name: str) -> None:
-    symbol = new_symbol(name)
+    data = new_store(name)
+    symbol = data.symbols[name]
     assert parsed(symbol)[0] == name
-    assert parsed(symbol._data)[1][1][0] == name
+    assert parsed(data)[1][1][0] == name
     assert parsed(symbol.bars())[0].startswith(name)
     assert parsed(symbol.bars().last(2))[0].startswith(name)
-    assert "<script" not in symbol._data._repr_html_() + symbol._repr_html_() + symbol.bars()._repr_html_()
+    assert "<script" not in data._repr_html_() + symbol._repr_html_() + symbol.bars()._repr_html_()
 
 
 def test_where_there_is_nothing_to_show() -> None:
@@ -93,9 +99,10 @@ def test_where_there_is_nothing_to_show() -> None:
     spy = data.register_symbol("SPY")
     assert parsed(spy)[1][1] == ["1m", "0", "0", "0", "100.00", "", ""]
     assert len(parsed(spy.bars())[1]) == len(parsed(spy.bars().last(3))[1]) == 1
-    kept = new_symbol()
+    store = new_store()
+    kept = store.symbols["SPY"]
     series, window = kept.bars(), kept.bars().last(2)
-    kept._data.clear()
+    store.clear()
     assert "0 bars" in parsed(series)[0]
     assert "2 bars, overtaken" in parsed(window)[0]
     assert len(parsed(window)[1]) == 3

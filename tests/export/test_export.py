@@ -218,6 +218,7 @@ def test_awkward_doubles_as_prices() -> None:
     assert [repr(row[1]) for row in rows] == [repr(x) for x in DOUBLES]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.002, 0.02, 0.5])
 def test_a_price_or_volume_that_is_not_like_the_others_of_its_block(share: float) -> None:
     """Rows are written in blocks; one that is no hundredth sends its block, and no other one, another way."""
@@ -245,6 +246,7 @@ def test_prices_of_currencies(decimals: int) -> None:
         same(data)
 
 
+@pytest.mark.slow
 def test_documents_of_any_size_after_one_another_and_bytes_that_stay_as_they_are() -> None:
     # The size of the last document is the guess for the next one: too large, too small, right.
     stores = []

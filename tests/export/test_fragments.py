@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import sessiondata as sd
 from reference import volume_shown
-from sessiondata.export.document import _series as series_dict
-from sessiondata.export.document import _shower
+from sessiondata.export.document import series_dict
+from sessiondata.export.format import time_formatter
 from worlds import MINUTE, SECOND, HistoryWorld, configurations, timestamps, utc, values
 
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
@@ -30,7 +30,7 @@ def dumps(obj: Any) -> bytes:
 
 def rows_dict(window: sd.BarWindow, zone: Any) -> dict[str, Any]:
     """A window as the document would have it, by hand."""
-    show = _shower(zone, "iso")
+    show = time_formatter(zone, "iso")
     rows = [[show(bar.timestamp), *bar[1:5], volume_shown(bar.volume)] for bar in window]
     columns = ["timestamp", "open", "high", "low", "close", "volume"]
     return {"count": len(rows), "columns": columns, "data": rows}
@@ -118,6 +118,7 @@ def test_another_calendar_and_zone() -> None:
     assert dumps(other.bars()) == orjson.dumps(whole["N225"]["session"]["data"]["1m"])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_windows_and_days_of_history(drawn: st.DataObject) -> None:
@@ -136,7 +137,9 @@ def test_windows_and_days_of_history(drawn: st.DataObject) -> None:
     for date in symbol.historical_bars[symbol.base_interval]:
         day = symbol.historical_day(date)
         for interval in day.intervals:
-            assert dumps(day.bars(interval)) == orjson.dumps(series_dict(day, interval, _shower(zone, "iso")))
+            assert dumps(day.bars(interval)) == orjson.dumps(
+                series_dict(day.bars(interval), time_formatter(zone, "iso"))
+            )
     everything = world.data.get_all_bars_including_historical("A")
     assert dumps(everything) == orjson.dumps(rows_dict(everything, zone))
 

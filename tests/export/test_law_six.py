@@ -101,6 +101,7 @@ def test_doubles_in_documents() -> None:
 # --- names ---
 
 
+@pytest.mark.slow
 def test_every_character_in_names() -> None:
     scalars = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
     step = 1 if FULL else 97

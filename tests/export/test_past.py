@@ -377,6 +377,7 @@ def test_an_error_in_a_function_reaches_who_exports() -> None:
             call()
 
 
+@pytest.mark.slow
 def test_many_days_symbols_and_gaps() -> None:
     calendar = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
     data = sd.SessionData(calendar, "1m", ("5m", "1d"), 10)

@@ -125,6 +125,7 @@ def test_offsets_of_seconds_and_quarters(tz: str, date: str) -> None:
     valid(data)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_random_sessions(drawn: st.DataObject) -> None:
@@ -196,6 +197,7 @@ def is_named(path: tuple[Any, ...]) -> bool:
     return path[:-1] == ("symbols",) or (len(path) > 2 and path[-2] == "data") or is_free(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document", DOCUMENTS[::3], ids=STYLES[::3])
 def test_a_document_with_a_value_of_another_kind_is_none(document: dict[str, Any]) -> None:
     n = 0
@@ -219,6 +221,7 @@ def test_a_document_with_a_value_of_another_kind_is_none(document: dict[str, Any
     assert n > 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document", DOCUMENTS[:1], ids=STYLES[:1])
 def test_a_document_with_a_member_more_or_less_is_none(document: dict[str, Any]) -> None:
     for path in places(document):

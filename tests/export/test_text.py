@@ -180,6 +180,7 @@ def check_blocks(values):
             assert dumps_scaled(block, decimals) is None, x
 
 
+@pytest.mark.slow
 def test_blocks_of_millions_of_short_decimals():
     rng = np.random.default_rng(13)
     for top in (10**3, 10**5, 10**7, 2**30):

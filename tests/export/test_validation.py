@@ -137,6 +137,7 @@ def of_minutes(name: str, n: int) -> sd.SessionData:
     return data
 
 
+@pytest.mark.threads
 @pytest.mark.skipif(os.name == "nt", reason="Windows puts no file in the place of one that is read")
 @pytest.mark.parametrize("write", [sd.SessionData.to_csv, sd.SessionData.save])
 def test_two_threads_may_write_to_one_path(tmp_path: Path, write: Callable[[sd.SessionData, Path], Any]) -> None:
@@ -165,6 +166,8 @@ def test_two_threads_may_write_to_one_path(tmp_path: Path, write: Callable[[sd.S
     assert os.listdir(tmp_path) == ["x"]
 
 
+@pytest.mark.threads
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--out", "--csv"])
 def test_two_processes_may_write_to_one_path(tmp_path: Path, option: str) -> None:
     begun = [
@@ -251,6 +254,7 @@ def test_a_long_session_of_many_pieces() -> None:
     assert len(list(csv.DictReader(io.StringIO(of(data, "1d"))))) == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_the_last_numbers_are_the_stores_and_all_bars_are_there(drawn: st.DataObject) -> None:

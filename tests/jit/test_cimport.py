@@ -111,6 +111,7 @@ def test_the_include_folder_holds_the_declarations(installed: Path) -> None:
     assert (done.stdout.strip(), done.stderr) == (str(installed), "")
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_the_example_is_built_and_runs(installed: Path, tmp_path: Path) -> None:
     build(tmp_path, str(installed))
@@ -121,6 +122,7 @@ def test_the_example_is_built_and_runs(installed: Path, tmp_path: Path) -> None:
     assert errors == ["a bar was refused: status -103", "a bar was refused: status -206"]
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_an_extension_of_another_version_is_refused_at_import(installed: Path, tmp_path: Path) -> None:
     declarations = tmp_path / "other"

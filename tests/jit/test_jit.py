@@ -31,6 +31,8 @@ from hypothesis import strategies as st
 
 import reference as ref
 import sessiondata as sd
+from sessiondata.store.symbol import state_of
+from shims import table_of_addresses
 from worlds import World, bad_values, configurations, quotes, tick_times, ticks, timestamps, values
 
 numba = pytest.importorskip("numba")
@@ -155,7 +157,7 @@ def same_answers(spy: sd.SymbolSessionData) -> None:
         if n == 0:
             assert stop == jit.NAT
         elif k == 0:
-            assert series.timestamp[-1] < stop <= series.timestamp[-1] + spy._core.steps_ns[0]
+            assert series.timestamp[-1] < stop <= series.timestamp[-1] + state_of(spy).core.steps_ns[0]
         else:
             assert series.forming == (jit.as_of(spy) < stop)
             assert stop > spy.bars_base.timestamp[-1] or series.interval == "1d"
@@ -190,6 +192,7 @@ def became(world: World, ts: int, bar: tuple[float, ...]) -> bool | str:
         return error.code
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(configuration=configurations(), data=st.data(), seed=st.booleans())
 def test_a_life_in_compiled_code_is_that_of_the_model(configuration: Any, data: st.DataObject, seed: bool) -> None:
@@ -213,7 +216,7 @@ def test_a_life_in_compiled_code_is_that_of_the_model(configuration: Any, data: 
 
 
 def test_every_status() -> None:
-    _, spy = store(capacity=10)
+    data, spy = store(capacity=10)
     bars = minutes(20)
     assert set(feed(spy, *bars)) == {jit.STORED}
     last = [column[-1:] for column in bars]
@@ -223,7 +226,7 @@ def test_every_status() -> None:
     assert jit.append(spy, DAY_NS - 1, 1.0, 2.0, 0.5, 1.5, 3.0) == jit.OTHER_SESSION
     assert jit.append(spy, DAY_NS + 30 * MINUTE, 1.0, 2.0, 0.5, 1.5, 3.0) == jit.STORED
     assert jit.append(spy, DAY_NS + 29 * MINUTE, 1.0, 2.0, 0.5, 1.5, 3.0) == jit.LATE
-    before = spy._data.to_json()
+    before = data.to_json()
     for status, ts, high, volume in (
         (jit.ERR_NOT_FINITE, DAY_NS + 31 * MINUTE, math.nan, 3.0),
         (jit.ERR_HIGH_LOW, DAY_NS + 31 * MINUTE, 0.25, 3.0),
@@ -233,7 +236,7 @@ def test_every_status() -> None:
         (jit.ERR_LATER_SESSION, DAY_NS + 1440 * MINUTE, 2.0, 3.0),
     ):
         assert jit.append(spy, ts, 1.0, high, 0.5, 1.5, volume) == status
-    assert spy._data.to_json() == before
+    assert data.to_json() == before
 
 
 def test_labels_are_those_of_the_store() -> None:
@@ -243,6 +246,7 @@ def test_labels_are_those_of_the_store() -> None:
     assert spy.bars().timestamp.tolist() == ts.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", ["open", "close"])
 @pytest.mark.parametrize("capacity", [None, 7, 40])
 @pytest.mark.parametrize("derived", [("5m", "15m", "1h", "1d"), ("2m", "3m", "5m", "10m")])
@@ -252,11 +256,10 @@ def test_long_runs_take_the_short_way_and_end_where_python_does(
     """Runs of bars in turn, with a hole, over laps of the ring, several roots and the ends of two segments, of which
     the last slots are short. What is read on the way is the same, too."""
     calendar = sd.SessionCalendar.from_hours("09:30", "16:00", "UTC", breaks=[("12:00", "13:00")])
-    two = []
-    for _ in range(2):
-        data = sd.SessionData(calendar, "1m", derived, label=label, capacity=capacity)
+    stores = [sd.SessionData(calendar, "1m", derived, label=label, capacity=capacity) for _ in range(2)]
+    for data in stores:
         data.start_session("2024-03-12")
-        two.append(data.register_symbol("SPY"))
+    two = [data.register_symbol("SPY") for data in stores]
     ts, *rest = (column[565:965] for column in minutes(1440))  # from before the open to after the close
     rest = [np.random.default_rng(3).permutation(column) for column in rest]
     rest[1], rest[2] = rest[1] + 20.0, rest[2] - 20.0
@@ -266,15 +269,16 @@ def test_long_runs_take_the_short_way_and_end_where_python_does(
         statuses = feed(two[0], *piece)
         expected = [two[1].append(*row) for row in zip(*(column.tolist() for column in piece), strict=True)]
         assert [jit.STORED <= status <= jit.CORRECTED for status in statuses] == expected
-        assert two[0]._data.to_json() == two[1]._data.to_json()
+        assert stores[0].to_json() == stores[1].to_json()
         same_answers(two[0])
-        two[0]._core.check_invariants()
+        state_of(two[0]).core.check_invariants()
     assert jit.append(two[0], jit.NAT, 1.0, 2.0, 0.5, 1.5, 3.0) == jit.ERR_NAT
     # As the end of a bar it has no start; as a start it is nanoseconds by mistake.
     least = jit.ERR_TS_RANGE if label == "close" else jit.ERR_UNIT
     assert jit.append(two[0], -(2**63) + 1, 1.0, 2.0, 0.5, 1.5, 3.0) == least
 
 
+@pytest.mark.slow
 def test_the_example_trades_as_it_would_in_python() -> None:
     """The same function, compiled and not, on two stores; and the whole script."""
     script = ROOT / "examples" / "ma_cross.py"
@@ -645,6 +649,7 @@ def test_a_symbol_can_be_kept_by_a_compiled_object() -> None:
 # --- threads ---
 
 
+@pytest.mark.threads
 def test_without_the_gil_threads_feed_symbols_of_their_own() -> None:
     data, _ = store()
     symbols = [data.register_symbol(name) for name in ("A", "B", "C", "D")]
@@ -666,7 +671,7 @@ def test_without_the_gil_threads_feed_symbols_of_their_own() -> None:
     expected.extend(*bars)
     for symbol in symbols:
         assert set(statuses[symbol.symbol]) == {jit.STORED}
-        symbol._core.check_invariants()
+        state_of(symbol).core.check_invariants()
         for name in symbol.intervals:
             assert symbol.bars(name).close.tobytes() == expected.bars(name).close.tobytes()
 
@@ -701,7 +706,7 @@ def test_constants_are_those_of_the_c_declarations() -> None:
     constants = {name: int(value) for name, value in re.findall(r"SD_(\w+) = (-?\d+)", PXD)}
     assert constants == {name: getattr(jit, name) for name in constants}
     assert len(constants) == len(re.findall(r"^    SD_\w+ = ", PXD, re.MULTILINE))
-    status = Path(sd.get_include(), "sessiondata", "_status.pxd").read_text(encoding="utf-8")
+    status = Path(sd.get_include(), "sessiondata", "_native", "base", "status.pxd").read_text(encoding="utf-8")
     native = {name: int(value) for name, value in re.findall(r"    (\w+) = (-?\d+)", status)}
     columns = {"TIMESTAMP", "OPEN", "HIGH", "LOW", "CLOSE", "VOLUME"}
     assert {name: value for name, value in constants.items() if name not in columns}.items() <= native.items()
@@ -710,6 +715,7 @@ def test_constants_are_those_of_the_c_declarations() -> None:
 # --- trades and quotes ---
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(configuration=configurations(), data=st.data(), quote_bars=st.sampled_from([None, "mid"]))
 def test_trades_and_quotes_from_compiled_code_are_those_of_python(
@@ -783,13 +789,14 @@ def test_a_caller_of_another_version_raises() -> None:
     calls = (lambda: numbers(spy, 0), lambda: columns(spy.bars()), lambda: feed(spy, *minutes(3)))
     for call in calls:
         call()
-    jit._table[0] += 1
+    table = table_of_addresses(jit)
+    table[0] += 1
     try:
         for call in calls:
             with pytest.raises(RuntimeError, match="another version of sessiondata"):
                 call()
     finally:
-        jit._table[0] -= 1
+        table[0] -= 1
     for call in calls:
         call()
 
@@ -855,6 +862,7 @@ def caller(kind: dict[str, str]) -> str:
     return text.replace("jit.append(", "jit.append(symbol, ") if kind is BY_HANDLE else text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [BY_HANDLE, BY_SYMBOL], ids=["handle", "symbol"])
 def test_a_caller_is_cached(process: Any, kind: dict[str, str]) -> None:
     """The second process loads what the first compiled; the third is of another ABI and refuses, or compiles anew."""
@@ -870,6 +878,7 @@ def test_a_caller_is_cached(process: Any, kind: dict[str, str]) -> None:
         assert (third.stdout.split(), third.stderr) == (["100", "0", "1", "20"], "")
 
 
+@pytest.mark.slow
 def test_numba_finds_the_extension_by_its_entry_point(process: Any) -> None:
     """Nothing but numba and sessiondata is imported; the module of compiled callers comes by itself."""
     text = caller(BY_SYMBOL).replace("@njit", "assert 'sessiondata.jit' not in sys.modules\n@njit")
@@ -885,6 +894,7 @@ def test_the_entry_point_is_the_module_s() -> None:
     assert jit.init() is None
 
 
+@pytest.mark.slow
 def test_the_readme_s_example(process: Any) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     code, output = re.findall(r"compiled example -->\n```\w+\n(.*?)```", readme, re.DOTALL)

@@ -16,6 +16,7 @@ import pytest
 
 import sessiondata as sd
 from sessiondata.market.hours import Hours
+from shims import hours_by_date
 
 MINUTE = 60 * 10**9
 OPEN = 1_704_205_800 * 10**9  # 2024-01-02 09:30 in New York
@@ -117,7 +118,7 @@ def test_hours_kept_by_a_snapshot_go_with_the_calendar(tmp_path: Path, monkeypat
     real = sd.calendar("XNYS")
     sooner = [(OPEN, OPEN + 30 * MINUTE)]
     corrected = sd.SessionGrid("2024-01-02", "America/New_York", sooner)
-    monkeypatch.setitem(real._grids, dt.date(2024, 1, 2), corrected)
+    monkeypatch.setitem(hours_by_date(real), dt.date(2024, 1, 2), corrected)
     kept = sd.load(tmp_path / "store").calendar
     assert kept != real
     assert kept.session("2024-01-02").expected("1m") == 390
@@ -174,6 +175,7 @@ def test_a_pickled_grid_is_the_grid(name: str) -> None:
             again.segments[0, 0] = 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_another_process_gets_a_calendar(method: str) -> None:
     if method not in multiprocessing.get_all_start_methods():

@@ -66,6 +66,7 @@ def library(name: str, year: int) -> Any:
 # --- known sessions --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "date", "minutes", "segments"),
     [
@@ -117,6 +118,7 @@ SAMPLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "date"), [(name, date) for name, dates in SAMPLES.items() for date in dates])
 def test_slots_equal_those_found_minute_by_minute(name: str, date: str) -> None:
     with their_own_deprecations():
@@ -157,6 +159,7 @@ def test_slots_equal_those_found_minute_by_minute(name: str, date: str) -> None:
         assert grid.slot_of(minutes[0], interval) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES)
 def test_session_dates_equal_the_library(name: str) -> None:
     if name == "CMES":  # with the morning of Good Friday
@@ -525,6 +528,7 @@ def test_a_schedule_of_pandas_market_calendars() -> None:
     assert source.session("2024-12-23") == calendar("XHKG").session("2024-12-23")
 
 
+@pytest.mark.slow
 def test_interruptions_of_pandas_market_calendars_are_breaks() -> None:
     """NSE stood still from 11:40 to 15:45 on 2021-02-24; minute by minute against the library's `open_at_time`."""
     with their_own_deprecations():

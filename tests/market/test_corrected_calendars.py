@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 import sessiondata as sd
 from sessiondata.time.instants import from_ns, to_ns
+from shims import hours_by_date
 
 MINUTE = 60 * 10**9
 DAY = 24 * 60 * MINUTE
@@ -287,7 +288,7 @@ def test_hours_kept_by_a_snapshot_are_kept_by_its_correction(monkeypatch: pytest
     data.start_session("2024-01-02")
     data.save(tmp_path / "store")
     half = sd.SessionGrid("2024-01-02", "America/New_York", [(1_704_205_800 * 10**9, 1_704_207_600 * 10**9)])
-    monkeypatch.setitem(sd.calendar("XNYS")._grids, half.date, half)
+    monkeypatch.setitem(hours_by_date(sd.calendar("XNYS")), half.date, half)
     kept = sd.load(tmp_path / "store").calendar.with_sessions({"2024-01-03": None})
     assert kept.session("2024-01-02").expected("1m") == 390
     assert pickle.loads(pickle.dumps(kept)).session("2024-01-02").expected("1m") == 390

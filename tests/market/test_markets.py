@@ -14,6 +14,7 @@ import sessiondata as sd
 MINUTE = brute.MINUTE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", brute.EXCHANGES)
 def test_every_slot_of_twenty_years_equals_brute_force(name: str) -> None:
     tally = brute.compare_exchange(name)
@@ -26,6 +27,7 @@ def test_every_slot_of_twenty_years_equals_brute_force(name: str) -> None:
 
 
 # Lunch breaks, empty breaks and real ones, an early close that cuts a break, special sessions, hours over midnight.
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["CME_Equity", "CME_Agriculture", "HKEX", "JPX", "NSE", "NYSE", "FOREX"])
 def test_schedules_of_pandas_market_calendars_equal_its_own_date_range(name: str) -> None:
     tally = brute.compare_schedule(name, 2021, 2024)

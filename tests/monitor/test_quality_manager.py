@@ -13,6 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sessiondata as sd
+from sessiondata.monitor import manager as monitor
+from sessiondata.monitor.gap_log import GapLog
+from sessiondata.monitor.requests import Requests
 from worlds import MINUTE, exact, utc
 
 OPEN = utc("2024-03-12T09:30:00-04:00")
@@ -351,13 +354,12 @@ def test_a_frame_that_names_several_symbols_is_rubbish() -> None:
     feed(data, [0, 3])
     names = ("timestamp", "open", "high", "low", "close", "volume")
     frame = pandas.DataFrame(dict(zip(names, columns([1, 2]), strict=True)))
-    manager = sd.DataQualityManager(
-        data, "live", Provider(lambda *_: frame.assign(symbol=["SPY", "QQQ"])), retry_interval_seconds=0
-    )
+    answers = [frame.assign(symbol=["SPY", "QQQ"])]
+    manager = sd.DataQualityManager(data, "live", Provider(lambda *_: answers[-1]), retry_interval_seconds=0)
     (made,) = manager.step()
     assert (made.outcome, made.rows) == ("rubbish", 0)
     assert "one symbol" in made.detail
-    manager._fetch = lambda *_: frame.assign(symbol="SPY").set_index("timestamp")  # whatever `extend` takes
+    answers.append(frame.assign(symbol="SPY").set_index("timestamp"))  # whatever `extend` takes
     assert outcomes(manager.step()) == ["filled"]
 
 
@@ -422,6 +424,7 @@ def test_the_feeder_does_not_wait_for_a_hanging_provider() -> None:
     assert not manager.is_running
 
 
+@pytest.mark.threads
 def test_the_thread_fills_gaps_of_a_feed_by_itself() -> None:
     data, provider = new_store(("SPY", "QQQ")), Provider()
     with sd.DataQualityManager(data, "live", provider, retry_interval_seconds=0, poll_seconds=0.001) as manager:
@@ -444,17 +447,17 @@ def test_the_thread_fills_gaps_of_a_feed_by_itself() -> None:
 def test_the_thread_survives_a_round_that_fails(caplog: pytest.LogCaptureFixture, monkeypatch: Any) -> None:
     data, provider = new_store(), Provider()
     manager = sd.DataQualityManager(data, "live", provider, poll_seconds=0.001)
-    good, failed = manager._watch_all, threading.Event()
+    good, failed = GapLog.watch_all, threading.Event()
 
-    def broken(_now_ns: int) -> Any:
+    def broken(*_: Any) -> Any:
         failed.set()
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr(manager, "_watch_all", broken)
+    monkeypatch.setattr(GapLog, "watch_all", broken)
     with manager:
         feed(data, [0, 2])
         assert failed.wait(10)
-        monkeypatch.setattr(manager, "_watch_all", good)
+        monkeypatch.setattr(GapLog, "watch_all", good)
         deadline = time.monotonic() + 10
         while data.symbols["SPY"].bars_base.missing and time.monotonic() < deadline:
             manager.notify()
@@ -582,7 +585,7 @@ LEAVE = {
 
 @pytest.mark.parametrize("trailing_days", [0, 5])
 @pytest.mark.parametrize("how", sorted(LEAVE))
-@pytest.mark.parametrize("before", ["record_retry", "fill", "mark_no_trade", "_computed_gaps", "_open_parts", "_ask"])
+@pytest.mark.parametrize("before", ["record_retry", "fill", "mark_no_trade", "computed_gaps", "open_parts", "make"])
 def test_a_session_that_is_left_inside_a_round(before: str, how: str, trailing_days: int, monkeypatch: Any) -> None:
     """Another thread may leave a session between any look of the manager and what it does then. A retry of a session
     without a day, or a gap of the next session beside the hours of this one, raised from `step`."""
@@ -594,7 +597,9 @@ def test_a_session_that_is_left_inside_a_round(before: str, how: str, trailing_d
         manager = sd.DataQualityManager(
             data, "live", Provider((lambda *_: ()) if before == "mark_no_trade" else None), max_retries=1
         )
-        owner: Any = sd.DataQualityManager if before in ("_open_parts", "_ask") else sd.SymbolSessionData
+        owner: Any = {"computed_gaps": monitor, "open_parts": monitor, "make": Requests}.get(
+            before, sd.SymbolSessionData
+        )
         original, left = getattr(owner, before), [n]
 
         def leaving(
@@ -628,20 +633,21 @@ def test_a_gap_that_was_given_up_stays_so_when_its_session_is_left(monkeypatch: 
     manager = sd.DataQualityManager(data, "live", Provider(lambda *_: None), max_retries=1)
     manager.step(OPEN + 5 * MINUTE)
     assert [life.reason for life in manager.lives()] == ["gave_up"]
-    original = sd.DataQualityManager._open_parts
+    original = monitor.open_parts
 
-    def late(self: Any, *args: Any) -> Any:
+    def late(*args: Any) -> Any:
         data.roll_session()
-        return original(self, *args)
+        return original(*args)
 
     with monkeypatch.context() as patched:
-        patched.setattr(sd.DataQualityManager, "_open_parts", late)
+        patched.setattr(monitor, "open_parts", late)
         feed(data, [7])
         manager.step(OPEN + 8 * MINUTE)
     manager.step(OPEN + 1440 * MINUTE)
     assert [life.reason for life in manager.lives()] == ["gave_up"]
 
 
+@pytest.mark.threads
 def test_two_threads_that_start_a_manager_start_one_thread(monkeypatch: Any) -> None:
     manager = sd.DataQualityManager(new_store())
     with monkeypatch.context() as patched:
@@ -796,6 +802,7 @@ def live_day(
     return data, manager, quiet
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32), lost=st.sampled_from([0.0, 0.05, 0.4]), late=st.sampled_from([0.0, 0.1]),

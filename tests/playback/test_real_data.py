@@ -1,7 +1,7 @@
 """Real market data: what the store makes of LEAN's files, compared with the vendor's own numbers and with the model.
 
 The files are read twice: by `sessiondata.readers.bars`, and here with `zipfile` and `csv` alone, so that a fault of the
-reader cannot hide behind itself. Skipped, saying so, where the data is absent.
+reader cannot hide behind itself. All of it runs on the project's sample, and on LEAN's own data where that is.
 """
 
 from __future__ import annotations
@@ -22,17 +22,27 @@ import pytest
 
 import reference as ref
 import sessiondata as sd
+from market_data import on_both
 from sessiondata.playback.sessions import ReplaySession, replay
 from sessiondata.readers.bars import BarTable, read_bars
+from sessiondata.store.symbol import state_of
 from worlds import MINUTE, exact, same_history, same_symbol
 
 Row = tuple[int, float, float, float, float, float]
 
-MINUTE_FILES = [
+LEAN_FILES = [
     *(f"equity/usa/minute/{name}/201310{day}_trade.zip" for name in ("spy", "ibm", "aig")
       for day in ("04", "07", "08", "09", "10", "11")),
     *(f"equity/usa/minute/aapl/201406{day}_trade.zip" for day in ("05", "06", "09")),
     *(f"equity/usa/minute/goog/201512{day}_trade.zip" for day in ("23", "24", "28")),
+    "equity/india/minute/yesbank/20190709_trade.zip",
+    *(f"crypto/coinbase/minute/btcusd/{day}_trade.zip" for day in ("20161007", "20180404", "20180405", "20180406")),
+    *(f"future/cme/minute/es/201310{day}_trade.zip" for day in ("06", "07", "08")),
+]  # fmt: skip
+SAMPLE_FILES = [
+    *(f"equity/usa/minute/{name}/201310{day}_trade.zip" for name in ("spy", "ibm", "aig")
+      for day in ("04", "07", "08", "09")),
+    "equity/usa/minute/goog/20151224_trade.zip",
     "equity/india/minute/yesbank/20190709_trade.zip",
     *(f"crypto/coinbase/minute/btcusd/{day}_trade.zip" for day in ("20161007", "20180404", "20180405", "20180406")),
     *(f"future/cme/minute/es/201310{day}_trade.zip" for day in ("06", "07", "08")),
@@ -79,28 +89,29 @@ def model_of(data: sd.SessionData) -> ref.RefStore:
 # --- the reader -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", MINUTE_FILES)
-def test_the_reader_gives_what_the_zip_holds(lean: Path, name: str) -> None:
-    tables = read_bars(lean / name)
-    rows = read_rows(lean / name)
+@on_both("name", [(name,) for name in SAMPLE_FILES], [(name,) for name in LEAN_FILES])
+def test_the_reader_gives_what_the_zip_holds(real: Path, name: str) -> None:
+    tables = read_bars(real / name)
+    rows = read_rows(real / name)
     assert [table.symbol for table in tables] == list(rows)
     for table in tables:
         values = (table.ts_ns, table.open, table.high, table.low, table.close, table.volume)
         assert exact(list(zip(*(column.tolist() for column in values), strict=True))) == exact(rows[table.symbol])
 
 
-def test_the_list_of_files_is_complete(lean: Path) -> None:
+@on_both("files", [(SAMPLE_FILES,)], [(LEAN_FILES,)])
+def test_the_list_of_files_is_complete(real: Path, files: list[str]) -> None:
     kinds = ("equity", "crypto", "future")
-    found = [path for kind in kinds for path in lean.glob(f"{kind}/*/minute/*/*_trade.zip")]
-    assert sorted(path.relative_to(lean).as_posix() for path in found) == sorted(MINUTE_FILES)
+    found = [path for kind in kinds for path in real.glob(f"{kind}/*/minute/*/*_trade.zip")]
+    assert sorted(path.relative_to(real).as_posix() for path in found) == sorted(files)
 
 
 # --- seconds make the vendor's minutes --------------------------------------------------------------------------------
 
 
-def from_seconds(lean: Path, calendar: str | None, date: str, name: str, chunk: int | None) -> sd.SymbolSessionData:
+def from_seconds(real: Path, calendar: str | None, date: str, name: str, chunk: int | None) -> sd.SymbolSessionData:
     """A store fed with a file of seconds; in arrays of `chunk` rows, or (None) one by one."""
-    ((symbol, rows),) = read_rows(lean / name).items()
+    ((symbol, rows),) = read_rows(real / name).items()
     data = sd.SessionData(calendar, "1s", ("1m", "5m", "1d"))
     data.start_session(date)
     store = data.register_symbol(symbol)
@@ -111,54 +122,57 @@ def from_seconds(lean: Path, calendar: str | None, date: str, name: str, chunk: 
         columns = columns_of(rows)
         for at in range(0, len(rows), chunk):
             store.extend(*(column[at : at + chunk] for column in columns))
-    store._core.check_invariants()
+    state_of(store).core.check_invariants()
     assert store.bars_base.total_count == len(rows)
     return store
 
 
+# LEAN's minute volumes include corrections that came later than the seconds.
+@on_both("n n_other missing", [(603, 0, 32)], [(828, 58, 0)])
 @pytest.mark.parametrize("chunk", [None, 997, 10**6])
-def test_seconds_of_spy_make_leans_minutes_in_all_prices_and_in_all_but_58_volumes(
-    lean: Path, chunk: int | None
+def test_seconds_of_spy_make_the_minutes_in_all_prices_and_in_all_but_corrected_volumes(
+    real: Path, chunk: int | None, n: int, n_other: int, missing: int
 ) -> None:
-    spy = from_seconds(lean, "XNYS", "2013-10-07", "equity/usa/second/spy/20131007_trade.zip", chunk)
-    minutes = read_rows(lean / "equity/usa/minute/spy/20131007_trade.zip")["SPY"]
+    spy = from_seconds(real, "XNYS", "2013-10-07", "equity/usa/second/spy/20131007_trade.zip", chunk)
+    minutes = read_rows(real / "equity/usa/minute/spy/20131007_trade.zip")["SPY"]
     derived = rows_of(spy.bars("1m"))
-    assert len(derived) == len(minutes) == 828
+    assert len(derived) == len(minutes) == n
     assert [row[:5] for row in derived] == [row[:5] for row in minutes]
-    # The vendor's minute volumes include corrections that came later than the seconds.
-    assert sum(ours[5] != theirs[5] for ours, theirs in zip(derived, minutes, strict=True)) == 58
-    assert sum(bar.extended for bar in spy.bars("1m")) == 828 - 390
-    assert (spy.bars("1m").expected, spy.bars("1m").missing) == (390, 0)
+    assert sum(ours[5] != theirs[5] for ours, theirs in zip(derived, minutes, strict=True)) == n_other
+    assert sum(bar.extended for bar in spy.bars("1m")) == n - (390 - missing)
+    assert (spy.bars("1m").expected, spy.bars("1m").missing) == (390, missing)
     assert spy.bars("1s").expected == 23_400
 
 
-def test_seconds_of_btcusd_make_leans_minutes_in_every_column(lean: Path) -> None:
-    btc = from_seconds(lean, None, "2016-10-07", "crypto/coinbase/second/btcusd/20161007_trade.zip", 1000)
-    minutes = read_rows(lean / "crypto/coinbase/minute/btcusd/20161007_trade.zip")["BTCUSD"]
+@on_both("n", [(1043,)], [(1419,)])
+def test_seconds_of_btcusd_make_the_minutes_in_every_column(real: Path, n: int) -> None:
+    btc = from_seconds(real, None, "2016-10-07", "crypto/coinbase/second/btcusd/20161007_trade.zip", 1000)
+    minutes = read_rows(real / "crypto/coinbase/minute/btcusd/20161007_trade.zip")["BTCUSD"]
     derived = rows_of(btc.bars("1m"))
-    assert len(derived) == len(minutes) == 1419
+    assert len(derived) == len(minutes) == n
     assert [row[:5] for row in derived] == [row[:5] for row in minutes]
     # Sums of fractional volumes: equal to the last printed digit. To the last bit they are what concepts.md defines.
     assert [round(row[5], 8) for row in derived] == [round(row[5], 8) for row in minutes]
     sums: dict[int, float] = {}
-    for ts, *_, volume in read_rows(lean / "crypto/coinbase/second/btcusd/20161007_trade.zip")["BTCUSD"]:
+    for ts, *_, volume in read_rows(real / "crypto/coinbase/second/btcusd/20161007_trade.zip")["BTCUSD"]:
         slot = ts - ts % MINUTE
         sums[slot] = sums[slot] + volume if slot in sums else volume
     assert [row[5] for row in derived] == list(sums.values())
 
 
-def test_seconds_by_the_batch_kernel_are_those_of_the_store(lean: Path) -> None:
-    name = "equity/usa/second/spy/20131008_trade.zip"
-    spy = from_seconds(lean, "XNYS", "2013-10-08", name, 5000)
-    grid = sd.calendar("XNYS").session("2013-10-08")
-    columns = columns_of(read_rows(lean / name)["SPY"])
+@on_both("day", [("07",)], [("08",)])
+def test_seconds_by_the_batch_kernel_are_those_of_the_store(real: Path, day: str) -> None:
+    name = f"equity/usa/second/spy/201310{day}_trade.zip"
+    spy = from_seconds(real, "XNYS", f"2013-10-{day}", name, 5000)
+    grid = sd.calendar("XNYS").session(f"2013-10-{day}")
+    columns = columns_of(read_rows(real / name)["SPY"])
     for interval in ("1m", "5m", "1d"):
         batch = sd.aggregate(columns, grid, "1s", interval)
         assert exact(list(zip(*(column.tolist() for column in batch[:6]), strict=True))) == exact(
             rows_of(spy.bars(interval))
         )
         assert batch.n_base.tolist() == [bar.n_base for bar in spy.bars(interval)]
-    gaps = sd.find_gaps(columns[0], grid, "1s", spy._core.as_of)
+    gaps = sd.find_gaps(columns[0], grid, "1s", state_of(spy).core.as_of)
     assert [(gap.start_ns, gap.bar_count) for gap in spy.bars_base.gaps] == list(
         zip(gaps.start_ns.tolist(), gaps.bar_count.tolist(), strict=True)
     )
@@ -167,15 +181,16 @@ def test_seconds_by_the_batch_kernel_are_those_of_the_store(lean: Path) -> None:
 # --- single files -----------------------------------------------------------------------------------------------------
 
 
-def one_session(lean: Path, *names: str, **options: Any) -> ReplaySession:
-    (session,) = replay([table for name in names for table in read_bars(lean / name)], **options)
+def one_session(real: Path, *names: str, **options: Any) -> ReplaySession:
+    (session,) = replay([table for name in names for table in read_bars(real / name)], **options)
     return session
 
 
-def test_google_on_the_half_day_before_christmas(lean: Path) -> None:
-    session = one_session(lean, "equity/usa/minute/goog/20151224_trade.zip")
+@on_both()
+def test_google_on_the_half_day_before_christmas(real: Path) -> None:
+    session = one_session(real, "equity/usa/minute/goog/20151224_trade.zip")
     goog = session.data.get_symbol_data("GOOG")
-    rows = read_rows(lean / "equity/usa/minute/goog/20151224_trade.zip")["GOOG"]
+    rows = read_rows(real / "equity/usa/minute/goog/20151224_trade.zip")["GOOG"]
     open_ns = int(dt.datetime(2015, 12, 24, 9, 30, tzinfo=ZoneInfo("America/New_York")).timestamp()) * 10**9
     regular = [row for row in rows if open_ns <= row[0] < open_ns + 210 * MINUTE]
     assert (session.date, session.calendar, session.interval) == (dt.date(2015, 12, 24), "XNYS", "1m")
@@ -189,11 +204,12 @@ def test_google_on_the_half_day_before_christmas(lean: Path) -> None:
     assert [bar.n_expected for bar in goog.bars("1h") if not bar.extended] == [60, 60, 60, 30]
 
 
-def test_the_future_over_sunday_midnight_is_one_trade_date(lean: Path) -> None:
+@on_both()
+def test_the_future_over_sunday_midnight_is_one_trade_date(real: Path) -> None:
     names = [f"future/cme/minute/es/201310{day}_trade.zip" for day in ("06", "07", "08")]
-    sessions = list(replay([table for name in names for table in read_bars(lean / name)]))
+    sessions = list(replay([table for name in names for table in read_bars(real / name)]))
     assert [session.date for session in sessions] == [dt.date(2013, 10, 7), dt.date(2013, 10, 8), dt.date(2013, 10, 9)]
-    sunday, monday = (read_rows(lean / name) for name in names[:2])
+    sunday, monday = (read_rows(real / name) for name in names[:2])
     chicago = ZoneInfo("America/Chicago")
     start, stop = (
         int(dt.datetime(2013, 10, day, hour, tzinfo=chicago).timestamp()) * 10**9 for day, hour in ((6, 17), (7, 17))
@@ -209,10 +225,11 @@ def test_the_future_over_sunday_midnight_is_one_trade_date(lean: Path) -> None:
     assert first.to_dict()["symbols"]["ES_201312"]["session"]["data"]["1m"]["data"][0][0].startswith("2013-10-06T17:0")
 
 
-def test_yesbank_trades_on_the_calendar_of_bombay(lean: Path) -> None:
-    session = one_session(lean, "equity/india/minute/yesbank/20190709_trade.zip")
+@on_both()
+def test_yesbank_trades_on_the_calendar_of_bombay(real: Path) -> None:
+    session = one_session(real, "equity/india/minute/yesbank/20190709_trade.zip")
     bank = session.data.get_symbol_data("YESBANK")
-    rows = read_rows(lean / "equity/india/minute/yesbank/20190709_trade.zip")["YESBANK"]
+    rows = read_rows(real / "equity/india/minute/yesbank/20190709_trade.zip")["YESBANK"]
     open_ns = int(dt.datetime(2019, 7, 9, 9, 15, tzinfo=ZoneInfo("Asia/Kolkata")).timestamp()) * 10**9
     regular = {row[0] for row in rows if open_ns <= row[0] < open_ns + 375 * MINUTE}
     assert session.calendar == "XBOM"
@@ -222,17 +239,17 @@ def test_yesbank_trades_on_the_calendar_of_bombay(lean: Path) -> None:
     assert bank.bars_base[0].datetime(ZoneInfo("Asia/Kolkata")).utcoffset() == dt.timedelta(hours=5, minutes=30)
 
 
-def test_three_stocks_of_a_week_are_one_store_a_day(lean: Path) -> None:
-    names = [name for name in MINUTE_FILES if name.split("/")[3] in ("spy", "ibm", "aig")]
-    tables = [table for name in names for table in read_bars(lean / name)]
+@on_both("files days", [(SAMPLE_FILES, ("04", "07", "08", "09"))],
+         [(LEAN_FILES, ("04", "07", "08", "09", "10", "11"))])  # fmt: skip
+def test_three_stocks_of_a_week_are_one_store_a_day(real: Path, files: list[str], days: tuple[str, ...]) -> None:
+    names = [name for name in files if name.split("/")[3] in ("spy", "ibm", "aig")]
+    tables = [table for name in names for table in read_bars(real / name)]
     sessions = list(replay(reversed(tables)))
-    assert [str(session.date) for session in sessions] == [
-        f"2013-10-{day}" for day in ("04", "07", "08", "09", "10", "11")
-    ]
+    assert [str(session.date) for session in sessions] == [f"2013-10-{day}" for day in days]
     for session in sessions:
         assert list(session.data.symbols) == ["AIG", "IBM", "SPY"]
         assert sum(symbol.bars_base.total_count for symbol in session.data.symbols.values()) == sum(
-            len(rows) for name in names if f"{session.date:%Y%m%d}" in name for rows in read_rows(lean / name).values()
+            len(rows) for name in names if f"{session.date:%Y%m%d}" in name for rows in read_rows(real / name).values()
         )
 
 
@@ -240,25 +257,34 @@ def test_three_stocks_of_a_week_are_one_store_a_day(lean: Path) -> None:
 
 
 @lru_cache(maxsize=1)
-def replayed(lean: Path) -> list[ReplaySession]:
+def replayed(folder: Path, files: tuple[str, ...]) -> list[ReplaySession]:
     tables: list[BarTable] = []
-    for name in MINUTE_FILES:
-        tables += read_bars(lean / name)
+    for name in files:
+        tables += read_bars(folder / name)
     return list(replay(tables, on_error=pytest.fail))
 
 
-SESSIONS = [
+LEAN_SESSIONS = [
     ("2013-10-04", "XNYS"), ("2013-10-07", "CMES"), ("2013-10-07", "XNYS"), ("2013-10-08", "CMES"),
     ("2013-10-08", "XNYS"), ("2013-10-09", "CMES"), ("2013-10-09", "XNYS"), ("2013-10-10", "XNYS"),
     ("2013-10-11", "XNYS"), ("2014-06-05", "XNYS"), ("2014-06-06", "XNYS"), ("2014-06-09", "XNYS"),
     ("2015-12-23", "XNYS"), ("2015-12-24", "XNYS"), ("2015-12-28", "XNYS"), ("2016-10-07", "24/7"),
     ("2018-04-04", "24/7"), ("2018-04-05", "24/7"), ("2018-04-06", "24/7"), ("2019-07-09", "XBOM"),
 ]  # fmt: skip
+SAMPLE_SESSIONS = [
+    ("2013-10-04", "XNYS"), ("2013-10-07", "CMES"), ("2013-10-07", "XNYS"), ("2013-10-08", "CMES"),
+    ("2013-10-08", "XNYS"), ("2013-10-09", "CMES"), ("2013-10-09", "XNYS"), ("2015-12-24", "XNYS"),
+    ("2016-10-07", "24/7"), ("2018-04-04", "24/7"), ("2018-04-05", "24/7"), ("2018-04-06", "24/7"),
+    ("2019-07-09", "XBOM"),
+]  # fmt: skip
 
 
-def test_a_replay_of_all_minute_files_plays_these_sessions_and_loses_no_bar(lean: Path) -> None:
-    sessions = replayed(lean)
-    assert [(str(session.date), session.calendar) for session in sessions] == SESSIONS
+@on_both("files expected", [(SAMPLE_FILES, SAMPLE_SESSIONS)], [(LEAN_FILES, LEAN_SESSIONS)])
+def test_a_replay_of_all_minute_files_plays_these_sessions_and_loses_no_bar(
+    real: Path, files: list[str], expected: list[tuple[str, str]]
+) -> None:
+    sessions = replayed(real, tuple(files))
+    assert [(str(session.date), session.calendar) for session in sessions] == expected
     played: Counter[str] = Counter()
     for session in sessions:
         for name, symbol in session.data.symbols.items():
@@ -268,21 +294,28 @@ def test_a_replay_of_all_minute_files_plays_these_sessions_and_loses_no_bar(lean
             assert {key: counters[key] for key in unusual} == dict.fromkeys(unusual, 0)
             played[name] += counters["stored"]
     in_files: Counter[str] = Counter()
-    for path in MINUTE_FILES:
-        in_files.update({name: len(rows) for name, rows in read_rows(lean / path).items()})
+    for path in files:
+        in_files.update({name: len(rows) for name, rows in read_rows(real / path).items()})
     assert played == in_files
 
 
-@pytest.mark.parametrize(("date", "calendar"), SESSIONS)
-def test_every_number_of_a_replayed_session_is_that_of_the_model(lean: Path, date: str, calendar: str) -> None:
-    data = next(s.data for s in replayed(lean) if (str(s.date), s.calendar) == (date, calendar))
+@on_both(
+    "files date calendar",
+    [(SAMPLE_FILES, *session) for session in SAMPLE_SESSIONS],
+    [(LEAN_FILES, *session) for session in LEAN_SESSIONS],
+    slow=True,
+)
+def test_every_number_of_a_replayed_session_is_that_of_the_model(
+    real: Path, files: list[str], date: str, calendar: str
+) -> None:
+    data = next(s.data for s in replayed(real, tuple(files)) if (str(s.date), s.calendar) == (date, calendar))
     grid = data.grid
     assert grid is not None
     zone = {"XNYS": "usa", "XBOM": "india", "24/7": "coinbase", "CMES": "cme"}[calendar]
     rows: dict[str, list[Row]] = {}
-    for path in MINUTE_FILES:
+    for path in files:
         if f"/{zone}/" in path:
-            for symbol, bars in read_rows(lean / path).items():
+            for symbol, bars in read_rows(real / path).items():
                 rows.setdefault(symbol, []).extend(bar for bar in bars if grid.span_start <= bar[0] < grid.span_stop)
     rows = {symbol: bars for symbol, bars in rows.items() if bars}
     assert sorted(rows) == list(data.symbols)
@@ -293,7 +326,7 @@ def test_every_number_of_a_replayed_session_is_that_of_the_model(lean: Path, dat
     newest = max(bars[-1][0] for bars in rows.values())
     model.advance_to(min(newest + MINUTE, grid.span_stop))
     for symbol in data.symbols:
-        data.symbols[symbol]._core.check_invariants()
+        state_of(data.symbols[symbol]).core.check_invariants()
         same_symbol(data.symbols[symbol], model.symbols[symbol])
     document = ref.document(model, "time", sequence=data.sequence)
     assert exact(data.to_dict()) == exact(document)
@@ -303,11 +336,12 @@ def test_every_number_of_a_replayed_session_is_that_of_the_model(lean: Path, dat
     assert data.to_json(timestamps="iso") == orjson.dumps(ref.document(model, "iso", sequence=data.sequence))
 
 
+@on_both()
 @pytest.mark.parametrize(
     "name", ["equity/usa/minute/ibm/20131009_trade.zip", "crypto/coinbase/minute/btcusd/20180405_trade.zip"]
 )
-def test_real_bars_in_any_order_make_the_same_document(lean: Path, name: str) -> None:
-    ((symbol, rows),) = read_rows(lean / name).items()
+def test_real_bars_in_any_order_make_the_same_document(real: Path, name: str) -> None:
+    ((symbol, rows),) = read_rows(real / name).items()
     documents = set()
     rng = np.random.default_rng(5)
     columns = columns_of(rows)
@@ -322,7 +356,7 @@ def test_real_bars_in_any_order_make_the_same_document(lean: Path, name: str) ->
         else:
             for i in order:
                 store.append(*rows[i])
-        store._core.check_invariants()
+        state_of(store).core.check_invariants()
         document = data.to_dict()
         del document["meta"]["sequence"]
         documents.add(repr(exact(document)))
@@ -332,19 +366,21 @@ def test_real_bars_in_any_order_make_the_same_document(lean: Path, name: str) ->
 # --- days after days --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("calendar", "files", "dates"),
+STOCKS = {name: f"equity/usa/minute/{name.lower()}" for name in ("SPY", "IBM", "AIG")}
+BITCOIN = None, {"BTCUSD": "crypto/coinbase/minute/btcusd"}, ("2018-04-04", "2018-04-05", "2018-04-06")
+
+
+@on_both(
+    "calendar files dates",
+    [("XNYS", STOCKS, ("2013-10-04", "2013-10-07", "2013-10-08", "2013-10-09")), BITCOIN],
     [
-        (
-            "XNYS",
-            {name: f"equity/usa/minute/{name.lower()}" for name in ("SPY", "IBM", "AIG")},
-            ("2013-10-04", "2013-10-07", "2013-10-08", "2013-10-09", "2013-10-10", "2013-10-11"),
-        ),
-        (None, {"BTCUSD": "crypto/coinbase/minute/btcusd"}, ("2018-04-04", "2018-04-05", "2018-04-06")),
+        ("XNYS", STOCKS, ("2013-10-04", "2013-10-07", "2013-10-08", "2013-10-09", "2013-10-10", "2013-10-11")),
+        BITCOIN,
     ],
+    slow=True,
 )
 def test_days_after_days_end_in_the_state_of_the_model(
-    lean: Path, calendar: str | None, files: dict[str, str], dates: tuple[str, ...]
+    real: Path, calendar: str | None, files: dict[str, str], dates: tuple[str, ...]
 ) -> None:
     """Warm-up that overlaps the running session, a start, rolls, bars late by a minute, an hour and a day, a second
     delivery of the first day, and history trimmed to three days."""
@@ -357,7 +393,7 @@ def test_days_after_days_end_in_the_state_of_the_model(
         segments = [(start, stop) for start, stop in grid.segments.tolist()]
         sessions.append(ref.RefSession(date, grid.tz, segments, (grid.span_start, grid.span_stop)))
     rows = {
-        (name, date): read_rows(lean / folder / f"{date.replace('-', '')}_trade.zip")[name]
+        (name, date): read_rows(real / folder / f"{date.replace('-', '')}_trade.zip")[name]
         for name, folder in files.items()
         for date in dates
     }
@@ -431,8 +467,9 @@ def read_ticks(path: Path) -> tuple[np.ndarray, list[list[str]]]:
     return int(day.timestamp()) * 1_000_000_000 + ms * 1_000_000, rows
 
 
-@pytest.mark.parametrize(
-    ("ticker", "n_ticks", "n_seconds", "other_prices", "volume_short"),
+@on_both(
+    "ticker n_ticks n_seconds other_prices volume_short",
+    [("ibm", 1_014, 208, {}, {})],
     [
         ("ibm", 24_293, 5_123, {}, {}),
         # LEAN puts the first print of SPY's opening and of its closing auction (exchange P, conditions 20000040 and
@@ -442,10 +479,11 @@ def read_ticks(path: Path) -> tuple[np.ndarray, list[list[str]]]:
         ("spy", 250_601, 16_675, {"09:30:00": (167.43, 167.41), "15:59:59": (167.45, 167.45)},
          {"09:30:00": 1_750.0, "15:59:59": 3_500.0}),
     ],
+    slow=True,
 )  # fmt: skip
 @pytest.mark.parametrize("chunk", [1_000, 10**6])
-def test_trades_make_leans_seconds(
-    lean: Path,
+def test_trades_make_the_seconds(
+    real: Path,
     ticker: str,
     n_ticks: int,
     n_seconds: int,
@@ -458,7 +496,7 @@ def test_trades_make_leans_seconds(
     Prices are those of the priced trades of a second. Volumes are not: LEAN closes a bar when the next priced trade
     comes, and gives the volume of the others to the bar that is open, seconds later though it may be. So two symbols
     are fed: one by what has a price, one by what has a volume, and volumes are added up from bar to bar."""
-    ts, rows = read_ticks(lean / f"equity/usa/tick/{ticker}/20131007_trade.zip")
+    ts, rows = read_ticks(real / f"equity/usa/tick/{ticker}/20131007_trade.zip")
     assert len(rows) == n_ticks
     assert {row[5] for row in rows} == {"0"}, "no trade of these files is flagged as suspicious"
     conditions = np.array([int(row[4], 16) for row in rows])
@@ -473,13 +511,13 @@ def test_trades_make_leans_seconds(
         columns = ts[taken], price[taken], size[taken], np.array(exchange)[taken]
         for at in range(0, len(columns[0]), chunk):
             symbol.extend_ticks(*(column[at : at + chunk] for column in columns))
-        symbol._core.check_invariants()
+        state_of(symbol).core.check_invariants()
         assert symbol.ticks.counters == {
             "stored": taken.sum(), "late": 0, "too_old": 0, "other_session": 0, "covered": 0, "empty_side": 0,
             "skipped": {}, "overwritten": 0,
         }  # fmt: skip
 
-    ((_, seconds),) = read_rows(lean / f"equity/usa/second/{ticker}/20131007_trade.zip").items()
+    ((_, seconds),) = read_rows(real / f"equity/usa/second/{ticker}/20131007_trade.zip").items()
     ours = rows_of(prices.bars())
     assert len(ours) == len(seconds) == n_seconds
     assert [row[0] for row in ours] == [row[0] for row in seconds]
@@ -497,8 +535,9 @@ def test_trades_make_leans_seconds(
     assert short == volume_short
 
 
-def test_trades_one_by_one_make_the_same_bars_as_in_arrays(lean: Path) -> None:
-    ts, rows = read_ticks(lean / "equity/usa/tick/ibm/20131007_trade.zip")
+@on_both()
+def test_trades_one_by_one_make_the_same_bars_as_in_arrays(real: Path) -> None:
+    ts, rows = read_ticks(real / "equity/usa/tick/ibm/20131007_trade.zip")
     price, size = np.array([row[1] for row in rows], float) / 10_000, np.array([row[2] for row in rows], float)
     data = sd.SessionData("XNYS", "1s", ("1m", "5m", "1h", "1d"))
     one, other = data.register_symbol("ONE"), data.register_symbol("OTHER")
@@ -517,10 +556,11 @@ def test_trades_one_by_one_make_the_same_bars_as_in_arrays(lean: Path) -> None:
     assert [gap.start_ns for gap in one.bar_gaps["1s"]] == [gap.start_ns for gap in other.bar_gaps["1s"]]
 
 
-def test_quotes_of_ibm_make_mid_bars(lean: Path) -> None:
-    """109,066 quotes and a suspicious one, most of one side: 0 is "unchanged", so each side stands until it changes."""
-    ts, rows = read_ticks(lean / "equity/usa/tick/ibm/20131007_quote.zip")
-    assert len(rows) == 109_067
+@on_both("n n_minutes", [(1_126, 5)], [(109_067, 390)], slow=True)
+def test_quotes_of_ibm_make_mid_bars(real: Path, n: int, n_minutes: int) -> None:
+    """Quotes and a suspicious one, most of one side: 0 is "unchanged", so each side stands until it changes."""
+    ts, rows = read_ticks(real / "equity/usa/tick/ibm/20131007_quote.zip")
+    assert len(rows) == n
     suspicious = np.array([row[7] == "1" for row in rows])
     assert suspicious.sum() == 1
     ts, rows = ts[~suspicious], [row for row in rows if row[7] == "0"]
@@ -540,5 +580,5 @@ def test_quotes_of_ibm_make_mid_bars(lean: Path) -> None:
         bar = expected.setdefault(at // MINUTE * MINUTE, [mid] * 4)
         bar[1:] = [max(bar[1], mid), min(bar[2], mid), mid]
     assert rows_of(ibm.bars()) == [(at, *bar, 0.0) for at, bar in expected.items()]
-    assert (ibm.bars().expected, ibm.bars().missing) == (390, 0)
-    ibm._core.check_invariants()
+    assert (ibm.bars().expected, ibm.bars().missing) == (n_minutes, 0)
+    state_of(ibm).core.check_invariants()

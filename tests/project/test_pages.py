@@ -13,11 +13,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+import cimports
 import sessiondata
+from cimports import LAYERS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 PAGES += [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "benchmarks" / "README.md"]
+STATUS = ROOT / "ext" / "sessiondata" / "_native" / "base" / "status.pxd"
 WIDTH = 100
 REMARKS = ("09:42", "late: rows move")  # comments on calls that do not show a value
 
@@ -41,15 +44,15 @@ def anchors(page: Path) -> list[str]:
     return [re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads]
 
 
-def cells(page: Path, head: str) -> list[list[str]]:
-    """The names in backticks of the first column, row by row, of the table that begins with `head`."""
+def cells(page: Path, *heads: str) -> list[list[str]]:
+    """The names in backticks of the first column, row by row, of the table with these heads."""
     lines = page.read_text(encoding="utf-8").splitlines()
-    (start,) = [number for number, line in enumerate(lines) if line.startswith(f"| {head} |")]
+    (start,) = [number for number, line in enumerate(lines) if line == f"| {' | '.join(heads)} |"]
     rows = []
     for line in lines[start + 2 :]:
         if not line.startswith("|"):
             break
-        rows.append(re.findall(r"`(\w+)`", line.split("|")[1]))
+        rows.append(re.findall(r"`([\w/]+)`", line.split("|")[1]))
     return rows
 
 
@@ -133,7 +136,7 @@ def test_names_in_backticks_are_in_the_code(page: str) -> None:
         for file in sorted((ROOT / folder).rglob("*"))
         if file.suffix in (".py", ".pyi", ".pyx", ".pxd", ".toml", ".json") or file.parent.name == "tools"
     )
-    known = {*re.findall(r"\w+", source), *(file.stem for file in (ROOT / "tests").iterdir()), "md"}
+    known = {*re.findall(r"\w+", source), *(file.stem for file in (ROOT / "tests").rglob("*")), "md"}
     known |= {"cap"}  # of a drawing on the page
     text = "\n".join(line for _, line in prose(ROOT / "docs" / page))
     named = {word for span in re.findall(r"`([^`]+)`", text) for word in re.findall(r"[A-Za-z_]\w+", span)}
@@ -147,28 +150,10 @@ def test_the_changelog_says_nothing_twice() -> None:
     assert [begin for begin, times in begins.items() if times > 1] == []
 
 
-def test_files_import_what_stands_above_them() -> None:
-    table = cells(ROOT / "docs" / "internals.md", "files of `src/sessiondata`, lowest first")
-    rank = {name: number for number, row in enumerate(table) for name in row}
-    source = ROOT / "src" / "sessiondata"
-    assert set(rank) == {file.stem for file in source.glob("*.py")} - {"__init__", "__main__"}
-    for name, own in rank.items():
-        for statement in ast.parse((source / f"{name}.py").read_text(encoding="utf-8")).body:
-            if not isinstance(statement, ast.ImportFrom) or not (statement.module or "").startswith("sessiondata"):
-                continue
-            module = (statement.module or "").partition(".")[2]
-            for used in [module] if module else [alias.name for alias in statement.names]:
-                assert rank.get(used, -1) <= own, f"{name} imports {used}"
-
-
-def test_modules_cimport_what_stands_above_them() -> None:
-    rank = {name: number for number, (name,) in enumerate(cells(ROOT / "docs" / "internals.md", "module"))}
-    source = ROOT / "ext" / "sessiondata"
-    assert set(rank) == {file.stem for file in source.glob("*.p*x*")} - {"__init__"}
-    for file in source.glob("*.p*x*"):
-        for used in re.findall(r"^from sessiondata\.(\w+) cimport", file.read_text(encoding="utf-8"), re.MULTILINE):
-            if file.stem != "__init__":
-                assert rank[used] < rank[file.stem] or used == file.stem, f"{file.name} cimports {used}"
+def test_the_table_of_native_modules_names_each() -> None:
+    table = [name for (name,) in cells(ROOT / "docs" / "internals.md", "module", "owns")]
+    assert table == sorted(table, key=lambda name: (*LAYERS, "capi").index(name.split("/")[0]))
+    assert set(table) == set(cimports.modules())
 
 
 def test_concepts_names_all_counters() -> None:
@@ -180,7 +165,7 @@ def test_concepts_names_all_counters() -> None:
 
 def test_concepts_names_all_errors_and_codes() -> None:
     concepts = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
-    for code in re.findall(r"ERR_\w+", (ROOT / "ext" / "sessiondata" / "_status.pxd").read_text(encoding="utf-8")):
+    for code in re.findall(r"ERR_\w+", STATUS.read_text(encoding="utf-8")):
         assert f"`{code}`" in concepts, code
     for name in sessiondata.errors.__all__:
         assert f"`{name}`" in concepts, name

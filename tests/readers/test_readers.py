@@ -13,12 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from market_data import on_both
 from sessiondata.errors import InputError
 from sessiondata.readers import bars as readers
 from sessiondata.readers.bars import BarTable, NotBarsError, ReadOptions, find_inputs, read_bars
-
-LEAN = Path(__file__).parents[3] / "shared" / "data" / "lean"
-needs_lean = pytest.mark.skipif(not LEAN.is_dir(), reason="LEAN's sample data is not beside the project")
 
 HEADER = "timestamp,open,high,low,close,volume\n"
 ROW = "2024-03-12T13:30:00Z,10,11,9,10.5,100\n"
@@ -66,51 +64,52 @@ def fails(path: Path, *needles: str, row: int | None = None, **options: Any) -> 
 # --- LEAN -------------------------------------------------------------------------------------------------------------
 
 
-@needs_lean
-def test_lean_equity_is_unscaled_and_in_new_york_time() -> None:
-    table = read_one(LEAN / "equity/usa/minute/spy/20131007_trade.zip")
-    assert (table.symbol, len(table), table.interval_ns, table.calendar) == ("SPY", 828, 60_000_000_000, "XNYS")
-    assert table.ts_ns[:1].view("datetime64[ns]")[0] == np.datetime64("2013-10-07T08:00")  # 04:00 in New York
-    assert table.open[0] == 167.41
+@on_both("n first open_", [(603, "08:02", 136.35)], [(828, "08:00", 167.41)])  # 04:00 in New York
+def test_lean_equity_is_unscaled_and_in_new_york_time(real: Path, n: int, first: str, open_: float) -> None:
+    table = read_one(real / "equity/usa/minute/spy/20131007_trade.zip")
+    assert (table.symbol, len(table), table.interval_ns, table.calendar) == ("SPY", n, 60_000_000_000, "XNYS")
+    assert table.ts_ns[:1].view("datetime64[ns]")[0] == np.datetime64(f"2013-10-07T{first}")
+    assert table.open[0] == open_
     assert table.source.endswith("20131007_trade.zip!20131007_spy_minute_trade.csv")
 
 
-@needs_lean
-def test_lean_seconds_of_crypto_and_india() -> None:
-    seconds = read_one(LEAN / "crypto/coinbase/second/btcusd/20161007_trade.zip")
-    assert (seconds.interval_ns, seconds.calendar, seconds.volume[0]) == (1_000_000_000, "24/7", 0.60046)
-    india = read_one(LEAN / "equity/india/minute/yesbank/20190709_trade.zip")
+@on_both("volume open_", [(0.6394899, 88.48)], [(0.60046, 95.0)])
+def test_lean_seconds_of_crypto_and_india(real: Path, volume: float, open_: float) -> None:
+    seconds = read_one(real / "crypto/coinbase/second/btcusd/20161007_trade.zip")
+    assert (seconds.interval_ns, seconds.calendar, seconds.volume[0]) == (1_000_000_000, "24/7", volume)
+    india = read_one(real / "equity/india/minute/yesbank/20190709_trade.zip")
     assert india.calendar == "XBOM"
     assert india.ts_ns[:1].view("datetime64[ns]")[0] == np.datetime64("2019-07-09T03:45")  # 09:15 in Mumbai
-    assert india.open[0] == 95.0
+    assert india.open[0] == open_
 
 
-@needs_lean
-def test_lean_future_has_a_symbol_per_expiry() -> None:
-    tables = read_bars(LEAN / "future/cme/minute/es/20131007_trade.zip")
-    assert [(t.symbol, len(t)) for t in tables] == [("ES_201312", 1344), ("ES_201403", 325), ("ES_201406", 2)]
+@on_both("n_bars", [((850, 205, 1),)], [((1344, 325, 2),)])
+def test_lean_future_has_a_symbol_per_expiry(real: Path, n_bars: tuple[int, ...]) -> None:
+    tables = read_bars(real / "future/cme/minute/es/20131007_trade.zip")
+    assert [t.symbol for t in tables] == ["ES_201312", "ES_201403", "ES_201406"]
+    assert tuple(len(t) for t in tables) == n_bars
     assert {t.calendar for t in tables} == {"CMES"}
 
 
-@needs_lean
-def test_lean_forex_is_the_middle_of_bid_and_ask() -> None:
-    table = read_one(LEAN / "forex/oanda/minute/eurusd/20140501_quote.zip")
-    assert table.open[0] == (1.38676 + 1.38686) / 2
+@on_both("date bid ask", [("20140504", 1.31202, 1.31265)], [("20140501", 1.38676, 1.38686)])
+def test_lean_forex_is_the_middle_of_bid_and_ask(real: Path, date: str, bid: float, ask: float) -> None:
+    table = read_one(real / f"forex/oanda/minute/eurusd/{date}_quote.zip")
+    assert table.open[0] == (bid + ask) / 2
     assert not table.volume.any()
 
 
-@needs_lean
+@on_both()
 @pytest.mark.parametrize(
     "name",
     [
         "equity/usa/daily/spy.zip",
-        "equity/usa/tick/spy/20131007_trade.zip",
+        "equity/usa/tick/ibm/20131007_trade.zip",
         "equity/usa/tick/ibm/20131007_quote.zip",
     ],
 )
-def test_lean_files_without_intraday_bars(name: str) -> None:
+def test_lean_files_without_intraday_bars(real: Path, name: str) -> None:
     with pytest.raises(NotBarsError, match="hold no intraday bars"):
-        read_bars(LEAN / name)
+        read_bars(real / name)
 
 
 def test_lean_layout_is_needed(tmp_path: Path) -> None:

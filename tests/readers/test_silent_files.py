@@ -352,6 +352,7 @@ def test_decimal_prices_of_databento(tmp_path: Path) -> None:
     assert table.remarks == ()
 
 
+@pytest.mark.slow
 def test_mixed_prices_of_databento(tmp_path: Path) -> None:
     path = databento(tmp_path / "x.csv", *["5500000000000"] * 70_000, "5500.25")
     with pytest.raises(InputError, match="--price-scale 1e9 or 1") as caught:

@@ -20,6 +20,8 @@ import pytest
 import sessiondata as sd
 from failing import each_allocation_fails
 from sessiondata._native.out import arrow as _arrow
+from sessiondata.store.symbol import state_of
+from shims import arrays_of
 from worlds import MINUTE, utc
 
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
@@ -102,10 +104,15 @@ def values(array: Array, dtype: Any) -> Any:
 
 
 def new_symbol() -> sd.SymbolSessionData:
-    spy = sd.SessionData(CALENDAR, "1m", ("5m", "1d")).register_symbol("SPY")
+    return new_store().symbols["SPY"]
+
+
+def new_store() -> sd.SessionData:
+    data = sd.SessionData(CALENDAR, "1m", ("5m", "1d"))
+    spy = data.register_symbol("SPY")
     for i in range(N):
         spy.append(OPEN + (i - 1) * MINUTE, 100.0 + i, 101.0 + i, 99.0 + i, 100.5 + i, 10.0 + i)
-    return spy
+    return data
 
 
 @pytest.fixture
@@ -166,7 +173,7 @@ class Watched:
 
     def __init__(self, spy: sd.SymbolSessionData) -> None:
         self.window = spy.bars("5m").last(3).copy()
-        self.owner = self.window._arrays[1]
+        self.owner = arrays_of(self.window)[1]
         self.before = sys.getrefcount(self.owner)
 
     @property
@@ -236,6 +243,7 @@ def test_a_field_can_be_moved_out_of_its_schema(spy: sd.SymbolSessionData) -> No
     release(field)
 
 
+@pytest.mark.threads
 def test_structs_can_be_released_by_any_thread(watched: Watched) -> None:
     def consume() -> None:
         stream, array = taken_stream(watched.window), Array()
@@ -275,13 +283,14 @@ def test_a_capsule_is_consumed_once(spy: sd.SymbolSessionData) -> None:
 
 @pytest.mark.parametrize("frozen", [False, True])
 def test_what_was_exported_outlives_the_store(frozen: bool) -> None:
-    spy = new_symbol()
+    data = new_store()
+    spy = data.symbols["SPY"]
     window = spy.bars()[:].copy() if frozen else spy.bars()
     capsule = window.__arrow_c_stream__()
     table = pa.table(window)
     expected = spy.bars().close.tolist()
-    spy._data.clear()
-    del spy, window
+    data.clear()
+    del data, spy, window
     gc.collect()
     others = [new_symbol() for _ in range(50)]  # would be given the memory, were it free
     array, stream = Array(), stream_of(capsule)
@@ -320,12 +329,14 @@ def test_no_export_leaks(spy: sd.SymbolSessionData) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["schema", "stream"])
 def test_where_there_is_no_memory_nothing_is_lost(watched: Watched, what: str) -> None:
     """Every allocation fails in its turn, until the call succeeds."""
     window = watched.window
     bits = [np.zeros(1, np.uint8), np.zeros(1, np.uint8)]
-    columns = (*(array[:] for array in window._arrays[:6]), *bits, window._arrays[6])
+    *bars, n_base = arrays_of(window)
+    columns = (*(array[:] for array in bars), *bits, n_base)
     held = watched.held
     call = (lambda: _arrow.schema_capsule(True)) if what == "schema" else (lambda: _arrow.stream_capsule(columns))
     made: list[Any] = []
@@ -447,7 +458,7 @@ def test_a_batch_that_is_not_what_it_says_is_refused(spy: sd.SymbolSessionData, 
     with pytest.raises(sd.BarError, match=f"{message}.*ERR_STREAM"):
         other.extend(Altered(spy.bars(), alter))
     assert len(other.bars()) == 0
-    assert other._core.grid is None, "and no session was started"
+    assert state_of(other).core.grid is None, "and no session was started"
 
 
 def test_fewer_columns_than_the_schema_says(spy: sd.SymbolSessionData) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 import subprocess
 import sys
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sessiondata as sd
+from market_data import on_both
 from sessiondata.rows.columns import ALIASES
 from worlds import MINUTE, utc
 
@@ -27,7 +29,13 @@ VALUES = ("open", "high", "low", "close", "volume")
 
 
 def new_symbol() -> sd.SymbolSessionData:
-    return sd.SessionData(CALENDAR, "1m", ("5m",)).register_symbol("SPY")
+    return new_store().symbols["SPY"]
+
+
+def new_store() -> sd.SessionData:
+    data = sd.SessionData(CALENDAR, "1m", ("5m",))
+    data.register_symbol("SPY")
+    return data
 
 
 def bars(n: int = N) -> dict[str, np.ndarray]:
@@ -116,8 +124,10 @@ def test_a_frame_is_stored_as_its_columns_are(maker: str, unit: str) -> None:
     symbol = new_symbol()
     assert symbol.extend(MAKERS[maker](columns)) == N
     assert stored(symbol) == expected()
-    assert symbol._data.extend("SPY", MAKERS[maker](columns)) == 0, "by name; all are repeats now"
-    assert symbol.counters["repeated"] == N
+    assert symbol.extend(MAKERS[maker](columns)) == 0, "all are repeats now"
+    data = new_store()
+    assert data.extend("SPY", MAKERS[maker](columns)) == N, "by name"
+    assert data.symbols["SPY"].counters == {**symbol.counters, "repeated": 0}
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -162,16 +172,17 @@ def test_numbers_of_any_width(maker: str, kind: str) -> None:
 
 
 def refused(frame: Any, kind: type[Exception], match: str, **options: Any) -> Exception:
-    symbol = new_symbol()
+    data = new_store()
+    symbol = data.symbols["SPY"]
     with pytest.raises(kind, match=match) as caught:
         symbol.extend(frame, **options)
     assert "SPY" in str(caught.value)
-    assert symbol._data.session_date is None, "a call that is refused starts no session"
+    assert data.session_date is None, "a call that is refused starts no session"
     symbol.extend(*bars(3).values())
-    before = symbol._data.to_json()
+    before = data.to_json()
     with pytest.raises(kind, match=match):
         symbol.extend(frame, **options)
-    assert symbol._data.to_json() == before
+    assert data.to_json() == before
     return caught.value
 
 
@@ -412,9 +423,9 @@ def test_rows_are_checked_as_ever_and_all_or_nothing() -> None:
 
 def test_an_empty_frame_stores_nothing() -> None:
     for maker in (pandas, polars, arrow):
-        symbol = new_symbol()
-        assert symbol.extend(maker(bars(0))) == 0
-        assert symbol._data.session_date is None
+        data = new_store()
+        assert data.symbols["SPY"].extend(maker(bars(0))) == 0
+        assert data.session_date is None
 
 
 def test_frames_without_rows_have_no_types_to_be_wrong() -> None:
@@ -426,9 +437,9 @@ def test_frames_without_rows_have_no_types_to_be_wrong() -> None:
         pl.DataFrame(nothing),
         pa.table(nothing),
     ):
-        symbol = new_symbol()
-        assert symbol.extend(frame) == 0
-        assert symbol._data.session_date is None
+        data = new_store()
+        assert data.symbols["SPY"].extend(frame) == 0
+        assert data.session_date is None
     refused(pl.DataFrame({"timestamp": []}), sd.BarTypeError, "no open")
 
 
@@ -441,12 +452,15 @@ def test_labels_of_a_frame() -> None:
         assert stored(symbol) == expected()
 
 
-def test_a_frame_goes_out_and_comes_back(lean: Any) -> None:
+@on_both()
+def test_a_frame_goes_out_and_comes_back(real: Path) -> None:
     """A real day, pre-market and after-hours rows included."""
     from sessiondata.readers.bars import read_bars
 
-    table = read_bars(lean / "equity" / "usa" / "minute" / "spy" / "20131007_trade.zip")[0]
-    first, calendar = [], sd.calendar("XNYS")
+    table = read_bars(real / "equity/usa/minute/spy/20131007_trade.zip")[0]
+    calendar = sd.calendar("XNYS")
+    first = sd.SessionData(calendar)
+    first.register_symbol("SPY").extend(table.ts_ns, table.open, table.high, table.low, table.close, table.volume)
     for use in (
         lambda s: s,
         lambda s: s.to_pandas(),
@@ -454,13 +468,9 @@ def test_a_frame_goes_out_and_comes_back(lean: Any) -> None:
         lambda s: s.to_arrow(),
         lambda s: s[:].copy(),
     ):
-        symbol = sd.SessionData(calendar).register_symbol("SPY")
-        if not first:
-            symbol.extend(table.ts_ns, table.open, table.high, table.low, table.close, table.volume)
-            first.append(symbol)
-        other = sd.SessionData(calendar).register_symbol("SPY")
-        assert other.extend(use(first[0].bars())) == len(table)
-        assert other._data.to_json() == first[0]._data.to_json()
+        other = sd.SessionData(calendar)
+        assert other.register_symbol("SPY").extend(use(first.symbols["SPY"].bars())) == len(table)
+        assert other.to_json() == first.to_json()
 
 
 def test_a_frame_is_read_without_its_library() -> None:

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sessiondata as sd
+from sessiondata.rows.bars import content_of, window_of
 from worlds import MINUTE, utc
 
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
@@ -43,7 +44,7 @@ def spy() -> sd.SymbolSessionData:
 
 def rows_of(rows: Any) -> list[tuple[Any, ...]]:
     """What a frame must hold, told by the bars themselves."""
-    derived = (rows if isinstance(rows, sd.BarSeries) else rows._series).is_derived
+    derived = content_of(window_of(rows)).is_derived
     date = (DAYS,) if rows.interval == "1d" else ()
     return [(*bar[:6], bar.extended, *((bar.forming, bar.n_base) if derived else ()), *date) for bar in rows]
 
@@ -174,14 +175,15 @@ def dates_of(rows: Any) -> list[list[dt.date]]:
     ]  # fmt: skip
 
 
-def history_of(calendar: sd.SessionCalendar, days: list[dt.date], interval: str = "1d") -> sd.SymbolSessionData:
+def history_of(calendar: sd.SessionCalendar, days: list[dt.date], interval: str = "1d") -> sd.SessionData:
+    """A store with a symbol, A, that has these days."""
     data = sd.SessionData(calendar, "1m", ("5m", "1d"), trailing_days=20)
     data.start_session(calendar.next_date(days[-1]))
     symbol = data.register_symbol("A")
     prices = [np.arange(len(days)) + k for k in (2.0, 4.0, 1.0, 3.0, 10.0)]
     times = [int(calendar.session(day).segments[0, 0]) for day in days]
     symbol.load_historical_bars(interval, days if interval == "1d" else np.array(times), *prices)
-    return symbol
+    return data
 
 
 @pytest.mark.parametrize("name", ["XNYS", "XASX", "CMES", "XTKS", "XNZE", None])
@@ -190,13 +192,13 @@ def test_daily_frames_tell_the_trade_date_of_every_market(name: str | None, inte
     """In Sydney, Wellington and Chicago the open is on the day before in UTC; in Chicago on its own clock, too."""
     calendar = sd.calendar(name)
     days = calendar.session_dates("2024-01-08", "2024-01-19")
-    symbol = history_of(calendar, days, interval)
-    every = symbol._data.get_all_bars_including_historical("A", "1d")
+    data = history_of(calendar, days, interval)
+    every = data.get_all_bars_including_historical("A", "1d")
     for part in (slice(None), slice(2, None), slice(None, None, 2), slice(None, None, -1)):
         assert dates_of(every[part]) == [days[part]] * 4
     for day in days:
-        assert dates_of(symbol.historical_bars["1d"][day]) == [[day]] * 4
-    assert "trade_date" not in symbol._data.get_all_bars_including_historical("A", "5m").to_polars().columns
+        assert dates_of(data.symbols["A"].historical_bars["1d"][day]) == [[day]] * 4
+    assert "trade_date" not in data.get_all_bars_including_historical("A", "5m").to_polars().columns
 
 
 def test_flags_of_many_days_do_not_depend_on_the_direction_of_a_window() -> None:
@@ -237,7 +239,7 @@ def test_a_live_daily_bar_and_its_window_keep_their_trade_date() -> None:
 def test_daily_frames_load_back(name: str | None, library: str, without_times: bool) -> None:
     calendar = sd.calendar(name)
     days = calendar.session_dates("2024-01-08", "2024-01-19")
-    rows = history_of(calendar, days)._data.get_all_bars_including_historical("A", "1d")
+    rows = history_of(calendar, days).get_all_bars_including_historical("A", "1d")
     frame = frames_of(rows)[library]
     if without_times:
         drop = {"pandas": lambda f: f.reset_index(drop=True), "polars": lambda f: f.drop("timestamp")}
@@ -311,7 +313,7 @@ def test_a_frozen_window_is_shown_without_a_copy(spy: sd.SymbolSessionData) -> N
 def test_nobody_can_write_to_what_frames_show(spy: sd.SymbolSessionData) -> None:
     """A copy had writable arrays; a frame on them would have changed under its owner."""
     for window in (spy.bars("5m")[:].copy(), spy.bars("5m")[::2]):
-        for column in (window.timestamp, window.datetime, window.close, window._arrays[6]):
+        for column in (window.timestamp, window.datetime, window.close, content_of(window).n_base):
             assert not column.flags.writeable
             with pytest.raises(ValueError, match="WRITEABLE"):
                 column.flags.writeable = True

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 import sessiondata as sd
+from sessiondata.store.symbol import state_of
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -64,7 +65,7 @@ def test_a_trade_proves_no_more_than_its_own_time() -> None:
     assert [(gap.bar_count, gap.end_ns) for gap in spy.bar_gaps["1m"]] == [(5, DAY_NS + 4 * MINUTE)]
     assert spy.bar_gaps["5m"][0].bar_count == 1
     assert data.as_of == dt.datetime(2024, 3, 12, 0, 5, tzinfo=dt.UTC)
-    assert spy._core.as_of == DAY_NS + 5 * MINUTE + 1
+    assert state_of(spy).core.as_of == DAY_NS + 5 * MINUTE + 1
 
 
 def test_a_trade_at_the_end_of_a_slot_belongs_to_the_next() -> None:
@@ -188,7 +189,7 @@ def test_a_new_session_forgets_what_fed_the_last() -> None:
     spy.append_tick(DAY_NS, 1.0, 1.0)
     spy.append_quote(DAY_NS, 1.0, 1.0, 1.0, 1.0)
     window = spy.ticks[:]
-    spy._core.stop()
+    state_of(spy).core.stop()
     assert (len(spy.ticks), spy.ticks.latest, spy.ticks_updated, spy.quotes_updated) == (0, None, False, False)
     assert not window.is_valid()
     assert window.price.tolist() == [1.0]
@@ -451,6 +452,7 @@ def resume(data: sd.SessionData) -> None:
     data.start_session(date)
 
 
+@pytest.mark.slow
 def test_a_session_that_is_resumed_again_and_again_keeps_all_its_trades_and_quotes() -> None:
     """Each time the session goes on as a copy, which uses the rings of those before it. The one kind had come before
     the first of these, the other after it: the memory of the latter was freed, and reading it crashed."""
@@ -470,7 +472,7 @@ def test_a_session_that_is_resumed_again_and_again_keeps_all_its_trades_and_quot
         assert [bar.close for bar in spy.bars_base] == trades
         usage = data.memory_usage()
         assert usage["reserved"] >= usage["rows"] + 32 * 65_536 * (n > 0) + 40 * 65_536
-        spy._core.check_invariants()
+        state_of(spy).core.check_invariants()
 
 
 def test_a_ring_of_a_resumed_session_extended_by_views_of_itself() -> None:

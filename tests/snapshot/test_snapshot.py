@@ -31,9 +31,16 @@ from hypothesis.stateful import invariant, rule
 
 import sessiondata as sd
 from sessiondata import atomic as files
-from sessiondata.export.cursors import ExportCursor
+from sessiondata._native.out.snapshot import capture
 from sessiondata.export.document import document_bytes
-from sessiondata.snapshot import file as snapshot
+from sessiondata.market.calendar import provider_of
+from sessiondata.rows.series import native_of
+from sessiondata.snapshot import container as snapshot
+from sessiondata.snapshot import save as saving
+from sessiondata.snapshot.capture import StoreCopy
+from sessiondata.store.cursor import ExportCursor
+from sessiondata.store.store import parts_of
+from sessiondata.store.symbol import state_of
 from test_history import ResumedHistoryLife, ResumedStoreLife, ResumedTapeLife
 from worlds import HOUR, MINUTE, SECOND, exact
 
@@ -62,8 +69,8 @@ def same_stores(one: sd.SessionData, other: sd.SessionData) -> None:
 
 
 def check_symbol(symbol: sd.SymbolSessionData) -> None:
-    symbol._core.check_invariants()
-    for day in symbol._history.days.cores.values():
+    state_of(symbol).core.check_invariants()
+    for day in state_of(symbol).history.days.cores.values():
         day.check_invariants()
 
 
@@ -71,13 +78,14 @@ def everything(data: sd.SessionData) -> Any:
     """Every answer of a store, in a form that tells 0.0 from -0.0."""
     active = data.is_active
     data.activate()
+    store = parts_of(data)
+    context, clock = store.context, store.context.clock
     answers = [
-        active, data.calendar.name, data.calendar.tz, data.grid, data.session_date, data._clock.ended, data.sequence,
-        data.as_of, data.grace_ns, data._clock.as_of, data.trailing_days, data._capacity, data._close_label,
-        data._extended_hours, data._tick_capacities, data._base, data._derived,
-        [(name, kept.days, kept.is_built_in) for name, kept in data._indicators.items()],
-        [document_bytes(data, True, ExportCursor(None), style) for style in ("time", "iso", "epoch_ms", "epoch_ns")],
-        data._clock.epoch, data.cursors, data._default_cursor is None,
+        active, data.calendar.name, data.calendar.tz, data.grid, data.session_date, clock.ended, data.sequence,
+        data.as_of, data.grace_ns, clock.as_of, data.trailing_days, store.settings, context.extended_hours,
+        [(name, kept.days, kept.is_built_in) for name, kept in context.indicators.items()],
+        [document_bytes(store, True, ExportCursor(None), style) for style in ("time", "iso", "epoch_ms", "epoch_ns")],
+        clock.epoch, data.cursors, None not in store.cursors,
         [(cursor.sequence, cursor.timestamps, sorted(cursor.symbols or ()), sorted(cursor.intervals or ()))
          for cursor in cursors_of(data)],
         [everything_of(symbol) for symbol in data.symbols.values()],
@@ -88,8 +96,7 @@ def everything(data: sd.SessionData) -> Any:
 
 
 def cursors_of(data: sd.SessionData) -> list[ExportCursor]:
-    default = [] if data._default_cursor is None else [data._default_cursor]
-    return default + [data.export_cursor(name) for name in data.cursors]
+    return parts_of(data).cursors.all()
 
 
 def deltas_of(data: sd.SessionData) -> list[bytes]:
@@ -104,22 +111,23 @@ def deltas_of(data: sd.SessionData) -> list[bytes]:
 
 
 def everything_of(symbol: sd.SymbolSessionData) -> Any:
-    data, history = symbol._data, symbol._history
+    state = state_of(symbol)
+    core, history = state.core, state.history
     intervals = [interval.name for interval in history.intervals()]
-    built_in = [name for name, kept in data._indicators.items() if kept.is_built_in]
+    built_in = [name for name, kept in state.context.indicators.items() if kept.is_built_in]
     return [
-        symbol.symbol, symbol.intervals, symbol.calendar.name, symbol.grid, symbol._core.quote_bars, symbol.metrics(),
-        symbol.last_update, symbol.bars_updated, symbol.ticks_updated, symbol.quotes_updated, symbol._pinned_gaps,
-        [(gap.zone, gap.last_retry) for gaps in symbol._pinned_gaps.values() for gap in gaps], symbol._pinned_quality,
+        symbol.symbol, symbol.intervals, symbol.calendar.name, symbol.grid, core.quote_bars, symbol.metrics(),
+        symbol.last_update, symbol.bars_updated, symbol.ticks_updated, symbol.quotes_updated, state.pins.gaps,
+        [(gap.zone, gap.last_retry) for gaps in state.pins.gaps.values() for gap in gaps],
+        state.pins.quality,
         everything_of_day(symbol), [everything_of_tape(tape) for tape in (symbol.ticks, symbol.quotes)],
         [everything_of_day(history.day(date)) for date in history.days.cores],
-        [(core._capacity if hasattr(core, "_capacity") else None) for core in history.days.cores.values()],
         history.days.daily,
         [(name, date, [column.tobytes() for column in columns])
          for name, dates in history.days.given.items() for date, columns in dates.items()],
         [(name, symbol.historical_bars[name].dates, symbol.historical_bars[name].gaps(),
           symbol.historical_bars[name].tally()) for name in intervals],
-        [symbol._indicator(name) for name in built_in], symbol._indicator_values,
+        [state.indicator(name, symbol) for name in built_in], state.values,
     ]  # fmt: skip
 
 
@@ -128,7 +136,7 @@ def everything_of_day(symbol: Any) -> Any:
     answers = [symbol.counters, symbol.marks]
     for k, interval in enumerate(symbol.intervals):
         series = symbol.bars(interval)
-        core = series._core
+        core = native_of(series)[0]
         extended = series.extended
         answers.append([
             [tuple(bar) for bar in series], series.n_base.tolist() if series.is_derived else None, series.total_count,
@@ -177,11 +185,11 @@ class SavedHistoryLife(Saved, ResumedHistoryLife): ...
 
 DEEP = os.environ.get("SESSIONDATA_HYPOTHESIS") == "thorough"
 SavedStoreLife.TestCase.settings = settings(max_examples=600 if DEEP else 15, stateful_step_count=25)
-TestSavedStoreLife = SavedStoreLife.TestCase
+TestSavedStoreLife = pytest.mark.slow(SavedStoreLife.TestCase)
 SavedTapeLife.TestCase.settings = settings(max_examples=600 if DEEP else 15, stateful_step_count=25)
-TestSavedTapeLife = SavedTapeLife.TestCase
+TestSavedTapeLife = pytest.mark.slow(SavedTapeLife.TestCase)
 SavedHistoryLife.TestCase.settings = settings(max_examples=300 if DEEP else 8, stateful_step_count=20)
-TestSavedHistoryLife = SavedHistoryLife.TestCase
+TestSavedHistoryLife = pytest.mark.slow(SavedHistoryLife.TestCase)
 
 
 # --- stores by example ------------------------------------------------------------------------------------------------
@@ -231,7 +239,7 @@ def rich_store(seed: int = 0, **options: Any) -> sd.SessionData:
         for name in ("ABC", 'q"\\\n', "DAX", "ES"):
             symbol = data.symbols[name]
             first = opening(symbol.calendar, date)
-            step = symbol._core.steps_ns[0]
+            step = state_of(symbol).core.steps_ns[0]
             minutes = sorted(rng.sample(range(-5, 120), 60))
             symbol.extend(*rows(rng, first, minutes, step))
             symbol.extend(*rows(rng, first, rng.sample(range(118), 4), step))  # late and corrected
@@ -309,6 +317,7 @@ def test_a_store_comes_back(name: str) -> None:
     reloaded(STORES[name]())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 9, 2_000, 6_000])
 def test_a_small_ring_that_has_gone_round_many_times(n: int) -> None:
     """Loading folded the rows that had left the ring, from the memory before it, and died where that was nobody's."""
@@ -322,6 +331,7 @@ def test_a_small_ring_that_has_gone_round_many_times(n: int) -> None:
     same_stores(data, loaded)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STORES)
 def test_both_go_on_alike(name: str) -> None:
     """The same operations on both, whatever they are: late bars, ticks, marks, rolls, loads, new symbols."""
@@ -345,6 +355,7 @@ def go_on(data: sd.SessionData, rng: random.Random) -> None:
             operation(data, rng)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(40 if MUTATIONS >= 10_000 else 6))
 def test_whatever_can_be_saved_can_be_loaded(seed: int) -> None:
     """After each of many calls of every kind: bars and late ones, trades, quotes, marks, retries, fills, loads of days
@@ -371,8 +382,8 @@ def rare_operation(data: sd.SessionData, rng: random.Random) -> None:
     ts = opening(CALENDAR, rng.choice(["2024-03-04", "2024-03-08", *DATES, "2024-03-18"])) + rng.randrange(90) * MINUTE
     if kind == 0:
         data.end_session()
-    elif kind == 1 and data._clock.ended is not None:
-        data.start_session(data._clock.ended)
+    elif kind == 1 and parts_of(data).context.clock.ended is not None:
+        data.start_session(parts_of(data).context.clock.ended)
     elif kind == 2:
         with suppress(ValueError):  # it is there with other ones
             data.register_symbol(name, quote_bars=rng.choice([None, "mid"]), calendar=rng.choice([None, GLOBEX]))
@@ -407,7 +418,13 @@ def test_daily_bars_of_trimmed_days_ascend() -> None:
     one = np.ones(1)
     spy.load_historical_bars("1m", [opening(data.calendar, "2024-03-08")], one, one, one, one, one * 8)
     data.roll_session()
-    assert [str(date) for date in spy._history.days.daily] == ["2024-03-08", "2024-03-11", "2024-03-12", "2024-03-13"]
+    days = state_of(spy).history.days
+    assert [str(date) for date in days.daily] == [
+        "2024-03-08",
+        "2024-03-11",
+        "2024-03-12",
+        "2024-03-13",
+    ]
     reloaded(data)
 
 
@@ -430,14 +447,14 @@ def test_a_session_of_trades_that_goes_on_has_a_ring_of_its_own(kind: str, capac
         put(start + k)
     kept = symbol.ticks[:].copy() if kind == "ticks" else symbol.quotes[:].copy()
     data.end_session()
-    frozen = symbol._history.days.cores[dt.date(2024, 3, 11)]
-    before = snapshot._snapshot.capture(frozen)
+    frozen = state_of(symbol).history.days.cores[dt.date(2024, 3, 11)]
+    before = capture(frozen)
     data.start_session(DATES[0])
     loaded = reloaded(data)
     for k in range(7):
         put(start + 5 * MINUTE + k)
         loaded = reloaded(data)
-    assert snapshot._snapshot.capture(frozen) == before
+    assert capture(frozen) == before
     series = loaded.symbols["S"].ticks if kind == "ticks" else loaded.symbols["S"].quotes
     expected = [*(row.timestamp for row in kept), *(start + 5 * MINUTE + k for k in range(7))]
     assert series.timestamp.tolist() == expected[-min(capacity, len(expected)) :]
@@ -497,7 +514,7 @@ class Failing:
 
 
 def let_fail(monkeypatch: pytest.MonkeyPatch, failing: Failing) -> None:
-    for module in (snapshot, files):
+    for module in (saving, files):
         monkeypatch.setattr(module, "_os", failing)
 
 
@@ -533,7 +550,7 @@ def test_a_failed_copy_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(sd.SnapshotError, match=r"indicator 'x' of symbol 'ABC': only numbers") as caught:
         data.save(tmp_path / "store")
     assert caught.value.part == "indicator 'x' of symbol 'ABC'"
-    data = sd.SessionData(sd.SessionCalendar(Unknown(CALENDAR._source)))
+    data = sd.SessionData(sd.SessionCalendar(Unknown(provider_of(CALENDAR))))
     with pytest.raises(sd.SnapshotError, match="no recipe for a calendar"):
         data.save(tmp_path / "store")
     assert os.listdir(tmp_path) == []
@@ -569,7 +586,7 @@ def test_permission_bits_and_links_stay(tmp_path: Path) -> None:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o604
     assert link.is_symlink()
-    assert sd.load(path)._clock.as_of == sd.load(link)._clock.as_of == 5
+    assert parts_of(sd.load(path)).context.clock.as_of == parts_of(sd.load(link)).context.clock.as_of == 5
     assert os.listdir(link.parent) == ["link"]
 
 
@@ -603,17 +620,18 @@ def test_only_what_dead_writers_of_this_file_left_is_swept(tmp_path: Path) -> No
 
 SAVING = """
 import sys
-sys.path.insert(0, sys.argv[1])
 import sessiondata as sd
 from test_snapshot import rich_store
 stores = [rich_store(n) for n in range(3)]
 print("ready", flush=True)
 while True:
     for data in stores:
-        data.save(sys.argv[2])
+        data.save(sys.argv[1])
 """
 
 
+@pytest.mark.threads
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is of POSIX")
 def test_killed_at_any_moment_the_file_is_whole(tmp_path: Path) -> None:
     path, rng = tmp_path / "store", random.Random(1)
@@ -622,9 +640,10 @@ def test_killed_at_any_moment_the_file_is_whole(tmp_path: Path) -> None:
         rich_store(n).save(path)
         wanted.append(path.read_bytes())
     left = 0
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # where pytest finds the tests
     for _ in range(KILLS):
-        command = [sys.executable, "-c", SAVING, str(Path(__file__).parent), str(path)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+        command = [sys.executable, "-c", SAVING, str(path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
             for _ in range(rng.choice([1, 1, 3])):
@@ -643,13 +662,14 @@ def test_killed_at_any_moment_the_file_is_whole(tmp_path: Path) -> None:
 
 def changed(path: Path, change: Any) -> None:
     """Change the store part of a file; all sums are right afterwards."""
-    parts = parts_of(path.read_bytes())
+    parts = pieces_of(path.read_bytes())
     kept = json.loads(parts[-1][2])
     change(kept)
     text = json.dumps(kept).encode()
     path.write_bytes(sealed([*parts[:-1], (b"store", 0, text + b" " * (-len(text) % 8))]))
 
 
+@pytest.mark.slow
 def test_every_cut_and_every_kind_of_flip_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "store"
     sd.SessionData().save(path)
@@ -671,7 +691,7 @@ def test_every_cut_and_every_kind_of_flip_is_refused(tmp_path: Path) -> None:
 def test_a_newer_version_says_so_and_unknown_parts_follow_their_flag(tmp_path: Path) -> None:
     path, data = tmp_path / "store", rich_store()
     data.save(path)
-    parts = parts_of(path.read_bytes())
+    parts = pieces_of(path.read_bytes())
     path.write_bytes(sealed(parts, version=2))
     with pytest.raises(sd.SnapshotError, match=r"header: of version 2, this library reads up to 1"):
         sd.load(path)
@@ -757,7 +777,7 @@ def test_a_time_that_no_retry_can_have_is_refused(tmp_path: Path) -> None:
     """Shown as a time of day, to the microsecond, it lay before int64."""
     path = tmp_path / "store"
     rich_store().save(path)
-    parts = parts_of(path.read_bytes())
+    parts = pieces_of(path.read_bytes())
     session = json.loads(parts[-1][2])["symbols"][0]["session"]
     at, number = 0, session["part"]
     for name, kind, n in session["columns"]:
@@ -778,7 +798,7 @@ def test_a_time_that_no_retry_can_have_is_refused(tmp_path: Path) -> None:
 def cursor_columns(content: bytes) -> dict[str, tuple[str, int, int]]:
     """(type, rows, where it begins in its part) of each column of the part with cursors, which is the last but one."""
     at, found = 0, {}
-    for name, kind, n in json.loads(parts_of(content)[-1][2])["cursors"]["columns"]:
+    for name, kind, n in json.loads(pieces_of(content)[-1][2])["cursors"]["columns"]:
         found[name] = (kind, n, at)
         at += -(-n * (4 if kind == "<i4" else 8) // 8) * 8
     return found
@@ -789,7 +809,7 @@ def lie_in_cursors(content: bytes, column: str, row: int, value: Any) -> bytes:
     kind, _, at = cursor_columns(content)[column]
     number = struct.pack({"<i8": "<q", "<i4": "<i", "<f8": "<d"}[kind], value)
     at += row * len(number)
-    *others, (name, flags, rows), store = parts_of(content)
+    *others, (name, flags, rows), store = pieces_of(content)
     assert name.rstrip(b"\0") == snapshot.CURSORS
     return sealed([*others, (name, flags, rows[:at] + number + rows[at + len(number) :]), store])
 
@@ -798,7 +818,7 @@ def test_a_file_without_cursors_is_one_of_before(tmp_path: Path) -> None:
     """Readers that know nothing of cursors pass over the part; a file without it serves nobody before a document."""
     path, data = tmp_path / "store", rich_store()
     data.save(path)
-    parts = parts_of(path.read_bytes())
+    parts = pieces_of(path.read_bytes())
     assert [flags for kind, flags, _ in parts if kind.rstrip(b"\0") == snapshot.CURSORS] == [snapshot.OPTIONAL]
     changed(path, lambda kept: [kept.pop(name) for name in ("cursors", "epoch")])
     loaded = sd.load(path)
@@ -807,7 +827,7 @@ def test_a_file_without_cursors_is_one_of_before(tmp_path: Path) -> None:
     assert (delta["meta"]["resync"], delta["meta"]["epoch"], delta["symbols"]) == (True, 0, {})
     data = sd.SessionData()
     data.save(path)
-    assert len(parts_of(path.read_bytes())) == 1, "nobody had a cursor"
+    assert len(pieces_of(path.read_bytes())) == 1, "nobody had a cursor"
 
 
 CURSOR = {"name": "x", "timestamps": None, "symbols": None, "intervals": None, "sequence": None}
@@ -854,6 +874,7 @@ LIES: dict[str, tuple[Any, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LIES)
 def test_lies_about_cursors_are_refused(name: str, tmp_path: Path) -> None:
     """Whoever lies may say what a consumer has seen, but nothing that leads to a row that is not there."""
@@ -872,6 +893,7 @@ def test_lies_about_cursors_are_refused(name: str, tmp_path: Path) -> None:
     assert caught.value.part == "cursors"
 
 
+@pytest.mark.slow
 def test_whatever_a_cursor_says_its_deltas_do_no_harm(tmp_path: Path) -> None:
     """Every column of a cursor of this session, with numbers where something ends: refused, or a store that exports,
     takes bars and rolls. (It takes a build with sanitizers to see more than a crash.)"""
@@ -993,11 +1015,11 @@ def test_days_are_copied_when_it_is_their_turn_and_the_session_before(tmp_path: 
     """What comes after the copy is not in the file."""
     data = rich_store()
     before = everything(data)
-    taken = snapshot._Copy(data, "x")
+    taken = StoreCopy(parts_of(data), "x")
     go_on(data, random.Random(5))
     assert everything(data) != before
     with open(tmp_path / "store", "wb") as file:
-        snapshot._write(file.fileno(), taken)
+        saving.write_container(file.fileno(), taken)
     assert everything(sd.load(tmp_path / "store")) == before
 
 
@@ -1013,7 +1035,7 @@ def test_errors_can_be_pickled() -> None:
 # --- files that are not whole -----------------------------------------------------------------------------------------
 
 
-def parts_of(content: bytes) -> list[tuple[bytes, int, bytes]]:
+def pieces_of(content: bytes) -> list[tuple[bytes, int, bytes]]:
     """(kind, flags, content) of each part."""
     n = snapshot.HEAD.unpack_from(content)[2]
     entries = [snapshot.PART.unpack_from(content, snapshot.HEAD.size + i * snapshot.PART.size) for i in range(n)]
@@ -1083,7 +1105,7 @@ def mutated(rng: random.Random, content: bytes) -> tuple[str, bytes]:
         n = min(snapshot.HEAD.unpack_from(content)[2], len(content))
         end = snapshot.HEAD.size + n * snapshot.PART.size
         return kind, content[:end] + struct.pack("<I", zlib.crc32(content[:end])) + content[end + 4 :]
-    parts = parts_of(content)
+    parts = pieces_of(content)
     if kind == "lying numbers":
         kept = lying(rng, json.loads(parts[-1][2]))
         text = json.dumps(kept).encode()
@@ -1146,7 +1168,7 @@ def lies_about(column: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
 
 def systematic_lies(content: bytes, tables: Any) -> Iterator[tuple[str, bytes]]:
     """Files with right sums, each with one named column that lies, or one count."""
-    parts = parts_of(content)
+    parts = pieces_of(content)
     for place, entry in tables(json.loads(parts[-1][2])):
         at, number = 0, entry["part"]
         for k, (name, kind, n) in enumerate(entry["columns"]):
@@ -1179,7 +1201,7 @@ def live_on(data: sd.SessionData) -> None:
         assert data.to_json(timestamps=style) == orjson.dumps(data.to_dict(timestamps=style))
     for name, symbol in data.symbols.items():
         check_symbol(symbol)
-        for interval in [found.name for found in symbol._history.intervals()]:
+        for interval in [found.name for found in state_of(symbol).history.intervals()]:
             for date, window in data.get_historical_bars(name, interval).items():
                 grid = symbol.calendar.session(date)
                 assert np.all(window.timestamp >= grid.span_start)
@@ -1231,6 +1253,7 @@ def lying_store() -> sd.SessionData:
     return data
 
 
+@pytest.mark.slow
 def test_a_file_that_lies_about_a_column_is_refused_or_a_store() -> None:
     """One lie at a time, about each column and each count there is, all sums right. Rows that were supplied as they are
     used to be believed, and exports, rolls or saves failed afterwards."""
@@ -1260,9 +1283,10 @@ def test_a_file_that_lies_about_a_column_is_refused_or_a_store() -> None:
 def test_sealing_by_hand_makes_the_same_file(tmp_path: Path) -> None:
     rich_store().save(tmp_path / "a")
     content = (tmp_path / "a").read_bytes()
-    assert sealed(parts_of(content)) == content
+    assert sealed(pieces_of(content)) == content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rich", "wrapped", "idle"])
 def test_mutated_files_are_refused_or_valid(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A third of MUTATIONS each. Where the sums were made right again, a store may come of it: a valid one, which then

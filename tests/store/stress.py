@@ -19,6 +19,7 @@ from numba import njit
 
 import sessiondata as sd
 from sessiondata import jit
+from sessiondata.store.symbol import state_of
 
 DAY_NS = 1_700_006_400 * 1_000_000_000  # a midnight, UTC
 SECOND = 1_000_000_000
@@ -92,7 +93,7 @@ def run(
         for thread in threads:
             thread.join()
     took = time.perf_counter() - begin
-    symbol._core.check_invariants()
+    state_of(symbol).core.check_invariants()
     return Outcome(sum(int(c[0]) for c in counts), sum(int(c[1]) for c in counts), int(flags[WRITTEN]), took)
 
 

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pytest
 
 import sessiondata as sd
+from sessiondata.store.symbol import state_of
 from worlds import HOUR, MINUTE, utc
 
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
@@ -55,7 +56,8 @@ def state(data: sd.SessionData) -> tuple[Any, ...]:
     symbols = [
         (
             symbol.counters, symbol.metrics(), symbol.bars_updated, symbol.bar_gaps, symbol.bar_quality,
-            [(s.n_base.tolist(), s.forming, s.expected, s.present, s.total_count) for s in symbol._series.values()],
+            [(s.n_base.tolist(), s.forming, s.expected, s.present, s.total_count)
+             for s in map(symbol.bars, symbol.intervals)],
         )
         for symbol in data.symbols.values()
     ]  # fmt: skip
@@ -491,7 +493,7 @@ def test_a_refused_first_call_leaves_a_store_that_any_other_date_may_start() -> 
         assert data.session_date is None
     data.append("IBM", T + 24 * HOUR, *BAR)
     assert data.session_date == dt.date(2024, 3, 13)
-    data.symbols["SPY"]._core.check_invariants()
+    state_of(data.symbols["SPY"]).core.check_invariants()
     assert len(data.symbols["SPY"].bars_base) == 0
 
 
@@ -586,7 +588,7 @@ def test_arrays_of_any_layout_are_taken_and_give_the_same_rows(data: sd.SessionD
     c = columns(40)
     c["open"] = c["open"] + np.arange(40) / 7
     assert data.extend("SPY", *map(how, c.values())) == 40
-    data.symbols["SPY"]._core.check_invariants()
+    state_of(data.symbols["SPY"]).core.check_invariants()
     for name, column in zip(("timestamp", *NAMES), c.values(), strict=True):
         assert getattr(data.symbols["SPY"].bars_base, name)[-40:].tolist() == column.tolist()
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
 import sessiondata as sd
+from sessiondata.store.symbol import state_of
 from sessiondata.time.intervals import parse_interval
 
 
@@ -55,7 +57,7 @@ SEEN = {
     "repr(ticks[:])": lambda _, b: repr(b.ticks[:]),
     "series._repr_html_": lambda a, _: a.bars()._repr_html_(),
     "symbol._repr_html_": lambda a, _: a._repr_html_(),
-    "store._repr_html_": lambda a, _: a._data._repr_html_(),
+    "store._repr_html_": lambda a, _: STORES[a]._repr_html_(),
     "window._repr_html_": lambda a, _: a.bars()[:]._repr_html_(),
     "rows": lambda a, _: list(a.bars()[:]),
     "ticks": lambda _, b: list(b.ticks),
@@ -65,13 +67,17 @@ SEEN = {
     "quotes.since": lambda a, _: list(a.quotes.since(1_710_250_200_000_000_000)),
     "historical_day": lambda a, _: repr(a.historical_day("2024-03-11")),
     "historical_bars": lambda a, _: a.historical_bars["1m"]["2024-03-11"].close.tolist(),
-    "all": lambda a, _: a._history.all_bars(parse_interval("1m")).close.tolist(),
-    "all 1d": lambda a, _: a._history.all_bars(parse_interval("1d")).close.tolist(),
+    "all": lambda a, _: state_of(a).history.all_bars(parse_interval("1m")).close.tolist(),
+    "all 1d": lambda a, _: state_of(a).history.all_bars(parse_interval("1d")).close.tolist(),
 }
 
 
 #: Answers that tell of several things, one by one: none may fail.
 OF_SEVERAL = {"store._repr_html_", "window._repr_html_"}
+
+
+#: Of the first symbol of each.
+STORES: WeakKeyDictionary[sd.SymbolSessionData, sd.SessionData] = WeakKeyDictionary()
 
 
 def of_two_sessions() -> tuple[sd.SessionData, sd.SymbolSessionData, sd.SymbolSessionData]:
@@ -85,9 +91,11 @@ def of_two_sessions() -> tuple[sd.SessionData, sd.SymbolSessionData, sd.SymbolSe
     a.append(ts + 120 * 10**9, 3.0, 3.0, 3.0, 3.0, 3.0)
     a.append_quote(ts, 1.0, 2.0, 1.0, 1.0)
     b.append_tick(ts, 4.0, 1.0)
+    STORES[a] = data
     return data, a, b
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", BESIDE)
 @pytest.mark.parametrize("question", SEEN)
 def test_an_answer_beside_a_session_that_ends_is_of_before_or_after(question: str, change: str) -> None:
@@ -128,15 +136,15 @@ ONE_ANSWER: dict[str, Callable[[sd.SymbolSessionData], Any]] = {
     "state.gaps": lambda spy: told(spy.bars("1h").state.gaps),
     "extended": lambda spy: told(spy.bars("1h").extended.gaps),
 }
-CHANGES: dict[str, Callable[[sd.SymbolSessionData], Any]] = {
-    "append": lambda spy: spy.append(OPENING + 2 * HOUR, 9.0, 9.0, 9.0, 9.0, 9.0),
-    "late": lambda spy: spy.append(OPENING + HOUR // 2, 9.0, 9.0, 9.0, 9.0, 9.0),
-    "extended": lambda spy: spy.append(OPENING - HOUR, 9.0, 9.0, 9.0, 9.0, 9.0),
-    "advance_to": lambda spy: spy._data.advance_to(OPENING + 12 * HOUR),
-    "fill": lambda spy: spy.fill([OPENING + HOUR // 2], [9.0], [9.0], [9.0], [9.0], [9.0]),
-    "end_session": lambda spy: spy._data.end_session(),
-    "roll_session": lambda spy: spy._data.roll_session(),
-    "remove_symbol": lambda spy: spy._data.remove_symbol("SPY"),
+CHANGES: dict[str, Callable[[sd.SessionData], Any]] = {
+    "append": lambda data: data.append("SPY", OPENING + 2 * HOUR, 9.0, 9.0, 9.0, 9.0, 9.0),
+    "late": lambda data: data.append("SPY", OPENING + HOUR // 2, 9.0, 9.0, 9.0, 9.0, 9.0),
+    "extended": lambda data: data.append("SPY", OPENING - HOUR, 9.0, 9.0, 9.0, 9.0, 9.0),
+    "advance_to": lambda data: data.advance_to(OPENING + 12 * HOUR),
+    "fill": lambda data: data.fill("SPY", [OPENING + HOUR // 2], [9.0], [9.0], [9.0], [9.0], [9.0]),
+    "end_session": lambda data: data.end_session(),
+    "roll_session": lambda data: data.roll_session(),
+    "remove_symbol": lambda data: data.remove_symbol("SPY"),
 }
 
 
@@ -160,9 +168,9 @@ def test_one_answer_is_of_one_moment(question: str, change: str) -> None:
         spy.append(OPENING + HOUR, 2.0, 2.0, 2.0, 2.0, 2.0)
         if change != "advance_to":
             data.advance_to(OPENING + 12 * HOUR)
-        found = Beside(lambda: ONE_ANSWER[question](spy), lambda: CHANGES[change](spy), n)
+        found = Beside(lambda: ONE_ANSWER[question](spy), lambda: CHANGES[change](data), n)
         if not n:
-            CHANGES[change](spy)
+            CHANGES[change](data)
         return found.answer, found.steps, ONE_ANSWER[question](spy)
 
     before, n_steps, after = ask(0)

@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 import sessiondata as sd
+from sessiondata.store.symbol import state_of
 
 MINUTE = 60_000_000_000
 BAR = (10.0, 12.0, 9.0, 11.0, 100.0)
@@ -410,7 +411,7 @@ def test_a_session_that_was_warmed_up_takes_trades(ahead: bool, capacity: int | 
     assert closes(spy) == [11.0, 11.0, 20.0]
     assert spy.ticks.counters["covered"] == 1
     assert spy.bars("2m")[0].volume == 200.0
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
     with pytest.raises(sd.SourceError):
         spy.append(opening(DATES[0]) + 3 * MINUTE, *BAR)
 
@@ -422,7 +423,7 @@ def test_loads_of_one_day_merge_and_still_say_nothing_of_its_feed() -> None:
     data.start_session(DATES[0])
     assert closes(spy) == [11.0, 9.5, 9.75]
     assert spy.append_tick(opening(DATES[0]) + 3 * MINUTE, 20.0, 5.0)
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 @pytest.mark.parametrize("ahead", [True, False])
@@ -440,7 +441,7 @@ def test_rows_beside_the_slots_make_it_a_session_of_bars(ahead: bool) -> None:
     assert closes(spy) == [11.0, 12.0, 11.0]
     with pytest.raises(sd.SourceError):
         spy.append_tick(opening(DATES[0]) + 3 * MINUTE, 20.0, 5.0)
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 def test_a_session_of_trades_is_loaded_where_it_misses_bars_that_are_over() -> None:
@@ -452,7 +453,7 @@ def test_a_session_of_trades_is_loaded_where_it_misses_bars_that_are_over() -> N
     # The newest row may be in progress: nothing has come behind it.
     assert spy.load_historical_bars("1m", *rows(*((DATES[0], k) for k in (0, 2, 3)))) == 1
     assert closes(spy) == [11.0, 20.0]
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 def test_of_rows_of_one_time_the_later_one_is_loaded() -> None:
@@ -545,7 +546,7 @@ def test_a_late_bar_of_a_day_of_bars_goes_there_while_trades_make_the_bars_of_to
             send(*bars)
         assert (data.sequence, data.to_json()) == before
     assert spy.append_tick(opening(DATES[2]) + MINUTE, 61.0, 1.0)
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 def test_the_error_names_what_feeds_the_day_that_a_bar_is_of() -> None:
@@ -621,7 +622,7 @@ def test_days_loaded_ahead_alone_show_once_they_have_passed() -> None:
         data.start_session(DATES[1])
         data.end_session()
         spy.load_historical_bars(interval, *rows((DATES[2], 0)))
-        assert data.copy().symbols["A"]._history.days.version
+        assert state_of(data.copy().symbols["A"]).history.days.version
         assert interval not in data.to_dict()["symbols"]["A"]["historical"].get("data", {})
         data.start_session(DATES[3])
         assert shown(data, interval)["dates"] == [DATES[2]]

@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import sessiondata as sd
+from sessiondata.store.symbol import state_of
 
 MINUTE = 60_000_000_000
 HOUR = 60 * MINUTE
@@ -487,7 +488,7 @@ class Pair:
             assert frame.select("open", "high", "low", "close", "volume").rows() == [row[1:] for row in rows]
         live = model.live.rows
         assert [bar[:6] for bar in self.symbol.bars()] == [(ts, *live[ts]) for ts in sorted(live)]
-        self.symbol._core.check_invariants()
+        state_of(self.symbol).core.check_invariants()
 
     def same_csv(self) -> None:
         """The steps of a session are its own."""
@@ -768,4 +769,4 @@ class DaysLife(RuleBasedStateMachine):
 
 DEEP = os.environ.get("SESSIONDATA_HYPOTHESIS") == "thorough"
 DaysLife.TestCase.settings = settings(max_examples=1000 if DEEP else 20, stateful_step_count=25)
-TestDaysLife = DaysLife.TestCase
+TestDaysLife = pytest.mark.slow(DaysLife.TestCase)

@@ -23,6 +23,7 @@ import polars as pl
 import pytest
 
 import sessiondata as sd
+from sessiondata.store.symbol import state_of
 from worlds import HOUR, MINUTE, utc
 
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
@@ -402,6 +403,7 @@ def test_a_window_of_a_session_that_is_gone_says_so_and_keeps_its_memory(data: s
     assert "3 bars" in repr(window)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["data.clear()", "data.remove_symbol('SPY')"])
 @pytest.mark.parametrize("rows", ["last(3)", "last(3).copy()", "window(0, 2)[::-1]"])
 def test_reading_a_bar_of_a_window_whose_session_is_gone_does_not_crash(end: str, rows: str) -> None:
@@ -439,7 +441,7 @@ def test_a_symbol_can_be_extended_by_its_own_columns(capacity: int, fed: int) ->
     ts = np.arange(len(views[0])) * MINUTE + OPEN + fed * MINUTE
     copies = [column.copy() for column in views]
     assert spy.extend(ts, *views) == other.extend(ts, *copies)
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
     assert list(spy.bars_base) == list(other.bars_base)
 
 

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import sessiondata as sd
+from sessiondata.rows.series import native_of
+from sessiondata.store.symbol import state_of
 from worlds import MINUTE, SECOND, exact, utc
 
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York", breaks=[("12:00", "12:30")])
@@ -64,7 +66,7 @@ def test_missing_slots_are_filled_and_nothing_else() -> None:
     assert [(gap.start_ns, gap.bar_count) for gap in spy.bars_base.gaps] == [(OPEN + 7 * MINUTE, 1)]
     assert [bar.n_base for bar in spy.bars("5m")] == [5, 2]
     assert (spy.counters["stored"], spy.counters["late"], spy.counters["corrected"]) == (7, 3, 0)
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 def test_the_same_again_changes_nothing() -> None:
@@ -113,7 +115,7 @@ def test_a_missing_slot_that_could_not_be_folded_is_counted() -> None:
     spy.extend(*bars(0, 1, *range(3, 20), price=9.0))
     assert spy.fill(*bars(2)) == 0
     assert spy.counters["too_old"] == 1
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 def test_frames_close_labels_and_columns_of_the_ring_itself() -> None:
@@ -201,7 +203,7 @@ def test_the_next_bar_makes_a_filled_symbol_one_of_bars(minute: int) -> None:
     with pytest.raises(sd.SourceError):
         spy.append_tick(OPEN + 6 * MINUTE, 9.0, 1.0)
     spy.append(*(column[0].item() for column in bars(6)))
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 @pytest.mark.parametrize("way", ["extend", "append_slice"])
@@ -257,7 +259,7 @@ def test_a_trade_in_a_filled_slot_is_kept_and_changes_no_bar() -> None:
     assert [tuple(bar) for name in spy.intervals for bar in spy.bars(name)] == before
     assert (len(spy.ticks), spy.ticks.counters["late"], spy.ticks.counters["covered"]) == (6, 3, 3)
     assert spy.counters["corrected"] == 0
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 def test_a_trade_does_not_grow_a_filled_newest_row() -> None:
@@ -271,7 +273,7 @@ def test_a_trade_does_not_grow_a_filled_newest_row() -> None:
     assert spy.append_tick(OPEN + 5 * MINUTE + 1, 31.0, 1.0)
     assert row(spy, 5) == (30.0, 31.0, 30.0, 31.0, 2.0)
     assert spy.bars_base.forming
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 @pytest.mark.parametrize("way", ["append", "extend"])
@@ -293,7 +295,7 @@ def test_trades_behind_a_filled_tail_make_and_grow_their_own_rows(way: str) -> N
     assert spy.bars("5m")[0][1:6] == (20.0, 31.0, 4.0, 5.5, 7.0 + 2.0 + 103.0 + 104.0)
     assert (spy.counters["late"], spy.ticks.counters["late"], spy.ticks.counters["covered"]) == (1, 0, 1)
     assert [(gap.start_ns - OPEN) // MINUTE for gap in spy.bars_base.gaps] == [2, 5]
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 @pytest.mark.parametrize("loaded", [False, True])
@@ -316,8 +318,8 @@ def test_a_filled_slot_stays_over_when_the_session_goes_on_without_its_clock(tmp
             assert spy.append_tick(ts, 21.0, 1.0)
         base = spy.bars_base
         assert (base.expected, base.present, base.missing, base.forming) == (3, 3, 0, False)
-        assert spy._core.as_of == OPEN + 3 * MINUTE
-        spy._core.check_invariants()
+        assert state_of(spy).core.as_of == OPEN + 3 * MINUTE
+        state_of(spy).core.check_invariants()
     assert spy.append_tick(OPEN + 4 * MINUTE, 21.0, 1.0)
     assert (base.expected, base.present, base.missing, base.forming) == (4, 3, 1, True)
 
@@ -328,7 +330,7 @@ def test_a_trade_behind_a_filled_tail_grows_a_row_whose_other_trades_are_gone() 
     for k in range(3):
         assert spy.append_tick(OPEN + (30 + k) * SECOND, 10.0 + k, 1.0)
     assert row(spy, 0) == (20.0, 21.0, 10.0, 12.0, 6.0)
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 def test_a_first_trade_that_is_too_old_behind_filled_rows_decides_nothing(tmp_path: Path) -> None:
@@ -341,7 +343,7 @@ def test_a_first_trade_that_is_too_old_behind_filled_rows_decides_nothing(tmp_pa
     data.save(tmp_path / "a")
     assert sd.load(tmp_path / "a").to_json() == data.to_json()
     spy.append(*(column[0].item() for column in bars(8)))  # so a bar may still
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 def test_a_late_trade_of_a_filled_slot_is_refused_only_if_the_ring_has_no_place_for_it() -> None:
@@ -353,7 +355,7 @@ def test_a_late_trade_of_a_filled_slot_is_refused_only_if_the_ring_has_no_place_
     assert not spy.append_tick(OPEN + 75 * SECOND, 9.0, 1.0)  # would push out that of 80, and be older
     assert spy.append_tick(OPEN + 85 * SECOND, 9.0, 1.0)
     assert (spy.ticks.counters["covered"], spy.ticks.counters["too_old"]) == (4, 1)
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 def test_a_symbol_of_quotes_is_filled_as_one_of_trades() -> None:
@@ -367,7 +369,7 @@ def test_a_symbol_of_quotes_is_filled_as_one_of_trades() -> None:
     assert [bar.close for bar in spy.bars_base] == [11.0, 5.5, 5.5, 21.0]
     assert spy.quotes.counters["covered"] == 1
     assert not spy.append_quote(OPEN - 2 * DAY, 1.0, 1.0, 1.0, 1.0)
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 def test_a_fill_takes_back_nothing_that_a_newer_quote_without_a_price_has_proved(tmp_path: Path) -> None:
@@ -383,20 +385,20 @@ def test_a_fill_takes_back_nothing_that_a_newer_quote_without_a_price_has_proved
     )):  # fmt: skip
         assert call() == (1, 1, 2)[n]
         base = spy.bars_base
-        assert spy._core.as_of == OPEN + 330 * SECOND
+        assert state_of(spy).core.as_of == OPEN + 330 * SECOND
         assert (base.expected, base.present, base.missing) == (5, (1, 2, 4)[n], (4, 3, 1)[n])
-        spy._core.check_invariants()
+        state_of(spy).core.check_invariants()
     data.save(tmp_path / "store")
     data.end_session()
     assert spy.fill(*bars(5)) == 1  # over now; the quotes have not come to its end
     data.start_session("2024-03-12")
     loaded = sd.load(tmp_path / "store")
     for symbol, stop, present in ((spy, 360, 5), (loaded.symbols["Q"], 330, 4)):
-        assert (symbol._core.as_of, symbol.bars_base.present) == (OPEN + stop * SECOND, present)
-        symbol._core.check_invariants()
+        assert (state_of(symbol).core.as_of, symbol.bars_base.present) == (OPEN + stop * SECOND, present)
+        state_of(symbol).core.check_invariants()
         assert symbol.append_quote(OPEN + 400 * SECOND, 10.0, 12.0, 1.0, 1.0)
-        assert (symbol._core.as_of, symbol.bars_base.forming) == (OPEN + 400 * SECOND, True)
-        symbol._core.check_invariants()
+        assert (state_of(symbol).core.as_of, symbol.bars_base.forming) == (OPEN + 400 * SECOND, True)
+        state_of(symbol).core.check_invariants()
 
 
 def test_filled_slots_are_known_after_a_load(tmp_path: Path) -> None:
@@ -413,7 +415,7 @@ def test_filled_slots_are_known_after_a_load(tmp_path: Path) -> None:
         store_.append_tick("NEW", OPEN + 2 * MINUTE, 99.0, 1.0)
         assert store_.symbols["SPY"].ticks.counters["covered"] == 2
         assert store_.symbols["NEW"].ticks.counters["covered"] == 1
-        store_.symbols["SPY"]._core.check_invariants()
+        state_of(store_.symbols["SPY"]).core.check_invariants()
     assert loaded.to_json() == data.to_json()
 
 
@@ -455,7 +457,8 @@ def test_rows_of_a_past_day_fill_a_copy_of_it() -> None:
     assert len(spy.bars_base) == 2
     before = answers(data)
     assert spy.fill(*bars(0, 1, 2, price=7.0)) == 0
-    assert spy.historical_day("2024-03-12")._core is filled._core  # not even a copy has taken its place
+    core = native_of(filled.bars())[0]
+    assert native_of(spy.historical_day("2024-03-12").bars())[0] is core, "not even a copy has taken its place"
     assert answers(data) == before
 
 
@@ -468,7 +471,7 @@ def test_a_past_day_of_trades_is_filled() -> None:
     assert spy.fill(*bars(0, 1, 389)) == 2
     day = spy.historical_day("2024-03-12")
     assert day.bars().open.tolist() == [20.0, 5.0, 5.0]
-    day._core.check_invariants()
+    native_of(day.bars())[0].check_invariants()
     data.end_session()
     assert spy.fill(*bars(1, 2)) == 1
 
@@ -480,4 +483,4 @@ def test_a_filled_day_that_is_loaded_for_later_goes_on_as_a_session() -> None:
     assert spy.fill(*bars(1, day=1)) == 1  # of a day that is here, and says that this slot is missing
     data.start_session("2024-03-13")
     assert [(bar.timestamp - OPEN - DAY) // MINUTE for bar in spy.bars_base] == [0, 1]
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()

@@ -21,6 +21,7 @@ import pytest
 
 import reference as ref
 import sessiondata as sd
+from sessiondata.store.store import parts_of
 from sessiondata.time.instants import to_ns
 from worlds import HOUR, MINUTE, SECOND, World, utc
 
@@ -209,7 +210,7 @@ def test_a_late_bar_does_not_move_the_time_that_is_known() -> None:
     day = Day()
     day.feed([0, 9])
     day.feed([3])
-    assert day.data._as_of_ns() == OPEN + 10 * MINUTE
+    assert parts_of(day.data).sessions.as_of_ns() == OPEN + 10 * MINUTE
     assert day.series("1m").expected == 10
 
 

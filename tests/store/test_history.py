@@ -16,6 +16,9 @@ from hypothesis.stateful import initialize, precondition, rule
 import reference as ref
 import sessiondata as sd
 from failing import each_allocation_fails
+from sessiondata.rows.series import native_of
+from sessiondata.store.store import parts_of
+from sessiondata.store.symbol import state_of
 from test_laws import NAMES, StoreLife, TapeLife
 from worlds import HistoryWorld, configurations, timestamps, values
 
@@ -86,7 +89,7 @@ class HistoryLife(StoreLife):
 
 
 HistoryLife.TestCase.settings = settings(max_examples=40, stateful_step_count=20)
-TestHistoryLife = HistoryLife.TestCase
+TestHistoryLife = pytest.mark.slow(HistoryLife.TestCase)
 
 
 class HolesLife(HistoryLife):
@@ -161,8 +164,9 @@ for _life, _few, _many in (
     (ResumedHistoryLife, 5, 150),
 ):
     _life.TestCase.settings = settings(max_examples=_many if DEEP else _few, stateful_step_count=25)
-TestResumedStoreLife, TestResumedTapeLife = ResumedStoreLife.TestCase, ResumedTapeLife.TestCase
-TestResumedHistoryLife = ResumedHistoryLife.TestCase
+TestResumedStoreLife = pytest.mark.slow(ResumedStoreLife.TestCase)
+TestResumedTapeLife = pytest.mark.slow(ResumedTapeLife.TestCase)
+TestResumedHistoryLife = pytest.mark.slow(ResumedHistoryLife.TestCase)
 
 
 # --- by example -------------------------------------------------------------------------------------------------------
@@ -335,7 +339,7 @@ def test_a_ring_that_has_wrapped_becomes_history_as_it_is() -> None:
     assert spy.historical_day(MONDAY).counters["too_old"] == 1
     assert spy.append(opening(MONDAY) + 389 * MINUTE, *BAR)
     assert past(spy, MONDAY) == [*shown[1:], (opening(MONDAY) + 389 * MINUTE, *BAR)]
-    spy.historical_day(MONDAY)._core.check_invariants()
+    native_of(spy.historical_day(MONDAY).bars())[0].check_invariants()
 
 
 def test_rolls_go_forwards_and_only_to_sessions() -> None:
@@ -789,7 +793,7 @@ def test_where_there_is_no_memory_history_does_not_change(name: str) -> None:
     spy.load_historical_bars("3m", *columns(MONDAY, (0, 3)))
     data.roll_session()
     spy.extend(*columns(TUESDAY, (7,)))
-    data._calendar.session(WEDNESDAY)  # grids are kept
+    data.calendar.session(WEDNESDAY)  # grids are kept
 
     def state() -> Any:
         bars = {name: {date: [tuple(bar) for bar in window] for date, window in bars.items()}
@@ -800,7 +804,7 @@ def test_where_there_is_no_memory_history_does_not_change(name: str) -> None:
 
     def check() -> None:
         assert state() == before
-        spy._core.check_invariants()
+        state_of(spy).core.check_invariants()
 
     assert each_allocation_fails(lambda: call(data), check) >= 1
     assert state() != before
@@ -851,7 +855,7 @@ def test_functions_of_ones_own_are_called_when_history_has_changed() -> None:
 
     data.add_historical_indicator("opens", opens, days=40)
     data.add_historical_indicator("vwap_1d")
-    assert data._keep_daily() == 40
+    assert parts_of(data).sessions.keep_daily() == 40
     assert spy.historical_indicators == {"opens": [], "vwap_1d": None}
     spy.extend(*columns(MONDAY, range(10)))
     assert (data.get_historical_indicator("SPY", "opens"), len(seen)) == ([], 1)
@@ -951,6 +955,7 @@ def two_markets(**options: Any) -> sd.SessionData:
     return data
 
 
+@pytest.mark.slow
 def test_symbols_of_three_calendars_answer_as_in_stores_of_their_own() -> None:
     data = two_markets()
     stores = {}
@@ -1179,7 +1184,7 @@ def test_a_day_of_trades_becomes_history_and_a_late_trade_is_counted() -> None:
     with pytest.raises(sd.SourceError, match="fed by ticks"):
         spy.append(start + 20 * MINUTE, *BAR)  # its day was fed by trades
     spy.append(opening(TUESDAY), *BAR)  # today may be fed by something else
-    day._core.check_invariants()
+    native_of(day.bars())[0].check_invariants()
 
 
 def test_a_late_bar_of_a_day_that_has_quotes_too() -> None:
@@ -1192,7 +1197,7 @@ def test_a_late_bar_of_a_day_that_has_quotes_too() -> None:
     data.roll_session()
     for minute in (8, 7, 9):  # each makes a copy of the day
         assert spy.append(opening(MONDAY) + minute * MINUTE, *BAR)
-    spy.historical_day(MONDAY)._core.check_invariants()
+    native_of(spy.historical_day(MONDAY).bars())[0].check_invariants()
     assert len(past(spy, MONDAY)) == 8
     assert quotes.timestamp.tolist() == [opening(MONDAY) + i * MINUTE for i in range(20)]
 

@@ -49,6 +49,7 @@ CASES: dict[str, tuple[list[tuple[int, float, float, float, float, float]], int 
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_appends_allocate_no_python_memory(case: str) -> None:
     bars, capacity = CASES[case]
@@ -154,6 +155,7 @@ print(fed - before, calls() - fed)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="stands between the interpreter and glibc")
 @pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="another allocator stands there already")
 def test_a_million_appends_never_call_the_allocator(tmp_path: Path) -> None:
@@ -164,7 +166,7 @@ def test_a_million_appends_never_call_the_allocator(tmp_path: Path) -> None:
     source, library = tmp_path / "counter.c", tmp_path / "counter.so"
     source.write_text(COUNTER)
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
-    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
     # PYTHONMALLOC: each object a block of its own, instead of one out of a pool that is there already.
     environment = {**os.environ, "LD_PRELOAD": str(library), "PYTHONMALLOC": "malloc", "PYTHONPATH": path}
     run = subprocess.run(

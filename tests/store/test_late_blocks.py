@@ -11,6 +11,8 @@ import pytest
 
 import sessiondata as sd
 from sessiondata._native.out.snapshot import capture
+from sessiondata.rows.ticks import tape_of
+from sessiondata.store.symbol import state_of
 from worlds import INTERVALS, SECOND, SHAPES, World, arrays_of, exact, step_of
 
 T0 = int(np.datetime64("2024-03-12", "ns").astype(np.int64))
@@ -47,7 +49,7 @@ def call(data: sd.SessionData, how: str, rows: list[tuple[Any, ...]]) -> int:
 
 def everything(data: sd.SessionData) -> tuple[Any, ...]:
     """All that can be asked of the symbol."""
-    core = data.symbols[NAME]._core
+    core = state_of(data.symbols[NAME]).core
     core.check_invariants()
     styles = ("time", "epoch_ns")
     documents = [exact(data.to_dict(timestamps=style, cursor=data.export_cursor("new"))) for style in styles]
@@ -87,6 +89,7 @@ def lives(seed: int, shape: str, how: str) -> tuple[World, sd.SessionData, list[
     return worlds[0], worlds[1].data, rows, chance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["extend", "fill", "load"])
 @pytest.mark.parametrize("shape", sorted(SHAPES))
 def test_a_block_of_late_bars_is_what_they_are_one_by_one(shape: str, how: str) -> None:
@@ -99,7 +102,10 @@ def test_a_block_of_late_bars_is_what_they_are_one_by_one(shape: str, how: str) 
         cursors = [data.export_cursor("delta") for data in stores]
         for data, cursor in zip(stores, cursors, strict=True):
             data.to_dict(cursor=cursor)
-        windows = [[series.window(0, len(series)) for series in data.symbols[NAME]._series.values()] for data in stores]
+        windows = [
+            [series.window(0, len(series)) for series in state_of(data.symbols[NAME]).series.values()]
+            for data in stores
+        ]
         before = world.data.symbols[NAME].counters["late"]
         if how == "extend":
             world.extend(NAME, rows)
@@ -138,7 +144,7 @@ def test_blocks_of_late_bars_for_a_past_day_are_what_they_are_one_by_one() -> No
         for some in [rows] if block else [[row] for row in rows]:
             data.extend(NAME, *arrays_of(some))
         symbol = data.symbols[NAME]
-        (day,) = symbol._core.days.cores.values()
+        (day,) = state_of(symbol).core.days.cores.values()
         day.check_invariants()
         counters = day.counters()
         answers.append((exact(data.to_dict()), counters, data.sequence))
@@ -168,7 +174,7 @@ def test_a_block_of_late_bars_takes_no_time_by_the_square() -> None:
                 in_order = min(in_order, took(spy.extend, noon if times_ is morning else scattered + SECOND, *values))
                 late = min(late, took(getattr(spy, how), times_, *values))
             assert late < 100 * in_order, (how, late, in_order)
-            spy._core.check_invariants()
+            state_of(spy).core.check_invariants()
 
 
 # --- trades and quotes ---
@@ -208,8 +214,8 @@ def whole_tape(data: sd.SessionData, kind: str) -> tuple[Any, ...]:
     """All that can be asked of the symbol and of its trades or quotes."""
     symbol = data.symbols[NAME]
     series = symbol.ticks if kind == "ticks" else symbol.quotes
-    numbers, _ = capture(symbol._core)  # what a snapshot says, such as the newest tick that the ring has lost
-    return *everything(data), exact([tuple(row) for row in series]), series.counters, series._tape.moves(), numbers
+    numbers, _ = capture(state_of(symbol).core)  # what a snapshot says, such as the newest tick that the ring has lost
+    return *everything(data), exact([tuple(row) for row in series]), series.counters, tape_of(series).moves(), numbers
 
 
 @pytest.mark.parametrize("kind", ["ticks", "quotes"])
@@ -295,6 +301,6 @@ def test_a_block_of_late_trades_or_quotes_takes_no_time_by_the_square(kind: str,
                 start = time.perf_counter()
                 assert extend(late, *values) == n
                 took[order] = min(took[order], time.perf_counter() - start)
-            spy._core.check_invariants()
+            state_of(spy).core.check_invariants()
             assert (spy.ticks if kind == "ticks" else spy.quotes).counters["late"] == n
         assert took["late"] < 100 * took["in order"], (name, took)

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 import sessiondata as sd
+from sessiondata.rows.series import native_of
+from sessiondata.time.intervals import parse_interval
 from worlds import (
     SECOND,
     SHAPES,
@@ -300,10 +302,10 @@ class TapeLife(RuleBasedStateMachine):
 
 
 TapeLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
-TestTapeLife = TapeLife.TestCase
+TestTapeLife = pytest.mark.slow(TapeLife.TestCase)
 
 StoreLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
-TestStoreLife = StoreLife.TestCase
+TestStoreLife = pytest.mark.slow(StoreLife.TestCase)
 
 
 @given(configuration=configurations(), data=st.data(), seed=st.integers(0, 2**32), grace=st.sampled_from([0, 1, 90]))
@@ -373,6 +375,7 @@ BLOCKS = [
 ]
 
 
+@pytest.mark.slow
 @given(configuration=st.sampled_from(BLOCKS), seed=st.integers(0, 2**32), holes=st.sampled_from([0.0, 0.01, 0.1, 0.5]))
 def test_law_3_a_block_is_folded_as_its_bars_are(configuration: Any, seed: int, holes: float) -> None:
     """Whole slots are folded column by column, to the last bit what one bar after the other gives: of equal highs and
@@ -380,7 +383,7 @@ def test_law_3_a_block_is_folded_as_its_bars_are(configuration: Any, seed: int, 
     shape, base, derived = configuration
     world, rng = World(shape, base, derived, None), random.Random(seed)
     world.register("SPY")
-    step, regions = sd.intervals.parse_interval(base).step_ns, SHAPES[shape][2]
+    step, regions = parse_interval(base).step_ns, SHAPES[shape][2]
     # Zeros as highest or lowest of a slot, and often neither the first row of it nor all of them.
     rare = rng.choice([1, 6, 30])
     prices = rng.choice([(0.0, -0.0), (0.0, -0.0, *[1.5] * rare), (0.0, -0.0, *[-1.5] * rare), (1.25, 2.5, 3.75, 0.1)])
@@ -415,7 +418,8 @@ def test_law_5_windows_are_views_and_know_when_they_are_overwritten(configuratio
             for column in (window.timestamp, window.open, window.high, window.low, window.close, window.volume):
                 assert column.flags.c_contiguous
                 assert not column.flags.writeable
-                whole = series._core.columns(series._k)[:6] if len(window) else ()
+                core, k = native_of(series)
+                whole = core.columns(k)[:6] if len(window) else ()
                 assert not whole or any(np.shares_memory(column, ring_column) for ring_column in whole)
             if len(window):
                 windows.append((window, window.timestamp.tolist()))
@@ -425,7 +429,8 @@ def test_law_5_windows_are_views_and_know_when_they_are_overwritten(configuratio
             assert window.timestamp.tolist() == times
         else:
             series = spy.bars(window.interval)
-            moved = series._core.moves(series._k) > 0
+            core, k = native_of(series)
+            moved = core.moves(k) > 0
             overwritten = series.total_count > len(series)
             assert moved or overwritten
 

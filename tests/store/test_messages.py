@@ -318,14 +318,13 @@ def test_what_is_installed_is_not_to_be_installed(
     _, spy = store()
     spy.append(OPEN, *BAR)
     (tmp_path / "SPY.parquet").write_bytes(b"PAR1")
-    from sessiondata.market import calendar as calendars
     from sessiondata.readers import bars as readers
 
     for name, call, extra in (
         ("pandas", spy.bars().to_pandas, "pandas"),
         ("polars", spy.bars().to_polars, "polars"),
         ("pyarrow", spy.bars().to_arrow, "arrow"),
-        ("exchange_calendars", lambda: calendars._canonical("XNYS"), "calendars"),
+        ("exchange_calendars", lambda: sd.calendar("XTAE"), "calendars"),
         ("pyarrow", lambda: list(readers.read_bars(tmp_path / "SPY.parquet")), "parquet"),
     ):
         with monkeypatch.context() as patch:

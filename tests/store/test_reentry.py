@@ -21,6 +21,10 @@ import numpy.typing as npt
 import pytest
 
 import sessiondata as sd
+from sessiondata._native.objects import days as native
+from sessiondata.store.context import StoreContext
+from sessiondata.store.lifecycle import Sessions
+from sessiondata.store.symbol import state_of
 
 MINUTE = 60_000_000_000
 DAY = 1440 * MINUTE
@@ -62,8 +66,8 @@ def shown(data: sd.SessionData, name: str) -> list[tuple[int, float]]:
 
 def check(data: sd.SessionData) -> None:
     for symbol in data.symbols.values():
-        symbol._core.check_invariants()
-        for day in symbol._core.days.cores.values():
+        state_of(symbol).core.check_invariants()
+        for day in state_of(symbol).core.days.cores.values():
             day.check_invariants()
 
 
@@ -124,6 +128,7 @@ FIRST: dict[str, Callable[[sd.SessionData, str], object]] = {
 }
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("second", FIRST)
 @pytest.mark.parametrize("first", FIRST)
 def test_a_first_bar_that_finds_the_session_started_by_another_one_is_stored(
@@ -132,7 +137,7 @@ def test_a_first_bar_that_finds_the_session_started_by_another_one_is_stored(
     """It was told that its session is over, and counted as of another one. The other feeder comes here just before the
     first one gets to start the session."""
     data = store("A", "B", session=False)
-    begin, others = sd.SessionData._begin_session, ["B"]
+    begin, others = Sessions.start_for_first, ["B"]
 
     def late(*arguments: Any) -> Any:
         if others:
@@ -144,7 +149,7 @@ def test_a_first_bar_that_finds_the_session_started_by_another_one_is_stored(
         return begin(*arguments)
 
     waiting: list[threading.Thread] = []
-    monkeypatch.setattr(sd.SessionData, "_begin_session", late)
+    monkeypatch.setattr(Sessions, "start_for_first", late)
     assert FIRST[first](data, "A")
     waiting[0].join(10)
     assert (len(shown(data, "A")), len(shown(data, "B"))) == (1, 1)
@@ -159,14 +164,14 @@ def test_a_refused_first_batch_takes_back_its_session_unless_something_was_store
     bad = rows([T0, T0 + DAY])
     for meanwhile in (False, True):
         data = store("A", "B", session=False)
-        undo = sd.session._days.undo
+        undo = native.undo
 
         def append_first(*arguments: Any, data: sd.SessionData = data, meanwhile: bool = meanwhile) -> bool:
             if meanwhile:
                 assert data.append("B", T0, 1.0, 1.0, 1.0, 1.0, 1.0)
             return undo(*arguments)  # noqa: B023
 
-        monkeypatch.setattr(sd.session._days, "undo", append_first)
+        monkeypatch.setattr(native, "undo", append_first)
         with pytest.raises(sd.SessionStateError, match="later trade date"):
             data.extend("A", *bad)
         monkeypatch.undo()
@@ -235,6 +240,7 @@ def test_a_session_that_ends_while_rows_are_sorted(call: str, how: str, monkeypa
 # --- days of history ---
 
 
+@pytest.mark.threads
 def test_late_rows_of_two_threads_for_one_past_day_are_all_kept() -> None:
     """Each copied the day, changed its copy and put it in the day's place: half of the rows were lost."""
     data = store("A", session=False, trailing_days=5)
@@ -262,15 +268,15 @@ def test_a_day_that_a_roll_adds_while_history_is_loaded_is_kept(monkeypatch: pyt
     data = store("A", trailing_days=50)
     symbol = data.symbols["A"]
     symbol.append(T0, 1.0, 1.0, 1.0, 1.0, 1.0)
-    hours, rolls = sd.SessionData._hours, ["roll"]
+    hours, rolls = StoreContext.hours, ["roll"]
 
-    def roll(self: sd.SessionData, *of: Any) -> Any:
+    def roll(self: StoreContext, *of: Any) -> Any:
         if rolls:
             rolls.pop()
             data.roll_session()
         return hours(self, *of)
 
-    monkeypatch.setattr(sd.SessionData, "_hours", roll)
+    monkeypatch.setattr(StoreContext, "hours", roll)
     assert symbol.load_historical_bars("1m", *rows(T0 - 5 * DAY + np.arange(3) * MINUTE)) == 3
     assert symbol.historical_bars["1m"].dates == [dt.date(2024, 3, 7), dt.date(2024, 3, 12)]
 
@@ -286,16 +292,16 @@ def test_what_would_change_sessions_or_symbols_inside_another_call_is_refused_by
         data.roll_session, data.end_session, data.clear, lambda: data.remove_symbol("A"),
         lambda: data.register_symbol("B"),
     ):  # fmt: skip
-        original = sd.SessionData._hours
+        original = StoreContext.hours
 
-        def hours(self: sd.SessionData, *of: Any, change: Callable[[], object] = change) -> Any:
+        def hours(self: StoreContext, *of: Any, change: Callable[[], object] = change) -> Any:
             with pytest.raises(sd.ReentrantCallError) as caught:
                 change()
             refused.append(caught.value)
             return original(self, *of)  # noqa: B023
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sd.SessionData, "_hours", hours)
+            patch.setattr(StoreContext, "hours", hours)
             data.roll_session()
     assert {error.outer for error in refused} == {"roll_session()"}
     assert {error.call for error in refused} == {
@@ -337,7 +343,7 @@ def test_an_export_inside_an_export_is_refused_through_the_same_cursor_and_serve
             errors.append(error)
         served.append(data.to_dict(cursor="other"))
 
-    for target in ("pinned_gaps", "_symbol", "_changes"):
+    for target in ("pinned_gaps", "_symbol", "changes_dict"):
         monkeypatch.setattr(export, target, once_before(nest, did, getattr(export, target)))
     EXPORTS[outer](data)
     monkeypatch.undo()
@@ -367,6 +373,7 @@ def test_a_function_of_an_indicator_that_changes_history_each_time_does_not_keep
     assert data.to_dict(complete=False)["symbols"]["A"]["historical"]["loads"] > n  # what was shown is not the last
 
 
+@pytest.mark.threads
 def test_functions_of_indicators_run_outside_the_lock_of_exports() -> None:
     """One that waits for a thread that rolls was waited for by that thread."""
     data = store("A", trailing_days=5)
@@ -494,7 +501,7 @@ def everything(data: sd.SessionData) -> tuple[Any, ...]:
     days = {
         (name, date): day.counters()
         for name, symbol in data.symbols.items()
-        for date, day in symbol._core.days.cores.items()
+        for date, day in state_of(symbol).core.days.cores.items()
     }
     return said, counters, days, data.session_date
 
@@ -559,6 +566,8 @@ def outcome_of(name: str) -> tuple[Any, Any]:
 _ALL = os.environ.get("SESSIONDATA_ALL_EVENTS") == "1"
 
 
+@pytest.mark.threads
+@pytest.mark.slow
 @pytest.mark.parametrize("in_thread", [False, True], ids=["same thread", "other thread"])
 @pytest.mark.parametrize("a", OPERATIONS)
 def test_whatever_interrupts_a_call_comes_wholly_before_or_after_it(a: str, in_thread: bool) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 import sessiondata as sd
 from sessiondata.time.instants import to_ns
+from shims import usual_closes_by_date
 from worlds import HOUR, MINUTE, SECOND, SHAPES, World, utc
 
 BAR = (10.0, 12.0, 9.0, 11.0, 100.0)
@@ -145,15 +146,16 @@ def test_marks_in_advance_count_when_their_slots_are_over() -> None:
 
 
 def test_a_mark_that_says_nothing_new_changes_nothing() -> None:
-    spy = feed(world(), 0, 9)
+    made = world()
+    spy, data = feed(made, 0, 9), made.data
     assert spy.mark_no_trade("1m", OPEN, OPEN + 5 * MINUTE)
     spy.bars_updated = False
-    sequence = spy._data.sequence
+    sequence = data.sequence
     assert not spy.mark_no_trade("1m", OPEN + MINUTE, OPEN + 3 * MINUTE)
     assert not spy.mark_no_trade("5m", OPEN, OPEN + MINUTE)
-    assert (spy._data.sequence, spy.bars_updated) == (sequence, False)
+    assert (data.sequence, spy.bars_updated) == (sequence, False)
     assert spy.mark_halted(OPEN, OPEN + 1)  # a nanosecond explains no slot, but a later mark may complete it
-    assert (spy._data.sequence, spy.bars_updated) == (sequence + 1, True)
+    assert (data.sequence, spy.bars_updated) == (sequence + 1, True)
 
 
 def test_marks_on_a_ring_that_has_wrapped() -> None:
@@ -548,7 +550,7 @@ def test_a_snapshot_keeps_the_usual_close_that_its_hours_were_made_of(
     data.register_symbol("SPY")
     data.save(tmp_path / "store")
     # A library that has taken a week of half days for the rule since.
-    monkeypatch.setitem(sd.calendar("XNYS")._usual_closes, dt.date(2024, 11, 29), 13 * HOUR)
+    monkeypatch.setitem(usual_closes_by_date(sd.calendar("XNYS")), dt.date(2024, 11, 29), 13 * HOUR)
     for store in (sd.load(tmp_path / "store"), pickle.loads(pickle.dumps(sd.load(tmp_path / "store")))):
         assert store.calendar.usual_close("2024-11-29") == 16 * HOUR
         assert pickle.loads(pickle.dumps(store.calendar)).usual_close("2024-11-29") == 16 * HOUR

@@ -30,10 +30,14 @@ import pytest
 import sessiondata as sd
 import stress
 from sessiondata import jit
+from sessiondata.store.lifecycle import Sessions
+from sessiondata.store.store import parts_of
+from sessiondata.store.symbol import state_of
 from stress import DAY_NS, SECOND, STOP, WRITTEN
 
+pytestmark = pytest.mark.threads
 numba = pytest.importorskip("numba")
-# By default a few seconds; `python tests/stress.py` is the long run.
+# By default a few seconds; `python tests/store/stress.py` is the long run.
 SECONDS = float(os.environ.get("SESSIONDATA_STRESS_SECONDS", "1.5"))
 
 
@@ -78,6 +82,7 @@ def together(*works: Callable[[], Any], until: Callable[[], bool] | None = None,
 # --- readers ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("capacity", "n"), [(1024, 16), (16, 12), (8, 8), (3, 1)])
 def test_no_accepted_read_is_torn_whatever_laps_it(capacity: int, n: int) -> None:
     outcome = stress.run(SECONDS / 2, capacity, n, floor=1_000, bars=10 * capacity)
@@ -86,6 +91,7 @@ def test_no_accepted_read_is_torn_whatever_laps_it(capacity: int, n: int) -> Non
     assert outcome.written > 10 * capacity
 
 
+@pytest.mark.slow
 def test_two_readers_and_a_writer_share_two_cores() -> None:
     outcome = stress.run(SECONDS / 2, 64, 16, readers=2, floor=1_000)
     assert outcome.torn == 0
@@ -134,6 +140,7 @@ def read_moving(handle: int, flags: Any, n: int) -> tuple[int, int]:
     return reads, torn
 
 
+@pytest.mark.slow
 def test_late_bars_and_corrections_tear_no_read() -> None:
     _, spy = new_symbol()
     flags = np.zeros(8, np.int64)
@@ -149,9 +156,10 @@ def test_late_bars_and_corrections_tear_no_read() -> None:
     assert (stored, torn) == (20_000, 0)
     assert reads > 10
     assert spy.counters["late"] == 20_000
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
+@pytest.mark.slow
 def test_python_copies_are_whole_while_a_compiled_writer_laps_the_ring() -> None:
     data, spy = new_symbol(capacity=32)
     flags = np.zeros(8, np.int64)
@@ -183,7 +191,7 @@ def test_python_copies_are_whole_while_a_compiled_writer_laps_the_ring() -> None
     written, rounds = together(lambda: stress.write(spy.handle, flags, 1_000, 0), read_all, flags=flags)
     assert written > 32
     assert rounds >= 20
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 @numba.njit(nogil=True)
@@ -219,6 +227,7 @@ def read_states(handle: int, flags: Any, k: int) -> tuple[int, int]:
     return reads, wrong
 
 
+@pytest.mark.slow
 def test_gaps_and_quality_of_one_moment_agree() -> None:
     _, spy = new_symbol()
     flags = np.zeros(8, np.int64)
@@ -243,7 +252,7 @@ def test_gaps_and_quality_of_one_moment_agree() -> None:
         flags=flags,
     )
     assert (rounds >= 20, reads > 0, wrong) == (True, True, 0)
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 @numba.njit(nogil=True)
@@ -260,6 +269,7 @@ def fill_holes(handle: int, n: int, flags: Any) -> int:
     return late
 
 
+@pytest.mark.slow
 def test_an_answer_lists_as_many_gaps_as_it_counts_while_they_are_filled() -> None:
     """A bar that comes between counting and listing makes the list one gap shorter than its memory."""
     n = 8_000
@@ -270,7 +280,9 @@ def test_an_answer_lists_as_many_gaps_as_it_counts_while_they_are_filled() -> No
         flags = np.zeros(8, np.int64)
         spy.extend(DAY_NS + x.astype(np.int64) * SECOND, x, x, x, x, x)
 
-        def answer(core: Any = spy._core, flags: Any = flags) -> int:
+        core = state_of(spy).core
+
+        def answer(core: Any = core, flags: Any = flags) -> int:
             rounds = 0
             while flags[WRITTEN] == 0:
                 _, (expected, present, missing, _, _), gaps, _ = core.answer(0)
@@ -283,7 +295,7 @@ def test_an_answer_lists_as_many_gaps_as_it_counts_while_they_are_filled() -> No
 
         late, rounds = together(lambda s=spy, f=flags: fill_holes(s.handle, n, f), answer, flags=flags)
         assert (late, rounds > 0, spy.bars().missing) == (n, True, 0)
-        spy._core.check_invariants()
+        state_of(spy).core.check_invariants()
 
 
 # --- writers ---
@@ -310,7 +322,7 @@ def test_writers_of_one_symbol_take_turns(n_writers: int) -> None:
     assert total[jit.STORED] + total[jit.LATE] == n
     assert spy.counters["stored"] == n
     assert spy.counters["late"] == total[jit.LATE]
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
     assert spy.bars().open.tolist() == list(range(n))
     assert spy.bars("1m").volume.tolist() == [float(sum(range(i, min(i + 60, n)))) for i in range(0, n, 60)]
     assert (spy.bars().missing, data.sequence - before) == (0, n)
@@ -350,7 +362,7 @@ def test_a_writer_with_the_gil_and_one_without_take_turns(block: int) -> None:
         flags[STOP] = 1
 
     together(with_the_gil, lambda: write_odd(spy.handle, n, flags), flags=flags)
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
     assert spy.bars().open.tolist() == list(range(n))
     assert spy.bars("1m").volume.tolist() == [float(sum(range(i, min(i + 60, n)))) for i in range(0, n, 60)]
 
@@ -389,7 +401,7 @@ def test_blocks_of_newest_bars_and_late_bars_of_a_compiled_writer_take_turns() -
 
     _, late = together(extend, lambda: write_behind(spy.handle, n, flags), flags=flags)
     assert late == n // 2
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
     assert spy.bars().open.tolist() == list(range(n + 1))
     assert spy.bars("1m").volume.tolist()[:-1] == [float(sum(range(i, i + 60))) for i in range(0, n - 59, 60)]
 
@@ -427,7 +439,7 @@ def test_no_bar_of_a_compiled_feeder_is_replaced_by_one_that_fills() -> None:
             filled[0] += spy.fill(part, *[np.full(len(part), -1.0)] * 3, *[np.full(len(part), -1.0)], part * 0.0)
 
     together(fill, lambda: write_alongside(spy.handle, other.handle, flags, n, 20, counts), flags=flags)
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
     assert spy.bars().open.tolist() == list(range(n))
     assert spy.bars("1m").volume.tolist() == [float(sum(range(i, min(i + 60, n)))) for i in range(0, n, 60)]
     assert (counts[jit.CORRECTED], counts[jit.STORED] + counts[jit.LATE]) == (filled[0], n - filled[0])
@@ -476,7 +488,7 @@ def test_slices_and_a_compiled_writer_take_turns() -> None:
     _, changed = together(lambda: write_alongside(spy.handle, other.handle, flags, n, 0, counts), feed, flags=flags)
     assert (counts[jit.STORED], counts[jit.REPEATED]) == (changed.count(1), changed.count(2))
     for symbol in (spy, ibm):
-        symbol._core.check_invariants()
+        state_of(symbol).core.check_invariants()
         assert symbol.bars().open.tolist() == list(range(n))
 
 
@@ -484,13 +496,13 @@ def test_a_slice_says_that_trades_feed_a_symbol_whose_first_one_came_between_che
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It said that there was no memory. Another thread's trade comes here while the slice asks for a session."""
-    need_session, trades = sd.SessionData._need_session, list[bool]()
+    start, trades = Sessions.start_for_first_bar, list[bool]()
 
-    def trade_then_need_session(*arguments: Any) -> bool:
+    def trade_then_start(*arguments: Any) -> bool:
         trades.append(spy.append_tick(1_704_119_400 * SECOND, 1.0, 1.0))
-        return need_session(*arguments)
+        return start(*arguments)
 
-    monkeypatch.setattr(sd.SessionData, "_need_session", trade_then_need_session)
+    monkeypatch.setattr(Sessions, "start_for_first_bar", trade_then_start)
     data = sd.SessionData(None, "1m", ("5m",))
     data.start_session("2024-01-01")  # a holiday in New York
     spy = data.register_symbol("SPY")
@@ -500,7 +512,7 @@ def test_a_slice_says_that_trades_feed_a_symbol_whose_first_one_came_between_che
         data.append_slice(["SPY", "IBM"], times, *np.ones((5, 2)))
     assert trades == [True]
     assert (spy.ticks.total_count, spy.bars().total_count) == (1, 1)
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 # --- documents, deltas, snapshots ---
@@ -536,7 +548,7 @@ def follow_documents(data: sd.SessionData, path: Any, check: Callable[[dict[str,
         data.save(path)
         loaded = sd.load(path)
         for symbol in loaded.symbols.values():
-            symbol._core.check_invariants()
+            state_of(symbol).core.check_invariants()
         check(loaded.to_dict(timestamps="epoch_ns"))
     else:
         export = data.to_dict if way == "deltas as dicts" else lambda *args, **kw: json.loads(data.to_json(*args, **kw))
@@ -577,9 +589,10 @@ def run_documents(
         now = data.to_dict(timestamps="epoch_ns")
         assert json.loads(json.dumps(path["symbols"])) == json.loads(json.dumps(now["symbols"]))
     for symbol in data.symbols.values():
-        symbol._core.check_invariants()
+        state_of(symbol).core.check_invariants()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_documents_are_of_one_moment_while_a_compiled_writer_writes(way: str, tmp_path: Any) -> None:
     data, spy = new_symbol()
@@ -588,6 +601,7 @@ def test_documents_are_of_one_moment_while_a_compiled_writer_writes(way: str, tm
     run_documents(data, way, tmp_path, check_document, lambda flags: write_with_holes(handle, flags, 4_000, 100))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["to_dict", "deltas as dicts", "deltas"])
 def test_documents_are_of_one_moment_while_a_python_thread_writes(way: str, tmp_path: Any) -> None:
     """Without a handle there is no guard: the GIL has to do, and what asks Python meanwhile must have a copy."""
@@ -625,6 +639,7 @@ def write_in_turn(handle: int, other: int, flags: Any, n: int) -> int:
     return n
 
 
+@pytest.mark.slow
 def test_deltas_of_bars_in_turn_take_turns_with_a_compiled_writer() -> None:
     """The usual delta is written in the guard, straight from the symbol, whose derived bars it brings up to date."""
     n = int(SECONDS * 13_000)
@@ -649,7 +664,7 @@ def test_deltas_of_bars_in_turn_take_turns_with_a_compiled_writer() -> None:
         document = sd.apply_delta(document, json.loads(delta))
     check_document(document)
     assert document["symbols"] == json.loads(data.to_json(timestamps="epoch_ns"))["symbols"]
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 @numba.njit(nogil=True)
@@ -668,6 +683,7 @@ def write_ticks(handle: int, flags: Any, quotes: bool, pause: int) -> int:
     return i
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("quotes", [False, True])
 def test_documents_of_ticks_are_of_one_moment(way: str, quotes: bool, tmp_path: Any) -> None:
@@ -710,6 +726,7 @@ def read_derived(handle: int, flags: Any) -> int:
     return reads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quotes", [False, True])
 def test_ticks_from_python_take_turns_with_compiled_readers_and_writers(quotes: bool) -> None:
     data = sd.SessionData(None, "1s", ("1m", "5m"))
@@ -743,7 +760,7 @@ def test_ticks_from_python_take_turns_with_compiled_readers_and_writers(quotes: 
     )
     assert reads > 1
     for symbol in (fed, other):
-        symbol._core.check_invariants()
+        state_of(symbol).core.check_invariants()
     assert (fed.quotes if quotes else fed.ticks).total_count == n
     assert fed.bars().close.tolist() == [4.0 * i + 3.0 for i in range(n // 4)]
     assert fed.bars("1m").close.tolist() == [float(min(240 * i + 239, n - 1)) for i in range(-(-n // 240))]
@@ -788,7 +805,7 @@ TRACED = """
         for i in range(10):
             faulthandler.dump_traceback_later(20, exit=True)  # who waits for whom
             symbol = data.register_symbol(str(i), quote_bars="mid" if what == 5 else None)
-            core, handle, stored = symbol._core, symbol.handle, []
+            core, handle, stored = state_of(symbol).core, symbol.handle, []
             thread = threading.Thread(target=lambda: stored.append(feed(handle, what, 100_000)))
             thread.start()
             while not stored:
@@ -799,6 +816,7 @@ TRACED = """
 """
 
 
+@pytest.mark.slow
 def test_who_needs_memory_inside_a_guard_does_not_wait_for_the_gil() -> None:
     """An allocation that tracemalloc traces takes the GIL. It was made inside the guard, for which the holder of the
     GIL waited: both for ever. Bars outside the regular slots, on time and late, too many of them, trades, quotes."""
@@ -831,7 +849,7 @@ def test_a_caller_without_the_gil_is_told_that_there_is_no_memory(what: str) -> 
     append = without_gil(what)
     arguments = {"sd_append": (1.0,) * 5, "sd_append_tick": (1.0, 1.0, 0), "sd_append_quote": (1.0,) * 4}[what]
     handle, status, failed = spy.handle, -1, 0
-    before = spy._core.memory_usage()
+    before = state_of(spy).core.memory_usage()
     for k in range(1_000):
         testcapi.set_nomemory(k, k + 1)
         try:
@@ -840,12 +858,12 @@ def test_a_caller_without_the_gil_is_told_that_there_is_no_memory(what: str) -> 
             continue
         finally:
             testcapi.remove_mem_hooks()
-        spy._core.check_invariants()
+        state_of(spy).core.check_invariants()
         if status != jit.ERR_MEMORY:
             break
         failed += 1
     assert (status, failed) == (jit.STORED, 2 if what == "sd_append_tick" else 1)
-    assert spy._core.memory_usage() > before
+    assert state_of(spy).core.memory_usage() > before
 
 
 # --- sessions that come and go ---
@@ -872,6 +890,7 @@ def use_all(handles: Any, flags: Any, counts: Any) -> None:
         i += 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["roll", "clear", "remove"])
 def test_sessions_end_and_symbols_go_under_a_reader_and_writer(end: str) -> None:
     flags, counts = np.zeros(8, np.int64), np.zeros(8, np.int64)
@@ -936,10 +955,12 @@ def test_a_snapshot_keeps_the_days_that_were_there_when_it_was_made() -> None:
     data, spy = new_symbol(trailing_days=3)
     spy.append(DAY_NS, 1.0, 1.0, 1.0, 1.0, 1.0)
     data.roll_session()
-    _, [(_, _, days, _, _, _)], _, _ = _snapshot.capture_all(data._clock, [spy._core], [()], [], None)
+    _, [(_, _, days, _, _, _)], _, _ = _snapshot.capture_all(
+        parts_of(data).context.clock, [state_of(spy).core], [()], [], None
+    )
     spy.append(DAY_NS + SECOND, 2.0, 2.0, 2.0, 2.0, 2.0)
     assert [day.count(0) for day in days.values()] == [1]
-    assert [day.count(0) for day in spy._core.days.cores.values()] == [2]
+    assert [day.count(0) for day in state_of(spy).core.days.cores.values()] == [2]
 
 
 # --- rolls beside other calls ---
@@ -991,10 +1012,10 @@ def test_the_summary_of_a_day_that_is_not_kept_has_its_last_bars(
     monkeypatch.setattr(_days, "stage_sessions", stage_and_lose_time)
     ended = data.session_date
     data.roll_session()
-    bar = spy._core.days.daily[ended]
+    bar = state_of(spy).core.days.daily[ended]
     assert bar[1:7] == ((2.0, 2.0, 2.0, 2.0, 2.0, 1) if first else (1.0, 2.0, 1.0, 2.0, 3.0, 2))
     assert bar[7:] == ((4.0, 2.0) if first else (5.0, 3.0))
-    assert not spy._core.days.cores
+    assert not state_of(spy).core.days.cores
     data.roll_session()  # and it stays what it was
 
 
@@ -1005,8 +1026,8 @@ def test_what_a_store_consists_of_changes_before_or_after_a_look_at_all_of_it(
 ) -> None:
     """A roll in another thread gave documents the date of one session and the rows of another; a symbol that was
     removed meanwhile raised a KeyError."""
+    from sessiondata._native.out import snapshot
     from sessiondata.export import document as export
-    from sessiondata.snapshot import file as snapshot
 
     data, spy = new_symbol()
     spy.append(DAY_NS, 1.0, 1.0, 1.0, 1.0, 1.0)
@@ -1015,7 +1036,7 @@ def test_what_a_store_consists_of_changes_before_or_after_a_look_at_all_of_it(
         "register": lambda: data.register_symbol("IBM"),
     }
     changing = threading.Thread(target=works.get(change) or getattr(data, change), daemon=True)
-    target, name = (snapshot._snapshot, "capture_all") if look == "save" else (export, "_meta")
+    target, name = (snapshot, "capture_all") if look == "save" else (export, "_meta")
     original = getattr(target, name)
 
     def slow(*arguments: Any) -> Any:
@@ -1060,13 +1081,14 @@ def test_threads_that_ask_for_series_at_once_get_the_same_ones(monkeypatch: pyte
                 other.start()
                 other.join()
 
-    monkeypatch.setattr("sessiondata.store.symbol.BarSeries", Series)
+    monkeypatch.setattr("sessiondata.store.state.BarSeries", Series)
     ours = spy.bars("1m")
     assert len(made) == 4
     assert ours is theirs[0] is spy.bars_base is spy.bars("60s")
     assert spy.bars("5m") is spy.bars_derived["5m"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_finds_whole_symbols_and_free_guards() -> None:
@@ -1084,7 +1106,7 @@ def test_a_forked_child_finds_whole_symbols_and_free_guards() -> None:
                 code = 1
                 try:
                     signal.alarm(20)
-                    spy._core.check_invariants()
+                    state_of(spy).core.check_invariants()
                     n, total = len(spy.bars()), spy.bars().total_count
                     rows = spy.bars().copy()
                     spy.append(DAY_NS + 80_000 * SECOND, 1.0, 1.0, 1.0, 1.0, 1.0)
@@ -1098,7 +1120,7 @@ def test_a_forked_child_finds_whole_symbols_and_free_guards() -> None:
 
     _, failed = together(lambda: stress.write(spy.handle, flags, 1_000, 100), fork, flags=flags)
     assert failed == 0
-    spy._core.check_invariants()
+    state_of(spy).core.check_invariants()
 
 
 INTERRUPTED = """
@@ -1131,6 +1153,7 @@ EXPORT = """data = sd.SessionData(None, "1s", ("1m",))
         data.register_symbol(str(i)).extend(ts, x, x, x, x, x)"""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise")
 @pytest.mark.parametrize(
     ("setup", "work"),

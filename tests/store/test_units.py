@@ -296,7 +296,7 @@ def test_a_load_of_decades_takes_datetimes_as_they_are(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["aware", "datetime64", "np"])
 def test_a_datetime_of_1985_is_not_called_an_integer(kind: str) -> None:
-    _, spy = store()
+    data, spy = store()
     when = datetime(1985, 6, 3, 15, tzinfo=UTC)
     calls = {
         "aware": lambda: spy.append(when, *[1.0] * 5),
@@ -307,7 +307,7 @@ def test_a_datetime_of_1985_is_not_called_an_integer(kind: str) -> None:
         calls[kind]()
     assert caught.value.rule == "timestamp lies before 1990, where no day is and none starts by itself"
     assert caught.value.unit is None
-    spy._data.start_session("1985-06-03")  # as the text says
+    data.start_session("1985-06-03")  # as the text says
     assert calls[kind]()
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import sessiondata as sd
 from sessiondata import jit
+from sessiondata.store.symbol import state_of
 
 SECOND = 10**9
 MINUTE = 60 * SECOND
@@ -244,7 +245,7 @@ def test_strict_is_the_stores_or_the_symbols_and_makes_no_other_difference() -> 
         symbol.extend(*columns(rows, OPEN + 50 * MINUTE))
     assert a.bars("5m").close.tolist() == plain.bars("5m").close.tolist()
     assert a.counters == plain.counters
-    a._core.check_invariants()
+    state_of(a).core.check_invariants()
 
 
 # --- quotes with an empty side ---------------------------------------------------------------------------------------
@@ -293,7 +294,7 @@ def test_a_quote_with_an_empty_side_makes_no_price_of_it(q: Any, at: int, kind: 
         assert symbol.bars("5m")[-1][1:6] == plain.bars("5m")[-1][1:6]
         assert symbol.quotes.counters["empty_side"] == lacks
         assert len(symbol.quotes) == 4
-        symbol._core.check_invariants()
+        state_of(symbol).core.check_invariants()
     again = reloaded(data)
     assert again.to_json() == data.to_json()
     assert again.symbols["A"].quotes.counters == a.quotes.counters
@@ -312,7 +313,7 @@ def test_before_the_first_full_quote_there_is_no_bar(door: str) -> None:
     for symbol in (a, again.symbols["A"]):
         offer(symbol, [(75, 100.0, 100.2, 5.0, 5.0)], door)
         assert symbol.bars().timestamp.tolist() == [OPEN + MINUTE]
-        symbol._core.check_invariants()
+        state_of(symbol).core.check_invariants()
 
 
 @pytest.mark.parametrize("door", ["append", "extend", "jit"])

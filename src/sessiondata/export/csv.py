@@ -18,15 +18,16 @@ import numpy as np
 from sessiondata._native.objects.days import frozen
 from sessiondata.atomic import path_text, written
 from sessiondata.errors import UnknownNameError
-from sessiondata.export.document import _fraction, _on, shown_volume
-from sessiondata.rows.bars import _STATES
+from sessiondata.export.format import fraction, shown_volume
+from sessiondata.rows.series import BarSeries, native_of
+from sessiondata.rows.slots import STATES
+from sessiondata.store.symbol import state_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from sessiondata.rows.bars import BarSeries
+    from sessiondata.store.state import SymbolState
     from sessiondata.store.store import SessionData
-    from sessiondata.store.symbol import SymbolSessionData
 
 __all__ = ["COLUMNS", "csv_pieces", "write_csv"]
 
@@ -35,9 +36,9 @@ COLUMNS = (
     "bars_updated", "ticks_updated", "quotes_updated", "expected", "present", "missing", "gap_count", "quality",
 )  # fmt: skip
 
-_PENDING, _PRESENT, _MISSING = (_STATES.index(name) for name in ("pending", "present", "missing"))
-_OFF_GRID, _EXTENDED = len(_STATES), len(_STATES) + 1
-_SHOWN = (*_STATES, "off_grid", "extended")
+_PENDING, _PRESENT, _MISSING = (STATES.index(name) for name in ("pending", "present", "missing"))
+_OFF_GRID, _EXTENDED = len(STATES), len(STATES) + 1
+_SHOWN = (*STATES, "off_grid", "extended")
 _NO_VALUES = ("",) * 5
 _BLOCK = 4_096  # rows that become text at once
 
@@ -61,16 +62,16 @@ def csv_pieces(data: SessionData, interval: str | None, *, with_header: bool) ->
     if with_header:
         yield _text([COLUMNS]), 0
     for symbol in symbols:
-        yield from _blocks(symbol, symbol.bars(interval))
+        yield from _blocks(state_of(symbol), symbol.bars(interval).interval)
 
 
-def _still(live: SymbolSessionData) -> tuple[Any, SymbolSessionData]:
+def _still(live: SymbolState) -> tuple[Any, SymbolState]:
     """Hours of the session, and the symbol as it is at one moment of it: what is written takes many questions."""
     while True:
-        session_id = live._core.session_id
-        grid, core = live.grid, frozen(live._core)
-        if live._core.session_id == session_id:
-            return grid, _on(live, core)
+        session_id = live.core.session_id
+        grid, core = live.grid, frozen(live.core)
+        if live.core.session_id == session_id:
+            return grid, live.on(core)
 
 
 def _text(rows: Iterable[Sequence[Any]]) -> bytes:
@@ -79,13 +80,13 @@ def _text(rows: Iterable[Sequence[Any]]) -> bytes:
     return file.getvalue().encode()
 
 
-def _blocks(symbol: SymbolSessionData, series: BarSeries) -> Iterator[tuple[bytes, int]]:
-    grid, symbol = _still(symbol)
+def _blocks(live: SymbolState, interval: str) -> Iterator[tuple[bytes, int]]:
+    grid, symbol = _still(live)
     if grid is None:
         return
-    series = symbol._series[series.interval]  # on the copy
+    series = symbol.series[interval]
     head = (str(grid.date), series.symbol, series.interval)
-    step_ns = symbol._core.steps_ns[series._k] or grid.span_stop - int(grid.segments[0, 0])
+    step_ns = symbol.core.steps_ns[native_of(series)[1]] or grid.span_stop - int(grid.segments[0, 0])
     times, states = _steps(series, grid.slot_starts(series.interval), grid.compiled)
     updated = [_has_any(series.timestamp, times, 1) | (states == _PRESENT)]  # the row may have been overwritten
     updated += [_has_any(tape.timestamp, times, step_ns) for tape in (symbol.ticks, symbol.quotes)]
@@ -95,7 +96,7 @@ def _blocks(symbol: SymbolSessionData, series: BarSeries) -> Iterator[tuple[byte
     for start in range(0, len(times), _BLOCK):
         rows = [
             (
-                *head, f"{texts[i]}{_fraction(int(times[i]))}Z", times[i], _SHOWN[states[i]], *values[i],
+                *head, f"{texts[i]}{fraction(int(times[i]))}Z", times[i], _SHOWN[states[i]], *values[i],
                 *("true" if column[i] else "false" for column in columns[:3]), *(column[i] for column in columns[3:]),
             )
             for i in range(start, min(start + _BLOCK, len(times)))
@@ -105,7 +106,7 @@ def _blocks(symbol: SymbolSessionData, series: BarSeries) -> Iterator[tuple[byte
 
 def _steps(series: BarSeries, slots: npt.NDArray[np.int64], grid: Any) -> tuple[npt.NDArray[np.int64], Any]:
     """Times of all steps, ascending, and what each is: a number in `_SHOWN`."""
-    core, k = series._core, series._k
+    core, k = native_of(series)
     states = np.array([core.state_at(k, ts) for ts in slots.tolist()], np.int8)
     over = states != _PENDING
     slots, states = slots[over], states[over]
@@ -130,7 +131,8 @@ def _running(series: BarSeries, times: Any, states: Any) -> tuple[Any, ...]:
     is_expected = (states > _PENDING) & (states < _OFF_GRID)
     expected, present = np.cumsum(is_expected), np.cumsum(is_present)
     # The gaps that are, as far as they have begun: computed ones, whatever was pinned.
-    starts = [start for start, *_ in series._core.answer(series._k)[2]]
+    core, k = native_of(series)
+    starts = [start for start, *_ in core.answer(k)[2]]
     gap_count = np.searchsorted(np.array(starts, np.int64), times, side="right")
     quality = np.where(expected, 10_000 * present // np.maximum(expected, 1), 10_000) / 100.0
     return expected, present, np.cumsum(is_missing), gap_count, quality

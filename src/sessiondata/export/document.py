@@ -3,37 +3,43 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentError
+from sessiondata.export.format import (
+    TIMESTAMPS,
+    gaps_dict,
+    json_bytes,
+    pinned_gaps,
+    shown_quality,
+    shown_volume,
+    style_of,
+    time_formatter,
+)
+from sessiondata.store.cursor import Export, ExportCursor, begin_export, end_export
 from sessiondata.store.exclusive import exclusive
-from sessiondata.time.instants import to_ns
+from sessiondata.store.symbol import SymbolSessionData, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from sessiondata._native.objects.store import SymbolCore
     from sessiondata._native.out import json as _json
-    from sessiondata.export.cursors import ExportCursor
     from sessiondata.market.calendar import SessionCalendar
     from sessiondata.market.grid import SessionGrid
-    from sessiondata.rows.bars import BarSeries, BarWindow
-    from sessiondata.rows.gap import GapInfo, GapOwner
-    from sessiondata.store.store import SessionData
-    from sessiondata.store.symbol import SymbolSessionData
+    from sessiondata.rows.bars import BarWindow
+    from sessiondata.rows.series import BarSeries
+    from sessiondata.store.context import StoreContext
+    from sessiondata.store.registry import Registry
+    from sessiondata.store.state import SymbolState
+    from sessiondata.store.store import StoreParts
 
-__all__ = ["TIMESTAMPS", "Source", "document", "document_bytes", "shown_quality", "symbol_bytes"]
-
-#: Ways to write a time.
-TIMESTAMPS = ("time", "iso", "epoch_ms", "epoch_ns")
+__all__ = ["Source", "changes_dict", "document", "document_bytes", "series_dict", "symbol_bytes"]
 
 _COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
-_SECOND_NS = 1_000_000_000
-_EXACT = 2**53  # beyond it a float64 no longer tells neighbouring integers apart
 
 
 @not_copied("copy the store with data.copy()")
@@ -42,17 +48,27 @@ class Source:
 
     Attributes
     ----------
-    pinned, foreign : dict of SymbolCore to SymbolSessionData
+    pinned, foreign : dict of SymbolCore to SymbolState
         Symbols with pinned gaps or quality; with a calendar of their own.
     all_past : bool
         Every symbol has something to show of the past.
     """
 
-    __slots__ = ("_data", "_intervals", "_past", "_styles", "_timestamps", "all_past", "foreign", "pinned")
+    __slots__ = (
+        "_context", "_intervals", "_past", "_styles", "_symbol_of", "_timestamps", "all_past", "foreign", "pinned",
+    )  # fmt: skip
 
-    def __init__(self, data: SessionData, timestamps: str, intervals: frozenset[str] | None) -> None:
-        self.pinned, self.foreign, self.all_past = data._pinned, data._foreign, bool(data._indicators)
-        self._data, self._timestamps, self._intervals = data, timestamps, intervals
+    def __init__(
+        self,
+        context: StoreContext,
+        pinned: dict[SymbolCore, SymbolState],
+        foreign: dict[SymbolCore, SymbolState],
+        symbol_of: Callable[[SymbolCore], SymbolSessionData],
+        timestamps: str,
+        intervals: frozenset[str] | None,
+    ) -> None:
+        self.pinned, self.foreign, self.all_past = pinned, foreign, bool(context.indicators)
+        self._context, self._symbol_of, self._timestamps, self._intervals = context, symbol_of, timestamps, intervals
         self._styles: dict[SessionCalendar, tuple[_json.Style, bytes | None]] = {}
         self._past: Callable[[SymbolCore], list[bytes] | None] | None = None
 
@@ -61,12 +77,12 @@ class Source:
         symbol = self.pinned.get(core)
         if symbol is None:  # taken back since somebody looked
             return {}, {}
-        return pinned_gaps(symbol, _symbol_shower(symbol, self._timestamps)), dict(symbol._pinned_quality)
+        return pinned_gaps(symbol.pins, _symbol_formatter(symbol, self._timestamps)), dict(symbol.pins.quality)
 
     def style(self, core: SymbolCore) -> tuple[_json.Style, bytes | None]:
         """How its times are written, and the ready member with its zone where that is not the store's."""
         symbol = self.foreign[core]
-        calendar, own = symbol.calendar, self._data.calendar
+        calendar, own = symbol.calendar, self._context.calendar
         style = self._styles.get(calendar)
         if style is None:
             zone = b'"timezone":%b,' % json_bytes(calendar.tz) if calendar.tz != own.tz else None
@@ -78,12 +94,12 @@ class Source:
         if self._past is None:
             from sessiondata.export.historical import past_writer  # most stores that export have no past days
 
-            self._past = past_writer(self._data, self._timestamps, self._intervals)
+            self._past = past_writer(self._symbol_of, self._timestamps, self._intervals)
         return self._past(core)
 
 
 def document(
-    data: SessionData,
+    store: StoreParts,
     complete: bool,
     cursor: ExportCursor,
     timestamps: str,
@@ -92,57 +108,55 @@ def document(
 ) -> dict[str, Any]:
     """The complete document as plain Python objects, in the order of its keys, or what has changed of it."""
     chosen = symbols if symbols is None or isinstance(symbols, str) else list(symbols)
-    _compute_indicators(data, chosen if complete else cursor.symbols)
-    return _document(data, complete, cursor, timestamps, chosen, intervals)
+    _compute_indicators(store, chosen if complete else cursor.symbols)
+    return _document(store, complete, cursor, timestamps, chosen, intervals)
 
 
-def _compute_indicators(data: SessionData, names: Iterable[str] | None) -> None:
+def _compute_indicators(store: StoreParts, names: Iterable[str] | None) -> None:
     """Have functions of users called before the lock of exports is taken: they may take their time, and wait for
     threads that roll. What they compute is kept; one whose history changes in the middle of the export is called again.
     """
-    own = [name for name, kept in list(data._indicators.items()) if not kept.is_built_in]
+    own = [name for name, kept in list(store.context.indicators.items()) if not kept.is_built_in]
     if own:
         wanted = None if names is None else [name for name in names if isinstance(name, str)]
-        for symbol in list(data._symbols.values()):
+        for symbol in list(store.registry.symbols.values()):
             if wanted is None or symbol.symbol in wanted:
                 for name in own:
-                    symbol._indicator(name)
+                    state_of(symbol).indicator(name, symbol)
 
 
 @exclusive("an export", claims=2)
 def _document(
-    data: SessionData,
+    store: StoreParts,
     complete: bool,
     cursor: ExportCursor,
     timestamps: str,
     symbols: Iterable[str] | None,
     intervals: Iterable[str] | None,
 ) -> dict[str, Any]:
-    meta = _meta(data, timestamps, data._as_of_ns(), data.sequence)
-    shown: dict[str, Any] = {}
+    clock, registry = store.context.clock, store.registry
+    meta = _meta(store.context, timestamps, store.sessions.as_of_ns(), clock.sequence)
+    begun = begin_export(cursor, registry, complete, timestamps, symbols, intervals)
+    parts: dict[str, Any] = {}
     if complete:
-        native = cursor._start(data, timestamps, symbols, intervals)
-        for core in native.take(_pins(data)):
-            shown[core.name] = _symbol(data._symbols[core.name], core, cursor._intervals, timestamps)
-    else:
-        cursor._check(symbols, intervals)
-        meta.update(_meta_of_delta(data, cursor, timestamps))
-        if "resync" not in meta:
-            _go_on(data, cursor, meta)
-            for i, whole, *changes, core in cursor._native.changes(_pins(data)):
-                symbol = data._symbols[cursor._selected[i].name]
-                if whole:
-                    all_of_it = _symbol(symbol, core, cursor._intervals, timestamps)
-                    shown[symbol.symbol] = {"replace": True, **all_of_it}
-                else:
-                    shown[symbol.symbol] = _changes(symbol, changes, core, cursor._intervals, timestamps)
-    if "resync" not in meta:
-        cursor._finish(meta["sequence"])
-    return {"meta": meta, "symbols": shown}
+        for core in begun.native.take(_pins(registry)):
+            parts[core.name] = _symbol(registry.symbols[core.name], core, begun.intervals, timestamps)
+        end_export(cursor, meta["sequence"])
+        return {"meta": meta, "symbols": parts}
+    _add_to_meta(meta, store.context, cursor, begun)
+    if begun.since is not None:
+        for i, whole, *changes, core in begun.native.changes(_pins(registry)):
+            symbol = registry.symbols[begun.selected[i].name]
+            if whole:
+                parts[symbol.symbol] = {"replace": True, **_symbol(symbol, core, begun.intervals, timestamps)}
+            else:
+                parts[symbol.symbol] = changes_dict(symbol, changes, core, begun.intervals, timestamps)
+        end_export(cursor, meta["sequence"])
+    return {"meta": meta, "symbols": parts}
 
 
 def document_bytes(
-    data: SessionData,
+    store: StoreParts,
     complete: bool,
     cursor: ExportCursor,
     timestamps: str,
@@ -152,13 +166,13 @@ def document_bytes(
 ) -> Any:
     """What `document` gives as JSON, written natively; its length if it goes into a buffer."""
     chosen = symbols if symbols is None or isinstance(symbols, str) else list(symbols)
-    _compute_indicators(data, chosen if complete else cursor.symbols)
-    return _document_bytes(data, complete, cursor, timestamps, chosen, intervals, into)
+    _compute_indicators(store, chosen if complete else cursor.symbols)
+    return _document_bytes(store, complete, cursor, timestamps, chosen, intervals, into)
 
 
 @exclusive("an export", claims=2)
 def _document_bytes(
-    data: SessionData,
+    store: StoreParts,
     complete: bool,
     cursor: ExportCursor,
     timestamps: str,
@@ -167,25 +181,20 @@ def _document_bytes(
     into: Any,
 ) -> Any:
     from sessiondata._native.out import json as _json  # not needed to store bars
-    from sessiondata._native.out.cursor import Cursor
 
-    meta = _meta(data, timestamps, *data._clock.reading())
-    served = True
-    if complete:
-        native = cursor._start(data, timestamps, symbols, intervals)
-    else:
-        cursor._check(symbols, intervals)
-        meta.update(_meta_of_delta(data, cursor, timestamps))
-        served = "resync" not in meta
-        if served:
-            _go_on(data, cursor, meta)
-        # Nothing is shown, and the cursor stays where it is, if it cannot be served.
-        native = cursor._native if served else Cursor()
-    source = Source(data, timestamps, cursor._intervals)
-    style = _style(data.calendar, data.grid, timestamps)
-    written = _json.write_document(json_bytes(meta), native, not complete, source, style, into)
-    if served:
-        cursor._finish(meta["sequence"])
+    context, registry = store.context, store.registry
+    meta = _meta(context, timestamps, *context.clock.reading())
+    begun = begin_export(cursor, registry, complete, timestamps, symbols, intervals)
+    if not complete:
+        _add_to_meta(meta, context, cursor, begun)
+    source = Source(
+        context, registry.pinned, registry.foreign, lambda core: registry.symbols[core.name], timestamps,
+        begun.intervals,
+    )  # fmt: skip
+    style = _style(context.calendar, context.clock.grid, timestamps)
+    written = _json.write_document(json_bytes(meta), begun.native, not complete, source, style, into)
+    if complete or begun.since is not None:
+        end_export(cursor, meta["sequence"])
     return written
 
 
@@ -195,70 +204,28 @@ def symbol_bytes(symbol: SymbolSessionData, timestamps: str) -> bytes:
     from sessiondata._native.out.cursor import Cursor
     from sessiondata._native.out.text import dumps_str
 
-    data, core = symbol._data, symbol._core
-    source = Source(data, timestamps, None)
-    source.pinned = {core: symbol} if symbol._pinned_gaps or symbol._pinned_quality else {}
-    source.foreign = {core: symbol} if symbol.calendar is not data.calendar else {}
+    state = state_of(symbol)
+    context, core = state.context, state.core
+    pinned = {core: state} if state.pins else {}
+    foreign = {core: state} if state.calendar is not context.calendar else {}
+    source = Source(context, pinned, foreign, lambda _: symbol, timestamps, None)
     native = Cursor()
     native.start([core], None, timestamps == "epoch_ms")
-    style = _style(data.calendar, data.grid, timestamps)
+    style = _style(context.calendar, context.clock.grid, timestamps)
     text: bytes = _json.write_document(b"{}", native, False, source, style)
     return text[len(b'{"meta":{},"symbols":{') + len(dumps_str(symbol.symbol)) + 1 : -2]
 
 
-def _go_on(data: SessionData, cursor: ExportCursor, meta: dict[str, Any]) -> None:
-    """Begin a delta, and say which symbols have gone."""
-    removed = cursor._native.go_on(cursor._select(data))
-    if removed:
-        meta["removed"] = removed
-
-
-def _pins(data: SessionData) -> dict[SymbolCore, Any]:
+def _pins(registry: Registry) -> dict[SymbolCore, Any]:
     """Gaps and quality that are reported in place of what is computed, by number of the series."""
-    pinned = list(data._pinned.items())  # in one step, as are these copies: other threads pin meanwhile
-    return {core: (dict(symbol._pinned_gaps), dict(symbol._pinned_quality)) for core, symbol in pinned}
-
-
-def pinned_gaps(owner: GapOwner, show: Callable[[int], str | int]) -> dict[int, bytes]:
-    """The member of a series with the gaps that were pinned, by number of the series."""
-    return {
-        k: b'"gaps":%b,' % json_bytes(_gaps(gaps, show)) if gaps else b""
-        for k, gaps in dict(owner._pinned_gaps).items()
-    }
+    pinned = list(registry.pinned.items())  # in one step, as are these copies: other threads pin meanwhile
+    return {core: (dict(state.pins.gaps), dict(state.pins.quality)) for core, state in pinned}
 
 
 def _style(calendar: SessionCalendar, grid: SessionGrid | None, timestamps: str) -> _json.Style:
     # Without a session there are no rows, so any offset will do.
     offsets = (np.zeros(1, np.int64), np.zeros(1, np.int64)) if grid is None else grid.offsets()
     return style_of(_resolve(grid, timestamps), calendar.zone, offsets)
-
-
-def style_of(kind: str, zone: tzinfo, offsets: tuple[Any, Any]) -> _json.Style:
-    """A resolved form of times, natively, with the UTC offsets in force."""
-    from sessiondata._native.out import json as _json
-
-    show = _shower(zone, kind)
-    return _json.Style(kind, *offsets, lambda ts_ns: json_bytes(show(ts_ns)))
-
-
-def json_bytes(small: Any) -> bytes:
-    """JSON of texts, ints and None, which every writer spells alike."""
-    import json  # not needed to store bars
-
-    return json.dumps(small, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def shown_quality(quality: float) -> float:
-    """A percentage rounded down to two decimals, as exported: 100.0 means nothing is missing.
-
-    From the nearest hundredth, because 100 * 98.29 is a little less than 9829 in double arithmetic."""
-    hundredths = round(quality * 100)
-    return hundredths / 100 if hundredths / 100 <= quality else (hundredths - 1) / 100
-
-
-def shown_volume(volume: float) -> int | float:
-    """An integral volume as an int (while a float64 can count), any other as it is."""
-    return int(volume) if volume.is_integer() and abs(volume) <= _EXACT else volume
 
 
 def _check_timestamps(timestamps: str) -> None:
@@ -271,84 +238,53 @@ def _resolve(grid: SessionGrid | None, timestamps: str) -> str:
     return "iso" if timestamps == "time" and (grid is None or grid.needs_dates) else timestamps
 
 
-def _meta(data: SessionData, timestamps: str, as_of: int | None, sequence: int) -> dict[str, Any]:
+def _meta(context: StoreContext, timestamps: str, as_of: int | None, sequence: int) -> dict[str, Any]:
     _check_timestamps(timestamps)
-    show = _shower(data.calendar.zone, "iso" if timestamps == "time" else timestamps)
+    calendar, date = context.calendar, context.clock.date
+    show = time_formatter(calendar.zone, "iso" if timestamps == "time" else timestamps)
     return {
         "schema": 1,
         "complete": True,
-        "session_date": None if data.session_date is None else data.session_date.isoformat(),
-        "timezone": data.calendar.tz,
+        "session_date": None if date is None else date.isoformat(),
+        "timezone": calendar.tz,
         "as_of": None if as_of is None else show(as_of),
         "sequence": sequence,
     }
 
 
-def _meta_of_delta(data: SessionData, cursor: ExportCursor, timestamps: str) -> dict[str, Any]:
+def _add_to_meta(meta: dict[str, Any], context: StoreContext, cursor: ExportCursor, begun: Export) -> None:
     """What the `meta` of a delta has more, or other, than that of a complete document."""
-    since = cursor.sequence if cursor.timestamps == timestamps else None
-    more = {"complete": False, "cursor": cursor.name, "since": since, "epoch": data._clock.epoch}
-    return more if since is not None else {**more, "resync": True}
+    meta.update(complete=False, cursor=cursor.name, since=begun.since, epoch=context.clock.epoch)
+    if begun.since is None:
+        meta["resync"] = True
+    if begun.removed:
+        meta["removed"] = begun.removed
 
 
-def _symbol_shower(symbol: SymbolSessionData, timestamps: str) -> Callable[[int], str | int]:
+def _symbol_formatter(symbol: SymbolState, timestamps: str) -> Callable[[int], str | int]:
     """A function that writes a time as the symbol's own exchange shows it."""
-    return _shower(symbol.calendar.zone, _resolve(symbol.grid, timestamps))
-
-
-def _shower(zone: Any, kind: str) -> Callable[[int], str | int]:
-    """A function that writes a time in a resolved form."""
-    if kind == "epoch_ns":
-        return int
-    if kind == "epoch_ms":
-        return lambda ts_ns: ts_ns // 1_000_000
-    if kind == "time":
-        return lambda ts_ns: _split(ts_ns, zone)[0][11:] + _fraction(ts_ns)
-    return lambda ts_ns: _fraction(ts_ns).join(_split(ts_ns, zone))
-
-
-def _split(ts_ns: int, zone: Any) -> tuple[str, str]:
-    """Local date and time to the second, and the UTC offset."""
-    local = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=ts_ns // _SECOND_NS)
-    text = local.astimezone(zone).isoformat()
-    return text[:19], text[19:]
-
-
-def _fraction(ts_ns: int) -> str:
-    """Fraction of a second with 3, 6 or 9 digits, as few as it takes."""
-    ns = ts_ns % _SECOND_NS
-    if ns == 0:
-        return ""
-    digits = f"{ns:09d}"
-    return "." + (digits[:3] if ns % 1_000_000 == 0 else digits[:6] if ns % 1_000 == 0 else digits)
+    return time_formatter(symbol.calendar.zone, _resolve(symbol.grid, timestamps))
 
 
 def _number(x: float | None) -> float | None:
     return None if x is None or not math.isfinite(x) else x
 
 
-def _on(symbol: SymbolSessionData, core: SymbolCore) -> SymbolSessionData:
-    """The symbol on a core that shows it as it was at some moment."""
-    copy = type(symbol)(symbol._data, core, symbol.calendar)
-    copy._pinned_gaps, copy._pinned_quality = dict(symbol._pinned_gaps), dict(symbol._pinned_quality)
-    return copy
-
-
 def _symbol(
     live: SymbolSessionData, core: SymbolCore, intervals: frozenset[str] | None, timestamps: str
 ) -> dict[str, Any]:
-    symbol = _on(live, core)
-    show = _symbol_shower(symbol, timestamps)
+    symbol = state_of(live).on(core)
+    show = _symbol_formatter(symbol, timestamps)
     zone = symbol.calendar.tz
     from sessiondata.export.historical import past_dict
 
-    selected = [interval for interval in symbol.intervals if intervals is None or interval in intervals]
+    selected = [interval for interval in core.intervals if intervals is None or interval in intervals]
     return {
-        **({"timezone": zone} if zone != symbol._data.calendar.tz else {}),
+        **({"timezone": zone} if zone != symbol.context.calendar.tz else {}),
         "session": {
             **_metrics(symbol),
             "data": {
-                **{interval: _series(symbol, interval, show) for interval in selected},
+                **{interval: series_dict(symbol.series[interval], show) for interval in selected},
                 **({"ticks": _ticks(symbol, show)} if symbol.ticks else {}),
                 **({"quotes": _quotes(symbol, show)} if symbol.quotes else {}),
             },
@@ -357,40 +293,37 @@ def _symbol(
     }
 
 
-def _metrics(symbol: SymbolSessionData) -> dict[str, Any]:
-    return {
-        "volume": shown_volume(symbol.session_volume),
-        "high": _number(symbol.session_high),
-        "low": _number(symbol.session_low),
-    }
+def _metrics(symbol: SymbolState) -> dict[str, Any]:
+    volume, high, low = (symbol.core.session_bar(False) or (0.0, None, None))[:3]
+    return {"volume": shown_volume(volume), "high": _number(high), "low": _number(low)}
 
 
-def _series(symbol: SymbolSessionData, interval: str, show: Callable[[int], str | int]) -> dict[str, Any]:
-    series = symbol.bars(interval)
+def series_dict(series: BarSeries, show: Callable[[int], str | int]) -> dict[str, Any]:
+    """The member of a series; `show` writes a time."""
     gaps = series.gaps
-    part = _counts(symbol, series)
+    part = _counts(series)
     if gaps:
-        part["gaps"] = _gaps(gaps, show)
+        part["gaps"] = gaps_dict(gaps, show)
     part["columns"] = list(_COLUMNS)
     part["data"] = _rows(series, show)
     return part
 
 
-def _changes(
+def changes_dict(
     live: SymbolSessionData, changes: list[Any], core: Any, intervals: frozenset[str] | None, timestamps: str
 ) -> dict[str, Any]:
     """What has changed of a symbol, by its cursor."""
     changed, (ticks, quotes), past = changes
-    symbol = _on(live, core)
-    show = _symbol_shower(symbol, timestamps)
+    symbol = state_of(live).on(core)
+    show = _symbol_formatter(symbol, timestamps)
     parts: dict[str, Any] = {}
     for k, gaps_changed, replace, positions in changed:
-        interval = symbol.intervals[k]
-        series = symbol.bars(interval)
-        part = parts[interval] = _counts(symbol, series)
+        interval = symbol.core.intervals[k]
+        series = symbol.series[interval]
+        part = parts[interval] = _counts(series)
         if gaps_changed:
             gaps = series.gaps
-            part["gaps"] = _gaps(gaps, show) if gaps else None
+            part["gaps"] = gaps_dict(gaps, show) if gaps else None
         if replace:
             part["replace"] = True
         part["columns"] = list(_COLUMNS)
@@ -407,7 +340,7 @@ def _changes(
     return change
 
 
-def _counts(symbol: SymbolSessionData, series: BarSeries) -> dict[str, Any]:
+def _counts(series: BarSeries) -> dict[str, Any]:
     part: dict[str, Any] = {
         "count": len(series),
         "total_count": series.total_count,
@@ -415,7 +348,7 @@ def _counts(symbol: SymbolSessionData, series: BarSeries) -> dict[str, Any]:
     }
     if series.forming:
         part["forming"] = True
-    part["quality"] = _quality(symbol, series.interval)
+    part["quality"] = _quality(series)
     return part
 
 
@@ -425,7 +358,7 @@ def _rows(bars: BarSeries | BarWindow, show: Callable[[int], str | int]) -> list
     return [[show(ts), *prices, shown_volume(volume)] for ts, *prices, volume in rows]
 
 
-def _ticks(symbol: SymbolSessionData, show: Callable[[int], str | int]) -> dict[str, Any]:
+def _ticks(symbol: SymbolState, show: Callable[[int], str | int]) -> dict[str, Any]:
     ticks, latest = symbol.ticks, symbol.ticks[-1]
     return {
         "count": len(ticks),
@@ -439,7 +372,7 @@ def _ticks(symbol: SymbolSessionData, show: Callable[[int], str | int]) -> dict[
     }
 
 
-def _quotes(symbol: SymbolSessionData, show: Callable[[int], str | int]) -> dict[str, Any]:
+def _quotes(symbol: SymbolState, show: Callable[[int], str | int]) -> dict[str, Any]:
     quotes, latest = symbol.quotes, symbol.quotes[-1]
     return {
         "count": len(quotes),
@@ -454,25 +387,8 @@ def _quotes(symbol: SymbolSessionData, show: Callable[[int], str | int]) -> dict
     }
 
 
-def _quality(symbol: SymbolSessionData, interval: str) -> float:
-    series = symbol.bars(interval)
+def _quality(series: BarSeries) -> float:
     if series.is_quality_pinned:
         return shown_quality(series.quality)
     present, expected = series.present, series.expected
     return 10_000 * present // expected / 100.0 if expected else 100.0
-
-
-def _gaps(gaps: Sequence[GapInfo], show: Callable[[int], str | int]) -> dict[str, Any]:
-    return {
-        "gap_count": len(gaps),
-        "missing_bars": sum(gap.bar_count for gap in gaps),
-        "ranges": [_gap(gap, show) for gap in gaps],
-    }
-
-
-def _gap(gap: GapInfo, show: Callable[[int], str | int]) -> dict[str, Any]:
-    shown: dict[str, Any] = {"start_time": show(gap.start_ns), "end_time": show(gap.end_ns), "bar_count": gap.bar_count}
-    if gap.retry_count:
-        shown["retry_count"] = gap.retry_count
-        shown["last_retry"] = None if gap.last_retry is None else show(to_ns(gap.last_retry))
-    return shown

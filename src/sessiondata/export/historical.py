@@ -18,7 +18,9 @@ import numpy as np
 
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentTypeError, shown
-from sessiondata.store.history import _NO_ROWS
+from sessiondata.export.format import gap_dict, json_bytes, shown_volume, style_of, time_formatter
+from sessiondata.store.supplied import NO_ROWS
+from sessiondata.store.symbol import SymbolSessionData, state_of
 from sessiondata.time.instants import utc_offsets
 
 if TYPE_CHECKING:
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from sessiondata._native.out.json import Style
     from sessiondata.rows.gap import GapInfo
     from sessiondata.store.history import History
-    from sessiondata.store.store import SessionData
-    from sessiondata.store.symbol import SymbolSessionData
     from sessiondata.time.intervals import Interval
 
 __all__ = ["Rendered", "past_dict", "past_writer"]
@@ -42,9 +42,10 @@ _INT_LIMITS = -(2**63), 2**64  # of JSON integers, as orjson has them
 def past_dict(symbol: SymbolSessionData, timestamps: str, intervals: frozenset[str] | None = None) -> dict[str, Any]:
     """The member as plain Python objects; of these intervals, None for all."""
     indicators = {name: _plain(value, symbol, name) for name, value in symbol.historical_indicators.items()}
-    held = _held(symbol._history)
+    history = state_of(symbol).history
+    held = _held(history)
     data = {
-        interval.name: _interval_dict(symbol._history, interval, dates, counted, timestamps)
+        interval.name: _interval_dict(history, interval, dates, counted, timestamps)
         for interval, dates, counted in held
         if intervals is None or interval.name in intervals
     }
@@ -54,14 +55,14 @@ def past_dict(symbol: SymbolSessionData, timestamps: str, intervals: frozenset[s
 
 
 def past_writer(
-    data: SessionData, timestamps: str, intervals: frozenset[str] | None = None
+    symbol_of: Callable[[SymbolCore], SymbolSessionData], timestamps: str, intervals: frozenset[str] | None = None
 ) -> Callable[[SymbolCore], list[bytes] | None]:
     """What writes the member of a symbol, of these intervals; None: there is nothing."""
     kind = _kind(timestamps)
 
     def pieces(core: SymbolCore) -> list[bytes] | None:
-        symbol = data._symbols[core.name]
-        history = symbol._history
+        symbol = symbol_of(core)
+        history = state_of(symbol).history
         rendered = history.rendered
         if rendered is None or rendered.kind != kind:
             rendered = history.rendered = Rendered(history, kind)
@@ -96,13 +97,11 @@ def _held(history: History) -> list[tuple[Interval, list[dt.date], list[dt.date]
 def _interval_dict(
     history: History, interval: Interval, dates: list[dt.date], counted: list[dt.date], timestamps: str
 ) -> dict[str, Any]:
-    from sessiondata.export.document import _shower, shown_volume
-
     days: list[tuple[dt.date, Any, list[GapInfo], tuple[int, int]]] = [
-        (date, history._columns(interval, date), history.gaps(interval, date), history.tally(interval, date))
+        (date, history.columns(interval, date), history.gaps(interval, date), history.tally(interval, date))
         for date in counted
     ]
-    show = _shower(history.symbol._zone, _kind(timestamps))
+    show = time_formatter(history.zone, _kind(timestamps))
     rows: list[list[Any]] = []
     gaps: list[dict[str, Any]] = []
     for date, columns, its_gaps, _ in days:
@@ -126,9 +125,7 @@ def _ranges(
     interval: Interval, date: dt.date, gaps: Sequence[GapInfo], show: Callable[[int], str | int]
 ) -> list[dict[str, Any]]:
     """Gaps of a day; of daily bars what is missing is a date, as its row would have been."""
-    from sessiondata.export.document import _gap
-
-    ranges = [_gap(gap, show) for gap in gaps]
+    ranges = [gap_dict(gap, show) for gap in gaps]
     if interval.name == _DAILY:
         for shown in ranges:
             shown["start_time"] = shown["end_time"] = date.isoformat()
@@ -216,21 +213,18 @@ class Rendered:
 
     def _style(self, dates: list[dt.date]) -> Style:
         """For all times of all days; a session may begin and end days away from its date."""
-        from sessiondata.export.document import style_of
-
-        calendar = self._history.symbol.calendar
+        calendar = self._history.calendar
         grids = [calendar.session(date) for date in (min(dates), max(dates))]
         return style_of(self.kind, calendar.zone, utc_offsets(calendar.zone, grids[0].span_start, grids[1].span_stop))
 
     def _render_day(self, interval: Interval, date: dt.date, source: tuple[Any, ...], style: Style) -> _Day:
         from sessiondata._native.out import json as _json
-        from sessiondata.export.document import _shower, json_bytes
 
         (ts, opens, highs, lows, closes, volumes, *_), gaps, (present, expected) = self._content(interval, date)
         rows = _json.write_rows(ts, opens, highs, lows, closes, volumes, style)
         if interval.name == _DAILY and rows:
             rows = b'["%b"%b' % (date.isoformat().encode(), rows[rows.index(b",") :])
-        ranges = _ranges(interval, date, gaps, _shower(self._history.symbol._zone, self.kind))
+        ranges = _ranges(interval, date, gaps, time_formatter(self._history.zone, self.kind))
         missing = sum(gap.bar_count for gap in gaps)
         texts = rows, json_bytes(ranges)[1:-1]
         return _Day(source, len(ts), present, expected, len(gaps), missing, *texts)
@@ -241,22 +235,20 @@ class Rendered:
         core, given, _ = self._source(interval, date)
         if core is None or given is not None or interval.name not in core.intervals:
             return (
-                history._columns(interval, date),
+                history.columns(interval, date),
                 history.gaps(interval, date),
                 history.tally(interval, date),
             )
         # A frozen day says it itself: a third of the time for the first export after a roll.
         k = core.intervals.index(interval.name)
         held, first, stop, _, _ = core.bounds(k)
-        columns = _NO_ROWS if held is None else [column[first:stop] for column in held[:6]]
+        columns = NO_ROWS if held is None else [column[first:stop] for column in held[:6]]
         expected, present, _, _, _ = core.states(k)
         return columns, history.gaps(interval, date) if core.gap_count(k) else [], (present, expected)
 
 
 def _member(interval: Interval, dates: list[dt.date], days: list[_Day]) -> list[bytes]:
     """`"NAME":{...}` of an interval in pieces; the longer ones are those of the days whose slots count."""
-    from sessiondata.export.document import json_bytes
-
     head = {
         "count": sum(day.n_rows for day in days),
         "date_range": {"start_date": dates[0].isoformat(), "end_date": dates[-1].isoformat(), "days": len(dates)},

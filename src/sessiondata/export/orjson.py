@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sessiondata.errors import ArgumentTypeError
+from sessiondata.rows.series import native_of, owner_of
+from sessiondata.rows.window import zone_of
 from sessiondata.time.instants import utc_offsets
 
 if TYPE_CHECKING:
-    from sessiondata.rows.bars import BarSeries, BarWindow
+    from sessiondata.rows.bars import BarWindow
     from sessiondata.rows.gap import GapInfo
+    from sessiondata.rows.series import BarSeries
     from sessiondata.store.symbol import SymbolSessionData
 
 __all__ = ["orjson_default"]
@@ -52,12 +55,13 @@ def orjson_default(obj: Any) -> Any:
     --------
     >>> orjson.dumps({"as asked": spy.bars("5m")}, default=sd.orjson_default)  # doctest: +SKIP
     """
-    from sessiondata.export.cursors import ExportCursor
     from sessiondata.export.document import document_bytes
-    from sessiondata.rows.bars import Bar, BarSeries, BarWindow
+    from sessiondata.rows.bars import Bar, BarWindow
     from sessiondata.rows.gap import GapInfo
+    from sessiondata.rows.series import BarSeries
     from sessiondata.rows.ticks import Quote, Tick
-    from sessiondata.store.store import SessionData
+    from sessiondata.store.cursor import ExportCursor
+    from sessiondata.store.store import SessionData, parts_of
     from sessiondata.store.symbol import SymbolSessionData
 
     if isinstance(obj, GapInfo):
@@ -65,8 +69,9 @@ def orjson_default(obj: Any) -> Any:
     if isinstance(obj, (Bar, Tick, Quote)):
         return _record(obj)
     if isinstance(obj, SessionData):
-        obj._check_active()
-        text = document_bytes(obj, True, ExportCursor(None), "time")  # moves nobody's cursor
+        store = parts_of(obj)
+        store.context.check_active()
+        text = document_bytes(store, True, ExportCursor(None), "time")  # moves nobody's cursor
     elif isinstance(obj, SymbolSessionData):
         text = _symbol(obj)
     elif isinstance(obj, BarSeries):
@@ -93,29 +98,32 @@ def _orjson_hint() -> str:
 
 def _symbol(symbol: SymbolSessionData) -> bytes:
     from sessiondata.export.document import symbol_bytes
+    from sessiondata.store.symbol import state_of
 
-    symbol._data._check_active()
+    state_of(symbol).context.check_active()
     return symbol_bytes(symbol, "iso")
 
 
 def _series(series: BarSeries) -> bytes:
     from sessiondata._native.objects.days import frozen
     from sessiondata._native.out import json as _json
-    from sessiondata.export.document import _shower, pinned_gaps, style_of
+    from sessiondata.export.format import pinned_gaps, style_of, time_formatter
 
-    core = frozen(series._core)  # other threads may write to it meanwhile
-    owner, zone, grid = series._owner, series._zone, core.grid
+    live, k = native_of(series)
+    core = frozen(live)  # other threads may write to it meanwhile
+    owner, grid = owner_of(series), core.grid
+    zone = owner.zone
     # Without a session there are no rows, so any offset will do.
     offsets = utc_offsets(zone, *((0, 1) if grid is None else grid.span))
-    gaps = pinned_gaps(owner, _shower(zone, "iso"))
-    return _json.write_series(core, series._k, gaps, owner._pinned_quality, style_of("iso", zone, offsets))
+    gaps = pinned_gaps(owner.pins, time_formatter(zone, "iso"))
+    return _json.write_series(core, k, gaps, owner.pins.quality, style_of("iso", zone, offsets))
 
 
 def _window(window: BarWindow) -> bytes:
     from sessiondata._native.out import json as _json
-    from sessiondata.export.document import style_of
+    from sessiondata.export.format import style_of
 
-    zone, times = window._series._zone, window.timestamp
+    zone, times = zone_of(window), window.timestamp
     offsets = utc_offsets(zone, int(times[0]), int(times[-1]) + 1) if len(times) else (np.zeros(1, np.int64),) * 2
     columns = (window.open, window.high, window.low, window.close, window.volume)
     rows = _json.write_rows(times, *columns, style_of("iso", zone, offsets))
@@ -123,18 +131,17 @@ def _window(window: BarWindow) -> bytes:
 
 
 def _gap(gap: GapInfo) -> dict[str, Any]:
-    from sessiondata.export.document import _gap as shown
-    from sessiondata.export.document import _shower
+    from sessiondata.export.format import gap_dict, time_formatter
 
-    return {"symbol": gap.symbol, "interval": gap.interval, **shown(gap, _shower(gap.zone, "iso"))}
+    return {"symbol": gap.symbol, "interval": gap.interval, **gap_dict(gap, time_formatter(gap.zone, "iso"))}
 
 
 def _record(record: Any) -> dict[str, Any]:
     """The fields of a bar, trade or quote, volumes and sizes as the document has them."""
-    from sessiondata.export.document import _shower, shown_volume
+    from sessiondata.export.format import shown_volume, time_formatter
 
     fields: dict[str, Any] = record._asdict()
-    fields["timestamp"] = _shower(UTC, "iso")(record.timestamp)
+    fields["timestamp"] = time_formatter(UTC, "iso")(record.timestamp)
     for name in ("volume", "size", "bid_size", "ask_size"):
         if name in fields:
             fields[name] = shown_volume(fields[name])

@@ -66,7 +66,7 @@ from numba.np.arrayobj import make_array, populate_array
 
 from sessiondata import capi
 from sessiondata.errors import ArgumentError, ArgumentTypeError, IntervalError, UnknownNameError
-from sessiondata.rows.bars import BarSeries
+from sessiondata.rows.series import BarSeries
 from sessiondata.store.symbol import SymbolSessionData
 from sessiondata.time.intervals import parse_interval
 
@@ -637,33 +637,33 @@ overload(read_last)(
 def states(symbol: Symbol, k: int, /) -> tuple[int, int, int, int, int, int]:
     """Expected, present, missing, no_trade and halted slots of series `k` that are over, and the number of its gaps: of
     one moment, where calls one after the other may lie on both sides of a bar. After an error the first is negative."""
-    found = np.zeros(_N_STATES, np.int64)
+    found = np.zeros(_NSTATES, np.int64)
     status = _from_python("states")(_handle(symbol), k, found.ctypes.data)
     return (status or int(found[0]), *found[1:].tolist())
 
 
-_N_STATES = 6
+_NSTATES = 6
 
 
 def _emit_states(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     i64 = ir.IntType(64)
-    found = cgutils.alloca_once_value(builder, ir.Constant(ir.ArrayType(i64, _N_STATES), None))
+    found = cgutils.alloca_once_value(builder, ir.Constant(ir.ArrayType(i64, _NSTATES), None))
     pointer = builder.bitcast(found, context.get_value_type(types.voidptr))
     arguments = _unpack(context, builder, signature.args, values)
     status = _emit_call(context, builder, "states", [*arguments, pointer])
-    numbers = [builder.load(cgutils.gep_inbounds(builder, found, 0, i)) for i in range(_N_STATES)]
+    numbers = [builder.load(cgutils.gep_inbounds(builder, found, 0, i)) for i in range(_NSTATES)]
     numbers[0] = builder.select(builder.icmp_signed("<", status, ir.Constant(i64, 0)), status, numbers[0])
     return context.make_tuple(builder, signature.return_type, numbers)
 
 
 @intrinsic
 def _states(typingctx: Any, symbol: Any, k: Any) -> Any:  # noqa: ARG001
-    return types.UniTuple(types.int64, _N_STATES)(*_signature("count", (symbol, k)).args), _emit_states
+    return types.UniTuple(types.int64, _NSTATES)(*_signature("count", (symbol, k)).args), _emit_states
 
 
 @intrinsic
 def _series_states(typingctx: Any, series: Any) -> Any:  # noqa: ARG001
-    return types.UniTuple(types.int64, _N_STATES)(series), _emit_states
+    return types.UniTuple(types.int64, _NSTATES)(series), _emit_states
 
 
 overload(states)(lambda symbol, k: lambda symbol, k: _states(symbol, k))  # noqa: ARG005

@@ -53,7 +53,13 @@ from sessiondata.time.instants import from_ns, to_ns
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-__all__ = ["SessionCalendar", "calendar"]
+__all__ = [
+    "SessionCalendar",
+    "are_alike",
+    "calendar",
+    "provider_of",
+    "saved_hours",
+]
 
 
 _NEIGHBOURS = 5  # sessions on each side that tell the usual close: a week, of which holidays shorten a few
@@ -595,7 +601,7 @@ class SessionCalendar:
                 raise CalendarError(f"with_sessions names {day} twice", value=day)
             changed[day] = () if segments is None else self._corrected(day, segments)
         name = name or (self.name if base is not source else f"{self.name} corrected")
-        recipe = source._recipe if isinstance(source, Corrected) else self._recipe_or_none()
+        recipe = source.base_recipe if isinstance(source, Corrected) else self._recipe_or_none()
         # Hours that a snapshot kept are hours like any others: their spans, too, follow what is corrected now.
         kept = {day: tuple((int(a), int(b)) for a, b in grid.segments) for day, grid in self._saved.items()}
         return SessionCalendar(Corrected(name, base, {**changes, **kept, **changed}, recipe))
@@ -779,3 +785,21 @@ def _canonical(name: str) -> str:
         hint = f"did you mean {', '.join(near)}?" if near else "exchange_calendars.get_calendar_names() lists them all"
         raise CalendarError(f"no calendar {name!r}; {hint}", value=name)
     return str(exchange_calendars.resolve_alias(name))
+
+
+# --- what other modules of the package ask of a calendar ---
+
+
+def are_alike(one: SessionCalendar, other: SessionCalendar) -> bool:
+    """Whether both were made in the same way. Hours that were saved with one of them may differ."""
+    return one._is_like(other)
+
+
+def provider_of(calendar: SessionCalendar) -> Source:
+    """Where its hours come from."""
+    return calendar._source
+
+
+def saved_hours(calendar: SessionCalendar, day: dt.date) -> SessionGrid | None:
+    """Hours of a date that are at hand; None: they are not, whatever the calendar would find out."""
+    return calendar._grids.get(day)

@@ -282,7 +282,7 @@ class Corrected:
     def __init__(
         self, name: str, base: Source, changes: Mapping[dt.date, Hours], recipe: dict[str, Any] | None
     ) -> None:
-        self.name, self.base, self.changes, self._recipe = name, base, dict(sorted(changes.items())), recipe
+        self.name, self.base, self.changes, self.base_recipe = name, base, dict(sorted(changes.items())), recipe
         self._added = [day for day, hours in self.changes.items() if hours]
         for day in self._added:
             before, after = self.before(day), self.after(day)
@@ -296,9 +296,9 @@ class Corrected:
         return self.base.zone
 
     def recipe(self) -> dict[str, Any]:
-        assert self._recipe is not None  # see `has_recipe`
+        assert self.base_recipe is not None  # see `has_recipe`
         rows = {day.isoformat(): [list(pair) for pair in hours] for day, hours in self.changes.items()}
-        return {"kind": "corrected", "of": self._recipe, "name": self.name, "sessions": rows}
+        return {"kind": "corrected", "of": self.base_recipe, "name": self.name, "sessions": rows}
 
     def range_near(self, day: dt.date) -> tuple[dt.date, dt.date]:
         return self.base.range_near(day)

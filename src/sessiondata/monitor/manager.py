@@ -14,111 +14,30 @@ import logging
 import math
 import operator
 import threading
-from bisect import bisect_left, bisect_right
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sessiondata.copying import not_copied
-from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionDataError, SessionStateError
-from sessiondata.rows.bars import BarSeries, BarWindow
-from sessiondata.rows.columns import NO_TZ, bar_columns
-from sessiondata.rows.gap import BarArrays
-from sessiondata.time.instants import LEAST_START_NS, UNIT_NS, are_counted, check_unit, plausible_unit, to_ns
+from sessiondata.errors import ArgumentError, SessionStateError
+from sessiondata.monitor.gap_log import GapLife, GapLog, GapTry, Watch, open_parts
+from sessiondata.monitor.requests import Fetch, Requests
+from sessiondata.rows.owner import computed_gaps
+from sessiondata.store.store import parts_of
+from sessiondata.store.symbol import state_of
+from sessiondata.time.instants import check_unit, to_ns
 
 if TYPE_CHECKING:
-    from sessiondata.rows.columns import BarColumns
     from sessiondata.rows.gap import GapInfo
     from sessiondata.store.store import SessionData
-    from sessiondata.store.symbol import SymbolSessionData
 
 __all__ = ["DataQualityManager", "GapLife", "GapTry"]
 
-#: ``fetch(symbol, interval, start_ns, stop_ns)``
-Fetch = Callable[[str, str, int, int], Any]
-
 _SECOND_NS = 1_000_000_000
-_MOST_HANGING = 8  # calls of `fetch` that have been given up and not come back; no further ones are made then
 _LONGEST_WAIT = min(threading.TIMEOUT_MAX, 1e9)  # seconds; threads wait no longer
-_NAMES = ("timestamp", "open", "high", "low", "close", "volume")
-_log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, frozen=True)
-class GapTry:
-    """One request for a gap, or for a part that was left of it.
-
-    Attributes
-    ----------
-    when_ns : int
-        The store's time.
-    start_ns, stop_ns : int
-        What was asked for, ``[start_ns, stop_ns)``.
-    outcome : str
-        ``"filled"`` (all bars came), ``"partial"`` (some did), ``"empty"`` (the provider confirmed that there are
-        none), ``"unknown"`` (it answered None), ``"rubbish"`` (an answer with nothing that could be stored),
-        ``"error"`` (it raised), ``"timeout"``.
-    rows : int
-        Bars stored.
-    detail : str
-        What was wrong, or "".
-    """
-
-    when_ns: int
-    start_ns: int
-    stop_ns: int
-    outcome: str
-    rows: int = 0
-    detail: str = ""
-
-
-@dataclass(slots=True)
-class GapLife:
-    """What became of one gap.
-
-    Attributes
-    ----------
-    symbol, interval : str
-    session_date : datetime.date
-    start_ns, end_ns : int
-        First and last slot that it has had, both inclusive; while nothing arrives the last one moves on.
-    found_ns : int
-        The store's time when it was seen first.
-    tries : list of GapTry
-    reason : str or None
-        None while it is open. ``"filled"``: bars stand in all slots that nothing else explains; ``"confirmed_empty"``:
-        there was no trade, or a halt, in any of them; ``"gave_up"``: `max_retries` were in vain; ``"session_over"``:
-        its session was left.
-    closed_ns : int or None
-        When that was seen. A gap that was given up and is filled after all changes its reason.
-    """
-
-    symbol: str
-    interval: str
-    session_date: Any
-    start_ns: int
-    end_ns: int
-    found_ns: int
-    tries: list[GapTry] = field(default_factory=list)
-    reason: str | None = None
-    closed_ns: int | None = None
-
-
-@dataclass(slots=True)
-class _Watch:
-    """One symbol in one session."""
-
-    symbol: SymbolSessionData
-    session_id: int
-    session_date: Any
-    seen: tuple[Any, ...] | None = None
-    lives: list[GapLife] = field(default_factory=list)  # open and given up, in time order
-    closed: list[GapLife] = field(default_factory=list)
+_logger = logging.getLogger(__name__)
 
 
 @not_copied("data.copy() is a store without a manager: make another one for it")
@@ -208,18 +127,15 @@ class DataQualityManager:
         if placeholders not in ("drop", "keep"):
             raise ArgumentError(f'placeholders is "drop" or "keep": {placeholders!r}', value=placeholders)
         check_unit(unit)
-        self._unit, self._drops, self._n_placeholders = None if unit == "ns" else unit, placeholders == "drop", 0
         self.data, self.mode, self.max_retries = data, mode, operator.index(max_retries)
-        self._fetch = fetch if mode == "live" else None
+        self._requests: Requests | None = None
+        if mode == "live" and fetch is not None:
+            self._requests = Requests(fetch, timeout_seconds, None if unit == "ns" else unit, placeholders == "drop")
         self._wait_ns, self._most_ns = int(retry_interval_seconds * _SECOND_NS), int(max_interval_seconds * _SECOND_NS)
-        self._backoff, self._timeout, self._poll = backoff, timeout_seconds, poll_seconds
-        self._watched: dict[str, _Watch] = {}
-        self._past: deque[GapLife] = deque()  # of sessions that were left, the oldest first
-        self._keep_lives, self._n_forgotten = operator.index(keep_lives), 0
-        self._forgotten_outcomes: Counter[str] = Counter()
-        self._stepping, self._reading = threading.Lock(), threading.RLock()
+        self._backoff, self._poll = backoff, poll_seconds
+        self._log = GapLog(operator.index(keep_lives))
+        self._stepping = threading.Lock()
         self._starting = threading.Lock()
-        self._hanging: list[threading.Event] = []
         self._wake, self._stopped = threading.Event(), threading.Event()  # each thread has a `_stopped` of its own
         self._thread: threading.Thread | None = None
         self._failures = 0
@@ -284,7 +200,7 @@ class DataQualityManager:
                     self._round(None, stopped)
                 except Exception:  # whatever it was, the next change is another chance
                     self._failures += 1
-                    _log.exception("a round of the quality manager failed")
+                    _logger.exception("a round of the quality manager failed")
             self._wake.wait(self._poll)
 
     # --- a round ---
@@ -308,13 +224,14 @@ class DataQualityManager:
     def _round(self, now: Any, stopped: threading.Event | None) -> list[GapTry]:
         tries: list[GapTry] = []
         with self._stepping:
-            now_ns = self.data._as_of_ns() if now is None else self.data._meant(now)
+            sessions = parts_of(self.data).sessions
+            now_ns = sessions.as_of_ns() if now is None else sessions.meant(now)
             if now_ns is None:  # a session was left, and nothing has come since
                 now_ns = self._seen_ns
                 if now_ns is None:
                     return tries
             self._seen_ns = now_ns
-            for watch in self._watch_all(now_ns):
+            for watch in self._log.watch_all(dict(self.data.symbols), now_ns):
                 self._look(watch, now_ns)
                 before = len(tries)
                 for gap in self._due(watch, now_ns):
@@ -327,149 +244,28 @@ class DataQualityManager:
                     self._look(watch, now_ns)
         return tries
 
-    def _watch_all(self, now_ns: int) -> list[_Watch]:
-        """The symbols that have a session; what was watched in another session is over."""
-        symbols = dict(self.data.symbols)
-        with self._reading:
-            for name, watch in list(self._watched.items()):
-                symbol = symbols.get(name)
-                if symbol is watch.symbol and symbol._core.session_id == watch.session_id:
-                    continue
-                for life in watch.lives:
-                    if life.reason is None:
-                        life.reason, life.closed_ns = "session_over", now_ns
-                self._past += sorted(chain(watch.closed, watch.lives), key=lambda life: life.start_ns)
-                del self._watched[name]
-            while len(self._past) > self._keep_lives:
-                self._forgotten_outcomes.update(made.outcome for made in self._past.popleft().tries)
-                self._n_forgotten += 1
-            for name, symbol in symbols.items():
-                if name not in self._watched and symbol._core.grid is not None:
-                    self._watched[name] = _Watch(symbol, symbol._core.session_id, self.data.session_date)
-            return list(self._watched.values())
-
-    def _look(self, watch: _Watch, now_ns: int) -> None:
-        """Bring the lives of a symbol's gaps up to date."""
-        seen = watch.symbol._core.states(0)
-        if seen == watch.seen and not self._is_any_spent(watch):
+    def _look(self, watch: Watch, now_ns: int) -> None:
+        """Bring the records of a symbol's gaps up to date."""
+        seen = watch.state.core.states(0)
+        if seen == watch.seen and not watch.is_any_spent(self.max_retries):
             return
-        gaps = watch.symbol._computed_gaps(0)
-        parts = self._open_parts(watch, gaps)
-        if self._is_left(watch):
+        gaps = computed_gaps(watch.state, 0)
+        parts = open_parts(watch, gaps, self.max_retries)
+        if watch.is_left:
             return  # some of that is of another session: the next round finds that this one was left
-        with self._reading:
-            watch.seen = seen
-            self._match(watch, gaps, parts, now_ns)
-
-    @staticmethod
-    def _is_left(watch: _Watch) -> bool:
-        """Whether the symbol has another session by now, or none. What was read of the store before is of the session
-        that is watched only if this is False afterwards: a feeder may roll at any moment."""
-        return watch.symbol._core.session_id != watch.session_id
-
-    def _match(self, watch: _Watch, gaps: list[GapInfo], open_parts: list[GapInfo], now_ns: int) -> None:
-        """Give each gap to the life that it is a part of, or open one; close lives of which nothing is left.
-
-        Slots never become missing again, so parts of one gap lie between its ends, and only its last slot moves on.
-        """
-        lives: list[GapLife] = []
-        open_starts = [part.start_ns for part in open_parts]
-        left = iter(gaps)
-        gap = next(left, None)
-        for life in watch.lives:
-            while gap is not None and gap.end_ns < life.start_ns:
-                lives.append(self._open(watch, gap, now_ns))
-                gap = next(left, None)
-            spent, parts = True, 0
-            while gap is not None and gap.start_ns <= life.end_ns:
-                life.end_ns, parts = max(life.end_ns, gap.end_ns), parts + 1
-                i = bisect_left(open_starts, gap.start_ns)
-                spent = spent and not (i < len(open_starts) and open_starts[i] <= gap.end_ns)
-                gap = next(left, None)
-            if not parts:
-                life.reason, life.closed_ns = (
-                    self._why_closed(watch.symbol._series[watch.symbol.base_interval], life),
-                    now_ns,
-                )
-                watch.closed.append(life)
-                continue
-            if spent and self._fetch is not None and life.reason is None:
-                life.reason, life.closed_ns = "gave_up", now_ns
-            elif not spent and life.reason == "gave_up":
-                life.reason = life.closed_ns = None  # more of it went missing, which nobody has asked for yet
-            lives.append(life)
-        while gap is not None:
-            lives.append(self._open(watch, gap, now_ns))
-            gap = next(left, None)
-        watch.lives = lives
-
-    def _is_any_spent(self, watch: _Watch) -> bool:
-        """Whether a part of an open life may be asked for no more: that moves no tally. The store counts the requests,
-        also those that others made."""
-        starts = [life.start_ns for life in watch.lives if life.reason is None]
-        if not starts:
-            return False
-        ends = [life.end_ns for life in watch.lives if life.reason is None]
-        for first, last, n in watch.symbol._core.retry_ranges(0):
-            i = bisect_right(starts, last) - 1
-            if n >= self.max_retries and i >= 0 and ends[i] >= first:
-                return True
-        return False
-
-    @staticmethod
-    def _open(watch: _Watch, gap: GapInfo, now_ns: int) -> GapLife:
-        return GapLife(gap.symbol, gap.interval, watch.session_date, gap.start_ns, gap.end_ns, now_ns)
-
-    @staticmethod
-    def _why_closed(series: BarSeries, life: GapLife) -> str:
-        states = {series.slot_state(slot) for slot in range(life.start_ns, life.end_ns + 1, series._core.steps_ns[0])}
-        if None in states:  # no slots of this session: the feeder has rolled meanwhile
-            return "session_over"
-        return "filled" if "present" in states else "confirmed_empty"
+        self._log.note(watch, seen, gaps, parts, now_ns, gives_up=self._requests is not None)
 
     # --- requests ---
 
-    def _due(self, watch: _Watch, now_ns: int) -> Iterator[GapInfo]:
+    def _due(self, watch: Watch, now_ns: int) -> Iterator[GapInfo]:
         """Gaps whose turn it is."""
-        if self._fetch is None or not any(life.reason is None for life in watch.lives):
+        if self._requests is None or not any(life.reason is None for life in watch.lives):
             return
-        gaps = self._open_parts(watch, watch.symbol._computed_gaps(0))
-        for gap in gaps:
-            if self._is_left(watch):  # before the first one: these may be of the next session
+        for gap in open_parts(watch, computed_gaps(watch.state, 0), self.max_retries):
+            if watch.is_left:  # before the first one: these may be of the next session
                 return
             if gap.last_retry is None or now_ns - to_ns(gap.last_retry) >= self._pause_ns(gap.retry_count):
                 yield gap
-
-    def _open_parts(self, watch: _Watch, gaps: list[GapInfo]) -> list[GapInfo]:
-        """What of the gaps may be asked for (again): all of one, while none of its slots was asked for `max_retries`
-        times; then its rest, which went missing afterwards.
-
-        The rest has to wait until the gap has ended. Silence that goes on is asked for as one gap: a provider that has
-        none of it would be asked for each new slot again."""
-        core, series = watch.symbol._core, watch.symbol._series[watch.symbol.base_interval]
-        step = core.steps_ns[0]
-        ranges = core.retry_ranges(0) if any(gap.retry_count >= self.max_retries for gap in gaps) else []
-        parts: list[GapInfo] = []
-        i = 0
-        for gap in gaps:
-            if gap.retry_count < self.max_retries:
-                parts.append(gap)
-                continue
-            if series.slot_state(gap.end_ns + step) == "pending":
-                continue
-            while i < len(ranges) and ranges[i][1] < gap.start_ns:
-                i += 1
-            start, asked = gap.start_ns, 0  # of the part that may begin here, and how often it was asked for
-            for first, last, n in [*_until(ranges, i, gap.end_ns), (gap.end_ns + step, gap.end_ns + step, -1)]:
-                if 0 <= n < self.max_retries:
-                    asked = max(asked, n)
-                    continue
-                if first > start:
-                    n_slots = (first - start) // step
-                    parts.append(gap._replace(start_ns=start, end_ns=first - step, bar_count=n_slots, retry_count=asked,
-                                              last_retry=gap.last_retry if asked else None))  # fmt: skip
-                start, asked = last + step, 0
-        return parts
 
     def _pause_ns(self, retries: int) -> int:
         """Wait after so many requests."""
@@ -478,94 +274,30 @@ class DataQualityManager:
         except OverflowError:
             return self._most_ns
 
-    def _ask(self, watch: _Watch, gap: GapInfo, now_ns: int) -> GapTry | None:
+    def _ask(self, watch: Watch, gap: GapInfo, now_ns: int) -> GapTry | None:
         """Ask for one gap and store the answer; None if too many requests hang already."""
         # The last slot may be shorter than the interval; what comes after it is another gap's, or nobody's.
         stops = watch.symbol.calendar.session(watch.session_date).segments[:, 1]
         start, segment_stop = gap.start_ns, int(stops[np.searchsorted(stops, gap.end_ns, "right")])
-        stop = min(gap.end_ns + watch.symbol._core.steps_ns[0], segment_stop)
-        self._hanging = [done for done in self._hanging if not done.is_set()]
-        if len(self._hanging) >= _MOST_HANGING:
+        stop = min(gap.end_ns + watch.state.core.steps_ns[0], segment_stop)
+        assert self._requests is not None  # nothing is due without
+        if self._requests.is_full():
             return None
-        outcome, rows, detail = self._outcome(watch, gap, start, stop)
-        if not self._is_left(watch):
+        outcome, rows, detail = self._requests.make(watch.symbol, gap, start, stop)
+        if not watch.is_left:
             # It may be left here all the same: its day counts the retry, or there is none that could.
             with suppress(SessionStateError):
                 watch.symbol.record_retry(gap.interval, start, gap.end_ns + 1, now_ns)
         made = GapTry(now_ns, start, stop, outcome, rows, detail)
-        with self._reading:
-            for life in watch.lives:
-                if life.start_ns <= start <= life.end_ns:
-                    life.tries.append(made)
+        self._log.add(watch, made)
         return made
-
-    def _outcome(self, watch: _Watch, gap: GapInfo, start: int, stop: int) -> tuple[str, int, str]:
-        """(outcome, bars stored, what was wrong) of one request."""
-        symbol = watch.symbol
-        try:
-            answer = self._call(gap.symbol, gap.interval, start, stop)
-        except TimeoutError:
-            return "timeout", 0, f"no answer within {self._timeout:g} s"
-        except Exception as error:
-            return "error", 0, f"{type(error).__name__}: {error}"
-        if answer is None:
-            return "unknown", 0, ""
-        try:
-            columns, is_counted = _columns_of(answer, gap.symbol, self._unit)
-        except Exception as error:  # of an object that somebody else wrote
-            return "rubbish", 0, f"{type(error).__name__}: {error}"
-        try:
-            if not len(columns[0]):
-                symbol.mark_no_trade(gap.interval, start, gap.end_ns + 1)
-                return "empty", 0, ""
-            none = _placeholders(columns) if self._drops else np.zeros(len(columns[0]), np.bool_)
-            n_none = int(none.sum())
-            self._n_placeholders += n_none
-            asked = (columns[0] >= start) & (columns[0] < stop) & ~none
-            rows = symbol.fill(*(column[asked] for column in columns), on_bad="skip", label="open")
-        except SessionDataError as error:
-            return "rubbish", 0, f"{type(error).__name__}: {error}"
-        why = _why(columns[0], n_none, self._unit if is_counted else None)
-        if not rows:
-            rule = f"none of {len(columns[0])} rows is a good bar of a missing slot"
-            return "rubbish", 0, rule + why
-        return "filled" if rows >= gap.bar_count else "partial", rows, why[2:]
-
-    def _call(self, *arguments: Any) -> Any:
-        """`fetch`, in a thread of its own, for at most `timeout_seconds`."""
-        fetch = self._fetch
-        assert fetch is not None
-        done = threading.Event()
-        answer: list[tuple[Any, BaseException | None]] = []
-
-        def run() -> None:
-            try:
-                answer.append((fetch(*arguments), None))
-            except BaseException as error:  # also a SystemExit: it ends a request, and nothing else
-                answer.append((None, error))
-            finally:
-                done.set()
-
-        threading.Thread(target=run, name="sessiondata fetch", daemon=True).start()
-        if not done.wait(self._timeout):
-            self._hanging.append(done)
-            raise TimeoutError
-        value, error = answer[0]
-        if error is not None:
-            raise error if isinstance(error, Exception) else RuntimeError(repr(error))
-        return value
 
     # --- answers ---
 
     def lives(self, symbol: str | None = None) -> list[GapLife]:
         """Lives of the gaps seen so far (of one symbol), open ones included: copies, by symbol and time; those of
         sessions that were left come first, `keep_lives` of them at most."""
-        with self._reading:
-            watches = [watch for name, watch in self._watched.items() if symbol in (None, name)]
-            lives = [life for life in self._past if symbol in (None, life.symbol)]
-            for watch in watches:
-                lives += sorted(chain(watch.closed, watch.lives), key=lambda life: life.start_ns)
-            return [_copy(life) for life in lives]
+        return self._log.lives(symbol)
 
     def get_quality_stats(self) -> dict[str, Any]:
         """What has been seen and done.
@@ -580,12 +312,11 @@ class DataQualityManager:
             ``symbols`` any more, as there were more than `keep_lives`; ``hanging``: requests that timed out and have
             not come back; ``failures``: rounds of the thread that failed; ``mode``; ``running``.
         """
-        with self._reading:
-            lives, forgotten = self.lives(), self._n_forgotten
-            outcomes: dict[str, int] = dict(self._forgotten_outcomes)
+        lives, forgotten, outcomes = self._log.told()
+        requests = self._requests
         symbols: dict[str, dict[str, Any]] = {}
         for name, symbol in dict(self.data.symbols).items():
-            base = symbol._series[symbol.base_interval]
+            base = state_of(symbol).series[symbol.base_interval]
             state = base.state
             symbols[name] = {
                 "interval": base.interval,
@@ -606,8 +337,8 @@ class DataQualityManager:
             "requests": sum(outcomes.values()),
             "outcomes": outcomes,
             "forgotten": forgotten,
-            "placeholders": self._n_placeholders,
-            "hanging": sum(not done.is_set() for done in self._hanging),
+            "placeholders": 0 if requests is None else requests.n_placeholders,
+            "hanging": 0 if requests is None else requests.n_hanging,
             "failures": self._failures,
         }
 
@@ -616,58 +347,3 @@ class DataQualityManager:
         n_open = sum(life.reason is None for life in lives)
         running = "running" if self.is_running else "not running"
         return f"<DataQualityManager {self.mode}, {running}: {len(lives)} gaps seen, {n_open} open>"
-
-
-def _until(ranges: list[tuple[int, int, int]], i: int, stop: int) -> Iterator[tuple[int, int, int]]:
-    """Ranges from the i-th on that begin at `stop` or before."""
-    while i < len(ranges) and ranges[i][0] <= stop:
-        yield ranges[i]
-        i += 1
-
-
-def _copy(life: GapLife) -> GapLife:
-    values = {name: getattr(life, name) for name in GapLife.__slots__}
-    return GapLife(**{**values, "tries": list(life.tries)})
-
-
-def _placeholders(columns: BarColumns) -> Any:
-    """Which rows only say that there is none: providers fill them with 0, -1 or NaN. A negative price is real, so all
-    values of the row have to say so."""
-    _, open_, high, low, close, volume = columns
-    same = (open_ == high) & (high == low) & (low == close) & ((open_ == 0.0) | (open_ == -1.0))
-    same |= np.isnan(open_) & np.isnan(high) & np.isnan(low) & np.isnan(close)
-    none: Any = same & ((volume == 0.0) | (volume == -1.0) | np.isnan(volume))
-    return none
-
-
-def _why(times: Any, n_none: int, unit: str | None) -> str:
-    """What else is to be said about the rows of an answer, integers of which count a unit."""
-    why = f"; {n_none} rows say that there is none (prices and volume of 0, -1 or NaN)" if n_none else ""
-    given = int(times.max()) // UNIT_NS[unit or "ns"]
-    other = plausible_unit(given) if times.max() < LEAST_START_NS else None
-    if other is None:
-        return why
-    said = "" if unit is None else f" in place of unit={unit!r}"
-    return f"{why}; times lie in 1970, as integers of another unit do: unit={other!r}{said}"
-
-
-def _columns_of(answer: Any, symbol: str, unit: str | None = None) -> tuple[BarColumns, bool]:
-    """Six columns of what a provider returned, and whether its times were integers."""
-    from sessiondata.rows.frames import frame_columns  # not needed until an answer comes
-
-    is_counted = None
-    if isinstance(answer, (BarSeries, BarWindow)):
-        answer = (answer.timestamp, answer.open, answer.high, answer.low, answer.close, answer.volume)
-    elif isinstance(answer, BarArrays):
-        answer = answer[:6]
-    elif isinstance(answer, Mapping):
-        answer = tuple(answer[name] for name in _NAMES)
-    elif hasattr(answer, "columns") or hasattr(answer, "__arrow_c_stream__"):
-        *answer, is_counted = frame_columns(answer, symbol, NO_TZ, unit=unit)
-        unit = None if isinstance(answer[0], np.ndarray) else unit
-    elif not isinstance(answer, (tuple, list, np.ndarray)):  # an empty text, say, confirms nothing
-        raise ArgumentTypeError(f"an answer is six columns, a frame or None, not {type(answer).__name__}")
-    if len(answer) == 0:
-        answer = ((),) * 6
-    is_counted = are_counted(answer[0]) if is_counted is None else is_counted
-    return bar_columns(*answer, symbol=symbol, unit=unit), is_counted

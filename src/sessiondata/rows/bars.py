@@ -1,16 +1,14 @@
-"""Bars as arrays: a live series, and windows on it."""
+"""One bar, the columns of bars, and windows on them."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, overload
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from sessiondata.copying import not_copied
-from sessiondata.rows.window import LiveRows, Place, RowWindow, TimedColumns
-from sessiondata.time.instants import check_meant, from_ns, to_ns
+from sessiondata.rows.window import Place, RowWindow, TimedColumns
+from sessiondata.time.instants import from_ns
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
@@ -18,21 +16,23 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from sessiondata._native.objects.store import SymbolCore
     from sessiondata._native.slots.grid import Grid
-    from sessiondata.rows.gap import GapInfo
-    from sessiondata.store.history import HistoricalDay
-    from sessiondata.store.symbol import SymbolSessionData
 
-__all__ = ["Bar", "BarSeries", "BarWindow", "ExtendedSlots", "SeriesState"]
-
-_T = TypeVar("_T")
+__all__ = [
+    "EMPTY",
+    "Bar",
+    "BarColumns",
+    "BarWindow",
+    "FixedRows",
+    "WindowContent",
+    "content_of",
+    "fixed_window",
+    "has_hours",
+    "immutable",
+    "window_of",
+]
 
 FloatArray: TypeAlias = "npt.NDArray[np.float64]"
-
-_NAMES = ("timestamp", "open", "high", "low", "close", "volume")
-_NO_ROW = 2**62  # beyond all positions
-_STATES = ("pending", "present", "missing", "no_trade", "halted")  # as `_gaps` numbers them
 
 
 class Bar(NamedTuple):
@@ -67,44 +67,7 @@ class Bar(NamedTuple):
         return from_ns(self.timestamp, zone)
 
 
-class SeriesState(NamedTuple):
-    """What is known of the slots of a series that are over, at one moment.
-
-    Attributes
-    ----------
-    as_of_ns : int or None
-        Up to when the symbol was judged, ns since 1970 UTC; None before the first bar.
-    expected, present, missing, no_trade, halted : int
-        ``present + missing + no_trade + halted == expected``.
-    quality, completeness : float
-        As `BarSeries` has them; the quality is the pinned one, if any is.
-    gaps : list of GapInfo
-        In time order, their ``bar_count`` together ``missing``; or those that are pinned.
-    """
-
-    as_of_ns: int | None
-    expected: int
-    present: int
-    missing: int
-    no_trade: int
-    halted: int
-    quality: float
-    completeness: float
-    gaps: list[GapInfo]
-
-
-class _Glance(NamedTuple):
-    """A series as it is told in one line."""
-
-    rows: BarWindow
-    newest: Bar | None
-    expected: int
-    missing: int
-    gap_count: int
-    quality: float
-
-
-class _BarColumns(TimedColumns):
+class BarColumns(TimedColumns):
     """Columns of bars: time, open, high, low, close, volume; n_base is the seventh."""
 
     __slots__ = ()
@@ -209,7 +172,7 @@ class _BarColumns(TimedColumns):
         return frames.to_array(self, dtype, copy)
 
 
-class BarWindow(_BarColumns, RowWindow[Bar]):
+class BarWindow(BarColumns, RowWindow[Bar]):
     __slots__ = ("_forming_ts", "_grid")
     __doc__ = RowWindow.__doc__
 
@@ -219,15 +182,8 @@ class BarWindow(_BarColumns, RowWindow[Bar]):
         self, arrays: tuple[Any, ...], start: int, stop: int, series: Any, seq: int | None, place: Place | None = None
     ) -> None:
         super().__init__(arrays, start, stop, series, seq, place)
-        self._grid: Any = None if seq is None else series._core.grid  # a window outlives its session
+        self._grid: Any = None if seq is None else series._grid()  # a window outlives its session
         self._forming_ts: int | None = None  # of a copy: its forming bar
-
-    @classmethod
-    def _fixed(cls, arrays: tuple[Any, ...], series: Any, grid: Any, forming_ts: int | None = None) -> BarWindow:
-        """A window on arrays that nobody writes to."""
-        window = cls(arrays, 0, len(arrays[0]), series, None)
-        window._grid, window._forming_ts = grid, forming_ts
-        return window
 
     def _window(self) -> BarWindow:
         return self
@@ -244,12 +200,7 @@ class BarWindow(_BarColumns, RowWindow[Bar]):
 
     def _told(self) -> tuple[Any, ...]:
         series = self._series
-        if isinstance(series, BarSeries):
-            steps_ns = series._core.steps_ns
-            steps: tuple[int, int] = steps_ns[series._k], steps_ns[0]
-        else:
-            steps = series._step_ns, series._base_ns
-        rows = series.symbol, series.interval, series._zone, series.is_derived, *steps
+        rows = series.symbol, series.interval, series._zone, series.is_derived, *series._steps()
         return _restored, (self._bytes(), rows, self._grid, self._forming())
 
     def _copied(self, rows: slice) -> BarWindow:
@@ -264,7 +215,7 @@ class BarWindow(_BarColumns, RowWindow[Bar]):
 
     def _forming(self) -> int | None:
         """Time of the bar in progress: a copy's when it was made, a view's now (none once its session is gone)."""
-        if self._place is None or self._place.session_id != self._series._core.session_id:
+        if self._place is None or self._place.session_id != self._series._session_id():
             return self._forming_ts
         forming: int | None = self._series._forming_ts()
         return forming
@@ -282,7 +233,7 @@ class BarWindow(_BarColumns, RowWindow[Bar]):
             yield self._series._make_bar(self._grid, forming, values, n_base[i] if n_base else 1)
 
     def _repr_html_(self) -> str:
-        from sessiondata.export.html import window_html  # not needed until a notebook asks
+        from sessiondata.rows.html import window_html  # not needed until a notebook asks
 
         return window_html(self)
 
@@ -290,354 +241,90 @@ class BarWindow(_BarColumns, RowWindow[Bar]):
         return f"BarWindow {self.symbol} {self.interval}"
 
 
-@not_copied("series.copy() is a window of its own, which can be")
-class BarSeries(_BarColumns, LiveRows[Bar, BarWindow]):
-    """The bars of one interval of one symbol in the current session, oldest first; always current.
+def fixed_window(arrays: tuple[Any, ...], series: Any, grid: Any, forming_ts: int | None = None) -> BarWindow:
+    """A window on arrays that nobody writes to; `series` names the rows and makes records of them."""
+    window = BarWindow(arrays, 0, len(arrays[0]), series, None)
+    window._grid, window._forming_ts = grid, forming_ts
+    return window
 
-    Rows include extended ones (before the open, in breaks, after the close); gaps, quality and expected counts are of
-    the session's segments only. Reading is O(1) unless said otherwise; nothing is computed from the rows to answer.
+
+def immutable(window: BarWindow) -> BarWindow:
+    """The window itself, of a day to whose rows nobody will ever write."""
+    window._seq = None
+    return window
+
+
+def window_of(rows: BarColumns) -> BarWindow:
+    """All rows of a series as they are now, or the window itself."""
+    return rows._window()
+
+
+def has_hours(window: BarWindow) -> bool:
+    """Whether the session of the rows is known."""
+    return window._grid is not None
+
+
+class WindowContent(NamedTuple):
+    """What frames and other views are made of.
+
+    Attributes
+    ----------
+    columns : tuple of ndarray
+        time, open, high, low, close, volume of the rows, shape (n,); views.
+    n_base : ndarray of int32 or None
+        None for rows of a base interval.
+    grid : Grid or None
+        Hours of the rows.
+    forming_ts : int or None
+        Time of the bar in progress.
+    is_derived : bool
     """
 
-    __slots__ = ("_core", "_k", "_owner")
+    columns: tuple[npt.NDArray[Any], ...]
+    n_base: npt.NDArray[np.int32] | None
+    grid: Any
+    forming_ts: int | None
+    is_derived: bool
 
-    def __init__(self, owner: SymbolSessionData | HistoricalDay, core: SymbolCore, k: int) -> None:
-        self._owner, self._core, self._k = owner, core, k
 
-    # --- what it is ---
+def content_of(window: BarWindow) -> WindowContent:
+    """What a window shows, without its names."""
+    arrays, start, stop = window._bounds()
+    columns = tuple(array[start:stop] for array in arrays[:6])
+    n_base = None if arrays[6] is None else arrays[6][start:stop]
+    return WindowContent(columns, n_base, window._grid, window._forming(), window._series.is_derived)
 
-    @property
-    def symbol(self) -> str:
-        return self._core.name
 
-    @property
-    def interval(self) -> str:
-        return self._core.intervals[self._k]
+class FixedRows:
+    """Makes records of rows that belong to no series: what `BarWindow` asks its series for."""
 
-    @property
-    def is_derived(self) -> bool:
-        """True if the bars are aggregated from the base interval."""
-        return self._k > 0
+    __slots__ = ("_base_ns", "_step_ns", "_zone", "interval", "is_derived", "symbol")
 
-    @property
-    def total_count(self) -> int:
-        """Rows ever added in this session, those since overwritten included."""
-        return self._core.total_count(self._k)
+    def __init__(self, symbol: str, interval: str, zone: tzinfo, is_derived: bool, step_ns: int, base_ns: int) -> None:
+        self.symbol, self.interval, self._zone = symbol, interval, zone
+        self.is_derived, self._step_ns, self._base_ns = is_derived, step_ns, base_ns
 
-    @property
-    def is_quality_pinned(self) -> bool:
-        """Whether `quality` is what `set_quality` pinned."""
-        return self._k in self._owner._pinned_quality
+    def _session_id(self) -> None:
+        """Of none: nothing changes them."""
 
-    @property
-    def _zone(self) -> tzinfo:
-        return self._owner._zone
+    def _steps(self) -> tuple[int, int]:
+        return self._step_ns, self._base_ns
 
-    # --- rows ---
-
-    def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
-        columns, start, stop, _, _ = self._core.bounds(self._k)
-        return columns or _EMPTY, start, stop
-
-    def _window(self) -> BarWindow:
-        return self.window(0, None)
-
-    def copy(self) -> BarWindow:
-        """All rows as they are at one moment, whoever writes meanwhile: an independent window on copied arrays, which
-        are read-only as well."""
-        grid, (copies, forming_ts) = self._in_one_session(lambda: (self._core.grid, self._core.copy_rows(self._k)))
-        arrays: tuple[Any, ...] = tuple(
-            None if copy is None else np.frombuffer(copy, empty.dtype)
-            for copy, empty in zip(copies, _EMPTY, strict=True)
-        )
-        return BarWindow._fixed(arrays, self, grid, forming_ts)
-
-    def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, place: Place, seq: int) -> BarWindow:
-        window = BarWindow(arrays, start, stop, self, seq, place)
-        # The session has just ended, and its hours are gone: no rows of it are shown.
-        if stop > start and (window._grid is None or self._core.session_id != place.session_id):
-            return BarWindow._fixed(_EMPTY, self, None)
-        return window
-
-    def _live(self) -> tuple[tuple[Any, ...], int, int, Place]:
-        while True:
-            session_id = self._core.session_id
-            columns, start, stop, oldest, moves = self._core.bounds(self._k)
-            if self._core.session_id == session_id:
-                return columns or _EMPTY, start, stop, Place(session_id, moves, oldest)
-
-    def _in_one_session(self, ask: Callable[[], _T]) -> _T:
-        """What a function returns that puts several questions to native state, none of two sessions."""
-        while True:
-            session_id = self._core.session_id
-            answer = ask()
-            if self._core.session_id == session_id:
-                return answer
-
-    def _place(self) -> Place:
-        _, _, oldest, moves = self._core.rows(self._k)
-        return Place(self._core.session_id, moves, oldest)
-
-    def _copy_rows(self, arrays: tuple[Any, ...], start: int, stop: int) -> tuple[Any, ...]:
-        return self._core.copy_columns(arrays, start, stop)
-
-    @property
-    def n_base(self) -> npt.NDArray[np.int32]:
-        """Base bars on their slot behind each bar, int32. A view for derived series, new ones for the base."""
-        columns, start, stop = self._bounds()
-        return np.ones(stop - start, np.int32) if columns[6] is None else columns[6][start:stop]
-
-    @property
-    def coverage(self) -> tuple[int, int]:
-        """(base bars, expected base bars) behind the newest bar; (0, 0) for an empty series."""
-        found = self._core.bar(self._k, -1)
-        newest = None if found is None else self._bar(found)
-        return (0, 0) if newest is None else (newest.n_base, newest.n_expected)
-
-    @property
-    def forming(self) -> bool:
-        """Whether the newest bar is still in progress. Of the base, only bars made of trades or quotes ever are."""
-        return self._core.forming(self._k)
-
-    def __len__(self) -> int:
-        return self._core.count(self._k)
-
-    @overload
-    def __getitem__(self, key: int) -> Bar: ...
-    @overload
-    def __getitem__(self, key: slice) -> BarWindow: ...
-    def __getitem__(self, key: int | slice) -> Bar | BarWindow:
-        """A `Bar` for an int, a `BarWindow` for a slice (a view if its step is 1, else a copy)."""
-        if isinstance(key, slice):
-            return self._window()[key] if key.step in (None, 1) else self.copy()[key]
-        i = operator.index(key)
-        found = self._core.bar(self._k, i) if abs(i) < _NO_ROW else None
-        if found is None:
-            raise IndexError(f"row {key} of {len(self)}")
-        return self._bar(found)
-
-    def _bar(self, found: tuple[tuple[Any, ...], bool, Grid]) -> Bar:
-        (*values, n_base), forming, grid = found
-        return self._make_bar(grid, values[0] if forming else None, tuple(values), n_base if self._k else 1)
-
-    def _forming_ts(self) -> int | None:
-        found = self._core.bar(self._k, -1)
-        return found[0][0] if found is not None and found[1] else None
-
-    def _make_bar(self, grid: Grid | None, forming_ts: int | None, values: tuple[Any, ...], n_base: int) -> Bar:
-        assert grid is not None  # where there is a row there is a session
-        n_expected = grid.base_slots(values[0], self._core.steps_ns[self._k], self._core.steps_ns[0])
+    def _make_bar(self, grid: Grid, forming_ts: int | None, values: tuple[Any, ...], n_base: int) -> Bar:
+        n_expected = grid.base_slots(values[0], self._step_ns, self._base_ns)
         return Bar._make((*values, values[0] == forming_ts, n_expected == 0, n_base, n_expected))
-
-    def __iter__(self) -> Iterator[Bar]:
-        return iter(self.copy())
-
-    # --- what is missing ---
-
-    @property
-    def expected(self) -> int:
-        """Slots of the session that are over: ``present + missing + no_trade + halted``."""
-        return self._core.states(self._k)[0]
-
-    @property
-    def present(self) -> int:
-        """Slots among the expected with a bar on them."""
-        return self._core.states(self._k)[1]
-
-    @property
-    def missing(self) -> int:
-        """Slots among the expected without a bar, and without evidence that there should be none."""
-        return self._core.states(self._k)[2]
-
-    @property
-    def no_trade(self) -> int:
-        """Slots among the expected without a bar in which, as was marked, nothing traded (for a part of them the market
-        may have been halted)."""
-        return self._core.states(self._k)[3]
-
-    @property
-    def halted(self) -> int:
-        """Slots among the expected without a bar through which, as was marked, the market was halted."""
-        return self._core.states(self._k)[4]
-
-    def slot_state(self, ts_ns: Any) -> str | None:
-        """State of the slot of the regular session that holds a time.
-
-        Parameters
-        ----------
-        ts_ns : int ns, datetime64 or aware datetime
-
-        Returns
-        -------
-        {"present", "missing", "no_trade", "halted", "pending"} or None
-            None outside the session's segments; pending is a slot that is not over.
-
-        Raises
-        ------
-        TimeError
-            It is no time, or an integer of another unit (``ERR_UNIT``), as of `SessionData.advance_to`.
-        """
-        time = to_ns(ts_ns)
-        state = self._core.state_at(self._k, time)
-        if state >= 0:
-            return _STATES[state]
-        if not self._core.has_early_days():
-            check_meant(time, symbol=self.symbol)
-        return None
-
-    @property
-    def state(self) -> SeriesState:
-        """Gaps, quality and all counts of one moment. What is read one after the other may lie on both sides of a bar
-        that another thread has stored meanwhile. O(gaps)."""
-        as_of, states, found, grid = self._core.answer(self._k)
-        expected, present, missing, no_trade, halted = states
-        pinned_gaps = self._owner._pinned_gaps.get(self._k)
-        return SeriesState(
-            as_of, expected, present, missing, no_trade, halted,
-            self._quality(expected, present),
-            100.0 * (expected - missing) / expected if expected else 100.0,
-            self._owner._gaps_of(self._k, found, grid) if pinned_gaps is None else list(pinned_gaps),
-        )  # fmt: skip
-
-    @property
-    def extended(self) -> ExtendedSlots:
-        """What is expected of this series outside the session's segments, in a store with ``extended_hours``."""
-        return ExtendedSlots(self)
-
-    @property
-    def gap_count(self) -> int:
-        """Number of gaps. O(segments), and marks in time after the newest bar."""
-        pinned = self._owner._pinned_gaps.get(self._k)
-        return self._core.gap_count(self._k) if pinned is None else len(pinned)
-
-    @property
-    def gaps(self) -> list[GapInfo]:
-        """Gaps in time order, or what `set_gaps` pinned. O(gaps)."""
-        return self._owner._gaps(self._k)
-
-    @property
-    def quality(self) -> float:
-        """100 * present / expected, or what `set_quality` pinned; 100.0 where nothing is expected yet."""
-        expected, present, _, _, _ = self._core.states(self._k)
-        return self._quality(expected, present)
-
-    def _quality(self, expected: int, present: int) -> float:
-        pinned = self._owner._pinned_quality.get(self._k)
-        if pinned is not None:
-            return pinned
-        return 100.0 * present / expected if expected else 100.0
-
-    @property
-    def completeness(self) -> float:
-        """100 * (present + no_trade + halted) / expected: what is left to 100 is really unexplained.
-
-        100.0 where nothing is expected yet."""
-        expected, _, missing, _, _ = self._core.states(self._k)
-        return 100.0 * (expected - missing) / expected if expected else 100.0
-
-    def _repr_html_(self) -> str:
-        from sessiondata.export.html import series_html  # not needed until a notebook asks
-
-        return series_html(self)
-
-    def __repr__(self) -> str:
-        seen, newest = self._glance(), ""
-        if seen.newest is not None:
-            newest = f", newest {seen.newest.datetime(self._zone).isoformat(sep=' ')} close={seen.newest.close:g}"
-            newest += " forming" if seen.newest.forming else ""
-        return (
-            f"<BarSeries {self.symbol} {self.interval}: {len(seen.rows)} bars, {seen.missing} of {seen.expected}"
-            f" missing, quality {seen.quality:.2f}{newest}>"
-        )
-
-    def _glance(self) -> _Glance:
-        """What is told of the series, all of one session: another thread may end it between two questions."""
-        return self._in_one_session(self._look)
-
-    def _look(self) -> _Glance:
-        rows, gap_count = self.window(0, None), self.gap_count
-        expected, present, missing, _, _ = self._core.states(self._k)
-        return _Glance(
-            rows, rows[-1] if len(rows) else None, expected, missing, gap_count, self._quality(expected, present)
-        )
-
-
-@not_copied("copy the store with data.copy(), or keep the numbers")
-class ExtendedSlots:
-    """Slots before the open and after the close in which a store with ``extended_hours`` expects bars; always current.
-
-    They are those that extended bars fall in anyway: counted backwards from the open and forwards from the close.
-    Expected are the ones that reach into the hours. Nothing of it is in the regular numbers; ``"1d"`` has none, nor has
-    a store without ``extended_hours``. Marks are of the regular session, so what is absent here is missing.
-    """
-
-    __slots__ = ("_series",)
-
-    def __init__(self, series: BarSeries) -> None:
-        self._series = series
-
-    def _tally(self) -> tuple[int, int]:
-        present, expected, _, _ = self._series._core.extended_answer(self._series._k)
-        return present, expected
-
-    @property
-    def expected(self) -> int:
-        """Slots that are over."""
-        return self._tally()[1]
-
-    @property
-    def present(self) -> int:
-        """Slots among the expected with a bar on them."""
-        return self._tally()[0]
-
-    @property
-    def missing(self) -> int:
-        """Slots among the expected without a bar."""
-        present, expected = self._tally()
-        return expected - present
-
-    @property
-    def quality(self) -> float:
-        """100 * present / expected; 100.0 where nothing is expected yet."""
-        present, expected = self._tally()
-        return 100.0 * present / expected if expected else 100.0
-
-    @property
-    def completeness(self) -> float:
-        """The same as `quality`: nothing can be marked here."""
-        return self.quality
-
-    @property
-    def gap_count(self) -> int:
-        """Number of gaps. O(gaps)."""
-        return len(self._series._core.extended_answer(self._series._k)[2])
-
-    @property
-    def gaps(self) -> list[GapInfo]:
-        """Gaps in time order: runs of missing slots, before the open or after the close. O(gaps)."""
-        series = self._series
-        return series._owner._gaps_of(series._k, *series._core.extended_answer(series._k)[2:])
-
-    def __repr__(self) -> str:
-        series, (present, expected) = self._series, self._tally()
-        quality = 100.0 * present / expected if expected else 100.0
-        return (
-            f"<ExtendedSlots {series.symbol} {series.interval}: {expected - present} of {expected} missing,"
-            f" quality {quality:.2f}>"
-        )
 
 
 def _restored(columns: list[bytes | None], rows: tuple[Any, ...], grid: Any, forming_ts: int | None) -> BarWindow:
     """A frozen window that was pickled."""
-    from sessiondata.store.history import Rows  # which stands on this module
-
     arrays = tuple(
         None if column is None else np.frombuffer(column, empty.dtype)
-        for column, empty in zip(columns, _EMPTY, strict=True)
+        for column, empty in zip(columns, EMPTY, strict=True)
     )
-    return BarWindow._fixed(arrays, Rows(*rows), grid, forming_ts)
+    return fixed_window(arrays, FixedRows(*rows), grid, forming_ts)
 
 
 # Over bytes, which nobody can write to or resize.
-_EMPTY: tuple[npt.NDArray[Any], ...] = tuple(
+EMPTY: tuple[npt.NDArray[Any], ...] = tuple(
     np.frombuffer(b"", dtype) for dtype in (np.int64, *(np.float64,) * 5, np.int32)
 )

@@ -34,13 +34,14 @@ from sessiondata.errors import (
     install_hint,
     of_symbol,
 )
+from sessiondata.rows.bars import content_of, window_of
 from sessiondata.rows.columns import ALIASES, NO_TZ, naive_hint
 from sessiondata.time.instants import are_counted, check_no_conflict, nulls_to_nat, ticks_to_ns, to_ns_array
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from sessiondata.rows.bars import BarWindow, _BarColumns
+    from sessiondata.rows.bars import BarColumns, BarWindow
 
 __all__ = ["arrow_schema", "arrow_stream", "frame_columns", "to_array", "to_arrow", "to_pandas", "to_polars"]
 
@@ -58,40 +59,40 @@ _RECORD = {
 
 def _count(window: BarWindow) -> int:
     """Number of columns."""
-    if not window._series.is_derived:
+    if not content_of(window).is_derived:
         return _N_BASE
     return _N_DAILY if window.interval == "1d" else _N_DERIVED
 
 
 def _columns(window: BarWindow) -> list[npt.NDArray[Any]]:
     """Values of the columns: views of what is stored, times as int64, flags as bools, dates as days since 1970."""
-    arrays, start, stop = window._bounds()
-    stored = [array[start:stop] for array in arrays[:6]]
-    none = np.zeros(stop - start, np.bool_)
-    columns = [*stored, none if window._grid is None else window._grid.extended(stored[0])]
-    if window._series.is_derived:
-        forming = window._forming()
-        columns += [none if forming is None else stored[0] == forming, arrays[6][start:stop]]
+    stored, n_base, grid, forming, is_derived = content_of(window)
+    times = stored[0]
+    none = np.zeros(len(times), np.bool_)
+    columns = [*stored, none if grid is None else grid.extended(times)]
+    if is_derived:
+        assert n_base is not None  # every derived row has one
+        columns += [none if forming is None else times == forming, n_base]
     if _count(window) == _N_DAILY:
         # The open is on the date before in UTC (Sydney), or on the exchange's own clock, too (CME).
-        columns.append(np.zeros(0, np.int32) if window._grid is None else window._grid.trade_dates(stored[0]))
+        columns.append(np.zeros(0, np.int32) if grid is None else grid.trade_dates(times))
     return columns
 
 
-def _frozen(rows: _BarColumns) -> BarWindow:
+def _frozen(rows: BarColumns) -> BarWindow:
     """Rows that nothing changes any more: a frozen window as it is, anything else copied at one moment."""
-    window = rows._window()
+    window = window_of(rows)
     if window.is_frozen:
         return window
     return rows.copy()  # type: ignore[attr-defined, no-any-return]
 
 
-def arrow_schema(rows: _BarColumns) -> Any:
+def arrow_schema(rows: BarColumns) -> Any:
     """See `BarSeries.__arrow_c_schema__`."""
-    return schema_capsule(_count(rows._window()))
+    return schema_capsule(_count(window_of(rows)))
 
 
-def arrow_stream(rows: _BarColumns, requested_schema: Any) -> Any:
+def arrow_stream(rows: BarColumns, requested_schema: Any) -> Any:
     """See `BarSeries.__arrow_c_stream__`."""
     columns = _columns(_frozen(rows))
     # Arrow keeps bools as bits.
@@ -99,10 +100,10 @@ def arrow_stream(rows: _BarColumns, requested_schema: Any) -> Any:
     return stream_capsule((columns[0], *bits), requested_schema)
 
 
-def to_pandas(rows: _BarColumns, copy: bool | None) -> Any:
+def to_pandas(rows: BarColumns, copy: bool | None) -> Any:
     """See `BarSeries.to_pandas`."""
     pd = _library("pandas", "pandas")
-    window = rows._window()
+    window = window_of(rows)
     if copy is False and not window.is_frozen:
         raise ArgumentError(
             "a live series cannot be shown without a copy (copy=False): its rows change; copy() it first"
@@ -117,7 +118,7 @@ def to_pandas(rows: _BarColumns, copy: bool | None) -> Any:
     return pd.DataFrame(dict(zip(COLUMNS[1:], columns[1:], strict=False)), index=index, copy=False)
 
 
-def to_polars(rows: _BarColumns) -> Any:
+def to_polars(rows: BarColumns) -> Any:
     """See `BarSeries.to_polars`."""
     polars = _library("polars", "polars")
     if not hasattr(polars.DataFrame, "__arrow_c_stream__"):  # such a one takes no streams either
@@ -125,7 +126,7 @@ def to_polars(rows: _BarColumns) -> Any:
     return polars.DataFrame(rows)
 
 
-def to_arrow(rows: _BarColumns) -> Any:
+def to_arrow(rows: BarColumns) -> Any:
     """See `BarSeries.to_arrow`."""
     reader = _library("pyarrow", "arrow").RecordBatchReader
     if not hasattr(reader, "from_stream"):
@@ -140,7 +141,7 @@ def _library(name: str, extra: str) -> Any:
         raise ImportError(f"this needs {name}: {install_hint(name, extra, error)}") from error
 
 
-def to_array(rows: _BarColumns, dtype: Any, copy: bool | None) -> npt.NDArray[Any]:
+def to_array(rows: BarColumns, dtype: Any, copy: bool | None) -> npt.NDArray[Any]:
     """See `BarSeries.__array__`."""
     if copy is False:
         raise ArgumentError("an array of bars is always a copy (copy=False): a series is columns, not records")

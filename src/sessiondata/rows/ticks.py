@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from sessiondata._native.objects.tape import Tape
-    from sessiondata.store.symbol import SymbolSessionData
+    from sessiondata.rows.owner import SlotOwner
 
-__all__ = ["Quote", "QuoteSeries", "QuoteWindow", "Tick", "TickSeries", "TickWindow"]
+__all__ = ["Quote", "QuoteSeries", "QuoteWindow", "Tick", "TickSeries", "TickWindow", "tape_of"]
 
 _Floats: TypeAlias = "npt.NDArray[np.float64]"
 
@@ -177,7 +177,7 @@ class _Series(LiveRows[_Row, _W]):
 
     _tape: Tape
 
-    def __init__(self, owner: SymbolSessionData, tape: Tape) -> None:
+    def __init__(self, owner: SlotOwner, tape: Tape) -> None:
         self._owner, self._tape = owner, tape
 
     def _make(self, *values: Any) -> _Row:
@@ -213,7 +213,7 @@ class _Series(LiveRows[_Row, _W]):
 
     @property
     def _zone(self) -> tzinfo:
-        return self._owner._zone
+        return self._owner.zone
 
     @property
     def total_count(self) -> int:
@@ -278,3 +278,8 @@ class QuoteSeries(_QuoteColumns, _Series[Quote, QuoteWindow]):
 _EMPTY: tuple[npt.NDArray[Any], ...] = tuple(
     np.frombuffer(b"", dtype) for dtype in (np.int64, *(np.float64,) * 4, np.dtype("S8"))
 )
+
+
+def tape_of(series: TickSeries | QuoteSeries) -> Tape:
+    """Native state of the trades or quotes."""
+    return series._tape

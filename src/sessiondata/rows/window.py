@@ -12,9 +12,11 @@ from sessiondata.errors import ArgumentError
 from sessiondata.time.instants import LEAST_START_NS, check_meant, from_ns, to_ns
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     import numpy.typing as npt
 
-__all__ = ["LiveRows", "Place", "RowWindow", "TimedColumns", "frozen"]
+__all__ = ["LiveRows", "Place", "RowWindow", "TimedColumns", "frozen", "zone_of"]
 
 Row = TypeVar("Row")
 Window = TypeVar("Window", bound="RowWindow[Any]")
@@ -201,6 +203,11 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
     def symbol(self) -> str:
         raise NotImplementedError
 
+    @property
+    def _zone(self) -> tzinfo:
+        """The exchange's."""
+        raise NotImplementedError
+
     def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, place: Place, seq: int) -> Window:
         raise NotImplementedError
 
@@ -254,6 +261,12 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
         arrays, start, stop, place = self._live()
         i, j, _ = slice(i, j).indices(stop - start)
         return self._new_window(arrays, start + i, start + max(i, j), place, place.oldest + i)
+
+
+def zone_of(rows: Any) -> tzinfo:
+    """The exchange's zone of a series or a window."""
+    zone: tzinfo = rows._series._zone if isinstance(rows, RowWindow) else rows._zone
+    return zone
 
 
 def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

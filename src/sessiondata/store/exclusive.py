@@ -14,6 +14,7 @@ import os
 from _thread import RLock  # what `threading` offers, which takes longer to import than all of this
 from collections.abc import Callable
 from functools import wraps
+from operator import attrgetter
 from typing import Any, ParamSpec, TypeVar
 
 from sessiondata.errors import ReentrantCallError
@@ -28,11 +29,13 @@ _lock = RLock()
 if hasattr(os, "register_at_fork"):  # a child is to find no store half rolled, and a lock that it can take
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
-#: What the holder of the lock is inside of, the outermost first: stores, names for messages, and what it claims.
+#: What the holder of the lock is inside of, the outermost first: context of a store, name for messages, what it claims.
 _calls: list[tuple[Any, str, Any]] = []
 
 
-def exclusive(name: str, at: int = 0, claims: int | None = None) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+def exclusive(
+    name: str, at: int = 0, claims: int | None = None, key: Callable[[Any], Any] = attrgetter("context")
+) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     """Let other threads' calls of such functions wait until this one has ended.
 
     Parameters
@@ -40,9 +43,11 @@ def exclusive(name: str, at: int = 0, claims: int | None = None) -> Callable[[Ca
     name : str
         What it is called in messages.
     at : int
-        Which argument the store is.
+        Which argument knows the store.
     claims : int, optional
         Which argument no call from inside this one may use: a cursor, which compares with what it has shown.
+    key : callable
+        Of that argument: the store's context.
     """
 
     def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -54,7 +59,7 @@ def exclusive(name: str, at: int = 0, claims: int | None = None) -> Callable[[Ca
                     claimed = None if claims is None else args[claims]
                     if claimed is not None and any(held is claimed for _, _, held in _calls):
                         raise ReentrantCallError(f"{name} through {claimed!r}", f"{name} through it")
-                    _calls.append((args[at], name, claimed))
+                    _calls.append((key(args[at]), name, claimed))
                     return function(*args, **kwargs)
                 finally:
                     del _calls[depth:]
@@ -64,9 +69,9 @@ def exclusive(name: str, at: int = 0, claims: int | None = None) -> Callable[[Ca
     return decorate
 
 
-def alone(store: Any) -> None:
+def alone(context: Any) -> None:
     """Refuse the innermost `exclusive` call, if the thread came to it from inside another one of the same store."""
     *outer, (_, name, _) = _calls
     for held, call, _ in outer:
-        if held is store:
+        if held is context:
             raise ReentrantCallError(name, call)

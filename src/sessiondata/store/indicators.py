@@ -10,19 +10,51 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionStateError, UnknownNameError
 
 if TYPE_CHECKING:
-    from sessiondata.store.history import DailyBar
-    from sessiondata.store.symbol import SymbolSessionData
+    import datetime as dt
 
-__all__ = ["Forgotten", "Indicator", "check_days", "check_indicator_name", "indicator"]
+__all__ = ["DailyBar", "Forgotten", "Indicator", "check_days", "check_indicator_name", "indicator"]
 
-Function: TypeAlias = "Callable[[SymbolSessionData], Any]"
+#: Of a symbol's data, as users see it.
+Function: TypeAlias = "Callable[[Any], Any]"
 
 RESERVED = ("loaded", "data")  # members that stand beside the indicators in the exported document
+
+
+class DailyBar:
+    """One day as the indicators see it.
+
+    Attributes
+    ----------
+    date : datetime.date
+    open, high, low, close, volume : float
+        Of the regular session.
+    turnover, traded : float
+        Typical price times volume, and volume, summed over the base rows where there are any, else of the day's own
+        row. Their quotient is the day's volume-weighted average price.
+    """
+
+    __slots__ = ("close", "date", "high", "low", "open", "traded", "turnover", "volume")
+
+    def __init__(self, date: dt.date, values: tuple[float, ...], sums: tuple[float, float] | None) -> None:
+        self.date = date
+        self.open, self.high, self.low, self.close, self.volume = values
+        typical = (self.high + self.low + self.close) / 3.0
+        self.turnover, self.traded = (typical * self.volume, self.volume) if sums is None else sums
+
+    def __repr__(self) -> str:
+        values = (self.open, self.high, self.low, self.close, self.volume)
+        return f"DailyBar({self.date}, {', '.join(map(repr, values))})"
+
+
+class DailyHistory(Protocol):
+    """What built-in indicators ask history for."""
+
+    def daily(self, n: int) -> list[DailyBar]: ...
 
 
 class Indicator(NamedTuple):
@@ -33,7 +65,7 @@ class Indicator(NamedTuple):
     days : int
         Daily bars that history keeps for it.
     compute : callable
-        Of the symbol's data.
+        Of the symbol's data; of its `History`, if it is built in.
     is_built_in : bool
         Whether its name alone says how it is computed.
     """
@@ -123,8 +155,8 @@ def indicator(name: str, function: Function | None, days: int) -> Indicator:
         )
     n, family = int(match[2]), _FAMILIES[match[1]]
 
-    def compute(symbol: SymbolSessionData) -> float | None:
-        found = symbol._history.daily(n)
+    def compute(history: DailyHistory) -> float | None:
+        found = history.daily(n)
         return family(found) if len(found) == n else None
 
     return Indicator(n, compute, True)
@@ -136,7 +168,7 @@ class Forgotten:
     def __init__(self, name: str, days: int) -> None:
         self.name, self.days = name, days
 
-    def __call__(self, symbol: SymbolSessionData) -> Any:
+    def __call__(self, symbol: Any) -> Any:
         raise SessionStateError(
             f"indicator {self.name!r} of {symbol.symbol!r} is computed by a function, which is not part of a snapshot:"
             f" add_historical_indicator({self.name!r}, function, days={self.days}) again"

@@ -1,68 +1,69 @@
-"""The store: sessions of many symbols."""
+"""The store: sessions of many symbols.
+
+Long because it is one facade, and more than half of it is what users read: each method hands over to what the store
+consists of.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import operator
 import os
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from collections.abc import Iterable, Mapping
+from functools import cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from sessiondata._native.objects import days as _days
-from sessiondata._native.objects import store as _store
-from sessiondata._native.objects.slice import Slice
 from sessiondata.errors import (
     ArgumentError,
     ArgumentTypeError,
     BarError,
     CalendarError,
-    InactiveError,
     IntervalError,
-    LaterSessionError,
     SessionStateError,
     TimeError,
     UnknownNameError,
 )
-from sessiondata.export.cursors import ExportCursor
-from sessiondata.export.document import document, document_bytes
-from sessiondata.market.calendar import SessionCalendar
+from sessiondata.market.calendar import SessionCalendar, are_alike
 from sessiondata.market.calendar import calendar as find_calendar
 from sessiondata.market.grid import SessionGrid
-from sessiondata.monitor.outages import ClassifiedGap, classify_gaps
 from sessiondata.rows.bars import Bar, BarWindow
 from sessiondata.rows.columns import bar_columns
 from sessiondata.rows.gap import GapInfo
+from sessiondata.store.by_symbol import BySymbol
+from sessiondata.store.context import StoreContext
+from sessiondata.store.cursor import Cursors, ExportCursor
 from sessiondata.store.exclusive import alone, exclusive
-from sessiondata.store.indicators import Function, Indicator, check_days, check_indicator_name, indicator
-from sessiondata.store.symbol import BySymbol, SymbolSessionData, check_label, unknown_symbol
-from sessiondata.time.dates import to_date, to_hours
-from sessiondata.time.instants import (
-    LEAST_START_NS,
-    are_counted,
-    check_meant,
-    from_ns,
-    to_ns,
-    to_ns_array,
-    unit_error,
-    with_unit,
-)
-from sessiondata.time.intervals import Interval, check_intervals, names_and_steps, parse_interval
+from sessiondata.store.historical import HistoricalBars
+from sessiondata.store.indicators import Function, check_days, check_indicator_name, indicator
+from sessiondata.store.lifecycle import Sessions
+from sessiondata.store.outages import ClassifiedGap, classify_gaps
+from sessiondata.store.registry import Registry
+from sessiondata.store.settings import QUOTE_BARS, StoreSettings, check_capacity, check_label, check_text
+from sessiondata.store.symbol import SymbolSessionData, state_of
+from sessiondata.time.dates import to_hours
+from sessiondata.time.instants import are_counted, from_ns, to_ns, to_ns_array, with_unit
+from sessiondata.time.intervals import check_intervals, names_and_steps
 
 if TYPE_CHECKING:
-    from sessiondata.rows.columns import BarColumns
+    from sessiondata.store.state import SymbolState
 
-__all__ = ["SessionData"]
+__all__ = ["SessionData", "StoreParts", "parts_of"]
 
-_Stored = TypeVar("_Stored", bool, int)
 
-_LEAST = -(2**63)
-_NO_SESSION = None, None  # neither grid nor hours around it
-#: Bars that quotes make, and what they are called natively.
-_QUOTE_BARS = {None: 0, "mid": 1, "bid": 2, "ask": 3}
-_MAX_CAPACITY = 2**32  # rows; 400 GB a symbol, and far from where sizes in bytes would overflow
+class StoreParts(NamedTuple):
+    """What a store consists of; what the package works on."""
+
+    context: StoreContext
+    registry: Registry
+    sessions: Sessions
+    settings: StoreSettings
+    cursors: Cursors
+
+
+_context = attrgetter("_context")
 
 
 class SessionData:
@@ -130,62 +131,48 @@ class SessionData:
         quote_capacity: int = 65_536,
         strict: bool = False,
     ) -> None:
-        self._calendar = find_calendar(calendar)
-        self._zone = self._calendar.zone
-        self._base, self._derived = check_intervals(base_interval, derived_intervals)
-        self.trailing_days = trailing_days
-        self._capacity = 0 if capacity is None else _check_capacity(capacity)
-        self._close_label = check_label(label)
+        own = find_calendar(calendar)
+        base, derived = check_intervals(base_interval, derived_intervals)
+        keep = check_days(trailing_days, "trailing_days")
+        rows = 0 if capacity is None else check_capacity(capacity)
+        close_label = check_label(label)
         if not 0 <= operator.index(grace_ns) < 2**63:
             raise ArgumentError(f"grace_ns is a number of nanoseconds, not negative: {grace_ns}", value=grace_ns)
-        self._extended_hours = None if extended_hours is None else to_hours(extended_hours)
-        self._tick_capacities = _check_capacity(tick_capacity, "tick_"), _check_capacity(quote_capacity, "quote_")
-        self._strict = bool(strict)
-        self._clock = _store.StoreClock(operator.index(grace_ns))
-        self._begin = partial(self._need_session, self._calendar)  # one for all symbols with the store's calendar
-        self._active = True
-        self._symbols: dict[str, SymbolSessionData] = {}
-        self._indicators: dict[str, Indicator] = {}
-        # Of all symbols, and another list with each change of them; empty: not listed yet.
-        self._cores: list[_store.SymbolCore] = []
-        # The names of the last slice, what they stood for, and the list of all symbols then.
-        self._slice: tuple[list[str], Slice, list[_store.SymbolCore]] = [], Slice([]), []
-        self._pinned: dict[_store.SymbolCore, SymbolSessionData] = {}  # symbols with pinned gaps or quality
-        self._foreign: dict[_store.SymbolCore, SymbolSessionData] = {}  # symbols with a calendar of their own
-        self._cursors: dict[str, ExportCursor] = {}
-        self._default_cursor: ExportCursor | None = None
+        hours = None if extended_hours is None else to_hours(extended_hours)
+        ticks, quotes = check_capacity(tick_capacity, "tick_"), check_capacity(quote_capacity, "quote_")
+        settings = StoreSettings(base, derived, rows, close_label, ticks, quotes, bool(strict))
+        context = StoreContext(own, operator.index(grace_ns), hours)
+        registry = Registry(context)
+        sessions = Sessions(context, registry, settings, keep)
+        self._parts = StoreParts(context, registry, sessions, settings, Cursors())
+        # What is asked for with every call.
+        self._context, self._clock, self._registry, self._symbols = context, context.clock, registry, registry.symbols
 
     # --- session ---
 
     @property
     def trailing_days(self) -> int:
         """Days of history that a roll or an end of a session keeps. May be set; history is trimmed at the next one."""
-        return self._trailing_days
+        return self._parts.sessions.trailing_days
 
     @trailing_days.setter
     def trailing_days(self, value: int) -> None:
-        self._trailing_days = check_days(value, "trailing_days")
+        self._parts.sessions.trailing_days = check_days(value, "trailing_days")
 
     @property
     def calendar(self) -> SessionCalendar:
-        return self._calendar
+        return self._context.calendar
 
     @property
     def grid(self) -> SessionGrid | None:
         """Segments of the current session by the store's calendar; None before one is started, and on a date that is a
         session of other calendars only."""
-        return self._clock.grid
+        return self._context.grid
 
     @property
     def session_date(self) -> dt.date | None:
         """Trade date of the current session; None before one is started."""
         return self._clock.date
-
-    @property
-    def _next_date(self) -> dt.date | None:
-        """The earliest date that is not over: of the session under way, or the day after the one that has ended. None
-        before the first session: there is no now yet, and nothing is ahead of it."""
-        return self._clock.next_date
 
     @property
     def sequence(self) -> int:
@@ -200,14 +187,9 @@ class SessionData:
     @property
     def as_of(self) -> dt.datetime | None:
         """The latest time known: of `advance_to`, or the end of the newest bar of any symbol. None before either."""
-        as_of = self._as_of_ns()
-        return None if as_of is None else from_ns(as_of, self._zone)
+        as_of = self._parts.sessions.as_of_ns()
+        return None if as_of is None else from_ns(as_of, self.calendar.zone)
 
-    def _as_of_ns(self) -> int | None:
-        times = [self._clock.as_of, *(core.as_of for core in self._all_cores())]
-        return max((time for time in times if time is not None), default=None)
-
-    @exclusive("start_session()")
     def start_session(self, date: Any) -> SessionGrid | None:
         """Start the session of a trade date; nothing happens if that session is the current one.
 
@@ -230,32 +212,8 @@ class SessionData:
         SessionStateError
             Another session is under way, or a later one has ended.
         """
-        day, grids = self._grids(date)
-        running, ended = self._clock.date, self._clock.ended
-        if running is not None:
-            if running != day:
-                raise SessionStateError(
-                    f"the session of {running} is under way; roll_session() to a later date, or clear()"
-                )
-            return self._clock.grid
-        if ended is not None and day < ended:
-            raise SessionStateError(f"the session of {ended} has ended; clear() the store before {day}")
-        self._turn(day, grids)
-        self._clock.touch()
-        return self._clock.grid
+        return self._parts.sessions.start(date)
 
-    def _grids(self, date: Any) -> tuple[dt.date, dict[SessionCalendar, SessionGrid | None]]:
-        """A trade date, and the hours of each calendar on it; an error unless one of them has any."""
-        day = to_date(date)
-        calendars = dict.fromkeys([self._calendar, *(symbol.calendar for symbol in list(self._symbols.values()))])
-        grids = {
-            calendar: calendar.session(day) if calendar.session_dates(day, day) else None for calendar in calendars
-        }
-        if not any(grids.values()):
-            self._calendar.session(day)  # raises
-        return day, grids
-
-    @exclusive("end_session()")
     def end_session(self) -> None:
         """End the session: its bars become a day of history, which is trimmed to `trailing_days`. The next session is
         started by `start_session`, or by the first bar of a later date; until then late bars go to their day.
@@ -265,11 +223,8 @@ class SessionData:
         SessionStateError
             No session is under way.
         """
-        if self._clock.date is None:
-            raise SessionStateError("no session is under way")
-        self._turn(None, {})
+        self._parts.sessions.end()
 
-    @exclusive("roll_session()")
     def roll_session(self, date: Any = None) -> SessionGrid | None:
         """End the session and start that of a later date.
 
@@ -298,148 +253,7 @@ class SessionData:
         -----
         O(symbols), some microseconds each; O(rows) for symbols with loaded bars of the new date.
         """
-        last = self._last_date()
-        if last is None:
-            raise SessionStateError("no session to roll; start_session() first")
-        if date is None:
-            calendars = {self._calendar, *(symbol.calendar for symbol in list(self._symbols.values()))}
-            date = min(calendar.next_date(last) for calendar in calendars)
-        day, grids = self._grids(date)
-        if day <= last:
-            raise SessionStateError(f"a roll goes forwards, from {last}: {day}")
-        was_running = self._clock.date is not None
-        self._turn(day, grids, trim=True)
-        if not was_running:
-            self._clock.reset()
-        return self._clock.grid
-
-    def _last_date(self) -> dt.date | None:
-        """Trade date of the session under way, or of the one before."""
-        return self._clock.ended if self._clock.date is None else self._clock.date
-
-    def _turn(
-        self, date: dt.date | None, grids: Mapping[SessionCalendar, SessionGrid | None], trim: bool = False
-    ) -> None:
-        """End the session under way, if there is one, and start that of a date, if one is given. History is trimmed
-        where a session ends, or with `trim`."""
-        alone(self)  # from here on this thread's signal handlers cannot change date and symbols either
-        ended = self._clock.date
-        before = date if date is not None or ended is None else ended + dt.timedelta(days=1)
-        symbols = list(self._symbols.values())
-        cores = [symbol._core for symbol in symbols]
-        hours = {
-            calendar: (None if grid is None else grid.compiled, self._hours(grid, calendar))
-            for calendar, grid in grids.items()
-        }
-        keep, keep_daily = self.trailing_days, self._keep_daily()
-        grid = grids.get(self._calendar)  # looked up here: a calendar's hash runs Python, which may need memory
-        turned = False
-        while not turned:
-            versions = [core.days.generation for core in cores]
-            opened = _days.open_sessions(
-                cores, [hours.get(s._calendar, _NO_SESSION) for s in symbols], date, ended is None
-            )
-            staged: list[Any] = [None] * len(cores)
-            given: list[Any] = [None] * len(cores)
-            if ended is not None or trim:
-                assert before is not None
-                staged = _days.stage_sessions(cores, opened, ended, keep, keep_daily, before)
-                given = [symbol._history.trimmed(keep, keep_daily, before, ended) for symbol in symbols]
-                for symbol, days in zip(symbols, staged, strict=True):
-                    if days is not None:
-                        symbol._history.note_absent(days[0])
-            # From here on nothing can fail; only a bar that has come for a past day meanwhile makes it begin anew.
-            turned = _days.turn(cores, opened, staged, given, versions, self._clock, date, grid)
-
-    def _keep_daily(self) -> int:
-        """Days of which history keeps the session's bar."""
-        return max(self.trailing_days, *(indicator.days for indicator in list(self._indicators.values())), 0)
-
-    def _hours(self, grid: SessionGrid | None, calendar: SessionCalendar) -> tuple[int, int] | None:
-        return None if self._extended_hours is None or grid is None else calendar.around(grid, self._extended_hours)
-
-    @exclusive("a bar that begins a session")
-    def _need_session(
-        self,
-        calendar: SessionCalendar,
-        core: _store.SymbolCore,
-        ts_ns: int,
-        close_label: bool,
-        store: Callable[[], _Stored] | None,
-    ) -> _Stored | bool | None:
-        """A first bar of a symbol: see `SymbolCore`."""
-        return self._begin_session(calendar, core, ts_ns, close_label, store)
-
-    def _begin_session(
-        self,
-        calendar: SessionCalendar,
-        core: _store.SymbolCore,
-        ts_ns: int,
-        close_label: bool,
-        store: Callable[[], _Stored] | None,
-    ) -> _Stored | bool | None:
-        """Look whether the symbol still has no session, start that of the bar's trade date, and return what `store`
-        does in it. None if that session is over: nothing was stored. Inside of an `exclusive` call."""
-        if store is not None and (core.grid is not None or core.days is None):
-            return store()  # another thread has started the session meanwhile, or removed the symbol
-        last, symbol = self._last_date(), core.name
-        if ts_ns < LEAST_START_NS and (last is None or last.year >= 1990):
-            raise unit_error(ts_ns, symbol=symbol, row=None)
-        try:
-            step_ns = core.steps_ns[0]
-            day = (_session_of_close(calendar, ts_ns, step_ns) if close_label else calendar.session_at(ts_ns)).date
-        except CalendarError as error:
-            raise type(error)(f"{error} (ts_ns={ts_ns} symbol={symbol!r})", symbol=symbol, value=ts_ns) from error
-        if last is not None and day <= last:
-            return None
-        if self._clock.date is not None:  # on which the symbol has no session of its own
-            raise LaterSessionError(symbol, ts_ns, day)
-        if ts_ns < LEAST_START_NS:
-            raise unit_error(ts_ns, symbol=symbol, row=None)
-        if store is None:
-            return True
-        try:
-            self._turn(*self._grids(day))
-            return store()
-        except BaseException:  # a call that is refused starts no session, unless it is one for others by now
-            _days.undo(self._all_cores(), self._clock)
-            raise
-
-    @exclusive("rows that may begin a session")
-    def _extend_first(
-        self,
-        symbol: SymbolSessionData,
-        earliest: Callable[[int], int | None],
-        close_label: bool,
-        store: Callable[[], int],
-    ) -> int:
-        """Store rows for a symbol that had no session: start that of the earliest row that may begin one, by a function
-        of the time before which sessions are over."""
-        core = symbol._core
-        if core.days is None:
-            core.begin(0, close_label, store)  # raises: the symbol was removed
-        if core.grid is None:
-            first = earliest(self._floor(symbol))
-            if first is not None:
-                stored = self._begin_session(symbol.calendar, core, first, close_label, store)
-                if stored is not None:
-                    return stored
-        return store()
-
-    def _floor(self, symbol: SymbolSessionData) -> int:
-        """Bars from before this time cannot start a session: theirs is over."""
-        if symbol._core.grid is not None:
-            return _LEAST
-        last = self._last_date()
-        if symbol._core.days is None:  # a symbol that was removed: `begin` refuses it
-            return _LEAST
-        if last is None:
-            return LEAST_START_NS
-        calendar = symbol.calendar
-        try:
-            return calendar.session(calendar.next_date(last)).span_start
-        except CalendarError:  # the calendar knows no later session: such a bar is refused for that
-            return calendar.session(last).span_stop if calendar.session_dates(last, last) else _LEAST
+        return self._parts.sessions.roll(date)
 
     def advance_to(self, ts_ns: Any) -> None:
         """Move the clock forwards: slots that are over by then are expected, also of symbols that are silent.
@@ -463,28 +277,18 @@ class SessionData:
         >>> print(data.as_of)
         2024-03-12 12:00:00+00:00
         """
-        self._clock.advance(self._meant(ts_ns))
-
-    def _meant(self, time: Any) -> int:
-        """A time in ns, or an error where it is an integer of another unit."""
-        ts_ns = to_ns(time)
-        return ts_ns if ts_ns >= LEAST_START_NS or self._has_early_days() else check_meant(ts_ns)
-
-    def _has_early_days(self) -> bool:
-        """Whether the session or a day of any symbol lies before 1990, so that such a time may be meant."""
-        last = self._last_date()
-        return (last is not None and last.year < 1990) or any(core.has_early_days() for core in self._all_cores())
+        self._parts.sessions.advance(ts_ns)
 
     # --- the gate ---
 
     @property
     def is_active(self) -> bool:
         """Whether readers are answered."""
-        return self._active
+        return self._context.is_active
 
     def activate(self) -> None:
         """Answer readers again."""
-        self._active = True
+        self._context.is_active = True
 
     def deactivate(self) -> None:
         """Answer no reader until `activate`: questions to the store and its symbols, and exports, raise InactiveError.
@@ -492,11 +296,7 @@ class SessionData:
         The feeder goes on: bars, loads, marks, the clock and rolls are taken, and what it needs is answered: counters,
         flags, marks, hours, times, memory. Series and windows that were handed out before, and compiled callers, are
         not stopped."""
-        self._active = False
-
-    def _check_active(self) -> None:
-        if not self._active:
-            raise InactiveError("the store is not active: it takes bars, but answers no question until activate()")
+        self._context.is_active = False
 
     # --- symbols ---
 
@@ -506,7 +306,7 @@ class SessionData:
         `UnknownNameError`."""
         return BySymbol(self._symbols)
 
-    @exclusive("register_symbol()")
+    @exclusive("register_symbol()", key=_context)
     def register_symbol(
         self,
         symbol: str,
@@ -544,13 +344,14 @@ class SessionData:
         ValueError
             ``quote_bars`` is none of these, or the symbol is there with another one.
         """
-        if quote_bars not in _QUOTE_BARS:
+        if quote_bars not in QUOTE_BARS:
             raise ArgumentError(f'quote_bars is "mid", "bid", "ask" or None: {quote_bars!r}', value=quote_bars)
-        intervals = self._intervals(base_interval, derived_intervals)
-        own = self._calendar if calendar is None else find_calendar(calendar)
-        if self._calendar._is_like(own):
-            own = self._calendar
-        symbol = _check_name(symbol)
+        settings = self._parts.settings
+        intervals = settings.intervals(base_interval, derived_intervals)
+        own = self.calendar if calendar is None else find_calendar(calendar)
+        if are_alike(self.calendar, own):
+            own = self.calendar
+        symbol = check_text(symbol, "a symbol")
         held = self._symbols.get(symbol)
         if held is not None:
             asked = base_interval is not None or derived_intervals is not None
@@ -559,69 +360,33 @@ class SessionData:
                     f"{symbol!r} is registered with {', '.join(held.intervals)}; a symbol cannot change its intervals"
                     " during a session"
                 )
-            if calendar is not None and not held.calendar._is_like(own):
+            if calendar is not None and not are_alike(held.calendar, own):
                 raise CalendarError(
                     f"{symbol!r} is registered with calendar {held.calendar.name!r}, not {own.name!r}",
                     symbol=symbol,
                     value=own.name,
                 )
-            if quote_bars is not None and _QUOTE_BARS[quote_bars] != held._core.quote_bars:
+            core = state_of(held).core
+            if quote_bars is not None and QUOTE_BARS[quote_bars] != core.quote_bars:
                 raise ArgumentError(
                     f"{symbol!r} is registered with other quote_bars than {quote_bars!r}",
                     symbol=symbol,
                     value=quote_bars,
                 )
-            if strict is not None and strict != held._core.strict:
-                raise ArgumentError(f"{symbol!r} is registered with strict={held._core.strict}", symbol=symbol)
+            if strict is not None and strict != core.strict:
+                raise ArgumentError(f"{symbol!r} is registered with strict={core.strict}", symbol=symbol)
             return held
-        alone(self)
-        is_strict = self._strict if strict is None else bool(strict)
-        core = self._new_core(symbol, *names_and_steps(intervals), own, _QUOTE_BARS[quote_bars], is_strict)
+        alone(self._context)
+        is_strict = settings.strict if strict is None else bool(strict)
+        sessions = self._parts.sessions
+        state = sessions.new_symbol(symbol, *names_and_steps(intervals), own, QUOTE_BARS[quote_bars], is_strict)
         date = self._clock.date
         if date is not None and own.session_dates(date, date):
             grid = own.session(date)
-            core.start(grid.compiled, self._hours(grid, own), True)
-        held = self._add(core, own)
+            state.core.start(grid.compiled, self._context.hours(grid, own), True)
+        held = self._registry.add(state)
         self._clock.touch()
         return held
-
-    def _new_core(
-        self,
-        name: str,
-        intervals: tuple[str, ...],
-        steps_ns: tuple[int, ...],
-        own: SessionCalendar,
-        quote_bars: int,
-        strict: bool,
-    ) -> _store.SymbolCore:
-        """Native state of one more symbol, without a session."""
-        begin = self._begin if own is self._calendar else partial(self._need_session, own)
-        return _store.SymbolCore(
-            name, self._clock, intervals, steps_ns, self._capacity, self._close_label, begin, *self._tick_capacities,
-            quote_bars, strict,
-        )  # fmt: skip
-
-    def _add(self, core: _store.SymbolCore, own: SessionCalendar) -> SymbolSessionData:
-        """Have one more symbol."""
-        core.calendar = own
-        held = SymbolSessionData(self, core, own)
-        if own is not self._calendar:
-            self._foreign[core] = held
-        # Side by side: no signal is heard between them.
-        self._symbols[core.name], self._cores = held, []
-        return held
-
-    def _intervals(self, base: str | None, derived: Iterable[str] | None) -> tuple[Interval, ...]:
-        if base is None and derived is None:
-            return (self._base, *self._derived)
-        base_interval = self._base if base is None else parse_interval(base)
-        if derived is None:
-            step = base_interval.step_ns or 1  # check_intervals refuses a base of 1d
-            fits = [d for d in self._derived if d.step_ns == 0 or (d.step_ns > step and d.step_ns % step == 0)]
-            base_interval, checked = check_intervals(base_interval, fits)
-        else:
-            base_interval, checked = check_intervals(base_interval, derived)
-        return (base_interval, *checked)
 
     def get_symbol_data(self, symbol: str) -> SymbolSessionData:
         """The symbol's data.
@@ -633,27 +398,23 @@ class SessionData:
         """
         try:
             return self._symbols[symbol]
-        except (KeyError, TypeError) as error:
-            raise unknown_symbol(symbol) from error
+        except (KeyError, TypeError):
+            return self._registry.get(symbol)  # raises
 
-    @exclusive("remove_symbol()")
+    @exclusive("remove_symbol()", key=_context)
     def remove_symbol(self, symbol: str) -> None:
         """Forget a symbol and its history. What still refers to it shows no rows and takes none; windows that were
         handed out keep theirs."""
-        held = self.get_symbol_data(symbol)
-        alone(self)
-        nothing: tuple[list[str], Slice, list[_store.SymbolCore]] = [], Slice([]), []
-        _days.leave(self, held._core)
-        self._slice = nothing
+        core = state_of(self.get_symbol_data(symbol)).core
+        alone(self._context)
+        self._registry.leave(core)
         self._clock.touch()
 
-    @exclusive("clear()")
+    @exclusive("clear()", key=_context)
     def clear(self) -> None:
         """Forget all symbols, their history, the session and the clock. The sequence goes on."""
-        alone(self)
-        nothing: tuple[list[str], Slice, list[_store.SymbolCore]] = [], Slice([]), []
-        _days.clear(self)
-        self._slice = nothing
+        alone(self._context)
+        self._registry.clear()
 
     # --- writing ---
 
@@ -763,43 +524,21 @@ class SessionData:
             )
         if not names:
             return 0
-        held, resolved, cores = self._slice
-        if cores is not self._cores or names != held:  # mostly it is the same slice, minute after minute
-            resolved = self._resolve(names)
+        registry = self._registry
+        held, resolved, cores = registry.slice
+        if cores is not registry.cores or names != held:  # mostly it is the same slice, minute after minute
+            resolved = registry.resolve(names)
         try:
             if self._clock.date is None:
-                return self._append_first_slice(names, columns)
+                return self._parts.sessions.start_for_slice(names, columns)
             return resolved.append(*columns)
         except TimeError as error:
             if unit is None:
                 is_counted = are_counted(ts_ns if np.ndim(ts_ns) else [ts_ns])
             raise with_unit(error, columns[0], unit, is_counted) from None
         except SessionStateError:
-            self._resolve(names)  # a symbol that has been removed meanwhile is unknown by now
+            registry.resolve(names)  # a symbol that has been removed meanwhile is unknown by now
             raise
-
-    def _resolve(self, names: list[str]) -> Slice:
-        """What the names of a slice stand for."""
-        # The list first: if a symbol comes or goes meanwhile, the next slice finds another one, and asks again.
-        cores, held = self._cores, names.copy()
-        resolved = Slice([self.get_symbol_data(symbol)._core for symbol in held])
-        self._slice = held, resolved, cores
-        return resolved
-
-    @exclusive("a slice that may begin a session")
-    def _append_first_slice(self, names: list[str], columns: BarColumns) -> int:
-        resolved = self._resolve(names)
-        if self._clock.date is not None:
-            return resolved.append(*columns)
-        first_of_all = self._symbols[names[0]]
-        core = first_of_all._core
-        first = _store.earliest(core, *columns, self._floor(first_of_all))
-        if first is not None:  # from the floor on, so it does start one
-            store = partial(resolved.append, *columns)
-            stored = self._begin_session(first_of_all.calendar, core, first, self._close_label, store)
-            if stored is not None:
-                return stored
-        return resolved.append(*columns)  # bad bars, or all of sessions that are over
 
     def load_historical_bars(
         self,
@@ -844,10 +583,10 @@ class SessionData:
             There is no such built-in indicator.
         """
         name = check_indicator_name(name)
-        self._indicators[name] = indicator(name, function, days)
-        for symbol in list(self._symbols.values()):
-            symbol._indicator_cache.clear()
-            symbol._core.note_past()
+        self._context.indicators[name] = indicator(name, function, days)
+        for state in list(self._registry.states.values()):
+            state.answers.clear()
+            state.core.note_past()
         self._clock.touch()
 
     def set_historical_indicator(self, symbol: str, name: str, value: Any) -> None:
@@ -858,15 +597,9 @@ class SessionData:
         ValueError
             The name is reserved (``"loaded"``, ``"data"``).
         """
-        held = self.get_symbol_data(symbol)
-        name = check_indicator_name(name)
-        if value is not None:
-            held._indicator_values[name] = value
-            held._history.days.has_values = True
-        elif held._indicator_values.pop(name, None) is None:
-            return
-        held._core.note_past()
-        self._clock.touch()
+        state = state_of(self.get_symbol_data(symbol))
+        if state.set_indicator(check_indicator_name(name), value):
+            self._clock.touch()
 
     def get_historical_indicator(self, symbol: str, name: str) -> Any:
         """Value of an indicator: what was set, or what it computes.
@@ -876,13 +609,14 @@ class SessionData:
         UnknownNameError
             Neither added nor set.
         """
-        self._check_active()
+        self._context.check_active()
         held = self.get_symbol_data(symbol)
-        if name not in held._indicator_values and name not in self._indicators:
+        state = state_of(held)
+        if not state.knows_indicator(name):
             raise UnknownNameError(
                 f"no historical indicator {name!r} of {symbol!r}; add or set it first", symbol=symbol, value=name
             )
-        return held._indicator(name)
+        return state.indicator(name, held)
 
     # --- questions ---
 
@@ -918,18 +652,18 @@ class SessionData:
         """
         if days is not None:
             days = check_days(days)
-        bars = self.get_symbol_data(symbol)._historical(interval)
+        bars = self._historical(symbol, interval)
         dates = bars.dates
         return {date: bars[date] for date in (dates if days is None else dates[max(0, len(dates) - days) :])}
 
     def get_historical_quality(self, symbol: str, interval: str | None = None, date: Any = None) -> float:
         """Quality in percent of an interval on a past date, or over all sessions of the symbol's calendar between the
         first past date and the last: one of which nothing is kept is missing."""
-        return self.get_symbol_data(symbol)._historical(interval).quality(date)
+        return self._historical(symbol, interval).quality(date)
 
     def get_historical_gaps(self, symbol: str, interval: str | None = None, date: Any = None) -> list[GapInfo]:
         """Gaps of an interval on a past date, or of all that `get_historical_quality` counts, in time order."""
-        return self.get_symbol_data(symbol)._historical(interval).gaps(date)
+        return self._historical(symbol, interval).gaps(date)
 
     def get_all_bars_including_historical(self, symbol: str, interval: str | None = None) -> BarWindow:
         """Bars of all days before the session under way, and its own, oldest first, copied into one window.
@@ -942,8 +676,19 @@ class SessionData:
         UnknownNameError
             Neither the symbol nor its history holds that interval; or its history does, the session under way does not.
         """
-        held = self.get_symbol_data(symbol)
-        return held._history.all_bars(held._historical(interval)._interval)
+        history = self._readable(symbol).history
+        return history.all_bars(history.known_interval(interval))
+
+    def _historical(self, symbol: str, interval: str | None) -> HistoricalBars:
+        """Past bars of an interval, by default of the base; accepts any spelling of it."""
+        history = self._readable(symbol).history
+        return HistoricalBars(history, history.known_interval(interval))
+
+    def _readable(self, symbol: str) -> SymbolState:
+        """A symbol of which questions are answered."""
+        state = state_of(self.get_symbol_data(symbol))
+        self._context.check_active()
+        return state
 
     def get_bar_count(self, symbol: str, interval: str | None = None) -> int:
         """Live bars, extended and forming ones included."""
@@ -1001,7 +746,8 @@ class SessionData:
             if not holders:
                 raise UnknownNameError(f"no symbol holds an interval {interval!r}", value=interval)
             interval = holders[0].bars(interval).interval
-        return classify_gaps(symbols, interval, outage_share, active_share)
+        states = [state_of(symbol) for symbol in symbols]
+        return classify_gaps(states, interval, outage_share, active_share)
 
     def get_quality(self, symbol: str, interval: str | None = None) -> float:
         """Quality of an interval in percent, or what `set_quality` pinned."""
@@ -1018,8 +764,8 @@ class SessionData:
         times their rows). A regular day takes 1.2 times its rows; rows outside it
         reserve room for the whole span, and a ring of trades or quotes for two laps, which are resident only where
         they have been written to."""
-        usage = [symbol._core.memory_usage() for symbol in list(self._symbols.values())]
-        history = [symbol._history.memory_usage() for symbol in list(self._symbols.values())]
+        usage = [core.memory_usage() for core in self._registry.all_cores()]
+        history = [state.history.memory_usage() for state in list(self._registry.states.values())]
         return {
             "reserved": sum(reserved for reserved, _ in usage),
             "rows": sum(rows for _, rows in usage),
@@ -1065,8 +811,10 @@ class SessionData:
         ValueError
             No such form of times.
         """
-        self._check_active()
-        return document(self, complete, self._cursor(cursor), timestamps, symbols, intervals)
+        self._context.check_active()
+        held = self._parts.cursors.find(cursor)
+        made: dict[str, Any] = _exporter().document(self._parts, complete, held, timestamps, symbols, intervals)
+        return made
 
     def to_json(
         self,
@@ -1079,13 +827,14 @@ class SessionData:
     ) -> bytes:
         """The document as UTF-8 JSON: byte for byte ``orjson.dumps(data.to_dict(...))``, written natively. Parameters
         and errors are those of `to_dict`."""
-        self._check_active()
+        self._context.check_active()
         if isinstance(complete, (str, os.PathLike)):
             raise ArgumentTypeError(
                 f"to_json returns the document, it writes no file: Path({str(complete)!r}).write_bytes(data.to_json())",
                 value=complete,
             )
-        text: bytes = document_bytes(self, complete, self._cursor(cursor), timestamps, symbols, intervals)
+        held = self._parts.cursors.find(cursor)
+        text: bytes = _exporter().document_bytes(self._parts, complete, held, timestamps, symbols, intervals)
         return text
 
     def export_into(
@@ -1126,7 +875,7 @@ class SessionData:
         Give it room for 20 kB more than the document: with less, its end is written elsewhere and all of it copied,
         which adds some 15 % to the time.
         """
-        self._check_active()
+        self._context.check_active()
         try:
             with memoryview(buffer) as view:
                 # Items are bytes: text over an array of objects would be taken for pointers.
@@ -1137,7 +886,8 @@ class SessionData:
             raise ArgumentTypeError(
                 f"a document goes into a writable, contiguous buffer of bytes: {type(buffer).__name__}"
             )
-        length: int = document_bytes(self, complete, self._cursor(cursor), timestamps, symbols, intervals, buffer)
+        held = self._parts.cursors.find(cursor)
+        length: int = _exporter().document_bytes(self._parts, complete, held, timestamps, symbols, intervals, buffer)
         return length
 
     def to_csv(self, path: Any, interval: str | None = None) -> int:
@@ -1171,7 +921,7 @@ class SessionData:
         The same store gives the same bytes. Symbols are written as they were registered, one at a time, each in time
         order.
         """
-        self._check_active()
+        self._context.check_active()
         from sessiondata.export.csv import write_csv  # not needed to store bars
 
         return write_csv([self], path, interval)
@@ -1180,21 +930,12 @@ class SessionData:
         """The cursor of that name, made if it is not there; None for the default one.
 
         Each consumer of deltas has one of its own. It takes some 500 bytes a symbol."""
-        if name is None:
-            held = self._default_cursor
-            if held is None:
-                made = ExportCursor(None)
-                held = self._default_cursor = self._default_cursor or made  # by another thread meanwhile
-            return held
-        held = self._cursors.get(name)
-        return (
-            self._cursors.setdefault(name, ExportCursor(_check_text(name, "a cursor's name"))) if held is None else held
-        )
+        return self._parts.cursors.get(name)
 
     @property
     def cursors(self) -> tuple[str, ...]:
         """Names of the cursors, in the order they were made; the default one has none."""
-        return tuple(self._cursors)
+        return self._parts.cursors.names()
 
     def drop_cursor(self, name: str | None = None) -> None:
         """Forget a cursor. One made again under its name begins with a complete export.
@@ -1204,21 +945,7 @@ class SessionData:
         UnknownNameError
             There is no cursor of that name.
         """
-        if name is None:
-            self._default_cursor = None
-        elif self._cursors.pop(name, None) is None:
-            raise UnknownNameError(f"no cursor {name!r}", value=name)
-
-    def _cursor(self, cursor: str | ExportCursor | None) -> ExportCursor:
-        name = cursor.name if isinstance(cursor, ExportCursor) else cursor
-        held = self.export_cursor() if name is None else self._cursors.get(name)
-        if held is None or (isinstance(cursor, ExportCursor) and held is not cursor):
-            raise UnknownNameError(f"no cursor {name!r}; export_cursor({name!r}) first", value=name)
-        return held
-
-    def _all_cores(self) -> list[_store.SymbolCore]:
-        """Of all symbols in order; another list whenever they change."""
-        return _days.all_cores(self)
+        self._parts.cursors.drop(name)
 
     # --- copies and snapshots ---
 
@@ -1254,22 +981,22 @@ class SessionData:
         >>> len(spy.bars()), len(what_if.symbols["SPY"].bars())
         (1, 2)
         """
-        from sessiondata.copying import copy_of  # not needed until somebody copies
+        from sessiondata.snapshot.copies import copy_of  # not needed until somebody copies
 
         return copy_of(self)
 
     def __copy__(self) -> Self:
-        from sessiondata.copying import copy_of
+        from sessiondata.snapshot.copies import copy_of
 
         return copy_of(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        from sessiondata.copying import copy_of
+        from sessiondata.snapshot.copies import copy_of
 
         return copy_of(self, memo)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        from sessiondata.copying import pickled
+        from sessiondata.snapshot.copies import pickled
 
         return pickled(self)
 
@@ -1281,7 +1008,7 @@ class SessionData:
         SnapshotError
             As for `save`.
         """
-        from sessiondata.snapshot.file import dumps
+        from sessiondata.snapshot.save import dumps
 
         return dumps(self)
 
@@ -1315,49 +1042,30 @@ class SessionData:
         -----
         Works whether the store is active or not. Functions of indicators are not saved, their names are.
         """
-        from sessiondata.snapshot.file import save  # not needed until somebody saves
+        from sessiondata.snapshot.save import save  # not needed until somebody saves
 
         save(self, path)
 
     def _repr_html_(self) -> str:
-        from sessiondata.export.html import store_html  # not needed until a notebook asks
+        from sessiondata.store.html import store_html  # not needed until a notebook asks
 
-        return store_html(self)
+        return store_html(self._context, list(self._registry.states.values()))
 
     def __repr__(self) -> str:
-        date = self._clock.date or "no session"
-        intervals = ", ".join(interval.name for interval in (self._base, *self._derived))
+        settings, date = self._parts.settings, self._clock.date or "no session"
+        intervals = ", ".join(interval.name for interval in (settings.base, *settings.derived))
         n = len(self._symbols)
-        return f"<SessionData {self._calendar.name} {date}: {n} symbols, {intervals}, as of {self.as_of}>"
+        return f"<SessionData {self.calendar.name} {date}: {n} symbols, {intervals}, as of {self.as_of}>"
 
 
-def _session_of_close(calendar: SessionCalendar, end_ns: int, step_ns: int) -> SessionGrid:
-    """Session in which a bar opened that ended at `end_ns`: a step earlier, or less at the end of a segment."""
-    try:
-        grid = calendar.session_at(end_ns - 1)
-        if end_ns in grid.segments[:, 1]:
-            return grid
-    except CalendarError:
-        pass
-    return calendar.session_at(end_ns - step_ns)
+@cache
+def _exporter() -> Any:
+    """What writes documents, not needed to store bars; found once, as an import costs more than a small delta."""
+    from sessiondata.export import document
+
+    return document
 
 
-def _check_capacity(capacity: int, of: str = "") -> int:
-    if not 1 <= operator.index(capacity) <= _MAX_CAPACITY:
-        raise ArgumentError(f"{of}capacity is 1 to {_MAX_CAPACITY} rows: {capacity}", value=capacity)
-    return operator.index(capacity)
-
-
-def _check_name(symbol: str) -> str:
-    """The name as a plain str: a subclass such as NumPy's is no key of a JSON document."""
-    return _check_text(symbol, "a symbol")
-
-
-def _check_text(text: str, what: str) -> str:
-    if not isinstance(text, str) or not text:
-        raise UnknownNameError(f"{what} is a text that is not empty: {text!r}", value=text)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise UnknownNameError(f"{what} must be encodable as UTF-8: {text!r}", value=text) from error
-    return str(text)
+def parts_of(data: SessionData) -> StoreParts:
+    """What the package works on."""
+    return data._parts

@@ -996,42 +996,41 @@ def undo(list cores not None, StoreClock clock not None):
     return before is not None
 
 
-def all_cores(data):
+def all_cores(registry):
     """Cores of all symbols of a store, in order; another list whenever they change. In one step with the look."""
     cdef bint collects = gc_pause()
     cdef list cores
     try:
-        cores = data._cores
+        cores = registry.cores
         if not cores:  # in place: whoever remembers the list, as slices do, has it still
-            cores.extend([symbol._core for symbol in data._symbols.values()])
+            cores.extend(registry.states)
         return cores
     finally:
         gc_resume(collects)
 
 
-def leave(data, SymbolCore core not None):
+def leave(registry, SymbolCore core not None):
     """Have a symbol leave its store."""
     cdef list fresh = []
-    cdef list _held = [data._symbols.pop(core.name, None), data._pinned.pop(core, None),
-                       data._foreign.pop(core, None)]  # goes last: finalizers find everything done
-    data._cores = fresh
+    cdef list _held = [registry.symbols.pop(core.name, None), registry.states.pop(core, None),
+                       registry.pinned.pop(core, None), registry.foreign.pop(core, None)]
+    registry.cores = fresh  # what has left goes last: finalizers find everything done
     (<Days>core.days).forget()
     core.detach()
 
 
-def clear(data):
+def clear(registry, StoreClock clock not None):
     """Have all symbols leave their store, which forgets its session and the time."""
-    cdef StoreClock clock = data._clock
-    cdef list mappings = [data._symbols, data._pinned, data._foreign]
+    cdef list mappings = [registry.symbols, registry.states, registry.pinned, registry.foreign]
     cdef list contents = [dict(mapping) for mapping in mappings]  # goes last: finalizers find everything done
     cdef tuple before = (clock.date, clock.ended, clock.grid)
-    cdef list cores = all_cores(data), fresh = []
+    cdef list cores = all_cores(registry), fresh = []
     for core in cores:
         (<Days>(<SymbolCore>core).days).forget()
         (<SymbolCore>core).detach()
     for mapping in mappings:
         (<dict>mapping).clear()
-    data._cores = fresh
+    registry.cores = fresh
     clock.date = clock.ended = clock.grid = None
     clock.epoch += 1
     clock_reset(&clock.data)

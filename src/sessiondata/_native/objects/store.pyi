@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sessiondata._native.slots.grid import Grid
-from sessiondata.market.grid import SessionGrid
 
 _Ints: TypeAlias = npt.NDArray[np.int64]
 _Floats: TypeAlias = npt.NDArray[np.float64]
@@ -32,7 +31,7 @@ class StoreClock:
     def touch(self) -> None: ...
     date: dt.date | None
     ended: dt.date | None
-    grid: SessionGrid | None
+    grid: Any  # SessionGrid | None
     @property
     def next_date(self) -> dt.date | None: ...
     def reset(self) -> None: ...

@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from sessiondata._native.objects.store import SymbolCore
 from sessiondata._native.out.cursor import Cursor
-from sessiondata.export.document import Source
 
 _Ints: TypeAlias = npt.NDArray[np.int64]
 _Floats: TypeAlias = npt.NDArray[np.float64]
@@ -25,7 +24,7 @@ def write_document(
     meta: bytes,
     cursor: Cursor,
     delta: bool,
-    source: Source,
+    source: Any,  # a sessiondata.export.document.Source
     style: Style,
     into: Any = None,
 ) -> Any: ...

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from sessiondata._native.objects import store as _store
 from sessiondata.errors import ArgumentError
 from sessiondata.rows.gap import check_number
+from sessiondata.rows.series import native_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sessiondata._native.objects.store import SymbolCore
     from sessiondata.rows.gap import GapInfo
-    from sessiondata.store.symbol import SymbolSessionData
+    from sessiondata.store.state import SymbolState
 
 __all__ = ["ClassifiedGap", "classify_gaps"]
 
@@ -44,7 +45,7 @@ class ClassifiedGap(NamedTuple):
 
 
 def classify_gaps(
-    symbols: Iterable[SymbolSessionData], interval: str | None, outage_share: float, active_share: float
+    symbols: Iterable[SymbolState], interval: str | None, outage_share: float, active_share: float
 ) -> list[ClassifiedGap]:
     """See `SessionData.classify_gaps`."""
     for name, share in (("outage_share", outage_share), ("active_share", active_share)):
@@ -52,20 +53,21 @@ def classify_gaps(
             raise ArgumentError(f"{name} lies between 0 and 1: {share}", value=share)
     held: dict[str, list[tuple[SymbolCore, int]]] = {}
     for symbol in symbols:
-        for k, name in enumerate(symbol.intervals):
-            held.setdefault(name, []).append((symbol._core, k))
+        for k, name in enumerate(symbol.core.intervals):
+            held.setdefault(name, []).append((symbol.core, k))
     seen: dict[tuple[str, int, int], tuple[int, int]] = {}  # symbols often miss the very same slots
     found = []
     for symbol in symbols:
-        if interval is not None and interval not in symbol.intervals:
+        if interval is not None and interval not in symbol.core.intervals:
             continue
-        series = symbol.bars(interval)
+        symbol.context.check_active()
+        series = symbol.series[symbol.core.intervals[0] if interval is None else interval]
         for gap in series.gaps:
             span = (gap.start_ns, gap.end_ns + 1)
             key = (series.interval, *span)
             if key not in seen:
                 seen[key] = _store.count_missing(held[series.interval], *span, active_share)
-            own = _store.count_missing([(series._core, series._k)], *span, active_share)
+            own = _store.count_missing([native_of(series)], *span, active_share)
             n_missing, n_active = (both - mine for both, mine in zip(seen[key], own, strict=True))
             kind = "unknown" if n_active == 0 else "outage" if n_missing > outage_share * n_active else "quiet"
             found.append(ClassifiedGap(gap, kind, n_missing, n_active))

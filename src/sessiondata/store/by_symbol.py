@@ -1,0 +1,65 @@
+"""The symbols of a store by name, as users see them."""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from typing import Any
+
+from sessiondata.copying import not_copied
+from sessiondata.errors import UnknownNameError
+from sessiondata.store.symbol import SymbolSessionData
+
+__all__ = ["BySymbol", "unknown_symbol"]
+
+
+@not_copied("dict(data.symbols) is a plain dict; copy the store with data.copy()")
+class BySymbol(Mapping[str, SymbolSessionData]):
+    """The symbols of a store by name: live and read-only; a name that it does not hold is an `UnknownNameError`."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self, held: dict[str, SymbolSessionData]) -> None:
+        self._held = held
+
+    def __getitem__(self, symbol: str) -> SymbolSessionData:
+        try:
+            return self._held[symbol]
+        except (KeyError, TypeError) as error:
+            raise unknown_symbol(symbol) from error
+
+    def __contains__(self, symbol: object) -> bool:
+        return symbol in self._held
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def keys(self) -> KeysView[str]:
+        return self._held.keys()
+
+    def values(self) -> ValuesView[SymbolSessionData]:
+        return self._held.values()
+
+    def items(self) -> ItemsView[str, SymbolSessionData]:
+        return self._held.items()
+
+    def copy(self) -> dict[str, SymbolSessionData]:
+        """A dict of those that there are now."""
+        return self._held.copy()
+
+    def __repr__(self) -> str:
+        return f"<{len(self._held)} symbols: {', '.join(list(self._held)[:10])}{', ...' * (len(self._held) > 10)}>"
+
+
+def unknown_symbol(symbol: Any) -> UnknownNameError:
+    """The error for a name that no symbol of the store has."""
+    return UnknownNameError(
+        f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first",
+        symbol=symbol if isinstance(symbol, str) else None,
+        value=symbol,
+    )

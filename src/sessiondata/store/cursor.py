@@ -1,0 +1,264 @@
+"""Cursors of exports: which consumer has seen what. Exports drive one by `begin_export` and `end_export`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sessiondata.copying import not_copied
+from sessiondata.errors import ArgumentTypeError, DeltaError, UnknownNameError
+from sessiondata.store.settings import check_text
+from sessiondata.time.intervals import parse_interval
+
+if TYPE_CHECKING:
+    from sessiondata._native.objects.store import SymbolCore
+    from sessiondata._native.out.cursor import Cursor
+    from sessiondata.store.registry import Registry
+    from sessiondata.store.state import SymbolState
+
+__all__ = ["TOLD", "Cursors", "Export", "ExportCursor", "begin_export", "end_export", "resume_cursor"]
+
+#: What of a cursor is said natively, with nothing of Python in between.
+TOLD = attrgetter("_name", "_timestamps", "_symbols", "_intervals", "_native", "_sequence")
+
+
+@not_copied("data.copy() has cursors of its own: copy.export_cursor(name)")
+class ExportCursor:
+    """One consumer of exports, and what it has been shown; made by `SessionData.export_cursor`.
+
+    A complete export through it says which symbols and intervals the consumer follows and how times are written. Deltas
+    go on from there. Nothing is kept of the exports themselves.
+    """
+
+    __slots__ = ("_cores", "_intervals", "_name", "_native", "_selected", "_sequence", "_symbols", "_timestamps")
+
+    def __init__(self, name: str | None) -> None:
+        from sessiondata._native.out.cursor import Cursor  # not needed to store bars
+
+        self._name = name
+        self._native = Cursor()
+        self._sequence: int | None = None
+        self._timestamps: str | None = None
+        self._symbols: frozenset[str] | None = None
+        self._intervals: frozenset[str] | None = None
+        self._cores: list[SymbolCore] | None = None  # all of the store, of which `_selected` was taken
+        self._selected: list[SymbolCore] = []
+
+    @property
+    def name(self) -> str | None:
+        """What it is called; None for the default one."""
+        return self._name
+
+    @property
+    def sequence(self) -> int | None:
+        """Sequence of the store at the last export; None if the next one has to be complete."""
+        return self._sequence if self._native.is_served else None
+
+    @property
+    def timestamps(self) -> str | None:
+        """How times are written; None before the first complete export."""
+        return self._timestamps
+
+    @property
+    def symbols(self) -> frozenset[str] | None:
+        """Names of the symbols it is about; None for all."""
+        return self._symbols
+
+    @property
+    def intervals(self) -> frozenset[str] | None:
+        """Names of the intervals it is about; None for all."""
+        return self._intervals
+
+    def __repr__(self) -> str:
+        name = "default" if self._name is None else repr(self._name)
+        return f"<ExportCursor {name}: sequence {self.sequence}>"
+
+    def _start(
+        self, registry: Registry, timestamps: str, symbols: Iterable[str] | None, intervals: Iterable[str] | None
+    ) -> None:
+        """Begin a complete export."""
+        names, series = _checked_selection(registry, symbols, intervals)
+        self._sequence = None  # first: what is known of the last export is not of this selection
+        self._timestamps, self._symbols, self._intervals = timestamps, names, series
+        self._cores = None
+        self._native.start(self._select(registry), series, timestamps == "epoch_ms")
+
+    def _check(self, symbols: Iterable[str] | None, intervals: Iterable[str] | None) -> None:
+        """A delta selects what the complete export selected, whether that is said again or not."""
+        for what, given, held in (
+            ("symbols", None if symbols is None else _names(symbols), self._symbols),
+            ("intervals", None if intervals is None else _intervals(intervals), self._intervals),
+        ):
+            if given is not None and given != held:
+                raise DeltaError(
+                    f"the {what} of a delta are those of the last complete export through its cursor,"
+                    f" {'all' if held is None else sorted(held)}, not {sorted(given)}"
+                )
+
+    def _select(self, registry: Registry) -> list[SymbolCore]:
+        """Symbols of the store that are selected, in its order; the same list while the store's are the same."""
+        cores = registry.all_cores()
+        if cores is not self._cores:
+            names = self._symbols
+            self._selected = cores if names is None else [core for core in cores if core.name in names]
+            self._cores = cores
+        return self._selected
+
+
+class Export(NamedTuple):
+    """An export that has begun.
+
+    Attributes
+    ----------
+    native : Cursor
+        What it is written by.
+    intervals : frozenset of str or None
+        Those that it shows; None: all.
+    since : int or None
+        Sequence of the export before; None: there is none to go on from, so only a complete one can be served.
+    removed : list of str
+        Names that the consumer has seen and that are gone.
+    selected : list of SymbolCore
+        Symbols of a delta, by their numbers in `native`.
+    """
+
+    native: Cursor
+    intervals: frozenset[str] | None
+    since: int | None
+    removed: list[str]
+    selected: list[SymbolCore]
+
+
+def begin_export(
+    cursor: ExportCursor,
+    registry: Registry,
+    complete: bool,
+    timestamps: str,
+    symbols: Iterable[str] | None,
+    intervals: Iterable[str] | None,
+) -> Export:
+    """Begin a complete export, or a delta; one that is served ends with `end_export`. A delta that cannot be served is
+    about nothing, and the cursor stays where it is."""
+    if complete:
+        cursor._start(registry, timestamps, symbols, intervals)
+        return Export(cursor._native, cursor._intervals, None, [], cursor._selected)
+    if symbols is not None or intervals is not None:
+        cursor._check(symbols, intervals)
+    since = cursor.sequence if cursor._timestamps == timestamps else None
+    if since is None:
+        from sessiondata._native.out.cursor import Cursor
+
+        return Export(Cursor(), cursor._intervals, None, [], [])
+    removed = cursor._native.go_on(cursor._select(registry))
+    return Export(cursor._native, cursor._intervals, since, removed, cursor._selected)
+
+
+def end_export(cursor: ExportCursor, sequence: int) -> None:
+    """What was begun has been written: `sequence` is what its document says."""
+    cursor._sequence = sequence  # as the document says: what came while it was made is in the next one, too
+    cursor._native.finish()
+
+
+def resume_cursor(
+    cursor: ExportCursor,
+    cores: list[SymbolCore],
+    timestamps: str | None,
+    symbols: list[str] | None,
+    intervals: list[str] | None,
+    seen: tuple[int, list[str], dict[str, Any], str] | None,
+) -> None:
+    """Have a cursor be as it was when a store was saved, which has been loaded but for its cursors. `seen`: sequence,
+    names of symbols that have left, columns and what their names begin with; None if the next export has to be
+    complete."""
+    cursor._timestamps = timestamps
+    cursor._symbols = None if symbols is None else _names(symbols)
+    cursor._intervals = None if intervals is None else _intervals(intervals)
+    if seen is not None:
+        sequence, gone, columns, prefix = seen
+        millis = timestamps == "epoch_ms"
+        cursor._native.restore(cores, cursor._symbols, cursor._intervals, millis, gone, columns, prefix)
+        cursor._sequence = sequence
+
+
+@not_copied("copy the store with data.copy()")
+class Cursors:
+    """The cursors of a store."""
+
+    __slots__ = ("_default", "_named")
+
+    def __init__(self) -> None:
+        self._default: ExportCursor | None = None
+        self._named: dict[str, ExportCursor] = {}
+
+    def __contains__(self, name: str | None) -> bool:
+        return self._default is not None if name is None else name in self._named
+
+    def all(self) -> list[ExportCursor]:
+        """Those that there are, the default one first."""
+        named = list(self._named.values())
+        return named if self._default is None else [self._default, *named]
+
+    def names(self) -> tuple[str, ...]:
+        """In the order they were made; the default one has none."""
+        return tuple(self._named)
+
+    def get(self, name: str | None) -> ExportCursor:
+        """The cursor of that name, made if it is not there; None for the default one."""
+        if name is None:
+            held = self._default
+            if held is None:
+                made = ExportCursor(None)
+                held = self._default = self._default or made  # by another thread meanwhile
+            return held
+        held = self._named.get(name)
+        return self._named.setdefault(name, ExportCursor(check_text(name, "a cursor's name"))) if held is None else held
+
+    def find(self, cursor: str | ExportCursor | None) -> ExportCursor:
+        """The cursor of an export, by its name or as it is; an error if the store has no such one."""
+        name = cursor.name if isinstance(cursor, ExportCursor) else cursor
+        held = self.get(None) if name is None else self._named.get(name)
+        if held is None or (isinstance(cursor, ExportCursor) and held is not cursor):
+            raise UnknownNameError(f"no cursor {name!r}; export_cursor({name!r}) first", value=name)
+        return held
+
+    def drop(self, name: str | None) -> None:
+        """Forget a cursor."""
+        if name is None:
+            self._default = None
+        elif self._named.pop(name, None) is None:
+            raise UnknownNameError(f"no cursor {name!r}", value=name)
+
+
+def _names(symbols: Iterable[str]) -> frozenset[str]:
+    if isinstance(symbols, str):
+        raise ArgumentTypeError(f"symbols are a list of names, not one name: {symbols!r}")
+    return frozenset(symbols)
+
+
+def _intervals(intervals: Iterable[str]) -> frozenset[str]:
+    if isinstance(intervals, str):
+        raise ArgumentTypeError(f"intervals are a list of names, not one name: {intervals!r}")
+    return frozenset(parse_interval(interval).name for interval in intervals)
+
+
+def _checked_selection(
+    registry: Registry, symbols: Iterable[str] | None, intervals: Iterable[str] | None
+) -> tuple[frozenset[str] | None, frozenset[str] | None]:
+    """Names that are there: a slip would show nothing, and nobody would notice."""
+    names = None if symbols is None else _names(symbols)
+    chosen: Iterable[SymbolState] = registry.states.values()
+    if names is not None:
+        chosen = [registry.states[core] for core in registry.cores_of(sorted(names, key=str))]
+    if intervals is None:
+        return names, None
+    chosen = list(chosen)
+    series = _intervals(intervals)
+    held: set[Any] = set()
+    for symbol in chosen:
+        held.update(symbol.core.intervals)
+    if series - held:  # those of past days that were loaded
+        held.update(interval.name for symbol in chosen for interval in symbol.history.intervals())
+    for interval in sorted(series - held):
+        raise UnknownNameError(f"no symbol that is selected holds an interval {interval!r}", value=interval)
+    return names, series

@@ -1,0 +1,29 @@
+"""The private names that tests touch, and why. Whoever changes one of them finds its tests here."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import sessiondata as sd
+
+
+def arrays_of(window: Any) -> tuple[Any, ...]:
+    """The arrays behind a window as they are held: tests count references to them."""
+    arrays: tuple[Any, ...] = window._arrays
+    return arrays
+
+
+def hours_by_date(calendar: sd.SessionCalendar) -> dict[dt.date, sd.SessionGrid]:
+    """What a calendar has found out: another release of a library of calendars would have found something else."""
+    return calendar._grids
+
+
+def usual_closes_by_date(calendar: sd.SessionCalendar) -> dict[dt.date, int]:
+    """The same of usual closes."""
+    return calendar._usual_closes
+
+
+def table_of_addresses(jit: Any) -> Any:
+    """What compiled callers are told of the library, its version first."""
+    return jit._table
