@@ -1,12 +1,13 @@
 """Build of the compiled modules; all metadata stands in pyproject.toml.
 
-Switches (environment variables set to 1); each combination builds in a folder of its own below build/:
+Switches (environment variables set to 1); each combination builds in a folder of its own below
+build/:
 * ``SESSIONDATA_DEBUG``     bounds checks, assertions on, little optimisation
-* ``SESSIONDATA_SANITIZE``  address and undefined-behaviour sanitizers (overflow made visible by -fno-wrapv)
+* ``SESSIONDATA_SANITIZE``  address and undefined-behaviour sanitizers (-fno-wrapv: overflow shows)
 * ``SESSIONDATA_COVERAGE``  line tracing of the Cython sources
-* ``SESSIONDATA_LOCKS``     guards that are plain locks, as where threads cannot be made to fence (macOS, old kernels)
-* ``SESSIONDATA_TSAN``      thread sanitizer; with plain locks, because it does not know the other way
-* ``SESSIONDATA_WERROR``    C++ compiler warnings are errors (.ci/run also fails on Cython's performance hints)
+* ``SESSIONDATA_LOCKS``     guards that are plain locks, as where no thread can fence others (macOS)
+* ``SESSIONDATA_TSAN``      thread sanitizer; with plain locks, since it knows no other way
+* ``SESSIONDATA_WERROR``    C++ compiler warnings are errors (.ci/run fails on Cython's hints, too)
 """
 
 import os
@@ -27,7 +28,8 @@ MODULES = {
     "out": ["text", "cursor", "json", "snapshot", "arrow"],
 }
 SWITCHES = ["DEBUG", "SANITIZE", "COVERAGE", "LOCKS", "TSAN", "WERROR"]
-SHARED = "sessiondata._native._cyutility"  # Cython's memoryview code, once instead of in every module
+# Cython's memoryview code, once instead of in every module
+SHARED = "sessiondata._native._cyutility"
 
 on = [name for name in SWITCHES if os.environ.get(f"SESSIONDATA_{name}", "0") not in ("", "0")]
 build_base = "build/" + ("-".join(on).lower() or "release")
@@ -46,7 +48,8 @@ directives = {
 if sys.platform == "win32":
     compile_args, link_args = ["/O2", "/std:c++17"], []
 else:
-    # Without SLP: fields just written and read back as one vector wait until the stores have left the processor.
+    # Without SLP: fields just written and read back as one vector wait until the stores have left
+    # the processor.
     compile_args = ["-std=c++17", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-fno-tree-slp-vectorize"]
     link_args = []
     if DEBUG or SANITIZE:
@@ -79,8 +82,9 @@ class build_py_with_pxd(build_py):  # noqa: N801
 def keep_items(source: Path) -> None:
     """Let lists that cannot grow give an item back once.
 
-    The helper by which Cython 3.3.0 and 3.3.1 append to the list of a comprehension gives the item back even where it
-    fails, and so does the caller that it fails in: one reference too many, which crashes the interpreter later.
+    The helper by which Cython 3.3.0 and 3.3.1 append to the list of a comprehension gives the item
+    back even where it fails, and so does the caller that it fails in: one reference too many, which
+    crashes the interpreter later.
     """
     text = source.read_text("utf-8")
     fails = "PyList_Append(list, x);\n    Py_DECREF(x);\n    return result;"
@@ -95,7 +99,8 @@ extensions = [
     for name in names
 ]
 options["extra_compile_args"] = [arg for arg in compile_args if "std" not in arg]
-extensions.append(Extension(SHARED, ["ext/sessiondata/_native/_cyutility.c"], **options))  # written by Cython, in C
+# written by Cython, in C
+extensions.append(Extension(SHARED, ["ext/sessiondata/_native/_cyutility.c"], **options))
 extensions = cythonize(
     extensions,
     include_path=["ext"],

@@ -1,4 +1,5 @@
-"""Bars one by one, each by a call from Python: stored, four derived intervals, gaps, quality, metrics."""
+"""Bars one by one, each by a call from Python: stored, four derived intervals, gaps, quality,
+metrics."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ def test_sessiondata(day, timed):
 
 @each_day
 def test_call_of_nothing(day, timed):
-    """`sys.audit` looks for a hook and returns: what Python needs to call compiled code with six arguments."""
+    """`sys.audit` looks for a hook and returns: what Python needs to call compiled code with six
+    arguments."""
     note = "`sys.audit`, six arguments"
     timed.loop(*row_of(day), "native call of nothing", day.rows, lambda: sys.audit, yardstick=True, note=note)
 
@@ -83,7 +85,8 @@ def test_object_model_on_request(day, timed):
 def test_object_model(day, timed):
     """Gaps and quality current after each bar: the same service as ours.
 
-    Its cost grows with the session, so of a long one the middle stands for all: the mean of a linear cost."""
+    Its cost grows with the session, so of a long one the middle stands for all: the mean of a
+    linear cost."""
     start, stop = (0, len(day)) if len(day) < 1000 else (len(day) // 2 - 20, len(day) // 2 + 20)
     _, spy = ours.new_store(day)
     feed(spy.append, day.rows[:stop])

@@ -1,5 +1,5 @@
-"""What has changed since the last export, as bytes, after one more bar of each symbol: metrics, and of every interval
-count, quality and the row that grew or began."""
+"""What has changed since the last export, as bytes, after one more bar of each symbol: metrics, and
+of every interval count, quality and the row that grew or began."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ import pytest
 import sessiondata as sd
 from benchmarks import data, ours
 
-#: Minutes before the first delta. Of those that come then one in five begins a bar of five minutes, as in life.
+#: Minutes before the first delta. Of those that come then one in five begins a bar of five minutes,
+#: as in life.
 EARLY = 31
 
 
 class Feed:
-    """A store of many symbols that gets one more minute, of all of them, each time it is asked to."""
+    """A store of many symbols that gets one more minute, of all of them, each time it is asked
+    to."""
 
     def __init__(self, symbols: int) -> None:
         self._days = np.array([data.minutes(seed).columns[1:] for seed in range(50)])

@@ -1,4 +1,5 @@
-"""The complete document as bytes, per row of it: every interval of every symbol, with gaps, quality and metrics."""
+"""The complete document as bytes, per row of it: every interval of every symbol, with gaps, quality
+and metrics."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ class Export(NamedTuple):
 
 
 def of_days(name: str, title: str, days: dict[str, data.Day]) -> Export:
-    # The ready-made rows are built before anything else has been made and freed: objects that lie in holes of the heap
-    # cost those who read them half as much again.
+    # The ready-made rows are built before anything else has been made and freed: objects that lie
+    # in holes of the heap cost those who read them half as much again.
     first = next(iter(days.values()))
     store = sd.SessionData(ours.CALENDAR, first.base, data.DERIVED)
     store.start_session(first.date)
@@ -63,7 +64,8 @@ def spy() -> Export | None:
 
 @cache
 def few_rows() -> Export:
-    """What stands around the rows counts here, and that nothing lies in a near cache; 10,000 symbols behave alike."""
+    """What stands around the rows counts here, and that nothing lies in a near cache; 10,000
+    symbols behave alike."""
     early = data.minutes().columns[0] < data.minutes().columns[0][3]
     firsts = [data.minutes(seed).keep(early, "", "") for seed in range(50)]
     days = {f"S{number:05}": firsts[number % 50] for number in range(2_000)}
@@ -72,7 +74,8 @@ def few_rows() -> Export:
 
 @cache
 def with_history() -> Export:
-    """Ten days of minutes, rendered before, in front of a session that has just begun: 0.5 ns a byte are 2 GB/s."""
+    """Ten days of minutes, rendered before, in front of a session that has just begun: 0.5 ns a
+    byte are 2 GB/s."""
     dates = [date.isoformat() for date in ours.CALENDAR.session_dates("2024-03-04", "2024-03-18")]
     store = sd.SessionData(ours.CALENDAR, "1m", data.DERIVED, 10)
     for number, date in enumerate(dates):

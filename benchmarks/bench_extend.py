@@ -1,4 +1,5 @@
-"""Many bars by one call: stored, four derived intervals, gaps, quality, metrics. Frames do the derived bars only."""
+"""Many bars by one call: stored, four derived intervals, gaps, quality, metrics. Frames do the
+derived bars only."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def test_sessiondata(day, timed):
 
 @pytest.mark.parametrize("day", [data.minutes, data.seconds], indirect=True, ids=lambda maker: maker.__name__)
 def test_untouched_memory(day, timed):
-    """A process's first session: nobody has touched the store's memory, so the system hands out each page of it."""
+    """A process's first session: nobody has touched the store's memory, so the system hands out
+    each page of it."""
     kept = []
 
     def setup():
@@ -46,7 +48,8 @@ def test_untouched_memory(day, timed):
 
 @pytest.mark.parametrize("day", [data.minutes, data.seconds], indirect=True, ids=lambda maker: maker.__name__)
 def test_copy_alone(day, timed):
-    """Below this is no store that keeps its own copy: the bytes of the six columns copied at once to memory as cold."""
+    """Below this is no store that keeps its own copy: the bytes of the six columns copied at once
+    to memory as cold."""
     source = np.array([column.view(np.int64) for column in day.columns])
 
     def setup():

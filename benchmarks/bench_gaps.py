@@ -1,4 +1,5 @@
-"""What is missing in a column of times that stands ready; and the same asked of a store that has been fed them."""
+"""What is missing in a column of times that stands ready; and the same asked of a store that has
+been fed them."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from functools import cache
 import pytest
 
 ROW = "import", "Import in a new interpreter (processor time of the statement, files in the system's cache)"
-# Both in one process, NumPy first, so that they share its good or bad moment. The sum is `import sessiondata`.
+# Both in one process, NumPy first, so that they share its good or bad moment. The sum is
+# `import sessiondata`.
 CODE = "from time import process_time as t; b = t(); import numpy; m = t(); import sessiondata; print(m - b, t() - b)"
 
 
@@ -19,7 +20,8 @@ CODE = "from time import process_time as t; b = t(); import numpy; m = t(); impo
 def imports(rounds: int) -> dict[str, list[float]]:
     """Seconds of each import, by pairs."""
     pairs = []
-    # Installed packages have their bytecode: the first round writes it, whatever the environment says of that.
+    # Installed packages have their bytecode: the first round writes it, whatever the environment
+    # says of that.
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
         for _ in range(rounds + 1):

@@ -1,7 +1,9 @@
-"""A backtest in one compiled call: each bar stored, four derived intervals, gaps, quality, metrics, and the strategy.
+"""A backtest in one compiled call: each bar stored, four derived intervals, gaps, quality, metrics,
+and the strategy.
 
-The strategy is that of `examples/ma_cross.py`, a moving-average cross on 5m bars. The contestant is the same strategy
-around the hand-written numba loop, which is compiled into it, while ours is called in another library.
+The strategy is that of `examples/ma_cross.py`, a moving-average cross on 5m bars. The contestant is
+the same strategy around the hand-written numba loop, which is compiled into it, while ours is
+called in another library.
 """
 
 from __future__ import annotations
@@ -154,8 +156,8 @@ def test_bars_alone(case, timed):
 
 @each_case
 def test_storing_alone(case, timed):
-    """The same rows into six columns of memory that is as cold: touched when made, and a collection ago. (Times are
-    stored as floats: bytes are bytes.)"""
+    """The same rows into six columns of memory that is as cold: touched when made, and a collection
+    ago. (Times are stored as floats: bytes are bytes.)"""
     columns = columns_of(case)
 
     def setup():

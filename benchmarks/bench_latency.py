@@ -1,11 +1,12 @@
 """One append at a time: what the slow ones cost. Millions of calls, the garbage collector on.
 
-Each call stands between two readings of the clock. Their own cost, the median with nothing in between, is measured in
-turns with the calls, taken off and reported. What the machine does to a call (interrupts, other guests) shows in the
-call of nothing that is measured in the same way: its tail is not ours. And since all sessions are alike, each call's
-median over them is what that very call costs: a second distribution, from which the machine's noise has fallen out.
-What is left in its tail is code that runs once a session, and so comes from far caches; a small function of Python's
-own that is called as seldom, amid calls of nothing, shows what that costs at least.
+Each call stands between two readings of the clock. Their own cost, the median with nothing in
+between, is measured in turns with the calls, taken off and reported. What the machine does to a
+call (interrupts, other guests) shows in the call of nothing that is measured in the same way: its
+tail is not ours. And since all sessions are alike, each call's median over them is what that very
+call costs: a second distribution, from which the machine's noise has fallen out. What is left in
+its tail is code that runs once a session, and so comes from far caches; a small function of
+Python's own that is called as seldom, amid calls of nothing, shows what that costs at least.
 """
 
 from __future__ import annotations
@@ -33,14 +34,17 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 ROW = "latency", "One append, timed by itself"
-CAPACITY = 8192  # of 23,400 bars: rings wrap after a third of a session, and move their origin after two
+# of 23,400 bars: rings wrap after a third of a session, and move their origin after two
+CAPACITY = 8192
 LATE_AT, LATE_BY = 5_001, 3  # one bar of a session comes three bars late
-#: The first bar, the first one of 5m, the one after the hole that is left, the late one, first overwriting, new origin.
+#: The first bar, the first one of 5m, the one after the hole that is left, the late one, first
+#: overwriting, new origin.
 RARE = [0, 300, LATE_AT, LATE_AT + LATE_BY, CAPACITY, 2 * CAPACITY]
 
 
 def call_times(append: Callable[..., Any], rows: Iterable[tuple[Any, ...]]) -> array[int]:
-    """ns of each call. A list is kept of every eighth bar, so that the collector has reason to run."""
+    """ns of each call. A list is kept of every eighth bar, so that the collector has reason to
+    run."""
     clock = perf_counter_ns
     times = array("q")
     keep, kept = times.append, []
@@ -80,7 +84,8 @@ def clock_times(rows: Iterable[tuple[Any, ...]]) -> array[int]:
 
 
 def sessions(timed: Any) -> int:
-    """Sessions of 23,400 bars that make a million appends and more in each pass; fewer in a hurry."""
+    """Sessions of 23,400 bars that make a million appends and more in each pass; fewer in a
+    hurry."""
     return 9 if timed.quick else 45
 
 
@@ -91,7 +96,8 @@ def with_a_late_bar(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 
 def usage() -> tuple[int, int]:
-    """Pages that the system has handed out, and how often it gave the processor to somebody else."""
+    """Pages that the system has handed out, and how often it gave the processor to somebody
+    else."""
     if resource is None:
         return 0, 0
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -99,7 +105,8 @@ def usage() -> tuple[int, int]:
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep what is freed, so that a new store lies where an old one did and no page is handed out anew."""
+    """Have glibc keep what is freed, so that a new store lies where an old one did and no page is
+    handed out anew."""
     if sys.platform.startswith("linux"):
         with contextlib.suppress(AttributeError, OSError):
             libc = ctypes.CDLL(None)
@@ -112,7 +119,8 @@ def collections() -> int:
 
 
 def sampled(runs: Iterator[array[int]], marks: dict[str, list[int]] | None = None) -> Sample:
-    """All times of some identical sessions; `marks` says which calls of each are of a special kind."""
+    """All times of some identical sessions; `marks` says which calls of each are of a special
+    kind."""
     keep_freed_memory()
     rows = data.seconds().rows[:5_000]
     clocks, sessions_ = [], []
@@ -136,8 +144,8 @@ def test_call_of_nothing(timed):
 
 
 def test_rare_call(timed):
-    """Where a session of ours does what it does once, `math.hypot` of the row: some 80 ns where it is called again and
-    again. What it takes here is the floor of whatever runs as seldom."""
+    """Where a session of ours does what it does once, `math.hypot` of the row: some 80 ns where it
+    is called again and again. What it takes here is the floor of whatever runs as seldom."""
     rows = data.seconds().rows
     calls = [sys.audit] * len(rows)
     for i in RARE:
@@ -151,7 +159,8 @@ def test_rare_call(timed):
 
 
 def test_sessiondata(timed):
-    """All that happens: first bars, two laps, wraps, late bars; in memory that an earlier session has used."""
+    """All that happens: first bars, two laps, wraps, late bars; in memory that an earlier session
+    has used."""
     day = data.seconds()
     rows = with_a_late_bar(day.rows)
     counters: dict[str, Any] = {}
@@ -182,7 +191,8 @@ def test_sessiondata(timed):
 
 
 def test_untouched_memory(timed):
-    """A process's first session: all stores at once, so that each has memory that nobody has touched."""
+    """A process's first session: all stores at once, so that each has memory that nobody has
+    touched."""
     day = data.seconds()
     stores = [ours.new_store(day)[1] for _ in range(sessions(timed))]
     timed.sample(

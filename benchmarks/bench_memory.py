@@ -1,4 +1,5 @@
-"""Bytes of a session, as the store reports them and as the system sees them; each case in a process of its own.
+"""Bytes of a session, as the store reports them and as the system sees them; each case in a process
+of its own.
 
 python -m benchmarks.bench_memory sessiondata 1000 390      # one case; prints JSON
 """
@@ -33,7 +34,8 @@ def resident() -> int:
 
 
 def measure(who: str, symbols: int, bars: int) -> dict[str, float]:
-    """What `symbols` symbols with `bars` bars each take, everything but the bars already imported and warm."""
+    """What `symbols` symbols with `bars` bars each take, everything but the bars already imported
+    and warm."""
     from benchmarks import data, ours
 
     day = data.seconds() if bars > 390 else data.minutes()

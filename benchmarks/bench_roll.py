@@ -1,4 +1,5 @@
-"""The roll of a session, what the first bars after it cost, and appends on a store that has a history. No contests."""
+"""The roll of a session, what the first bars after it cost, and appends on a store that has a
+history. No contests."""
 
 from __future__ import annotations
 
@@ -50,8 +51,8 @@ def check(store: sd.SessionData, days: int) -> None:
 
 
 def rolls_of(kept: int, count: int) -> tuple[list[float], list[float]]:
-    """Seconds of each roll, and of the first bars after it. `kept` 0: history grows, and every block is memory never
-    touched; else each roll lets go of a day too, whose memory comes again."""
+    """Seconds of each roll, and of the first bars after it. `kept` 0: history grows, and every
+    block is memory never touched; else each roll lets go of a day too, whose memory comes again."""
     store = full_store(SYMBOLS, kept or count + 1)
     symbols = list(store.symbols.values())
     rolled, first = [], []

@@ -21,8 +21,8 @@ INTERVALS = ("5s", "10s", "30s", "1m", "5m", "15m", "1h", "1d")
 
 @pytest.mark.parametrize("symbols", SYMBOLS)
 def test_append_slice(symbols, timed):
-    """One minute of all symbols by one call. The first two are not timed: most of the memory is handed out then. Of the
-    others one in five begins a derived bar, as in life."""
+    """One minute of all symbols by one call. The first two are not timed: most of the memory is
+    handed out then. Of the others one in five begins a derived bar, as in life."""
     minutes = 12 if timed.quick or symbols > 1_000 else 32
     slices = ours.slices_of(symbols, minutes)
     store = ours.new_stores(symbols, data.minutes().date)
@@ -99,7 +99,8 @@ def test_capacity(capacity, timed):
 
 
 def day_with_gaps(count: int) -> tuple[data.Day, Any]:
-    """Every other one of the first `2 * count` seconds missing, then 1,000 bars without a gap; and the missing ones."""
+    """Every other one of the first `2 * count` seconds missing, then 1,000 bars without a gap; and
+    the missing ones."""
     day = data.seconds()
     present = np.zeros(len(day), bool)
     present[: 2 * count : 2] = present[2 * count : 2 * count + 1_000] = True
@@ -123,7 +124,8 @@ def test_in_order(count, timed):
 
 @pytest.mark.parametrize("count", GAPS[1:])
 def test_late(count, timed):
-    """The last gaps, or all there are, closed one by one, the newest first. (1,000 rows and more are moved.)"""
+    """The last gaps, or all there are, closed one by one, the newest first. (1,000 rows and more
+    are moved.)"""
     day, missing = day_with_gaps(count)
     rows = [data.seconds().rows[at] for at in missing[::-1][:100]]
 

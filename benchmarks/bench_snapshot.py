@@ -1,4 +1,5 @@
-"""A store to disk and back: the copy that a feeder waits for, the whole save with its syncs, and the load. No contests.
+"""A store to disk and back: the copy that a feeder waits for, the whole save with its syncs, and
+the load. No contests.
 
 The file lies where the system keeps temporary files; what a sync costs is the disk's affair.
 """

@@ -1,6 +1,8 @@
-"""Trades: bars of one second made of them, four derived intervals, gaps, quality, metrics; one by one, and by arrays.
+"""Trades: bars of one second made of them, four derived intervals, gaps, quality, metrics; one by
+one, and by arrays.
 
-Frames make bars only. The numba loop makes bars of one second and hands them to the faster loop of `bench_extend.py`.
+Frames make bars only. The numba loop makes bars of one second and hands them to the faster loop of
+`bench_extend.py`.
 """
 
 from __future__ import annotations
@@ -52,7 +54,8 @@ def test_extend(trades, timed):
 
 @each
 def test_untouched_memory(trades, timed):
-    """A ring is made with the first trade. Where nobody has used its memory before, the system hands out each page."""
+    """A ring is made with the first trade. Where nobody has used its memory before, the system
+    hands out each page."""
     kept = []
 
     def setup():

@@ -50,9 +50,9 @@ class Sample(NamedTuple):
 class Timer:
     """Times one contestant of one row of the report.
 
-    Rounds are chosen by time, not by number: a call of 300 ms and one of 5 µs both get their share of a run. Garbage
-    collection stays on, as it is where people run such code, but what stood in memory before does not count
-    (`gc.freeze`).
+    Rounds are chosen by time, not by number: a call of 300 ms and one of 5 µs both get their share
+    of a run. Garbage collection stays on, as it is where people run such code, but what stood in
+    memory before does not count (`gc.freeze`).
     """
 
     def __init__(self, benchmark: Any, quick: bool) -> None:
@@ -72,11 +72,13 @@ class Timer:
     ) -> None:
         """Time `run`, each round with fresh arguments from `setup` if it is given.
 
-        `items` is the number of bars or rows of one call. `info` goes to the report: ``yardstick=True`` for what is no
-        contestant but a measure, ``curve="x"`` for points of a curve.
+        `items` is the number of bars or rows of one call. `info` goes to the report:
+        ``yardstick=True`` for what is no contestant but a measure, ``curve="x"`` for points of a
+        curve.
 
-        By the clock and in processor time: on a busy machine a call of milliseconds is always interrupted, and one that
-        is shorter than a time slice hardly ever, so by the clock alone the shorter one would look better than it is.
+        By the clock and in processor time: on a busy machine a call of milliseconds is always
+        interrupted, and one that is shorter than a time slice hardly ever, so by the clock alone
+        the shorter one would look better than it is.
         """
         pairs: list[tuple[float, float]] = []
         iterations = 1
@@ -90,7 +92,9 @@ class Timer:
             while len(pairs) < self._least or (time.perf_counter() - begun < self._seconds and len(pairs) < self._most):
                 arguments = setup() if setup else ()
                 if setup:
-                    gc.collect()  # the store of the round before is a cycle: its memory goes back before the clock runs
+                    # the store of the round before is a cycle: its memory goes back before the
+                    # clock runs
+                    gc.collect()
                 pairs.append(clocked_twice(again, *arguments))
 
         gc.collect()
@@ -98,7 +102,8 @@ class Timer:
         try:
             once = clocked(run, *(setup() if setup else ()))
             if setup is None:
-                iterations = math.ceil(20e-6 / max(once, 1e-9))  # rounds of 20 µs: reading two clocks takes 0.5 µs
+                # rounds of 20 µs: reading two clocks takes 0.5 µs
+                iterations = math.ceil(20e-6 / max(once, 1e-9))
                 once = clocked(run)
                 iterations = max(iterations, math.ceil(20e-6 / max(once, 1e-9)))
             self._benchmark.group = row
@@ -121,10 +126,11 @@ class Timer:
         of_trades: bool = False,
         **info: Any,
     ) -> None:
-        """Time calls from a Python loop: `setup` returns what is called with each of the rows, bars or trades.
+        """Time calls from a Python loop: `setup` returns what is called with each of the rows, bars
+        or trades.
 
-        Before each round the same loop without the call is timed. Both go to the report, which takes it off: a machine
-        that changes its speed does so for seconds, and so for both.
+        Before each round the same loop without the call is timed. Both go to the report, which
+        takes it off: a machine that changes its speed does so for seconds, and so for both.
         """
         self._benchmark.group = row
         call_all, call_none = (feed_trades, bare_loop_of_trades) if of_trades else (feed, bare_loop)
@@ -135,7 +141,9 @@ class Timer:
             begun = time.perf_counter()
             while len(calls) < self._least or (time.perf_counter() - begun < self._seconds and len(calls) < self._most):
                 call = setup()
-                gc.collect()  # the store of the round before is a cycle: its memory goes back before the clock runs
+                # the store of the round before is a cycle: its memory goes back before the clock
+                # runs
+                gc.collect()
                 loops.append(clocked_twice(call_none, rows))
                 calls.append(clocked_twice(call_all, call, rows))
 
@@ -156,14 +164,16 @@ class Timer:
     def record(
         self, row: str, title: str, contestant: str, items: int, run: Callable[[], list[float]], **info: Any
     ) -> None:
-        """Take times that `run` has measured by itself, in seconds: other processes', or of a store that lives on."""
+        """Take times that `run` has measured by itself, in seconds: other processes', or of a store
+        that lives on."""
         self._benchmark.group = row
         seconds = self._benchmark.pedantic(run, rounds=1, iterations=1)
         runs = [second * 1e9 / items for second in seconds]
         self._benchmark.extra_info.update(row=row, title=title, contestant=contestant, items=items, runs=runs, **info)
 
     def sample(self, row: str, title: str, contestant: str, run: Callable[[], Sample]) -> None:
-        """Take a distribution: `run` returns ns of single calls, of which percentiles go to the report."""
+        """Take a distribution: `run` returns ns of single calls, of which percentiles go to the
+        report."""
         self._benchmark.group = row
         sample = self._benchmark.pedantic(run, rounds=1, iterations=1)
         self._benchmark.extra_info.update(

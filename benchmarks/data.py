@@ -1,8 +1,8 @@
 """Bars that all contestants are fed: made-up sessions that never change, and one real one.
 
-Prices are a random walk in whole cents and volumes are integers, so every contestant can be exact and results are
-compared with ``==``. Numbers are drawn from a generator whose stream NumPy has frozen (`RandomState`): the bars are the
-same everywhere.
+Prices are a random walk in whole cents and volumes are integers, so every contestant can be exact
+and results are compared with ``==``. Numbers are drawn from a generator whose stream NumPy has
+frozen (`RandomState`): the bars are the same everywhere.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ SECOND_NS = 1_000_000_000
 ZONE = ZoneInfo("America/New_York")
 DERIVED = ("5m", "15m", "1h", "1d")
 
-#: Length of each interval that occurs. The session is the one slot of 1d, so its length stands for it.
+#: Length of each interval that occurs. The session is the one slot of 1d, so its length stands for
+#: it.
 STEP_NS = {
     "1s": SECOND_NS,
     "1m": 60 * SECOND_NS,
@@ -164,7 +165,8 @@ def seconds_with_holes() -> Day:
 
 @cache
 def spy_seconds() -> Day | None:
-    """SPY's regular seconds of 2013-10-07, 14,432 of 23,400; None where the sample data is absent."""
+    """SPY's regular seconds of 2013-10-07, 14,432 of 23,400; None where the sample data is
+    absent."""
     path = _LEAN / _SPY
     if not path.is_file():
         return None
@@ -182,7 +184,8 @@ def spy_seconds() -> Day | None:
 
 @cache
 def trades() -> Trades:
-    """100,000 trades at random times, some of them at the same one: four in a second, and seconds without any."""
+    """100,000 trades at random times, some of them at the same one: four in a second, and seconds
+    without any."""
     day = Day("trades", "", dt.date(2024, 3, 12), "1s", ())
     rng = np.random.RandomState(4)
     n = 100_000
@@ -223,7 +226,8 @@ def _walk(name: str, title: str, base: str, seed: int) -> Day:
 
 
 def _holes(n: int, outage: slice) -> npt.NDArray[np.bool_]:
-    """Which bars arrive: not the first three, not 2 % at random, none in the outage; the last one does."""
+    """Which bars arrive: not the first three, not 2 % at random, none in the outage; the last one
+    does."""
     mask = np.random.RandomState(3).randint(0, 100, size=n) >= 2
     mask[:3] = mask[outage] = False
     # With the last bar the session is over for everyone, also for those that know no clock.

@@ -2,17 +2,19 @@
 
     python -m benchmarks.instructions [--update] [--strict]
 
-Times of a shared machine differ by tens of percent from minute to minute, instruction counts by a few in a million, so
-this is what can gate a change: more than 3 % above the baseline fails. Counts belong to one interpreter and one
-compiler; the baseline is kept by both, and where it knows neither the counts are printed and nothing is compared.
+Times of a shared machine differ by tens of percent from minute to minute, instruction counts by a
+few in a million, so this is what can gate a change: more than 3 % above the baseline fails. Counts
+belong to one interpreter and one compiler; the baseline is kept by both, and where it knows neither
+the counts are printed and nothing is compared.
 
-How: one process runs under `valgrind --tool=callgrind`. Around each piece of work it calls a function of the C library
-that nobody else calls, at which callgrind writes down what it has counted and begins anew; start-up, imports and the
-stores that are set up therefore stand in other dumps. Of work that is a Python loop the same loop without its call is
-taken off, so what is left is the call and what it does.
+How: one process runs under `valgrind --tool=callgrind`. Around each piece of work it calls a
+function of the C library that nobody else calls, at which callgrind writes down what it has counted
+and begins anew; start-up, imports and the stores that are set up therefore stand in other dumps. Of
+work that is a Python loop the same loop without its call is taken off, so what is left is the call
+and what it does.
 
-Exit status: 0 all is well, or nothing could be compared (the output says so); 1 a count is above its baseline, or has
-none; 2 wrong usage; 4 with ``--strict``: nothing was compared.
+Exit status: 0 all is well, or nothing could be compared (the output says so); 1 a count is above
+its baseline, or has none; 2 wrong usage; 4 with ``--strict``: nothing was compared.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ BASELINE = Path(__file__).with_name("instructions.toml")
 TOLERANCE = 0.03
 ABOVE, USAGE, NOT_COMPARED = 1, 2, 4
 
-# Called by no one at start-up or in NumPy; Python calls it through its own name, so callgrind sees it by that name.
+# Called by no one at start-up or in NumPy; Python calls it through its own name, so callgrind sees
+# it by that name.
 MARKER = "getpgid"
 
 HEADER = """\
@@ -156,7 +159,8 @@ def _export(name: str, symbols: int) -> tuple[Work, Work | None, int]:
     for seed, day in enumerate(days):
         store.register_symbol(f"S{seed:03}").extend(*day.columns)
     items = sum(len(symbol.bars(name)) for symbol in store.symbols.values() for name in symbol.intervals)
-    store.to_json()  # a document is given room like the last one; how a first one grows is up to the allocator
+    # a document is given room like the last one; how a first one grows is up to the allocator
+    store.to_json()
     return store.to_json, None, items
 
 
@@ -187,7 +191,8 @@ def _delta() -> tuple[Work, Work | None, int]:
     return run, lambda: [without.step() for _ in range(10)], 1_000 * 10
 
 
-#: Name -> what sets it up and returns (work, the loop to take off, items). The order is that of the file.
+#: Name -> what sets it up and returns (work, the loop to take off, items). The order is that of the
+#: file.
 WORK: dict[str, Callable[[], tuple[Work, Work | None, int]]] = {
     "append, in order": _append,
     "append, ring that has wrapped": _append_wrapped,
@@ -208,9 +213,11 @@ WORK: dict[str, Callable[[], tuple[Work, Work | None, int]]] = {
 
 
 def work() -> None:
-    """Do all the work, each piece between two markers; runs under callgrind and prints the number of items of each."""
+    """Do all the work, each piece between two markers; runs under callgrind and prints the number
+    of items of each."""
     for name, make in WORK.items():
-        # Once unmarked: lazy imports, caches and the interpreter's own specialisation of bytecode are behind us then.
+        # Once unmarked: lazy imports, caches and the interpreter's own specialisation of bytecode
+        # are behind us then.
         run, loop, _ = make()
         run()
         if loop is not None:
@@ -232,7 +239,8 @@ def count() -> dict[str, float]:
     """Instructions per item of all work."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=callgrind", f"--dump-before={MARKER}", f"--callgrind-out-file={folder}/dump"]
-        # `-c` and not `-m`: what is imported, and from where, must be the same code as here, also when not installed.
+        # `-c` and not `-m`: what is imported, and from where, must be the same code as here, also
+        # when not installed.
         command += [sys.executable, "-c", "from benchmarks.instructions import work; work()"]
         path = os.pathsep.join(filter(None, [str(ROOT), *sys.path]))
         environment = {"PATH": os.environ.get("PATH", ""), "PYTHONHASHSEED": "0", "PYTHONPATH": path}
@@ -245,7 +253,8 @@ def count() -> dict[str, float]:
     counts = {}
     for k, line in enumerate(run.stdout.splitlines()):
         items, _, name = line.partition(" ")
-        # Dump 3k is what came before the work, 3k + 1 the work, 3k + 2 the loop (next to nothing where there is none).
+        # Dump 3k is what came before the work, 3k + 1 the work, 3k + 2 the loop (next to nothing
+        # where there is none).
         counts[name] = (totals[3 * k + 1] - totals[3 * k + 2]) / int(items)
     if list(counts) != list(WORK):
         raise RuntimeError(f"some work was not done:\n{run.stdout}")

@@ -37,7 +37,8 @@ def clocked(run: Callable[..., Any], *arguments: Any) -> float:
 
 
 def clocked_twice(run: Callable[..., Any], *arguments: Any) -> tuple[float, float]:
-    """Seconds by the clock, and of processor time (all threads): what the process waited for others is not in it."""
+    """Seconds by the clock, and of processor time (all threads): what the process waited for others
+    is not in it."""
     worked, begun = time.process_time(), time.perf_counter()
     run(*arguments)
     took = time.perf_counter() - begun

@@ -1,4 +1,5 @@
-"""What numbers are of: processor, interpreter, compiler, flags, versions. No names of hosts, users or folders."""
+"""What numbers are of: processor, interpreter, compiler, flags, versions. No names of hosts, users
+or folders."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 """NautilusTrader: its cache and its time-bar aggregators, in an environment of its own.
 
-    python -m benchmarks.nautilus --install       # makes build/venv-nautilus; NautilusTrader wants an older pandas
-    python -m benchmarks.nautilus DAY             # measures, and prints JSON; benchmarks/bench_append.py calls this
+    python -m benchmarks.nautilus --install   # makes build/venv-nautilus, with an older pandas
+    python -m benchmarks.nautilus DAY         # prints JSON; benchmarks/bench_append.py calls this
 
-Its best case, as we know it: Bar objects stand ready, each interval is aggregated from the one below it, so that only
-the finest sees every bar, and the clock is asked only when a timer is due. It keeps neither gaps nor quality.
+Its best case, as we know it: Bar objects stand ready, each interval is aggregated from the one
+below it, so that only the finest sees every bar, and the clock is asked only when a timer is due.
+It keeps neither gaps nor quality.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / "build" / "venv-nautilus"
 ABSENT = "NautilusTrader is not installed (python -m benchmarks.nautilus --install)"
 
-# Interval -> (the specification of its bars, the one below it, offset of its slots from UTC's day in minutes): the
-# made-up days open at 13:30 UTC.
+# Interval -> (the specification of its bars, the one below it, offset of its slots from UTC's day
+# in minutes): the made-up days open at 13:30 UTC.
 CHAIN = {
     "5m": ("5-MINUTE", None, 0),
     "15m": ("15-MINUTE", "5m", 0),
@@ -53,7 +54,8 @@ def interpreter() -> str | None:
 
 @cache
 def measure(day: str, rounds: int) -> dict[str, Any]:
-    """Version, derived bars, and seconds of each round by contestant, of a day of `benchmarks.data`."""
+    """Version, derived bars, and seconds of each round by contestant, of a day of
+    `benchmarks.data`."""
     python = interpreter()
     if python is None:
         raise FileNotFoundError(ABSENT)
@@ -101,7 +103,8 @@ class Chain:
                 build_with_no_updates=False, time_bars_origin_offset=pd.Timedelta(minutes=minutes),
             )  # fmt: skip
             self.order[str(bar_type.standard())] = len(self.order)
-        # The first aggregator feeds the second, and so on: handlers were made before all aggregators were there.
+        # The first aggregator feeds the second, and so on: handlers were made before all
+        # aggregators were there.
         self.finest = self.aggregators["5m"].handle_bar
 
     def _handler(self, name: str) -> Callable[[Any], None]:

@@ -1,12 +1,14 @@
-"""The hand-written numba contestant: the fastest that we know how to write for one symbol and one session.
+"""The hand-written numba contestant: the fastest that we know how to write for one symbol and one
+session.
 
-It stores bars, grows four derived intervals in place and counts gaps and missing slots; it knows no late bars, no
-corrections, no breaks, keeps no ranges and checks nothing but NaN, high < low and volume < 0.
+It stores bars, grows four derived intervals in place and counts gaps and missing slots; it knows no
+late bars, no corrections, no breaks, keeps no ranges and checks nothing but NaN, high < low and
+volume < 0.
 
-`append` is called from Python, where numba's dispatcher unboxes every array anew (some 60 ns each): so all of a session
-lies in two of them, one of integers and one of floats, and divisions happen only where a derived bar begins.
-`extend` works column by column, each interval folded from the one below it: five times as fast as `append` in a
-compiled loop.
+`append` is called from Python, where numba's dispatcher unboxes every array anew (some 60 ns each):
+so all of a session lies in two of them, one of integers and one of floats, and divisions happen
+only where a derived bar begins. `extend` works column by column, each interval folded from the one
+below it: five times as fast as `append` in a compiled loop.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ __all__ = [
     "new_arrays",
 ]
 
-# The integers: what stands below, then the timestamps of the base, then those of each derived interval.
+# The integers: what stands below, then the timestamps of the base, then those of each derived
+# interval.
 COUNT = 0  # bars stored, and derived bars of each interval
 NEXT = 5  # end of the newest slot of each interval, the base first
 GAPS = 10  # gaps of each interval, the base first
@@ -73,7 +76,8 @@ def take(ints, floats, ts, o, h, low, c, v):
     ints[NEXT] = ts + ints[STEP]
     for k in range(4):
         count = ints[COUNT + 1 + k]
-        at = 5 * (slots + k * most) + count - 1  # the newest bar's open; other columns stand `most` apart
+        # the newest bar's open; other columns stand `most` apart
+        at = 5 * (slots + k * most) + count - 1
         due = ints[NEXT + 1 + k]
         if count == 0 or ts >= due:
             step = ints[STEP + 1 + k]
@@ -106,7 +110,8 @@ def append(ints, floats, ts, o, h, low, c, v):
 
 @numba.njit(cache=True)
 def bars_of_trades(ts, price, size, open_ns, step_ns, out_ts, o, h, low, c, v):
-    """Fold ascending trades into bars of one step; returns how many. Trades that are bad refuse all."""
+    """Fold ascending trades into bars of one step; returns how many. Trades that are bad refuse
+    all."""
     good = True
     for i in range(len(ts)):  # without branches, so that it is vectorised
         good &= (price[i] == price[i]) & (size[i] >= 0.0)
@@ -131,7 +136,8 @@ def bars_of_trades(ts, price, size, open_ns, step_ns, out_ts, o, h, low, c, v):
 
 @numba.njit(cache=True)
 def extend_stepwise(ints, floats, ts, o, h, low, c, v):
-    """Many bars, one after the other as `append` takes them: the loop that everybody writes first."""
+    """Many bars, one after the other as `append` takes them: the loop that everybody writes
+    first."""
     stored = 0
     for i in range(len(ts)):
         if take(ints, floats, ts[i], o[i], h[i], low[i], c[i], v[i]):
@@ -156,7 +162,8 @@ def extend(ints, floats, ts, o, h, low, c, v):
     _copy(c, floats, 3 * slots + n)
     _copy(v, floats, 4 * slots + n)
     step = ints[STEP]
-    # Gaps only where the batch is not one unbroken run, which its ends tell: times ascend on a grid.
+    # Gaps only where the batch is not one unbroken run, which its ends tell: times ascend on a
+    # grid.
     if ts[0] == ints[NEXT] and ts[m - 1] - ts[0] == (m - 1) * step:
         ints[NEXT] = ts[m - 1] + step
     else:
@@ -170,7 +177,8 @@ def extend(ints, floats, ts, o, h, low, c, v):
         ints[MISSING] += missed
         ints[NEXT] = due
     ints[COUNT] = n + m
-    # The first new row of the parent, or an older one of the same slot, is where an interval is folded again.
+    # The first new row of the parent, or an older one of the same slot, is where an interval is
+    # folded again.
     first, rows = n, n + m
     parent_ts, parent, room = TIMES, 0, slots
     for k in range(4):
@@ -187,7 +195,8 @@ def _copy(column, target, at):
 
 @numba.njit(cache=True)
 def _fold(ints, floats, k, first, rows, parent_ts, parent, room):
-    """Derived bars of interval k from the parent's rows [first, rows); returns the same range of its own rows."""
+    """Derived bars of interval k from the parent's rows [first, rows); returns the same range of
+    its own rows."""
     step, opening, stop = ints[STEP + 1 + k], ints[OPEN], ints[STOP]
     slots, most = ints[BASE_ROOM], ints[ROOM]
     own_ts, own = TIMES + slots + k * most, 5 * (slots + k * most)
@@ -249,14 +258,15 @@ def missing(day: Day, arrays: tuple[Any, Any]) -> dict[str, tuple[int, int]]:
 def find_gaps(ts, open_ns, stop_ns, step_ns):
     """Starts, ends and lengths of the runs of missing slots.
 
-    First a loop that is vectorised counts them. Where there are some, rows before a gap are noted without a branch,
-    which nobody could predict; divisions are left for the gaps.
+    First a loop that is vectorised counts them. Where there are some, rows before a gap are noted
+    without a branch, which nobody could predict; divisions are left for the gaps.
     """
     n = len(ts)
     inner = 0
     for i in range(n - 1):
         inner += ts[i + 1] - ts[i] != step_ns
-    before = np.empty(n if inner else 0, np.uint32)  # rows before a gap; only what is written of it is ever touched
+    # rows before a gap; only what is written of it is ever touched
+    before = np.empty(n if inner else 0, np.uint32)
     if inner:
         at = np.uint32(0)
         for i in range(n - 1):

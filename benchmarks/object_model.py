@@ -1,12 +1,13 @@
 """The contestant that stands for what people write today: objects, deques, sets, dicts.
 
-A careful version of it. Expected times are computed once per session and cut by bisection, sets of present times are
-kept and not rebuilt, derived bars are found by comparing with the end of their bucket, only intervals that can have
-changed are looked at again, and classes have slots. It takes bars in time order only, which is less than `sessiondata`
-does.
+A careful version of it. Expected times are computed once per session and cut by bisection, sets of
+present times are kept and not rebuilt, derived bars are found by comparing with the end of their
+bucket, only intervals that can have changed are looked at again, and classes have slots. It takes
+bars in time order only, which is less than `sessiondata` does.
 
-`eager=True` keeps gaps and quality current after each bar, as `sessiondata` does and as a live system's quality check
-needs them; `eager=False` finds them when they are asked for, which is the least that an object model can do.
+`eager=True` keeps gaps and quality current after each bar, as `sessiondata` does and as a live
+system's quality check needs them; `eager=False` finds them when they are asked for, which is the
+least that an object model can do.
 """
 
 from __future__ import annotations
@@ -177,7 +178,8 @@ class ObjectStore:
         self._since: int | None = None
 
     def to_json(self, sequence: int) -> bytes:
-        """The complete document, with dicts and orjson; `sequence` is handed in, as the model counts no changes."""
+        """The complete document, with dicts and orjson; `sequence` is handed in, as the model
+        counts no changes."""
         import orjson
 
         return orjson.dumps(self.to_dict(sequence))
@@ -187,8 +189,8 @@ class ObjectStore:
         return {"meta": meta, "symbols": {name: _symbol(symbol) for name, symbol in self.symbols.items()}}
 
     def delta(self, sequence: int) -> dict[str, Any]:
-        """Rows that are new since the last call, or were in progress then; of symbols with new bars. (A late bar, which
-        the model does not take, would never be in it.)"""
+        """Rows that are new since the last call, or were in progress then; of symbols with new
+        bars. (A late bar, which the model does not take, would never be in it.)"""
         meta = {**self._meta(sequence), "complete": False, "cursor": None, "since": self._since, "epoch": 1}
         changed = {}
         for name, symbol in self.symbols.items():

@@ -1,4 +1,5 @@
-"""`sessiondata` set up for the benchmarks, and its answers in the plain form that all contestants are compared in."""
+"""`sessiondata` set up for the benchmarks, and its answers in the plain form that all contestants
+are compared in."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ def new_stores(symbols: int, date: dt.date, base: str = "1m") -> sd.SessionData:
 
 
 def slices_of(symbols: int, minutes: int) -> list[tuple[Any, ...]]:
-    """(ts_ns, open, high, low, close, volume) of each of the session's first minutes, columns over the symbols.
+    """(ts_ns, open, high, low, close, volume) of each of the session's first minutes, columns over
+    the symbols.
 
     There are 50 different days, `data.minutes(seed)`, which repeat.
     """
@@ -113,7 +115,8 @@ def _ns(time: Any) -> int:
 
 
 def same_bars(ours: dict[str, Columns], theirs: dict[str, Columns]) -> None:
-    """Assert that another contestant's bars are ours, to the last bit; it may hold fewer intervals."""
+    """Assert that another contestant's bars are ours, to the last bit; it may hold fewer
+    intervals."""
     assert theirs, "a contestant without bars proves nothing"
     for interval, columns in theirs.items():
         for name, mine, other in zip(

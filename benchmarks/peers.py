@@ -1,9 +1,10 @@
-"""The obvious peers: NumPy, polars and pandas for derived bars and gaps; orjson and msgspec for the document.
+"""The obvious peers: NumPy, polars and pandas for derived bars and gaps; orjson and msgspec for the
+document.
 
-Each function prepares a peer's own input (frames, sorted times, rows), which is not timed, and returns what is: a call
-without arguments. A library is imported where it is needed, so that a machine without it still runs the others. Derived
-intervals are taken from the one below them, which is cheaper for frames than going back to the base each time; 1d is
-one row and needs no groups.
+Each function prepares a peer's own input (frames, sorted times, rows), which is not timed, and
+returns what is: a call without arguments. A library is imported where it is needed, so that a
+machine without it still runs the others. Derived intervals are taken from the one below them, which
+is cheaper for frames than going back to the base each time; 1d is one row and needs no groups.
 """
 
 from __future__ import annotations
@@ -123,7 +124,8 @@ def _columns(frame: Any) -> Columns:
 
 
 def diff_gaps(day: Day) -> Callable[[], GapColumns]:
-    """Gaps where two neighbours differ by more than a step; the session's ends are neighbours, too."""
+    """Gaps where two neighbours differ by more than a step; the session's ends are neighbours,
+    too."""
     ts_ns, step_ns = day.columns[0], day.step_ns
     ends = day.open_ns - step_ns, day.stop_ns
 
@@ -177,7 +179,8 @@ def polars_gaps(day: Day) -> Callable[[], GapColumns]:
 
 
 def orjson_from_columns(document: dict[str, Any], columns: dict[tuple[str, str], Columns]) -> Callable[[], bytes]:
-    """The document's bytes, its rows built anew from columns: what an array store without a native writer has to do.
+    """The document's bytes, its rows built anew from columns: what an array store without a native
+    writer has to do.
 
     `columns` are of each (symbol, interval); all else of the document stands ready.
     """
@@ -201,7 +204,8 @@ def orjson_from_columns(document: dict[str, Any], columns: dict[tuple[str, str],
 
 
 def orjson_of_numpy_columns(document: dict[str, Any], columns: dict[tuple[str, str], Columns]) -> Callable[[], bytes]:
-    """The document with arrays in the place of rows, which orjson writes natively. `document` is left as it is."""
+    """The document with arrays in the place of rows, which orjson writes natively. `document` is
+    left as it is."""
     import copy
 
     import orjson

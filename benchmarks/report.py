@@ -2,8 +2,8 @@
 
     python -m benchmarks.report [--quick] [--floor SPEC] [--out DIR] [--update-readme FILE]
 
-Exit status: 0 all is well; 1 contestants disagree, or a benchmark failed; 2 wrong usage; 3 a ratio lies below its
-floor. The report names no host, user or path.
+Exit status: 0 all is well; 1 contestants disagree, or a benchmark failed; 2 wrong usage; 3 a ratio
+lies below its floor. The report names no host, user or path.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ START, STOP = "<!-- benchmarks:start -->", "<!-- benchmarks:end -->"
 
 DISAGREE, USAGE, BELOW = 1, 2, 3
 
-# Each document has a process of its own: ready rows are millions of small objects, and what other documents leave
-# behind in the heap scatters them, which makes orjson up to 40 % slower than it has to be.
+# Each document has a process of its own: ready rows are millions of small objects, and what other
+# documents leave behind in the heap scatters them, which makes orjson up to 40 % slower than it has
+# to be.
 DOCUMENTS = ("many_symbols", "one_symbol", "with_holes", "spy", "few_rows", "with_history")
 # These are no ratios of two contestants, so one pass in a quiet process tells as much as three.
 ONCE = ("bench_import.py", "bench_memory.py", "bench_scale.py")
@@ -54,8 +55,8 @@ def parts(quick: bool) -> list[tuple[str, str]]:
 def run_benchmarks(quick: bool, select: str | None, passes: int) -> dict[str, Any]:
     """Benchmarks and notes of all parts and passes, or exit if contestants disagree.
 
-    Shared machines change their speed for seconds at a time. Several passes over everything give each contestant rounds
-    in good and bad times alike, which more rounds in one place would not.
+    Shared machines change their speed for seconds at a time. Several passes over everything give
+    each contestant rounds in good and bad times alike, which more rounds in one place would not.
     """
     whole: dict[str, Any] = {"benchmarks": [], "skipped": {}}
     for number in range(passes):
@@ -212,7 +213,8 @@ def _ratio(ratio: float) -> str:
 
 
 def readme_table(results: Results) -> str:
-    """For the README: the targets, and all contestants of all rows by their ratio, those that win in bold."""
+    """For the README: the targets, and all contestants of all rows by their ratio, those that win
+    in bold."""
     lines = [*_target_lines(results), ""]
     lines += [
         "| what, per item | sessiondata | others, as a multiple (clock or processor time, the lower; bold: faster) |"
@@ -232,7 +234,8 @@ def readme_table(results: Results) -> str:
 
 
 def split_readme(path: Path) -> tuple[str, str]:
-    """What stands before and after the place of the table; exit if the file has not both marks, once."""
+    """What stands before and after the place of the table; exit if the file has not both marks,
+    once."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -337,7 +340,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.update_readme:
         if options.quick or options.select:
             _usage("--update-readme takes a whole run: neither --quick nor -k")
-        split_readme(options.update_readme)  # a fault is better found before the minutes than after them
+        # a fault is better found before the minutes than after them
+        split_readme(options.update_readme)
     record = run_benchmarks(options.quick, options.select, options.passes or (1 if options.quick else 3))
     if not record["benchmarks"]:
         _usage(f"no benchmark is selected by {options.select!r}")

@@ -23,7 +23,8 @@ class Line:
     note: str = ""
     runs: list[float] = field(default_factory=list)
     loops: list[float] = field(default_factory=list)  # of each run the bare loop, if it is one
-    cpu: list[float] = field(default_factory=list)  # of each run the processor time, the bare loop's taken off
+    # of each run the processor time, the bare loop's taken off
+    cpu: list[float] = field(default_factory=list)
     median: float = 0.0
     fastest: float = 0.0
     ratio: float = 0.0
@@ -35,8 +36,8 @@ class Line:
     def cautious_ratio(self) -> float:
         """The lower of the ratios by the clock and of processor time.
 
-        On a busy machine the clock flatters whoever needs less time for a call; of a contestant with several threads it
-        is the processor time that says too much.
+        On a busy machine the clock flatters whoever needs less time for a call; of a contestant
+        with several threads it is the processor time that says too much.
         """
         return self.ratio if math.isnan(self.cpu_ratio) else min(self.ratio, self.cpu_ratio)
 
@@ -60,12 +61,14 @@ class Row:
 
 @dataclass
 class Distribution:
-    """Times of single calls in ns, the clock's own taken off; medians over the passes, of maxima the largest."""
+    """Times of single calls in ns, the clock's own taken off; medians over the passes, of maxima
+    the largest."""
 
     calls: int
     clock: float
     points: dict[str, float]
-    typical: dict[str, float]  # points of each call's median over identical sessions: what is the machine's falls out
+    # points of each call's median over identical sessions: what is the machine's falls out
+    typical: dict[str, float]
     marked: dict[str, float]  # medians of special calls
     faults: int
     collections: int
@@ -117,7 +120,8 @@ def _rows(contests: Iterable[tuple[dict[str, Any], list[float]]]) -> dict[str, R
 def _settle(row: Row) -> None:
     """Take the bare loops off, compare with ours, and put ours first."""
     for line in row.lines:
-        # Fastest: not the least difference, which would be that of the loop which was disturbed most.
+        # Fastest: not the least difference, which would be that of the loop which was disturbed
+        # most.
         line.fastest = min(line.runs) - (min(line.loops) if line.loops else 0.0)
         if line.loops:
             line.runs = [run - loop for run, loop in zip(line.runs, line.loops, strict=True)]

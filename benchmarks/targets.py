@@ -1,7 +1,7 @@
 """What was promised, held against what a run has measured.
 
-A target is shown with a verdict and never enforced: times are of the machine they were promised on. What is enforced
-are the floors (floors.toml) and the instruction counts (instructions.toml).
+A target is shown with a verdict and never enforced: times are of the machine they were promised on.
+What is enforced are the floors (floors.toml) and the instruction counts (instructions.toml).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from benchmarks.results import OURS, Results
 
 __all__ = ["Verdict", "verdicts"]
 
-#: One quantity by the medians, by the fastest rounds, and by processor time (NaN if that was not measured, as of other
-#: processes and single calls); None where there is no such row.
+#: One quantity by the medians, by the fastest rounds, and by processor time (NaN if that was not
+#: measured, as of other processes and single calls); None where there is no such row.
 Reading = tuple[float, float, float] | None
 
 

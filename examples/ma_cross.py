@@ -2,10 +2,11 @@
 
     python examples/ma_cross.py
 
-Each minute goes into the store, which grows the 5m bars, the session's metrics, gaps and quality. When a 5m bar
-closes, two averages of closed bars are compared, and a cross is traded at that close. A 5m bar closes with its last
-minute, the session's last one too; where that minute never comes, the next bar tells. Compiled at the first run, and
-loaded from numba's cache from then on. Everything about the symbols can be asked in Python afterwards.
+Each minute goes into the store, which grows the 5m bars, the session's metrics, gaps and quality.
+When a 5m bar closes, two averages of closed bars are compared, and a cross is traded at that close.
+A 5m bar closes with its last minute, the session's last one too; where that minute never comes, the
+next bar tells. Compiled at the first run, and loaded from numba's cache from then on. Everything
+about the symbols can be asked in Python afterwards.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ FAST, SLOW = 4, 12  # closed 5m bars in the averages
 
 @njit(nogil=True)
 def cross(symbol, ts, o, h, l, c, v, step_ns, fast, slow):  # noqa: E741
-    """Feed the bars of one symbol (or handle), each `step_ns` long, and trade; returns (trades, profit per share, bars
-    refused)."""
+    """Feed the bars of one symbol (or handle), each `step_ns` long, and trade; returns (trades,
+    profit per share, bars refused)."""
     five = jit.series_number(symbol, "5m")
     fast_sum = slow_sum = profit = entry = 0.0
     trades = refused = position = done = 0
@@ -35,9 +36,8 @@ def cross(symbol, ts, o, h, l, c, v, step_ns, fast, slow):  # noqa: E741
             continue
         stop = jit.slot_stop(symbol, five)
         closed = jit.count(symbol, five) - jit.forming(symbol, five)
-        while (
-            done < closed
-        ):  # mostly one; two, where a bar of which the end is missing is followed by a lone last minute
+        # mostly one; two, where a bar of which the end is missing is followed by a lone last minute
+        while done < closed:
             price = jit.value(symbol, five, jit.CLOSE, done)
             done += 1
             fast_sum += price
@@ -58,7 +58,8 @@ def cross(symbol, ts, o, h, l, c, v, step_ns, fast, slow):  # noqa: E741
 
 @njit(cache=True, nogil=True)
 def backtest(handles, ts, o, h, l, c, v, step_ns, fast, slow):  # noqa: E741
-    """`cross` for many symbols: handles of shape (n,), ts of shape (bars,), other columns of shape (n, bars)."""
+    """`cross` for many symbols: handles of shape (n,), ts of shape (bars,), other columns of shape
+    (n, bars)."""
     trades, profit, refused = np.empty(len(handles), np.int64), np.empty(len(handles)), 0
     for s in range(len(handles)):
         trades[s], profit[s], bad = cross(handles[s], ts, o[s], h[s], l[s], c[s], v[s], step_ns, fast, slow)
@@ -67,7 +68,8 @@ def backtest(handles, ts, o, h, l, c, v, step_ns, fast, slow):  # noqa: E741
 
 
 def walks(n: int, bars: int) -> tuple[np.ndarray, ...]:
-    """Made-up prices in cents and volumes of n symbols: open, high, low, close, volume, each of shape (n, bars)."""
+    """Made-up prices in cents and volumes of n symbols: open, high, low, close, volume, each of
+    shape (n, bars)."""
     rng = np.random.default_rng(1)
     path = 100 + rng.normal(0, 0.02, (n, bars * 8)).cumsum(axis=1).reshape(n, bars, 8).round(2)
     volume = rng.integers(100, 9_000, (n, bars)).astype(float)

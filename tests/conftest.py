@@ -25,7 +25,8 @@ def sample() -> Path:
 
 @pytest.fixture
 def lean(request: pytest.FixtureRequest) -> Path:
-    """Folder of LEAN's sample data that lies beside the project. Whoever takes it is marked `data`."""
+    """Folder of LEAN's sample data that lies beside the project. Whoever takes it is marked
+    `data`."""
     assert request.node.get_closest_marker("data"), "tests of LEAN's data are marked so"
     if not LEAN.is_dir():
         pytest.skip(f"LEAN's sample data is not beside the project, at {LEAN}")

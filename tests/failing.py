@@ -14,7 +14,8 @@ import pytest
 
 
 def each_allocation_fails(call: Callable[[], object], check: Callable[[], None]) -> int:
-    """Run `call` with its first allocation failing, then with its second one, until one run needs no more of them.
+    """Run `call` with its first allocation failing, then with its second one, until one run needs
+    no more of them.
 
     Parameters
     ----------
@@ -44,9 +45,10 @@ def each_allocation_fails(call: Callable[[], object], check: Callable[[], None])
     raise AssertionError("unreachable")
 
 
-# CPython 3.12 and 3.13 give a reference to a code object back twice where there is no memory for the function (a
-# lambda, a generator expression) that is made of it. The code is freed while it is in use, and the interpreter crashes,
-# there or much later. That is no fault of the call under test, so each code object gets references to spare.
+# CPython 3.12 and 3.13 give a reference to a code object back twice where there is no memory for
+# the function (a lambda, a generator expression) that is made of it. The code is freed while it is
+# in use, and the interpreter crashes, there or much later. That is no fault of the call under test,
+# so each code object gets references to spare.
 
 _SPARE = 200
 _spared: dict[int, list[types.CodeType]] = {}
@@ -54,7 +56,8 @@ _n_modules = 0
 
 
 def spare_code(testcapi: Any) -> None:
-    """Give references to spare to all code that functions may be made of, if the interpreter loses some."""
+    """Give references to spare to all code that functions may be made of, if the interpreter loses
+    some."""
     global _n_modules
     if _n_modules == len(sys.modules) or not loses_code(testcapi):
         return
@@ -73,7 +76,8 @@ def _code_inside(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def loses_code(testcapi: Any) -> bool:
-    """Whether this interpreter loses a reference to the code of a function for which there is no memory."""
+    """Whether this interpreter loses a reference to the code of a function for which there is no
+    memory."""
 
     def make() -> object:
         return lambda: None

@@ -1,7 +1,9 @@
-"""Where real bars, trades and quotes are: a sample in the project, and LEAN's own sample data beside it.
+"""Where real bars, trades and quotes are: a sample in the project, and LEAN's own sample data
+beside it.
 
-`tools/make-sample` makes the one from the other. A test takes the fixture `sample` or `lean` (`conftest.py`), or runs
-on both by `on_both`. What needs LEAN's data is marked `data`, and is skipped where it is absent.
+`tools/make-sample` makes the one from the other. A test takes the fixture `sample` or `lean`
+(`conftest.py`), or runs on both by `on_both`. What needs LEAN's data is marked `data`, and is
+skipped where it is absent.
 """
 
 from __future__ import annotations

@@ -1,48 +1,57 @@
-"""The slow reference model: what every answer of the library has to be, written to be obviously right.
+"""The slow reference model: what every answer of the library has to be, written to be obviously
+right.
 
-It is the oracle of all property tests. It shares no code with the library, imports nothing but the standard
-library and remembers as little as it can: a symbol keeps its bars, its counters and the newest evicted timestamp.
-Derived bars, gaps, quality, metrics and documents are computed again from the bars each time they are asked for.
+It is the oracle of all property tests. It shares no code with the library, imports nothing but the
+standard library and remembers as little as it can: a symbol keeps its bars, its counters and the
+newest evicted timestamp. Derived bars, gaps, quality, metrics and documents are computed again from
+the bars each time they are asked for.
 
-Conventions: every time is an int of nanoseconds since 1970-01-01 UTC; every stretch of time is half-open
-``[start, stop)``; an interval is its name (``"5m"``, ``"1d"``); a row is ``(ts, open, high, low, close, volume)``.
-Nothing here is a view, nothing is thread-safe, and the cost of a question grows with the number of bars.
+Conventions: every time is an int of nanoseconds since 1970-01-01 UTC; every stretch of time is
+half-open ``[start, stop)``; an interval is its name (``"5m"``, ``"1d"``); a row is
+``(ts, open, high, low, close, volume)``. Nothing here is a view, nothing is thread-safe, and the
+cost of a question grows with the number of bars.
 
 Where ``docs/concepts.md`` (its headings are cited) leaves room, this model reads it so:
 
-1.  *Local dates of a segment*: a segment ends one nanosecond before its stop, so one that closes at midnight
-    sharp touches one local date.
-2.  *Equal values* (Bars): ``==``. A repeat that differs only in the sign of a zero is a repeat and changes nothing.
+1.  *Local dates of a segment*: a segment ends one nanosecond before its stop, so one that closes at
+    midnight sharp touches one local date.
+2.  *Equal values* (Bars): ``==``. A repeat that differs only in the sign of a zero is a repeat and
+    changes nothing.
 3.  *Equal lows*: of equal lows (0.0 and -0.0) the first stands, as of equal highs.
-4.  *A slot cut by the span*: the first slot of the pre-open region, counted backwards from the open, begins no earlier
-    than the span does.
-5.  *present* (Slot states, quality, gaps) counts slots that are over only, so that ``present + missing ==
-    expected``: a forming bar is not present yet.
+4.  *A slot cut by the span*: the first slot of the pre-open region, counted backwards from the
+    open, begins no earlier than the span does.
+5.  *present* (Slot states, quality, gaps) counts slots that are over only, so that
+    ``present + missing == expected``: a forming bar is not present yet.
 6.  *Presence of a derived slot*: any derived bar does, also one made of off-grid base bars alone.
-7.  *Counters*: ``stored`` includes ``late``; ``late``, ``off_grid`` and ``extended`` count added rows only, never
-    corrections; an extended bar is never ``off_grid``.
-8.  *Default capacity*: the base slots of all regions, an incomplete first or last one counted as one. Off-grid
-    bars can fill it before the session is over.
-9.  *1d and too_old* (Rings and bars that are too old): where 1d is folded straight from base rows, a regular bar's
-    slot begins at the first open, and an extended one's (the extended level) where the span begins, that is: it is
-    too old once anything has been evicted.
-10. *sequence*: one step for each bar stored or corrected, one for each ``advance_to`` that moves the clock. Law 1
-    leaves it open, so ``document`` takes another value for it.
+7.  *Counters*: ``stored`` includes ``late``; ``late``, ``off_grid`` and ``extended`` count added
+    rows only, never corrections; an extended bar is never ``off_grid``.
+8.  *Default capacity*: the base slots of all regions, an incomplete first or last one counted as
+    one. Off-grid bars can fill it before the session is over.
+9.  *1d and too_old* (Rings and bars that are too old): where 1d is folded straight from base rows,
+    a regular bar's slot begins at the first open, and an extended one's (the extended level) where
+    the span begins, that is: it is too old once anything has been evicted.
+10. *sequence*: one step for each bar stored or corrected, one for each ``advance_to`` that moves
+    the clock. Law 1 leaves it open, so ``document`` takes another value for it.
 11. *last_update*: the open time of the newest regular bar (extended: of the newest extended bar).
 12. *A series without rows* is shown in a document, with a count of 0 and no rows.
 13. *Volume -0.0* is integral, so a document shows the integer 0.
-14. *Rows outside the span* given to the batch kernels lie in no slot: they are left out without an error.
-15. *as_of* is None until there is a bar or a clock; nothing is expected then and nothing is forming.
-16. *Marks* (Marks) are kept as told, in time. A slot is explained if every nanosecond of it in which the market is open
-    is; ``"1d"`` therefore needs its segments explained, not its breaks.
+14. *Rows outside the span* given to the batch kernels lie in no slot: they are left out without an
+    error.
+15. *as_of* is None until there is a bar or a clock; nothing is expected then and nothing is
+    forming.
+16. *Marks* (Marks) are kept as told, in time. A slot is explained if every nanosecond of it in
+    which the market is open is; ``"1d"`` therefore needs its segments explained, not its breaks.
 17. *A mark that changes nothing*: all of its time in which the market is open was marked so before.
-18. *Retries* belong to slots; what was asked for while it was missing keeps its count, also if the slot is filled.
-19. *Ticks and quotes*: only the newest ``capacity`` of a kind are kept, but a base bar is the fold of all that were
-    ever accepted in its slot. ``late`` and ``corrected`` bars of a symbol fed by ticks are those that a late tick made
-    or folded again. A tick or quote that is refused for its source is refused whatever else is wrong with it.
-20. *Fill* takes rows one by one in time order (of equal times in the order of the batch): one whose slot was filled by
-    the row before it finds it present. ``late`` counts those that are not newer than every row. A tick behind a filled
-    newest row that is newer than all other ticks is not late itself; the bar that it makes or corrects is.
+18. *Retries* belong to slots; what was asked for while it was missing keeps its count, also if the
+    slot is filled.
+19. *Ticks and quotes*: only the newest ``capacity`` of a kind are kept, but a base bar is the fold
+    of all that were ever accepted in its slot. ``late`` and ``corrected`` bars of a symbol fed by
+    ticks are those that a late tick made or folded again. A tick or quote that is refused for its
+    source is refused whatever else is wrong with it.
+20. *Fill* takes rows one by one in time order (of equal times in the order of the batch): one whose
+    slot was filled by the row before it finds it present. ``late`` counts those that are not newer
+    than every row. A tick behind a filled newest row that is newer than all other ticks is not late
+    itself; the bar that it makes or corrects is.
 """
 
 from __future__ import annotations
@@ -91,9 +100,9 @@ TICK_COUNTERS = ("stored", "late", "too_old", "other_session", "covered", "empty
 COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Intervals
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 @functools.cache
@@ -153,9 +162,9 @@ def by_length(interval: str) -> int:
     return DAY if step_ns is None else step_ns
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Sessions
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 class Region(NamedTuple):
@@ -185,8 +194,8 @@ class RefSession:
     tz : str
         IANA name of the exchange's zone.
     segments : list of (int, int)
-        Stretches ``[start, stop)`` in which the market is open, sorted. Empty ones are dropped, touching ones kept
-        apart.
+        Stretches ``[start, stop)`` in which the market is open, sorted. Empty ones are dropped,
+        touching ones kept apart.
     span : (int, int)
         ``[start, stop)`` of the timestamps of this trade date. Holds all segments.
 
@@ -202,7 +211,8 @@ class RefSession:
         self.zone = ZoneInfo(tz)
         self.segments = [(start, stop) for start, stop in segments if start != stop]
         self.span_start, self.span_stop = span
-        self._regular_slots: dict[str, list[tuple[int, int, int]]] = {}  # a session never changes: walk through it once
+        # a session never changes: walk through it once
+        self._regular_slots: dict[str, list[tuple[int, int, int]]] = {}
         if not self.segments:
             raise ValueError("a session needs a segment")
         edges = [self.span_start, *(edge for segment in self.segments for edge in segment), self.span_stop]
@@ -228,7 +238,8 @@ class RefSession:
         list of Region
             In time order, without empty ones; together they cover the span.
         """
-        found = [Region(self.span_start, self.open, anchor=self.open, regular=False)]  # counted backwards from the open
+        # counted backwards from the open
+        found = [Region(self.span_start, self.open, anchor=self.open, regular=False)]
         previous_stop = None
         for start, stop in self.segments:
             if previous_stop is not None:
@@ -257,10 +268,11 @@ class RefSession:
         region : Region
             One of this session's.
         ts : int
-            Inside the region, or the start of a slot of it (which can lie before the region, see the module's point 4).
+            Inside the region, or the start of a slot of it (which can lie before the region, see
+            the module's point 4).
         interval : str
-            Slots of ``"1d"`` are the session from its open to its close for regular regions, and the
-            span for the others.
+            Slots of ``"1d"`` are the session from its open to its close for regular regions, and
+            the span for the others.
 
         Returns
         -------
@@ -304,7 +316,8 @@ class RefSession:
         Returns
         -------
         list of (int, int, int)
-            (start, stop, index of the segment), in time order; the position in the list is the slot ordinal.
+            (start, stop, index of the segment), in time order; the position in the list is the slot
+            ordinal.
         """
         if interval not in self._regular_slots:
             self._regular_slots[interval] = self._walk_regular_slots(interval)
@@ -323,7 +336,8 @@ class RefSession:
         return slots
 
     def count_slots(self, interval: str) -> int:
-        """Count the slots of all regions of an intraday interval, incomplete ones too: the default capacity."""
+        """Count the slots of all regions of an intraday interval, incomplete ones too: the default
+        capacity."""
         step_ns = step_of(interval)
         assert step_ns is not None
         return sum(divide_up(region.stop - region.start, step_ns) for region in self.regions)
@@ -352,12 +366,14 @@ class RefSession:
 
     @functools.cached_property
     def writes_iso(self) -> bool:
-        """Whether a time of day alone would be ambiguous, so that exported times carry date and offset.
+        """Whether a time of day alone would be ambiguous, so that exported times carry date and
+        offset.
 
         Returns
         -------
         bool
-            True when the segments touch two local dates, or when the UTC offset changes within the span.
+            True when the segments touch two local dates, or when the UTC offset changes within the
+            span.
         """
         dates = set()
         for start, stop in self.segments:
@@ -418,9 +434,9 @@ def local_midnight(day: str, tz: str) -> int:
     return round(midnight.timestamp()) * SECOND  # midnights are whole seconds
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Bars
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 class BadBarError(ValueError):
@@ -452,7 +468,8 @@ def check_bar(session: RefSession, base: str, ts: int, o: float, h: float, lo: f
     ts : int
         Open time.
     o, h, lo, c, v : float
-        Open, high, low, close, volume. Open and close may lie outside [low, high]; prices may be negative.
+        Open, high, low, close, volume. Open and close may lie outside [low, high]; prices may be
+        negative.
 
     Returns
     -------
@@ -512,8 +529,8 @@ def fold(rows: list[Values]) -> Values:
     Returns
     -------
     tuple of five float
-        Open of the first, highest high, lowest low, close of the last, volumes summed from the left. Of equal highs, or
-        lows, the first stands.
+        Open of the first, highest high, lowest low, close of the last, volumes summed from the
+        left. Of equal highs, or lows, the first stands.
     """
     o, h, lo, c, v = rows[0]
     for _, row_high, row_low, row_close, row_volume in rows[1:]:
@@ -526,9 +543,9 @@ def fold(rows: list[Values]) -> Values:
     return o, h, lo, c, v
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Batch kernels
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def slots_over(session: RefSession, interval: str, as_of: int | None) -> list[tuple[int, int, int]]:
@@ -586,7 +603,8 @@ def find_gaps(
 def quality(ts_ns: list[int], session: RefSession, interval: str, as_of: int | None = None) -> float:
     """Percentage of the slots that are over and have a bar; 100.0 where nothing is expected.
 
-    Parameters are those of :func:`find_gaps`. Bars that are repeated, off-grid or out of session never raise it.
+    Parameters are those of :func:`find_gaps`. Bars that are repeated, off-grid or out of session
+    never raise it.
     """
     present, expected = count_present(ts_ns, session, interval, as_of)
     return percentage(present, expected)
@@ -664,7 +682,8 @@ def aggregate(
 
 
 def check_derived(base: str, derived: str) -> None:
-    """Raise ValueError unless an interval can be derived from a base: a longer multiple of it, or ``"1d"``."""
+    """Raise ValueError unless an interval can be derived from a base: a longer multiple of it, or
+    ``"1d"``."""
     base_ns, derived_ns = step_of(base), step_of(derived)
     if base_ns is None:
         raise ValueError("a base interval is never 1d")
@@ -672,9 +691,9 @@ def check_derived(base: str, derived: str) -> None:
         raise ValueError(f"{derived!r} is not a longer multiple of {base!r}")
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Trades and quotes
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def check_tick(session: RefSession, kind: str, ts: int, *values: Any) -> str | None:
@@ -712,7 +731,8 @@ class RefTape:
     Attributes
     ----------
     accepted : list of tuple
-        All that were ever accepted, (ts, *values): in time order, of equal times in order of arrival.
+        All that were ever accepted, (ts, *values): in time order, of equal times in order of
+        arrival.
     n_evicted : int
         How many of the oldest the ring has let go of.
     counters, skipped : dict of int
@@ -736,7 +756,8 @@ class RefTape:
         return bool(self.accepted) and ts < self.accepted[-1][0]
 
     def has_lost(self, ts: int) -> bool:
-        """Whether something at or after `ts` is gone from the ring, or would be to make room for one more."""
+        """Whether something at or after `ts` is gone from the ring, or would be to make room for
+        one more."""
         n_gone = self.n_evicted + (len(self.rows) == self.capacity)
         return n_gone > 0 and self.accepted[n_gone - 1][0] >= ts
 
@@ -749,9 +770,9 @@ class RefTape:
             self.counters["overwritten"] += 1
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # The store
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 class DailyRow(NamedTuple):
@@ -759,7 +780,8 @@ class DailyRow(NamedTuple):
 
     row: Row
     turnover: float
-    """Typical price, (high + low + close) / 3, times volume, summed over the base bars in time order."""
+    """Typical price, (high + low + close) / 3, times volume, summed over the base bars in time
+    order."""
     traded: float
     """Their volumes, summed likewise."""
 
@@ -777,8 +799,8 @@ class RefSymbol:
     Attributes
     ----------
     history : dict
-        ts -> (open, high, low, close, volume) of every bar ever accepted, with its last values. Derived
-        bars, gaps and quality come from here: evicting a row takes nothing away from them.
+        ts -> (open, high, low, close, volume) of every bar ever accepted, with its last values.
+        Derived bars, gaps and quality come from here: evicting a row takes nothing away from them.
     retained : list of int
         Timestamps of the rows the ring still holds, sorted.
     newest_evicted : int or None
@@ -851,8 +873,8 @@ class RefSymbol:
         return sum(not (lo <= o <= hi and lo <= c <= hi) for o, hi, lo, c, _ in rows)
 
     def lacks_side(self, kind: str, row: tuple[Any, ...]) -> bool:
-        """Whether a quote that makes bars has no price for them. A price or size of 0 says that its side is empty, and
-        so does a price of -1 where the other one is positive."""
+        """Whether a quote that makes bars has no price for them. A price or size of 0 says that its
+        side is empty, and so does a price of -1 where the other one is positive."""
         if kind == "ticks" or self.quote_bars is None:
             return False
         _, bid, ask, bid_size, ask_size = row
@@ -881,9 +903,11 @@ class RefSymbol:
         Parameters
         ----------
         rows : list of (ts, open, high, low, close, volume)
-            In any order; a batch is taken in time order, of equal timestamps the later row is the correction.
+            In any order; a batch is taken in time order, of equal timestamps the later row is the
+            correction.
         on_bad : {"raise", "skip"}
-            Whether a bar that breaks a rule fails the call, or is counted in `skipped` and left out.
+            Whether a bar that breaks a rule fails the call, or is counted in `skipped` and left
+            out.
 
         Returns
         -------
@@ -923,7 +947,8 @@ class RefSymbol:
         return sum(outcome in ("stored", "late", "corrected") for outcome in outcomes)
 
     def fill(self, rows: list[Row], on_bad: str = "raise") -> int:
-        """Offer bars for slots that are missing now, all or nothing; parameters and errors are those of `extend`.
+        """Offer bars for slots that are missing now, all or nothing; parameters and errors are
+        those of `extend`.
 
         Returns
         -------
@@ -972,8 +997,9 @@ class RefSymbol:
         return True
 
     def load(self, rows: list[Row]) -> int:
-        """Offer good bars that were loaded for the session under way: nothing that is there is replaced. They are whole
-        bars, so their time is over, unless the clock or a trade says otherwise.
+        """Offer good bars that were loaded for the session under way: nothing that is there is
+        replaced. They are whole bars, so their time is over, unless the clock or a trade says
+        otherwise.
 
         Returns
         -------
@@ -1036,7 +1062,8 @@ class RefSymbol:
         Raises
         ------
         BadBarError
-            For the first bad row, or because something else feeds the symbol; nothing has changed then.
+            For the first bad row, or because something else feeds the symbol; nothing has changed
+            then.
         """
         if not single:
             self.check_units([row[0] for row in rows])
@@ -1068,9 +1095,11 @@ class RefSymbol:
         empty = self.lacks_side(kind, row)
         folds = self.makes_bars(kind) and slot.start not in self.filled and not empty
         behind = folds and bool(self.retained) and slot.start < self.retained[-1]
-        # A late one changes what is there; one behind the newest row, which a bar has filled, a row.
+        # A late one changes what is there; one behind the newest row, which a bar has filled, a
+        # row.
         too_old = late and tape.has_lost(slot.start if folds else ts)
-        # Only quotes without a price may have come since the slot of a late one: then it makes the newest row.
+        # Only quotes without a price may have come since the slot of a late one: then it makes the
+        # newest row.
         old_slot = (late or behind) and bool(self.retained) and slot.start <= self.retained[-1]
         if too_old or (old_slot and folds and self._is_row_too_old(slot.start)):
             tape.counters["too_old"] += 1
@@ -1089,7 +1118,8 @@ class RefSymbol:
         return True
 
     def _is_row_too_old(self, ts: int) -> bool:
-        """Whether a base row that is made or changed at `ts`, not being the newest, could not be folded further."""
+        """Whether a base row that is made or changed at `ts`, not being the newest, could not be
+        folded further."""
         evicted = self.newest_evicted
         if ts not in self.history and len(self.retained) == self.capacity:
             evicted = self.retained[0]  # a full ring lets go of its oldest row to take this one
@@ -1149,12 +1179,14 @@ class RefSymbol:
                 return "repeated"
             return "too_old" if self._is_too_old(ts, self.newest_evicted) else "corrected"
         would_be_evicted = self.newest_evicted
-        if len(self.retained) == self.capacity:  # a full ring lets go of its oldest row to take this one
+        # a full ring lets go of its oldest row to take this one
+        if len(self.retained) == self.capacity:
             would_be_evicted = self.retained[0]
         return "too_old" if self._is_too_old(ts, would_be_evicted) else "late"
 
     def _is_too_old(self, ts: int, evicted: int | None) -> bool:
-        """Whether `ts`, or a slot that holds it and is folded from base rows, begins at or before an evicted one."""
+        """Whether `ts`, or a slot that holds it and is folded from base rows, begins at or before
+        an evicted one."""
         if evicted is None:
             return False
         starts = [ts]
@@ -1197,8 +1229,8 @@ class RefSymbol:
         return any(self._tell_days(lambda day: day._mark(day.halted, [(start, stop)])))
 
     def _tell_days(self, tell: Callable[[RefSymbol], int]) -> list[int]:
-        """Tell the session under way, and each past day that is there, of some time; what they say. A day that was
-        missing between those is there from then on, if it has anything to say."""
+        """Tell the session under way, and each past day that is there, of some time; what they say.
+        A day that was missing between those is there from then on, if it has anything to say."""
         past = [day for date, day in self.store.past.get(self.name, {}).items() if date < self.store.session.date]
         past += self.store.absent_symbols(self.name)
         sequence = self.store.sequence
@@ -1222,7 +1254,8 @@ class RefSymbol:
         return {"no_trade": merge_spans(self.no_trade), "halted": merge_spans(self.halted)}
 
     def explained(self, interval: str) -> dict[int, str]:
-        """State by start of the slots that the marks explain, whether there is a bar on them or not."""
+        """State by start of the slots that the marks explain, whether there is a bar on them or
+        not."""
         if interval not in self._explained:
             states = {}
             for start, stop, _ in self.session.regular_slots(interval):
@@ -1263,21 +1296,25 @@ class RefSymbol:
         return sorted({*self.derived, "1d"}, key=by_length)
 
     def parent(self, interval: str) -> str:
-        """Interval whose bars an interval is folded from: the longest shorter one that divides it, else the base."""
+        """Interval whose bars an interval is folded from: the longest shorter one that divides it,
+        else the base."""
         shorter = [name for name in [self.base, *self.levels()] if by_length(name) < by_length(interval)]
         if interval == "1d":
             return shorter[-1]
-        return [name for name in shorter if by_length(interval) % by_length(name) == 0][-1]  # the base always does
+        # the base always does
+        return [name for name in shorter if by_length(interval) % by_length(name) == 0][-1]
 
     # -- reading
 
     def as_of(self) -> int | None:
-        """Return the later of the store's clock less its grace and the end of the newest row; None before both. A trade
-        or quote that makes bars proves no more than its own time, a filled slot that it is over."""
+        """Return the later of the store's clock less its grace and the end of the newest row; None
+        before both. A trade or quote that makes bars proves no more than its own time, a filled
+        slot that it is over."""
         times = [] if self.store.clock is None else [self.store.clock - self.store.grace]
         if self.source in ("ticks", "quotes"):
             times.append(self.tapes[self.source].accepted[-1][0])
-            times += [self.session.bar_end(ts, self.base) for ts in self.filled]  # over when they were filled
+            # over when they were filled
+            times += [self.session.bar_end(ts, self.base) for ts in self.filled]
         elif self.retained:
             times.append(self.session.bar_end(self.retained[-1], self.base))
         return max(times, default=None)
@@ -1350,7 +1387,8 @@ class RefSymbol:
         return [(bar.n_base, bar.n_expected) for bar in self.bars(interval)]
 
     def forming(self, interval: str) -> bool:
-        """Whether the newest bar is still in progress; of the base only if it is not made of streamed bars."""
+        """Whether the newest bar is still in progress; of the base only if it is not made of
+        streamed bars."""
         bars, as_of = self.bars(interval), self.as_of()
         if interval == self.base and self.source in ("ticks", "quotes"):
             if not bars:  # all quotes lacked a side
@@ -1362,7 +1400,8 @@ class RefSymbol:
         return interval != self.base and bool(bars) and as_of is not None and as_of < bars[-1].stop
 
     def daily_row(self) -> DailyRow | None:
-        """The session's bar, and the sums of its average price: over the retained regular bars, in time order."""
+        """The session's bar, and the sums of its average price: over the retained regular bars, in
+        time order."""
         turnover = traded = 0.0
         for ts in self.retained:
             if self.session.is_regular(ts):
@@ -1465,7 +1504,8 @@ class RefSymbol:
         return found
 
     def gap_retries(self, interval: str) -> list[tuple[int, int | None]]:
-        """(greatest count, latest time) of the retries of each gap's slots; (0, None) where there was none."""
+        """(greatest count, latest time) of the retries of each gap's slots; (0, None) where there
+        was none."""
         retries = self.retries.get(interval, {})
         found: list[tuple[int, int | None]] = []
         for first, last, _ in self.gaps(interval):
@@ -1474,13 +1514,15 @@ class RefSymbol:
         return found
 
     def metrics(self) -> dict[str, Any]:
-        """Session metrics of the regular bars, which the 1d bar holds, and of the extended ones apart.
+        """Session metrics of the regular bars, which the 1d bar holds, and of the extended ones
+        apart.
 
         Returns
         -------
         dict
-            volume (float, 0.0 before the first bar), high, low (float or None), last_update (ts of the newest base
-            bar or None) and extended: the same of extended bars, with count, the number of them.
+            volume (float, 0.0 before the first bar), high, low (float or None), last_update (ts of
+            the newest base bar or None) and extended: the same of extended bars, with count, the
+            number of them.
         """
         day = self._all_bars("1d")
         extended = [bar for bar in self._all_bars(self.parent("1d")) if not bar.regular]
@@ -1520,7 +1562,8 @@ class RefStore:
     grace : int
         Nanoseconds that the clock is late when slots are judged.
     extended : (int, int), optional
-        Bars are expected from the first of these times until the open, and from the close until the second.
+        Bars are expected from the first of these times until the open, and from the close until the
+        second.
     tick_capacities : (int, int)
         Trades and quotes that each symbol keeps.
 
@@ -1535,8 +1578,9 @@ class RefStore:
     extended_hours : dict
         date -> `extended`, of the sessions to come and those that are loaded.
     past : dict
-        name -> date -> the symbol as it was when that session ended, or as it was loaded; its store's clock stands at
-        the end of the span. The date under way and later ones may be among them: they are not shown as history.
+        name -> date -> the symbol as it was when that session ended, or as it was loaded; its
+        store's clock stands at the end of the span. The date under way and later ones may be among
+        them: they are not shown as history.
     given : dict
         name -> interval -> date -> ts -> values, of rows loaded for other intervals than the base.
     kept : dict
@@ -1579,7 +1623,8 @@ class RefStore:
         capacity: int | None = None,
         quote_bars: str | None = None,
     ) -> RefSymbol:
-        """Add a symbol, or return the one of that name as it is; what is not given is the store's."""
+        """Add a symbol, or return the one of that name as it is; what is not given is the
+        store's."""
         if name not in self.symbols:
             base = self.base if base is None else base
             derived = self.derived if derived is None else derived
@@ -1604,15 +1649,16 @@ class RefStore:
     # -- the days before
 
     def past_symbol(self, name: str, ts: int) -> RefSymbol | None:
-        """The symbol on the past day that a timestamp before the session belongs to, if that day is in history."""
+        """The symbol on the past day that a timestamp before the session belongs to, if that day is
+        in history."""
         if ts >= self.session.span_start:
             return None
         days = [*self.past.get(name, {}).values(), *self.absent_symbols(name)]
         return next((day for day in days if day.session.span_start <= ts < day.session.span_stop), None)
 
     def absent_symbols(self, name: str) -> list[RefSymbol]:
-        """The symbol on the sessions between its first and its last day before the session under way of which nothing
-        is there: what it would be with no bar. `keep` makes it a day."""
+        """The symbol on the sessions between its first and its last day before the session under
+        way of which nothing is there: what it would be with no bar. `keep` makes it a day."""
         past = self.past.get(name, {})
         shown = [day for day in past if day < self.session.date]
         return [
@@ -1634,9 +1680,11 @@ class RefStore:
         session : RefSession
             Of a later date. Bars that were loaded for it are there.
         trailing_days : int
-            Dates before it that are kept, of each symbol (of rows that were given: of each interval).
+            Dates before it that are kept, of each symbol (of rows that were given: of each
+            interval).
         daily_days : int, optional
-            Dates before it, of those with a daily bar, of which it is kept; `trailing_days` by default and at least.
+            Dates before it, of those with a daily bar, of which it is kept; `trailing_days` by
+            default and at least.
         """
         ended, symbols, self.symbols = self.session, self.symbols, {}
         for symbol in symbols.values():
@@ -1687,15 +1735,18 @@ class RefStore:
         return dates[: max(0, len(dates) - keep)]
 
     def load(self, name: str, interval: str, rows: list[Row], sessions: list[RefSession]) -> int:
-        """Offer rows of past days (or of the one under way); returns how many were added or corrected.
+        """Offer rows of past days (or of the one under way); returns how many were added or
+        corrected.
 
         Parameters
         ----------
         name : str
         interval : str
-            Rows of the base are bars like any others; those of another interval are kept as they are.
+            Rows of the base are bars like any others; those of another interval are kept as they
+            are.
         rows : list of (ts, open, high, low, close, volume)
-            In any order, of equal timestamps the later row counts. Each belongs to one of the sessions.
+            In any order, of equal timestamps the later row counts. Each belongs to one of the
+            sessions.
         sessions : list of RefSession
             All there are.
         """
@@ -1713,7 +1764,8 @@ class RefStore:
                 if is_unfed and all(
                     session.is_regular(ts) and session.is_on_slot(ts, past.base) for ts in past.history
                 ):
-                    past.source, past.filled = None, set(past.history)  # trades may still come for that session
+                    # trades may still come for that session
+                    past.source, past.filled = None, set(past.history)
             else:
                 changed += self._give(name, canonical(interval), session, day)
         if interval != self.symbols[name].base:
@@ -1761,7 +1813,8 @@ class RefStore:
         return day in self.given.get(name, {}).get(interval, {})
 
     def past_rows(self, name: str, interval: str, day: str) -> list[Row]:
-        """Bars of an interval on a past date: given ones before derived ones, those before what was kept."""
+        """Bars of an interval on a past date: given ones before derived ones, those before what was
+        kept."""
         rows: dict[int, Values] = {}
         symbol = self.past.get(name, {}).get(day)
         if symbol is not None and interval in [*symbol.intervals(), "1d"]:
@@ -1773,7 +1826,8 @@ class RefStore:
         return [(ts, *values) for ts, values in sorted(rows.items())]
 
     def daily(self, name: str, n: int) -> list[DailyRow]:
-        """The newest days before the session that have a daily bar, at most `n`, as the indicators see them."""
+        """The newest days before the session that have a daily bar, at most `n`, as the indicators
+        see them."""
         found = []
         for day in self.past_dates(name, "1d"):
             rows = self.past_rows(name, "1d", day)
@@ -1789,7 +1843,8 @@ class RefStore:
     def classify_gaps(
         self, interval: str | None, outage_share: float, active_share: float
     ) -> list[tuple[str, int, str, int, int]]:
-        """(symbol, start of the gap, kind, others that miss most of it, others that are active) of each gap."""
+        """(symbol, start of the gap, kind, others that miss most of it, others that are active) of
+        each gap."""
         found = []
         for symbol in self.symbols.values():
             name = symbol.base if interval is None else interval
@@ -1813,14 +1868,15 @@ class RefStore:
         return found
 
     def as_of(self) -> int | None:
-        """Latest `as_of` of all symbols, and the clock itself; None before any bar and any clock."""
+        """Latest `as_of` of all symbols, and the clock itself; None before any bar and any
+        clock."""
         times = [symbol.as_of() for symbol in self.symbols.values()]
         return max((ts for ts in [self.clock, *times] if ts is not None), default=None)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # The exported document
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def document(
@@ -1981,7 +2037,8 @@ def series_document(symbol: RefSymbol, interval: str, timestamps: str) -> dict[s
 
 
 def tape_document(symbol: RefSymbol, kind: str, timestamps: str) -> dict[str, Any]:
-    """Part of the trades or quotes of a symbol, which has some; parameters as for :func:`document`."""
+    """Part of the trades or quotes of a symbol, which has some; parameters as for
+    :func:`document`."""
     tape = symbol.tapes[kind]
     ts, *values = tape.rows[-1]
     latest: dict[str, Any] = {"timestamp": time_shown(ts, symbol.session, timestamps)}
@@ -1995,7 +2052,8 @@ def tape_document(symbol: RefSymbol, kind: str, timestamps: str) -> dict[str, An
 
 
 def volume_shown(volume: float) -> int | float:
-    """Show a volume as an integer where it is one of at most 2**53 in magnitude, else as the float it is."""
+    """Show a volume as an integer where it is one of at most 2**53 in magnitude, else as the float
+    it is."""
     if math.isfinite(volume) and volume == math.floor(volume) and abs(volume) <= 2**53:
         return int(volume)
     return volume
@@ -2024,7 +2082,8 @@ def time_shown(ts: int, session: RefSession, timestamps: str) -> str | int:
     if timestamps == "time" and not session.writes_iso:
         return local_time(ts, session.zone).strftime("%H:%M:%S") + fraction_text(ts)
     assert timestamps in ("time", "iso")
-    text = local_time(ts, session.zone).isoformat()  # YYYY-MM-DDTHH:MM:SS, 19 characters, then the offset
+    # YYYY-MM-DDTHH:MM:SS, 19 characters, then the offset
+    text = local_time(ts, session.zone).isoformat()
     return text[:19] + fraction_text(ts) + text[19:]
 
 

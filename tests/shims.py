@@ -15,7 +15,8 @@ def arrays_of(window: Any) -> tuple[Any, ...]:
 
 
 def hours_by_date(calendar: sd.SessionCalendar) -> dict[dt.date, sd.SessionGrid]:
-    """What a calendar has found out: another release of a library of calendars would have found something else."""
+    """What a calendar has found out: another release of a library of calendars would have found
+    something else."""
     return calendar._grids
 
 

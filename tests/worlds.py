@@ -1,4 +1,5 @@
-"""Small sessions of every shape, and the library beside the reference model, for the property tests."""
+"""Small sessions of every shape, and the library beside the reference model, for the property
+tests."""
 
 from __future__ import annotations
 
@@ -150,7 +151,8 @@ def timestamps(shape: str) -> st.SearchStrategy[int]:
 
 
 def spans(shape: str) -> st.SearchStrategy[tuple[int, int]]:
-    """Stretches of time to mark: short and long, on slots and beside them, in the session and around it, empty ones."""
+    """Stretches of time to mark: short and long, on slots and beside them, in the session and
+    around it, empty ones."""
     step = step_of(shape)
     lengths = st.one_of(
         st.sampled_from([0, 1, step, 2 * step, 5 * step, 15 * step, 90 * step]),
@@ -216,7 +218,8 @@ class World:
         assert got == expected
 
     def fill(self, name: str, rows: list[tuple[Any, ...]], on_bad: str = "raise") -> None:
-        """Fill in both; they agree on how much was stored, each row is a change, and the same again is none."""
+        """Fill in both; they agree on how much was stored, each row is a change, and the same again
+        is none."""
         before = self.data.sequence
         try:
             expected: Any = self.model.symbols[name].fill(rows, on_bad)
@@ -224,7 +227,8 @@ class World:
             expected = (error.code, error.row)
         assert outcome(lambda: self.data.fill(name, *arrays_of(rows), on_bad=on_bad), with_row=True) == expected
         assert self.data.sequence - before == (expected if isinstance(expected, int) else 0)
-        if isinstance(expected, int) and on_bad == "raise":  # skipped rows and such that are too old are counted again
+        # skipped rows and such that are too old are counted again
+        if isinstance(expected, int) and on_bad == "raise":
             too_old = self.model.symbols[name].counters["too_old"]
             assert self.data.fill(name, *arrays_of(rows)) == self.model.symbols[name].fill(rows) == 0
             assert self.data.sequence - before == expected
@@ -259,7 +263,8 @@ class World:
         self.model.advance_to(ts)
 
     def resume(self, between: Any = lambda: None) -> None:
-        """End the session and start it again: all that is lost is the clock. `between` is done meanwhile."""
+        """End the session and start it again: all that is lost is the clock. `between` is done
+        meanwhile."""
         self.data.end_session()
         between()
         self.data.start_session(self.session.date)
@@ -310,7 +315,8 @@ def outcome(call: Any, *, with_row: bool = False) -> Any:
 
 
 def exact(value: Any) -> Any:
-    """Nested values in a form whose == tells 0.0 from -0.0 and 1 from 1.0, and dicts by the order of their keys."""
+    """Nested values in a form whose == tells 0.0 from -0.0 and 1 from 1.0, and dicts by the order
+    of their keys."""
     if isinstance(value, dict):
         return [(key, exact(item)) for key, item in value.items()]
     if isinstance(value, (list, tuple)):
@@ -397,7 +403,8 @@ def same_metrics(symbol: sd.SymbolSessionData, expected: dict[str, Any]) -> None
 
 
 class HistoryWorld(World):
-    """A world of six trade dates, a day apart (the fourth is missing); `same()` compares its history too."""
+    """A world of six trade dates, a day apart (the fourth is missing); `same()` compares its
+    history too."""
 
     DAYS = (0, 1, 2, 4, 5, 6)
 
@@ -448,7 +455,8 @@ class HistoryWorld(World):
         assert self.grid.date.isoformat() == self.session.date
 
     def resume(self, between: Any = lambda: None) -> None:
-        """The day counts as one of those before while it has ended, so that history is trimmed for it."""
+        """The day counts as one of those before while it has ended, so that history is trimmed for
+        it."""
         ended, extended = self.session, self.model.extended
         after = ref.RefSession(ended.date + "+", ended.tz, ended.segments, (ended.span_start, ended.span_stop))
         self.data.end_session()
@@ -480,7 +488,8 @@ class HistoryWorld(World):
         return None
 
     def is_out_of_reach(self, name: str, interval: str, start: int, stop: int) -> bool:
-        """Whether slots of an interval that begin in [start, stop) are missing where no mark can be kept."""
+        """Whether slots of an interval that begin in [start, stop) are missing where no mark can be
+        kept."""
         model = self.model
         reached = model.counted_dates(name, model.symbols[name].base, self.sessions)
         for session in self.sessions:

@@ -13,7 +13,8 @@ cdef int64_t FIVE_MINUTES_NS = 300_000_000_000
 
 cdef int64_t run(int64_t handle, const int64_t* ts, const double* open, const double* high, const double* low,
                  const double* close, const double* volume, int64_t n, double* out_best) noexcept nogil:
-    """Append n bars; the first error, or how many 5m bars have closed. out_best: the highest close of those."""
+    """Append n bars; the first error, or how many 5m bars have closed. out_best: the highest close
+    of those."""
     cdef int64_t five = sd_series(handle, FIVE_MINUTES_NS), bars, status, i, closed = 0
     cdef double best = -1e300, price
     if five < 0:
@@ -35,7 +36,8 @@ cdef int64_t run(int64_t handle, const int64_t* ts, const double* open, const do
 
 def feed(int64_t handle, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
          const double[::1] low, const double[::1] close, const double[::1] volume):
-    """Append bars of equal length; (5m bars closed, their highest close, minutes missing). Raises on a bad bar."""
+    """Append bars of equal length; (5m bars closed, their highest close, minutes missing). Raises
+    on a bad bar."""
     cdef double best = 0.0
     cdef int64_t n = ts.shape[0], closed
     if not n == open.shape[0] == high.shape[0] == low.shape[0] == close.shape[0] == volume.shape[0] or n == 0:

@@ -1,1 +1,2 @@
-# Marks the folder as the package `sessiondata` for cimport; the import package itself is src/sessiondata.
+# Marks the folder as the package `sessiondata` for cimport; the import package itself is
+# src/sessiondata.

@@ -1,9 +1,11 @@
-# C functions for compiled callers outside the package: Cython by cimport, numba through `sessiondata.jit`.
+# C functions for compiled callers outside the package: Cython by cimport, numba through
+# `sessiondata.jit`.
 
 from libc.stdint cimport int64_t
 
-# A module compiled against this file asks for this name when it is imported, so that one of another version is refused
-# with an ImportError. Rename it, and raise ABI in capi.pyx, whenever a signature or a meaning below changes.
+# A module compiled against this file asks for this name when it is imported, so that one of another
+# version is refused with an ImportError. Rename it, and raise ABI in capi.pyx, whenever a signature
+# or a meaning below changes.
 cdef int64_t sd_abi_4
 
 cdef enum:
@@ -28,8 +30,10 @@ cdef enum:
     SD_ERR_MEMORY = -205       # no memory for rows beyond those of a regular day
     SD_ERR_NO_SYMBOL = -206    # the handle is of no symbol, or of one that is gone
     SD_ERR_NO_SERIES = -207    # the symbol holds no such series, or a series no such column
-    SD_ERR_SOURCE = -208       # something else feeds the symbol in this session: bars, trades or quotes
-    SD_ERR_UNIT = -209         # a time before 1990, and no such day: not nanoseconds, but seconds, ms or us
+    # something else feeds the symbol in this session: bars, trades or quotes
+    SD_ERR_SOURCE = -208
+    # a time before 1990, and no such day: not nanoseconds, but seconds, ms or us
+    SD_ERR_UNIT = -209
 
     # Columns of a series.
     SD_TIMESTAMP = 0           # int64 ns; the others are doubles
@@ -39,10 +43,11 @@ cdef enum:
     SD_CLOSE = 4
     SD_VOLUME = 5
 
-# `handle` is what SymbolSessionData.handle says. `k` numbers the series of a symbol: 0 is the base, then the derived
-# ones in the order of SymbolSessionData.intervals. `i` is a row: 0 the oldest, -1 the newest. Without an answer an
-# int64_t is a negative error, a double NaN, a time INT64_MIN. Any thread may call, with the GIL or without: of those
-# that use one symbol at the same time each waits for the other's call to end.
+# `handle` is what SymbolSessionData.handle says. `k` numbers the series of a symbol: 0 is the base,
+# then the derived ones in the order of SymbolSessionData.intervals. `i` is a row: 0 the oldest, -1
+# the newest. Without an answer an int64_t is a negative error, a double NaN, a time INT64_MIN. Any
+# thread may call, with the GIL or without: of those that use one symbol at the same time each waits
+# for the other's call to end.
 cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, double low, double close,
                        double volume) noexcept nogil
 # `exchange` is up to eight ASCII bytes, the first in the lowest byte; 0: none.
@@ -71,6 +76,7 @@ cdef double sd_session_value(int64_t handle, int64_t column) noexcept nogil
 cdef int64_t sd_as_of(int64_t handle) noexcept nogil
 cdef int64_t sd_sequence(int64_t handle) noexcept nogil
 
-# The package's own: SymbolCore takes a handle when it is first asked for one, and gives it back when it dies.
+# The package's own: SymbolCore takes a handle when it is first asked for one, and gives it back
+# when it dies.
 cdef int64_t handle_take(void* symbol, tuple steps_ns, bint close_label) except -1
 cdef void handle_give_back(int64_t handle) noexcept

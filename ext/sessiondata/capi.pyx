@@ -1,23 +1,24 @@
 """C functions for compiled callers: thin, on plain numbers, without the interpreter.
 
-A caller holds a symbol by its handle, a number, never by its address. A handle names an entry of one table:
+A caller holds a symbol by its handle, a number, never by its address. A handle names an entry of
+one table:
 
     handle  = generation << 24 | index
     entries [ guard, handle, Symbol*, label, steps ... ]   an entry that is given back forgets its handle, and gets
                                                            another generation when it is taken again
 
-so that a handle that has outlived its symbol, or was never one, is told by one comparison: the call returns
-SD_ERR_NO_SYMBOL and touches nothing. (Rejected: the address itself as the handle. It costs a load less, which the
-processor hides anyway, and the first stale one reads freed memory.)
+so that a handle that has outlived its symbol, or was never one, is told by one comparison: the call
+returns SD_ERR_NO_SYMBOL and touches nothing. (Rejected: the address itself as the handle. It costs
+a load less, which the processor hides anyway, and the first stale one reads freed memory.)
 
-Handles are taken and given back under the GIL only. Entries never move and are never freed, because a thread without
-the GIL may just be looking at one.
+Handles are taken and given back under the GIL only. Entries never move and are never freed, because
+a thread without the GIL may just be looking at one.
 
-Threads: each entry has a guard (see _guard), and every call is inside it while it touches the symbol; so is whoever
-holds the GIL and touches a symbol that has a handle. A call that has found its entry and then had to wait looks again
-whether the handle is still good. Bars from before the session are for days in history, which are Python's: such a call
-leaves the guard and begins anew with the GIL. `sd_read_last` reads base rows without the guard, as long as that goes
-well.
+Threads: each entry has a guard (see _guard), and every call is inside it while it touches the
+symbol; so is whoever holds the GIL and touches a symbol that has a handle. A call that has found
+its entry and then had to wait looks again whether the handle is still good. Bars from before the
+session are for days in history, which are Python's: such a call leaves the guard and begins anew
+with the GIL. `sd_read_last` reads base rows without the guard, as long as that goes well.
 """
 
 from cpython.mem cimport PyMem_RawFree
@@ -70,11 +71,13 @@ cdef enum:
 
 
 cdef struct Entry:
-    # 256 bytes on a boundary of 64: found by a shift, and the first line is all that a call looks at.
+    # 256 bytes on a boundary of 64: found by a shift, and the first line is all that a call looks
+    # at.
     Guard guard
     int64_t handle              # free: that of another entry, so that nobody finds it
     Symbol* symbol
-    int64_t label_ns            # base interval if timestamps that are appended are the ends of bars, else 0
+    # base interval if timestamps that are appended are the ends of bars, else 0
+    int64_t label_ns
     int64_t n_series
     int64_t generation          # of this entry, so far
     int64_t next_free           # free: index of the next free entry, or -1
@@ -87,8 +90,8 @@ cdef int64_t _first_free = -1   # index; a chain, as a list may need memory to t
 
 
 cdef struct Apart:
-    # The rare halves of some calls. By pointer, lest a compiler makes them part of the common half, which would then
-    # save and restore registers for them.
+    # The rare halves of some calls. By pointer, lest a compiler makes them part of the common half,
+    # which would then save and restore registers for them.
     int64_t (*append)(Entry*, uintptr_t*, int64_t, double, double, double, double, double) noexcept nogil
     int64_t (*append_lapping)(Symbol*, uintptr_t*, int64_t, double, double, double, double, double) noexcept nogil
     int64_t (*append_waiting)(Entry*, int64_t, int64_t, double, double, double, double, double) noexcept nogil
@@ -111,7 +114,8 @@ cdef inline Entry* _find(int64_t handle) noexcept nogil:
 
 
 cdef uintptr_t* _take(Entry* entry, int64_t handle) noexcept nogil:
-    """Enter an entry's guard that another thread had last; NULL if the handle has been given back meanwhile."""
+    """Enter an entry's guard that another thread had last; NULL if the handle has been given back
+    meanwhile."""
     cdef uintptr_t* inside = guard_take(&entry.guard)
     if load(&entry.handle) == handle:
         return inside
@@ -122,7 +126,8 @@ cdef uintptr_t* _take(Entry* entry, int64_t handle) noexcept nogil:
 cdef inline Entry* _enter(int64_t handle, uintptr_t** out_inside) noexcept nogil:
     """Entry of a handle with this thread inside its guard; NULL if it is of no living symbol.
 
-    Who gives a handle back is the owner of the guard afterwards: whoever enters as the owner need not look again."""
+    Who gives a handle back is the owner of the guard afterwards: whoever enters as the owner need
+    not look again."""
     cdef Entry* entry = _find(handle)
     if entry == NULL:
         return NULL
@@ -136,11 +141,13 @@ cdef inline int64_t _check(const Entry* entry, int64_t k) noexcept nogil:
     """0 if there is a series `k`, else the error."""
     if entry.symbol.grid == NULL:
         return ERR_NO_SESSION
-    return 0 if <uint64_t>k < <uint64_t>entry.n_series else ERR_NO_SERIES  # one comparison: k may be negative
+    # one comparison: k may be negative
+    return 0 if <uint64_t>k < <uint64_t>entry.n_series else ERR_NO_SERIES
 
 
 cdef inline int64_t _enter_series(int64_t handle, int64_t k, Entry** out_entry, uintptr_t** out_inside) noexcept nogil:
-    """0 and the entry with this thread inside its guard, if there is a series `k`; else the error."""
+    """0 and the entry with this thread inside its guard, if there is a series `k`; else the
+    error."""
     cdef int64_t status
     out_entry[0] = _enter(handle, out_inside)
     if out_entry[0] == NULL:
@@ -152,7 +159,8 @@ cdef inline int64_t _enter_series(int64_t handle, int64_t k, Entry** out_entry, 
 
 
 cdef inline const Level* _root(const Entry* entry, int64_t k) noexcept nogil:
-    """Level of series `k`, if it stands on base rows, so that each of its rows has begun; NULL for any other `k`.
+    """Level of series `k`, if it stands on base rows, so that each of its rows has begun; NULL for
+    any other `k`.
 
     All its rows but the newest have their values, too."""
     cdef const Level* level
@@ -163,7 +171,8 @@ cdef inline const Level* _root(const Entry* entry, int64_t k) noexcept nogil:
 
 
 cdef inline const Level* _enter_root(int64_t handle, int64_t k, uintptr_t** out_inside) noexcept nogil:
-    """`_root` of a living symbol whose guard is to be had at once, and inside it; NULL, and outside, else."""
+    """`_root` of a living symbol whose guard is to be had at once, and inside it; NULL, and
+    outside, else."""
     cdef const Level* root = NULL
     cdef Entry* entry = _find(handle)
     if entry == NULL:
@@ -184,8 +193,10 @@ cdef inline Ring* _ring(const Entry* entry, int64_t k) noexcept nogil:
 
 
 cdef inline Ring* _ring_begun(const Entry* entry, int64_t k) noexcept nogil:
-    """Ring of series `k` with every row that has begun, though the newest may not have its values yet."""
-    # A level on base rows begins its rows at once; bringing it up to date for their number would cost six stores a bar.
+    """Ring of series `k` with every row that has begun, though the newest may not have its values
+    yet."""
+    # A level on base rows begins its rows at once; bringing it up to date for their number would
+    # cost six stores a bar.
     if k > 0 and entry.symbol.levels[k - 1].parent >= 0:
         symbol_settle(entry.symbol, <int32_t>k - 1)
     return series_ring(entry.symbol, k)
@@ -200,11 +211,13 @@ cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, 
     cdef int64_t at
     if entry == NULL:
         return ERR_NO_SYMBOL
-    # Here no address of the bar leaves this function, and all calls come last: no register is saved, none restored.
+    # Here no address of the bar leaves this function, and all calls come last: no register is
+    # saved, none restored.
     inside = guard_try(&entry.guard)
     if inside == NULL:
         return _apart.append_waiting(entry, handle, ts_ns, open, high, low, close, volume)
-    # A whole slot follows or nothing does, so its start is its end less the interval. (NAT may wrap.)
+    # A whole slot follows or nothing does, so its start is its end less the interval. (NAT may
+    # wrap.)
     bar = Bar(<int64_t>(<uint64_t>ts_ns - <uint64_t>entry.label_ns), open, high, low, close, volume, 0)
     if not symbol_follows(entry.symbol, bar.ts) or not has_plain_values(&bar):
         return _apart.append(entry, inside, ts_ns, open, high, low, close, volume)
@@ -236,7 +249,8 @@ cdef int64_t _append_waiting(Entry* entry, int64_t handle, int64_t ts_ns, double
 
 
 cdef void _leave(Entry* entry, uintptr_t* inside) noexcept nogil:
-    """Leave a guard that was perhaps entered with a block (`_bring_block`); it goes if it was not wanted after all."""
+    """Leave a guard that was perhaps entered with a block (`_bring_block`); it goes if it was not
+    wanted after all."""
     cdef Block* spare = entry.symbol.spare
     entry.symbol.spare = NULL
     guard_leave(inside)
@@ -245,8 +259,8 @@ cdef void _leave(Entry* entry, uintptr_t* inside) noexcept nogil:
 
 
 cdef int _bring_block(Entry* entry, int64_t handle, uintptr_t** inside) noexcept nogil:
-    """After ERR_MEMORY: leave the guard, allocate what the symbol wanted, and enter again with it; 0, or the error, and
-    this thread is outside.
+    """After ERR_MEMORY: leave the guard, allocate what the symbol wanted, and enter again with it;
+    0, or the error, and this thread is outside.
 
     Inside it may not: an allocation that `tracemalloc` traces waits for the GIL (see _layout)."""
     cdef int64_t n_bytes = entry.symbol.wanted
@@ -293,7 +307,8 @@ cdef int64_t _append_apart(Entry* entry, uintptr_t* inside, int64_t ts_ns, doubl
 
 cdef int64_t _append_earlier(int64_t handle, int64_t ts_ns, double open, double high, double low, double close,
                              double volume) noexcept with gil:
-    """A bar that may be of a day in history. With the GIL the symbol stays, and so do its session and its days."""
+    """A bar that may be of a day in history. With the GIL the symbol stays, and so do its session
+    and its days."""
     cdef Entry* entry = _find(handle)
     cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
     if entry == NULL:
@@ -343,8 +358,8 @@ cdef int64_t sd_append_quote(int64_t handle, int64_t ts_ns, double bid, double a
 
 
 cdef int64_t _feed_with_block(Entry* entry, uintptr_t* inside, int kind, const Tick* tick) noexcept nogil:
-    """A trade or quote (values checked) for which the symbol had no memory, with this thread inside the guard, which it
-    leaves."""
+    """A trade or quote (values checked) for which the symbol had no memory, with this thread inside
+    the guard, which it leaves."""
     cdef int64_t handle = entry.handle
     cdef int status = ERR_MEMORY, failed
     while status == ERR_MEMORY:
@@ -368,8 +383,9 @@ cdef bint _is_early(int64_t handle) noexcept nogil:
 
 
 cdef int64_t sd_advance_to(int64_t handle, int64_t ts_ns) noexcept nogil:
-    """Move the clock of the symbol's store forwards: 1, or 0 if it stands there already or further. ERR_UNIT for a time
-    of 1970 that another unit puts after 1990, unless the symbol has a session before that."""
+    """Move the clock of the symbol's store forwards: 1, or 0 if it stands there already or further.
+    ERR_UNIT for a time of 1970 that another unit puts after 1990, unless the symbol has a session
+    before that."""
     if is_in_another_unit(ts_ns) and not _is_early(handle):
         return ERR_UNIT if _find(handle) != NULL else ERR_NO_SYMBOL
     cdef Thread* thread = read_begin()  # the clock has a guard of its own; so its symbol stays
@@ -458,7 +474,8 @@ cdef double sd_value(int64_t handle, int64_t k, int64_t column, int64_t i) noexc
     cdef double value
     if root != NULL:
         if SD_OPEN <= column <= SD_VOLUME:
-            at = i + (root.ring.next_seq if i < 0 else 0)  # derived rings hold one lap, and their origin is 0
+            # derived rings hold one lap, and their origin is 0
+            at = i + (root.ring.next_seq if i < 0 else 0)
             if 0 <= at < root.ring.next_seq - 1:
                 value = ring_values(&root.ring, column)[at]
                 guard_leave(inside)
@@ -503,7 +520,8 @@ cdef inline int64_t _column(const Ring* ring, int64_t column, const void** out_r
 cdef int64_t sd_column(int64_t handle, int64_t k, int64_t column, const void** out_rows) noexcept nogil:
     """Live rows of a column as one stretch of memory, oldest first; returns how many there are.
 
-    int64_t for SD_TIMESTAMP, else double. Not to be written to, and good until the symbol is written to again."""
+    int64_t for SD_TIMESTAMP, else double. Not to be written to, and good until the symbol is
+    written to again."""
     cdef uintptr_t* inside
     cdef Entry* entry
     cdef int64_t count
@@ -516,8 +534,8 @@ cdef int64_t sd_column(int64_t handle, int64_t k, int64_t column, const void** o
 
 
 cdef int64_t sd_copy_last(int64_t handle, int64_t k, int64_t column, int64_t n, double* out_values) noexcept nogil:
-    """Copy the newest `n` values of a column, oldest first; returns how many there were (less than `n` of a short
-    series)."""
+    """Copy the newest `n` values of a column, oldest first; returns how many there were (less than
+    `n` of a short series)."""
     cdef uintptr_t* inside
     cdef Entry* entry
     cdef const void* rows
@@ -541,11 +559,13 @@ cdef inline void _copy_values(const double* column, int64_t n, double* out_value
 
 
 cdef int64_t _read_unguarded(Symbol* symbol, int64_t n, int64_t* out_ts, double** out_values) noexcept nogil:
-    """Copy the newest `n` base rows, as long as nothing gets in the way; returns how many, or -1 if something did.
+    """Copy the newest `n` base rows, as long as nothing gets in the way; returns how many, or -1 if
+    something did.
 
-    What the ring says of itself is checked before it is followed, and what was copied before it is believed: the
-    version must not have moved, and the row that may be in writing, number `next_seq`, must not take the place of one
-    that was copied. This thread must have announced that it reads, or the memory might go."""
+    What the ring says of itself is checked before it is followed, and what was copied before it is
+    believed: the version must not have moved, and the row that may be in writing, number
+    `next_seq`, must not take the place of one that was copied. This thread must have announced that
+    it reads, or the memory might go."""
     cdef Ring* ring = &symbol.base
     cdef int64_t version = load(&ring.version)
     cdef bint started = peek_grid(&symbol.grid) != NULL
@@ -596,7 +616,8 @@ cdef int64_t _read_guarded(int64_t handle, int64_t k, int64_t n, int64_t* out_ts
 
 cdef int64_t sd_read_last(int64_t handle, int64_t k, int64_t n, int64_t* out_ts, double* out_open, double* out_high,
                           double* out_low, double* out_close, double* out_volume) noexcept nogil:
-    """Copy the newest `n` rows, oldest first, as they stood at one moment; returns how many there were.
+    """Copy the newest `n` rows, oldest first, as they stood at one moment; returns how many there
+    were.
 
     Base rows are read without keeping the writer out, as long as that goes well."""
     cdef double* out_values[5]
@@ -666,8 +687,8 @@ cdef int64_t _slot_stop_apart(int64_t handle, int64_t k) noexcept nogil:
 # --- what is missing ---
 
 cdef int64_t sd_states(int64_t handle, int64_t k, int64_t* out_states) noexcept nogil:
-    """All of what is asked for below, of one moment: expected, present, missing, without trade, halted slots and gaps,
-    six numbers; returns 0."""
+    """All of what is asked for below, of one moment: expected, present, missing, without trade,
+    halted slots and gaps, six numbers; returns 0."""
     cdef uintptr_t* inside
     cdef Entry* entry
     cdef Gaps* gaps
@@ -712,7 +733,8 @@ cdef int64_t sd_gap_count(int64_t handle, int64_t k) noexcept nogil:
 
 
 cdef double sd_quality(int64_t handle, int64_t k) noexcept nogil:
-    """100 * present / expected, 100.0 where nothing is expected. Computed: what `set_quality` pinned is not seen."""
+    """100 * present / expected, 100.0 where nothing is expected. Computed: what `set_quality`
+    pinned is not seen."""
     cdef int64_t states[6]
     if sd_states(handle, k, states):
         return NAN
@@ -722,8 +744,8 @@ cdef double sd_quality(int64_t handle, int64_t k) noexcept nogil:
 # --- the session ---
 
 cdef double sd_session_value(int64_t handle, int64_t column) noexcept nogil:
-    """A value of the session's bar: all regular rows so far, whether "1d" is a series or not. Without rows the volume
-    is 0."""
+    """A value of the session's bar: all regular rows so far, whether "1d" is a series or not.
+    Without rows the volume is 0."""
     cdef uintptr_t* inside
     cdef Entry* entry = _enter(handle, &inside)
     cdef Ring* ring
@@ -764,7 +786,8 @@ cdef int64_t sd_sequence(int64_t handle) noexcept nogil:
 # --- handles ---
 
 cdef int64_t handle_take(void* symbol, tuple steps_ns, bint close_label) except -1:
-    """A handle for a symbol that stays where it is until the handle is given back. From now on the symbol has a guard.
+    """A handle for a symbol that stays where it is until the handle is given back. From now on the
+    symbol has a guard.
     """
     cdef Entry* entry
     cdef Py_ssize_t k

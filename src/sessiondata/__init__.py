@@ -1,7 +1,7 @@
 """In-memory store of intraday market sessions.
 
-Bars of many symbols go into preallocated ring buffers; derived bars, gaps and quality are kept current with every bar;
-queries are views, exports are bytes. Start with `SessionData`.
+Bars of many symbols go into preallocated ring buffers; derived bars, gaps and quality are kept
+current with every bar; queries are views, exports are bytes. Start with `SessionData`.
 """
 
 from __future__ import annotations
@@ -76,31 +76,34 @@ def load(path: Any) -> SessionData:
     Parameters
     ----------
     path : str, path-like or binary file object
-        A file object is read from where it stands to the end of the snapshot and no further. It need not be
-        able to seek, and is not closed.
+        A file object is read from where it stands to the end of the snapshot and no further. It
+        need not be able to seek, and is not closed.
 
     Returns
     -------
     SessionData
-        It answers every question as the saved store did, and goes on as that would have gone on, with deltas for every
-        cursor (of a file from before there were cursors in it, each begins with a complete export). Handles of compiled
-        callers, series and windows are of the other store: new ones are asked for here.
+        It answers every question as the saved store did, and goes on as that would have gone on,
+        with deltas for every cursor (of a file from before there were cursors in it, each begins
+        with a complete export). Handles of compiled callers, series and windows are of the other
+        store: new ones are asked for here.
 
     Raises
     ------
     SnapshotError
-        The file is damaged, not whole, no snapshot, or of a newer version; or it names a calendar that is not known
-        here, such as one of exchange_calendars where that is not installed. Names path, part and rule.
+        The file is damaged, not whole, no snapshot, or of a newer version; or it names a calendar
+        that is not known here, such as one of exchange_calendars where that is not installed. Names
+        path, part and rule.
     ArgumentError
-        It is neither path nor file object, or the ``read`` of a file object gives no bytes, more than it was
-        asked for, or fails (closed). One that gives fewer is asked for the rest.
+        It is neither path nor file object, or the ``read`` of a file object gives no bytes, more
+        than it was asked for, or fails (closed). One that gives fewer is asked for the rest.
     OSError
         It cannot be read.
 
     Notes
     -----
-    Lengths and checksums of the whole file are looked at before anything is made of it; then one session at a time is
-    read. A store reserves what it reserved when it was made; memory is touched for the rows alone.
+    Lengths and checksums of the whole file are looked at before anything is made of it; then one
+    session at a time is read. A store reserves what it reserved when it was made; memory is touched
+    for the rows alone.
     """
     from sessiondata.snapshot.load import load as load_snapshot  # not needed until somebody loads
 
@@ -133,16 +136,19 @@ def loads(content: Any) -> SessionData:
 
 
 def get_include() -> str:
-    """Folder for Cython's include path: ``cythonize(..., include_path=[sessiondata.get_include()])``.
+    """Folder for Cython's include path: ``cythonize(...,
+    include_path=[sessiondata.get_include()])``.
 
-    There ``from sessiondata.capi cimport sd_append`` finds its declarations. C headers are not needed.
+    There ``from sessiondata.capi cimport sd_append`` finds its declarations. C headers are not
+    needed.
     """
     from pathlib import Path  # a tenth of what a plain import takes
 
     package = Path(__file__).parent
     if (package / "capi.pxd").is_file():
         return str(package.parent)
-    return str(package.parents[1] / "ext")  # used in place, where the declarations stand beside the sources
+    # used in place, where the declarations stand beside the sources
+    return str(package.parents[1] / "ext")
 
 
 __all__ = [

@@ -33,9 +33,9 @@ _os = os  # what the tests let fail
 
 @contextmanager
 def written(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for writing that appears under its name when the block has ended well. Without content nothing
-    appears. Permission bits stay; of a symbolic link the file that it names is replaced. A pipe or a device is written
-    to, as nothing can take its place."""
+    """Open a file for writing that appears under its name when the block has ended well. Without
+    content nothing appears. Permission bits stay; of a symbolic link the file that it names is
+    replaced. A pipe or a device is written to, as nothing can take its place."""
     mode = None
     with suppress(FileNotFoundError):
         mode = os.stat(path).st_mode

@@ -24,7 +24,8 @@ def refuse_copy(thing: object, way_out: str = _NATIVE) -> NoReturn:
 
 
 def not_copied(way_out: str) -> Callable[[_C], _C]:
-    """Have all of a class refuse to be copied or pickled, with a message that ends in what to do instead."""
+    """Have all of a class refuse to be copied or pickled, with a message that ends in what to do
+    instead."""
 
     def marked(cls: _C) -> _C:
         def refuse(self: object, _protocol: Any) -> NoReturn:

@@ -1,8 +1,8 @@
 """Every exception the library raises on purpose.
 
-All derive from :class:`SessionDataError` and from the built-in exception a Python user would expect, so that
-``except ValueError`` and ``except KeyError`` keep working. What a text says, the attributes say, too, and pickling and
-copying keep them.
+All derive from :class:`SessionDataError` and from the built-in exception a Python user would
+expect, so that ``except ValueError`` and ``except KeyError`` keep working. What a text says, the
+attributes say, too, and pickling and copying keep them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def shown(value: Any) -> str:
 
 def install_hint(package: str, extra: str, error: ImportError | None = None) -> str:
     """How to get a package that an extra names: installed it may be, and too old, or broken."""
-    from importlib.metadata import PackageNotFoundError, version  # not needed until something is missing
+    # not needed until something is missing
+    from importlib.metadata import PackageNotFoundError, version
 
     try:
         have = version(package)
@@ -130,19 +131,21 @@ class BarError(SessionDataError, ValueError):
 
 
 class BarTypeError(BarError, TypeError):
-    """A value of a bar, or the dtype of a column, is of a kind that cannot be converted without guessing."""
+    """A value of a bar, or the dtype of a column, is of a kind that cannot be converted without
+    guessing."""
 
 
 class TimeError(SessionDataError, ValueError):
-    """A value is not an unambiguous point in time: naive, NaT, out of int64, a float, or an integer that is of another
-    unit than nanoseconds (``code`` is ``"ERR_UNIT"``).
+    """A value is not an unambiguous point in time: naive, NaT, out of int64, a float, or an integer
+    that is of another unit than nanoseconds (``code`` is ``"ERR_UNIT"``).
 
     Attributes
     ----------
     symbol, row, value
         As of `SessionDataError`.
     unit : str or None
-        Of ``"ERR_UNIT"``: the unit in which the integer would be a plausible time; None if it would be in none.
+        Of ``"ERR_UNIT"``: the unit in which the integer would be a plausible time; None if it would
+        be in none.
     """
 
     unit: str | None = None
@@ -161,14 +164,15 @@ class DateOutOfRangeError(CalendarError):
 
 
 class SessionStateError(SessionDataError, RuntimeError):
-    """A call that does not fit the state of the store, such as a bar of a later trade date before the roll."""
+    """A call that does not fit the state of the store, such as a bar of a later trade date before
+    the roll."""
 
 
 class LaterSessionError(SessionStateError):
     """A bar, trade or quote of a later trade date than the session; nothing of the call was stored.
 
-    ``roll_session(error.date)`` of the store, and then the call again, is how a feed goes on. (Symbols that have other
-    calendars than the store may have sessions in between.)
+    ``roll_session(error.date)`` of the store, and then the call again, is how a feed goes on.
+    (Symbols that have other calendars than the store may have sessions in between.)
 
     Attributes
     ----------
@@ -202,16 +206,19 @@ class InactiveError(SessionStateError):
 
 
 class ReentrantCallError(SessionStateError):
-    """A call from inside another one of the same store and thread, which it must not change in the middle.
+    """A call from inside another one of the same store and thread, which it must not change in the
+    middle.
 
-    Signal handlers, finalizers and functions that a call runs (of indicators, `fetch`, ``__array__``) may feed and ask
-    the store. What would start, end or roll a session, add or remove a symbol, clear the store, or move the cursor of
-    an export that is under way, is refused there; nothing has changed. Do it after the outer call.
+    Signal handlers, finalizers and functions that a call runs (of indicators, `fetch`,
+    ``__array__``) may feed and ask the store. What would start, end or roll a session, add or
+    remove a symbol, clear the store, or move the cursor of an export that is under way, is refused
+    there; nothing has changed. Do it after the outer call.
 
     Attributes
     ----------
     call, outer : str
-        What was refused, and what it came from inside of, such as ``"roll_session()"`` and ``"an export"``.
+        What was refused, and what it came from inside of, such as ``"roll_session()"`` and
+        ``"an export"``.
     """
 
     def __init__(self, call: str, outer: str) -> None:
@@ -280,7 +287,8 @@ class InputError(SessionDataError, ValueError):
     ----------
     path : str
     row : int or None
-        1-based line of a text file, 0-based row of a columnar one; None if the file as a whole is at fault.
+        1-based line of a text file, 0-based row of a columnar one; None if the file as a whole is
+        at fault.
     """
 
     rule: str
@@ -302,7 +310,8 @@ class SnapshotError(SessionDataError, ValueError):
     ----------
     path : str
     part : str
-        Part of the file, or of the store, that is at fault, such as ``"header"`` or ``"session of 'SPY'"``.
+        Part of the file, or of the store, that is at fault, such as ``"header"`` or
+        ``"session of 'SPY'"``.
     rule : str
         The rule that it breaks.
     """
@@ -323,7 +332,8 @@ _Error = TypeVar("_Error", bound=SessionDataError)
 
 
 def of_symbol(error: _Error, symbol: str | None, **facts: Any) -> _Error:
-    """The same error, which is made of its text alone, with the symbol that the call was for (and further facts)."""
+    """The same error, which is made of its text alone, with the symbol that the call was for (and
+    further facts)."""
     text = str(error) if symbol is None else f"{error} (symbol={symbol!r})"
     told = type(error)(text)
     told.__dict__.update({**vars(error), **({} if symbol is None else {"symbol": symbol}), **facts})

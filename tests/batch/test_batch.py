@@ -1,4 +1,5 @@
-"""Batch kernels over many symbols: the same answers for any number of workers, errors, and the GIL."""
+"""Batch kernels over many symbols: the same answers for any number of workers, errors, and the
+GIL."""
 
 from __future__ import annotations
 
@@ -117,8 +118,9 @@ def test_numbers_of_workers_that_mean_nothing(kernel: Any, make: Any, workers: i
 @pytest.mark.threads
 @each_kernel
 def test_other_threads_run_meanwhile(kernel: Any, make: Any) -> None:
-    # Repeats are slow to scan, and bars of one slot slow enough to fold. Nobody has to give the GIL up within this
-    # switch interval, so the counting thread wakes up only if the kernel lets go of it.
+    # Repeats are slow to scan, and bars of one slot slow enough to fold. Nobody has to give the GIL
+    # up within this switch interval, so the counting thread wakes up only if the kernel lets go of
+    # it.
     n = 4_000_000
     ts = OPEN + np.arange(n) if make is bars else np.full(n, OPEN)
     data = (ts, *np.ones((5, n))) if make is bars else ts
@@ -147,7 +149,8 @@ def test_other_threads_run_meanwhile(kernel: Any, make: Any) -> None:
 @pytest.mark.threads
 @pytest.mark.slow
 def test_ctrl_c_between_symbols() -> None:
-    # In a process of its own, whose main thread is hit while workers have minutes of work before them.
+    # In a process of its own, whose main thread is hit while workers have minutes of work before
+    # them.
     code = (
         "import _thread, threading, time, numpy as np, sessiondata as sd\n"
         "grid = sd.calendar().session('2024-03-12')\n"

@@ -197,7 +197,8 @@ def test_scan_of_any_integers_names_the_first_bad_row_or_agrees_with_its_twin(da
     if data.draw(st.booleans()):
         ts.sort()
     bad, column = first_bad_row(ts), np.array(ts, np.int64)
-    # A newest time of 1970 that another unit puts between 1990 and 2100 is refused, where the session is later.
+    # A newest time of 1970 that another unit puts between 1990 and 2100 is refused, where the
+    # session is later.
     is_modern = start >= 631_152_000 * SECOND_NS
     is_mistake = is_modern and ts and any(631_152_000 <= ts[-1] * k // SECOND_NS < 4_102_444_800 for k in UNITS)
     for kernel in (sd.find_gaps, sd.quality):

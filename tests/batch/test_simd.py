@@ -1,4 +1,5 @@
-"""What is written once for each kind of processor says the same on all of them that this one can play."""
+"""What is written once for each kind of processor says the same on all of them that this one can
+play."""
 
 from __future__ import annotations
 

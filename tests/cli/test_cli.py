@@ -1,4 +1,5 @@
-"""``sessiondata replay`` from the outside: what it prints where, its exit status, and what it leaves behind."""
+"""``sessiondata replay`` from the outside: what it prints where, its exit status, and what it
+leaves behind."""
 
 from __future__ import annotations
 
@@ -68,7 +69,7 @@ def command(*arguments: str | Path, **options: object) -> subprocess.CompletedPr
     return subprocess.run(line, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
 
 
-# --- the table --------------------------------------------------------------------------------------------------------
+# --- the table ------------------------------------------------------------------------------------
 
 
 def test_table_of_a_csv(run: Run, bars: Path) -> None:
@@ -104,7 +105,8 @@ def test_table_is_aligned_ascii(run: Run) -> None:
 
 
 def test_rows_that_contradict_themselves_are_told(run: Run, tmp_path: Path) -> None:
-    """The close of one row and the open of another lie outside [low, high]; the last touches both."""
+    """The close of one row and the open of another lie outside [low, high]; the last touches
+    both."""
     rows = ["1,2,0.5,3,1", "0.25,2,0.5,1.5,1", "1,2,0.5,1.5,1", "0.5,2,0.5,2,1"]
     lines = [f"2024-03-12T13:3{k}:00Z,{row}\n" for k, row in enumerate(rows)]
     (tmp_path / "x.csv").write_text("timestamp,open,high,low,close,volume\n" + "".join(lines))
@@ -117,7 +119,7 @@ def test_quiet_says_nothing(run: Run, bars: Path) -> None:
     assert run.err == ""
 
 
-# --- what is played ---------------------------------------------------------------------------------------------------
+# --- what is played -------------------------------------------------------------------------------
 
 
 def test_symbol_that_died_early_misses_the_rest(run: Run, tmp_path: Path) -> None:
@@ -143,7 +145,8 @@ def test_base_interval_is_common_to_all_files(run: Run, tmp_path: Path) -> None:
 
 
 def test_thin_symbol_that_may_be_one_of_longer_bars(run: Run, tmp_path: Path) -> None:
-    """A bar every other minute and nothing else: thin, or complete bars of 2m. --interval says which."""
+    """A bar every other minute and nothing else: thin, or complete bars of 2m. --interval says
+    which."""
     (tmp_path / "full.csv").write_text(HEADER + minutes(*range(11)))
     (tmp_path / "thin.csv").write_text(HEADER + minutes(*range(0, 11, 2)))
     assert run(tmp_path, "--unit", "ns", "--derive", "1d") == 3
@@ -212,7 +215,7 @@ def test_derived_intervals_that_do_not_fit(run: Run, bars: Path) -> None:
     assert [interval for _, _, interval in run.rows()] == ["30m", "1h", "1d"]
 
 
-# --- documents --------------------------------------------------------------------------------------------------------
+# --- documents ------------------------------------------------------------------------------------
 
 
 def test_json_is_the_document_and_nothing_else(run: Run, bars: Path) -> None:
@@ -257,7 +260,7 @@ def test_out_is_written_completely_or_not_at_all(run: Run, tmp_path: Path, monke
     assert "cannot be written" in run.err
 
 
-# --- exit status ------------------------------------------------------------------------------------------------------
+# --- exit status ----------------------------------------------------------------------------------
 
 
 def test_a_bad_file_stops_nothing_else(run: Run, tmp_path: Path, bars: Path) -> None:
@@ -320,7 +323,7 @@ def test_arguments_that_do_not_parse(arguments: list[str], capsys: pytest.Captur
     assert "usage:" in capsys.readouterr().err
 
 
-# --- as a process -----------------------------------------------------------------------------------------------------
+# --- as a process ---------------------------------------------------------------------------------
 
 
 def test_help_and_version_as_a_process() -> None:
@@ -373,12 +376,13 @@ def _read(descriptor: int) -> bytes:
         return b""
 
 
-# --- real data --------------------------------------------------------------------------------------------------------
+# --- real data ------------------------------------------------------------------------------------
 
 
 @on_both()
 def test_new_york_minutes_by_another_count(run: Run, real: Path) -> None:
-    """Every number of the 1m rows, counted again from the raw files: 09:30 to 16:00, on 2015-12-24 to 13:00."""
+    """Every number of the 1m rows, counted again from the raw files: 09:30 to 16:00, on 2015-12-24
+    to 13:00."""
     assert run(real / "equity/usa/minute", "--derive", "1d") == 0
     rows = run.rows()
     for path in sorted(real.glob("equity/usa/minute/*/*.zip")):

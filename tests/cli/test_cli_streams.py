@@ -39,7 +39,7 @@ def shell(redirection: str, *arguments: str | Path) -> subprocess.CompletedProce
     return subprocess.run(line, capture_output=True, check=False, timeout=60)
 
 
-# --- closed and full --------------------------------------------------------------------------------------------------
+# --- closed and full ------------------------------------------------------------------------------
 
 
 def test_closed_stdout_is_an_output_that_cannot_be_written(bars: Path, tmp_path: Path) -> None:
@@ -97,11 +97,12 @@ def test_full_disk_below_out_leaves_stdout_alone(bars: Path) -> None:
     assert b"error: the output cannot be written" in done.stderr
 
 
-# --- left by the reader -----------------------------------------------------------------------------------------------
+# --- left by the reader ---------------------------------------------------------------------------
 
 
 def reader_leaves(*arguments: str | Path, stream: str = "stdout") -> tuple[int, bytes]:
-    """Status, and what the other stream got, when a stream's reader has gone before anything was written."""
+    """Status, and what the other stream got, when a stream's reader has gone before anything was
+    written."""
     read, write = os.pipe()
     os.close(read)
     other = "stderr" if stream == "stdout" else "stdout"
@@ -133,7 +134,7 @@ def test_reader_of_stderr_that_left_changes_nothing(bars: Path) -> None:
     assert reader_leaves("replay", bars, stream="stderr") == (0, table)
 
 
-# --- faults of the program --------------------------------------------------------------------------------------------
+# --- faults of the program ------------------------------------------------------------------------
 
 
 def test_a_fault_of_the_program_does_not_pass_for_findings(
@@ -151,7 +152,7 @@ def test_a_fault_of_the_program_does_not_pass_for_findings(
     assert os.listdir(tmp_path) == []
 
 
-# --- Ctrl-C -----------------------------------------------------------------------------------------------------------
+# --- Ctrl-C ---------------------------------------------------------------------------------------
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -181,7 +182,7 @@ def test_ctrl_c_leaves_no_half_written_file(bars: Path, tmp_path: Path) -> None:
     assert (folder / "x.json").read_text() == "before"
 
 
-# --- outputs that would take the place of an input --------------------------------------------------------------------
+# --- outputs that would take the place of an input ------------------------------------------------
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:

@@ -10,7 +10,8 @@ import pytest
 from sessiondata.cli.demo import demo_events, replay_demo
 from sessiondata.playback.sessions import ReplaySession
 
-# Of the day as it is. A change of the demo changes it on purpose; another NumPy or machine must not.
+# Of the day as it is. A change of the demo changes it on purpose; another NumPy or machine must
+# not.
 DIGEST = "4f0f91c477341fb51c2e0f897ef949320aa36dd0f28c8ec09a46bbf300a04b0f"
 
 
@@ -34,7 +35,8 @@ def test_every_bar_is_well_formed_and_arrives_after_its_minute() -> None:
 
 
 def test_volume_is_high_at_both_ends_of_the_day(session: ReplaySession) -> None:
-    volume = session.data.symbols["ROWAN"].bars("1h").volume[-6:]  # 09:30 to the forming bar of 14:30
+    # 09:30 to the forming bar of 14:30
+    volume = session.data.symbols["ROWAN"].bars("1h").volume[-6:]
     assert volume[0] > 1.5 * volume[2]
     assert volume[4] > 1.1 * volume[2]
 

@@ -1,11 +1,14 @@
-"""Law 7: a delta applied to the document before it gives the complete document now, whatever happened in between.
+"""Law 7: a delta applied to the document before it gives the complete document now, whatever
+happened in between.
 
-Random lives of a store are followed by several consumers at paces of their own, some with a selection, one so slow that
-the store forgets which rows were changed. After each delta the document of its consumer is compared with a complete
-export, byte for byte, and the delta as bytes with the delta as a dict (law 6).
+Random lives of a store are followed by several consumers at paces of their own, some with a
+selection, one so slow that the store forgets which rows were changed. After each delta the document
+of its consumer is compared with a complete export, byte for byte, and the delta as bytes with the
+delta as a dict (law 6).
 
-Now and then a life is saved and loaded, and for a while the same happens to both stores, or for good to the loaded one:
-every export of the one is that of the other, byte for byte, whatever a consumer had seen when it was saved.
+Now and then a life is saved and loaded, and for a while the same happens to both stores, or for
+good to the loaded one: every export of the one is that of the other, byte for byte, whatever a
+consumer had seen when it was saved.
 """
 
 from __future__ import annotations
@@ -33,7 +36,8 @@ from sessiondata.time.intervals import parse_interval
 from worlds import INTERVALS, MINUTE, SECOND, SHAPES, shifted_date, step_of
 
 LIVES, STEPS, BLOCKS = 200, 100, 8
-# A longer run: SESSIONDATA_LIVES=10000 SESSIONDATA_FIRST_LIFE=1000 pytest tests/test_deltas.py -k lives
+# A longer run: SESSIONDATA_LIVES=10000 SESSIONDATA_FIRST_LIFE=1000 pytest
+# tests/export/test_deltas.py -k lives
 FIRST, N_LIVES = int(os.environ.get("SESSIONDATA_FIRST_LIFE", "0")), int(os.environ.get("SESSIONDATA_LIVES", LIVES))
 NAMES = ("AAA", 'q"\\\n\x7f', "ünï", "Z\U0001f600")
 DAY = 24 * 60 * MINUTE
@@ -63,7 +67,8 @@ class Consumer:
         self.make()
 
     def truth(self) -> dict[str, Any]:
-        """The complete document, by an export that has nothing to do with this consumer; selected by hand."""
+        """The complete document, by an export that has nothing to do with this consumer; selected
+        by hand."""
         document = orjson.loads(self.life.data.to_json(cursor="truth", timestamps=self.timestamps))
         if self.symbols is not None:
             document["symbols"] = {n: symbol for n, symbol in document["symbols"].items() if n in self.symbols}
@@ -150,7 +155,8 @@ def kinds_of(document: dict[str, Any], delta: dict[str, Any]) -> set[str]:
 
 
 class Life:
-    """A store to which things happen, on some of seven days: the fourth is no session, and abroad the third."""
+    """A store to which things happen, on some of seven days: the fourth is no session, and abroad
+    the third."""
 
     DAYS, ABROAD = (0, 1, 2, 4, 5, 6), (0, 1, 4, 5, 6)
 
@@ -297,7 +303,8 @@ class Life:
         return self.rng.choice(list(self.data.symbols.values()))
 
     def time(self) -> int:
-        """Mostly slots in and around the segments; now and then off the grid, less than a millisecond even."""
+        """Mostly slots in and around the segments; now and then off the grid, less than a
+        millisecond even."""
         start, stop = self.segments[0][0], self.segments[-1][1]
         ts = start + self.rng.randint(-12, min(70, (stop - start) // self.step + 12)) * self.step
         if self.rng.random() < 0.15:
@@ -470,8 +477,8 @@ class Life:
             self.data, self.n_twins = other, self.n_twins + len(made)
 
     def happen_once(self) -> None:
-        """One thing of those that may happen. Integers from before 1990 start no session on their own: there it is
-        started, and the thing that was refused has not happened."""
+        """One thing of those that may happen. Integers from before 1990 start no session on their
+        own: there it is started, and the thing that was refused has not happened."""
         try:
             self.happen_anyhow()
         except sd.TimeError as error:
@@ -504,7 +511,8 @@ class Life:
 @pytest.mark.slow
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_law_7_lives(block: int) -> None:
-    """At least 25,000 deltas checked over all blocks, and all kinds of them; a failure names its seed."""
+    """At least 25,000 deltas checked over all blocks, and all kinds of them; a failure names its
+    seed."""
     checked, saved, twins, kinds = 0, 0, 0, set[str]()
     for seed in range(FIRST + block, FIRST + N_LIVES, BLOCKS):
         life = Life(seed)
@@ -641,7 +649,8 @@ def test_rows_that_look_alike_in_milliseconds_are_sent_whole(data: sd.SessionDat
 
 def test_late_rows_of_a_session_in_which_the_clocks_change() -> None:
     """02:30+02:00 comes before 02:10+01:00, whatever the text says."""
-    opens = 1_729_990_800 * SECOND  # 2024-10-27T01:00:00+00:00 less 0: 03:00 summer time becomes 02:00
+    # 2024-10-27T01:00:00+00:00 less 0: 03:00 summer time becomes 02:00
+    opens = 1_729_990_800 * SECOND
     opens -= 30 * MINUTE
     calendar = sd.SessionCalendar.from_schedule({"2024-10-27": [(opens, opens + 60 * MINUTE)]}, "Europe/Berlin")
     data = sd.SessionData(calendar, "1m", ())
@@ -753,7 +762,8 @@ def test_selections(data: sd.SessionData) -> None:
 
 
 def test_an_interval_of_past_days_alone_is_selected() -> None:
-    """A store of minutes with loaded days could not be asked for them: "no symbol that is selected holds '1d'"."""
+    """A store of minutes with loaded days could not be asked for them: "no symbol that is selected
+    holds '1d'"."""
     data = sd.SessionData(sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York"), "1m", ("5m",))
     data.register_symbol("SPY")
     spy = data.register_symbol("DAYS", "1m", ())
@@ -882,7 +892,8 @@ def test_history_is_sent_only_when_it_changed() -> None:
         assert delta["symbols"]["SPY"]["session"]["data"] == {}
         document = sd.apply_delta(document, delta)
         assert same_as(document, data)
-    data.load_historical_bars("SPY", "1d", [START, START + DAY], *([value] * 2 for value in BAR))  # no history yet
+    # no history yet
+    data.load_historical_bars("SPY", "1d", [START, START + DAY], *([value] * 2 for value in BAR))
     assert data.to_dict(False)["symbols"] == {}
 
 
@@ -975,7 +986,8 @@ def test_a_store_from_a_file_goes_on_with_its_consumers(data: sd.SessionData, tm
 def test_late_rows_from_before_a_file_are_in_the_delta_after_it(
     data: sd.SessionData, tmp_path: Path, has_handle: bool
 ) -> None:
-    """As many as a symbol remembers are sent one by one; a consumer who was lapped is sent all rows."""
+    """As many as a symbol remembers are sent one by one; a consumer who was lapped is sent all
+    rows."""
     spy = data.symbols["SPY"]
     assert not has_handle or spy.handle  # then a copy of the symbol is saved
     spy.extend([START + i * MINUTE for i in range(7)], *([value] * 7 for value in BAR))
@@ -995,7 +1007,8 @@ def test_late_rows_from_before_a_file_are_in_the_delta_after_it(
 
 
 def test_a_session_that_comes_and_goes_around_a_file(tmp_path: Path) -> None:
-    """Shown without a session, saved with one, asked without one again: nothing of it is to be sent."""
+    """Shown without a session, saved with one, asked without one again: nothing of it is to be
+    sent."""
     calendar = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
     data = sd.SessionData(calendar, "1m", ("5m",))
     data.register_symbol("SPY")
@@ -1054,7 +1067,8 @@ def test_a_store_saved_in_the_middle_of_an_export_knows_nothing_of_it(
 
 
 def test_a_delta_costs_what_has_changed(data: sd.SessionData) -> None:
-    """Two stores, one with forty times the rows: a bar more is the same few bytes, and nobody else is looked at."""
+    """Two stores, one with forty times the rows: a bar more is the same few bytes, and nobody else
+    is looked at."""
     many = sd.SessionData(data.calendar, "1m", ("5m", "1d"))
     many.start_session(SHAPES["plain"][0])
     for store, n in ((data, 2), (many, 40)):

@@ -1,7 +1,8 @@
-"""Law 6: `to_json(**options) == orjson.dumps(to_dict(**options))`, byte for byte, whatever the store holds.
+"""Law 6: `to_json(**options) == orjson.dumps(to_dict(**options))`, byte for byte, whatever the
+store holds.
 
-`same` checks that in all four styles of time, and that the bytes say what `to_dict` says when read back. One small
-document is written out by hand, so that both cannot be wrong together.
+`same` checks that in all four styles of time, and that the bytes say what `to_dict` says when read
+back. One small document is written out by hand, so that both cannot be wrong together.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def series_of(document: dict[str, Any], interval: str = "1m", symbol: str = "SPY
     return document["symbols"][symbol]["session"]["data"][interval]
 
 
-# --- one document by hand ---------------------------------------------------------------------------------------------
+# --- one document by hand -------------------------------------------------------------------------
 
 BY_HAND = (
     b'{"meta":{"schema":1,"complete":true,"session_date":"2024-03-12","timezone":"America/New_York",'
@@ -116,7 +117,7 @@ def test_the_order_of_the_keys_is_that_of_the_document() -> None:
     assert keys_of(json.loads(data.to_json())) == keys_of(data.to_dict())
 
 
-# --- states of a store ------------------------------------------------------------------------------------------------
+# --- states of a store ----------------------------------------------------------------------------
 
 
 def test_a_store_without_a_session_or_symbols() -> None:
@@ -174,7 +175,7 @@ def test_hundreds_of_symbols_and_gaps() -> None:
     assert len(document["symbols"]) == 301
 
 
-# --- names ------------------------------------------------------------------------------------------------------------
+# --- names ----------------------------------------------------------------------------------------
 
 NAMES = [
     'a"b', "a\\b", "a/b", "\n\r\t\b\f", "".join(map(chr, range(32))), "\x7f\x80\x9f", "\u2028\u2029", "ünï",
@@ -200,7 +201,7 @@ def test_symbols_of_random_names(names: list[str]) -> None:
     assert list(same(data)["symbols"]) == names
 
 
-# --- numbers ----------------------------------------------------------------------------------------------------------
+# --- numbers --------------------------------------------------------------------------------------
 
 DOUBLES = [
     0.0, -0.0, 5e-324, -5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, -1.7976931348623157e308, 1e-5, 1.5e-5,
@@ -221,7 +222,8 @@ def test_awkward_doubles_as_prices() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.002, 0.02, 0.5])
 def test_a_price_or_volume_that_is_not_like_the_others_of_its_block(share: float) -> None:
-    """Rows are written in blocks; one that is no hundredth sends its block, and no other one, another way."""
+    """Rows are written in blocks; one that is no hundredth sends its block, and no other one,
+    another way."""
     rng = np.random.default_rng(int(share * 1000))
     ts = np.arange(390) * MINUTE + OPEN
     odd = np.array([1 / 3, 1e-7, -2.5, -0.0, 0.0, 1e16, 12_345_678.25, 10_737_418.24, 99.999, 1000.01, 5e-324])
@@ -309,7 +311,7 @@ def test_random_doubles(rows: list[tuple[float, float, float]]) -> None:
     same(data)
 
 
-# --- quality ----------------------------------------------------------------------------------------------------------
+# --- quality --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n_missing", [0, 1, 2, 13, 130, 389])
@@ -348,7 +350,7 @@ def test_every_hundredth_that_is_pinned_is_shown_as_it_is() -> None:
     same(data)
 
 
-# --- times ------------------------------------------------------------------------------------------------------------
+# --- times ----------------------------------------------------------------------------------------
 
 
 def test_fractions_of_a_second_have_three_six_or_nine_digits() -> None:
@@ -461,7 +463,7 @@ def test_years_at_the_ends_of_int64(year: int) -> None:
     assert same(data)["meta"]["as_of"].startswith("2262-04-12T08:47:16.854775807")
 
 
-# --- pins -------------------------------------------------------------------------------------------------------------
+# --- pins -----------------------------------------------------------------------------------------
 
 
 def pin(start: int = OPEN, **changes: Any) -> sd.GapInfo:
@@ -574,7 +576,7 @@ def test_many_pinned_gaps() -> None:
     assert series_of(same(data), "5m")["gaps"]["missing_bars"] == 390
 
 
-# --- options ----------------------------------------------------------------------------------------------------------
+# --- options --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""`export_into`: the bytes of `to_json` in memory of the caller's, or an error that says how much it takes."""
+"""`export_into`: the bytes of `to_json` in memory of the caller's, or an error that says how much
+it takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`orjson_default`: what orjson makes of a store and its parts equals orjson's bytes of the corresponding dicts."""
+"""`orjson_default`: what orjson makes of a store and its parts equals orjson's bytes of the
+corresponding dicts."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""Law 6 at scale: bytes are orjson's bytes, over millions of doubles, every character, and documents of every state.
+"""Law 6 at scale: bytes are orjson's bytes, over millions of doubles, every character, and
+documents of every state.
 
-A share of it runs with the other tests. `SESSIONDATA_FULL=1` runs all: ten million doubles, every Unicode scalar value
-as the name of a symbol, 10^5 random documents. The counts are printed (`-s`):
+A share of it runs with the other tests. `SESSIONDATA_FULL=1` runs all: ten million doubles, every
+Unicode scalar value as the name of a symbol, 10^5 random documents. The counts are printed (`-s`):
 
-    SESSIONDATA_FULL=1 python -m pytest -s tests/test_law_six.py
+    SESSIONDATA_FULL=1 python -m pytest -s tests/export/test_law_six.py
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def test_doubles_as_prices_and_as_volumes() -> None:
 
 
 def test_doubles_in_documents() -> None:
-    """Through the rows of a store: blocks, hints that are carried on, columns of each kind beside each other."""
+    """Through the rows of a store: blocks, hints that are carried on, columns of each kind beside
+    each other."""
     calendar = sd.SessionCalendar.always_open()
     n = 0
     for _, values in doubles(N_DOUBLES // 20):

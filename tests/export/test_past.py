@@ -1,7 +1,9 @@
-"""History in the document: both writers, a document by hand, text that is kept, and values of indicators.
+"""History in the document: both writers, a document by hand, text that is kept, and values of
+indicators.
 
-The life of a store with rolls, loads and late bars (`test_history.py`) compares documents with the model's after each
-step; here stand the cases that it does not meet, and what can only be seen from outside.
+The life of a store with rolls, loads and late bars (`test_history.py`) compares documents with the
+model's after each step; here stand the cases that it does not meet, and what can only be seen from
+outside.
 """
 
 from __future__ import annotations
@@ -398,7 +400,7 @@ def test_many_days_symbols_and_gaps() -> None:
     assert len(past(data, "S3")["data"]["1m"]["dates"]) == 10
 
 
-# --- days that are missing between kept ones -------------------------------------------------------------------------
+# --- days that are missing between kept ones ------------------------------------------------------
 
 
 HOLES = {
@@ -414,7 +416,8 @@ KEPT, HOLE, RUNNING = ("2024-03-07", "2024-03-11"), "2024-03-08", "2024-03-12"
 
 
 class Hole:
-    """A store of one symbol with history around days that are missing, and the times of its slots by date."""
+    """A store of one symbol with history around days that are missing, and the times of its slots
+    by date."""
 
     def __init__(self, market: str = "weekdays", kept: tuple[str, ...] = KEPT, **options: Any) -> None:
         self.calendar, self.base, derived = HOLES[market]
@@ -524,7 +527,8 @@ def test_bars_of_other_days_that_are_not_kept_make_none(door: str) -> None:
 
 @pytest.mark.parametrize("door", DOORS)
 def test_days_ahead_are_no_ends_of_what_is_missing(door: str) -> None:
-    """What was loaded for later dates does not show, so nothing is missing before it. Once it shows, something is."""
+    """What was loaded for later dates does not show, so nothing is missing before it. Once it
+    shows, something is."""
     hole = Hole(kept=("2024-03-08", "2024-03-14"))  # the 12th runs
     n = len(hole.slots())
     assert hole.gaps() == []
@@ -594,7 +598,8 @@ def test_a_delta_tells_a_day_that_was_made(door: str) -> None:
 def test_a_day_that_was_made_counts_among_those_that_a_roll_keeps() -> None:
     hole = Hole(trailing_days=2, capacity=2)
     hole.come("extend", hole.rows(), False)
-    assert len(hole.symbol.historical_bars["1m"][HOLE]) == 6  # a day of history has room for its session
+    # a day of history has room for its session
+    assert len(hole.symbol.historical_bars["1m"][HOLE]) == 6
     hole.data.roll_session()
     assert [str(date) for date in hole.symbol.historical_bars["1m"]] == ["2024-03-11", RUNNING]
     assert hole.come("append", hole.rows(), False) == 0  # it lies before all that is kept by now

@@ -1,4 +1,4 @@
-"""`_text` against orjson where orjson has an answer, against datetime where it has none."""
+"""`out/text` against orjson where orjson has an answer, against datetime where it has none."""
 
 import datetime as dt
 import math
@@ -159,7 +159,8 @@ def test_any_decimals(m, decimals, hint):
 
 
 def takes(values, decimals):
-    """Which values a block may hold, by the definition: m / 10^decimals for a whole 0 <= m < 2^30, and no -0.0."""
+    """Which values a block may hold, by the definition: m / 10^decimals for a whole 0 <= m < 2^30,
+    and no -0.0."""
     scale = 10.0**decimals
     with np.errstate(invalid="ignore", over="ignore"):
         m = np.rint(values * scale)
@@ -167,7 +168,8 @@ def takes(values, decimals):
 
 
 def check_blocks(values):
-    """What may be in a block is written as orjson writes it; anything else is refused wherever it stands."""
+    """What may be in a block is written as orjson writes it; anything else is refused wherever it
+    stands."""
     values = np.ascontiguousarray(values, dtype=np.float64).ravel()
     rng = np.random.default_rng(12)
     for decimals in (0, 2, 5):

@@ -1,4 +1,5 @@
-"""The CSV of a session, step by step: against the reference model, and as pandas and polars read it."""
+"""The CSV of a session, step by step: against the reference model, and as pandas and polars read
+it."""
 
 from __future__ import annotations
 
@@ -212,7 +213,8 @@ def test_what_dead_writers_left_is_swept_and_nothing_else(tmp_path: Path) -> Non
 
 @pytest.mark.skipif(os.name == "nt", reason="permission bits, links and pipes of POSIX")
 def test_permission_bits_links_and_pipes_stay(tmp_path: Path) -> None:
-    """A private file was readable by all after the next run, a link was a file, and so was ``/dev/null``."""
+    """A private file was readable by all after the next run, a link was a file, and so was
+    ``/dev/null``."""
     data, path, link, pipe = sd.SessionData(), tmp_path / "x.csv", tmp_path / "folder" / "link", tmp_path / "pipe"
     path.touch(0o600)
     link.parent.mkdir()

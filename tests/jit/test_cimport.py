@@ -1,4 +1,5 @@
-"""Extensions of other packages: built against the declarations that ship, refused when they are of another version."""
+"""Extensions of other packages: built against the declarations that ship, refused when they are of
+another version."""
 
 from __future__ import annotations
 
@@ -76,7 +77,8 @@ def build(folder: Path, include: str) -> None:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a wheel installs beside compiled modules. The extensions themselves are not built again for that."""
+    """What a wheel installs beside compiled modules. The extensions themselves are not built again
+    for that."""
     pytest.importorskip("Cython", reason="Cython is not installed")
     target = tmp_path_factory.mktemp("installed")
     code = (

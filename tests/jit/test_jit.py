@@ -1,7 +1,7 @@
 """numba's compiled functions: the same answers as Python's, statuses, lifetimes, caching, versions.
 
-The callers here are compiled; what they left in the store is compared with the reference model by `World.same`, and
-what they read with what the facade says.
+The callers here are compiled; what they left in the store is compared with the reference model by
+`World.same`, and what they read with what the facade says.
 """
 
 from __future__ import annotations
@@ -253,14 +253,15 @@ def test_labels_are_those_of_the_store() -> None:
 def test_long_runs_take_the_short_way_and_end_where_python_does(
     label: str, capacity: int | None, derived: tuple[str, ...]
 ) -> None:
-    """Runs of bars in turn, with a hole, over laps of the ring, several roots and the ends of two segments, of which
-    the last slots are short. What is read on the way is the same, too."""
+    """Runs of bars in turn, with a hole, over laps of the ring, several roots and the ends of two
+    segments, of which the last slots are short. What is read on the way is the same, too."""
     calendar = sd.SessionCalendar.from_hours("09:30", "16:00", "UTC", breaks=[("12:00", "13:00")])
     stores = [sd.SessionData(calendar, "1m", derived, label=label, capacity=capacity) for _ in range(2)]
     for data in stores:
         data.start_session("2024-03-12")
     two = [data.register_symbol("SPY") for data in stores]
-    ts, *rest = (column[565:965] for column in minutes(1440))  # from before the open to after the close
+    # from before the open to after the close
+    ts, *rest = (column[565:965] for column in minutes(1440))
     rest = [np.random.default_rng(3).permutation(column) for column in rest]
     rest[1], rest[2] = rest[1] + 20.0, rest[2] - 20.0
     ts = ts + (MINUTE if label == "close" else 0)
@@ -302,8 +303,9 @@ def test_the_example_trades_as_it_would_in_python() -> None:
 
 
 def test_the_example_trades_each_close_with_the_minute_that_brings_it() -> None:
-    """Averages of one and two closes trade at nearly every close. Python twins tell when, from the minutes alone: a 5m
-    bar closes with its last minute, or with the first minute behind it where that one is missing."""
+    """Averages of one and two closes trade at nearly every close. Python twins tell when, from the
+    minutes alone: a 5m bar closes with its last minute, or with the first minute behind it where
+    that one is missing."""
     cross = runpy.run_path(str(ROOT / "examples" / "ma_cross.py"))["cross"].py_func
     rng = np.random.default_rng(3)
     for holes in ([], [4, 9, 14], [5, 6, 7, 8], [14, 15, 16, 17, 18], [389], [385, 386, 387, 388]):
@@ -492,7 +494,8 @@ def test_without_a_session(end: str) -> None:
 
 
 def test_a_handle_is_taken_back_where_there_is_no_memory() -> None:
-    """Taking it back needed room in a list. Where there was none the handle was lost, and nobody saw the error."""
+    """Taking it back needed room in a list. Where there was none the handle was lost, and nobody
+    saw the error."""
     testcapi = pytest.importorskip("_testcapi")
 
     def places(cores: list[Any]) -> set[int]:
@@ -536,7 +539,8 @@ def test_an_array_that_is_returned_outlives_the_session() -> None:
 
 
 def test_an_array_outlives_the_move_to_a_larger_block() -> None:
-    """More off-grid bars than a regular day has slots move the rows elsewhere, under the arrays of a compiled loop."""
+    """More off-grid bars than a regular day has slots move the rows elsewhere, under the arrays of
+    a compiled loop."""
 
     @njit
     def across(spy, ts, n):
@@ -680,7 +684,8 @@ def test_without_the_gil_threads_feed_symbols_of_their_own() -> None:
 
 
 def declared() -> dict[str, str]:
-    """C functions of capi.pxd for callers outside, as the module exports them: name -> signature."""
+    """C functions of capi.pxd for callers outside, as the module exports them: name ->
+    signature."""
     name = ctypes.pythonapi.PyCapsule_GetName
     name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
     exported = {key: name(capsule).decode() for key, capsule in capi.__pyx_capi__.items()}
@@ -771,8 +776,8 @@ def test_trades_and_quotes_that_are_refused_change_nothing() -> None:
             jit.exchange_code(text)
 
 
-# What callers compiled against the ABI rely on. A change of it needs a new ABI number (and name `sd_abi_<n>`), and then
-# a new line here; old lines stay.
+# What callers compiled against the ABI rely on. A change of it needs a new ABI number (and name
+# `sd_abi_<n>`), and then a new line here; old lines stay.
 DIGESTS = {1: "365fd1f0139dfda4", 2: "a3b1eaa000e8d243", 3: "58e1a7427568c639", 4: "0ef7e6db34e79b54"}
 
 
@@ -865,7 +870,8 @@ def caller(kind: dict[str, str]) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [BY_HANDLE, BY_SYMBOL], ids=["handle", "symbol"])
 def test_a_caller_is_cached(process: Any, kind: dict[str, str]) -> None:
-    """The second process loads what the first compiled; the third is of another ABI and refuses, or compiles anew."""
+    """The second process loads what the first compiled; the third is of another ABI and refuses, or
+    compiles anew."""
     first, second = process(caller(kind)), process(caller(kind))
     assert (first.stdout.split(), first.stderr) == (["100", "0", "1", "20"], "")
     assert (second.stdout.split(), second.stderr) == (["100", "1", "0", "20"], "")
@@ -880,7 +886,8 @@ def test_a_caller_is_cached(process: Any, kind: dict[str, str]) -> None:
 
 @pytest.mark.slow
 def test_numba_finds_the_extension_by_its_entry_point(process: Any) -> None:
-    """Nothing but numba and sessiondata is imported; the module of compiled callers comes by itself."""
+    """Nothing but numba and sessiondata is imported; the module of compiled callers comes by
+    itself."""
     text = caller(BY_SYMBOL).replace("@njit", "assert 'sessiondata.jit' not in sys.modules\n@njit")
     done = process(text + "assert 'sessiondata.jit' in sys.modules\n")
     assert (done.stderr, done.stdout.split()[0]) == ("", "100")

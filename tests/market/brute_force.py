@@ -1,13 +1,15 @@
-"""Every expected slot of every session, found minute by minute, and the library's answers compared with them.
+"""Every expected slot of every session, found minute by minute, and the library's answers compared
+with them.
 
-    python tests/brute_force.py                     all exchanges, 20 years, and a table of what was compared
-    python tests/brute_force.py XHKG CMES           some of them
-    python tests/brute_force.py --schedules         all calendars of pandas_market_calendars instead
+    python tests/market/brute_force.py              all exchanges, 20 years, and a table of them
+    python tests/market/brute_force.py XHKG CMES    some of them
+    python tests/market/brute_force.py --schedules  calendars of pandas_market_calendars instead
 
-The minutes come from the calendar libraries' own expansion (`minutes` of exchange_calendars, `date_range` of
-pandas_market_calendars). From there on only their order counts: a segment ends where a minute does not follow the one
-before it, a slot begins with every k-th minute of a segment and ends after its last one, and the number of a slot is
-how many began before it. No opening hours, no division of times, nothing of `sessiondata`.
+The minutes come from the calendar libraries' own expansion (`minutes` of exchange_calendars,
+`date_range` of pandas_market_calendars). From there on only their order counts: a segment ends
+where a minute does not follow the one before it, a slot begins with every k-th minute of a segment
+and ends after its last one, and the number of a slot is how many began before it. No opening hours,
+no division of times, nothing of `sessiondata`.
 """
 
 from __future__ import annotations
@@ -33,8 +35,8 @@ FIRST_YEAR, LAST_YEAR = 2005, 2024
 EXCHANGES = ("XNYS", "XLON", "XHKG", "XTKS", "XKRX", "XBOM", "CMES", "XASX", "24/7")
 STEPS = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "4h": 240, "1d": 0}  # in minutes; 0: the session
 
-# At 1s every 211th session is compared, and these: half days, late opens, changed hours, the days around changes of the
-# clocks, early closes of an overnight session.
+# At 1s every 211th session is compared, and these: half days, late opens, changed hours, the days
+# around changes of the clocks, early closes of an overnight session.
 HARD_DATES = {
     "XNYS": ["2015-12-24", "2024-03-08", "2024-03-11", "2024-07-03", "2024-11-04", "2024-11-29"],
     "XLON": ["2024-04-02", "2024-10-28", "2024-12-24", "2024-12-31"],
@@ -70,7 +72,8 @@ class Minutes:
 
 
 def exchange_minutes(name: str, first_year: int = FIRST_YEAR, last_year: int = LAST_YEAR) -> Minutes:
-    """Minutes of exchange_calendars; of CMES those of pandas_market_calendars, which knows its short days."""
+    """Minutes of exchange_calendars; of CMES those of pandas_market_calendars, which knows its
+    short days."""
     import exchange_calendars
     import pandas as pd
 
@@ -101,8 +104,9 @@ def market_minutes(schedule: Any) -> Minutes:
 def market_range(schedule: Any, frequency: str) -> Ints:
     """Starts of the pieces that `date_range` of pandas_market_calendars cuts a schedule into.
 
-    It counts anew after a break of no length, as CME_Equity has them since June 2021, and fails if it is made NaT. To
-    us an empty break is none, so days with one are given to it without the columns of the break.
+    It counts anew after a break of no length, as CME_Equity has them since June 2021, and fails if
+    it is made NaT. To us an empty break is none, so days with one are given to it without the
+    columns of the break.
     """
     import pandas_market_calendars
 
@@ -133,8 +137,9 @@ def market_schedule(name: str, first_year: int, last_year: int, **options: Any) 
 class Slots:
     """All slots of one interval, by walking over the minutes.
 
-    Slot j is ``[starts[j], stops[j])``; those of session i are ``first[i]`` to ``first[i + 1]``. `heads` are the slots
-    that begin a segment (of ``1d``: a session). Unit u of the minutes lies in slot ``of_unit[u]`` of its session.
+    Slot j is ``[starts[j], stops[j])``; those of session i are ``first[i]`` to ``first[i + 1]``.
+    `heads` are the slots that begin a segment (of ``1d``: a session). Unit u of the minutes lies in
+    slot ``of_unit[u]`` of its session.
     """
 
     def __init__(self, minutes: Minutes, step: int) -> None:
@@ -158,7 +163,8 @@ class Slots:
         self.of_unit: Ints = np.cumsum(is_start) - 1 - np.repeat(self.first[:-1], counts)
 
     def gaps(self, missing: npt.NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
-        """Starts of the first and last slot of each run of missing slots within a segment, and how many they are."""
+        """Starts of the first and last slot of each run of missing slots within a segment, and how
+        many they are."""
         at = np.flatnonzero(missing)
         is_head = np.zeros(len(self.starts), bool)
         is_head[self.heads] = True
@@ -216,7 +222,8 @@ def compare(
 
 
 def _compare_spans(tally: Tally, calendar: sd.SessionCalendar, grids: list[sd.SessionGrid], minutes: Minutes) -> None:
-    """Every minute lies in the span of its session, spans do not overlap, and `session_at` finds the session."""
+    """Every minute lies in the span of its session, spans do not overlap, and `session_at` finds
+    the session."""
     spans = np.array([(grid.span_start, grid.span_stop) for grid in grids])
     opens, closes = minutes.ts_ns[minutes.first[:-1]], minutes.ts_ns[minutes.first[1:] - 1] + minutes.unit_ns
     tally.check("opens within spans", spans[:, 0] <= opens, np.ones(len(grids), bool))
@@ -326,7 +333,8 @@ def compare_schedule(name: str, first_year: int, last_year: int) -> Tally:
 
 
 def _schedule_names() -> list[str]:
-    """One name of each calendar of pandas_market_calendars itself; those mirrored are exchange_calendars' own."""
+    """One name of each calendar of pandas_market_calendars itself; those mirrored are
+    exchange_calendars' own."""
     import pandas_market_calendars
 
     seen: dict[type, str] = {}

@@ -111,7 +111,8 @@ def test_symbols_of_equal_calendars_have_one_session() -> None:
 
 
 def test_hours_kept_by_a_snapshot_go_with_the_calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A snapshot keeps the hours that a date had; a pickled calendar of it must not fall back to the present ones."""
+    """A snapshot keeps the hours that a date had; a pickled calendar of it must not fall back to
+    the present ones."""
     data = sd.SessionData("XNYS", "1m")
     data.start_session("2024-01-02")
     data.save(tmp_path / "store")

@@ -1,4 +1,5 @@
-"""Calendars and grids: hours, spans and slots of hard sessions, against the minutes of exchange_calendars."""
+"""Calendars and grids: hours, spans and slots of hard sessions, against the minutes of
+exchange_calendars."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ def hours_of(grid: SessionGrid) -> list[tuple[str, str]]:
 
 @contextlib.contextmanager
 def their_own_deprecations() -> Iterator[None]:
-    """exchange_calendars and pandas_market_calendars use what pandas 3 deprecates; that is not ours to mend."""
+    """exchange_calendars and pandas_market_calendars use what pandas 3 deprecates; that is not ours
+    to mend."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield
@@ -63,7 +65,7 @@ def library(name: str, year: int) -> Any:
         return exchange_calendars.get_calendar(name, start=f"{year}-01-01", end=f"{year}-12-31")
 
 
-# --- known sessions --------------------------------------------------------------------------------------------------
+# --- known sessions -------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -176,7 +178,7 @@ def test_session_dates_equal_the_library(name: str) -> None:
     assert calendar(name).session_dates(want[5], want[3]) == []
 
 
-# --- spans and trade dates -------------------------------------------------------------------------------------------
+# --- spans and trade dates ------------------------------------------------------------------------
 
 
 def test_sunday_evening_belongs_to_monday_and_saturday_to_nobody() -> None:
@@ -206,7 +208,8 @@ def test_slots_run_on_through_local_midnight() -> None:
     grid = calendar("CMES").session("2024-11-25")
     midnight = at("2024-11-25T00:00", "America/Chicago")
     assert (grid.slot_of(midnight - 1, "1m"), grid.slot_of(midnight, "1m")) == (419, 420)
-    assert (grid.slot_of(midnight - 1, "4h"), grid.slot_of(midnight, "4h")) == (1, 1)  # 21:00 to 01:00
+    # 21:00 to 01:00
+    assert (grid.slot_of(midnight - 1, "4h"), grid.slot_of(midnight, "4h")) == (1, 1)
     assert (grid.expected("4h"), grid.expected("4h", at("2024-11-25T16:00", "America/Chicago") - 1)) == (6, 5)
 
 
@@ -245,7 +248,8 @@ def test_a_day_session_has_its_local_day() -> None:
     ids=lambda source: source.name,
 )
 def test_spans_follow_the_rule_and_session_at_the_spans(source: SessionCalendar) -> None:
-    """The rule of docs/concepts.md, Sessions, from a list of sessions, without neighbours being looked for."""
+    """The rule of docs/concepts.md, Sessions, from a list of sessions, without neighbours being
+    looked for."""
     days = source.session_dates("2024-03-04", "2024-03-28")
     one_day = dt.timedelta(days=1)
     midnight = {day: at(f"{day}T00:00", source.tz) for day in [*days, *(day + one_day for day in days)]}
@@ -270,7 +274,7 @@ def test_spans_follow_the_rule_and_session_at_the_spans(source: SessionCalendar)
                     source.session_at(ts_ns)
 
 
-# --- ranges ----------------------------------------------------------------------------------------------------------
+# --- ranges ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("date", ["2100-01-04", "1500-01-03", "0001-01-01", "9999-12-31"])
@@ -310,7 +314,7 @@ def test_neighbours_are_found_across_decades_and_long_closures() -> None:
     assert calendar("CMES").session("2019-12-31").span_stop == at("2020-01-01T00:00", "America/Chicago")
 
 
-# --- from_hours ------------------------------------------------------------------------------------------------------
+# --- from_hours -----------------------------------------------------------------------------------
 
 
 def test_overnight_sessions_open_the_evening_before() -> None:
@@ -318,7 +322,8 @@ def test_overnight_sessions_open_the_evening_before() -> None:
     monday = forex.session("2024-06-03")
     assert hours_of(monday) == [("06-02 17:00", "06-03 17:00")]
     assert (monday.span_start, monday.span_stop) == tuple(monday.segments[0])
-    assert forex.session("2024-06-07").span_stop == at("2024-06-08T00:00")  # Friday evening trails Friday
+    # Friday evening trails Friday
+    assert forex.session("2024-06-07").span_stop == at("2024-06-08T00:00")
     assert forex.name == "FX"
     with pytest.raises(CalendarError):
         forex.session("2024-06-09")
@@ -334,7 +339,8 @@ def test_an_overnight_session_over_a_change_has_the_true_length(date: str, hours
 
 def test_wall_times_that_are_skipped_or_shown_twice() -> None:
     skipped = SessionCalendar.from_hours("02:30", "10:00", "America/New_York", weekdays=[6]).session("2024-03-10")
-    assert skipped.segments[0, 0] == at("2024-03-10T07:00", "UTC")  # 03:00, where the clocks jump to
+    # 03:00, where the clocks jump to
+    assert skipped.segments[0, 0] == at("2024-03-10T07:00", "UTC")
     twice = SessionCalendar.from_hours("01:30", "10:00", "America/New_York", weekdays=[6]).session("2024-11-03")
     assert twice.segments[0, 0] == at("2024-11-03T05:30", "UTC")
     assert twice.needs_dates  # it lies on one date, but its times of day are ambiguous
@@ -350,7 +356,8 @@ def test_wall_times_that_are_skipped_or_shown_twice() -> None:
     st.integers(-4 * HOUR // 10**9, 4 * HOUR // 10**9),
 )
 def test_one_wall_time_becomes_what_a_column_of_them_does(tz: str, near: int, seconds: int) -> None:
-    """Times of day have a path of their own; also around the changes of the clocks, where it matters."""
+    """Times of day have a path of their own; also around the changes of the clocks, where it
+    matters."""
     zone, near = ZoneInfo(tz), near * 10**6
     starts, offsets = utc_offsets(zone, near, near + 300 * DAY)
     walls = [near, *(starts + offsets + seconds * 10**9).tolist()]
@@ -434,10 +441,11 @@ def test_sessions_that_run_into_each_other_are_refused() -> None:
     with pytest.raises(CalendarError, match="2024-01-03 opens before session 2024-01-02"):
         SessionCalendar.from_schedule(overlap, "UTC")
     late = SessionCalendar.from_hours("17:00", "16:00", "UTC", early_closes={"2024-06-04": "16:59"})
-    assert late.session("2024-06-04").expected("1m") == 24 * 60 - 1  # "early" may be late, until the next one opens
+    # "early" may be late, until the next one opens
+    assert late.session("2024-06-04").expected("1m") == 24 * 60 - 1
 
 
-# --- always open -----------------------------------------------------------------------------------------------------
+# --- always open ----------------------------------------------------------------------------------
 
 
 def test_always_open_is_the_utc_day() -> None:
@@ -494,7 +502,7 @@ def test_always_open_may_start_at_another_time_and_apia_lost_a_day() -> None:
             SessionCalendar.always_open(start)  # type: ignore[arg-type]
 
 
-# --- from_schedule ---------------------------------------------------------------------------------------------------
+# --- from_schedule --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["XHKG", "XNYS", "XTKS"])
@@ -530,7 +538,8 @@ def test_a_schedule_of_pandas_market_calendars() -> None:
 
 @pytest.mark.slow
 def test_interruptions_of_pandas_market_calendars_are_breaks() -> None:
-    """NSE stood still from 11:40 to 15:45 on 2021-02-24; minute by minute against the library's `open_at_time`."""
+    """NSE stood still from 11:40 to 15:45 on 2021-02-24; minute by minute against the library's
+    `open_at_time`."""
     with their_own_deprecations():
         nse = pandas_market_calendars.get_calendar("NSE")
         schedule = nse.schedule("2021-02-22", "2021-02-26", interruptions=True)
@@ -570,9 +579,11 @@ def test_several_breaks_of_a_schedule() -> None:
     breaks = {
         "break_start": [day + "17:00", None, "2024-01-04 17:00"],
         "break_end": [day + "18:00", None, "2024-01-04 17:00"],
-        "interruption_start_1": [day + "15:00", None, "2024-01-04 13:00"],  # the third begins before the open
+        # the third begins before the open
+        "interruption_start_1": [day + "15:00", None, "2024-01-04 13:00"],
         "interruption_end_1": [day + "15:10", None, "2024-01-04 14:40"],
-        "interruption_start_2": [day + "17:30", "2024-01-03 16:00", "2024-01-04 20:50"],  # overlaps; ends too late
+        # overlaps; ends too late
+        "interruption_start_2": [day + "17:30", "2024-01-03 16:00", "2024-01-04 20:50"],
         "interruption_end_2": [day + "18:30", "2024-01-03 16:00", "2024-01-05 02:00"],
         "interruption_start_10": [day + "20:00", None, None],
         "interruption_end_10": [day + "20:07", None, None],
@@ -634,7 +645,8 @@ def test_contradictory_schedules_are_refused(columns: dict[str, list[Any]]) -> N
 
 
 def test_a_column_of_no_time_at_all_needs_no_zone() -> None:
-    """Without a break on any date the columns of breaks are NaT throughout, and libraries leave these naive."""
+    """Without a break on any date the columns of breaks are NaT throughout, and libraries leave
+    these naive."""
     hours = frame(open=["2024-01-02 14:30"], close=["2024-01-02 21:00"])
     for nothing in (pd.NaT, None, np.datetime64("NaT", "ns")):
         whole = hours.assign(break_start=[nothing], break_end=[nothing])
@@ -677,7 +689,7 @@ def test_a_mapping_keeps_touching_segments_apart_and_drops_empty_ones() -> None:
     assert source.session_dates("2024-01-01", "2024-01-04") == [dt.date(2024, 1, 2)]
 
 
-# --- calendar --------------------------------------------------------------------------------------------------------
+# --- calendar -------------------------------------------------------------------------------------
 
 
 def test_calendars_are_shared_between_a_name_and_its_aliases() -> None:
@@ -710,7 +722,8 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_the_library_cannot_build_is_a_calendar_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """exchange_calendars 4.13 with pandas 3.1 raises NotImplementedError for ASEX, ValueError for XTAE."""
+    """exchange_calendars 4.13 with pandas 3.1 raises NotImplementedError for ASEX, ValueError for
+    XTAE."""
 
     def fail(*_: object, **__: object) -> None:
         raise NotImplementedError("implemented by subclasses")
@@ -733,7 +746,7 @@ def test_the_light_paths_import_no_pandas() -> None:
     assert done.stdout.strip() == "[]"
 
 
-# --- SessionGrid -----------------------------------------------------------------------------------------------------
+# --- SessionGrid ----------------------------------------------------------------------------------
 
 START = at("2024-11-29T09:30")
 

@@ -1,4 +1,5 @@
-"""Calendars that are corrected for given dates, and the shipped one of CME, which others have wrong."""
+"""Calendars that are corrected for given dates, and the shipped one of CME, which others have
+wrong."""
 
 from __future__ import annotations
 
@@ -56,7 +57,7 @@ def globex() -> sd.SessionCalendar:
     return sd.SessionCalendar.from_hours("17:00", "16:00", CHICAGO, name="futures")
 
 
-# --- the shipped calendar of CME --------------------------------------------------------------------------------------
+# --- the shipped calendar of CME ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -151,7 +152,7 @@ def test_cme_with_a_release_that_lacks_its_markets(monkeypatch: pytest.MonkeyPat
         sd.SessionCalendar(hours.Globex("CMES")).session("2024-12-03")
 
 
-# --- corrections ------------------------------------------------------------------------------------------------------
+# --- corrections ----------------------------------------------------------------------------------
 
 
 def test_storms_close_hong_kong() -> None:
@@ -230,7 +231,8 @@ def test_spans_of_the_neighbours_follow() -> None:
     both = later.with_sessions({"2024-03-09": [("10:00", "12:00")]})
     assert span_of(both.session("2024-03-08")) == ("03-08 00:00", "03-09 02:00")
     assert span_of(both.session("2024-03-09")) == ("03-09 02:00", "03-10 00:00")
-    # Without Monday an overnight Tuesday still begins on Monday evening, and Friday ends at its midnight.
+    # Without Monday an overnight Tuesday still begins on Monday evening, and Friday ends at its
+    # midnight.
     closed = globex().with_sessions({"2024-03-11": None})
     assert span_of(closed.session("2024-03-12")) == ("03-11 17:00", "03-12 17:00")
     assert span_of(closed.session("2024-03-08")) == ("03-07 17:00", "03-09 00:00")
@@ -378,7 +380,8 @@ def test_what_cannot_be_a_correction(sessions: Any, message: str) -> None:
     assert calendar.session("2024-03-07").expected("1m") == 390
 
 
-@pytest.mark.parametrize("date", ["2024-03-07", "2024-03-09"])  # a session; a Saturday, next to which there is one
+# a session; a Saturday, next to which there is one
+@pytest.mark.parametrize("date", ["2024-03-07", "2024-03-09"])
 def test_a_local_evening_of_an_overnight_calendar_has_two_readings(date: str) -> None:
     with pytest.raises(sd.CalendarError, match=rf"{date}: 17:00 may be on {date} or on the evening before.*aware"):
         globex().with_sessions({date: EVENING})
@@ -407,7 +410,8 @@ def test_clocks_that_change_on_the_date() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_corrections_answer_as_a_schedule_of_the_same_dates(data: st.DataObject) -> None:
-    """Against a table that is written anew from plain Python, whatever is closed, added or moved."""
+    """Against a table that is written anew from plain Python, whatever is closed, added or
+    moved."""
     first = dt.date(2024, 3, 1)
     base = data.draw(st.sampled_from([(new_york, 570, 960), (globex, -420, 960)]))
     make, opens, closes = base
@@ -471,12 +475,14 @@ def test_local_times_that_the_clocks_skip_or_show_twice_are_refused(
 @pytest.mark.parametrize("tz", ["America/New_York", "Europe/London", "Australia/Lord_Howe", "America/Sao_Paulo"])
 @pytest.mark.parametrize("kind", ["early_closes", "late_opens"])
 def test_special_hours_that_the_clocks_skip_or_show_twice_are_refused(tz: str, kind: str) -> None:
-    """Each quarter of an hour of the days around both changes of 2018 is told from the zone by hand."""
+    """Each quarter of an hour of the days around both changes of 2018 is told from the zone by
+    hand."""
     zone, refused = ZoneInfo(tz), 0
     for first in changes_of(zone, 2018):
         for quarter in range(1, 4 * 24 - 1):
             naive = dt.datetime.combine(first, dt.time()) + dt.timedelta(minutes=15 * quarter)
-            # A time that is shown once comes back from UTC as it went, and of its two folds there is one instant.
+            # A time that is shown once comes back from UTC as it went, and of its two folds there
+            # is one instant.
             folds = [naive.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1)]
             back = [fold.astimezone(zone).replace(tzinfo=None, fold=0) for fold in folds]
             special = {kind: {first: naive.time()}}
@@ -509,7 +515,8 @@ def changes_of(zone: ZoneInfo, year: int) -> list[dt.date]:
 
 
 def test_an_evening_close_and_hours_of_every_day() -> None:
-    """Overnight, the time is looked at on the date on which it lies; what repeats every day follows the clocks."""
+    """Overnight, the time is looked at on the date on which it lies; what repeats every day follows
+    the clocks."""
     make = sd.SessionCalendar.from_hours
     with pytest.raises(sd.CalendarError, match=r"session 2024-03-10: .* skip 2024-03-10 02:30"):
         make("18:00", "17:00", "America/New_York", weekdays=range(7), early_closes={"2024-03-10": "02:30"})

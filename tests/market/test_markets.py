@@ -1,4 +1,5 @@
-"""Twenty years of sessions of nine markets against brute force, and schedules of pandas_market_calendars.
+"""Twenty years of sessions of nine markets against brute force, and schedules of
+pandas_market_calendars.
 
 What is compared, and how, is told by `brute_force`; run as a script it prints the counts.
 """
@@ -26,7 +27,8 @@ def test_every_slot_of_twenty_years_equals_brute_force(name: str) -> None:
     assert tally.answers > 2 * sum(tally.slots.values())
 
 
-# Lunch breaks, empty breaks and real ones, an early close that cuts a break, special sessions, hours over midnight.
+# Lunch breaks, empty breaks and real ones, an early close that cuts a break, special sessions,
+# hours over midnight.
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["CME_Equity", "CME_Agriculture", "HKEX", "JPX", "NSE", "NYSE", "FOREX"])
 def test_schedules_of_pandas_market_calendars_equal_its_own_date_range(name: str) -> None:
@@ -35,7 +37,7 @@ def test_schedules_of_pandas_market_calendars_equal_its_own_date_range(name: str
     assert tally.sessions > 970
 
 
-# --- that the comparison would tell -----------------------------------------------------------------------------------
+# --- that the comparison would tell ---------------------------------------------------------------
 
 HONG_KONG_2024 = brute.exchange_minutes("XHKG", 2024, 2024)
 
@@ -76,7 +78,8 @@ def test_the_comparison_finds_what_is_wrong(changed: sd.SessionCalendar) -> None
 
 
 def test_the_walk_over_minutes() -> None:
-    """Ten minutes of a session in two segments and three of the next one, which begins in the minute it ends."""
+    """Ten minutes of a session in two segments and three of the next one, which begins in the
+    minute it ends."""
     ts_ns = np.array([0, 1, 2, 3, 4, 5, 6, 9, 10, 11, 12, 13, 14]) * MINUTE
     minutes = brute.Minutes(["a", "b"], ts_ns, np.array([0, 10, 13]))
     threes = brute.Slots(minutes, 3)

@@ -1,7 +1,9 @@
-"""Lives of gaps as `DataQualityManager` tells them, over random sessions, against a model that knows single slots only.
+"""Lives of gaps as `DataQualityManager` tells them, over random sessions, against a model that
+knows single slots only.
 
-The model makes a round first and with it up what the provider will say to each of its requests; then the manager makes
-the same round. So they agree on each request, or the first one that differs is an error.
+The model makes a round first and with it up what the provider will say to each of its requests;
+then the manager makes the same round. So they agree on each request, or the first one that differs
+is an error.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ DAY = 1440 * MINUTE
 OPEN = 1_710_250_200_000_000_000  # 2024-03-12 13:30 UTC
 FIRST = dt.date(2024, 3, 12)
 
-# Minutes in which the market is open: one stretch, touching ones, breaks, last slots of every length.
+# Minutes in which the market is open: one stretch, touching ones, breaks, last slots of every
+# length.
 HOURS = [
     [(0, 20)],
     [(0, 8), (8, 20)],
@@ -118,7 +121,8 @@ class RefManager:
         self.lives = {}
 
     def parts(self, slots: Slots, gap: list[int]) -> list[list[int]]:
-        """What of a gap may be asked for: all of it or, once it has ended, its slots that were asked for less often."""
+        """What of a gap may be asked for: all of it or, once it has ended, its slots that were
+        asked for less often."""
         if max(slots.tries[ts] for ts in gap) < self.max_retries:
             return [gap]
         after = gap[-1] + slots.step
@@ -162,7 +166,8 @@ class RefManager:
         return n == 0 or now - last >= min(self.wait * self.backoff ** (n - 1), self.longest)
 
     def round(self, worlds: dict[str, Slots], now: int, answer: Any) -> list[tuple[Any, ...]]:
-        """One round; `answer(name, slots, part)` says what the provider does, and what comes of it."""
+        """One round; `answer(name, slots, part)` says what the provider does, and what comes of
+        it."""
         tries = []
         for name, slots in worlds.items():
             self.look(name, slots, now)

@@ -1,4 +1,5 @@
-"""DataQualityManager: what is asked for and when, what becomes of the answers, and what is told of it."""
+"""DataQualityManager: what is asked for and when, what becomes of the answers, and what is told of
+it."""
 
 from __future__ import annotations
 
@@ -169,8 +170,9 @@ def test_none_says_nothing() -> None:
 
 
 def test_a_request_ends_where_its_last_slot_does() -> None:
-    """Segments of 11 and 9 minutes, bars of 3: the slot at 09:39 ends at the halt, with which another gap begins. A
-    provider asked beyond it brought bars of that, and two bars for a gap of two called it filled, whichever these were.
+    """Segments of 11 and 9 minutes, bars of 3: the slot at 09:39 ends at the halt, with which
+    another gap begins. A provider asked beyond it brought bars of that, and two bars for a gap of
+    two called it filled, whichever these were.
     """
     segments = [(OPEN, OPEN + 11 * MINUTE), (OPEN + 11 * MINUTE, OPEN + 20 * MINUTE)]
     data = sd.SessionData(sd.SessionCalendar.from_schedule({"2024-03-12": segments}, "America/New_York"), "3m", ())
@@ -285,8 +287,9 @@ def test_a_bar_that_came_meanwhile_is_not_replaced() -> None:
 
 @pytest.mark.parametrize("fed_by", ["bars", "trades"])
 def test_a_bar_that_comes_between_the_look_and_the_storing_is_not_replaced(monkeypatch: Any, fed_by: str) -> None:
-    """A feeder in another thread may store a bar at any moment, also after the manager has found its slot missing. Here
-    it does so when the manager is about to store: the last moment at which anything but the store could have looked."""
+    """A feeder in another thread may store a bar at any moment, also after the manager has found
+    its slot missing. Here it does so when the manager is about to store: the last moment at which
+    anything but the store could have looked."""
     data = new_store()
     spy = data.symbols["SPY"]
     if fed_by == "bars":
@@ -485,7 +488,8 @@ def test_a_session_that_is_left_closes_its_lives() -> None:
 
 @pytest.mark.parametrize("leave", ["end_session", "roll_session", "clear"])
 def test_a_session_that_is_left_closes_its_lives_before_anything_comes(leave: str) -> None:
-    """A store without a session, or with one that nothing has come for yet, has no time; its lives stayed open."""
+    """A store without a session, or with one that nothing has come for yet, has no time; its lives
+    stayed open."""
     data = new_store()
     feed(data, [0, 3])
     manager = sd.DataQualityManager(data, "live", Provider(lambda *_: None))
@@ -587,8 +591,9 @@ LEAVE = {
 @pytest.mark.parametrize("how", sorted(LEAVE))
 @pytest.mark.parametrize("before", ["record_retry", "fill", "mark_no_trade", "computed_gaps", "open_parts", "make"])
 def test_a_session_that_is_left_inside_a_round(before: str, how: str, trailing_days: int, monkeypatch: Any) -> None:
-    """Another thread may leave a session between any look of the manager and what it does then. A retry of a session
-    without a day, or a gap of the next session beside the hours of this one, raised from `step`."""
+    """Another thread may leave a session between any look of the manager and what it does then. A
+    retry of a session without a day, or a gap of the next session beside the hours of this one,
+    raised from `step`."""
     for n in range(1, 6):  # the n-th call
         data = sd.SessionData(HOURS, "1m", (), trailing_days=trailing_days)
         data.start_session("2024-03-12")
@@ -627,7 +632,8 @@ def test_a_session_that_is_left_inside_a_round(before: str, how: str, trailing_d
 
 
 def test_a_gap_that_was_given_up_stays_so_when_its_session_is_left(monkeypatch: Any) -> None:
-    """The retries of the session were asked of the next one: nobody seemed to have asked for the gap."""
+    """The retries of the session were asked of the next one: nobody seemed to have asked for the
+    gap."""
     data = new_store()
     feed(data, [0, 4])
     manager = sd.DataQualityManager(data, "live", Provider(lambda *_: None), max_retries=1)
@@ -744,7 +750,8 @@ def test_what_is_kept_of_sessions_that_were_left_has_a_limit() -> None:
 
 
 class FlakyProvider:
-    """Often wrong in every way, never forever; what it says in the end is right. `quiet` minutes had no trade."""
+    """Often wrong in every way, never forever; what it says in the end is right. `quiet` minutes
+    had no trade."""
 
     def __init__(self, seed: int, quiet: set[int]) -> None:
         self.random, self.quiet = random.Random(seed), quiet
@@ -771,8 +778,8 @@ class FlakyProvider:
 def live_day(
     seed: int, lost: float, late: float, quiet_share: float, fed_by: str = "bars"
 ) -> tuple[sd.SessionData, Any, set[int]]:
-    """A feed that loses bars (or all trades of a minute), repeats some bars and brings some late; a manager that steps
-    once a minute."""
+    """A feed that loses bars (or all trades of a minute), repeats some bars and brings some late; a
+    manager that steps once a minute."""
     feed_some = feed if fed_by == "bars" else feed_trades
     rng = random.Random(seed)
     quiet = {minute for minute in range(390) if rng.random() < quiet_share}
@@ -809,7 +816,8 @@ def live_day(
     fed_by=st.sampled_from(["bars", "trades"]),
 )  # fmt: skip
 def test_a_flaky_day_ends_as_a_perfect_one(seed: int, lost: float, late: float, fed_by: str) -> None:
-    """Of bars and of trades: also where the first minutes are lost, and filled before anything has come."""
+    """Of bars and of trades: also where the first minutes are lost, and filled before anything has
+    come."""
     data, manager, quiet = live_day(seed, lost, late, 0.03, fed_by)
     perfect = new_store()
     (feed if fed_by == "bars" else feed_trades)(perfect, [minute for minute in range(390) if minute not in quiet])

@@ -1,7 +1,9 @@
-"""Real market data: what the store makes of LEAN's files, compared with the vendor's own numbers and with the model.
+"""Real market data: what the store makes of LEAN's files, compared with the vendor's own numbers
+and with the model.
 
-The files are read twice: by `sessiondata.readers.bars`, and here with `zipfile` and `csv` alone, so that a fault of the
-reader cannot hide behind itself. All of it runs on the project's sample, and on LEAN's own data where that is.
+The files are read twice: by `sessiondata.readers.bars`, and here with `zipfile` and `csv` alone, so
+that a fault of the reader cannot hide behind itself. All of it runs on the project's sample, and on
+LEAN's own data where that is.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ SAMPLE_FILES = [
 
 
 def read_rows(path: Path) -> dict[str, list[Row]]:
-    """Bars of a LEAN zip by symbol, in the order of the file; prices and times as LEAN's documentation has them."""
+    """Bars of a LEAN zip by symbol, in the order of the file; prices and times as LEAN's
+    documentation has them."""
     kind, market, _, ticker = path.parts[-5:-1]
     zone = {"usa": "America/New_York", "india": "Asia/Kolkata"}[market] if kind == "equity" else "UTC"
     scale = 10_000 if kind == "equity" else 1
@@ -86,7 +89,7 @@ def model_of(data: sd.SessionData) -> ref.RefStore:
     return ref.RefStore(session)
 
 
-# --- the reader -------------------------------------------------------------------------------------------------------
+# --- the reader -----------------------------------------------------------------------------------
 
 
 @on_both("name", [(name,) for name in SAMPLE_FILES], [(name,) for name in LEAN_FILES])
@@ -106,7 +109,7 @@ def test_the_list_of_files_is_complete(real: Path, files: list[str]) -> None:
     assert sorted(path.relative_to(real).as_posix() for path in found) == sorted(files)
 
 
-# --- seconds make the vendor's minutes --------------------------------------------------------------------------------
+# --- seconds make the vendor's minutes ------------------------------------------------------------
 
 
 def from_seconds(real: Path, calendar: str | None, date: str, name: str, chunk: int | None) -> sd.SymbolSessionData:
@@ -151,7 +154,8 @@ def test_seconds_of_btcusd_make_the_minutes_in_every_column(real: Path, n: int) 
     derived = rows_of(btc.bars("1m"))
     assert len(derived) == len(minutes) == n
     assert [row[:5] for row in derived] == [row[:5] for row in minutes]
-    # Sums of fractional volumes: equal to the last printed digit. To the last bit they are what concepts.md defines.
+    # Sums of fractional volumes: equal to the last printed digit. To the last bit they are what
+    # concepts.md defines.
     assert [round(row[5], 8) for row in derived] == [round(row[5], 8) for row in minutes]
     sums: dict[int, float] = {}
     for ts, *_, volume in read_rows(real / "crypto/coinbase/second/btcusd/20161007_trade.zip")["BTCUSD"]:
@@ -178,7 +182,7 @@ def test_seconds_by_the_batch_kernel_are_those_of_the_store(real: Path, day: str
     )
 
 
-# --- single files -----------------------------------------------------------------------------------------------------
+# --- single files ---------------------------------------------------------------------------------
 
 
 def one_session(real: Path, *names: str, **options: Any) -> ReplaySession:
@@ -253,7 +257,7 @@ def test_three_stocks_of_a_week_are_one_store_a_day(real: Path, files: list[str]
         )
 
 
-# --- everything, number by number, against the model ------------------------------------------------------------------
+# --- everything, number by number, against the model ----------------------------------------------
 
 
 @lru_cache(maxsize=1)
@@ -363,7 +367,7 @@ def test_real_bars_in_any_order_make_the_same_document(real: Path, name: str) ->
     assert len(documents) == 1
 
 
-# --- days after days --------------------------------------------------------------------------------------------------
+# --- days after days ------------------------------------------------------------------------------
 
 
 STOCKS = {name: f"equity/usa/minute/{name.lower()}" for name in ("SPY", "IBM", "AIG")}
@@ -382,8 +386,8 @@ BITCOIN = None, {"BTCUSD": "crypto/coinbase/minute/btcusd"}, ("2018-04-04", "201
 def test_days_after_days_end_in_the_state_of_the_model(
     real: Path, calendar: str | None, files: dict[str, str], dates: tuple[str, ...]
 ) -> None:
-    """Warm-up that overlaps the running session, a start, rolls, bars late by a minute, an hour and a day, a second
-    delivery of the first day, and history trimmed to three days."""
+    """Warm-up that overlaps the running session, a start, rolls, bars late by a minute, an hour and
+    a day, a second delivery of the first day, and history trimmed to three days."""
     rng = np.random.default_rng(20131007)
     data = sd.SessionData(calendar, "1m", ("5m", "15m", "1h", "1d"), trailing_days=3)
     data.add_historical_indicator("vwap_3d")
@@ -439,21 +443,24 @@ def test_days_after_days_end_in_the_state_of_the_model(
         for date in kept[:-1]:  # whose late bars have all come
             window = data.symbols[name].historical_bars["1m"][dt.date.fromisoformat(date)]
             assert exact([tuple(bar)[:6] for bar in window]) == exact(rows[name, date])
-    indicators = {name: data.symbols[name].historical_indicators for name in files}  # compared above
+    # compared above
+    indicators = {name: data.symbols[name].historical_indicators for name in files}
     document = ref.document(model, sequence=data.sequence, sessions=sessions, indicators=indicators)
     assert exact(data.to_dict()) == exact(document)
 
 
-# --- trades make the vendor's seconds ---------------------------------------------------------------------------------
+# --- trades make the vendor's seconds -------------------------------------------------------------
 
-# Sale conditions are bits (LEAN's TradeConditionFlags, in hexadecimal; bit 29 comes with most of them and tells nothing
-# here). What LEAN's seconds of 2013-10-07 are made of, found by comparing them with the trades:
+# Sale conditions are bits (LEAN's TradeConditionFlags, in hexadecimal; bit 29 comes with most of
+# them and tells nothing here). What LEAN's seconds of 2013-10-07 are made of, found by comparing
+# them with the trades:
 EXTENDED = 0x2000
-# neither price nor volume: official open and close, odd lots (0x1000000 and 0x4000000 stand at sizes of 22 to 64)
+# neither price nor volume: official open and close, odd lots (0x1000000 and 0x4000000 stand at
+# sizes of 22 to 64)
 LEFT_OUT = 0x40 | 0x80 | 0x1000000 | 0x4000000
-# volume, but no price, unless in extended hours: intermarket sweep, derivatively priced, prior reference price, average
-# price (0x40000), next day and seller's option. An intermarket sweep is a trade like any other to most people; LEAN's
-# bars of that time leave their prices out.
+# volume, but no price, unless in extended hours: intermarket sweep, derivatively priced, prior
+# reference price, average price (0x40000), next day and seller's option. An intermarket sweep is a
+# trade like any other to most people; LEAN's bars of that time leave their prices out.
 NO_PRICE = 0x20 | 0x200 | 0x100000 | 0x40000 | 0x4 | 0x8
 
 
@@ -472,10 +479,12 @@ def read_ticks(path: Path) -> tuple[np.ndarray, list[list[str]]]:
     [("ibm", 1_014, 208, {}, {})],
     [
         ("ibm", 24_293, 5_123, {}, {}),
-        # LEAN puts the first print of SPY's opening and of its closing auction (exchange P, conditions 20000040 and
-        # 20000080) into a bar: the first before all trades of its second, so that the open is 167.43, the other, of
-        # 16:00:00.726 and 3,500 shares at 167.42, behind the last trade of 15:59:59. The hundreds of prints that
-        # repeat them are in no bar; ours has none of them.
+        # LEAN puts the first print of SPY's opening and of its closing auction (exchange P,
+        # conditions 20000040 and
+        # 20000080) into a bar: the first before all trades of its second, so that the open is
+        #           167.43, the other, of
+        # 16:00:00.726 and 3,500 shares at 167.42, behind the last trade of 15:59:59. The hundreds
+        # of prints that repeat them are in no bar; ours has none of them.
         ("spy", 250_601, 16_675, {"09:30:00": (167.43, 167.41), "15:59:59": (167.45, 167.45)},
          {"09:30:00": 1_750.0, "15:59:59": 3_500.0}),
     ],
@@ -493,9 +502,10 @@ def test_trades_make_the_seconds(
 ) -> None:
     """All prices and all volumes, but those of SPY's auctions.
 
-    Prices are those of the priced trades of a second. Volumes are not: LEAN closes a bar when the next priced trade
-    comes, and gives the volume of the others to the bar that is open, seconds later though it may be. So two symbols
-    are fed: one by what has a price, one by what has a volume, and volumes are added up from bar to bar."""
+    Prices are those of the priced trades of a second. Volumes are not: LEAN closes a bar when the
+    next priced trade comes, and gives the volume of the others to the bar that is open, seconds
+    later though it may be. So two symbols are fed: one by what has a price, one by what has a
+    volume, and volumes are added up from bar to bar."""
     ts, rows = read_ticks(real / f"equity/usa/tick/{ticker}/20131007_trade.zip")
     assert len(rows) == n_ticks
     assert {row[5] for row in rows} == {"0"}, "no trade of these files is flagged as suspicious"
@@ -544,7 +554,8 @@ def test_trades_one_by_one_make_the_same_bars_as_in_arrays(real: Path) -> None:
     for row in zip(ts.tolist(), price.tolist(), size.tolist(), [row[3] for row in rows], strict=True):
         one.append_tick(*row)
     mixed = np.random.default_rng(0).permutation(len(ts))
-    mixed = mixed[np.argsort(ts[mixed] // (600 * 1_000_000_000), kind="stable")]  # ten minutes late at most
+    # ten minutes late at most
+    mixed = mixed[np.argsort(ts[mixed] // (600 * 1_000_000_000), kind="stable")]
     for at in range(0, len(ts), 3_000):
         piece = np.sort(mixed[at : at + 3_000])  # of equal times in the order of the file
         other.extend_ticks(ts[piece], price[piece], size[piece])
@@ -558,7 +569,8 @@ def test_trades_one_by_one_make_the_same_bars_as_in_arrays(real: Path) -> None:
 
 @on_both("n n_minutes", [(1_126, 5)], [(109_067, 390)], slow=True)
 def test_quotes_of_ibm_make_mid_bars(real: Path, n: int, n_minutes: int) -> None:
-    """Quotes and a suspicious one, most of one side: 0 is "unchanged", so each side stands until it changes."""
+    """Quotes and a suspicious one, most of one side: 0 is "unchanged", so each side stands until it
+    changes."""
     ts, rows = read_ticks(real / "equity/usa/tick/ibm/20131007_quote.zip")
     assert len(rows) == n
     suspicious = np.array([row[7] == "1" for row in rows])

@@ -1,4 +1,5 @@
-"""The gates of `.ci/run` must be able to fail: what `benchmarks/` decides, on made-up measurements."""
+"""The gates of `.ci/run` must be able to fail: what `benchmarks/` decides, on made-up
+measurements."""
 
 from __future__ import annotations
 
@@ -183,7 +184,8 @@ def test_verdicts_on_ratios() -> None:
 
 
 def test_the_clock_alone_meets_no_target() -> None:
-    """A busy machine interrupted orjson's long calls and not our short ones: 36 times by the clock, 8 in truth."""
+    """A busy machine interrupted orjson's long calls and not our short ones: 36 times by the clock,
+    8 in truth."""
     row, what = "export/seconds", "export, seconds: orjson of ready rows"
     ours = both("sessiondata", 18.0, 20.0, row)
 

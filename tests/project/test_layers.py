@@ -1,4 +1,5 @@
-"""The layers of both trees. (Those of Python's imports are a contract that `lint-imports` reads in pyproject.toml.)"""
+"""The layers of both trees. (Those of Python's imports are a contract that `lint-imports` reads in
+pyproject.toml.)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Who owns what: no circle among imports, and nobody touches the private names of another module."""
+"""Who owns what: no circle among imports, and nobody touches the private names of another
+module."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "sessiondata"
 
-#: Where methods import what most programs never call: of the facade upwards, of series what frames and notebooks ask.
+#: Where methods import what most programs never call: of the facade upwards, of series what frames
+#: and notebooks ask.
 DOORS = {"store.store", "rows.bars", "rows.series"}
 
 #: Names that begin with an underscore and are no secret of the module that has them.
@@ -39,7 +41,8 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def imported(tree: ast.AST, inside: bool = False) -> Iterator[tuple[str, bool]]:
-    """Modules of the package, and whether they are imported inside of a function. Those for type checking count."""
+    """Modules of the package, and whether they are imported inside of a function. Those for type
+    checking count."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("sessiondata."):
             module = node.module.removeprefix("sessiondata.")
@@ -63,7 +66,8 @@ def test_no_circle_among_imports() -> None:
 
 
 def names_of(scope: ast.AST) -> set[str]:
-    """What a module defines, at any depth: functions, classes, variables, slots, and attributes that it sets."""
+    """What a module defines, at any depth: functions, classes, variables, slots, and attributes
+    that it sets."""
     found: set[str] = set()
     for node in ast.walk(scope):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -79,7 +83,8 @@ def names_of(scope: ast.AST) -> set[str]:
 
 
 def bases_of(tree: ast.Module) -> set[Path]:
-    """Modules of the classes that those of a module inherit from: what these call their own is theirs, too."""
+    """Modules of the classes that those of a module inherit from: what these call their own is
+    theirs, too."""
     bases = {ast.unparse(base).partition("[")[0] for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
              for base in node.bases}  # fmt: skip
     return {

@@ -1,4 +1,5 @@
-"""What the pages say holds: examples give what is shown, links lead somewhere, tables name what is there."""
+"""What the pages say holds: examples give what is shown, links lead somewhere, tables name what is
+there."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ def prose(page: Path) -> list[tuple[int, str]]:
 
 
 def anchors(page: Path) -> list[str]:
-    """Of the headings, as GitHub makes them: lower case, without punctuation, hyphens for spaces."""
+    """Of the headings, as GitHub makes them: lower case, without punctuation, hyphens for
+    spaces."""
     heads = [line.lstrip("#").strip() for _, line in prose(page) if re.match(r"#{1,6} ", line)]
     return [re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads]
 
@@ -64,8 +66,8 @@ def shown(comment: str) -> str:
 def agrees(value: Any, comment: str) -> bool:
     """Whether a value is as the comment behind its line shows it.
 
-    What is compared is the text of the value, up to a `...` in what is shown. Of a bar it is the time of day in New
-    York and the fields that are named.
+    What is compared is the text of the value, up to a `...` in what is shown. Of a bar it is the
+    time of day in New York and the fields that are named.
     """
     text = repr(value.tolist() if isinstance(value, np.ndarray) else value)
     if "..." in comment:

@@ -62,7 +62,8 @@ def test_the_table_of_errors_is_complete() -> None:
 
 
 def test_the_example_of_frames_prints_what_is_shown() -> None:
-    printed = [line.rstrip() for line in run("-c", block("frames example")).splitlines()]  # pandas pads its lines
+    # pandas pads its lines
+    printed = [line.rstrip() for line in run("-c", block("frames example")).splitlines()]
     assert printed == [line.rstrip() for line in block("output: frames example").splitlines()]
 
 

@@ -1,7 +1,7 @@
 """Small cases, computed by hand, that pin the reference model itself.
 
-Every expected value is a literal. Most cases use the toy session: Monday 2015-01-05, UTC, open from 10:00 to 10:20,
-spanning the whole day; ``at("10:03")`` is a time of that day in nanoseconds.
+Every expected value is a literal. Most cases use the toy session: Monday 2015-01-05, UTC, open from
+10:00 to 10:20, spanning the whole day; ``at("10:03")`` is a time of that day in nanoseconds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ NYSE_OPEN = 1_381_152_600 * SECOND  # 2013-10-07T09:30:00-04:00
 
 
 def at(clock: str) -> int:
-    """Nanoseconds of ``HH:MM`` or ``HH:MM:SS`` on the Monday, UTC; hours from 24 on are the next day's."""
+    """Nanoseconds of ``HH:MM`` or ``HH:MM:SS`` on the Monday, UTC; hours from 24 on are the next
+    day's."""
     hours, minutes, *seconds = (int(part) for part in clock.split(":"))
     return MONDAY + hours * HOUR + minutes * MINUTE + sum(seconds) * SECOND
 
@@ -53,7 +54,8 @@ def nyse_day() -> RefSession:
 
 
 def overnight() -> RefSession:
-    """Monday of an overnight future: Sunday 17:00 to Monday 16:00 Chicago, which is 23:00 to 22:00 UTC."""
+    """Monday of an overnight future: Sunday 17:00 to Monday 16:00 Chicago, which is 23:00 to 22:00
+    UTC."""
     return RefSession("2015-01-05", "America/Chicago", [(at("-1:00"), at("22:00"))], (at("-1:00"), at("23:00")))
 
 
@@ -192,7 +194,8 @@ def test_lunch_break() -> None:
     ]
     assert session.slot_of(at("03:59"), "1h") == (at("03:30"), at("04:00"), True)
     assert session.slot_of(at("04:00"), "1h") == (at("04:00"), at("05:00"), False)
-    assert session.slot_of(at("04:50"), "45m") == (at("04:45"), at("05:00"), False)  # cut at the next open
+    # cut at the next open
+    assert session.slot_of(at("04:50"), "45m") == (at("04:45"), at("05:00"), False)
     assert session.slot_of(at("05:00"), "1h") == (at("05:00"), at("06:00"), True)
     assert session.slot_of(at("06:00"), "1d") == (at("01:30"), at("08:00"), True)
 
@@ -224,7 +227,8 @@ def test_pre_market_slots_count_backwards_and_post_market_slots_forwards() -> No
     assert session.slot_of(at("09:53") - 1, "7m") == (at("09:46"), at("09:53"), False)
     assert session.slot_of(at("10:20"), "15m") == (at("10:20"), at("10:35"), False)
     assert session.slot_of(at("10:35"), "15m") == (at("10:35"), at("10:50"), False)
-    assert session.slot_of(at("18:00"), "7h") == (at("17:20"), at("24:00"), False)  # cut at the end of the span
+    # cut at the end of the span
+    assert session.slot_of(at("18:00"), "7h") == (at("17:20"), at("24:00"), False)
     assert session.slot_of(at("09:00"), "1d") == (at("00:00"), at("24:00"), False)
 
 
@@ -675,7 +679,8 @@ def test_batch_is_taken_in_time_order() -> None:
     prices = (("10:07", 1.0), ("10:06", 2.0), ("10:07", 3.0))
     assert symbol.extend([(at(clock), price, price, price, price, 1.0) for clock, price in prices]) == 3
     assert [(bar.ts, bar.close) for bar in symbol.bars("1m")] == [(at("10:06"), 2.0), (at("10:07"), 3.0)]
-    assert (symbol.counters["late"], symbol.counters["corrected"]) == (0, 1)  # the later row corrects
+    # the later row corrects
+    assert (symbol.counters["late"], symbol.counters["corrected"]) == (0, 1)
 
 
 # -- batch kernels
@@ -819,7 +824,8 @@ def test_complete_document() -> None:
             },
         },
     }
-    assert json.dumps(ref.document(two_symbols())) == json.dumps(expected)  # text: key order and int or float count
+    # text: key order and int or float count
+    assert json.dumps(ref.document(two_symbols())) == json.dumps(expected)
 
 
 @pytest.mark.parametrize(
@@ -913,7 +919,8 @@ def test_when_a_time_of_day_is_not_enough() -> None:
     assert overnight().writes_iso
     assert not toy(("00:00", "24:00")).writes_iso  # closes at midnight sharp: one local date
     assert toy(("08:00", "32:00"), span=("08:00", "32:00")).writes_iso  # 24x7 with another start
-    # 2015-03-08, clocks go forward at 02:00: both offsets are in the span, though not in the segment
+    # 2015-03-08, clocks go forward at 02:00: both offsets are in the span, though not in the
+    # segment
     spring = (1_425_790_800 * SECOND, 1_425_873_600 * SECOND)
     segment = (1_425_821_400 * SECOND, 1_425_844_800 * SECOND)
     assert RefSession("2015-03-08", "America/New_York", [segment], spring).writes_iso

@@ -1,4 +1,5 @@
-"""The sample of real data: small, what `tools/make-sample` makes, and without a bar that contradicts itself."""
+"""The sample of real data: small, what `tools/make-sample` makes, and without a bar that
+contradicts itself."""
 
 from __future__ import annotations
 

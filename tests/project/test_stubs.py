@@ -1,4 +1,5 @@
-"""The stubs of the compiled modules say what is there: every public name and argument, and nothing else."""
+"""The stubs of the compiled modules say what is there: every public name and argument, and nothing
+else."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def stub(name: str) -> ast.Module:
 
 
 def definitions(body: list[ast.stmt]) -> dict[str, ast.stmt]:
-    """Functions, classes and annotated names of a body by name; private ones are the stub's own business."""
+    """Functions, classes and annotated names of a body by name; private ones are the stub's own
+    business."""
     found: dict[str, ast.stmt] = {}
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):

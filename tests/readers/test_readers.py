@@ -1,4 +1,5 @@
-"""Readers: what files of each format become, and how each kind of bad file is told (path, row, value, rule)."""
+"""Readers: what files of each format become, and how each kind of bad file is told (path, row,
+value, rule)."""
 
 from __future__ import annotations
 
@@ -61,7 +62,7 @@ def fails(path: Path, *needles: str, row: int | None = None, **options: Any) -> 
     return error
 
 
-# --- LEAN -------------------------------------------------------------------------------------------------------------
+# --- LEAN -----------------------------------------------------------------------------------------
 
 
 @on_both("n first open_", [(603, "08:02", 136.35)], [(828, "08:00", 167.41)])  # 04:00 in New York
@@ -79,7 +80,8 @@ def test_lean_seconds_of_crypto_and_india(real: Path, volume: float, open_: floa
     assert (seconds.interval_ns, seconds.calendar, seconds.volume[0]) == (1_000_000_000, "24/7", volume)
     india = read_one(real / "equity/india/minute/yesbank/20190709_trade.zip")
     assert india.calendar == "XBOM"
-    assert india.ts_ns[:1].view("datetime64[ns]")[0] == np.datetime64("2019-07-09T03:45")  # 09:15 in Mumbai
+    # 09:15 in Mumbai
+    assert india.ts_ns[:1].view("datetime64[ns]")[0] == np.datetime64("2019-07-09T03:45")
     assert india.open[0] == open_
 
 
@@ -188,7 +190,7 @@ def test_zip_without_one_csv(tmp_path: Path) -> None:
     fails(write_zip(lean_path(tmp_path), ""), "holds no rows")
 
 
-# --- CSV --------------------------------------------------------------------------------------------------------------
+# --- CSV ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -389,7 +391,7 @@ def test_options_that_make_no_sense(options: dict[str, Any]) -> None:
         ReadOptions(**options)
 
 
-# --- Parquet ----------------------------------------------------------------------------------------------------------
+# --- Parquet --------------------------------------------------------------------------------------
 
 
 def write_parquet(path: Path, **changes: Any) -> Path:
@@ -478,7 +480,7 @@ def test_parquet_without_pyarrow_tells_the_extra(tmp_path: Path, monkeypatch: py
     )
 
 
-# --- folders ----------------------------------------------------------------------------------------------------------
+# --- folders --------------------------------------------------------------------------------------
 
 
 def test_find_inputs_walks_folders_in_order(tmp_path: Path) -> None:

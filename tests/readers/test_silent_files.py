@@ -1,5 +1,5 @@
-"""Files that can be read in two ways: each is read in the one that is sure, or refused with its path,
-row, value and the flag that chooses. None is read in one of them without a word.
+"""Files that can be read in two ways: each is read in the one that is sure, or refused with its
+path, row, value and the flag that chooses. None is read in one of them without a word.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return Run(capsys)
 
 
-# --- which symbol -----------------------------------------------------------------------------------------------------
+# --- which symbol ---------------------------------------------------------------------------------
 
 
 def test_hive_folders_name_the_symbol(run: Run, tmp_path: Path) -> None:
@@ -198,7 +198,8 @@ def test_several_columns_that_may_name_the_symbol(run: Run, tmp_path: Path) -> N
 
 
 def test_a_column_of_symbols_of_an_unknown_name(run: Run, tmp_path: Path) -> None:
-    """At equal times the rows contradict each other. At different ones nothing shows but the text itself."""
+    """At equal times the rows contradict each other. At different ones nothing shows but the text
+    itself."""
     path = bars(tmp_path / "x.csv", stamps(0, 0, 1, 1), Produkt=["AAA", "BBB"] * 2, Platz="X")
     assert run(path).status == 3
     assert f"{path}:3: equal times with different values" in run.err
@@ -253,7 +254,7 @@ def test_one_symbol_of_two_markets() -> None:
     assert len(list(replay([tables[0], lean_table("crypto/coinbase", (START_S + 60) * NS)]))) == 1
 
 
-# --- equal times ------------------------------------------------------------------------------------------------------
+# --- equal times ----------------------------------------------------------------------------------
 
 
 def session_rows(run: Run, path: Path, *flags: str) -> list[list[float | int | str]]:
@@ -320,7 +321,7 @@ def test_duplicates_must_be_a_choice_that_is_known() -> None:
         replay([], duplicates="any")
 
 
-# --- prices of some small part ----------------------------------------------------------------------------------------
+# --- prices of some small part --------------------------------------------------------------------
 
 DATABENTO = "ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume,symbol\n"
 
@@ -385,7 +386,7 @@ def test_prices_that_may_be_scaled_are_asked_for(run: Run, tmp_path: Path) -> No
     assert run(bars(path, stamps(0, 1, 2), price=99_000_000)).status == 0
 
 
-# --- the interval -----------------------------------------------------------------------------------------------------
+# --- the interval ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seconds", [43, 30, 1, 59])
@@ -432,7 +433,8 @@ DAY = 24 * 60  # minutes
 def test_a_thin_file_whose_rows_are_days_apart_fails_alone(run: Run, tmp_path: Path, days: int) -> None:
     """It ended the whole run, with neither file nor flag: "an interval is ...: got '172860s'"."""
     path = bars(tmp_path / "x.csv", stamps(0, days * DAY + 1))
-    other = bars(tmp_path / "z.csv", stamps(0, 2 * days * DAY + 6, 5 * days * DAY + 15))  # 3 steps apart is none
+    # 3 steps apart is none
+    other = bars(tmp_path / "z.csv", stamps(0, 2 * days * DAY + 6, 5 * days * DAY + 15))
     said = ": the interval of the bars does not show from their times: pass --interval: 'no two bars are nearer"
     assert run(path).status == 3
     assert f"sessiondata: error: {path}{said}" in run.err
@@ -508,7 +510,7 @@ def test_thin_symbols_of_one_file_are_no_other_interval(run: Run, tmp_path: Path
     assert run.status == 0
 
 
-# --- units ------------------------------------------------------------------------------------------------------------
+# --- units ----------------------------------------------------------------------------------------
 
 RIGHT = {"s": START_S, "ms": START_S * 1_000, "us": START_S * 1_000_000, "ns": START_S * NS}
 
@@ -655,7 +657,7 @@ def test_the_command_plays_no_session_of_1969(tmp_path: Path, kind: str, run: Ru
     assert "bad rows left out: 1" in run.err
 
 
-# --- zones ------------------------------------------------------------------------------------------------------------
+# --- zones ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -715,7 +717,7 @@ def test_a_bad_row_carries_no_offset(run: Run, tmp_path: Path) -> None:
     assert "offset" not in run.err
 
 
-# --- columns and cells ------------------------------------------------------------------------------------------------
+# --- columns and cells ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("column", ["vol", "c", "O"])

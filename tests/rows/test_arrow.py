@@ -1,7 +1,7 @@
 """Arrow capsules, taken apart by hand: who owns what, who frees it and when.
 
-The consumer here is written with ctypes from the layout of the structs. It calls the callbacks without the GIL, as
-other libraries do.
+The consumer here is written with ctypes from the layout of the structs. It calls the callbacks
+without the GIL, as other libraries do.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def spy() -> sd.SymbolSessionData:
     return new_symbol()
 
 
-# --- what is in them -------------------------------------------------------------------------------------------------
+# --- what is in them ------------------------------------------------------------------------------
 
 FIELDS = [
     (b"timestamp", b"tsn:UTC"), (b"open", b"g"), (b"high", b"g"), (b"low", b"g"), (b"close", b"g"), (b"volume", b"g"),
@@ -165,7 +165,7 @@ def test_a_stream_holds_one_batch_with_the_rows(spy: sd.SymbolSessionData) -> No
     release(array)
 
 
-# --- who frees what --------------------------------------------------------------------------------------------------
+# --- who frees what -------------------------------------------------------------------------------
 
 
 class Watched:
@@ -351,7 +351,8 @@ def test_where_there_is_no_memory_nothing_is_lost(watched: Watched, what: str) -
 
 @pytest.mark.parametrize("what", ["schema", "stream"])
 def test_a_capsule_of_another_name_belongs_to_its_consumer(watched: Watched, what: str) -> None:
-    """A consumer that renames a capsule has taken what is in it. The destructor raised, where nobody could see it."""
+    """A consumer that renames a capsule has taken what is in it. The destructor raised, where
+    nobody could see it."""
     rename, free = ctypes.pythonapi.PyCapsule_SetName, ctypes.pythonapi.PyMem_RawFree
     rename.argtypes, free.argtypes, free.restype = [ctypes.py_object, ctypes.c_char_p], [ctypes.c_void_p], None
     name = b"used"  # a capsule does not copy its name
@@ -364,7 +365,7 @@ def test_a_capsule_of_another_name_belongs_to_its_consumer(watched: Watched, wha
     free(ctypes.addressof(inside))
 
 
-# --- what a consumer asks for ----------------------------------------------------------------------------------------
+# --- what a consumer asks for ---------------------------------------------------------------------
 
 
 def test_other_types_of_the_same_columns_may_be_asked_for(spy: sd.SymbolSessionData) -> None:
@@ -406,7 +407,7 @@ def test_a_stream_has_the_columns_of_a_base_or_a_derived_series() -> None:
         _arrow.stream_capsule(tuple(np.zeros(8)[::2] for _ in range(7)))
 
 
-# --- streams of others that do not keep their word -------------------------------------------------------------------
+# --- streams of others that do not keep their word ------------------------------------------------
 
 
 class Altered:

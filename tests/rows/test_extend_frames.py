@@ -1,4 +1,5 @@
-"""`extend(frame)`: columns by name, units by dtype, nulls refused with their row; the same result as six arrays."""
+"""`extend(frame)`: columns by name, units by dtype, nulls refused with their row; the same result
+as six arrays."""
 
 from __future__ import annotations
 
@@ -168,7 +169,7 @@ def test_numbers_of_any_width(maker: str, kind: str) -> None:
     assert symbol.bars().close.tolist() == (100.0 + np.arange(N) % 7).tolist()
 
 
-# --- what is wrong with a frame --------------------------------------------------------------------------------------
+# --- what is wrong with a frame -------------------------------------------------------------------
 
 
 def refused(frame: Any, kind: type[Exception], match: str, **options: Any) -> Exception:
@@ -328,7 +329,7 @@ def test_the_bars_of_another_symbol() -> None:
     assert stored(symbol) == expected()
 
 
-# --- nulls -----------------------------------------------------------------------------------------------------------
+# --- nulls ----------------------------------------------------------------------------------------
 
 
 def with_null(maker: Any, name: str, row: int) -> Any:
@@ -410,7 +411,7 @@ def test_nulls_chunks_and_offsets_agree_with_plain_arrays(
         assert getattr(symbol.bars(), name).tolist() == [float(values[i]) for i in good]
 
 
-# --- options and rules stay what they are ----------------------------------------------------------------------------
+# --- options and rules stay what they are ---------------------------------------------------------
 
 
 def test_rows_are_checked_as_ever_and_all_or_nothing() -> None:
@@ -429,7 +430,8 @@ def test_an_empty_frame_stores_nothing() -> None:
 
 
 def test_frames_without_rows_have_no_types_to_be_wrong() -> None:
-    """They raised TimeError: columns of nothing are of type null in polars and Arrow, of float64 in pandas."""
+    """They raised TimeError: columns of nothing are of type null in polars and Arrow, of float64 in
+    pandas."""
     nothing = {name: [] for name in bars()} | {"symbol": []}
     for frame in (
         pd.DataFrame(nothing),
@@ -474,7 +476,8 @@ def test_a_frame_goes_out_and_comes_back(real: Path) -> None:
 
 
 def test_a_frame_is_read_without_its_library() -> None:
-    """Only the protocol is used: neither pyarrow nor pandas nor polars is imported for somebody else's capsule."""
+    """Only the protocol is used: neither pyarrow nor pandas nor polars is imported for somebody
+    else's capsule."""
     code = """
 import sys, sessiondata as sd
 one = sd.SessionData().register_symbol("A")

@@ -155,7 +155,7 @@ def test_any_part_of_any_series_agrees_with_its_bars(slots: list[int], i: int, n
         assert rows_of_arrow(window.copy().to_arrow()) == rows_of(window)
 
 
-# --- trade dates ------------------------------------------------------------------------------------------------------
+# --- trade dates ----------------------------------------------------------------------------------
 
 
 def frames_of(rows: Any) -> dict[str, Any]:
@@ -189,7 +189,8 @@ def history_of(calendar: sd.SessionCalendar, days: list[dt.date], interval: str 
 @pytest.mark.parametrize("name", ["XNYS", "XASX", "CMES", "XTKS", "XNZE", None])
 @pytest.mark.parametrize("interval", ["1d", "1m"])
 def test_daily_frames_tell_the_trade_date_of_every_market(name: str | None, interval: str) -> None:
-    """In Sydney, Wellington and Chicago the open is on the day before in UTC; in Chicago on its own clock, too."""
+    """In Sydney, Wellington and Chicago the open is on the day before in UTC; in Chicago on its own
+    clock, too."""
     calendar = sd.calendar(name)
     days = calendar.session_dates("2024-01-08", "2024-01-19")
     data = history_of(calendar, days, interval)
@@ -256,7 +257,8 @@ def test_daily_frames_load_back(name: str | None, library: str, without_times: b
 
 @pytest.mark.parametrize("library", ["pandas", "polars", "arrow"])
 def test_a_trade_date_stands_before_a_time_that_says_another(library: str) -> None:
-    """Midnight UTC of a date is the evening before in New York: the column says which date is meant."""
+    """Midnight UTC of a date is the evening before in New York: the column says which date is
+    meant."""
     days = [dt.date(2024, 1, 9), dt.date(2024, 1, 10)]
     values = {name: [1.0, 2.0] for name in ("open", "high", "low", "close", "volume")}
     midnights = [dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC) for day in days]
@@ -278,7 +280,7 @@ def test_trade_dates_of_pandas_that_are_no_midnights_are_refused() -> None:
         symbol.load_historical_bars("1d", frame)
 
 
-# --- copies ----------------------------------------------------------------------------------------------------------
+# --- copies ---------------------------------------------------------------------------------------
 
 
 def test_what_was_exported_from_a_live_series_does_not_change(spy: sd.SymbolSessionData) -> None:
@@ -355,7 +357,7 @@ def test_pandas_can_do_with_the_index_what_people_do(spy: sd.SymbolSessionData) 
     assert frame.loc["2024-03-12 13:30":, "open"].iloc[0] == 100.0
 
 
-# --- NumPy -----------------------------------------------------------------------------------------------------------
+# --- NumPy ----------------------------------------------------------------------------------------
 
 
 def test_an_array_of_bars_is_records(spy: sd.SymbolSessionData) -> None:
@@ -391,7 +393,7 @@ def test_a_dtype_is_one_of_records(spy: sd.SymbolSessionData) -> None:
             np.asarray(rows, wrong)
 
 
-# --- what is not there -----------------------------------------------------------------------------------------------
+# --- what is not there ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""Trades and quotes: what a user sees. The laws are tested in test_laws.py, real data in test_real_data.py."""
+"""Trades and quotes: what a user sees. The laws are tested in test_laws.py, real data in
+test_real_data.py."""
 
 from __future__ import annotations
 
@@ -54,12 +55,14 @@ def test_the_clock_closes_a_bar_and_no_arrival_is_needed() -> None:
     data.advance_to(DAY_NS + MINUTE)
     assert not spy.bars_base.forming
     assert (spy.bars_base.expected, spy.bars_base.present) == (1, 1)
-    assert spy.append_tick(DAY_NS + 59 * SECOND, 99.0, 1.0)  # and still takes a trade that is in time order
+    # and still takes a trade that is in time order
+    assert spy.append_tick(DAY_NS + 59 * SECOND, 99.0, 1.0)
     assert spy.bars_base[-1] == sd.Bar(DAY_NS, 100.0, 100.0, 99.0, 99.0, 11.0)
 
 
 def test_a_trade_proves_no_more_than_its_own_time() -> None:
-    """A bar that has come proves that its minute is over; a trade does not, so its slot is pending, not missing."""
+    """A bar that has come proves that its minute is over; a trade does not, so its slot is pending,
+    not missing."""
     data, spy = store()
     spy.append_tick(DAY_NS + 5 * MINUTE + 1, 100.0, 10.0)
     assert [(gap.bar_count, gap.end_ns) for gap in spy.bar_gaps["1m"]] == [(5, DAY_NS + 4 * MINUTE)]
@@ -118,7 +121,8 @@ def test_bars_stay_when_the_ring_lets_go_of_their_trades() -> None:
     assert (spy.ticks.counters["overwritten"], spy.ticks.total_count) == (284, 300)
     for name in spy.intervals:
         assert list(spy.bars(name)) == list(other.bars(name))
-    # Sixteen trades are two minutes of them: the slot before has lost some, and could not be folded again.
+    # Sixteen trades are two minutes of them: the slot before has lost some, and could not be folded
+    # again.
     before = data.to_dict()
     assert not spy.append_tick(int(ts[-16]) - MINUTE, 1.0, 1.0)
     assert spy.ticks.counters["too_old"] == 1
@@ -454,8 +458,9 @@ def resume(data: sd.SessionData) -> None:
 
 @pytest.mark.slow
 def test_a_session_that_is_resumed_again_and_again_keeps_all_its_trades_and_quotes() -> None:
-    """Each time the session goes on as a copy, which uses the rings of those before it. The one kind had come before
-    the first of these, the other after it: the memory of the latter was freed, and reading it crashed."""
+    """Each time the session goes on as a copy, which uses the rings of those before it. The one
+    kind had come before the first of these, the other after it: the memory of the latter was freed,
+    and reading it crashed."""
     data, spy = store()
     trades, quotes = [], []
     for n in range(6):

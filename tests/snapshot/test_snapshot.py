@@ -1,4 +1,5 @@
-"""Snapshots: what is loaded is what was saved, now and from then on; no file that is not whole is read."""
+"""Snapshots: what is loaded is what was saved, now and from then on; no file that is not whole is
+read."""
 
 from __future__ import annotations
 
@@ -151,12 +152,13 @@ def everything_of_tape(series: Any) -> Any:
     return [[tuple(row) for row in series], series.counters, series.total_count, series.latest]
 
 
-# --- lives that go on after a load ------------------------------------------------------------------------------------
+# --- lives that go on after a load ----------------------------------------------------------------
 
 
 class Saved:
-    """A life in which the store is saved and loaded now and then. The reference model knows nothing of that: so all
-    that comes after is as if nothing had happened. What it is after each step can be saved and loaded (law 8)."""
+    """A life in which the store is saved and loaded now and then. The reference model knows nothing
+    of that: so all that comes after is as if nothing had happened. What it is after each step can
+    be saved and loaded (law 8)."""
 
     world: Any
 
@@ -192,7 +194,7 @@ SavedHistoryLife.TestCase.settings = settings(max_examples=300 if DEEP else 8, s
 TestSavedHistoryLife = pytest.mark.slow(SavedHistoryLife.TestCase)
 
 
-# --- stores by example ------------------------------------------------------------------------------------------------
+# --- stores by example ----------------------------------------------------------------------------
 
 CALENDAR = sd.SessionCalendar.from_hours(
     "09:30", "16:00", "America/New_York", breaks=[("12:00", "12:30")], holidays=["2024-03-14"],
@@ -267,7 +269,8 @@ def rich_store(seed: int = 0, **options: Any) -> sd.SessionData:
                 data.append("ABC", start + minute * MINUTE, 1.0, 2.0, 0.5, 1.5, 3.0)
         data.advance_to(start + 150 * MINUTE)
         data.fill("T", *rows(rng, start, range(20, 100, 3)))
-        data.append_tick("T", start + 23 * MINUTE, 7.0, 1.0)  # kept, and the bar that was filled stands
+        # kept, and the bar that was filled stands
+        data.append_tick("T", start + 23 * MINUTE, 7.0, 1.0)
         data.fill("new", *rows(rng, start, range(2)))  # nobody feeds it
         if number + 1 < len(DATES):
             data.to_dict(cursor=data.export_cursor(f"day {number}"))
@@ -320,7 +323,8 @@ def test_a_store_comes_back(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 9, 2_000, 6_000])
 def test_a_small_ring_that_has_gone_round_many_times(n: int) -> None:
-    """Loading folded the rows that had left the ring, from the memory before it, and died where that was nobody's."""
+    """Loading folded the rows that had left the ring, from the memory before it, and died where
+    that was nobody's."""
     data = sd.SessionData(None, "1s", ("5s", "1m"), capacity=4)
     start = opening(data.calendar, DATES[0])
     for k in range(20):
@@ -334,7 +338,8 @@ def test_a_small_ring_that_has_gone_round_many_times(n: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STORES)
 def test_both_go_on_alike(name: str) -> None:
-    """The same operations on both, whatever they are: late bars, ticks, marks, rolls, loads, new symbols."""
+    """The same operations on both, whatever they are: late bars, ticks, marks, rolls, loads, new
+    symbols."""
     one = STORES[name]()
     other = reloaded(one)
     for seed in range(3):
@@ -349,7 +354,8 @@ def test_both_go_on_alike(name: str) -> None:
 
 
 def go_on(data: sd.SessionData, rng: random.Random) -> None:
-    """Some operations; what they answer is compared by what becomes of the store. Errors are of this library."""
+    """Some operations; what they answer is compared by what becomes of the store. Errors are of
+    this library."""
     for _ in range(40):
         with suppress(sd.SessionDataError):
             operation(data, rng)
@@ -358,8 +364,9 @@ def go_on(data: sd.SessionData, rng: random.Random) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(40 if MUTATIONS >= 10_000 else 6))
 def test_whatever_can_be_saved_can_be_loaded(seed: int) -> None:
-    """After each of many calls of every kind: bars and late ones, trades, quotes, marks, retries, fills, loads of days
-    before and to come, rolls, ends and sessions that go on, symbols that come and go, pins, values and cursors."""
+    """After each of many calls of every kind: bars and late ones, trades, quotes, marks, retries,
+    fills, loads of days before and to come, rolls, ends and sessions that go on, symbols that come
+    and go, pins, values and cursors."""
     rng = random.Random(seed)
     capacity = rng.choice([None, None, 3, 17])
     data = rich_store(seed, capacity=capacity) if seed % 2 else sd.SessionData(CALENDAR, "1m", ("5m", "1d"), 1)
@@ -407,7 +414,8 @@ def rare_operation(data: sd.SessionData, rng: random.Random) -> None:
 
 
 def test_daily_bars_of_trimmed_days_ascend() -> None:
-    """A day that was loaded behind newer ones and trimmed came last among the daily bars, and the file was refused."""
+    """A day that was loaded behind newer ones and trimmed came last among the daily bars, and the
+    file was refused."""
     data = sd.SessionData(None, "1m", (), 1)
     data.add_historical_indicator("avg_volume_5d")
     data.start_session("2024-03-11")
@@ -492,11 +500,12 @@ def operation(data: sd.SessionData, rng: random.Random) -> None:
         symbol.load_historical_bars(rng.choice(["1m", "3m", "1d"]), *rows(rng, ts, [0, 1]))
 
 
-# --- the way to the disk ----------------------------------------------------------------------------------------------
+# --- the way to the disk --------------------------------------------------------------------------
 
 
 class Failing:
-    """`os` as `snapshot` uses it: the n-th call of a function fails, writes are short, and syncs do nothing."""
+    """`os` as `snapshot` uses it: the n-th call of a function fails, writes are short, and syncs do
+    nothing."""
 
     def __init__(self, name: str | None = None, n: int = -1) -> None:
         self.name, self.n, self.calls = name, n, {"open": 0, "lseek": 0, "write": 0, "fsync": 0, "replace": 0}
@@ -640,7 +649,8 @@ def test_killed_at_any_moment_the_file_is_whole(tmp_path: Path) -> None:
         rich_store(n).save(path)
         wanted.append(path.read_bytes())
     left = 0
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # where pytest finds the tests
+    # where pytest finds the tests
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     for _ in range(KILLS):
         command = [sys.executable, "-c", SAVING, str(path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as writer:
@@ -657,7 +667,7 @@ def test_killed_at_any_moment_the_file_is_whole(tmp_path: Path) -> None:
     print(f"{KILLS} kills, {left} of them left a temporary file")
 
 
-# --- what a file says -------------------------------------------------------------------------------------------------
+# --- what a file says -----------------------------------------------------------------------------
 
 
 def changed(path: Path, change: Any) -> None:
@@ -753,7 +763,8 @@ def test_lies_about_lengths_cost_no_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stored", [10**9, 2**61])
 def test_rows_that_have_left_the_ring_are_not_folded_again(tmp_path: Path, stored: int) -> None:
-    """Memory as far before the ring was read as rows had left it, for levels that were then written before theirs."""
+    """Memory as far before the ring was read as rows had left it, for levels that were then written
+    before theirs."""
     path = tmp_path / "store"
     ring_store().save(path)
     changed(path, lambda kept: kept["symbols"][0]["session"].update(stored=stored))
@@ -792,11 +803,12 @@ def test_a_time_that_no_retry_can_have_is_refused(tmp_path: Path) -> None:
             sd.load(path)
 
 
-# --- cursors ----------------------------------------------------------------------------------------------------------
+# --- cursors --------------------------------------------------------------------------------------
 
 
 def cursor_columns(content: bytes) -> dict[str, tuple[str, int, int]]:
-    """(type, rows, where it begins in its part) of each column of the part with cursors, which is the last but one."""
+    """(type, rows, where it begins in its part) of each column of the part with cursors, which is
+    the last but one."""
     at, found = 0, {}
     for name, kind, n in json.loads(pieces_of(content)[-1][2])["cursors"]["columns"]:
         found[name] = (kind, n, at)
@@ -815,7 +827,8 @@ def lie_in_cursors(content: bytes, column: str, row: int, value: Any) -> bytes:
 
 
 def test_a_file_without_cursors_is_one_of_before(tmp_path: Path) -> None:
-    """Readers that know nothing of cursors pass over the part; a file without it serves nobody before a document."""
+    """Readers that know nothing of cursors pass over the part; a file without it serves nobody
+    before a document."""
     path, data = tmp_path / "store", rich_store()
     data.save(path)
     parts = pieces_of(path.read_bytes())
@@ -877,7 +890,8 @@ LIES: dict[str, tuple[Any, str]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LIES)
 def test_lies_about_cursors_are_refused(name: str, tmp_path: Path) -> None:
-    """Whoever lies may say what a consumer has seen, but nothing that leads to a row that is not there."""
+    """Whoever lies may say what a consumer has seen, but nothing that leads to a row that is not
+    there."""
     path, data = tmp_path / "store", rich_store()
     data.save(path)
     lie, rule = LIES[name]
@@ -895,8 +909,9 @@ def test_lies_about_cursors_are_refused(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_whatever_a_cursor_says_its_deltas_do_no_harm(tmp_path: Path) -> None:
-    """Every column of a cursor of this session, with numbers where something ends: refused, or a store that exports,
-    takes bars and rolls. (It takes a build with sanitizers to see more than a crash.)"""
+    """Every column of a cursor of this session, with numbers where something ends: refused, or a
+    store that exports, takes bars and rolls. (It takes a build with sanitizers to see more than a
+    crash.)"""
     path, data = tmp_path / "store", rich_store()
     data.save(path)
     whole, rng = path.read_bytes(), random.Random(3)
@@ -926,7 +941,8 @@ def test_functions_are_given_again(tmp_path: Path) -> None:
     data.save(tmp_path / "store")
     sd.load(tmp_path / "store").save(tmp_path / "store")
     loaded = sd.load(tmp_path / "store")
-    with pytest.raises(sd.SessionStateError, match="add_historical_indicator"):  # the document would lack a number
+    # the document would lack a number
+    with pytest.raises(sd.SessionStateError, match="add_historical_indicator"):
         loaded.to_json()
     with pytest.raises(sd.SessionStateError, match=r"indicator 'rows' of 'SPY'.*add_historical_indicator\('rows'"):
         loaded.get_historical_indicator("SPY", "rows")
@@ -1032,7 +1048,7 @@ def test_errors_can_be_pickled() -> None:
     assert (again.path, again.part, again.rule) == ("a/b", "header", "a rule")
 
 
-# --- files that are not whole -----------------------------------------------------------------------------------------
+# --- files that are not whole ---------------------------------------------------------------------
 
 
 def pieces_of(content: bytes) -> list[tuple[bytes, int, bytes]]:
@@ -1088,7 +1104,8 @@ def lying(rng: random.Random, kept: Any) -> Any:
 
 
 def mutated(rng: random.Random, content: bytes) -> tuple[str, bytes]:
-    """Another file, and how it was made: "flipped" and "cut" have one wrong bit, or a wrong length."""
+    """Another file, and how it was made: "flipped" and "cut" have one wrong bit, or a wrong
+    length."""
     kind = rng.choice(["flipped", "cut", "noise", "head", *["lying numbers", "lying columns"] * 2])
     if kind == "flipped":
         at = rng.randrange(len(content))
@@ -1224,7 +1241,8 @@ def live_on(data: sd.SessionData) -> None:
 
 
 def lying_store() -> sd.SessionData:
-    """Days of every kind, small: loaded ones, given rows of three intervals, and what is left of trimmed days."""
+    """Days of every kind, small: loaded ones, given rows of three intervals, and what is left of
+    trimmed days."""
     rng = random.Random(1)
     data = sd.SessionData(CALENDAR, "1m", ("5m", "1d"), 2, tick_capacity=8, quote_capacity=8, capacity=12)
     data.add_historical_indicator("avg_volume_6d")
@@ -1255,8 +1273,8 @@ def lying_store() -> sd.SessionData:
 
 @pytest.mark.slow
 def test_a_file_that_lies_about_a_column_is_refused_or_a_store() -> None:
-    """One lie at a time, about each column and each count there is, all sums right. Rows that were supplied as they are
-    used to be believed, and exports, rolls or saves failed afterwards."""
+    """One lie at a time, about each column and each count there is, all sums right. Rows that were
+    supplied as they are used to be believed, and exports, rolls or saves failed afterwards."""
     content = lying_store().dumps()
     refused = valid = 0
     lies = list(systematic_lies(content, tables_of))
@@ -1289,8 +1307,8 @@ def test_sealing_by_hand_makes_the_same_file(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["rich", "wrapped", "idle"])
 def test_mutated_files_are_refused_or_valid(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A third of MUTATIONS each. Where the sums were made right again, a store may come of it: a valid one, which then
-    has to go on without harm."""
+    """A third of MUTATIONS each. Where the sums were made right again, a store may come of it: a
+    valid one, which then has to go on without harm."""
     let_fail(monkeypatch, Failing())  # no syncs
     data = STORES[name]()
     data.save(tmp_path / "whole")
@@ -1310,7 +1328,8 @@ def test_mutated_files_are_refused_or_valid(name: str, tmp_path: Path, monkeypat
             for symbol in loaded.symbols.values():
                 check_symbol(symbol)
             loaded.activate()
-            with suppress(sd.SessionStateError):  # an indicator that is said to be a user's function
+            # an indicator that is said to be a user's function
+            with suppress(sd.SessionStateError):
                 deltas_of(loaded)
                 loaded.to_json()
             go_on(loaded, rng)

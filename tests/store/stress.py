@@ -1,10 +1,12 @@
-"""One writer and one reader of a ring of a few rows, both without the GIL: counts reads, and rows that are torn.
+"""One writer and one reader of a ring of a few rows, both without the GIL: counts reads, and rows
+that are torn.
 
-    python tests/stress.py [seconds] [rows]          as a script: two minutes, a ring of 1,024 rows, windows of 16
+    python tests/store/stress.py [seconds] [rows]   two minutes, 1,024 rows, windows of 16
 
-Bars check themselves: bar `i` has open = high = low = close = volume = i at the i-th second, so a row of two bars, or a
-window with a row out of place, shows. A read is accepted when `read_last` says that it stands; then all of it is
-compared. What is accepted must not be torn; what is refused is read under the guard, so nothing is refused in the end.
+Bars check themselves: bar `i` has open = high = low = close = volume = i at the i-th second, so a
+row of two bars, or a window with a row out of place, shows. A read is accepted when `read_last`
+says that it stands; then all of it is compared. What is accepted must not be torn; what is refused
+is read under the guard, so nothing is refused in the end.
 """
 
 from __future__ import annotations
@@ -67,8 +69,8 @@ def read(handle: int, flags: np.ndarray, step: int, n: int, counts: np.ndarray) 
 def run(
     seconds: float, capacity: int, n: int, pause: int = 0, readers: int = 1, floor: int = 0, bars: int = 0
 ) -> Outcome:
-    """Let a writer and readers run side by side: so long, and (on a busy machine) until there are `floor` reads and
-    more than `bars` bars."""
+    """Let a writer and readers run side by side: so long, and (on a busy machine) until there are
+    `floor` reads and more than `bars` bars."""
     step = 1_000  # bars that are off the base grid but in order: a day has room for billions
     data = sd.SessionData(None, "1s", ("1m",), capacity=capacity)
     data.start_session("2023-11-15")

@@ -1,8 +1,10 @@
-"""Law 4: a rejected call raises one typed error that names symbol, row, value and rule, and changes nothing.
+"""Law 4: a rejected call raises one typed error that names symbol, row, value and rule, and changes
+nothing.
 
-Every call is made twice: on a store in the middle of a session, and on one without a session, in which the rejected
-call is the very first one (it must not start a session then, nor move the sequence). "Nothing" is compared as bytes:
-the exported document with its sequence, and every counter.
+Every call is made twice: on a store in the middle of a session, and on one without a session, in
+which the rejected call is the very first one (it must not start a session then, nor move the
+sequence). "Nothing" is compared as bytes: the exported document with its sequence, and every
+counter.
 """
 
 from __future__ import annotations
@@ -84,7 +86,7 @@ def slice_of(**changes: Any) -> tuple[Any, ...]:
     return tuple({"symbols": ["SPY", "IBM"], **columns(), **changes}.values())
 
 
-# --- values -----------------------------------------------------------------------------------------------------------
+# --- values ---------------------------------------------------------------------------------------
 
 BAD_VALUES = [
     pytest.param({"open": math.nan}, "ERR_NOT_FINITE", "open=nan", id="NaN open"),
@@ -144,7 +146,7 @@ def test_the_row_that_is_named_is_the_one_of_the_unsorted_batch(data: sd.Session
     refused(data, lambda: data.extend("SPY", **batch), sd.BarError, **attributes)
 
 
-# --- what is no number ------------------------------------------------------------------------------------------------
+# --- what is no number ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("position", range(5))
@@ -211,7 +213,7 @@ def test_append_takes_six_values(data: sd.SessionData, n: int) -> None:
     refused(data, lambda: data.symbols["SPY"].append(*(T, *BAR, 1.0)[:n]), TypeError)
 
 
-# --- columns ----------------------------------------------------------------------------------------------------------
+# --- columns --------------------------------------------------------------------------------------
 
 WRONG_COLUMNS = {
     "None": None,
@@ -323,14 +325,15 @@ def test_time_and_prices_in_the_wrong_order_are_refused(data: sd.SessionData) ->
     swapped = (c["open"], c["ts_ns"], c["high"], c["low"], c["close"])
     refused(data, lambda: data.extend("SPY", *swapped, c["volume"]), sd.TimeError)
     refused(data, lambda: data.append("SPY", 10.0, T, 12.0, 9.0, 11.0, 100.0), sd.TimeError)
-    # open, high, low, close as close, low, high, open: nothing but the rule of high and low can tell
+    # open, high, low, close as close, low, high, open: nothing but the rule of high and low can
+    # tell
     reverse = (c["close"], c["low"], c["high"], c["open"])
     refused(
         data, lambda: data.extend("SPY", c["ts_ns"], *reverse, c["volume"]), sd.BarError, code="ERR_HIGH_LOW", row=0
     )
 
 
-# --- times ------------------------------------------------------------------------------------------------------------
+# --- times ----------------------------------------------------------------------------------------
 
 WRONG_TIMES = {
     "None": None,
@@ -497,7 +500,7 @@ def test_a_refused_first_call_leaves_a_store_that_any_other_date_may_start() -> 
     assert len(data.symbols["SPY"].bars_base) == 0
 
 
-# --- on_bad="skip" ----------------------------------------------------------------------------------------------------
+# --- on_bad="skip" --------------------------------------------------------------------------------
 
 
 def test_skip_leaves_bad_rows_out_counts_each_reason_and_stores_the_rest(data: sd.SessionData) -> None:
@@ -561,7 +564,7 @@ def test_a_zone_that_does_not_exist_is_refused(data: sd.SessionData) -> None:
     refused(data, lambda: data.extend("SPY", **{**columns(), "ts_ns": naive}, tz="America/Gotham"), sd.TimeError)
 
 
-# --- what is accepted -------------------------------------------------------------------------------------------------
+# --- what is accepted -----------------------------------------------------------------------------
 
 
 def _unaligned(values: np.ndarray) -> np.ndarray:
@@ -633,7 +636,7 @@ def test_an_unsorted_batch_with_repeats_is_taken_in_time_order_and_the_later_row
     assert (spy.counters["corrected"], spy.counters["repeated"], spy.counters["late"]) == (2, 1, 0)
 
 
-# --- names ------------------------------------------------------------------------------------------------------------
+# --- names ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("symbol", ["XYZ", "spy", "", None, 5, b"SPY", ["SPY"], ("SPY",), {}], ids=repr)
@@ -727,7 +730,7 @@ def test_a_capacity_whose_bytes_overflow_is_refused_and_never_a_small_block(capa
         register()
 
 
-# --- batch kernels ----------------------------------------------------------------------------------------------------
+# --- batch kernels --------------------------------------------------------------------------------
 
 GRID = CALENDAR.session(DATE)
 
@@ -857,7 +860,7 @@ def test_aggregate_of_empty_columns_is_empty() -> None:
     assert [len(column) for column in sd.aggregate(([],) * 6, GRID, "1m", "5m")] == [0] * 7
 
 
-# --- pins and clock ---------------------------------------------------------------------------------------------------
+# --- pins and clock -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("quality", [math.nan, -0.001, 100.001, math.inf], ids=repr)
@@ -891,7 +894,8 @@ def test_gaps_of_an_interval_that_is_none_are_asked_for_by_name(data: sd.Session
     "change", [{"symbol": "QQQ"}, {"symbol": ""}, {"interval": "5m"}, {"interval": "1d"}], ids=repr
 )
 def test_pinned_gaps_are_of_the_symbol_and_the_interval(data: sd.SessionData, change: dict[str, Any]) -> None:
-    """The document shows them below these names, and the manager of another symbol would be sent astray."""
+    """The document shows them below these names, and the manager of another symbol would be sent
+    astray."""
     own = sd.GapInfo("SPY", "60s", OPEN, OPEN, 1)
     gap = own._replace(**change)
     error = refused(data, lambda: data.set_gaps("SPY", "1m", [own, gap]), sd.BarError, symbol="SPY", code="ERR_GAP")

@@ -1,4 +1,5 @@
-"""Questions beside a session that ends, a roll, a clear or a removal: an answer is of before it or of after it."""
+"""Questions beside a session that ends, a roll, a clear or a removal: an answer is of before it or
+of after it."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from sessiondata.time.intervals import parse_interval
 
 
 class Beside:
-    """Has something else happen in the midst of a call: before the n-th step of the library's Python code, as another
-    thread may that is switched to there."""
+    """Has something else happen in the midst of a call: before the n-th step of the library's
+    Python code, as another thread may that is switched to there."""
 
     def __init__(self, call: Callable[[], Any], change: Callable[[], Any], n: int) -> None:
         self.steps, self._change, self._n = 0, change, n
@@ -99,8 +100,8 @@ def of_two_sessions() -> tuple[sd.SessionData, sd.SymbolSessionData, sd.SymbolSe
 @pytest.mark.parametrize("change", BESIDE)
 @pytest.mark.parametrize("question", SEEN)
 def test_an_answer_beside_a_session_that_ends_is_of_before_or_after(question: str, change: str) -> None:
-    """A `repr` in a notebook was an IndexError while a feeder rolled, a tick a TypeError, a past day
-    an AssertionError: how many rows there are was one question, what they hold another."""
+    """A `repr` in a notebook was an IndexError while a feeder rolled, a tick a TypeError, a past
+    day an AssertionError: how many rows there are was one question, what they hold another."""
 
     def ask(n: int) -> tuple[Any, int]:
         data, *symbols = of_two_sessions()
@@ -109,7 +110,8 @@ def test_an_answer_beside_a_session_that_ends_is_of_before_or_after(question: st
 
     before, n_steps = ask(0)
     after = []
-    for asked in (False, True):  # the first question after a change may be asked on what was looked up before
+    # the first question after a change may be asked on what was looked up before
+    for asked in (False, True):
         data, *symbols = of_two_sessions()
         if asked:
             SEEN[question](*symbols)
@@ -155,9 +157,10 @@ def told(gaps: list[sd.GapInfo]) -> list[tuple[int, ...]]:
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("question", ONE_ANSWER)
 def test_one_answer_is_of_one_moment(question: str, change: str) -> None:
-    """`metrics` had the volume of a bar that its `bar_count` did not count yet; `bar_quality` and `bar_gaps` had one
-    interval of a session and the next one of the session after it; a gap before a close that cuts its slot (15:30 to
-    16:00 of 1h) stopped at 16:30 if the session ended before its hours were looked up."""
+    """`metrics` had the volume of a bar that its `bar_count` did not count yet; `bar_quality` and
+    `bar_gaps` had one interval of a session and the next one of the session after it; a gap before
+    a close that cuts its slot (15:30 to 16:00 of 1h) stopped at 16:30 if the session ended before
+    its hours were looked up."""
 
     def ask(n: int) -> tuple[Any, int, Any]:
         hours = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")

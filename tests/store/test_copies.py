@@ -1,5 +1,5 @@
-"""Law 12: a copy is a store of its own. Whatever is done to one does not show in the other, and what
-cannot be copied says so, with a way out."""
+"""Law 12: a copy is a store of its own. Whatever is done to one does not show in the other, and
+what cannot be copied says so, with a way out."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ from test_snapshot import (
 )
 from worlds import MINUTE, exact
 
-#: All ways to another store. Pickles of functions are by reference, so those of a module can be carried.
+#: All ways to another store. Pickles of functions are by reference, so those of a module can be
+#: carried.
 WAYS: dict[str, Callable[[sd.SessionData], sd.SessionData]] = {
     "copy()": lambda data: data.copy(),
     "copy.copy": copy.copy,
@@ -65,12 +66,12 @@ WAYS: dict[str, Callable[[sd.SessionData], sd.SessionData]] = {
 }
 
 
-# --- any history of calls ---------------------------------------------------------------------------------------------
+# --- any history of calls -------------------------------------------------------------------------
 
 
 class Parting:
-    """A life in which worlds part now and then: the store is copied, each goes on beside its own model, and one at a
-    time is acted on. A world that was put aside is found as it was left."""
+    """A life in which worlds part now and then: the store is copied, each goes on beside its own
+    model, and one at a time is acted on. A world that was put aside is found as it was left."""
 
     world: Any
 
@@ -138,7 +139,8 @@ TestPartingHistoryLife = pytest.mark.slow(PartingHistoryLife.TestCase)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", STORES)
 def test_a_copy_answers_alike_and_goes_on_alone(name: str, way: str) -> None:
-    """The same, deltas of every consumer included; then each is acted on alone, and the other is what it was."""
+    """The same, deltas of every consumer included; then each is acted on alone, and the other is
+    what it was."""
     data = STORES[name]()
     before = data.dumps()
     made, witness = WAYS[way](data), WAYS[way](data)
@@ -159,7 +161,8 @@ def test_a_copy_answers_alike_and_goes_on_alone(name: str, way: str) -> None:
 
 
 def test_rolling_a_copy_leaves_the_original_alone() -> None:
-    """`copy.copy` made a second owner of the same native state: rolling it moved the original to another day."""
+    """`copy.copy` made a second owner of the same native state: rolling it moved the original to
+    another day."""
     data = sd.SessionData(CALENDAR, "1m", ("5m",))
     start = opening(CALENDAR, "2024-03-12")
     spy = data.register_symbol("SPY")
@@ -194,7 +197,8 @@ def test_days_are_shared_and_a_late_bar_of_one_goes_to_one() -> None:
 
 
 def test_a_copy_shows_nothing_of_what_is_set_in_place() -> None:
-    """Lists of pinned gaps and values of indicators are copied, too, and handles are of one symbol each."""
+    """Lists of pinned gaps and values of indicators are copied, too, and handles are of one symbol
+    each."""
     data = rich_store()
     value = state_of(data.symbols["ABC"]).values["set"]
     made = data.copy()
@@ -207,7 +211,7 @@ def test_a_copy_shows_nothing_of_what_is_set_in_place() -> None:
     assert "today" in data.cursors
 
 
-# --- indicators, subclasses, added attributes -------------------------------------------------------------------------
+# --- indicators, subclasses, added attributes -----------------------------------------------------
 
 
 def count_bars(symbol: sd.SymbolSessionData) -> int:
@@ -277,7 +281,8 @@ def test_what_holds_a_store_twice_holds_its_copy_twice() -> None:
 
 
 def test_all_of_a_store_is_copied() -> None:
-    """A new attribute of `SessionData` is a question: what does a copy do with it? Answer it in `snapshot.copies`."""
+    """A new attribute of `SessionData` is a question: what does a copy do with it? Answer it in
+    `snapshot.copies`."""
     known: dict[type, set[str]] = {
         Registry: {"_context", "cores", "foreign", "pinned", "slice", "states", "symbols"},
         Sessions: {"_registry", "_settings", "context", "trailing_days"},
@@ -301,7 +306,7 @@ def test_all_of_a_store_is_copied() -> None:
     )  # fmt: skip
 
 
-# --- every class ------------------------------------------------------------------------------------------------------
+# --- every class ----------------------------------------------------------------------------------
 
 
 def modules() -> Iterator[Any]:
@@ -312,8 +317,8 @@ def modules() -> Iterator[Any]:
 
 
 def classes() -> dict[str, type]:
-    """Public classes of Python, and all native ones, but sources of hours, which are copied by recipe
-    (`test_calendar_copies`), and what readers of files are made of: these hold no store."""
+    """Public classes of Python, and all native ones, but sources of hours, which are copied by
+    recipe (`test_calendar_copies`), and what readers of files are made of: these hold no store."""
     found = {}
     for module in modules():
         if module.__name__.rpartition(".")[2] in ("hours", "naming", "prices"):
@@ -431,8 +436,9 @@ NO_INSTANCES = {
 
 
 def test_of_every_class_it_is_known_what_a_copy_of_it_is() -> None:
-    """A class that is new has to be entered here, and an instance of it above. But records that are made of their
-    fields alone (tuples, dataclasses, exceptions): what cannot be copied of these refuses for itself."""
+    """A class that is new has to be entered here, and an instance of it above. But records that are
+    made of their fields alone (tuples, dataclasses, exceptions): what cannot be copied of these
+    refuses for itself."""
     found = {
         name
         for name, kind in classes().items()
@@ -503,7 +509,7 @@ def shown(thing: Any) -> Any:
     return exact(thing)
 
 
-# --- windows ----------------------------------------------------------------------------------------------------------
+# --- windows --------------------------------------------------------------------------------------
 
 
 def windows() -> dict[str, sd.BarWindow]:
@@ -571,7 +577,7 @@ def test_records_can_be_replaced_without_a_store() -> None:
     assert pickle.loads(pickle.dumps(bar._replace(close=7.0))).close == 7.0
 
 
-# --- file objects -----------------------------------------------------------------------------------------------------
+# --- file objects ---------------------------------------------------------------------------------
 
 
 class Trickle(io.RawIOBase):
@@ -785,7 +791,8 @@ def test_a_read_that_gives_more_than_was_asked_for_is_refused() -> None:
 
 def test_what_methods_of_file_objects_raise(tmp_path: Path) -> None:
     data = rich_store()
-    with tempfile.NamedTemporaryFile("w", dir=tmp_path) as file:  # a wrapper, which is no text file by its class
+    # a wrapper, which is no text file by its class
+    with tempfile.NamedTemporaryFile("w", dir=tmp_path) as file:
         with pytest.raises(sd.ArgumentTypeError, match="'wb'"):
             data.save(file)
         with pytest.raises(io.UnsupportedOperation):
@@ -828,7 +835,7 @@ def test_bytes_that_are_no_snapshot_are_refused() -> None:
             sd.load(io.BytesIO(wrong))
 
 
-# --- other processes --------------------------------------------------------------------------------------------------
+# --- other processes ------------------------------------------------------------------------------
 
 
 def answer(data: sd.SessionData, calendar: sd.SessionCalendar, window: sd.BarWindow, pipe: Any) -> None:
@@ -888,5 +895,6 @@ assert status == 0 and data.dumps() == after
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_fork_is_a_store_of_its_own() -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # where pytest finds the tests
+    # where pytest finds the tests
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", FORK], env=environment, check=True, timeout=120)

@@ -1,4 +1,5 @@
-"""Coverage of slots that a span, a close or a break cuts short, whatever the order of arrival (law 1)."""
+"""Coverage of slots that a span, a close or a break cuts short, whatever the order of arrival (law
+1)."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ import sessiondata as sd
 
 MINUTE = 60 * 10**9
 
-# Spans that begin with a piece of a slot for most of the steps below: at midnight, at the close of the
-# session before; and segments that end with one.
+# Spans that begin with a piece of a slot for most of the steps below: at midnight, at the close of
+# the session before; and segments that end with one.
 CALENDARS = {
     "morning": lambda: sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York"),
     "lunch": lambda: sd.SessionCalendar.from_hours("09:30", "16:00", "Asia/Hong_Kong", breaks=[("12:00", "13:01")]),
@@ -34,7 +35,8 @@ STEPS = [("7m", ("14m",)), ("7m", ("14m", "28m", "1d")), ("11m", ("33m",)), ("4m
 
 
 def model(grid: sd.SessionGrid, base: str, derived: tuple[str, ...], times: list[int]) -> dict[str, Any]:
-    """(start, n_base) of each derived bar, counted anew: rows that are the start of a base slot of their region."""
+    """(start, n_base) of each derived bar, counted anew: rows that are the start of a base slot of
+    their region."""
     session = ref.RefSession(
         str(grid.date), grid.tz, [(a, b) for a, b in grid.segments.tolist()], (grid.span_start, grid.span_stop)
     )

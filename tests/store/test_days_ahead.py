@@ -1,5 +1,6 @@
-"""Law 10: what calls itself historical ends before the running session, whatever was loaded for later dates; and a
-session of which nothing is kept counts as missing. By example, and a store's life beside a model that is written here.
+"""Law 10: what calls itself historical ends before the running session, whatever was loaded for
+later dates; and a session of which nothing is kept counts as missing. By example, and a store's
+life beside a model that is written here.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def shown(data: sd.SessionData, interval: str = "1m") -> dict[str, Any]:
     return {"dates": dates, "rows": member["count"], "quality": quality, "missing": missing}
 
 
-# --- days ahead -------------------------------------------------------------------------------------------------------
+# --- days ahead -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("market", MARKETS)
@@ -163,7 +164,8 @@ def test_days_that_a_roll_passes_by_are_history_and_are_trimmed_as_such() -> Non
         assert shown(data)["dates"] == kept
         data.roll_session(DATES[6])
         assert shown(data)["dates"] == [*DATES[:5], DATES[5]][-trailing_days:] if trailing_days else not kept
-        assert len(spy.bars()) == LENGTH  # days ahead were not trimmed, and cost no day behind its place
+        # days ahead were not trimmed, and cost no day behind its place
+        assert len(spy.bars()) == LENGTH
 
 
 def test_between_two_sessions_history_ends_with_the_one_that_has_ended() -> None:
@@ -177,7 +179,8 @@ def test_between_two_sessions_history_ends_with_the_one_that_has_ended() -> None
     data.start_session(DATES[1])  # goes on
     assert shown(data)["dates"] == DATES[:1]
     data.end_session()
-    spy.append(opening(DATES[4]), *BAR)  # a first bar begins the session of its date, and passes two by
+    # a first bar begins the session of its date, and passes two by
+    spy.append(opening(DATES[4]), *BAR)
     assert shown(data)["dates"] == DATES[:4]
     assert len(spy.bars()) == LENGTH
 
@@ -201,7 +204,8 @@ def test_nothing_counts_the_missing_slots_of_days_ahead() -> None:
     assert not spy.mark_halted(opening(DATES[2]), far)
     data.roll_session(DATES[2])
     assert spy.marks == {"no_trade": [], "halted": []}
-    assert spy.record_retry("1m", opening(DATES[0]), far, far) == 3 + 4  # a day that has passed without a bar
+    # a day that has passed without a bar
+    assert spy.record_retry("1m", opening(DATES[0]), far, far) == 3 + 4
 
 
 def test_indicators_and_functions_see_no_day_ahead() -> None:
@@ -216,7 +220,8 @@ def test_indicators_and_functions_see_no_day_ahead() -> None:
 
 
 def test_days_ahead_of_a_symbol_with_its_own_calendar() -> None:
-    """Its session may be of another date than the store's next one; history ends before the date under way."""
+    """Its session may be of another date than the store's next one; history ends before the date
+    under way."""
     closed = sd.SessionCalendar.from_hours("09:30", "09:34", "America/New_York", holidays=[DATES[2], "2024-03-14"])
     data = sd.SessionData(CALENDAR, "1m", ("2m",))
     spy = data.register_symbol("A", calendar=closed)
@@ -252,7 +257,7 @@ def test_a_roll_between_two_sessions_trims() -> None:
     assert shown(data)["dates"] == [DATES[4]]
 
 
-# --- sessions of which nothing is kept --------------------------------------------------------------------------------
+# --- sessions of which nothing is kept ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("market", MARKETS)
@@ -291,7 +296,8 @@ def test_a_session_of_which_nothing_is_kept_is_missing(market: str, way: str) ->
 
 
 def test_history_begins_with_its_first_date_and_ends_with_its_last() -> None:
-    """Nobody knows what else was asked for: a month of daily bars does not make a month of minutes missing."""
+    """Nobody knows what else was asked for: a month of daily bars does not make a month of minutes
+    missing."""
     data, spy = store()
     data.start_session(DATES[7])
     spy.load_historical_bars("1d", [DATES[0], DATES[5]], *([value] * 2 for value in BAR))
@@ -349,7 +355,7 @@ def test_rows_for_a_session_that_was_absent_take_its_gap_away_in_deltas_too(tmp_
     assert json.loads(data.to_json())["symbols"] == document["symbols"]
 
 
-# --- loading into the session under way -------------------------------------------------------------------------------
+# --- loading into the session under way -----------------------------------------------------------
 
 
 def closes(spy: sd.SymbolSessionData) -> list[float]:
@@ -361,7 +367,8 @@ def with_close(columns: list[np.ndarray], *closes: float) -> list[np.ndarray]:
 
 
 def test_a_slow_load_replaces_no_bar_of_the_session() -> None:
-    """The vendor was asked at 09:32:30, and its last row was in progress; the answer comes after the bar has closed."""
+    """The vendor was asked at 09:32:30, and its last row was in progress; the answer comes after
+    the bar has closed."""
     data, spy = store()
     data.start_session(DATES[0])
     spy.extend(*with_close(rows(*((DATES[0], k) for k in (1, 2))), 11.0, 11.5))
@@ -376,7 +383,8 @@ def test_a_slow_load_replaces_no_bar_of_the_session() -> None:
 def test_what_the_clock_says_is_not_over_is_not_loaded() -> None:
     data, spy = store(grace_ns=30 * 1_000_000_000)
     data.start_session(DATES[0])
-    data.advance_to(opening(DATES[0]) + 2 * MINUTE)  # a bar whose time is over is whole, whatever the grace
+    # a bar whose time is over is whole, whatever the grace
+    data.advance_to(opening(DATES[0]) + 2 * MINUTE)
     assert spy.load_historical_bars("1m", *whole(DATES[0])) == 2
     assert spy.load_historical_bars("1m", *whole(DATES[0])) == 0
     data.advance_to(opening(DATES[0]) + 3 * MINUTE - 1)
@@ -475,7 +483,8 @@ def test_a_load_that_spans_days_takes_each_by_its_rule() -> None:
     again = whole(DATES[0], DATES[1], DATES[2])
     again[4] = again[4] - 1
     assert spy.load_historical_bars("1m", *again) == LENGTH + (LENGTH - 1) + LENGTH
-    assert [bar.close for bar in spy.historical_bars["1m"][DATES[0]]] == [10.0] * LENGTH  # corrected: a past day
+    # corrected: a past day
+    assert [bar.close for bar in spy.historical_bars["1m"][DATES[0]]] == [10.0] * LENGTH
     assert closes(spy) == [11.0, *[10.0] * (LENGTH - 1)]
 
 
@@ -488,7 +497,7 @@ def test_a_load_labelled_by_closes_fills_too() -> None:
     assert closes(spy) == [11.0, 9.5, 11.0, 11.0]
 
 
-# --- a late bar of a past day beside trades of today -----------------------------------------------------------------
+# --- a late bar of a past day beside trades of today ----------------------------------------------
 
 
 def fed_by_trades(label: str = "open") -> tuple[sd.SessionData, sd.SymbolSessionData]:
@@ -578,7 +587,7 @@ def test_a_bar_of_a_day_that_is_not_kept_is_counted_beside_trades_as_beside_bars
         assert spy.counters["other_session"] == 4
 
 
-# --- what days ahead say nothing of -----------------------------------------------------------------------------------
+# --- what days ahead say nothing of ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ended", [True, False])
@@ -642,7 +651,7 @@ def test_rows_that_fill_a_day_ahead_show_with_it() -> None:
         spy.fill(*rows((DATES[4], 1)))
 
 
-# --- the running day in all bars --------------------------------------------------------------------------------------
+# --- the running day in all bars ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("market", MARKETS)

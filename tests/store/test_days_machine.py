@@ -1,8 +1,9 @@
-"""Laws 8, 10 and 12 over whole lives: days behind, under way and ahead, beside a model of plain dicts, by every door.
+"""Laws 8, 10 and 12 over whole lives: days behind, under way and ahead, beside a model of plain
+dicts, by every door.
 
-The model knows dates, their slots and their rows. What lies before the running session shows, sessions
-between the first and the last date that shows count, and a roll or an end keeps the newest days. It
-shares nothing with the library.
+The model knows dates, their slots and their rows. What lies before the running session shows,
+sessions between the first and the last date that shows count, and a roll or an end keeps the newest
+days. It shares nothing with the library.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ Row = tuple[float, float, float, float, float]  # open, high, low, close, volume
 Rows = dict[int, Row]  # by ts_ns
 
 
-# --- markets ----------------------------------------------------------------------------------------------------------
+# --- markets --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ class Market:
 
 
 def _weekdays(zone: str, hours: dict[str, list[tuple[str, str]]], closed: Iterable[str]) -> dict[str, Any]:
-    """Segments of the weekdays of a month around a change of New York's clocks; `hours` of "" where no others are."""
+    """Segments of the weekdays of a month around a change of New York's clocks; `hours` of "" where
+    no others are."""
     found = {}
     for n in range(30):
         day = dt.date(2024, 3, 7) + dt.timedelta(days=n)
@@ -124,7 +126,7 @@ MARKETS = {
 N_DATES = 9  # that a rule may name; a roll goes on behind them
 
 
-# --- the model --------------------------------------------------------------------------------------------------------
+# --- the model ------------------------------------------------------------------------------------
 
 
 def fold(rows: list[Row]) -> Row:
@@ -134,7 +136,8 @@ def fold(rows: list[Row]) -> Row:
 
 @dataclass
 class Day:
-    """A session: its base rows, what has fed it ("bars" or "trades"; None: rows were loaded), and its trades."""
+    """A session: its base rows, what has fed it ("bars" or "trades"; None: rows were loaded), and
+    its trades."""
 
     rows: Rows = field(default_factory=dict)
     source: str | None = None
@@ -159,7 +162,8 @@ class Model:
     # --- what happens ---
 
     def is_past(self, date: str) -> bool:
-        """Whether it shows: it lies before the session under way, or up to the one that has ended."""
+        """Whether it shows: it lies before the session under way, or up to the one that has
+        ended."""
         if self.running is not None:
             return date < self.running
         return self.ended is None or date <= self.ended
@@ -173,7 +177,8 @@ class Model:
         self.running, self.clock = date, None
 
     def end(self, before: str | None = None) -> None:
-        """End the session, if one is running, and trim what lies before a date, by default all up to it."""
+        """End the session, if one is running, and trim what lies before a date, by default all up
+        to it."""
         if self.running is not None:
             self.days[self.running] = self.live
             self.daily.pop(self.running, None)
@@ -201,7 +206,8 @@ class Model:
         self.given = {interval: rows for interval, rows in self.given.items() if rows}
 
     def is_absent(self, date: str) -> bool:
-        """Whether it lies between days that show and is none of them: what comes for it makes it one."""
+        """Whether it lies between days that show and is none of them: what comes for it makes it
+        one."""
         shown = [day for day in self.days if self.is_past(day)]
         return date not in self.days and bool(shown) and min(shown) < date < max(shown)
 
@@ -210,7 +216,8 @@ class Model:
         return self.days.setdefault(date, Day())
 
     def bars(self, rows: list[tuple[str, int, Row]]) -> int | None:
-        """Streamed bars; how many changed something. None: refused, since trades feed a session that they are of."""
+        """Streamed bars; how many changed something. None: refused, since trades feed a session
+        that they are of."""
         for date in [date for date, _, _ in rows if self.is_absent(date)]:
             self.make(date)
         days = [(self.live if date == self.running else self.days.get(date), ts, row) for date, ts, row in rows]
@@ -396,7 +403,7 @@ class Model:
         return {"loaded": True, **self.indicators(), "data": data}
 
 
-# --- the store beside it ----------------------------------------------------------------------------------------------
+# --- the store beside it --------------------------------------------------------------------------
 
 
 def count_rows(symbol: sd.SymbolSessionData) -> int:
@@ -736,7 +743,8 @@ class DaysLife(RuleBasedStateMachine):
 
     @rule(anew=st.booleans())
     def part(self, anew: bool) -> None:
-        """Whatever happens to one of two copies does not show in the other, on whichever one goes on."""
+        """Whatever happens to one of two copies does not show in the other, on whichever one goes
+        on."""
         here = self.here
         if anew or self.there is None:
             self.there = Pair(here.data.copy(), copy.deepcopy(here.model), copy.deepcopy(here.document))

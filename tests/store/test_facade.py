@@ -1,6 +1,8 @@
-"""The public names that users know: rows, windows, gaps, pins, metrics, counters, and what outlives a store.
+"""The public names that users know: rows, windows, gaps, pins, metrics, counters, and what outlives
+a store.
 
-Numbers are those of ten plain bars; what the store computes is the business of the law and hard-case tests.
+Numbers are those of ten plain bars; what the store computes is the business of the law and
+hard-case tests.
 """
 
 from __future__ import annotations
@@ -78,7 +80,8 @@ feed(spy, range(10))
 
 
 def survives(code: str) -> str:
-    """What a piece of code prints in a process of its own, where a crash is no more than an exit status."""
+    """What a piece of code prints in a process of its own, where a crash is no more than an exit
+    status."""
     script = PRELUDE + textwrap.dedent(code)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     done = subprocess.run(
@@ -88,7 +91,7 @@ def survives(code: str) -> str:
     return done.stdout.strip()
 
 
-# --- rows and windows -------------------------------------------------------------------------------------------------
+# --- rows and windows -----------------------------------------------------------------------------
 
 
 def test_a_bar_is_a_named_record(spy: sd.SymbolSessionData) -> None:
@@ -215,7 +218,7 @@ def test_the_datetime_column_says_the_same_as_the_timestamps(spy: sd.SymbolSessi
     assert np.shares_memory(column, spy.bars_base.timestamp)
 
 
-# --- views ------------------------------------------------------------------------------------------------------------
+# --- views ----------------------------------------------------------------------------------------
 
 
 def view_columns(rows: Any) -> list[np.ndarray]:
@@ -238,7 +241,8 @@ def test_columns_are_contiguous_zero_copy_views_also_after_the_wrap(n: int) -> N
 
 @pytest.mark.parametrize("n", [5, 7, 13, 16])
 def test_a_batch_of_views_of_the_ring_it_goes_into_is_taken_as_it_was_before(n: int) -> None:
-    """Storing its rows overwrites rows still to be read; the sanitizers see it even where the values survive."""
+    """Storing its rows overwrites rows still to be read; the sanitizers see it even where the
+    values survive."""
     own, other = (new_store(("5m",), capacity=8).register_symbol("SPY") for _ in range(2))
     for spy in (own, other):
         feed(spy, range(n))
@@ -255,7 +259,8 @@ def test_a_batch_of_views_of_the_ring_it_goes_into_is_taken_as_it_was_before(n: 
 
 
 def test_reading_derived_bars_at_any_time_changes_no_answer() -> None:
-    """Levels above the finest are folded when they are read: how often that happens must not show."""
+    """Levels above the finest are folded when they are read: how often that happens must not
+    show."""
     read, unread = (new_store(("5m", "15m", "1h", "1d")).register_symbol("SPY") for _ in range(2))
     for i in [*range(3), *range(7, 61), *range(64, 70)]:
         feed(read, [i])
@@ -445,7 +450,7 @@ def test_a_symbol_can_be_extended_by_its_own_columns(capacity: int, fed: int) ->
     assert list(spy.bars_base) == list(other.bars_base)
 
 
-# --- other libraries --------------------------------------------------------------------------------------------------
+# --- other libraries ------------------------------------------------------------------------------
 
 
 def test_columns_go_into_numpy_pandas_and_polars_without_warnings(spy: sd.SymbolSessionData) -> None:
@@ -475,7 +480,7 @@ def test_compiled_code_reads_the_read_only_columns(spy: sd.SymbolSessionData) ->
     assert mean(spy.bars_base.timestamp) > 0
 
 
-# --- text -------------------------------------------------------------------------------------------------------------
+# --- text -----------------------------------------------------------------------------------------
 
 
 def test_reprs_can_be_read(data: sd.SessionData, spy: sd.SymbolSessionData) -> None:
@@ -495,7 +500,7 @@ def test_reprs_can_be_read(data: sd.SessionData, spy: sd.SymbolSessionData) -> N
         assert str(thing) == repr(thing)
 
 
-# --- gaps -------------------------------------------------------------------------------------------------------------
+# --- gaps -----------------------------------------------------------------------------------------
 
 
 def test_a_gap_says_where_it_is_in_the_zone_of_the_exchange(data: sd.SessionData, spy: sd.SymbolSessionData) -> None:
@@ -609,7 +614,7 @@ def test_pins_move_the_sequence_and_taking_back_what_is_not_there_does_not(
     assert data.to_json() == before
 
 
-# --- what changed -----------------------------------------------------------------------------------------------------
+# --- what changed ---------------------------------------------------------------------------------
 
 
 def test_the_update_flag_is_set_by_changes_and_cleared_by_its_reader(data: sd.SessionData) -> None:
@@ -695,7 +700,7 @@ def test_metrics_are_those_of_the_1d_bar_even_where_none_is_shown() -> None:
     assert metrics["extended"] == {"volume": 0.0, "high": None, "low": None, "last_update": None, "bar_count": 0}
 
 
-# --- names ------------------------------------------------------------------------------------------------------------
+# --- names ----------------------------------------------------------------------------------------
 
 
 def test_registering_again_returns_the_same_symbol(data: sd.SessionData, spy: sd.SymbolSessionData) -> None:
@@ -788,7 +793,7 @@ def test_questions_by_name_are_those_of_the_series(data: sd.SessionData, spy: sd
     assert data.get_session_metrics("SPY") == spy.metrics()
 
 
-# --- the end of a symbol, of a store ----------------------------------------------------------------------------------
+# --- the end of a symbol, of a store --------------------------------------------------------------
 
 
 def test_a_removed_symbol_is_gone_and_what_refers_to_it_shows_nothing(data: sd.SessionData) -> None:
@@ -883,7 +888,7 @@ def test_columns_outlive_the_store() -> None:
     assert survives(code) == "1050.0"
 
 
-# --- memory, batch kernels --------------------------------------------------------------------------------------------
+# --- memory, batch kernels ------------------------------------------------------------------------
 
 
 def test_memory_usage_counts_the_live_rows(data: sd.SessionData) -> None:

@@ -1,6 +1,8 @@
-"""Filling: what `fill` stores and what it leaves alone, what feeds a symbol afterwards, and the trades that come then.
+"""Filling: what `fill` stores and what it leaves alone, what feeds a symbol afterwards, and the
+trades that come then.
 
-The laws are tested in test_laws.py, where lives fill as they like; the manager that fills in test_quality_manager.py.
+The laws are tested in test_laws.py, where lives fill as they like; the manager that fills in
+test_quality_manager.py.
 """
 
 from __future__ import annotations
@@ -58,7 +60,8 @@ def test_missing_slots_are_filled_and_nothing_else() -> None:
     spy.mark_halted(OPEN + 3 * MINUTE, OPEN + 4 * MINUTE)
     data.advance_to(OPEN + 8 * MINUTE + 30 * SECOND)
     before = data.sequence
-    # present, missing, without trade, halted, present, of the tail; off the grid; pending; to come; before the open
+    # present, missing, without trade, halted, present, of the tail; off the grid; pending; to come;
+    # before the open
     assert spy.fill(*bars(0, 1, 2, 3, 5, 6, 1.5, 8, 20, -5)) == 4
     assert data.sequence == before + 4
     assert [(bar.timestamp - OPEN) // MINUTE for bar in spy.bars_base] == [0, 1, 2, 3, 4, 5, 6]
@@ -352,7 +355,8 @@ def test_a_late_trade_of_a_filled_slot_is_refused_only_if_the_ring_has_no_place_
     spy.fill(*bars(0, 1))
     for second in (70, 80, 90):
         spy.append_tick(OPEN + second * SECOND, 9.0, 1.0)
-    assert not spy.append_tick(OPEN + 75 * SECOND, 9.0, 1.0)  # would push out that of 80, and be older
+    # would push out that of 80, and be older
+    assert not spy.append_tick(OPEN + 75 * SECOND, 9.0, 1.0)
     assert spy.append_tick(OPEN + 85 * SECOND, 9.0, 1.0)
     assert (spy.ticks.counters["covered"], spy.ticks.counters["too_old"]) == (4, 1)
     state_of(spy).core.check_invariants()
@@ -373,7 +377,8 @@ def test_a_symbol_of_quotes_is_filled_as_one_of_trades() -> None:
 
 
 def test_a_fill_takes_back_nothing_that_a_newer_quote_without_a_price_has_proved(tmp_path: Path) -> None:
-    """Quotes with an empty side make no row: a filled one is the newest, and older than they are."""
+    """Quotes with an empty side make no row: a filled one is the newest, and older than they
+    are."""
     data, _ = store()
     spy = data.register_symbol("Q", quote_bars="mid")
     seconds = np.array([30, 330], np.int64) * SECOND
@@ -463,7 +468,8 @@ def test_rows_of_a_past_day_fill_a_copy_of_it() -> None:
 
 
 def test_a_past_day_of_trades_is_filled() -> None:
-    """Bars that come late for such a day are refused, as they would correct what its trades have made."""
+    """Bars that come late for such a day are refused, as they would correct what its trades have
+    made."""
     data, spy = fed_by_trades()
     data.roll_session()
     with pytest.raises(sd.SourceError):
@@ -480,7 +486,8 @@ def test_a_filled_day_that_is_loaded_for_later_goes_on_as_a_session() -> None:
     data, spy = store()
     spy.load_historical_bars("1m", *bars(0, day=1))
     data.end_session()
-    assert spy.fill(*bars(1, day=1)) == 1  # of a day that is here, and says that this slot is missing
+    # of a day that is here, and says that this slot is missing
+    assert spy.fill(*bars(1, day=1)) == 1
     data.start_session("2024-03-13")
     assert [(bar.timestamp - OPEN - DAY) // MINUTE for bar in spy.bars_base] == [0, 1]
     state_of(spy).core.check_invariants()

@@ -1,8 +1,8 @@
 """The hard cases of real market data, one by one, each with the numbers a person would write down.
 
-Property tests walk through all of this at random; here every case stands alone, small enough to be checked by hand,
-and is also compared with the reference model (`Day.same`). The second half shows the faults of the object model that
-this library replaces, as the right behaviour.
+Property tests walk through all of this at random; here every case stands alone, small enough to be
+checked by hand, and is also compared with the reference model (`Day.same`). The second half shows
+the faults of the object model that this library replaces, as the right behaviour.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def coverages(series: sd.BarSeries) -> list[tuple[int, int]]:
     return [(bar.n_base, bar.n_expected) for bar in series]
 
 
-# --- a bar missing at a bucket's edge ---------------------------------------------------------------------------------
+# --- a bar missing at a bucket's edge -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("absent", [5, 6, 9])
@@ -136,7 +136,7 @@ def test_a_bar_after_a_hole_of_whole_buckets_invents_no_derived_bars() -> None:
     day.same()
 
 
-# --- late bars --------------------------------------------------------------------------------------------------------
+# --- late bars ------------------------------------------------------------------------------------
 
 
 def test_a_late_bar_is_inserted_at_its_place_and_its_derived_bars_are_rebuilt() -> None:
@@ -214,7 +214,7 @@ def test_a_late_bar_does_not_move_the_time_that_is_known() -> None:
     assert day.series("1m").expected == 10
 
 
-# --- the same timestamp again -----------------------------------------------------------------------------------------
+# --- the same timestamp again ---------------------------------------------------------------------
 
 
 def test_an_equal_repeat_changes_nothing_at_all() -> None:
@@ -265,7 +265,7 @@ def test_the_newest_bar_corrected_goes_on_growing_with_the_next_one() -> None:
     day.same()
 
 
-# --- too old, other trade dates ---------------------------------------------------------------------------------------
+# --- too old, other trade dates -------------------------------------------------------------------
 
 
 def test_a_bar_older_than_the_ring_keeps_is_counted_and_changes_nothing() -> None:
@@ -282,11 +282,13 @@ def test_a_bar_older_than_the_ring_keeps_is_counted_and_changes_nothing() -> Non
 
 def test_a_late_bar_whose_bucket_has_lost_rows_is_too_old_although_the_ring_reaches_back_to_it() -> None:
     day = Day(capacity=20)
-    day.feed(i for i in range(50) if i not in (33, 38))  # live: 09:58 .. 10:19, so the bucket 09:55 has lost rows
+    # live: 09:58 .. 10:19, so the bucket 09:55 has lost rows
+    day.feed(i for i in range(50) if i not in (33, 38))
     assert day.series("1m")[0].timestamp == OPEN + 28 * MINUTE
     day.append("SPY", OPEN + 33 * MINUTE, BAR)
     assert day.spy.counters["late"] == 1
-    day.append("SPY", OPEN + 29 * MINUTE, BAR)  # a correction of a bar that is there, in that bucket
+    # a correction of a bar that is there, in that bucket
+    day.append("SPY", OPEN + 29 * MINUTE, BAR)
     assert day.spy.counters["too_old"] == 1
     day.same()
 
@@ -303,7 +305,7 @@ def test_an_earlier_trade_date_is_counted_and_a_later_one_is_refused() -> None:
     day.same()
 
 
-# --- half days, breaks ------------------------------------------------------------------------------------------------
+# --- half days, breaks ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -396,7 +398,7 @@ def test_an_empty_break_is_none_and_a_touching_one_is_a_reopening() -> None:
     day.same()
 
 
-# --- overnight, 24x7, clocks ------------------------------------------------------------------------------------------
+# --- overnight, 24x7, clocks ----------------------------------------------------------------------
 
 
 def test_sunday_evening_belongs_to_mondays_trade_date_and_the_maintenance_break_is_not_missing() -> None:
@@ -481,7 +483,7 @@ def test_new_york_opens_at_half_past_nine_before_and_after_the_clocks_change() -
         ]
 
 
-# --- outside regular hours --------------------------------------------------------------------------------------------
+# --- outside regular hours ------------------------------------------------------------------------
 
 
 def test_the_closing_auction_never_joins_a_regular_derived_bar() -> None:
@@ -525,7 +527,7 @@ def test_extended_bars_raise_neither_quality_nor_expected_nor_the_session_metric
     day.same()
 
 
-# --- close labels -----------------------------------------------------------------------------------------------------
+# --- close labels ---------------------------------------------------------------------------------
 
 
 def test_close_labels_are_shifted_by_the_interval() -> None:
@@ -568,7 +570,8 @@ def test_the_close_label_at_an_early_close_before_lunch_names_the_short_slot_too
 
 def test_a_first_bar_with_a_close_label_starts_the_session_that_its_open_lies_in() -> None:
     midnight = utc("2024-03-12T00:00:00+00:00")
-    for close in (midnight, midnight + 30 * SECOND):  # the bar of 23:59, and one off the grid that begins at 23:59:30
+    # the bar of 23:59, and one off the grid that begins at 23:59:30
+    for close in (midnight, midnight + 30 * SECOND):
         for batch in (False, True):
             data = sd.SessionData(None, "1m", (), label="close")
             coin = data.register_symbol("BTC")
@@ -580,7 +583,7 @@ def test_a_first_bar_with_a_close_label_starts_the_session_that_its_open_lies_in
             assert coin.bars_base.timestamp.tolist() == [close - MINUTE]
 
 
-# --- now --------------------------------------------------------------------------------------------------------------
+# --- now ------------------------------------------------------------------------------------------
 
 
 def test_the_slot_that_now_lies_in_is_pending_not_missing() -> None:
@@ -618,7 +621,7 @@ def test_the_last_second_of_the_session_is_still_pending() -> None:
     assert (day.series("1m").expected, day.series("1h").expected, day.series("1d").expected) == (390, 7, 1)
 
 
-# --- values -----------------------------------------------------------------------------------------------------------
+# --- values ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("column", range(5))
@@ -699,7 +702,7 @@ def test_integral_volumes_of_any_arrival_are_exact_and_integers_in_the_document(
     day.same()
 
 
-# --- far away times ---------------------------------------------------------------------------------------------------
+# --- far away times -------------------------------------------------------------------------------
 
 
 def test_slots_before_1970_are_rounded_down_not_towards_zero() -> None:
@@ -759,14 +762,15 @@ def test_times_at_the_far_ends_that_do_fit() -> None:
     day.feed(range(3))
     with pytest.raises(sd.TimeError, match="ERR_UNIT"):
         day.spy.append(-(2**63) + 1, *BAR)
-    day.append("SPY", 631_152_000 * 10**9, BAR)  # the first time that a bar may have which nobody has a day for
+    # the first time that a bar may have which nobody has a day for
+    day.append("SPY", 631_152_000 * 10**9, BAR)
     assert day.spy.counters["other_session"] == 1
     with pytest.raises(sd.LaterSessionError, match="ERR_LATER_SESSION"):
         day.spy.append(2**63 - 1 - MINUTE, *BAR)
     day.same()
 
 
-# --- arrays of other libraries ----------------------------------------------------------------------------------------
+# --- arrays of other libraries --------------------------------------------------------------------
 
 
 def _pandas() -> Any:
@@ -818,7 +822,7 @@ def test_a_naive_pandas_column_is_an_error_unless_its_zone_is_said() -> None:
     assert day.series("1m")[0].timestamp == OPEN
 
 
-# --- a symbol keeps its intervals -------------------------------------------------------------------------------------
+# --- a symbol keeps its intervals -----------------------------------------------------------------
 
 
 def test_a_symbol_cannot_change_its_base_interval_during_a_session() -> None:
@@ -833,7 +837,7 @@ def test_a_symbol_cannot_change_its_base_interval_during_a_session() -> None:
     assert day.data.register_symbol("SPY", "60s", ("1d", "60m", "5m", "15m")) is day.spy
 
 
-# --- faults of the object model ---------------------------------------------------------------------------------------
+# --- faults of the object model -------------------------------------------------------------------
 
 
 def test_ten_missing_seconds_are_one_gap_not_ten() -> None:

@@ -1,4 +1,5 @@
-"""Days after days: rolls, loads and late bars of earlier days, against the reference model and by example."""
+"""Days after days: rolls, loads and late bars of earlier days, against the reference model and by
+example."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ from worlds import HistoryWorld, configurations, timestamps, values
 
 
 class HistoryLife(StoreLife):
-    """The life of a store over six trade dates. Times are of the session under way, of days before, now and then of
-    days to come."""
+    """The life of a store over six trade dates. Times are of the session under way, of days before,
+    now and then of days to come."""
 
     world: HistoryWorld
 
@@ -115,11 +116,12 @@ HolesLife.TestCase.settings = settings(max_examples=40, stateful_step_count=20)
 TestHolesLife = HolesLife.TestCase
 
 
-# --- sessions that end and go on --------------------------------------------------------------------------------------
+# --- sessions that end and go on ------------------------------------------------------------------
 
 
 class ResumedStoreLife(StoreLife):
-    """A store's life in which the session ends now and then, takes bars and marks as a past day, and goes on."""
+    """A store's life in which the session ends now and then, takes bars and marks as a past day,
+    and goes on."""
 
     @rule(i=st.integers(0, 2), data=st.data(), bars=st.lists(values(), max_size=3))
     def resume(self, i: int, data: st.DataObject, bars: list[tuple[float, ...]]) -> None:
@@ -169,7 +171,7 @@ TestResumedTapeLife = pytest.mark.slow(ResumedTapeLife.TestCase)
 TestResumedHistoryLife = pytest.mark.slow(ResumedHistoryLife.TestCase)
 
 
-# --- by example -------------------------------------------------------------------------------------------------------
+# --- by example -----------------------------------------------------------------------------------
 
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York", holidays=["2024-03-14"])
 MONDAY, TUESDAY, WEDNESDAY, FRIDAY = "2024-03-11", "2024-03-12", "2024-03-13", "2024-03-15"
@@ -468,7 +470,8 @@ def test_rows_of_any_interval_are_kept_as_they_are_and_stand_before_derived_ones
     assert spy.historical_bars["5m"].tally() == (7, 78)
     assert [gap.bar_count for gap in spy.historical_bars["5m"].gaps()] == [54, 17]
     assert spy.load_historical_bars("90s", ts, *([x, x] for x in BAR)) == 2
-    assert spy.historical_bars["90s"].tally(MONDAY) == (1, 260)  # of 09:35 and 14:30 one is on a slot of 90 s
+    # of 09:35 and 14:30 one is on a slot of 90 s
+    assert spy.historical_bars["90s"].tally(MONDAY) == (1, 260)
     assert "90s" in data.symbols["SPY"].historical_bars
     with pytest.raises(KeyError, match="2m"):
         data.get_historical_bars("SPY", "2m")
@@ -579,8 +582,8 @@ def test_a_load_that_is_refused_changes_nothing() -> None:
 
 @pytest.mark.parametrize("capacity", [None, 1000])
 def test_warm_up_hands_over_by_timestamp(capacity: int | None) -> None:
-    """Rows of the running date, loaded before or after it begins, are rows of the session: nothing twice, nothing
-    missing."""
+    """Rows of the running date, loaded before or after it begins, are rows of the session: nothing
+    twice, nothing missing."""
     data = new_store(date=None, capacity=capacity)
     spy = data.register_symbol("SPY")
     parts = [columns(MONDAY, range(390)), columns(TUESDAY, range(40))]
@@ -710,11 +713,13 @@ def test_evidence_about_a_past_day_goes_to_that_day() -> None:
     assert (marked.bars().no_trade, marked.bars().missing, marked.bars().completeness) == (10, 0, 100.0)
     assert (marked.bars("5m").no_trade, marked.bars("1d").missing) == (2, 0)
     assert spy.historical_bars["1m"].gaps() == []
-    assert (day.bars().no_trade, day.bars().missing) == (0, 10)  # what was handed out stays as it was
+    # what was handed out stays as it was
+    assert (day.bars().no_trade, day.bars().missing) == (0, 10)
     assert spy.marks == {"no_trade": [], "halted": []}
 
     data.end_session()
-    assert spy.mark_halted(opening(MONDAY), opening(TUESDAY) + 390 * MINUTE)  # both, and no session is needed
+    # both, and no session is needed
+    assert spy.mark_halted(opening(MONDAY), opening(TUESDAY) + 390 * MINUTE)
     assert spy.historical_day(TUESDAY).bars().halted == 388
     assert spy.historical_bars["1m"].gaps() == []
 
@@ -810,7 +815,7 @@ def test_where_there_is_no_memory_history_does_not_change(name: str) -> None:
     assert state() != before
 
 
-# --- indicators -------------------------------------------------------------------------------------------------------
+# --- indicators -----------------------------------------------------------------------------------
 
 
 def test_the_built_in_families() -> None:
@@ -839,7 +844,8 @@ def test_the_built_in_families() -> None:
     }
     data.roll_session()
     assert spy.historical_indicators["max_price_3d"] == 50.0
-    assert len(spy.historical_bars["1d"]) == 4  # Wednesday had no bar, which is known of it, and counts for no day
+    # Wednesday had no bar, which is known of it, and counts for no day
+    assert len(spy.historical_bars["1d"]) == 4
     assert spy.append(opening(WEDNESDAY), 20.0, 30.0, 20.0, 20.0, 1.0)  # late
     assert spy.historical_indicators["max_price_2d"] == 30.0
 
@@ -940,7 +946,7 @@ def test_a_value_that_was_set_stands_until_it_is_taken_back() -> None:
         data.get_historical_indicator("SPY", "gamma")
 
 
-# --- calendars of symbols ---------------------------------------------------------------------------------------------
+# --- calendars of symbols -------------------------------------------------------------------------
 
 HONG_KONG = sd.SessionCalendar.from_hours(
     "09:30", "16:00", "Asia/Hong_Kong", breaks=[("12:00", "13:00")], holidays=[TUESDAY]
@@ -1048,7 +1054,7 @@ def test_the_first_bar_of_any_symbol_starts_the_session_of_all() -> None:
     assert late.grid is None
 
 
-# --- the gate ---------------------------------------------------------------------------------------------------------
+# --- the gate -------------------------------------------------------------------------------------
 
 
 def test_an_inactive_store_takes_bars_and_answers_nobody() -> None:
@@ -1162,7 +1168,7 @@ def test_the_quality_manager_goes_on_where_the_gate_is_closed_and_the_session_ro
     assert len(past(spy, MONDAY)) == 6
 
 
-# --- trades and quotes ------------------------------------------------------------------------------------------------
+# --- trades and quotes ----------------------------------------------------------------------------
 
 
 def test_a_day_of_trades_becomes_history_and_a_late_trade_is_counted() -> None:

@@ -64,7 +64,8 @@ def test_appends_allocate_no_python_memory(case: str) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    # `append` bound to a local, the loop's iterator and its current int: a few hundred bytes however many bars.
+    # `append` bound to a local, the loop's iterator and its current int: a few hundred bytes
+    # however many bars.
     assert peak - before < 1024
     assert sum(spy.counters[name] for name in ("stored", "corrected", "repeated", "too_old")) == len(bars) + 10
 
@@ -82,7 +83,8 @@ def test_the_allocation_count_would_notice_one_object_per_bar() -> None:
 
 
 def million() -> tuple[list[sd.SymbolSessionData], list[tuple[int, float, float, float, float, float]]]:
-    """Stores, and the bars that each takes: a million appends and more. Rings wrap, one bar in a hundred is late."""
+    """Stores, and the bars that each takes: a million appends and more. Rings wrap, one bar in a
+    hundred is late."""
     bars = rows(1440)
     for at in range(50, 1440, 100):
         bars.insert(at + 5, bars.pop(at))
@@ -95,8 +97,8 @@ def feed_all(stores: list[sd.SymbolSessionData], bars: list[tuple[int, float, fl
 
 
 def test_a_million_appends_allocate_no_python_objects() -> None:
-    """Two counts that share nothing: blocks of the interpreter's allocator, and bytes that tracemalloc sees (of which
-    NumPy's arrays are part)."""
+    """Two counts that share nothing: blocks of the interpreter's allocator, and bytes that
+    tracemalloc sees (of which NumPy's arrays are part)."""
     stores, bars = million()
     feed(stores[0], bars)
     gc.collect()
@@ -159,7 +161,8 @@ print(fed - before, calls() - fed)
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="stands between the interpreter and glibc")
 @pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="another allocator stands there already")
 def test_a_million_appends_never_call_the_allocator(tmp_path: Path) -> None:
-    """Calls are counted and not what is left: what is allocated and freed at once costs, too, and no peak shows it."""
+    """Calls are counted and not what is left: what is allocated and freed at once costs, too, and
+    no peak shows it."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("no C compiler")
@@ -167,7 +170,8 @@ def test_a_million_appends_never_call_the_allocator(tmp_path: Path) -> None:
     source.write_text(COUNTER)
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
     path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
-    # PYTHONMALLOC: each object a block of its own, instead of one out of a pool that is there already.
+    # PYTHONMALLOC: each object a block of its own, instead of one out of a pool that is there
+    # already.
     environment = {**os.environ, "LD_PRELOAD": str(library), "PYTHONMALLOC": "malloc", "PYTHONPATH": path}
     run = subprocess.run(
         [sys.executable, "-c", COUNTED, library], env=environment, capture_output=True, text=True, check=True
@@ -205,7 +209,8 @@ def test_a_million_appends_keep_no_native_memory() -> None:
     gc.collect()
     before = bytes_in_use()
     feed_all(stores[1:], bars)
-    # The interpreter's own arenas may move by a page or two; a single byte per bar would be a million.
+    # The interpreter's own arenas may move by a page or two; a single byte per bar would be a
+    # million.
     assert abs(bytes_in_use() - before) < 65_536
 
 

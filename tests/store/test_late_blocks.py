@@ -1,4 +1,5 @@
-"""Late bars, trades and quotes in blocks leave behind, to the last counter, what they do one by one."""
+"""Late bars, trades and quotes in blocks leave behind, to the last counter, what they do one by
+one."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ def times(chance: random.Random, shape: str) -> list[int]:
 
 
 def one_by_one(data: sd.SessionData, how: str, rows: list[tuple[Any, ...]]) -> int:
-    """The rows in time order (stable), each in a call of its own; returns how many changed something."""
+    """The rows in time order (stable), each in a call of its own; returns how many changed
+    something."""
     return sum(call(data, how, [row]) for row in sorted(rows, key=lambda row: row[0]))
 
 
@@ -57,7 +59,8 @@ def everything(data: sd.SessionData) -> tuple[Any, ...]:
 
 
 def lives(seed: int, shape: str, how: str) -> tuple[World, sd.SessionData, list[tuple[Any, ...]], random.Random]:
-    """Two equal stores with some bars (or trades) and marks, one of them beside its model, and rows for them."""
+    """Two equal stores with some bars (or trades) and marks, one of them beside its model, and rows
+    for them."""
     chance = random.Random(f"{seed} {shape} {how}")
     base, derived = chance.choice(INTERVALS["1s" if shape == "seconds" else "1m"])
     capacity = chance.choice([None, None, None, 40, 200, 500])
@@ -73,7 +76,8 @@ def lives(seed: int, shape: str, how: str) -> tuple[World, sd.SessionData, list[
     if how != "load":  # of equal times the last one counts there
         chance.shuffle(rows)
     elif rows:
-        span = worlds[0].grid.span_start, worlds[0].grid.span_stop  # others are no date of the calendar's
+        # others are no date of the calendar's
+        span = worlds[0].grid.span_start, worlds[0].grid.span_stop
         rows = list({row[0]: row for row in rows if span[0] <= row[0] < span[1]}.values())
     marks = [sorted(chance.sample(times(chance, shape) or [0, 1], 2)) for _ in range(chance.choice([0, 0, 3]))]
     for world in worlds:
@@ -153,7 +157,8 @@ def test_blocks_of_late_bars_for_a_past_day_are_what_they_are_one_by_one() -> No
 
 
 def test_a_block_of_late_bars_takes_no_time_by_the_square() -> None:
-    """Half a day of seconds behind the other half. One by one it took three thousand times what it takes in order."""
+    """Half a day of seconds behind the other half. One by one it took three thousand times what it
+    takes in order."""
     n = 43_200
     morning, noon = T0 + np.arange(n) * SECOND, T0 + np.arange(n, 2 * n) * SECOND
     scattered = T0 + np.arange(0, 2 * n, 2) * SECOND
@@ -181,7 +186,8 @@ def test_a_block_of_late_bars_takes_no_time_by_the_square() -> None:
 
 
 def tape_row(chance: random.Random, kind: str, ts: int) -> tuple[Any, ...]:
-    """A good trade or quote of few values, so that ties are common; of quotes many have an empty side."""
+    """A good trade or quote of few values, so that ties are common; of quotes many have an empty
+    side."""
     prices, sizes = [0.1, 0.2, 0.3, 7.25, -1.0, -0.0, 1e16], [0.0, 0.1, 0.7, 1 / 3, 3e15]
     if kind == "ticks":
         return ts, chance.choice(prices), chance.choice(sizes), chance.choice(["", "Q", "12345678"])
@@ -191,7 +197,8 @@ def tape_row(chance: random.Random, kind: str, ts: int) -> tuple[Any, ...]:
 
 
 def tape_times(chance: random.Random, world: World, shape: str, n: int) -> list[int]:
-    """So many times of the session, some of them equal, some from before it; crowded or all over the day."""
+    """So many times of the session, some of them equal, some from before it; crowded or all over
+    the day."""
     step, start = step_of(shape), SHAPES[shape][2][0][0]
     span = world.grid.span_start, world.grid.span_stop
     first, slots = chance.choice([(-30, 120), (0, 60), (chance.randrange(50), 4)])
@@ -214,14 +221,16 @@ def whole_tape(data: sd.SessionData, kind: str) -> tuple[Any, ...]:
     """All that can be asked of the symbol and of its trades or quotes."""
     symbol = data.symbols[NAME]
     series = symbol.ticks if kind == "ticks" else symbol.quotes
-    numbers, _ = capture(state_of(symbol).core)  # what a snapshot says, such as the newest tick that the ring has lost
+    # what a snapshot says, such as the newest tick that the ring has lost
+    numbers, _ = capture(state_of(symbol).core)
     return *everything(data), exact([tuple(row) for row in series]), series.counters, tape_of(series).moves(), numbers
 
 
 @pytest.mark.parametrize("kind", ["ticks", "quotes"])
 @pytest.mark.parametrize("shape", sorted(SHAPES))
 def test_a_block_of_late_trades_or_quotes_is_what_they_are_one_by_one(shape: str, kind: str) -> None:
-    """Beside bars that fill slots, in rings of base rows and of ticks that lose some, and some with no price."""
+    """Beside bars that fill slots, in rings of base rows and of ticks that lose some, and some with
+    no price."""
     n_late = n_too_old = 0
     for seed in range(SEEDS):
         chance = random.Random(f"{seed} {shape} {kind}")
@@ -279,7 +288,8 @@ def test_a_block_of_late_trades_or_quotes_is_what_they_are_one_by_one(shape: str
 @pytest.mark.parametrize("kind", ["ticks", "quotes"])
 @pytest.mark.parametrize("capacity", [200_000, 65_536], ids=["room", "a ring that loses some"])
 def test_a_block_of_late_trades_or_quotes_takes_no_time_by_the_square(kind: str, capacity: int) -> None:
-    """Half a day of seconds behind the other half. One by one it took five hundred times what it takes in order."""
+    """Half a day of seconds behind the other half. One by one it took five hundred times what it
+    takes in order."""
     n = 43_200
     seconds = T0 + np.arange(2 * n) * SECOND
     halves = {"morning": (seconds[:n], seconds[n:]), "scattered": (seconds[::2], seconds[1::2])}

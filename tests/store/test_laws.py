@@ -1,4 +1,5 @@
-"""The laws of docs/concepts.md as properties: a random life beside the reference model, compared after every step."""
+"""The laws of docs/concepts.md as properties: a random life beside the reference model, compared
+after every step."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ NAMES = ("AAA", 'q"\\\n', "ünï")
 
 
 class StoreLife(RuleBasedStateMachine):
-    """Laws 1 to 6: append, extend, late, correct, repeat, refuse, mark, retry; every answer compared after each."""
+    """Laws 1 to 6: append, extend, late, correct, repeat, refuse, mark, retry; every answer
+    compared after each."""
 
     world: World
 
@@ -139,7 +141,8 @@ class StoreLife(RuleBasedStateMachine):
     @rule(i=st.integers(0, 2), data=st.data(), bars=st.lists(values(), min_size=1, max_size=4), n=st.integers(1, 60),
           on_bad=st.sampled_from(["raise", "skip"]), bad=st.lists(bad_values(), max_size=1))  # fmt: skip
     def fill(self, i: int, data: st.DataObject, bars: list[Any], n: int, on_bad: str, bad: list[Any]) -> None:
-        """Of what is missing some, and beside it anything; now and then all of it, in which there is nothing left."""
+        """Of what is missing some, and beside it anything; now and then all of it, in which there
+        is nothing left."""
         name = self.name(i)
         states = self.world.model.symbols[name].states(self.world.model.symbols[name].base)
         slots = [ts for ts, state in states if state not in ("present", "pending")][:n]
@@ -222,7 +225,8 @@ class TapeLife(RuleBasedStateMachine):
 
     @rule(i=st.integers(0, 1), ahead=st.sampled_from([0, 1, 7, 10, 30]), tick=ticks(), quote=quotes(), data=st.data())
     def append_next(self, i: int, ahead: int, tick: Any, quote: Any, data: st.DataObject) -> None:
-        """Not older than anything before: the hot path. Seven tenths of a slot on, or none, or three slots."""
+        """Not older than anything before: the hot path. Seven tenths of a slot on, or none, or
+        three slots."""
         self.next_ts += ahead * step_of(self.shape) // 10
         kind = data.draw(st.sampled_from(["ticks", "ticks", "quotes"]))
         self.world.append_tape(NAMES[i], kind, (self.next_ts, *(tick if kind == "ticks" else quote)))
@@ -266,7 +270,8 @@ class TapeLife(RuleBasedStateMachine):
 
     @rule(i=st.integers(0, 1), data=st.data(), bar=values(), on_bad=st.sampled_from(["raise", "skip"]))
     def offer_bars(self, i: int, data: st.DataObject, bar: Any, on_bad: str) -> None:
-        """Bars of a symbol that is fed by something else are refused; of another they are stored, and refuse ticks."""
+        """Bars of a symbol that is fed by something else are refused; of another they are stored,
+        and refuse ticks."""
         self.world.append(NAMES[i], data.draw(timestamps(self.shape)), bar)
         self.world.extend(NAMES[i], [(ts, *bar) for ts in data.draw(st.lists(timestamps(self.shape)))], on_bad)
         self.world.same()
@@ -274,7 +279,8 @@ class TapeLife(RuleBasedStateMachine):
     @rule(i=st.integers(0, 2), data=st.data(), bars=st.lists(values(), min_size=1, max_size=4), n=st.integers(1, 60),
           on_bad=st.sampled_from(["raise", "skip"]), bad=st.lists(bad_values(), max_size=1))  # fmt: skip
     def fill(self, i: int, data: st.DataObject, bars: list[Any], n: int, on_bad: str, bad: list[Any]) -> None:
-        """Of what is missing some, and beside it anything; now and then all of it, in which there is nothing left."""
+        """Of what is missing some, and beside it anything; now and then all of it, in which there
+        is nothing left."""
         name = NAMES[i % 2]
         states = self.world.model.symbols[name].states(self.world.model.symbols[name].base)
         slots = [ts for ts, state in states if state not in ("present", "pending")][:n]
@@ -361,7 +367,8 @@ def mark(spy: sd.SymbolSessionData, told: tuple[str | None, tuple[int, int]]) ->
         spy.mark_no_trade(interval, *span)
 
 
-# Numbers of rows in a slot that the kernels have loops of their own for, and others; slots that the session cuts.
+# Numbers of rows in a slot that the kernels have loops of their own for, and others; slots that the
+# session cuts.
 BLOCKS = [
     ("plain", "1m", ("2m", "6m", "18m")),
     ("plain", "1m", ("3m", "12m", "1d")),
@@ -378,8 +385,8 @@ BLOCKS = [
 @pytest.mark.slow
 @given(configuration=st.sampled_from(BLOCKS), seed=st.integers(0, 2**32), holes=st.sampled_from([0.0, 0.01, 0.1, 0.5]))
 def test_law_3_a_block_is_folded_as_its_bars_are(configuration: Any, seed: int, holes: float) -> None:
-    """Whole slots are folded column by column, to the last bit what one bar after the other gives: of equal highs and
-    lows the first (0.0 or -0.0), volumes in time order."""
+    """Whole slots are folded column by column, to the last bit what one bar after the other gives:
+    of equal highs and lows the first (0.0 or -0.0), volumes in time order."""
     shape, base, derived = configuration
     world, rng = World(shape, base, derived, None), random.Random(seed)
     world.register("SPY")
@@ -436,7 +443,8 @@ def test_law_5_windows_are_views_and_know_when_they_are_overwritten(configuratio
 
 
 def test_order_of_a_batch_is_judged_without_overflow() -> None:
-    """A time so far before the session that its distance to the next row overflows int64 is still out of order."""
+    """A time so far before the session that its distance to the next row overflows int64 is still
+    out of order."""
     world = World("plain", "1m", ("5m", "1d"), None)
     world.register("SPY")
     start, bar = SHAPES["plain"][2][0][0], (1.0, 2.0, 0.5, 1.5, 10.0)
@@ -448,7 +456,8 @@ def test_order_of_a_batch_is_judged_without_overflow() -> None:
     configuration=configurations(), data=st.data(), seed=st.integers(0, 2**32), kind=st.sampled_from(["ticks", "mid"])
 )
 def test_law_1_for_trades_and_quotes(configuration: Any, data: st.DataObject, seed: int, kind: str) -> None:
-    """Distinct times, in any order, one by one or in arrays: the same rows, bars, gaps and documents."""
+    """Distinct times, in any order, one by one or in arrays: the same rows, bars, gaps and
+    documents."""
     shape, base, derived, _ = configuration
     rows = st.tuples(tick_times(shape), ticks() if kind == "ticks" else quotes())
     given_rows = data.draw(st.lists(rows, unique_by=lambda row: row[0], max_size=60))
@@ -489,7 +498,8 @@ def test_bars_that_wait_for_their_fold_are_folded_before_a_short_ring_loses_them
     capacity: int, reads: int | None
 ) -> None:
     start = 1_710_201_600_000_000_000  # 2024-03-12T00:00Z
-    derived = ("5m", "7m", "1h", "2h")  # 5m and 7m both stand on the base; an hour has more rows than may wait
+    # 5m and 7m both stand on the base; an hour has more rows than may wait
+    derived = ("5m", "7m", "1h", "2h")
     stores = [sd.SessionData("24/7", "1m", derived, capacity=rows) for rows in (capacity, 500)]
     hours = [sd.SessionData("24/7", "1m", ("1h",), capacity=rows) for rows in (capacity, 500)]
     for data in stores + hours:

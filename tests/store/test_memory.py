@@ -1,4 +1,5 @@
-"""The memory of a symbol: compact for a regular day, roomy once rows come that a regular day does not have."""
+"""The memory of a symbol: compact for a regular day, roomy once rows come that a regular day does
+not have."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ def test_a_full_day_takes_at_most_1_22_times_the_bytes_of_its_rows(base: str, ca
     sys.getallocatedblocks() == 0, reason="objects come from malloc (PYTHONMALLOC), which keeps no count"
 )
 def test_a_symbol_of_which_nobody_has_asked_for_a_series_is_few_objects() -> None:
-    """Nine empty dicts, five series and the parts of a callback were a tenth of the memory of a day of minutes."""
+    """Nine empty dicts, five series and the parts of a callback were a tenth of the memory of a day
+    of minutes."""
     data = new_store()
     bars = columns(10)
     data.register_symbol("first").extend(*bars)  # what all symbols share
@@ -68,7 +70,8 @@ def test_a_symbol_of_which_nobody_has_asked_for_a_series_is_few_objects() -> Non
         [OPEN - MINUTE],
         [CLOSE],
         [OPEN - 5 * 60 * MINUTE, CLOSE + 30 * MINUTE],
-        [OPEN + 300 * MINUTE + i * MINUTE // 3 + 1 for i in range(120)],  # off-grid, more than there are slots left
+        # off-grid, more than there are slots left
+        [OPEN + 300 * MINUTE + i * MINUTE // 3 + 1 for i in range(120)],
     ],
 )
 @pytest.mark.parametrize("arrays", [False, True])
@@ -185,13 +188,15 @@ def test_where_there_is_no_memory_to_move_to_nothing_changes(name: str) -> None:
 
 
 def test_a_list_that_cannot_grow_gives_its_items_back_once() -> None:
-    """The helper of Cython 3.3.1 and its caller both did, and a freed object stayed in use: see setup.py."""
+    """The helper of Cython 3.3.1 and its caller both did, and a freed object stayed in use: see
+    setup.py."""
     data = new_store()
     registry = parts_of(data).registry
     cores = [state_of(data.register_symbol(f"S{i}")).core for i in range(40)]
     held = [sys.getrefcount(core) for core in cores]
 
-    def check() -> None:  # more is no fault: extending an empty list, CPython leaks what it cannot take
+    # more is no fault: extending an empty list, CPython leaks what it cannot take
+    def check() -> None:
         now = [sys.getrefcount(core) for core in cores]  # counted as before: zip holds one more
         assert all(n >= m for n, m in zip(now, held, strict=True))
 
@@ -212,7 +217,7 @@ def test_before_a_move_the_slots_of_a_half_day_are_room_enough() -> None:
     assert spy.bars_base.missing == 0
 
 
-# --- a store without a capacity overwrites nothing --------------------------------------------------------------------
+# --- a store without a capacity overwrites nothing ------------------------------------------------
 
 
 def other_ways() -> dict[str, Any]:
@@ -247,8 +252,8 @@ def other_ways() -> dict[str, Any]:
 @pytest.mark.parametrize("way", other_ways())
 @pytest.mark.parametrize("kind", ["24x7", "session", "extended hours", "lunch"])
 def test_off_grid_bars_are_never_overwritten_without_a_capacity(kind: str, way: str) -> None:
-    """Seconds that come to a store of 10-minute bars: more rows than there are slots in the whole span, some of them
-    off the grid. Of 2,000 rows into 1,440 slots 560 used to be lost."""
+    """Seconds that come to a store of 10-minute bars: more rows than there are slots in the whole
+    span, some of them off the grid. Of 2,000 rows into 1,440 slots 560 used to be lost."""
     lunch = sd.SessionCalendar.from_hours("09:30", "16:00", "UTC", breaks=[("12:00", "13:00")])
     calendar = {"24x7": None, "lunch": lunch}.get(kind, CALENDAR)
     hours = ("04:00", "20:00") if kind == "extended hours" else None
@@ -273,7 +278,8 @@ def test_off_grid_bars_are_never_overwritten_without_a_capacity(kind: str, way: 
     assert symbol.session_volume == columns[5][regular].sum()
     assert symbol.bars("1d").volume.tolist() == [columns[5][regular].sum()]
     assert sum(bar.volume for bar in symbol.bars("1h")) == columns[5].sum()
-    # In order once more, on the slots that follow: the hot path must see that there is no room either.
+    # In order once more, on the slots that follow: the hot path must see that there is no room
+    # either.
     step = 10 * MINUTE
     for made in (data, data.copy(), sd.loads(data.dumps())):
         held = made.symbols["S"]

@@ -1,4 +1,5 @@
-"""What an error says can be done at that place, and its facts are attributes: a test does what each message says."""
+"""What an error says can be done at that place, and its facts are attributes: a test does what each
+message says."""
 
 # ruff: noqa: ARG005
 
@@ -37,7 +38,7 @@ def store(calendar: Any = "XNYS", **options: Any) -> tuple[sd.SessionData, Any]:
     return data, data.register_symbol("SPY")
 
 
-# --- zones ------------------------------------------------------------------------------------------------------------
+# --- zones ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_a_zone_that_is_none_is_corrected() -> None:
     assert "pip" not in str(caught.value)
 
 
-# --- later sessions --------------------------------------------------------------------------------------------------
+# --- later sessions -------------------------------------------------------------------------------
 
 LATER = {
     "append": lambda data, spy, ts: spy.append(ts, *BAR),
@@ -144,7 +145,7 @@ def test_a_close_of_midnight_for_a_day_of_trades_is_a_source_error() -> None:
         assert (caught.value.source, caught.value.kind, caught.value.symbol) == ("ticks", "bars", "SPY")
 
 
-# --- names -----------------------------------------------------------------------------------------------------------
+# --- names ----------------------------------------------------------------------------------------
 
 
 def test_mappings_by_interval_know_spellings_and_name_what_there_is() -> None:
@@ -179,7 +180,7 @@ def test_a_grid_is_of_one_date() -> None:
     sd.find_gaps(np.array([OPEN]), calendar.session("2024-03-12"), "1m")
 
 
-# --- errors as objects -----------------------------------------------------------------------------------------------
+# --- errors as objects ----------------------------------------------------------------------------
 
 MADE = [
     sd.BarError("a rule", symbol="SPY", row=3, value=1.5, code="ERR_X"),
@@ -297,7 +298,7 @@ def test_names_of_indicators(name: Any) -> None:
             call()
 
 
-# --- packages that are missing, broken or too old --------------------------------------------------------------------
+# --- packages that are missing, broken or too old -------------------------------------------------
 
 
 def without(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -348,7 +349,7 @@ def test_what_is_too_old_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
                 call()
 
 
-# --- answers of a provider --------------------------------------------------------------------------------------------
+# --- answers of a provider ------------------------------------------------------------------------
 
 
 def asked(answer: Any, **options: Any) -> tuple[Any, Any, Any]:

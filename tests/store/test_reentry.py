@@ -1,9 +1,10 @@
-"""Nothing is done on the ground of an earlier look: what runs between the two, in this thread or another, comes wholly
-before or wholly after the call that it interrupts, or is refused by `ReentrantCallError`.
+"""Nothing is done on the ground of an earlier look: what runs between the two, in this thread or
+another, comes wholly before or wholly after the call that it interrupts, or is refused by
+`ReentrantCallError`.
 
-Calls are interrupted where they run Python code: by arguments whose conversion does something else (which stands for
-another thread, a signal handler or a finalizer at that moment), by functions of users, and (`trace_pairs`) at every
-event that a trace function sees.
+Calls are interrupted where they run Python code: by arguments whose conversion does something else
+(which stands for another thread, a signal handler or a finalizer at that moment), by functions of
+users, and (`trace_pairs`) at every event that a trace function sees.
 """
 
 # ruff: noqa: ARG001, ARG005
@@ -134,8 +135,8 @@ FIRST: dict[str, Callable[[sd.SessionData, str], object]] = {
 def test_a_first_bar_that_finds_the_session_started_by_another_one_is_stored(
     first: str, second: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was told that its session is over, and counted as of another one. The other feeder comes here just before the
-    first one gets to start the session."""
+    """It was told that its session is over, and counted as of another one. The other feeder comes
+    here just before the first one gets to start the session."""
     data = store("A", "B", session=False)
     begin, others = Sessions.start_for_first, ["B"]
 
@@ -207,7 +208,8 @@ def once_before(work: Callable[[], object], did: list[str], original: Callable[.
 @pytest.mark.parametrize("how", ["end", "roll", "clear", "remove"])
 @pytest.mark.parametrize("call", ["extend", "late", "skip", "close", "fill", "extend_ticks", "load"])
 def test_a_session_that_ends_while_rows_are_sorted(call: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """NumPy sorts and copies without the GIL: whatever had been seen of the session was used all the same."""
+    """NumPy sorts and copies without the GIL: whatever had been seen of the session was used all
+    the same."""
     data = store("A", trailing_days=5)
     if call == "extend_ticks":
         data.append_tick("A", T0 + 10 * MINUTE, 1.0, 1.0)
@@ -242,7 +244,8 @@ def test_a_session_that_ends_while_rows_are_sorted(call: str, how: str, monkeypa
 
 @pytest.mark.threads
 def test_late_rows_of_two_threads_for_one_past_day_are_all_kept() -> None:
-    """Each copied the day, changed its copy and put it in the day's place: half of the rows were lost."""
+    """Each copied the day, changed its copy and put it in the day's place: half of the rows were
+    lost."""
     data = store("A", session=False, trailing_days=5)
     symbol = data.symbols["A"]
     symbol.load_historical_bars("1m", *rows([T0 - MINUTE]))
@@ -264,7 +267,8 @@ def test_late_rows_of_two_threads_for_one_past_day_are_all_kept() -> None:
 
 
 def test_a_day_that_a_roll_adds_while_history_is_loaded_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The load put its days in the place of all: the day of the roll was gone, with its bars and without a counter."""
+    """The load put its days in the place of all: the day of the roll was gone, with its bars and
+    without a counter."""
     data = store("A", trailing_days=50)
     symbol = data.symbols["A"]
     symbol.append(T0, 1.0, 1.0, 1.0, 1.0, 1.0)
@@ -323,7 +327,8 @@ EXPORTS: dict[str, Callable[[sd.SessionData], Any]] = {
 def test_an_export_inside_an_export_is_refused_through_the_same_cursor_and_served_through_another(
     outer: str, inner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It went on in the memory that the inner one had freed. What pins show is asked in Python in the middle of it."""
+    """It went on in the memory that the inner one had freed. What pins show is asked in Python in
+    the middle of it."""
     from sessiondata.export import document as export
 
     data = store("A", "B", "C")
@@ -370,7 +375,8 @@ def test_a_function_of_an_indicator_that_changes_history_each_time_does_not_keep
     EXPORTS[export](data)
     assert len(calls) < 20
     n = len(calls)
-    assert data.to_dict(complete=False)["symbols"]["A"]["historical"]["loads"] > n  # what was shown is not the last
+    # what was shown is not the last
+    assert data.to_dict(complete=False)["symbols"]["A"]["historical"]["loads"] > n
 
 
 @pytest.mark.threads
@@ -424,8 +430,8 @@ READS: dict[str, Callable[[sd.SessionData, sd.SymbolSessionData], object]] = {
 
 
 def trace(call: Callable[[], Any], at: int, then: Callable[[], object]) -> tuple[Any, int]:
-    """Call a function and, at the event of that number which a trace function sees, something else; -1: never. Returns
-    what came, a typed error included, and how many events there were."""
+    """Call a function and, at the event of that number which a trace function sees, something else;
+    -1: never. Returns what came, a typed error included, and how many events there were."""
     count = 0
 
     def local(frame: Any, event: str, argument: Any) -> Any:
@@ -571,7 +577,8 @@ _ALL = os.environ.get("SESSIONDATA_ALL_EVENTS") == "1"
 @pytest.mark.parametrize("in_thread", [False, True], ids=["same thread", "other thread"])
 @pytest.mark.parametrize("a", OPERATIONS)
 def test_whatever_interrupts_a_call_comes_wholly_before_or_after_it(a: str, in_thread: bool) -> None:
-    """At each event of `a` that a trace function sees (some of them, unless SESSIONDATA_ALL_EVENTS=1) runs `b`."""
+    """At each event of `a` that a trace function sees (some of them, unless
+    SESSIONDATA_ALL_EVENTS=1) runs `b`."""
     for i, b in enumerate(OPERATIONS):
 
         def some(n: int, i: int = i) -> Any:

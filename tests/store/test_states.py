@@ -1,4 +1,5 @@
-"""States of slots, case by case: marks, completeness, grace, and retries; the random walk is in `test_laws.py`."""
+"""States of slots, case by case: marks, completeness, grace, and retries; the random walk is in
+`test_laws.py`."""
 
 from __future__ import annotations
 
@@ -154,7 +155,8 @@ def test_a_mark_that_says_nothing_new_changes_nothing() -> None:
     assert not spy.mark_no_trade("1m", OPEN + MINUTE, OPEN + 3 * MINUTE)
     assert not spy.mark_no_trade("5m", OPEN, OPEN + MINUTE)
     assert (data.sequence, spy.bars_updated) == (sequence, False)
-    assert spy.mark_halted(OPEN, OPEN + 1)  # a nanosecond explains no slot, but a later mark may complete it
+    # a nanosecond explains no slot, but a later mark may complete it
+    assert spy.mark_halted(OPEN, OPEN + 1)
     assert (data.sequence, spy.bars_updated) == (sequence + 1, True)
 
 
@@ -307,7 +309,8 @@ def test_a_retry_counts_what_is_missing_now_and_nothing_else() -> None:
     spy.bars_updated = False
     sequence = made.data.sequence
     assert spy.record_retry("1m", OPEN + 5 * MINUTE, CLOSE, OPEN) == 0  # not over
-    assert spy.record_retry("1m", OPEN + MINUTE + 1, OPEN + 3 * MINUTE, OPEN) == 0  # present, or begins outside
+    # present, or begins outside
+    assert spy.record_retry("1m", OPEN + MINUTE + 1, OPEN + 3 * MINUTE, OPEN) == 0
     assert (made.data.sequence, spy.bars_updated) == (sequence, False)
     assert spy.record_retry("1m", OPEN, CLOSE, OPEN) == 2
     assert (made.data.sequence, spy.bars_updated) == (sequence + 1, True)
@@ -373,13 +376,15 @@ def test_what_most_active_symbols_miss_is_an_outage() -> None:
 def test_a_symbol_that_hardly_trades_is_no_witness() -> None:
     data = three({"A": {10, 11}, "idle": set(range(1, 30)), "none": set(range(30))})
     assert kinds(data)[0] == ("A", 10, "unknown", 0, 0)
-    assert kinds(data)[1] == ("idle", 1, "quiet", 0, 1)  # A has all bars outside that gap, which is one
+    # A has all bars outside that gap, which is one
+    assert kinds(data)[1] == ("idle", 1, "quiet", 0, 1)
     assert kinds(data, active_share=0.0)[0] == ("A", 10, "outage", 1, 1)
     assert data.classify_gaps()[0].share == 0.0
 
 
 def test_a_symbol_that_is_quiet_from_the_open_on_has_witnesses() -> None:
-    """No slot lies outside its gap in which others could show that they are active: they do in the gap."""
+    """No slot lies outside its gap in which others could show that they are active: they do in the
+    gap."""
     data = three({"none": set(range(30)), "A": {10, 11}, "B": set()})
     assert kinds(data)[0] == ("none", 0, "quiet", 0, 2)
     data = three({"none": set(range(30)), "neither": set(range(30))})  # nobody knows
@@ -484,7 +489,8 @@ def test_extended_hours_have_their_own_numbers() -> None:
         ("XNYS", "2024-03-12", ("00:00", "24:00"), (570, 480)),
         ("XNYS", "2024-03-12", (dt.time(4), dt.time(20)), (330, 240)),
         ("XHKG", "2024-03-12", ("09:00", "16:30"), (30, 30)),  # no break in it
-        ("CMES", "2024-03-12", ("16:30", "16:30"), (0, 30)),  # Chicago: 17:00 the day before to 16:00
+        # Chicago: 17:00 the day before to 16:00
+        ("CMES", "2024-03-12", ("16:30", "16:30"), (0, 30)),
         (None, "2024-03-12", ("04:00", "20:00"), (0, 0)),  # always open
     ],
 )

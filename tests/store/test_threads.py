@@ -1,10 +1,12 @@
-"""Several threads: readers that are lapped, writers of one symbol, sessions that end under a reader, fork, Ctrl-C.
+"""Several threads: readers that are lapped, writers of one symbol, sessions that end under a
+reader, fork, Ctrl-C.
 
-Each has been seen to fail when what it is about is taken out: the wait of a guard (most of them); the guard of
-`append`, of `extend` with newest rows and with late ones, of `fill`, of trades and quotes from Python, of the gaps of a
-state, of copies of rows, of the copy from which documents and snapshots are made, of the delta written in the guard;
-that copy; of reads without a guard the version, the lap and the wait of who frees memory. On a busy machine one run may
-not show it. Not seen to fail: fork without taking the guards first, which left no symbol half written in 20 forks.
+Each has been seen to fail when what it is about is taken out: the wait of a guard (most of them);
+the guard of `append`, of `extend` with newest rows and with late ones, of `fill`, of trades and
+quotes from Python, of the gaps of a state, of copies of rows, of the copy from which documents and
+snapshots are made, of the delta written in the guard; that copy; of reads without a guard the
+version, the lap and the wait of who frees memory. On a busy machine one run may not show it. Not
+seen to fail: fork without taking the guards first, which left no symbol half written in 20 forks.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ def new_symbol(**options: Any) -> tuple[sd.SessionData, sd.SymbolSessionData]:
 
 
 def together(*works: Callable[[], Any], until: Callable[[], bool] | None = None, flags: Any = None) -> list[Any]:
-    """Results of functions that run at the same time in threads; an exception of one is raised here."""
+    """Results of functions that run at the same time in threads; an exception of one is raised
+    here."""
     results: list[Any] = [None] * len(works)
     barrier = threading.Barrier(len(works))
 
@@ -61,7 +64,8 @@ def together(*works: Callable[[], Any], until: Callable[[], bool] | None = None,
             if flags is not None:
                 flags[STOP] = 1
 
-    # Compiled loops go on until they are told to stop: as daemons they do not keep a run that has failed from ending.
+    # Compiled loops go on until they are told to stop: as daemons they do not keep a run that has
+    # failed from ending.
     threads = [threading.Thread(target=call, args=(i,), daemon=True) for i in range(len(works))]
     for thread in threads:
         thread.start()
@@ -100,7 +104,8 @@ def test_two_readers_and_a_writer_share_two_cores() -> None:
 
 @numba.njit(nogil=True)
 def write_backwards(handle: int, flags: Any, n: int) -> int:
-    """Late bars, the newest first, each of which moves all that are newer; after them corrections, for ever."""
+    """Late bars, the newest first, each of which moves all that are newer; after them corrections,
+    for ever."""
     last = float(n)
     if jit.append(handle, DAY_NS + n * SECOND, last, last, last, last, last) != jit.STORED:
         return -1
@@ -196,9 +201,9 @@ def test_python_copies_are_whole_while_a_compiled_writer_laps_the_ring() -> None
 
 @numba.njit(nogil=True)
 def write_with_holes(handle: int, flags: Any, n: int, pause: int) -> int:
-    """Every third second is missing, and every second one of those comes late; when all have come, corrections of the
-    newest ones, for ever. A bar is i or 1e6 + i in all its columns. In between the writer repeats itself: compilers
-    leave out a loop that does nothing."""
+    """Every third second is missing, and every second one of those comes late; when all have come,
+    corrections of the newest ones, for ever. A bar is i or 1e6 + i in all its columns. In between
+    the writer repeats itself: compilers leave out a loop that does nothing."""
     i, add = 0, 0.0
     while flags[STOP] == 0:
         late = i - 150
@@ -257,7 +262,8 @@ def test_gaps_and_quality_of_one_moment_agree() -> None:
 
 @numba.njit(nogil=True)
 def fill_holes(handle: int, n: int, flags: Any) -> int:
-    """Late bars for the odd ones of 2 n seconds, here and there. `n` is no multiple of 7,919. Returns how many."""
+    """Late bars for the odd ones of 2 n seconds, here and there. `n` is no multiple of 7,919.
+    Returns how many."""
     late = 0
     for k in range(n):
         if flags[STOP]:
@@ -271,7 +277,8 @@ def fill_holes(handle: int, n: int, flags: Any) -> int:
 
 @pytest.mark.slow
 def test_an_answer_lists_as_many_gaps_as_it_counts_while_they_are_filled() -> None:
-    """A bar that comes between counting and listing makes the list one gap shorter than its memory."""
+    """A bar that comes between counting and listing makes the list one gap shorter than its
+    memory."""
     n = 8_000
     x = np.arange(0, 2 * n + 1, 2, np.float64)
     fill_holes(new_symbol()[1].handle, 0, np.zeros(8, np.int64))
@@ -288,7 +295,8 @@ def test_an_answer_lists_as_many_gaps_as_it_counts_while_they_are_filled() -> No
                 _, (expected, present, missing, _, _), gaps, _ = core.answer(0)
                 assert present + missing == expected
                 assert sum(gap[2] for gap in gaps) == missing
-                # What is left in the list's memory by the list before it has the right length, but the wrong place.
+                # What is left in the list's memory by the list before it has the right length, but
+                # the wrong place.
                 assert all(before[1] < gap[0] for before, gap in itertools.pairwise(gaps))
                 rounds += 1
             return rounds
@@ -330,7 +338,8 @@ def test_writers_of_one_symbol_take_turns(n_writers: int) -> None:
 
 @numba.njit(nogil=True)
 def write_odd(handle: int, n: int, flags: Any) -> None:
-    """Append and correct the odd ones of n bars, there and back by 1e6, for ever; in the end bar i is i."""
+    """Append and correct the odd ones of n bars, there and back by 1e6, for ever; in the end bar i
+    is i."""
     add = 0.0
     while flags[STOP] == 0 or add != 0.0:
         add = 1e6 - add
@@ -342,7 +351,8 @@ def write_odd(handle: int, n: int, flags: Any) -> None:
 
 @pytest.mark.parametrize("block", [1, 500])
 def test_a_writer_with_the_gil_and_one_without_take_turns(block: int) -> None:
-    """Bar by bar, and in blocks. A thread that is to let go of the GIL must get it first, so the other one waits."""
+    """Bar by bar, and in blocks. A thread that is to let go of the GIL must get it first, so the
+    other one waits."""
     n = 20_000
     _, spy = new_symbol()
     flags = np.zeros(8, np.int64)
@@ -369,10 +379,12 @@ def test_a_writer_with_the_gil_and_one_without_take_turns(block: int) -> None:
 
 @numba.njit(nogil=True)
 def write_behind(handle: int, n: int, flags: Any) -> int:
-    """Append the odd ones of n bars, each when newer ones are there: all of them are late. Returns how many."""
+    """Append the odd ones of n bars, each when newer ones are there: all of them are late. Returns
+    how many."""
     late, i = 0, 1
     while i < n and flags[STOP] == 0:
-        x = float(i) if i < flags[WRITTEN] else np.nan  # refused: a loop without a call is never left
+        # refused: a loop without a call is never left
+        x = float(i) if i < flags[WRITTEN] else np.nan
         status = jit.append(handle, DAY_NS + i * SECOND, x, x, x, x, x)
         if status == jit.LATE:
             late += 1
@@ -382,7 +394,8 @@ def write_behind(handle: int, n: int, flags: Any) -> int:
 
 
 def test_blocks_of_newest_bars_and_late_bars_of_a_compiled_writer_take_turns() -> None:
-    """Late ones stay a block behind, so there are always some to be inserted while a block is stored."""
+    """Late ones stay a block behind, so there are always some to be inserted while a block is
+    stored."""
     block = 200
     n = 2 * block * int(SECONDS * 140)
     _, spy = new_symbol()
@@ -408,8 +421,8 @@ def test_blocks_of_newest_bars_and_late_bars_of_a_compiled_writer_take_turns() -
 
 @numba.njit(nogil=True)
 def write_alongside(handle: int, other: int, flags: Any, n: int, pause: int, counts: Any) -> None:
-    """Bars in turn, each when it is asked for; in between another symbol is told what it knows, `pause` times at least.
-    Count what became of the bars."""
+    """Bars in turn, each when it is asked for; in between another symbol is told what it knows,
+    `pause` times at least. Count what became of the bars."""
     for i in range(n):
         waited = 0
         while (flags[WRITTEN] < i and flags[STOP] == 0) or waited < pause:
@@ -421,8 +434,9 @@ def write_alongside(handle: int, other: int, flags: Any, n: int, pause: int, cou
 
 
 def test_no_bar_of_a_compiled_feeder_is_replaced_by_one_that_fills() -> None:
-    """Both write to the same slots. A feeder's bar that comes second corrects, one that fills never does: so each slot
-    ends as the feeder says, and 1 + its number is what filling stored where it came first."""
+    """Both write to the same slots. A feeder's bar that comes second corrects, one that fills never
+    does: so each slot ends as the feeder says, and 1 + its number is what filling stored where it
+    came first."""
     n, block = 80_000, 1_000
     data, spy = new_symbol()
     _, other = new_symbol()
@@ -466,7 +480,8 @@ def test_no_change_is_lost_from_the_sequence_that_symbols_share() -> None:
 
 
 def test_slices_and_a_compiled_writer_take_turns() -> None:
-    """Both bring the same bars, so each is stored by who comes first. A slice is checked before it takes any guard."""
+    """Both bring the same bars, so each is stored by who comes first. A slice is checked before it
+    takes any guard."""
     n = 8_000
     data, spy = new_symbol()
     ibm, (_, other) = data.register_symbol("IBM"), new_symbol()
@@ -495,7 +510,8 @@ def test_slices_and_a_compiled_writer_take_turns() -> None:
 def test_a_slice_says_that_trades_feed_a_symbol_whose_first_one_came_between_check_and_store(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It said that there was no memory. Another thread's trade comes here while the slice asks for a session."""
+    """It said that there was no memory. Another thread's trade comes here while the slice asks for
+    a session."""
     start, trades = Sessions.start_for_first_bar, list[bool]()
 
     def trade_then_start(*arguments: Any) -> bool:
@@ -528,7 +544,8 @@ def twin_document(rows: Any) -> dict[str, Any]:
 
 
 def check_document(document: dict[str, Any]) -> int:
-    """The rows of a symbol check themselves, and all the rest of its document follows from them (law 1)."""
+    """The rows of a symbol check themselves, and all the rest of its document follows from them
+    (law 1)."""
     symbol = document["symbols"]["SPY"]
     rows = symbol["session"]["data"]["1s"]["data"]
     for ts, o, *others in rows:
@@ -539,7 +556,8 @@ def check_document(document: dict[str, Any]) -> int:
 
 
 def follow_documents(data: sd.SessionData, path: Any, check: Callable[[dict[str, Any]], int], way: str) -> None:
-    """One more document, in one of the ways in which there are some. Deltas are added up in `path`, a dict."""
+    """One more document, in one of the ways in which there are some. Deltas are added up in `path`,
+    a dict."""
     if way == "to_json":
         check(json.loads(data.to_json(timestamps="epoch_ns")))
     elif way == "to_dict":
@@ -565,7 +583,8 @@ WAYS = ["to_json", "to_dict", "deltas", "deltas as dicts", "save"]
 def run_documents(
     data: sd.SessionData, way: str, tmp_path: Any, check: Callable[[dict[str, Any]], int], write: Callable[[Any], Any]
 ) -> None:
-    """Make documents while `write(flags)` writes, until it has written for long enough; and one when it is done."""
+    """Make documents while `write(flags)` writes, until it has written for long enough; and one
+    when it is done."""
     flags, states = np.zeros(8, np.int64), set[int]()
     path: Any = {} if "deltas" in way else tmp_path / "store"
     data.export_cursor("a")
@@ -604,7 +623,8 @@ def test_documents_are_of_one_moment_while_a_compiled_writer_writes(way: str, tm
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["to_dict", "deltas as dicts", "deltas"])
 def test_documents_are_of_one_moment_while_a_python_thread_writes(way: str, tmp_path: Any) -> None:
-    """Without a handle there is no guard: the GIL has to do, and what asks Python meanwhile must have a copy."""
+    """Without a handle there is no guard: the GIL has to do, and what asks Python meanwhile must
+    have a copy."""
     data, spy = new_symbol()
 
     def write(flags: Any) -> None:
@@ -627,7 +647,8 @@ def test_documents_are_of_one_moment_while_a_python_thread_writes(way: str, tmp_
 
 @numba.njit(nogil=True)
 def write_in_turn(handle: int, other: int, flags: Any, n: int) -> int:
-    """Bars in turn, and no others; in between another symbol is told what it knows. Returns how many."""
+    """Bars in turn, and no others; in between another symbol is told what it knows. Returns how
+    many."""
     for i in range(n):
         x = float(i)
         jit.append(handle, DAY_NS + i * SECOND, x, x, x, x, x)
@@ -641,7 +662,8 @@ def write_in_turn(handle: int, other: int, flags: Any, n: int) -> int:
 
 @pytest.mark.slow
 def test_deltas_of_bars_in_turn_take_turns_with_a_compiled_writer() -> None:
-    """The usual delta is written in the guard, straight from the symbol, whose derived bars it brings up to date."""
+    """The usual delta is written in the guard, straight from the symbol, whose derived bars it
+    brings up to date."""
     n = int(SECONDS * 13_000)
     data, spy = new_symbol()
     _, other = new_symbol()
@@ -738,7 +760,8 @@ def test_ticks_from_python_take_turns_with_compiled_readers_and_writers(quotes: 
     write_with_holes(other.handle, np.ones(8, np.int64), 0, 0)
 
     def feed() -> int:
-        """As many as there is time for: beside other busy processes the guard may change hands once a time slice."""
+        """As many as there is time for: beside other busy processes the guard may change hands once
+        a time slice."""
         try:
             while flags[WRITTEN + 1] == 0:
                 time.sleep(0.001)
@@ -818,8 +841,9 @@ TRACED = """
 
 @pytest.mark.slow
 def test_who_needs_memory_inside_a_guard_does_not_wait_for_the_gil() -> None:
-    """An allocation that tracemalloc traces takes the GIL. It was made inside the guard, for which the holder of the
-    GIL waited: both for ever. Bars outside the regular slots, on time and late, too many of them, trades, quotes."""
+    """An allocation that tracemalloc traces takes the GIL. It was made inside the guard, for which
+    the holder of the GIL waited: both for ever. Bars outside the regular slots, on time and late,
+    too many of them, trades, quotes."""
     code = textwrap.dedent(TRACED)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
@@ -949,7 +973,8 @@ def test_compiled_bars_of_days_in_history_do_not_wait_for_each_other() -> None:
 
 
 def test_a_snapshot_keeps_the_days_that_were_there_when_it_was_made() -> None:
-    """A late bar of a past day, which came while the file was written, was in the file, and in no count of it."""
+    """A late bar of a past day, which came while the file was written, was in the file, and in no
+    count of it."""
     from sessiondata._native.out import snapshot as _snapshot
 
     data, spy = new_symbol(trailing_days=3)
@@ -967,7 +992,8 @@ def test_a_snapshot_keeps_the_days_that_were_there_when_it_was_made() -> None:
 
 
 def test_a_late_bar_of_a_past_day_that_comes_while_a_session_rolls_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The new history was made, another thread stored a late bar in the old one, and the new one took its place."""
+    """The new history was made, another thread stored a late bar in the old one, and the new one
+    took its place."""
     from sessiondata._native.objects import days as _days
 
     data, spy = new_symbol(trailing_days=3)
@@ -993,7 +1019,8 @@ def test_a_late_bar_of_a_past_day_that_comes_while_a_session_rolls_is_kept(monke
 def test_the_summary_of_a_day_that_is_not_kept_has_its_last_bars(
     first: bool, is_given: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The summary was made, a compiled feeder stored another bar, then the sessions changed places."""
+    """The summary was made, a compiled feeder stored another bar, then the sessions changed
+    places."""
     from sessiondata._native.objects import days as _days
 
     data, spy = new_symbol(trailing_days=0)
@@ -1024,8 +1051,8 @@ def test_the_summary_of_a_day_that_is_not_kept_has_its_last_bars(
 def test_what_a_store_consists_of_changes_before_or_after_a_look_at_all_of_it(
     look: str, change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A roll in another thread gave documents the date of one session and the rows of another; a symbol that was
-    removed meanwhile raised a KeyError."""
+    """A roll in another thread gave documents the date of one session and the rows of another; a
+    symbol that was removed meanwhile raised a KeyError."""
     from sessiondata._native.out import snapshot
     from sessiondata.export import document as export
 
@@ -1064,8 +1091,9 @@ def test_what_a_store_consists_of_changes_before_or_after_a_look_at_all_of_it(
 
 
 def test_threads_that_ask_for_series_at_once_get_the_same_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Series are made when they are first asked for. Here a second thread asks while the first is about to make them:
-    were what the first one has made put over what the second was given, `bars` would change its answer."""
+    """Series are made when they are first asked for. Here a second thread asks while the first is
+    about to make them: were what the first one has made put over what the second was given, `bars`
+    would change its answer."""
     data = sd.SessionData(None, "1m", ("5m",))
     spy = data.register_symbol("SPY")
     made, theirs = [], []

@@ -1,4 +1,5 @@
-"""Integers that are no nanoseconds: understood where ``unit=`` says so, and else refused instead of landing in 1970."""
+"""Integers that are no nanoseconds: understood where ``unit=`` says so, and else refused instead of
+landing in 1970."""
 
 # ruff: noqa: ARG005
 
@@ -43,7 +44,7 @@ def frame(times: Any) -> pd.DataFrame:
     return pd.DataFrame({"timestamp": times, **dict.fromkeys(("open", "high", "low", "close", "volume"), np.ones(3))})
 
 
-# --- unit= -----------------------------------------------------------------------------------------------------------
+# --- unit= ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("unit", PER_SECOND)
@@ -160,7 +161,7 @@ def test_there_are_four_units(unit: Any) -> None:
         spy.extend(counted("ns"), *ONES, unit=unit)
 
 
-# --- without it ------------------------------------------------------------------------------------------------------
+# --- without it -----------------------------------------------------------------------------------
 
 
 def refused(call: Any, unit: str, *, row: int | None) -> None:
@@ -231,7 +232,8 @@ def test_compiled_callers_are_told(days: int) -> None:
 @pytest.mark.parametrize("date", [None, "2024-03-12", "history"])
 @pytest.mark.parametrize("early", [0, 1, WANT[0] // 10**6, WANT[0] // 10**9, -5])
 def test_one_early_stamp_among_good_rows_is_refused_by_its_row(early: int, date: str | None, kind: str) -> None:
-    """It was counted as of another session; of a load it made a day of 1970 that history was judged by."""
+    """It was counted as of another session; of a load it made a day of 1970 that history was judged
+    by."""
     data, spy = store("XNYS", date=None if date == "history" else date)
     if date == "history":
         spy.append(WANT[0], *[1.0] * 5)
@@ -276,7 +278,8 @@ def test_a_load_of_time_0_alone_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", ["ints", "datetime64", "datetimes", "pandas", "polars"])
 def test_a_load_of_decades_takes_datetimes_as_they_are(kind: str) -> None:
-    """The last two times are years apart from the first, of 1970: only integers may be of another unit."""
+    """The last two times are years apart from the first, of 1970: only integers may be of another
+    unit."""
     days = np.array(["1970-01-02", "1985-06-03", "2024-03-12"], "M8[ns]") + np.timedelta64(15, "h")
     times: Any = {
         "ints": days.view(np.int64), "datetime64": days, "datetimes": [t.astype("M8[us]").item() for t in days],
@@ -311,7 +314,7 @@ def test_a_datetime_of_1985_is_not_called_an_integer(kind: str) -> None:
     assert calls[kind]()
 
 
-# --- what the message says, with unit= --------------------------------------------------------------------------------
+# --- what the message says, with unit= ------------------------------------------------------------
 
 BATCHES: dict[str, Any] = {
     "extend": lambda data, spy, t, **o: spy.extend(t, *ONES, **o),
@@ -391,7 +394,8 @@ def test_one_row_of_another_unit_is_to_be_multiplied(given: str | None, right: s
     ("given", "number"), [("s", 0), ("s", 1), ("s", 3), ("ms", 1_500), ("us", 1_700_000), ("s", -9)]
 )
 def test_an_early_row_that_no_unit_explains_is_told_without_one(given: str, number: int, at: int, door: str) -> None:
-    """1 s is 10**9 ns, which as seconds would be a time of 2001: the unit that was given already."""
+    """1 s is 10**9 ns, which as seconds would be a time of 2001: the unit that was given
+    already."""
     data, spy = three("2024-03-12")
     times = counted(given)
     times[at] = number
@@ -462,7 +466,7 @@ def test_files_of_two_units_are_told_no_flag(tmp_path: Any, given: str) -> None:
         assert "--unit" not in str(caught.value)
 
 
-# --- dates that are meant ---------------------------------------------------------------------------------------------
+# --- dates that are meant -------------------------------------------------------------------------
 
 EARLY = int(datetime(1987, 10, 19, 15, tzinfo=UTC).timestamp()) * 10**9
 DAY = 86_400 * 10**9
@@ -490,7 +494,8 @@ def test_an_early_session_takes_its_bars_once_it_is_started() -> None:
 def test_an_early_day_of_history_takes_late_bars() -> None:
     _, spy = store(date="2024-03-12")
     one = [np.ones(1)] * 5
-    assert spy.load_historical_bars("1m", [EARLY], *one) == 1  # no other unit explains a time of 1987
+    # no other unit explains a time of 1987
+    assert spy.load_historical_bars("1m", [EARLY], *one) == 1
     assert spy.extend([EARLY + 60 * 10**9], *one) == 1
     assert spy.append(EARLY + 120 * 10**9, *[1.0] * 5)
     assert len(spy.historical_bars["1m"]["1987-10-19"]) == 3
@@ -504,7 +509,7 @@ def test_a_day_of_1970_is_loaded_if_the_unit_says_so() -> None:
     assert spy.append(int(times[0]) + 1, *[1.0] * 5), "now that day takes bars"
 
 
-# --- calls that take a time and store nothing -------------------------------------------------------------------------
+# --- calls that take a time and store nothing -----------------------------------------------------
 
 GRID = sd.calendar("XNYS").session("2024-03-12")
 LATER = int(OPEN.timestamp()) + 3600
@@ -644,7 +649,8 @@ def test_a_load_of_integers_next_to_0_alone_is_refused(early: int) -> None:
 
 
 def test_values_that_no_unit_of_time_holds_are_errors_of_the_library() -> None:
-    """Dates in picoseconds were NumPy's OverflowError, lengths of time in a list of times `int`'s TypeError."""
+    """Dates in picoseconds were NumPy's OverflowError, lengths of time in a list of times `int`'s
+    TypeError."""
     data, spy = fed()
     for value in (np.datetime64(1, "ps"), np.datetime64(1, "fs")):
         for ask in (data.start_session, data.roll_session, spy.historical_day, data.calendar.session):

@@ -1,4 +1,5 @@
-"""Values that are no prices, quotes with an empty side, inconsistent rows, sums that would be infinite."""
+"""Values that are no prices, quotes with an empty side, inconsistent rows, sums that would be
+infinite."""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ def reloaded(data: sd.SessionData) -> sd.SessionData:
     return sd.load(file)
 
 
-# --- what is no number -----------------------------------------------------------------------------------------------
+# --- what is no number ----------------------------------------------------------------------------
 
 NO_NUMBERS = [
     np.array("1"), np.array(True), np.array(5, "m8[ns]"), np.array("2024-03-12", "M8[ns]"), np.array([1.0]), True,
@@ -75,13 +76,14 @@ def test_columns_of_a_list_neither(value: Any) -> None:
     with pytest.raises(sd.BarTypeError, match="ERR_DTYPE") as caught:
         a.extend([OPEN, OPEN + MINUTE], *[[1.0, 1.0]] * 3, [1.0, value], [1.0, 1.0])
     assert caught.value.symbol == "A"
-    assert caught.value.row == (1 if isinstance(value, (bool, np.bool_)) else None)  # else NumPy makes texts of all
+    # else NumPy makes texts of all
+    assert caught.value.row == (1 if isinstance(value, (bool, np.bool_)) else None)
     with pytest.raises(sd.BarTypeError):
         a.extend_ticks([OPEN, OPEN + MINUTE], [1.0, value], [1.0, 1.0])
     assert len(a.bars()) == 0
 
 
-# --- sums that are infinite ------------------------------------------------------------------------------------------
+# --- sums that are infinite -----------------------------------------------------------------------
 
 
 def test_volumes_and_sizes_are_refused_before_sums_of_them_are_infinite() -> None:
@@ -126,7 +128,8 @@ def test_huge_prices_are_prices(price: float) -> None:
 
 @pytest.mark.parametrize("trimmed", [False, True])
 def test_prices_whose_products_are_infinite_leave_documents_and_snapshots_valid(trimmed: bool) -> None:
-    """Prices of 1e308 times a volume, or less one of -1e308, are no double: indicators said inf and nan."""
+    """Prices of 1e308 times a volume, or less one of -1e308, are no double: indicators said inf and
+    nan."""
     data = sd.SessionData(None, "1m", ("1d",), 1 if trimmed else 9)
     data.start_session("2024-03-12")
     a, b = data.register_symbol("A"), data.register_symbol("B")
@@ -155,7 +158,7 @@ def test_prices_whose_products_are_infinite_leave_documents_and_snapshots_valid(
         reloaded(store)
 
 
-# --- inconsistent rows -----------------------------------------------------------------------------------------------
+# --- inconsistent rows ----------------------------------------------------------------------------
 
 INCONSISTENT = [
     (0.0, 0.0, 0.0, 7.26, 98.0), (10.0, 0.0, 0.0, 10.0, 5.0), (10.0, 10.5, 9.5, 11.2, 5.0), (9.0, 10.5, 9.5, 10.2, 5.0),
@@ -190,7 +193,8 @@ def test_inconsistent_rows_are_taken_and_counted_whichever_way_they_come() -> No
 
 
 def test_rows_that_a_ring_has_overwritten_are_not_counted() -> None:
-    """As the documentation says: of the rows that are kept. `overwritten` tells that there were others."""
+    """As the documentation says: of the rows that are kept. `overwritten` tells that there were
+    others."""
     _, a = store(capacity=4)
     for i, row in enumerate([*INCONSISTENT, GOOD, GOOD]):
         a.append(OPEN + i * MINUTE, *row)
@@ -248,7 +252,7 @@ def test_strict_is_the_stores_or_the_symbols_and_makes_no_other_difference() -> 
     state_of(a).core.check_invariants()
 
 
-# --- quotes with an empty side ---------------------------------------------------------------------------------------
+# --- quotes with an empty side --------------------------------------------------------------------
 
 FULL = [(0, 100.0, 100.2, 5.0, 5.0), (10, 100.1, 100.3, 5.0, 5.0), (40, 100.0, 100.1, 5.0, 5.0)]
 EMPTY_BID = [(0.0, 100.3, 0.0, 5.0), (0.0, 100.3, 5.0, 5.0), (100.3, 100.3, 0.0, 5.0), (-1.0, 100.3, 0.0, 5.0)]
@@ -331,7 +335,7 @@ def test_quotes_that_make_no_bars_are_kept_as_they_are() -> None:
     assert a.quotes.counters["empty_side"] == 0
 
 
-# --- gaps and ranges -------------------------------------------------------------------------------------------------
+# --- gaps and ranges ------------------------------------------------------------------------------
 
 
 def gappy() -> tuple[sd.SessionData, Any]:
@@ -411,5 +415,6 @@ def test_no_infinity_hides_behind_another_in_a_batch(columns: tuple[int, ...], b
 def test_trades_after_which_one_of_long_ago_comes_are_out_of_order(early: int) -> None:
     for times in ([OPEN + 5, early, OPEN + 3], [early, OPEN + 5, OPEN + 3], [OPEN + 5, OPEN + 3, early]):
         _, a = store()
-        assert a.extend_ticks(times, [1.0] * 3, [1.0] * 3, on_bad="skip") == 2  # by itself one before 1990 is refused
+        # by itself one before 1990 is refused
+        assert a.extend_ticks(times, [1.0] * 3, [1.0] * 3, on_bad="skip") == 2
         assert a.ticks.timestamp.tolist() == [OPEN + 3, OPEN + 5]

@@ -35,7 +35,7 @@ def ns_of(moment: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000
 
 
-# --- one value -------------------------------------------------------------------------------------------------------
+# --- one value ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,8 @@ def ns_of(moment: datetime) -> int:
     ],
 )
 def test_every_kind_of_instant_is_the_same_number(value: object) -> None:
-    for tz in (None, "Asia/Tokyo"):  # tz= says nothing about an instant, but shifts the wall clock of a datetime64
+    # tz= says nothing about an instant, but shifts the wall clock of a datetime64
+    for tz in (None, "Asia/Tokyo"):
         got = to_ns(value, tz=tz)
         assert type(got) is int
         assert got == (OPEN - 9 * 3600 * 10**9 if tz and isinstance(value, np.datetime64) else OPEN)
@@ -153,7 +154,7 @@ def test_unknown_zones_are_refused() -> None:
     assert to_zone(NY) is NY
 
 
-# --- arrays ----------------------------------------------------------------------------------------------------------
+# --- arrays ---------------------------------------------------------------------------------------
 
 MINUTES = np.arange(OPEN, OPEN + 5 * 60 * 10**9, 60 * 10**9)
 AWARE = pd.DatetimeIndex(MINUTES.view("M8[ns]")).tz_localize("UTC").tz_convert("America/New_York")
@@ -379,7 +380,7 @@ def test_units_are_converted_exactly_or_refused(ticks: list[int], unit: str) -> 
             to_ns_array(array)
 
 
-# --- zones -----------------------------------------------------------------------------------------------------------
+# --- zones ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -434,7 +435,8 @@ def test_localisation_equals_zoneinfo(key: str, year: int, delays: list[timedelt
 @pytest.mark.parametrize("key", ZONES)
 @pytest.mark.parametrize("fold", [0, 1])
 def test_localisation_around_every_change(key: str, fold: int) -> None:
-    """Each minute near each change of some years: holes and overlaps are where zoneinfo has them."""
+    """Each minute near each change of some years: holes and overlaps are where zoneinfo has
+    them."""
     zone = ZoneInfo(key)
     starts, _ = utc_offsets(zone, ns_of(datetime(1935, 1, 1, tzinfo=UTC)), ns_of(datetime(2026, 1, 1, tzinfo=UTC)))
     step = 17 * 60 * 10**9
@@ -472,7 +474,8 @@ def test_offsets_are_exact_to_the_second() -> None:
     spring, autumn = datetime(2024, 3, 10, 7, tzinfo=UTC), datetime(2024, 11, 3, 6, tzinfo=UTC)
     assert starts.tolist() == [year[0], ns_of(spring), ns_of(autumn)]
     assert offsets.tolist() == [hours * 3600 * 10**9 for hours in (-5, -4, -5)]
-    # A range that begins at a change has it as its first entry; one that ends there does not have it.
+    # A range that begins at a change has it as its first entry; one that ends there does not have
+    # it.
     assert utc_offsets(NY, ns_of(spring), year[1])[0].tolist() == [ns_of(spring), ns_of(autumn)]
     assert utc_offsets(NY, year[0], ns_of(spring))[0].tolist() == [year[0]]
     assert utc_offsets(NY, year[0], ns_of(spring) + 1)[0].tolist() == [year[0], ns_of(spring)]

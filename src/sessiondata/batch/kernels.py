@@ -31,7 +31,8 @@ Int64Array: TypeAlias = "npt.NDArray[np.int64]"
 FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 Name = TypeVar("Name", bound=Hashable)
 _ndarray = np.ndarray
-_new_tuple: Any = tuple.__new__  # of a NamedTuple: without its own __new__ in between, which is a Python function
+# of a NamedTuple: without its own __new__ in between, which is a Python function
+_new_tuple: Any = tuple.__new__
 
 
 class GapArrays(NamedTuple):
@@ -90,16 +91,16 @@ def find_gaps(ts_ns: Any, grid: Any, interval: str, as_of: Any = None, *, worker
     Parameters
     ----------
     ts_ns : array of times, shape (n,), or mapping of name to such arrays
-        Ascending open times (int64 ns, datetime64, or a pandas, polars or Arrow column). Repeats, off-grid times and
-        times outside the session's segments count for nothing.
+        Ascending open times (int64 ns, datetime64, or a pandas, polars or Arrow column). Repeats,
+        off-grid times and times outside the session's segments count for nothing.
     grid : SessionGrid, or mapping of name to SessionGrid
         For many columns one of all, or one of each: of exchanges, or of the dates of one symbol.
     interval : str
     as_of : time, optional
         Only slots that end at or before it are expected; by default all slots of the session.
     workers : int, optional
-        Threads that share the columns of a mapping: by default the caller's alone, -1 for one on each core. The result
-        is the same for any number.
+        Threads that share the columns of a mapping: by default the caller's alone, -1 for one on
+        each core. The result is the same for any number.
 
     Returns
     -------
@@ -109,10 +110,11 @@ def find_gaps(ts_ns: Any, grid: Any, interval: str, as_of: Any = None, *, worker
     Raises
     ------
     BarError
-        If a time is NaT or smaller than the one before it; names the row, and of many columns the first bad one.
+        If a time is NaT or smaller than the one before it; names the row, and of many columns the
+        first bad one.
     TimeError
-        If all times, or `as_of`, lie in 1970 as integers of another unit do (``ERR_UNIT``), and the session later; or
-        if they are no times.
+        If all times, or `as_of`, lie in 1970 as integers of another unit do (``ERR_UNIT``), and the
+        session later; or if they are no times.
     CalendarError
         If `grid` is no grid, such as a calendar, which has the hours of many dates.
     ValueError
@@ -155,7 +157,8 @@ def quality(
 def quality(ts_ns: Any, grid: Any, interval: str, as_of: Any = None, *, workers: int | None = None) -> Any:
     """Share of the expected slots that have a bar, 0.0 to 100.0; of many symbols a dict of them.
 
-    Parameters and errors are those of `find_gaps`; 100.0 where nothing is expected. Allocates nothing but the result.
+    Parameters and errors are those of `find_gaps`; 100.0 where nothing is expected. Allocates
+    nothing but the result.
     """
     step_ns = parse_interval(interval).step_ns
     now = None if as_of is None else to_ns(as_of)
@@ -198,26 +201,29 @@ def aggregate(bars: Any, grid: Any, from_interval: str, to_interval: str, *, wor
     Parameters
     ----------
     bars : BarWindow, BarSeries, or sequence of six arrays; or mapping of name to such bars
-        Time, open, high, low, close, volume; times strictly ascending. Rows outside the grid's span are left out.
+        Time, open, high, low, close, volume; times strictly ascending. Rows outside the grid's span
+        are left out.
     grid : SessionGrid, or mapping of name to SessionGrid
         For many symbols one of all, or one of each.
     from_interval, to_interval : str
         The second is a longer multiple of the first, or ``"1d"``.
     workers : int, optional
-        Threads that share the symbols of a mapping: by default the caller's alone, -1 for one on each core. The result
-        is the same for any number.
+        Threads that share the symbols of a mapping: by default the caller's alone, -1 for one on
+        each core. The result is the same for any number.
 
     Returns
     -------
     BarArrays, or dict of name to BarArrays
-        New arrays: a bar for each slot with a row in it, extended ones included (``"1d"``: the regular session's bar
-        only). Volumes are summed in time order. A dict has the order of the mapping.
+        New arrays: a bar for each slot with a row in it, extended ones included (``"1d"``: the
+        regular session's bar only). Volumes are summed in time order. A dict has the order of the
+        mapping.
 
     Raises
     ------
     BarError
-        If times do not strictly ascend, the columns do not match, or a volume is 2**961 (1.9e289) or more, so that sums
-        of it could be infinite; other values are not checked. Names the row, and of many symbols the first bad one.
+        If times do not strictly ascend, the columns do not match, or a volume is 2**961 (1.9e289)
+        or more, so that sums of it could be infinite; other values are not checked. Names the row,
+        and of many symbols the first bad one.
     TimeError
         As of `find_gaps`.
     CalendarError

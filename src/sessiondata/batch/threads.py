@@ -20,7 +20,8 @@ __all__ = ["map_symbols"]
 Name = TypeVar("Name", bound=Hashable)
 Result = TypeVar("Result")
 
-# Symbols of one task: enough to make a thread's start worth while, few enough for Ctrl-C and for an even share.
+# Symbols of one task: enough to make a thread's start worth while, few enough for Ctrl-C and for an
+# even share.
 _MOST = 32
 
 
@@ -36,8 +37,8 @@ def map_symbols(
     Parameters
     ----------
     kernel : callable
-        Takes names, converted columns and grids, of one length; releases the GIL while it works. Of several bad columns
-        it must complain about the first.
+        Takes names, converted columns and grids, of one length; releases the GIL while it works. Of
+        several bad columns it must complain about the first.
     convert : callable
         Makes a column (and its name, for the message) what the kernel takes.
     columns : mapping
@@ -71,7 +72,8 @@ def map_symbols(
                 failed = error
                 break
         good = task[: len(values)]
-        results = kernel(good, values, [grids[name] for name in good])  # may raise for a column before that one
+        # may raise for a column before that one
+        results = kernel(good, values, [grids[name] for name in good])
         if failed is not None:
             raise failed
         return results

@@ -1,7 +1,7 @@
 """The command line: ``sessiondata replay INPUT...`` shows what a store makes of real files.
 
-Data goes to stdout, everything said about it to stderr. argparse alone is imported for ``--help``; readers, NumPy and
-the compiled modules follow when there is something to do.
+Data goes to stdout, everything said about it to stderr. argparse alone is imported for ``--help``;
+readers, NumPy and the compiled modules follow when there is something to do.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parsed(argv)
         for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):  # a symbol that the terminal's encoding lacks must not end the run
+            # a symbol that the terminal's encoding lacks must not end the run
+            if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
         _check(args)
         return _replay(args)
@@ -138,7 +139,7 @@ def _say(text: str) -> None:
     say(f"sessiondata: {text}")
 
 
-# --- arguments --------------------------------------------------------------------------------------------------------
+# --- arguments ------------------------------------------------------------------------------------
 
 
 def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -324,7 +325,7 @@ def _is_device(path: Path) -> bool:
     return False
 
 
-# --- replay -----------------------------------------------------------------------------------------------------------
+# --- replay ---------------------------------------------------------------------------------------
 
 
 def _replay(args: argparse.Namespace) -> int:
@@ -484,7 +485,7 @@ def _read_options(args: argparse.Namespace) -> ReadOptions:
         raise _UsageError(str(error)) from error
 
 
-# --- table ------------------------------------------------------------------------------------------------------------
+# --- table ----------------------------------------------------------------------------------------
 
 
 class _Row(NamedTuple):
@@ -559,11 +560,12 @@ def _report_below(rows: Sequence[_Row], limit: float) -> bool:
     return bool(below)
 
 
-# --- progress -----------------------------------------------------------------------------------------------
+# --- progress -------------------------------------------------------------------------------------
 
 
 class _Progress:
-    """Tells nothing of the progress, and passes messages on: stderr is no terminal, or quiet was asked for."""
+    """Tells nothing of the progress, and passes messages on: stderr is no terminal, or quiet was
+    asked for."""
 
     def show(self, done: int, total: int, what: str) -> None:
         pass

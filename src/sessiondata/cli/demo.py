@@ -1,11 +1,12 @@
 """A day of six made-up stocks, for a first look without a file: ``sessiondata replay --demo``.
 
-What a live feed does to a store on a bad day happens here at fixed times, so every run shows the same numbers:
-pre-market bars, volume high at both ends of the day, minutes without a trade in a thin stock, an outage that hits
-several symbols at once and is repaired for one, late bars, a correction, a repeat, and an afternoon that is not over.
+What a live feed does to a store on a bad day happens here at fixed times, so every run shows the
+same numbers: pre-market bars, volume high at both ends of the day, minutes without a trade in a
+thin stock, an outage that hits several symbols at once and is repaired for one, late bars, a
+correction, a repeat, and an afternoon that is not over.
 
-Only whole numbers are drawn, from a generator whose stream NumPy has frozen (`RandomState`), and prices are whole
-cents: the day is the same on every machine and for every NumPy.
+Only whole numbers are drawn, from a generator whose stream NumPy has frozen (`RandomState`), and
+prices are whole cents: the day is the same on every machine and for every NumPy.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ DEMO_DATE = dt.date(2024, 3, 12)
 
 _SECOND_NS = 1_000_000_000
 _MINUTE_NS = 60 * _SECOND_NS
-_OPEN_NS = int(dt.datetime(2024, 3, 12, 13, 30, tzinfo=dt.UTC).timestamp()) * _SECOND_NS  # 09:30 in New York
+# 09:30 in New York
+_OPEN_NS = int(dt.datetime(2024, 3, 12, 13, 30, tzinfo=dt.UTC).timestamp()) * _SECOND_NS
 _PRE_MARKET_MINUTES = 60
 _REGULAR_MINUTES = 390
 _LAST_MINUTE = 306  # 14:36: the bars of 5m, 15m, 1h and 1d that hold it are still forming
@@ -34,7 +36,8 @@ _TRADES_PER_MINUTE = 12
 
 
 class DemoEvent(NamedTuple):
-    """A one-minute bar as the feed delivers it: at `arrival_ns`, labelled by its open time `ts_ns`."""
+    """A one-minute bar as the feed delivers it: at `arrival_ns`, labelled by its open time
+    `ts_ns`."""
 
     arrival_ns: int
     symbol: str
@@ -64,7 +67,8 @@ _STOCKS = (
     _Stock("ROWAN", 51_660, 6, 160_000, pre_market=90),
 )
 
-# All by minutes since the open. The lines of three stocks fail from 11:17 to 11:24; ALDER's bars are sent again.
+# All by minutes since the open. The lines of three stocks fail from 11:17 to 11:24; ALDER's bars
+# are sent again.
 _OUTAGE = range(107, 115)
 _OUTAGE_STOCKS = ("ALDER", "BIRCH", "MAPLE")
 _RESENT_STOCK, _RESENT_MINUTE = "ALDER", 131
@@ -124,7 +128,8 @@ def replay_demo(derive: Sequence[str] = ("5m", "15m", "1h", "1d")) -> ReplaySess
 
 
 def _bars(stock: _Stock, rng: np.random.RandomState) -> dict[int, tuple[float, ...]]:
-    """One stock's open, high, low, close and volume by minute since the open, from a walk of its trades."""
+    """One stock's open, high, low, close and volume by minute since the open, from a walk of its
+    trades."""
     minutes = range(-_PRE_MARKET_MINUTES, _LAST_MINUTE + 1)
     steps = rng.randint(-stock.tick, stock.tick + 1, size=(len(minutes), _TRADES_PER_MINUTE))
     cents = np.maximum(stock.cents + steps.cumsum().reshape(steps.shape), 1)
@@ -139,7 +144,8 @@ def _bars(stock: _Stock, rng: np.random.RandomState) -> dict[int, tuple[float, .
 
 
 def _usual_volume(stock: _Stock, minute: int) -> int:
-    """A parabola: four times the midday volume at the open and at the close, a tenth of it before the open."""
+    """A parabola: four times the midday volume at the open and at the close, a tenth of it before
+    the open."""
     if minute < 0:
         return stock.volume // 10
     from_noon = 2 * minute - _REGULAR_MINUTES

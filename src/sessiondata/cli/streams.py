@@ -22,7 +22,8 @@ class StdoutError(Exception):
     Attributes
     ----------
     has_left : bool
-        Whoever read it has closed it, as ``head`` does. Else it is full or was never open for writing.
+        Whoever read it has closed it, as ``head`` does. Else it is full or was never open for
+        writing.
     """
 
     def __init__(self, reason: str, *, has_left: bool) -> None:

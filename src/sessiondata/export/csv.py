@@ -1,8 +1,9 @@
 """A session as CSV, step by step, for people who compare runs.
 
-A step is a slot of the interval that is over, or a row that sits on none (off the grid, outside trading hours, still in
-progress). The numbers of gaps and quality are what a store would have said at the end of the step had nothing come
-later, so two runs can be laid side by side from their first difference on; those of the last step are the store's.
+A step is a slot of the interval that is over, or a row that sits on none (off the grid, outside
+trading hours, still in progress). The numbers of gaps and quality are what a store would have said
+at the end of the step had nothing come later, so two runs can be laid side by side from their first
+difference on; those of the last step are the store's.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def csv_pieces(data: SessionData, interval: str | None, *, with_header: bool) ->
 
 
 def _still(live: SymbolState) -> tuple[Any, SymbolState]:
-    """Hours of the session, and the symbol as it is at one moment of it: what is written takes many questions."""
+    """Hours of the session, and the symbol as it is at one moment of it: what is written takes many
+    questions."""
     while True:
         session_id = live.core.session_id
         grid, core = live.grid, frozen(live.core)
@@ -88,7 +90,8 @@ def _blocks(live: SymbolState, interval: str) -> Iterator[tuple[bytes, int]]:
     head = (str(grid.date), series.symbol, series.interval)
     step_ns = symbol.core.steps_ns[native_of(series)[1]] or grid.span_stop - int(grid.segments[0, 0])
     times, states = _steps(series, grid.slot_starts(series.interval), grid.compiled)
-    updated = [_has_any(series.timestamp, times, 1) | (states == _PRESENT)]  # the row may have been overwritten
+    # the row may have been overwritten
+    updated = [_has_any(series.timestamp, times, 1) | (states == _PRESENT)]
     updated += [_has_any(tape.timestamp, times, step_ns) for tape in (symbol.ticks, symbol.quotes)]
     columns = [column.tolist() for column in (*updated, *_running(series, times, states))]
     texts = np.datetime_as_string(times.view("datetime64[ns]"), "s").tolist()

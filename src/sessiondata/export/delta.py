@@ -1,4 +1,5 @@
-"""What a consumer does with a delta. `docs/document.md` says the same in words, for other languages."""
+"""What a consumer does with a delta. `docs/document.md` says the same in words, for other
+languages."""
 
 from __future__ import annotations
 
@@ -23,13 +24,14 @@ def apply_delta(document: dict[str, Any], delta: dict[str, Any]) -> dict[str, An
     Returns
     -------
     dict
-        What a complete export would have been in place of the delta. Parts that have not changed are shared with
-        `document`; neither argument is changed.
+        What a complete export would have been in place of the delta. Parts that have not changed
+        are shared with `document`; neither argument is changed.
 
     Raises
     ------
     DeltaError
-        The delta does not go on from this document (it is another store's, say), or asks for a complete one.
+        The delta does not go on from this document (it is another store's, say), or asks for a
+        complete one.
     """
     try:
         return _applied(document, delta)
@@ -76,7 +78,8 @@ def _series(series: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     gaps = part["gaps"] if "gaps" in part else series.get("gaps")
     changed: dict[str, Any] = {}
     for key, value in part.items():
-        if key == "columns" and gaps is not None:  # before the columns, where they stand in a complete document
+        # before the columns, where they stand in a complete document
+        if key == "columns" and gaps is not None:
             changed["gaps"] = gaps
         if key not in ("gaps", "replace"):
             changed[key] = value
@@ -85,7 +88,8 @@ def _series(series: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _upsert(rows: list[Any], newer: list[Any]) -> list[Any]:
-    """Rows by their timestamp: those that are there are replaced, others added. In time order, as both lists are."""
+    """Rows by their timestamp: those that are there are replaced, others added. In time order, as
+    both lists are."""
     if not newer:  # where rows look alike in milliseconds they are never sent but all together
         return rows
     by_time = {row[0]: row for row in rows}
@@ -98,7 +102,8 @@ def _upsert(rows: list[Any], newer: list[Any]) -> list[Any]:
 
 
 def _moment(timestamp: Any) -> Any:
-    """What orders timestamps: times of day and integers do themselves, ISO 8601 does not where its offset changes."""
+    """What orders timestamps: times of day and integers do themselves, ISO 8601 does not where its
+    offset changes."""
     if isinstance(timestamp, int) or timestamp[4] != "-":
         return timestamp
     rest = timestamp[19:]  # a fraction, if there is one, and the offset

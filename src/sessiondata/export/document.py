@@ -1,4 +1,4 @@
-"""The exported document: as a dict here, as bytes in `_json`; both say the same (law 6)."""
+"""The exported document: as a dict here, as bytes in `out/json`; both say the same (law 6)."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ class Source:
         return pinned_gaps(symbol.pins, _symbol_formatter(symbol, self._timestamps)), dict(symbol.pins.quality)
 
     def style(self, core: SymbolCore) -> tuple[_json.Style, bytes | None]:
-        """How its times are written, and the ready member with its zone where that is not the store's."""
+        """How its times are written, and the ready member with its zone where that is not the
+        store's."""
         symbol = self.foreign[core]
         calendar, own = symbol.calendar, self._context.calendar
         style = self._styles.get(calendar)
@@ -92,7 +93,8 @@ class Source:
     def past(self, core: SymbolCore) -> list[bytes] | None:
         """The members of `historical` as pieces of text; None: there is nothing."""
         if self._past is None:
-            from sessiondata.export.historical import past_writer  # most stores that export have no past days
+            # most stores that export have no past days
+            from sessiondata.export.historical import past_writer
 
             self._past = past_writer(self._symbol_of, self._timestamps, self._intervals)
         return self._past(core)
@@ -106,15 +108,17 @@ def document(
     symbols: Iterable[str] | None,
     intervals: Iterable[str] | None,
 ) -> dict[str, Any]:
-    """The complete document as plain Python objects, in the order of its keys, or what has changed of it."""
+    """The complete document as plain Python objects, in the order of its keys, or what has changed
+    of it."""
     chosen = symbols if symbols is None or isinstance(symbols, str) else list(symbols)
     _compute_indicators(store, chosen if complete else cursor.symbols)
     return _document(store, complete, cursor, timestamps, chosen, intervals)
 
 
 def _compute_indicators(store: StoreParts, names: Iterable[str] | None) -> None:
-    """Have functions of users called before the lock of exports is taken: they may take their time, and wait for
-    threads that roll. What they compute is kept; one whose history changes in the middle of the export is called again.
+    """Have functions of users called before the lock of exports is taken: they may take their time,
+    and wait for threads that roll. What they compute is kept; one whose history changes in the
+    middle of the export is called again.
     """
     own = [name for name, kept in list(store.context.indicators.items()) if not kept.is_built_in]
     if own:
@@ -218,7 +222,8 @@ def symbol_bytes(symbol: SymbolSessionData, timestamps: str) -> bytes:
 
 def _pins(registry: Registry) -> dict[SymbolCore, Any]:
     """Gaps and quality that are reported in place of what is computed, by number of the series."""
-    pinned = list(registry.pinned.items())  # in one step, as are these copies: other threads pin meanwhile
+    # in one step, as are these copies: other threads pin meanwhile
+    pinned = list(registry.pinned.items())
     return {core: (dict(state.pins.gaps), dict(state.pins.quality)) for core, state in pinned}
 
 

@@ -79,7 +79,8 @@ def json_bytes(small: Any) -> bytes:
 def shown_quality(quality: float) -> float:
     """A percentage rounded down to two decimals, as exported: 100.0 means nothing is missing.
 
-    From the nearest hundredth, because 100 * 98.29 is a little less than 9829 in double arithmetic."""
+    From the nearest hundredth, because 100 * 98.29 is a little less than 9829 in double
+    arithmetic."""
     hundredths = round(quality * 100)
     return hundredths / 100 if hundredths / 100 <= quality else (hundredths - 1) / 100
 

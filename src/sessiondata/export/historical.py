@@ -1,11 +1,12 @@
 """What stands under `historical` in the document: past days and indicators, as a dict and as bytes.
 
-    a day of an interval  --> its rows and gaps as text, made once and kept while the day is the same
+    a day of an interval  --> its rows and gaps as text, kept while the day is the same
     all of a symbol       --> pieces of text to splice, kept until history changes
-    an export             --> the pieces copied one after the other (`_json._historical`), indicators written anew
+    an export             --> the pieces one after the other (`out/json`), indicators anew
 
-A frozen day and the rows that were given for a date are never changed in place: what replaces them is another object.
-Whether a day is the same is therefore seen by who it is, and nobody has to tell when its text has become old.
+A frozen day and the rows that were given for a date are never changed in place: what replaces them
+is another object. Whether a day is the same is therefore seen by who it is, and nobody has to tell
+when its text has become old.
 """
 
 from __future__ import annotations
@@ -248,7 +249,8 @@ class Rendered:
 
 
 def _member(interval: Interval, dates: list[dt.date], days: list[_Day]) -> list[bytes]:
-    """`"NAME":{...}` of an interval in pieces; the longer ones are those of the days whose slots count."""
+    """`"NAME":{...}` of an interval in pieces; the longer ones are those of the days whose slots
+    count."""
     head = {
         "count": sum(day.n_rows for day in days),
         "date_range": {"start_date": dates[0].isoformat(), "end_date": dates[-1].isoformat(), "days": len(dates)},
@@ -283,7 +285,8 @@ def _spliced(members: list[list[bytes]]) -> list[bytes]:
 
 
 def _plain(value: Any, symbol: SymbolSessionData, name: str) -> Any:
-    """A value as None, bool, int, float, str, or lists and dicts of them; numbers that are none are None."""
+    """A value as None, bool, int, float, str, or lists and dicts of them; numbers that are none are
+    None."""
     if isinstance(value, np.generic) and not isinstance(value, (np.datetime64, np.timedelta64)):
         value = value.item()
     if value is None or isinstance(value, bool):

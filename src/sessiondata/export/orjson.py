@@ -1,7 +1,7 @@
 """What orjson makes of this library's objects: `orjson.dumps(obj, default=orjson_default)`.
 
-A store is its document. Everything else stands without `meta`, which says day and zone of a document's times of day, so
-its times are ISO 8601 with offset.
+A store is its document. Everything else stands without `meta`, which says day and zone of a
+document's times of day, so its times are ISO 8601 with offset.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ def orjson_default(obj: Any) -> Any:
     Parameters
     ----------
     obj : SessionData, SymbolSessionData, BarSeries, BarWindow, GapInfo, Bar, Tick or Quote
-        A store becomes its document, as `SessionData.to_json` writes it; a symbol or series its member of the document
-        ``to_dict(timestamps="iso")``; a window ``count``, ``columns`` and ``data`` of such a member; a gap, bar, trade
-        or quote an object of its fields (times of the latter three in UTC).
+        A store becomes its document, as `SessionData.to_json` writes it; a symbol or series its
+        member of the document ``to_dict(timestamps="iso")``; a window ``count``, ``columns`` and
+        ``data`` of such a member; a gap, bar, trade or quote an object of its fields (times of the
+        latter three in UTC).
 
     Returns
     -------

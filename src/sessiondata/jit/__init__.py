@@ -8,29 +8,34 @@
             if status > 0 and five.close[-1] > five.close[:-1].mean():
                 ...
 
-Nothing has to be imported for that: numba finds this module by itself. Where symbols are many, pass their
-`SymbolSessionData.handle` as an int64 array, and use the functions of this module.
+Nothing has to be imported for that: numba finds this module by itself. Where symbols are many, pass
+their `SymbolSessionData.handle` as an int64 array, and use the functions of this module.
 
-Everything calls the compiled code that Python calls; there is no second implementation. Differences to Python:
+Everything calls the compiled code that Python calls; there is no second implementation. Differences
+to Python:
 
-* Nothing raises because of a bar: `append` returns a status, positive if the store took notice, zero for a repeat,
-  negative for an error (`ERR_*`; nothing has changed). Without an answer an integer is such an error, a float NaN, a
-  time `NAT`.
+* Nothing raises because of a bar: `append` returns a status, positive if the store took notice,
+  zero for a repeat, negative for an error (`ERR_*`; nothing has changed). Without an answer an
+  integer is such an error, a float NaN, a time `NAT`.
 * A first bar cannot start a session (that takes a calendar): it returns `ERR_NO_SESSION`.
 * ``quality`` is what is computed; ``set_quality`` pins it for Python only.
-* Columns are plain read-only arrays. Take them anew after an `append`: they do not grow, and rows may move.
+* Columns are plain read-only arrays. Take them anew after an `append`: they do not grow, and rows
+  may move.
 
-With ``nogil=True`` any number of threads may use the symbols of a store, and Python threads with them. Of calls for one
-symbol each waits for the other's end, some 2 µs where the thread before was another one; so two writers store all bars,
-in some order. What belongs together is asked for in one call: `read_last` for whole rows (base rows without waiting for
-the writer), `states` for counts. An array that ``series.close`` and the like gave shows memory, in which another thread
-may be writing. A session may start, roll or end, and symbols may be removed meanwhile: a call comes before or after it.
+With ``nogil=True`` any number of threads may use the symbols of a store, and Python threads with
+them. Of calls for one symbol each waits for the other's end, some 2 µs where the thread before was
+another one; so two writers store all bars, in some order. What belongs together is asked for in one
+call: `read_last` for whole rows (base rows without waiting for the writer), `states` for counts. An
+array that ``series.close`` and the like gave shows memory, in which another thread may be writing.
+A session may start, roll or end, and symbols may be removed meanwhile: a call comes before or after
+it.
 
-How a cached caller is bound: LLVM resolves one name, `_TABLE`, to a table [ABI, address, address ...], the name and
-first element of which never change. (Rejected: a name for each function and version. A name that cannot be resolved
-ends the process with a segmentation fault when the cached function is loaded, before Python could refuse it.) A caller
-that was compiled for another ABI raises a RuntimeError; one that takes symbols as arguments is compiled anew, as the
-ABI is part of their type.
+How a cached caller is bound: LLVM resolves one name, `_TABLE`, to a table [ABI, address, address
+...], the name and first element of which never change. (Rejected: a name for each function and
+version. A name that cannot be resolved ends the process with a segmentation fault when the cached
+function is loaded, before Python could refuse it.) A caller that was compiled for another ABI
+raises a RuntimeError; one that takes symbols as arguments is compiled anew, as the ABI is part of
+their type.
 """
 
 from __future__ import annotations
@@ -121,7 +126,8 @@ class SymbolType(types.Type):
     """numba's type of a `SymbolSessionData`."""
 
     def __init__(self) -> None:
-        # A cached function is found by the types of its arguments: with another ABI it is not found.
+        # A cached function is found by the types of its arguments: with another ABI it is not
+        # found.
         super().__init__(name=f"sessiondata.Symbol(abi={capi.ABI})")
 
 
@@ -133,7 +139,8 @@ class SeriesType(types.Type):
 
 
 _symbol, _series = SymbolType(), SeriesType()
-_PIN = types.MemInfoPointer(types.voidptr)  # counts references to the session's memory, for arrays that are returned
+# counts references to the session's memory, for arrays that are returned
+_PIN = types.MemInfoPointer(types.voidptr)
 
 
 @register_model(SymbolType)
@@ -161,7 +168,8 @@ def _typeof_series(value: Any, c: Any) -> SeriesType:  # noqa: ARG001
 @unbox(SymbolType)
 @unbox(SeriesType)
 def _unbox(kind: Any, obj: Any, c: Any) -> NativeValue:
-    """Handle and memory of the symbol behind an argument; the numba function holds on to the memory while it runs."""
+    """Handle and memory of the symbol behind an argument; the numba function holds on to the memory
+    while it runs."""
     native = cgutils.create_struct_proxy(kind)(c.context, c.builder)
     failed = cgutils.alloca_once_value(c.builder, cgutils.true_bit)
     with ExitStack() as stack:
@@ -172,7 +180,8 @@ def _unbox(kind: Any, obj: Any, c: Any) -> NativeValue:
                 pass
             return value
 
-        # References are leaked where the next attribute fails, which takes that there is no memory for an int.
+        # References are leaked where the next attribute fails, which takes that there is no memory
+        # for an int.
         core = attribute(obj, "_core")
         handle = attribute(core, "handle")
         memory = attribute(core, "memory")
@@ -229,7 +238,8 @@ def init() -> None:
 
 
 def _emit_call(context: Any, builder: Any, name: str, arguments: list[Any]) -> Any:
-    """LLVM code of a call through the table; raises in the numba function if the table is of another ABI."""
+    """LLVM code of a call through the table; raises in the numba function if the table is of
+    another ABI."""
     module, i64 = builder.module, ir.IntType(64)
     table = module.globals.get(_TABLE)
     if table is None:
@@ -237,7 +247,8 @@ def _emit_call(context: Any, builder: Any, name: str, arguments: list[Any]) -> A
 
     def element(i: int) -> Any:
         load = builder.load(cgutils.gep_inbounds(builder, table, 0, i))
-        load.set_metadata("invariant.load", module.add_metadata([]))  # so that loops keep it in a register
+        # so that loops keep it in a register
+        load.set_metadata("invariant.load", module.add_metadata([]))
         return load
 
     with cgutils.if_unlikely(builder, builder.icmp_signed("!=", element(0), ir.Constant(i64, capi.ABI))):
@@ -261,7 +272,8 @@ def _unpack(context: Any, builder: Any, kinds: Any, values: Any) -> list[Any]:
 
 
 def _signature(name: str, given: tuple[Any, ...], keywords: Any = None) -> Any:
-    """numba signature of a call with arguments of the given types; a TypingError if they do not fit."""
+    """numba signature of a call with arguments of the given types; a TypingError if they do not
+    fit."""
     declared, fits = _SIGNATURES[name], list(given[:1])
     if keywords:
         raise TypingError(f"{name}: arguments are positional")
@@ -306,7 +318,8 @@ def _bind(name: str) -> Any:
     def function(symbol: Symbol, /, *arguments: Any) -> Any:
         return from_python(_handle(symbol), *arguments)
 
-    # Below numba's `overload` and `intrinsic`, which know no functions that take a series in place of two numbers.
+    # Below numba's `overload` and `intrinsic`, which know no functions that take a series in place
+    # of two numbers.
     class Template(AbstractTemplate):
         key = function
 
@@ -327,7 +340,8 @@ _call: dict[str, Any] = {name: _bind(name) for name in _SIGNATURES if name not i
 
 
 def _compiled(declared: _Function) -> _Function:
-    """The C function of that name under the name, signature and docstring of a function of this module."""
+    """The C function of that name under the name, signature and docstring of a function of this
+    module."""
     return functools.update_wrapper(_call[declared.__name__], declared)  # type: ignore[return-value]
 
 
@@ -354,12 +368,14 @@ def append(
     Returns
     -------
     int
-        Positive: the store changed (`STORED`, `LATE`, `CORRECTED`), or the bar was counted and refused without being
-        wrong (`TOO_OLD`, `OTHER_SESSION`). Zero: `REPEATED`. Negative: an error, and nothing has changed.
+        Positive: the store changed (`STORED`, `LATE`, `CORRECTED`), or the bar was counted and
+        refused without being wrong (`TOO_OLD`, `OTHER_SESSION`). Zero: `REPEATED`. Negative: an
+        error, and nothing has changed.
 
     Notes
     -----
-    O(derived intervals) for the newest bar, without allocating; O(log rows) and one slot of each interval for another.
+    O(derived intervals) for the newest bar, without allocating; O(log rows) and one slot of each
+    interval for another.
     """
     raise NotImplementedError
 
@@ -376,20 +392,23 @@ def append_tick(symbol: Symbol, ts_ns: int, price: float, size: float, exchange:
     Returns
     -------
     int
-        As of `append`. ``ERR_SOURCE`` if bars or quotes feed the symbol in this session, ``ERR_MEMORY`` if there is no
-        memory for the ring, which the first trade of a session allocates.
+        As of `append`. ``ERR_SOURCE`` if bars or quotes feed the symbol in this session,
+        ``ERR_MEMORY`` if there is no memory for the ring, which the first trade of a session
+        allocates.
     """
     raise NotImplementedError
 
 
 @_compiled
 def append_quote(symbol: Symbol, ts_ns: int, bid: float, ask: float, bid_size: float, ask_size: float, /) -> int:
-    """Store one quote, and everything it causes where quotes make bars; returns a status as `append_tick`."""
+    """Store one quote, and everything it causes where quotes make bars; returns a status as
+    `append_tick`."""
     raise NotImplementedError
 
 
 def exchange_code(text: str) -> int:
-    """What compiled code calls an exchange: its (at most eight ASCII) characters as a number. Not for numba code."""
+    """What compiled code calls an exchange: its (at most eight ASCII) characters as a number. Not
+    for numba code."""
     code = text.encode("ascii")
     if len(code) > 8 or b"\0" in code:
         raise ArgumentError(f"exchange is at most eight ASCII characters: {text!r}", value=text)
@@ -398,20 +417,23 @@ def exchange_code(text: str) -> int:
 
 @_compiled
 def advance_to(symbol: Symbol, ts_ns: int, /) -> int:
-    """Move the clock of the symbol's store forwards: 1, or 0 if it stands there already or further. ``ERR_UNIT`` for a
-    time of 1970 that another unit than ns puts after 1990, unless the symbol has a session before that."""
+    """Move the clock of the symbol's store forwards: 1, or 0 if it stands there already or further.
+    ``ERR_UNIT`` for a time of 1970 that another unit than ns puts after 1990, unless the symbol has
+    a session before that."""
     raise NotImplementedError
 
 
 @_compiled
 def session_value(symbol: Symbol, column: int, /) -> float:
-    """A value (`OPEN` .. `VOLUME`) of the session's bar: all regular rows so far. NaN before the first, volume 0."""
+    """A value (`OPEN` .. `VOLUME`) of the session's bar: all regular rows so far. NaN before the
+    first, volume 0."""
     raise NotImplementedError
 
 
 @_compiled
 def as_of(symbol: Symbol, /) -> int:
-    """Up to when the symbol is judged, ns; `NAT` before the first bar and the first advance of the clock."""
+    """Up to when the symbol is judged, ns; `NAT` before the first bar and the first advance of the
+    clock."""
     raise NotImplementedError
 
 
@@ -422,7 +444,8 @@ def sequence(symbol: Symbol, /) -> int:
 
 
 def series_number(symbol: Symbol, interval: str, /) -> int:
-    """Number `k` of a series: 0 is the base, then the derived intervals; negative if the symbol does not hold it.
+    """Number `k` of a series: 0 is the base, then the derived intervals; negative if the symbol
+    does not hold it.
 
     In numba code `interval` is a literal such as ``"5m"``.
     """
@@ -466,13 +489,15 @@ def total_count(symbol: Symbol, k: int, /) -> int:
 
 @_compiled
 def timestamp(symbol: Symbol, k: int, i: int, /) -> int:
-    """Open time of row `i` (0 the oldest, -1 the newest) of series `k`, ns; `NAT` if there is none."""
+    """Open time of row `i` (0 the oldest, -1 the newest) of series `k`, ns; `NAT` if there is
+    none."""
     raise NotImplementedError
 
 
 @_compiled
 def value(symbol: Symbol, k: int, column: int, i: int, /) -> float:
-    """Value (`OPEN` .. `VOLUME`) of row `i` (0 the oldest, -1 the newest) of series `k`; NaN if there is none."""
+    """Value (`OPEN` .. `VOLUME`) of row `i` (0 the oldest, -1 the newest) of series `k`; NaN if
+    there is none."""
     raise NotImplementedError
 
 
@@ -484,7 +509,8 @@ def forming(symbol: Symbol, k: int, /) -> int:
 
 @_compiled
 def slot_stop(symbol: Symbol, k: int, /) -> int:
-    """End of the newest row's slot of series `k`, ns: a bar from there on begins another row. `NAT` without rows."""
+    """End of the newest row's slot of series `k`, ns: a bar from there on begins another row. `NAT`
+    without rows."""
     raise NotImplementedError
 
 
@@ -566,7 +592,8 @@ def read_last(
     volume: Any,
     /,
 ) -> int:
-    """Copy the newest rows of series `k`, oldest first, as they stand at one moment, whoever writes meanwhile.
+    """Copy the newest rows of series `k`, oldest first, as they stand at one moment, whoever writes
+    meanwhile.
 
     Parameters
     ----------
@@ -577,13 +604,14 @@ def read_last(
     Returns
     -------
     int
-        Rows copied: n, or fewer if the series is shorter; negative for an error (``ERR_NO_SERIES`` also for arrays of
-        different lengths), and what the arrays hold then means nothing.
+        Rows copied: n, or fewer if the series is shorter; negative for an error (``ERR_NO_SERIES``
+        also for arrays of different lengths), and what the arrays hold then means nothing.
 
     Notes
     -----
-    Of the base (0) readers neither wait for the writer nor keep it waiting, unless it gets in their way again and
-    again. Other series have to be brought up to date for it, so there readers and writer take turns.
+    Of the base (0) readers neither wait for the writer nor keep it waiting, unless it gets in their
+    way again and again. Other series have to be brought up to date for it, so there readers and
+    writer take turns.
     """
     arrays = (ts, open, high, low, close, volume)
     for array, dtype in zip(arrays, (np.int64, *(np.float64,) * 5), strict=True):
@@ -617,7 +645,8 @@ def _read_last(typingctx: Any, symbol: Any, k: Any, ts: Any, o: Any, h: Any, low
         n, same = arrays[0].nitems, cgutils.true_bit
         for array in arrays[1:]:
             same = builder.and_(same, builder.icmp_signed("==", array.nitems, n))
-        n = builder.select(same, n, context.get_constant(types.intp, 0))  # nothing may be written beyond the shortest
+        # nothing may be written beyond the shortest
+        n = builder.select(same, n, context.get_constant(types.intp, 0))
         arguments = _unpack(context, builder, signature.args[:2], values[:2])
         count = _emit_call(context, builder, "read_last", [*arguments, n, *pointers])
         return builder.select(same, count, context.get_constant(types.int64, ERR_NO_SERIES))
@@ -635,8 +664,9 @@ overload(read_last)(
 
 
 def states(symbol: Symbol, k: int, /) -> tuple[int, int, int, int, int, int]:
-    """Expected, present, missing, no_trade and halted slots of series `k` that are over, and the number of its gaps: of
-    one moment, where calls one after the other may lie on both sides of a bar. After an error the first is negative."""
+    """Expected, present, missing, no_trade and halted slots of series `k` that are over, and the
+    number of its gaps: of one moment, where calls one after the other may lie on both sides of a
+    bar. After an error the first is negative."""
     found = np.zeros(_NSTATES, np.int64)
     status = _from_python("states")(_handle(symbol), k, found.ctypes.data)
     return (status or int(found[0]), *found[1:].tolist())
@@ -755,7 +785,8 @@ def _column(name: str) -> Any:
                 itemsize=context.get_constant(types.intp, 8),
                 meminfo=series.pin,
             )
-            context.nrt.incref(builder, _PIN, series.pin)  # an array that is returned keeps the memory alive
+            # an array that is returned keeps the memory alive
+            context.nrt.incref(builder, _PIN, series.pin)
             return array._getvalue()
 
         return array_type(series), codegen

@@ -1,7 +1,7 @@
 """Calendars: which dates are sessions, and when the market is open on them.
 
-A `SessionCalendar` answers by date and hands out a `SessionGrid`, the immutable hours of one trade date. Grids are
-built once, before the first bar of a session; the bar path never sees a calendar.
+A `SessionCalendar` answers by date and hands out a `SessionGrid`, the immutable hours of one trade
+date. Grids are built once, before the first bar of a session; the bar path never sees a calendar.
 
     calendar("XNYS")    --> Exchange  --+
     calendar("CMES")    --> Globex    --+
@@ -62,7 +62,8 @@ __all__ = [
 ]
 
 
-_NEIGHBOURS = 5  # sessions on each side that tell the usual close: a week, of which holidays shorten a few
+# sessions on each side that tell the usual close: a week, of which holidays shorten a few
+_NEIGHBOURS = 5
 
 
 def _close_of(grid: SessionGrid) -> int:
@@ -78,13 +79,13 @@ _ADD_A_SESSION = "If the market was open, correct the calendar: calendar.with_se
 class SessionCalendar:
     """Sessions of an exchange, by trade date.
 
-    Made by `calendar`, `from_hours`, `from_schedule` or `always_open`, not by its constructor. Grids
-    are built when they are asked for and kept. Reading from several threads is safe; at worst a grid
-    is built twice.
+    Made by `calendar`, `from_hours`, `from_schedule` or `always_open`, not by its constructor.
+    Grids are built when they are asked for and kept. Reading from several threads is safe; at worst
+    a grid is built twice.
 
-    Calendars are immutable: `copy.copy` and `copy.deepcopy` return the same object. They are pickled
-    by how they were made, a named one by its name, so another process reads the hours of that name
-    itself. Those that were made in the same way are equal and have one hash.
+    Calendars are immutable: `copy.copy` and `copy.deepcopy` return the same object. They are
+    pickled by how they were made, a named one by its name, so another process reads the hours of
+    that name itself. Those that were made in the same way are equal and have one hash.
 
     Attributes
     ----------
@@ -105,7 +106,8 @@ class SessionCalendar:
                 value=source,
             )
         self._source = source
-        self._saved = {grid.date: grid for grid in saved}  # of a snapshot: they stand before the hours of the source
+        # of a snapshot: they stand before the hours of the source
+        self._saved = {grid.date: grid for grid in saved}
         self._grids = dict(self._saved)
         self._usual_closes = dict(usual_closes or {})
         self._made_of: str | None = None
@@ -150,14 +152,15 @@ class SessionCalendar:
         return _remade, (self.recipe(), tuple(self._saved.values()), closes)
 
     def _is_like(self, other: SessionCalendar) -> bool:
-        """Whether both were made in the same way, as a program does that loads a store and goes on as it began. Hours
-        that were saved may differ from those of the other one."""
+        """Whether both were made in the same way, as a program does that loads a store and goes on
+        as it began. Hours that were saved may differ from those of the other one."""
         if self._source is other._source:
             return True
         return self.name == other.name and self._recipe_text() == other._recipe_text() != ""
 
     def _recipe_text(self) -> str:
-        """Recipe of the source, made once: comparing calendars of many dates is comparing two texts."""
+        """Recipe of the source, made once: comparing calendars of many dates is comparing two
+        texts."""
         if self._made_of is None:
             import json  # not needed until calendars are compared
 
@@ -170,8 +173,9 @@ class SessionCalendar:
     def session(self, date: DateLike) -> SessionGrid:
         """Grid of a trade date.
 
-        Its span is the local calendar day, pushed outwards by the session itself and cut by its neighbours: not before
-        the last close of the session before it, not after the span of the next one begins.
+        Its span is the local calendar day, pushed outwards by the session itself and cut by its
+        neighbours: not before the last close of the session before it, not after the span of the
+        next one begins.
 
         Parameters
         ----------
@@ -213,7 +217,8 @@ class SessionCalendar:
         Returns
         -------
         SessionGrid
-            The one with ``span_start <= ts_ns < span_stop``. There is at most one: spans do not overlap.
+            The one with ``span_start <= ts_ns < span_stop``. There is at most one: spans do not
+            overlap.
 
         Raises
         ------
@@ -227,8 +232,8 @@ class SessionCalendar:
         ts_ns = to_ns(ts_ns)
         source, day = self._source, from_ns(ts_ns, self.zone).date()
         first, last = source.range_near(day)
-        # Spans ascend with their dates, and lie at or near them: begin on the local date and walk to the one that could
-        # hold the time, whatever the distance from a trade date to its hours.
+        # Spans ascend with their dates, and lie at or near them: begin on the local date and walk
+        # to the one that could hold the time, whatever the distance from a trade date to its hours.
         near = min(max(day, first), last)
         here = near if source.hours(near) else source.after(near) or source.before(near)
         while here is not None and self.session(here).span_start > ts_ns:
@@ -246,7 +251,8 @@ class SessionCalendar:
         )
 
     def session_dates(self, start: DateLike, stop: DateLike) -> list[dt.date]:
-        """Trade dates from `start` to `stop`, **both inclusive**, as people name dates; empty if `stop` is the earlier.
+        """Trade dates from `start` to `stop`, **both inclusive**, as people name dates; empty if
+        `stop` is the earlier.
 
         Raises
         ------
@@ -288,9 +294,9 @@ class SessionCalendar:
         Returns
         -------
         int
-            ns after local midnight of the trade date: the close that most of the session itself, the
-            five before and the five after it have; of several the latest. The session closes early if
-            its own close is before that.
+            ns after local midnight of the trade date: the close that most of the session itself,
+            the five before and the five after it have; of several the latest. The session closes
+            early if its own close is before that.
 
         Raises
         ------
@@ -378,12 +384,14 @@ class SessionCalendar:
         Parameters
         ----------
         open, close : str or time
-            Local wall times, ``"HH:MM"`` or ``"HH:MM:SS"``; a close may be ``"24:00"``. With ``open >= close`` the
-            session is overnight: it opens on the calendar day before its trade date, which is the date of the close.
-            Equal ones make a session of a whole day (17:00 to 17:00 in New York for currencies).
+            Local wall times, ``"HH:MM"`` or ``"HH:MM:SS"``; a close may be ``"24:00"``. With
+            ``open >= close`` the session is overnight: it opens on the calendar day before its
+            trade date, which is the date of the close. Equal ones make a session of a whole day
+            (17:00 to 17:00 in New York for currencies).
         tz : str or ZoneInfo
-            Hours follow its wall clock, so that a session over a change of the clocks is an hour shorter or longer. A
-            wall time that the clocks skip becomes the instant they jump; of one shown twice the first counts.
+            Hours follow its wall clock, so that a session over a change of the clocks is an hour
+            shorter or longer. A wall time that the clocks skip becomes the instant they jump; of
+            one shown twice the first counts.
         breaks : iterable of (start, end), optional
             Wall times. Empty ones are none.
         weekdays : collection of int, optional
@@ -391,16 +399,17 @@ class SessionCalendar:
         holidays : iterable of dates, optional
             Trade dates without a session.
         early_closes, late_opens : mapping of date to time, optional
-            Another close or open on a trade date. A time at or after `open` of an overnight session is on the evening
-            it opens. A break that reaches out of the shorter hours is cut off. Since they are of one date,
-            times that its clocks skip or show twice are refused, as by `with_sessions`.
+            Another close or open on a trade date. A time at or after `open` of an overnight session
+            is on the evening it opens. A break that reaches out of the shorter hours is cut off.
+            Since they are of one date, times that its clocks skip or show twice are refused, as by
+            `with_sessions`.
         name : str, optional
 
         Raises
         ------
         CalendarError
-            If a value is not of these forms, a break lies outside the hours, or a special date is no session, has no
-            hours left, or has hours that the clocks skip or show twice.
+            If a value is not of these forms, a break lies outside the hours, or a special date is
+            no session, has no hours left, or has hours that the clocks skip or show twice.
         """
         zone = to_named_zone(tz)
         open_ns, close_ns = to_time(open, "open"), to_time(close, "close")
@@ -409,7 +418,8 @@ class SessionCalendar:
         overnight = open_ns >= close_ns
 
         def place(time_ns: int) -> int:
-            """Time of day relative to midnight of the trade date: evenings of an overnight session are negative."""
+            """Time of day relative to midnight of the trade date: evenings of an overnight session
+            are negative."""
             return time_ns - DAY_NS if overnight and time_ns >= open_ns else time_ns
 
         days_open = frozenset(weekdays)
@@ -477,14 +487,16 @@ class SessionCalendar:
         Parameters
         ----------
         schedule : DataFrame, or mapping of date to segments
-            A pandas frame as exchange_calendars (`.schedule`) and pandas_market_calendars (`.schedule(...)`) make it:
-            index of naive trade dates; aware columns ``open`` and ``close``, or ``market_open`` and ``market_close``;
-            and any number of breaks: ``break_start`` and ``break_end``, ``interruption_start_1`` and
-            ``interruption_end_1`` (those of ``.schedule(..., interruptions=True)``), and so on. Other columns, such as
-            ``pre`` and ``post``, are ignored. A row without open and close is no session; a break that is NaT or empty
-            is none, one that reaches out of the hours is cut, and of breaks that overlap all are closed. Or a mapping
-            of trade date to a sequence of ``(start, stop)``, each an int of ns or what `to_ns` takes; an empty
-            sequence is no session.
+            A pandas frame as exchange_calendars (`.schedule`) and pandas_market_calendars
+            (`.schedule(...)`) make it: index of naive trade dates; aware columns ``open`` and
+            ``close``, or ``market_open`` and ``market_close``; and any number of breaks:
+            ``break_start`` and ``break_end``, ``interruption_start_1`` and ``interruption_end_1``
+            (those of ``.schedule(..., interruptions=True)``), and so on. Other columns, such as
+            ``pre`` and ``post``, are ignored. A row without open and close is no session; a break
+            that is NaT or empty is none, one that reaches out of the hours is cut, and of breaks
+            that overlap all are closed. Or a mapping of trade date to a sequence of
+            ``(start, stop)``, each an int of ns or what `to_ns` takes; an empty sequence is no
+            session.
         tz : str or ZoneInfo
             Zone of the exchange: it decides the spans, not the hours, which are instants.
         name : str, optional
@@ -497,8 +509,8 @@ class SessionCalendar:
         Raises
         ------
         CalendarError
-            If the schedule is empty, lacks a column (also one of the two of a break), names a date twice, is naive, or
-            contradicts itself. Names the date.
+            If the schedule is empty, lacks a column (also one of the two of a break), names a date
+            twice, is naive, or contradicts itself. Names the date.
         """
         zone, name = to_named_zone(tz), name or "schedule"
         if isinstance(schedule, Mapping):
@@ -519,8 +531,8 @@ class SessionCalendar:
         Parameters
         ----------
         start : str or time, optional
-            Local time at which a session begins. It lasts until the next one begins, 23 or 25 hours where the clocks
-            change, and its trade date is the local date it begins on.
+            Local time at which a session begins. It lasts until the next one begins, 23 or 25 hours
+            where the clocks change, and its trade date is the local date it begins on.
         tz : str or ZoneInfo, optional
 
         Raises
@@ -535,7 +547,8 @@ class SessionCalendar:
         def rule(day: dt.date) -> Hours:
             opens = wall(day) + start_ns
             edges = instants([opens, opens + DAY_NS], zone)
-            return cut(edges[0], edges[1], ())  # nothing on a date that the zone skipped (Apia, 2011-12-30)
+            # nothing on a date that the zone skipped (Apia, 2011-12-30)
+            return cut(edges[0], edges[1], ())
 
         plain = start_ns == 0 and zone.key == "UTC"
         recipe = {"kind": "always", "start": time_text(start_ns)}
@@ -552,27 +565,28 @@ class SessionCalendar:
         Parameters
         ----------
         sessions : mapping of date to segments or None
-            Trade date to a sequence of ``(open, close)``, half-open and sorted; None for no session.
-            A date without a session becomes one. Edges of a date are either local times of day, as
-            `from_hours` takes them, or instants: ns, or what `to_ns` takes. Local times are on the
-            trade date; a pair whose open is at or after its close begins on the evening before, and
-            so do the pairs in front of it.
+            Trade date to a sequence of ``(open, close)``, half-open and sorted; None for no
+            session. A date without a session becomes one. Edges of a date are either local times of
+            day, as `from_hours` takes them, or instants: ns, or what `to_ns` takes. Local times are
+            on the trade date; a pair whose open is at or after its close begins on the evening
+            before, and so do the pairs in front of it.
         name : str, optional
             Default: the name of this calendar and ``"corrected"``.
 
         Returns
         -------
         SessionCalendar
-            A new one; this one stays as it is. Spans of the neighbours follow the new hours. Corrections
-            of a corrected calendar are added to those it has, and replace them on the same date.
+            A new one; this one stays as it is. Spans of the neighbours follow the new hours.
+            Corrections of a corrected calendar are added to those it has, and replace them on the
+            same date.
 
         Raises
         ------
         CalendarError
-            There is no date; a date is named twice; a segment ends before it starts, or is not sorted,
-            or overlaps another one or a neighbouring session; a date has no segment (pass None); it
-            mixes local times with instants; it cannot be told on which date a local time is; or the
-            clocks skip a local time or show it twice (pass instants). Names the date.
+            There is no date; a date is named twice; a segment ends before it starts, or is not
+            sorted, or overlaps another one or a neighbouring session; a date has no segment (pass
+            None); it mixes local times with instants; it cannot be told on which date a local time
+            is; or the clocks skip a local time or show it twice (pass instants). Names the date.
         DateOutOfRangeError
             The calendar knows nothing about a date.
 
@@ -602,7 +616,8 @@ class SessionCalendar:
             changed[day] = () if segments is None else self._corrected(day, segments)
         name = name or (self.name if base is not source else f"{self.name} corrected")
         recipe = source.base_recipe if isinstance(source, Corrected) else self._recipe_or_none()
-        # Hours that a snapshot kept are hours like any others: their spans, too, follow what is corrected now.
+        # Hours that a snapshot kept are hours like any others: their spans, too, follow what is
+        # corrected now.
         kept = {day: tuple((int(a), int(b)) for a, b in grid.segments) for day, grid in self._saved.items()}
         return SessionCalendar(Corrected(name, base, {**changes, **kept, **changed}, recipe))
 
@@ -635,7 +650,8 @@ class SessionCalendar:
         return tuple(check_segments(day, pairs))
 
     def _local_instants(self, day: dt.date, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Local times of day of a session. A pair that closes at or before its open begins on the evening before."""
+        """Local times of day of a session. A pair that closes at or before its open begins on the
+        evening before."""
         turns = [i for i, (start, stop) in enumerate(pairs) if start >= stop]
         if len(turns) > 1:
             raise CalendarError(
@@ -665,7 +681,8 @@ class SessionCalendar:
         return list(zip(edges[::2], edges[1::2], strict=True))
 
     def _evening_open(self, day: dt.date) -> int | None:
-        """Local time of day in ns at which the session of a date, or the one next to it, opens on the date before."""
+        """Local time of day in ns at which the session of a date, or the one next to it, opens on
+        the date before."""
         source = self._source
         near = day if source.hours(day) else source.before(day) or source.after(day)
         if near is None:
@@ -679,14 +696,16 @@ class SessionCalendar:
     # To disk and back
 
     def recipe(self) -> dict[str, Any]:
-        """What `from_recipe` makes the same calendar of: a dict of texts, ints, lists and dicts, fit for JSON."""
+        """What `from_recipe` makes the same calendar of: a dict of texts, ints, lists and dicts,
+        fit for JSON."""
         if _known.get(self.name) is self:
             return {"kind": "known", "name": self.name}
         return self._source.recipe()
 
     @classmethod
     def from_recipe(cls, recipe: Mapping[str, Any]) -> SessionCalendar:
-        """The calendar that a `recipe` is of: for a name that `calendar` knows the very same object.
+        """The calendar that a `recipe` is of: for a name that `calendar` knows the very same
+        object.
 
         Raises
         ------
@@ -735,22 +754,24 @@ def calendar(name: str | SessionCalendar | None = None) -> SessionCalendar:
     Parameters
     ----------
     name : str, SessionCalendar or None, optional
-        A name or alias of exchange_calendars, such as ``"XNYS"`` or ``"NYSE"``; ``"24/7"``, ``"24x7"`` or None for a
-        market that never closes, in UTC days; a `SessionCalendar` is returned as it is.
+        A name or alias of exchange_calendars, such as ``"XNYS"`` or ``"NYSE"``; ``"24/7"``,
+        ``"24x7"`` or None for a market that never closes, in UTC days; a `SessionCalendar` is
+        returned as it is.
 
     Returns
     -------
     SessionCalendar
         The same object for each name and its aliases. Hours are read from exchange_calendars by the
-        decade, when a date of it is first asked for (about 0.3 s). Those of ``"CMES"`` and its aliases
-        are the hours of equity index futures in pandas_market_calendars, with the maintenance break,
-        early closes and mornings of Good Friday that exchange_calendars lacks. Single dates are
-        corrected with `SessionCalendar.with_sessions`.
+        decade, when a date of it is first asked for (about 0.3 s). Those of ``"CMES"`` and its
+        aliases are the hours of equity index futures in pandas_market_calendars, with the
+        maintenance break, early closes and mornings of Good Friday that exchange_calendars lacks.
+        Single dates are corrected with `SessionCalendar.with_sessions`.
 
     Raises
     ------
     CalendarError
-        If there is no such calendar (names the nearest ones), or the library that has its hours is not installed.
+        If there is no such calendar (names the nearest ones), or the library that has its hours is
+        not installed.
     """
     if isinstance(name, SessionCalendar):
         return name
@@ -801,5 +822,6 @@ def provider_of(calendar: SessionCalendar) -> Source:
 
 
 def saved_hours(calendar: SessionCalendar, day: dt.date) -> SessionGrid | None:
-    """Hours of a date that are at hand; None: they are not, whatever the calendar would find out."""
+    """Hours of a date that are at hand; None: they are not, whatever the calendar would find
+    out."""
     return calendar._grids.get(day)

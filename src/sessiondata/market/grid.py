@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["SessionGrid", "check_segments", "compiled_of", "local_span"]
 
-# Slots are found by adding steps to anchors: two days of room at the ends of int64 keep that from overflowing.
+# Slots are found by adding steps to anchors: two days of room at the ends of int64 keep that from
+# overflowing.
 _LIMIT = 2**63 - 1 - 2 * DAY_NS
 
 
 class SessionGrid:
-    """Opening hours of one session (one trade date). Immutable, hashable, safe to share between threads.
+    """Opening hours of one session (one trade date). Immutable, hashable, safe to share between
+    threads.
 
     Parameters
     ----------
@@ -33,11 +35,12 @@ class SessionGrid:
     tz : str or ZoneInfo
         IANA zone of the exchange.
     segments : sequence of (start, stop), or array of int64 with shape (n, 2)
-        Stretches ``[start, stop)`` in which the market is open, in ns since 1970-01-01 UTC, sorted. They may touch (a
-        boundary is a reopening) but not overlap. Empty ones are dropped. Copied.
+        Stretches ``[start, stop)`` in which the market is open, in ns since 1970-01-01 UTC, sorted.
+        They may touch (a boundary is a reopening) but not overlap. Empty ones are dropped. Copied.
     span : (int, int), optional
-        ``[start, stop)`` in ns: every timestamp that belongs to the trade date. Default: the local calendar day, made
-        longer if the session reaches beyond it. A calendar also cuts it at the neighbouring sessions.
+        ``[start, stop)`` in ns: every timestamp that belongs to the trade date. Default: the local
+        calendar day, made longer if the session reaches beyond it. A calendar also cuts it at the
+        neighbouring sessions.
 
     Attributes
     ----------
@@ -54,8 +57,8 @@ class SessionGrid:
     Raises
     ------
     CalendarError
-        If no segment is left, they are not sorted, overlap, end before they start, lie outside the span, or a time
-        comes within two days of the ends of int64. Names the segment.
+        If no segment is left, they are not sorted, overlap, end before they start, lie outside the
+        span, or a time comes within two days of the ends of int64. Names the segment.
     """
 
     __slots__ = ("date", "tz", "zone", "segments", "span_start", "span_stop", "compiled")  # noqa: RUF023
@@ -86,7 +89,8 @@ class SessionGrid:
             raise CalendarError(
                 f"session {day}: the span [{start}, {stop}) comes within two days of the ends of int64", value=day
             )
-        # Over bytes, which nobody can write to: flags.writeable=False alone can be switched back on.
+        # Over bytes, which nobody can write to: flags.writeable=False alone can be switched back
+        # on.
         frozen = np.frombuffer(np.array(pairs, np.int64).tobytes(), np.int64).reshape(-1, 2)
         values = (day, zone.key, zone, frozen, start, stop, Grid(frozen, start, stop, wall(day) // DAY_NS))
         for name, value in zip(self.__slots__, values, strict=True):
@@ -122,12 +126,14 @@ class SessionGrid:
         return SessionGrid, (self.date, self.tz, self.segments.tolist(), (self.span_start, self.span_stop))
 
     def _meant(self, time: Any) -> int:
-        """A time in ns, of any kind that `to_ns` takes. A `TimeError` that names the unit (``ERR_UNIT``) if it is one
-        of 1970 that another unit puts after 1990, and the session is later."""
+        """A time in ns, of any kind that `to_ns` takes. A `TimeError` that names the unit
+        (``ERR_UNIT``) if it is one of 1970 that another unit puts after 1990, and the session is
+        later."""
         ts_ns = to_ns(time)
         return ts_ns if ts_ns >= LEAST_START_NS or self.span_start < LEAST_START_NS else check_meant(ts_ns)
 
-    # Slots. Obvious rather than fast: they build grids and answer people, they are not called for each bar.
+    # Slots. Obvious rather than fast: they build grids and answer people, they are not called for
+    # each bar.
 
     def expected(self, interval: str | Interval, as_of: Any = None) -> int:
         """Number of regular slots that are over at a time.
@@ -152,7 +158,8 @@ class SessionGrid:
     def slot_starts(self, interval: str | Interval) -> Int64Array:
         """Starts of all regular slots, in time order; the position in it is the slot's ordinal.
 
-        Slots are counted anew from the start of each segment. ``"1d"`` has one slot, which starts at the first open.
+        Slots are counted anew from the start of each segment. ``"1d"`` has one slot, which starts
+        at the first open.
 
         Returns
         -------
@@ -179,7 +186,8 @@ class SessionGrid:
         Returns
         -------
         int
-            0, 1, 2 ... through the session; -1 outside the segments, for ``"1d"`` too: also in a lunch break.
+            0, 1, 2 ... through the session; -1 outside the segments, for ``"1d"`` too: also in a
+            lunch break.
         """
         ts_ns, step_ns = self._meant(ts_ns), parse_interval(interval).step_ns
         before = 0
@@ -209,7 +217,8 @@ class SessionGrid:
         Parameters
         ----------
         hours : (int, int)
-            Local times of day in ns since midnight: the last at or before the open, the first at or after the close.
+            Local times of day in ns since midnight: the last at or before the open, the first at or
+            after the close.
 
         Returns
         -------
@@ -226,15 +235,16 @@ class SessionGrid:
     def needs_dates(self) -> bool:
         """Whether a local time of day alone would be ambiguous.
 
-        True if the segments touch another local date than the session's (a stop exactly at midnight does not) or the
-        UTC offset changes within the span.
+        True if the segments touch another local date than the session's (a stop exactly at midnight
+        does not) or the UTC offset changes within the span.
         """
         ends = int(self.segments[0, 0]), int(self.segments[-1, 1]) - 1
         return any(from_ns(end, self.zone).date() != self.date for end in ends) or len(self.offsets()[0]) > 1
 
 
 def compiled_of(grid: Any, name: Any = None) -> Grid:
-    """What the kernels read of a grid that a user hands in (for the symbol `name`, if there are many)."""
+    """What the kernels read of a grid that a user hands in (for the symbol `name`, if there are
+    many)."""
     try:
         return grid.compiled  # type: ignore[no-any-return]
     except AttributeError:
@@ -251,7 +261,8 @@ def _slots_in(start: int, stop: int, step_ns: int) -> int:
 
 
 def check_segments(day: dt.date, segments: Any) -> list[tuple[int, int]]:
-    """Segments as pairs of int, without empty ones; a `CalendarError` if they contradict themselves."""
+    """Segments as pairs of int, without empty ones; a `CalendarError` if they contradict
+    themselves."""
     array = np.asarray(segments)
     if array.size and (array.ndim != 2 or array.shape[1] != 2 or array.dtype.kind not in "iu"):
         raise CalendarError(

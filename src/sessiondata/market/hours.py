@@ -1,9 +1,10 @@
 """Where the hours of a date come from: written down, computed, or an exchange's.
 
-exchange_calendars (and with it pandas) is imported when hours of an exchange are asked for, not before.
+exchange_calendars (and with it pandas) is imported when hours of an exchange are asked for, not
+before.
 
-Rejected: one exchange_calendars table that grows with each date asked for. Its XKRX takes 0.18 s a year, so a session
-of 1965 would wait for sixty years of them; a table per decade waits for ten.
+Rejected: one exchange_calendars table that grows with each date asked for. Its XKRX takes 0.18 s a
+year, so a session of 1965 would wait for sixty years of them; a table per decade waits for ten.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ __all__ = [
     "mapped_row",
 ]
 
-Hours: TypeAlias = tuple[tuple[int, int], ...]  # segments [start, stop) in ns, sorted, not empty; () if none
+# segments [start, stop) in ns, sorted, not empty; () if none
+Hours: TypeAlias = tuple[tuple[int, int], ...]
 
 _ONE_DAY = dt.timedelta(days=1)
 
@@ -148,12 +150,13 @@ class Rule:
 class Exchange:
     """Hours of exchange_calendars, a table per decade, built when a date of it is first asked for.
 
-    The range is the library's: from its `bound_min`, if the calendar has one, to its default end, about a year from
-    now. It would go on further, but no exchange has announced its holidays by then.
+    The range is the library's: from its `bound_min`, if the calendar has one, to its default end,
+    about a year from now. It would go on further, but no exchange has announced its holidays by
+    then.
     """
 
-    # Tables overlap by this much, so that the neighbours of a session at the turn of a decade are nearly always in its
-    # own.
+    # Tables overlap by this much, so that the neighbours of a session at the turn of a decade are
+    # nearly always in its own.
     _MARGIN = dt.timedelta(days=40)
 
     def __init__(self, name: str) -> None:
@@ -174,8 +177,8 @@ class Exchange:
 
     def range_near(self, day: dt.date) -> tuple[dt.date, dt.date]:
         if self._range is None:
-            # Known once something has been built. That of the date is needed next, so it costs nothing extra; but a
-            # decade that is not wholly inside the range is refused.
+            # Known once something has been built. That of the date is needed next, so it costs
+            # nothing extra; but a decade that is not wholly inside the range is refused.
             try:
                 self._table(min(max(day, _FIRST_DATE), _LAST_DATE).year // 10)
             except CalendarError:
@@ -230,7 +233,8 @@ class Exchange:
                 return exchange_calendars.get_calendar(
                     self.name, start=start and start.isoformat(), end=stop and stop.isoformat()
                 )
-            except Exception as error:  # some calendars fail with some versions of pandas, in ways of their own
+            except Exception as error:
+                # some calendars fail with some versions of pandas, in ways of their own
                 raise CalendarError(
                     f"exchange_calendars {exchange_calendars.__version__} cannot build {self.name!r}"
                     f" from {start or 'its first'} to {stop or 'its last date'}: {type(error).__name__}: {error}"
@@ -247,8 +251,8 @@ class Globex(Exchange):
     """Hours of CME's equity index futures, of pandas_market_calendars.
 
     exchange_calendars has a day of 17:00 to 17:00 without the maintenance break, closes at 12:00 or
-    16:00 where the market closes at 10:30 or 12:15, and lacks the mornings of Good Friday. The range
-    stays that of exchange_calendars.
+    16:00 where the market closes at 10:30 or 12:15, and lacks the mornings of Good Friday. The
+    range stays that of exchange_calendars.
 
     Rejected: a table of the differences, kept here. It would be wrong with the next announcement.
     """
@@ -277,7 +281,8 @@ class Globex(Exchange):
 
 
 class Corrected:
-    """Hours of another source, except on a few dates. Dates that are written down as no session have ``()``."""
+    """Hours of another source, except on a few dates. Dates that are written down as no session
+    have ``()``."""
 
     def __init__(
         self, name: str, base: Source, changes: Mapping[dt.date, Hours], recipe: dict[str, Any] | None
@@ -323,7 +328,8 @@ class Corrected:
 
 
 def has_recipe(source: Source) -> bool:
-    """Whether it can be made anew elsewhere; hours of a user's own making cannot, corrected or not."""
+    """Whether it can be made anew elsewhere; hours of a user's own making cannot, corrected or
+    not."""
     if isinstance(source, Corrected):
         return has_recipe(source.base)
     return hasattr(source, "recipe")
@@ -336,7 +342,8 @@ def _today() -> dt.date:
 def _rows(
     days: Sequence[dt.date], opens: Int64Array, closes: Int64Array, breaks: Iterable[tuple[Int64Array, Int64Array]]
 ) -> list[tuple[dt.date, Hours]]:
-    """Rows of a `Table`, of columns in ns in which NaT stands for none; of breaks any number of pairs of columns."""
+    """Rows of a `Table`, of columns in ns in which NaT stands for none; of breaks any number of
+    pairs of columns."""
     hours = _pairs(days, opens, closes, "hours")
     pauses = [_pairs(days, starts, ends, "a break") for starts, ends in breaks]
     return [(day, cut(*hours[i], (pause[i] for pause in pauses))) for i, day in enumerate(days)]
@@ -351,7 +358,8 @@ def _pairs(days: Sequence[dt.date], starts: Int64Array, stops: Int64Array, what:
 
 
 def cut(start: int, stop: int, breaks: Iterable[tuple[int, int]]) -> Hours:
-    """``[start, stop)`` without the breaks. An empty break is none; one that reaches out of the hours is trimmed."""
+    """``[start, stop)`` without the breaks. An empty break is none; one that reaches out of the
+    hours is trimmed."""
     segments = []
     for break_start, break_stop in sorted(breaks):
         if break_start >= break_stop:
@@ -364,7 +372,7 @@ def cut(start: int, stop: int, breaks: Iterable[tuple[int, int]]) -> Hours:
     return tuple(segments)
 
 
-# --- schedules -------------------------------------------------------------------------------------------------------
+# --- schedules ------------------------------------------------------------------------------------
 
 
 def mapped_row(date: Any, segments: Any) -> tuple[dt.date, Hours]:
@@ -388,7 +396,8 @@ def frame_rows(frame: Any) -> list[tuple[dt.date, Hours]]:
         raise CalendarError(
             f"a schedule has columns open and close, or market_open and market_close: got {columns}", value=columns
         )
-    # interruption_start_1, interruption_end_1, interruption_start_2 ... : a day may have any number of those.
+    # interruption_start_1, interruption_end_1, interruption_start_2 ... : a day may have any number
+    # of those.
     for name in columns:
         match = re.fullmatch(r"(break|interruption)_(start|end)((?:_[0-9]+)?)", str(name), re.ASCII)
         if match:

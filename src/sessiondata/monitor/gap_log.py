@@ -33,9 +33,9 @@ class GapTry:
     start_ns, stop_ns : int
         What was asked for, ``[start_ns, stop_ns)``.
     outcome : str
-        ``"filled"`` (all bars came), ``"partial"`` (some did), ``"empty"`` (the provider confirmed that there are
-        none), ``"unknown"`` (it answered None), ``"rubbish"`` (an answer with nothing that could be stored),
-        ``"error"`` (it raised), ``"timeout"``.
+        ``"filled"`` (all bars came), ``"partial"`` (some did), ``"empty"`` (the provider confirmed
+        that there are none), ``"unknown"`` (it answered None), ``"rubbish"`` (an answer with
+        nothing that could be stored), ``"error"`` (it raised), ``"timeout"``.
     rows : int
         Bars stored.
     detail : str
@@ -59,14 +59,15 @@ class GapLife:
     symbol, interval : str
     session_date : datetime.date
     start_ns, end_ns : int
-        First and last slot that it has had, both inclusive; while nothing arrives the last one moves on.
+        First and last slot that it has had, both inclusive; while nothing arrives the last one
+        moves on.
     found_ns : int
         The store's time when it was seen first.
     tries : list of GapTry
     reason : str or None
-        None while it is open. ``"filled"``: bars stand in all slots that nothing else explains; ``"confirmed_empty"``:
-        there was no trade, or a halt, in any of them; ``"gave_up"``: `max_retries` were in vain; ``"session_over"``:
-        its session was left.
+        None while it is open. ``"filled"``: bars stand in all slots that nothing else explains;
+        ``"confirmed_empty"``: there was no trade, or a halt, in any of them; ``"gave_up"``:
+        `max_retries` were in vain; ``"session_over"``: its session was left.
     closed_ns : int or None
         When that was seen. A gap that was given up and is filled after all changes its reason.
     """
@@ -96,8 +97,9 @@ class Watch:
 
     @property
     def is_left(self) -> bool:
-        """Whether the symbol has another session by now, or none. What was read of the store before is of the session
-        that is watched only if this is False afterwards: a feeder may roll at any moment."""
+        """Whether the symbol has another session by now, or none. What was read of the store before
+        is of the session that is watched only if this is False afterwards: a feeder may roll at any
+        moment."""
         return self.state.core.session_id != self.session_id
 
     @property
@@ -106,8 +108,8 @@ class Watch:
         return self.state.series[self.symbol.base_interval]
 
     def is_any_spent(self, max_retries: int) -> bool:
-        """Whether a part of an open life may be asked for no more: that moves no tally. The store counts the requests,
-        also those that others made."""
+        """Whether a part of an open life may be asked for no more: that moves no tally. The store
+        counts the requests, also those that others made."""
         starts = [life.start_ns for life in self.lives if life.reason is None]
         if not starts:
             return False
@@ -121,7 +123,8 @@ class Watch:
 
 @not_copied("data.copy() is a store without a manager: make another one for it")
 class GapLog:
-    """Records of the gaps of each symbol in the session under way, and those of sessions that were left.
+    """Records of the gaps of each symbol in the session under way, and those of sessions that were
+    left.
 
     Attributes
     ----------
@@ -166,16 +169,18 @@ class GapLog:
         now_ns: int,
         gives_up: bool,
     ) -> None:
-        """The gaps of a symbol are these by now, and these of their parts may be asked for (again); what has none of
-        those is given up, if anybody asks at all."""
+        """The gaps of a symbol are these by now, and these of their parts may be asked for (again);
+        what has none of those is given up, if anybody asks at all."""
         with self.reading:
             watch.seen = seen
             self._match(watch, gaps, open_parts, now_ns, gives_up)
 
     def _match(self, watch: Watch, gaps: list[GapInfo], open_parts: list[GapInfo], now_ns: int, gives_up: bool) -> None:
-        """Give each gap to the life that it is a part of, or open one; close lives of which nothing is left.
+        """Give each gap to the life that it is a part of, or open one; close lives of which nothing
+        is left.
 
-        Slots never become missing again, so parts of one gap lie between its ends, and only its last slot moves on.
+        Slots never become missing again, so parts of one gap lie between its ends, and only its
+        last slot moves on.
         """
         lives: list[GapLife] = []
         open_starts = [part.start_ns for part in open_parts]
@@ -198,7 +203,8 @@ class GapLog:
             if spent and gives_up and life.reason is None:
                 life.reason, life.closed_ns = "gave_up", now_ns
             elif not spent and life.reason == "gave_up":
-                life.reason = life.closed_ns = None  # more of it went missing, which nobody has asked for yet
+                # more of it went missing, which nobody has asked for yet
+                life.reason = life.closed_ns = None
             lives.append(life)
         while gap is not None:
             lives.append(_open(watch, gap, now_ns))
@@ -222,7 +228,8 @@ class GapLog:
             return [_copy(life) for life in lives]
 
     def told(self) -> tuple[list[GapLife], int, dict[str, int]]:
-        """All records, how many were forgotten, and the outcomes of their requests; of one moment."""
+        """All records, how many were forgotten, and the outcomes of their requests; of one
+        moment."""
         with self.reading:
             return self.lives(), self._n_forgotten, dict(self._forgotten_outcomes)
 
@@ -246,11 +253,11 @@ def _copy(life: GapLife) -> GapLife:
 
 
 def open_parts(watch: Watch, gaps: list[GapInfo], max_retries: int) -> list[GapInfo]:
-    """What of the gaps may be asked for (again): all of one, while none of its slots was asked for `max_retries`
-    times; then its rest, which went missing afterwards.
+    """What of the gaps may be asked for (again): all of one, while none of its slots was asked for
+    `max_retries` times; then its rest, which went missing afterwards.
 
-    The rest has to wait until the gap has ended. Silence that goes on is asked for as one gap: a provider that has
-    none of it would be asked for each new slot again."""
+    The rest has to wait until the gap has ended. Silence that goes on is asked for as one gap: a
+    provider that has none of it would be asked for each new slot again."""
     core, series = watch.state.core, watch.base
     step = core.steps_ns[0]
     ranges = core.retry_ranges(0) if any(gap.retry_count >= max_retries for gap in gaps) else []
@@ -264,7 +271,8 @@ def open_parts(watch: Watch, gaps: list[GapInfo], max_retries: int) -> list[GapI
             continue
         while i < len(ranges) and ranges[i][1] < gap.start_ns:
             i += 1
-        start, asked = gap.start_ns, 0  # of the part that may begin here, and how often it was asked for
+        # of the part that may begin here, and how often it was asked for
+        start, asked = gap.start_ns, 0
         for first, last, n in [*_until(ranges, i, gap.end_ns), (gap.end_ns + step, gap.end_ns + step, -1)]:
             if 0 <= n < max_retries:
                 asked = max(asked, n)

@@ -1,11 +1,15 @@
-"""Gaps over time: found, asked for again, filled or given up. What a provider answers goes into the store.
+"""Gaps over time: found, asked for again, filled or given up. What a provider answers goes into the
+store.
 
-    step(now)  ->  gaps of each symbol (the store's own)  ->  lives: opened, shortened, closed with a reason
-               ->  those whose turn it is  ->  fetch, in a thread of its own  ->  bars, or evidence that there are none
+    step(now)  ->  gaps of each symbol (the store's own)
+               ->  lives: opened, shortened, closed with a reason
+               ->  those whose turn it is  ->  fetch, in a thread of its own
+               ->  bars, or evidence that there are none
 
-The store says what is missing and keeps the retries of each slot, so a gap that splits takes them along; the manager
-keeps the lives and decides whose turn it is. The feeder never waits for any of it: the two share nothing but the
-store, whose calls are short. Time is the store's clock, so a replay that steps at the same times does the same.
+The store says what is missing and keeps the retries of each slot, so a gap that splits takes them
+along; the manager keeps the lives and decides whose turn it is. The feeder never waits for any of
+it: the two share nothing but the store, whose calls are short. Time is the store's clock, so a
+replay that steps at the same times does the same.
 """
 
 from __future__ import annotations
@@ -42,7 +46,8 @@ _logger = logging.getLogger(__name__)
 
 @not_copied("data.copy() is a store without a manager: make another one for it")
 class DataQualityManager:
-    """Watches the gaps of a store's base intervals and, in live mode, asks a provider for what is missing.
+    """Watches the gaps of a store's base intervals and, in live mode, asks a provider for what is
+    missing.
 
     Parameters
     ----------
@@ -50,14 +55,16 @@ class DataQualityManager:
     mode : {"backtest", "live"}
         Report only, or also ask `fetch`.
     fetch : callable, optional
-        ``fetch(symbol, interval, start_ns, stop_ns)`` for the bars that open in ``[start_ns, stop_ns)``; needed in live
-        mode. It returns six columns (time, open, high, low, close, volume) as a tuple, list or array, a `BarWindow` or
-        `BarArrays`, a mapping with ``"timestamp"`` and the other names, or a frame as `SymbolSessionData.extend` takes
-        it. No rows at all confirm that nothing was traded; None says nothing, and anything else is rubbish, also a
-        frame that names several symbols. It runs in a thread of its own.
+        ``fetch(symbol, interval, start_ns, stop_ns)`` for the bars that open in
+        ``[start_ns, stop_ns)``; needed in live mode. It returns six columns (time, open, high, low,
+        close, volume) as a tuple, list or array, a `BarWindow` or `BarArrays`, a mapping with
+        ``"timestamp"`` and the other names, or a frame as `SymbolSessionData.extend` takes it. No
+        rows at all confirm that nothing was traded; None says nothing, and anything else is
+        rubbish, also a frame that names several symbols. It runs in a thread of its own.
     max_retries : int
-        Requests for a slot before it is given up. A gap counts as often as the slot of it that was asked for most; what
-        went missing after its last retry gets its own requests once the gap has ended.
+        Requests for a slot before it is given up. A gap counts as often as the slot of it that was
+        asked for most; what went missing after its last retry gets its own requests once the gap
+        has ended.
     retry_interval_seconds : float
         Time of the store between the first request and the second.
     backoff : float
@@ -71,27 +78,28 @@ class DataQualityManager:
     unit : {"s", "ms", "us", "ns"}
         What integer times of an answer count from 1970 on.
     placeholders : {"drop", "keep"}
-        What to do with rows that only say that there is none: all four prices are 0, or -1, or NaN, and the volume is
-        0, -1 or NaN. They are dropped and counted, and an answer of nothing else is ``"rubbish"``; "keep" has them
-        stored as far as they are good bars, for markets in which a price of 0 or -1 means itself.
+        What to do with rows that only say that there is none: all four prices are 0, or -1, or NaN,
+        and the volume is 0, -1 or NaN. They are dropped and counted, and an answer of nothing else
+        is ``"rubbish"``; "keep" has them stored as far as they are good bars, for markets in which
+        a price of 0 or -1 means itself.
     keep_lives : int
-        Lives to remember of sessions that were left, over all symbols. Of more the oldest are forgotten; their
-        requests stay in `get_quality_stats`, which says how many they were.
+        Lives to remember of sessions that were left, over all symbols. Of more the oldest are
+        forgotten; their requests stay in `get_quality_stats`, which says how many they were.
 
     Notes
     -----
-    Time is the store's: ``as_of``, so what is due is due at the same step in every replay. A manager may be stepped by
-    the caller or run its own thread (`start`), which is also a context manager. `step`, `lives` and
-    `get_quality_stats` may be called from any thread.
+    Time is the store's: ``as_of``, so what is due is due at the same step in every replay. A
+    manager may be stepped by the caller or run its own thread (`start`), which is also a context
+    manager. `step`, `lives` and `get_quality_stats` may be called from any thread.
 
-    Fetched bars are stored by `SymbolSessionData.fill`: only where a bar is missing at that moment, whatever a feeder
-    does meanwhile in whichever thread. Rows beside the slots that were asked for are dropped. So nothing that has
-    arrived is replaced, and asking twice changes nothing. An answer that comes after the session was rolled goes to its
-    day in history.
+    Fetched bars are stored by `SymbolSessionData.fill`: only where a bar is missing at that moment,
+    whatever a feeder does meanwhile in whichever thread. Rows beside the slots that were asked for
+    are dropped. So nothing that has arrived is replaced, and asking twice changes nothing. An
+    answer that comes after the session was rolled goes to its day in history.
 
-    What feeds a symbol they do not decide: one that trades or quotes feed is filled like any other, also before its
-    first trade of the day. There a fetched bar stands, because it is of the whole slot, and trades that come for it
-    later are kept and counted (``ticks.counters["covered"]``).
+    What feeds a symbol they do not decide: one that trades or quotes feed is filled like any other,
+    also before its first trade of the day. There a fetched bar stands, because it is of the whole
+    slot, and trades that come for it later are kept and counted (``ticks.counters["covered"]``).
     """
 
     def __init__(
@@ -136,7 +144,8 @@ class DataQualityManager:
         self._log = GapLog(operator.index(keep_lives))
         self._stepping = threading.Lock()
         self._starting = threading.Lock()
-        self._wake, self._stopped = threading.Event(), threading.Event()  # each thread has a `_stopped` of its own
+        # each thread has a `_stopped` of its own
+        self._wake, self._stopped = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._failures = 0
         self._seen_ns: int | None = None  # the store's time in the round before
@@ -147,7 +156,8 @@ class DataQualityManager:
         """Watch the store from a thread of its own (a daemon); nothing happens if it runs already.
 
         One that `stop` has told to end, and that still waits for a request, is replaced."""
-        with self._starting:  # else two threads that start it would each see none, and leave one that nobody ends
+        # else two threads that start it would each see none, and leave one that nobody ends
+        with self._starting:
             if self.is_running:
                 return
             self._stopped = threading.Event()
@@ -211,8 +221,8 @@ class DataQualityManager:
         Parameters
         ----------
         now : int, datetime64 or aware datetime, optional
-            Time of the round; by default the store's (`SessionData.as_of`), or that of the round before while the store
-            has none. It does not move the store's clock.
+            Time of the round; by default the store's (`SessionData.as_of`), or that of the round
+            before while the store has none. It does not move the store's clock.
 
         Returns
         -------
@@ -252,7 +262,8 @@ class DataQualityManager:
         gaps = computed_gaps(watch.state, 0)
         parts = open_parts(watch, gaps, self.max_retries)
         if watch.is_left:
-            return  # some of that is of another session: the next round finds that this one was left
+            # some of that is of another session: the next round finds that this one was left
+            return
         self._log.note(watch, seen, gaps, parts, now_ns, gives_up=self._requests is not None)
 
     # --- requests ---
@@ -276,7 +287,8 @@ class DataQualityManager:
 
     def _ask(self, watch: Watch, gap: GapInfo, now_ns: int) -> GapTry | None:
         """Ask for one gap and store the answer; None if too many requests hang already."""
-        # The last slot may be shorter than the interval; what comes after it is another gap's, or nobody's.
+        # The last slot may be shorter than the interval; what comes after it is another gap's, or
+        # nobody's.
         stops = watch.symbol.calendar.session(watch.session_date).segments[:, 1]
         start, segment_stop = gap.start_ns, int(stops[np.searchsorted(stops, gap.end_ns, "right")])
         stop = min(gap.end_ns + watch.state.core.steps_ns[0], segment_stop)
@@ -285,7 +297,8 @@ class DataQualityManager:
             return None
         outcome, rows, detail = self._requests.make(watch.symbol, gap, start, stop)
         if not watch.is_left:
-            # It may be left here all the same: its day counts the retry, or there is none that could.
+            # It may be left here all the same: its day counts the retry, or there is none that
+            # could.
             with suppress(SessionStateError):
                 watch.symbol.record_retry(gap.interval, start, gap.end_ns + 1, now_ns)
         made = GapTry(now_ns, start, stop, outcome, rows, detail)
@@ -295,8 +308,8 @@ class DataQualityManager:
     # --- answers ---
 
     def lives(self, symbol: str | None = None) -> list[GapLife]:
-        """Lives of the gaps seen so far (of one symbol), open ones included: copies, by symbol and time; those of
-        sessions that were left come first, `keep_lives` of them at most."""
+        """Lives of the gaps seen so far (of one symbol), open ones included: copies, by symbol and
+        time; those of sessions that were left come first, `keep_lives` of them at most."""
         return self._log.lives(symbol)
 
     def get_quality_stats(self) -> dict[str, Any]:
@@ -305,12 +318,14 @@ class DataQualityManager:
         Returns
         -------
         dict
-            ``symbols``: by name the base interval's ``interval``, ``quality``, ``completeness``, ``missing``, and how
-            many of its gaps are ``open``, ``filled``, ``confirmed_empty``, ``gave_up``; ``outcomes``: requests by
-            outcome; ``requests``: their number; ``placeholders``: rows of answers that were dropped because they only
-            say that there is none; ``forgotten``: lives of past sessions that are not counted under
-            ``symbols`` any more, as there were more than `keep_lives`; ``hanging``: requests that timed out and have
-            not come back; ``failures``: rounds of the thread that failed; ``mode``; ``running``.
+            ``symbols``: by name the base interval's ``interval``, ``quality``, ``completeness``,
+            ``missing``, and how many of its gaps are ``open``, ``filled``, ``confirmed_empty``,
+            ``gave_up``; ``outcomes``: requests by outcome; ``requests``: their number;
+            ``placeholders``: rows of answers that were dropped because they only say that there is
+            none; ``forgotten``: lives of past sessions that are not counted under ``symbols`` any
+            more, as there were more than `keep_lives`; ``hanging``: requests that timed out and
+            have not come back; ``failures``: rounds of the thread that failed; ``mode``;
+            ``running``.
         """
         lives, forgotten, outcomes = self._log.told()
         requests = self._requests

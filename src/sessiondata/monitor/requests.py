@@ -26,7 +26,8 @@ __all__ = ["Fetch", "Requests"]
 #: ``fetch(symbol, interval, start_ns, stop_ns)``
 Fetch = Callable[[str, str, int, int], Any]
 
-_MOST_HANGING = 8  # calls of `fetch` that have been given up and not come back; no further ones are made then
+# calls of `fetch` that have been given up and not come back; no further ones are made then
+_MOST_HANGING = 8
 _NAMES = ("timestamp", "open", "high", "low", "close", "volume")
 
 
@@ -42,7 +43,8 @@ class Requests:
 
     def __init__(self, fetch: Fetch, timeout: float, unit: str | None, drops_placeholders: bool) -> None:
         self._fetch, self._timeout, self._unit, self._drops = fetch, timeout, unit, drops_placeholders
-        self._hanging: list[threading.Event] = []  # of calls that have been given up; set when they come back
+        # of calls that have been given up; set when they come back
+        self._hanging: list[threading.Event] = []
         self.n_placeholders = 0
 
     @property
@@ -111,8 +113,8 @@ class Requests:
 
 
 def _placeholders(columns: BarColumns) -> Any:
-    """Which rows only say that there is none: providers fill them with 0, -1 or NaN. A negative price is real, so all
-    values of the row have to say so."""
+    """Which rows only say that there is none: providers fill them with 0, -1 or NaN. A negative
+    price is real, so all values of the row have to say so."""
     _, open_, high, low, close, volume = columns
     same = (open_ == high) & (high == low) & (low == close) & ((open_ == 0.0) | (open_ == -1.0))
     same |= np.isnan(open_) & np.isnan(high) & np.isnan(low) & np.isnan(close)

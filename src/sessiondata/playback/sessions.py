@@ -1,12 +1,14 @@
 """Bars of many symbols, fed to one store per trade date.
 
-A store holds one session, so the bars are first parted by (trade date, calendar, base interval), then each part is
-played on its own and handed out; only one store is alive at a time unless the caller keeps them.
+A store holds one session, so the bars are first parted by (trade date, calendar, base interval),
+then each part is played on its own and handed out; only one store is alive at a time unless the
+caller keeps them.
 
-Within a session bars go in the way a day runs: hour by hour, and in each hour symbol by symbol as arrays. Bars of one
-symbol are sorted by time first; of equal times with different values the caller says which stands (`merging`). At the
-end the clock is moved to the newest end of any bar in the session, so a symbol that fell silent early shows what it
-misses; nothing after that is expected of anyone.
+Within a session bars go in the way a day runs: hour by hour, and in each hour symbol by symbol as
+arrays. Bars of one symbol are sorted by time first; of equal times with different values the caller
+says which stands (`merging`). At the end the clock is moved to the newest end of any bar in the
+session, so a symbol that fell silent early shows what it misses; nothing after that is expected of
+anyone.
 """
 
 from __future__ import annotations
@@ -104,33 +106,38 @@ def replay(
     derive : sequence of str, optional
         Derived intervals. By default those of 5m, 15m, 1h and 1d that a base interval divides.
     interval : str, optional
-        Base interval of tables that do not know theirs. By default what the steps between their times show; a file
-        that leaves two readings is refused.
+        Base interval of tables that do not know theirs. By default what the steps between their
+        times show; a file that leaves two readings is refused.
     label : {"open", "close"}
-        Which end of its interval a timestamp names in tables that do not know their interval. LEAN's name the open.
+        Which end of its interval a timestamp names in tables that do not know their interval.
+        LEAN's name the open.
     date : datetime.date, optional
         Play this trade date only.
     duplicates : {"error", "last", "first"}
-        Of rows of one symbol with equal times and different values the later one stands, as a correction, or the first
-        one; by default the files that they are in are refused. Equal rows are repeats, and counted.
+        Of rows of one symbol with equal times and different values the later one stands, as a
+        correction, or the first one; by default the files that they are in are refused. Equal rows
+        are repeats, and counted.
     progress : callable, optional
         Called as ``progress(rows done, rows in all, what)``.
     note : callable, optional
-        Called with a sentence for the user: an interval that was worked out, rows outside every trade date.
+        Called with a sentence for the user: an interval that was worked out, rows outside every
+        trade date.
     on_error : callable, optional
-        Called with the InputError of a table that cannot be played; the others are. By default it is raised.
+        Called with the InputError of a table that cannot be played; the others are. By default it
+        is raised.
 
     Returns
     -------
     iterator of ReplaySession
-        By trade date, then calendar, then base interval. What can be wrong with the arguments is raised by the call,
-        before the first session is played.
+        By trade date, then calendar, then base interval. What can be wrong with the arguments is
+        raised by the call, before the first session is played.
 
     Raises
     ------
     InputError
-        A table without a clear interval, or with a date that its calendar knows nothing about. Files of one name in
-        different folders, which may be of several symbols. Equal times with different values.
+        A table without a clear interval, or with a date that its calendar knows nothing about.
+        Files of one name in different folders, which may be of several symbols. Equal times with
+        different values.
     CalendarError, IntervalError
         Arguments that make no sense.
     """
@@ -170,7 +177,7 @@ def _raise(error: InputError) -> None:
     raise error
 
 
-# --- intervals --------------------------------------------------------------------------------------------------------
+# --- intervals ------------------------------------------------------------------------------------
 
 
 def _derived_by_base(bases: set[int], derive: Sequence[str] | None, note: Note) -> dict[int, tuple[str, ...]]:
@@ -190,7 +197,7 @@ def _derived_by_base(bases: set[int], derive: Sequence[str] | None, note: Note) 
     return chosen
 
 
-# --- sessions ---------------------------------------------------------------------------------------------------------
+# --- sessions -------------------------------------------------------------------------------------
 
 
 class _Calendars:
@@ -215,7 +222,8 @@ class _Calendars:
 
 @lru_cache(maxsize=1)
 def _forex() -> SessionCalendar:
-    """The week of the currency market: from Sunday to Friday, each trade date from 17:00 to 17:00 in New York."""
+    """The week of the currency market: from Sunday to Friday, each trade date from 17:00 to 17:00
+    in New York."""
     return SessionCalendar.from_hours("17:00", "17:00", "America/New_York", name="forex")
 
 
@@ -240,7 +248,8 @@ class _Outside:
 
 
 def _part_by_date(table: BarTable, calendar: SessionCalendar, close_step_ns: int, outside: _Outside) -> Iterator[_Part]:
-    """Cut a table at the spans of its sessions. With `close_step_ns` its times name the close, of bars that long."""
+    """Cut a table at the spans of its sessions. With `close_step_ns` its times name the close, of
+    bars that long."""
     table = table.in_time_order()
     # A moment within each bar: the close of the last one may be the start of the next trade date.
     inside_ns = table.ts_ns - 1 if close_step_ns else table.ts_ns
@@ -259,7 +268,8 @@ def _part_by_date(table: BarTable, calendar: SessionCalendar, close_step_ns: int
 
 def _with_open_labels(table: BarTable, grid: SessionGrid, step_ns: int) -> BarTable:
     ts_ns = table.ts_ns - step_ns
-    for start_ns, stop_ns in grid.segments:  # the last bar of a segment may be shorter than the others
+    # the last bar of a segment may be shorter than the others
+    for start_ns, stop_ns in grid.segments:
         ts_ns[table.ts_ns == stop_ns] = stop_ns - 1 - (stop_ns - 1 - start_ns) % step_ns
     return replace(table, ts_ns=ts_ns)
 
@@ -274,7 +284,8 @@ def _session_at(calendar: SessionCalendar, ts_ns: int) -> SessionGrid | None:
 
 
 def _next_span_start(calendar: SessionCalendar, ts_ns: int) -> int:
-    """Where the first trade date after a time outside all of them begins; a day on if that is not known."""
+    """Where the first trade date after a time outside all of them begins; a day on if that is not
+    known."""
     day = dt.date(1970, 1, 1) + dt.timedelta(days=ts_ns // _DAY_NS)
     for n in range(-1, 31):  # the local date may be the day before
         try:
@@ -286,7 +297,7 @@ def _next_span_start(calendar: SessionCalendar, ts_ns: int) -> int:
     return ts_ns + _DAY_NS
 
 
-# --- play -------------------------------------------------------------------------------------------------------------
+# --- play -----------------------------------------------------------------------------------------
 
 
 def _play_all(
@@ -309,7 +320,8 @@ def _play_all(
 
 
 def _by_symbol(parts: Sequence[_Part]) -> list[BarTable]:
-    """Join the parts of each symbol. Symbols are sorted by name, so the order of the files does not show."""
+    """Join the parts of each symbol. Symbols are sorted by name, so the order of the files does not
+    show."""
     tables: dict[str, list[BarTable]] = {}
     for part in parts:
         tables.setdefault(part.table.symbol, []).append(part.table)

@@ -1,14 +1,16 @@
 """Files of bars, read into arrays: LEAN zips, CSV and Parquet.
 
-Whatever a file leaves open is asked for, never guessed: the unit of whole-number times (`unit`), the zone of times
-without an offset (`tz`), what names the symbol (`symbol_from`, `symbol_column`), the factor of scaled prices
-(`price_scale`). Four things are known by name: LEAN's folders say type, market and resolution; Hive folders
-(``symbol=SPY``) say the symbol; a column `window_start` (Polygon) or `ts_event` (Databento) of whole numbers counts
-nanoseconds; whole-number prices beside `ts_event` and `rtype` are Databento's, of 1e-9 each.
+Whatever a file leaves open is asked for, never guessed: the unit of whole-number times (`unit`),
+the zone of times without an offset (`tz`), what names the symbol (`symbol_from`, `symbol_column`),
+the factor of scaled prices (`price_scale`). Four things are known by name: LEAN's folders say type,
+market and resolution; Hive folders (``symbol=SPY``) say the symbol; a column `window_start`
+(Polygon) or `ts_event` (Databento) of whole numbers counts nanoseconds; whole-number prices beside
+`ts_event` and `rtype` are Databento's, of 1e-9 each.
 
-All formats meet in `_Block`: times, five value columns and the row numbers they came from. The checks of a bar run
-on blocks, so a bad one is reported the same way for each format: path, row, value and rule. Text is converted by
-`int` and `float`, which round correctly; no time ever passes through a float.
+All formats meet in `_Block`: times, five value columns and the row numbers they came from. The
+checks of a bar run on blocks, so a bad one is reported the same way for each format: path, row,
+value and rule. Text is converted by `int` and `float`, which round correctly; no time ever passes
+through a float.
 
 NumPy is enough for LEAN and CSV. pyarrow is imported when a Parquet file is read.
 """
@@ -55,7 +57,8 @@ _VALUE_NAMES = ("open", "high", "low", "close", "volume")
 _COLUMNS = ("ts_ns", *_VALUE_NAMES)
 _NANOSECOND_COLUMNS = ("ts_event", "window_start")
 
-# Limits on zip input. LEAN's own files stay far below: one member to a few dozen, some MB, a ratio of 5 to 20.
+# Limits on zip input. LEAN's own files stay far below: one member to a few dozen, some MB, a ratio
+# of 5 to 20.
 _ZIP_MAX_MEMBERS = 10_000
 _ZIP_MAX_BYTES = 1 << 30
 _ZIP_MAX_RATIO = 200
@@ -86,7 +89,8 @@ class BarTable:
     remarks : tuple of str
         How the file was read, where a word is due: options without effect, choices by rule.
     unread_text : tuple of str
-        Columns of text that differ between rows and are not read, in a file without a column of symbols.
+        Columns of text that differ between rows and are not read, in a file without a column of
+        symbols.
     """
 
     symbol: str
@@ -130,18 +134,21 @@ class ReadOptions:
     unit : {"s", "ms", "us", "ns"} or None
         Unit of times that are whole numbers.
     price_scale : float or None
-        The number by which the file's prices were multiplied; they are divided by it. None: 1e9 for Databento's whole
-        numbers, else 1, and a file of prices so large that they may be scaled is refused.
+        The number by which the file's prices were multiplied; they are divided by it. None: 1e9 for
+        Databento's whole numbers, else 1, and a file of prices so large that they may be scaled is
+        refused.
     on_bad : {"raise", "skip"}
         A bad row makes the whole file an error, or is left out and counted.
     epoch : {"utc", "local"} or None
-        Whole-number times count from 1970-01-01 UTC, or from that date on the clock of `tz`. None is UTC, but refused
-        together with `tz`. Columns that are known to count from UTC (`ts_event`, `window_start`) do.
+        Whole-number times count from 1970-01-01 UTC, or from that date on the clock of `tz`. None
+        is UTC, but refused together with `tz`. Columns that are known to count from UTC
+        (`ts_event`, `window_start`) do.
     symbol_column : str or None
-        Column that names the symbols; None: one of a usual name, else one that can only tell instruments apart.
+        Column that names the symbols; None: one of a usual name, else one that can only tell
+        instruments apart.
     symbol_from : {"file", "folder"} or None
-        What names the symbol of a file without such a column, if no Hive folder does. None: the name of the file, its
-        folder if that name is a date.
+        What names the symbol of a file without such a column, if no Hive folder does. None: the
+        name of the file, its folder if that name is a date.
     """
 
     tz: str | None = None
@@ -185,8 +192,9 @@ def find_inputs(inputs: Iterable[str | Path], note: Note | None = None) -> list[
     Parameters
     ----------
     inputs : iterable of path
-        Files are taken as they are, whether they exist or not (reading them will tell). Of a folder, all files below
-        it that end in .zip, .csv, .csv.gz or .parquet, without hidden ones; the folder itself if there is none.
+        Files are taken as they are, whether they exist or not (reading them will tell). Of a
+        folder, all files below it that end in .zip, .csv, .csv.gz or .parquet, without hidden ones;
+        the folder itself if there is none.
     note : callable, optional
         Called with a sentence about files of a folder that have another ending.
 
@@ -210,14 +218,16 @@ def find_inputs(inputs: Iterable[str | Path], note: Note | None = None) -> list[
 
 
 def _walk(top: Path, links: list[Path]) -> tuple[list[Path], list[Path]]:
-    """The files below a folder, and the folders whose files cannot be listed. Nothing hidden, no links to folders."""
+    """The files below a folder, and the folders whose files cannot be listed. Nothing hidden, no
+    links to folders."""
     files: list[Path] = []
     unreadable: list[Path] = []
     for place, folders, names in os.walk(top, onerror=lambda error: unreadable.append(Path(error.filename))):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         links += [path for name in folders if (path := Path(place, name)).is_symlink()]
         paths = [Path(place, name) for name in names if not name.startswith(".")]
-        files += [path for path in paths if path.is_file() or path.is_symlink()]  # a link to nothing is read, and fails
+        # a link to nothing is read, and fails
+        files += [path for path in paths if path.is_file() or path.is_symlink()]
     is_folder = top.is_dir()
     return sorted(files), unreadable if is_folder else []
 
@@ -236,8 +246,9 @@ def read_bars(path: str | Path, options: ReadOptions | None = None, note: Note |
     Parameters
     ----------
     path : path
-        A LEAN zip in LEAN's folders (``<type>/<market>/<resolution>/<ticker>/<yyyymmdd>_<trade|quote>.zip``), a CSV
-        file with a header (``.csv``, ``.csv.gz``) or a Parquet file.
+        A LEAN zip in LEAN's folders
+        (``<type>/<market>/<resolution>/<ticker>/<yyyymmdd>_<trade|quote>.zip``), a CSV file with a
+        header (``.csv``, ``.csv.gz``) or a Parquet file.
     options : ReadOptions, optional
     note : callable, optional
         Called with a sentence about rows that were left out (``on_bad="skip"``).
@@ -250,16 +261,17 @@ def read_bars(path: str | Path, options: ReadOptions | None = None, note: Note |
     Raises
     ------
     InputError
-        Naming path and row (for a zip ``path!member:row``), value and rule. Rows of text are 1-based lines, those of
-        Parquet are counted from 0.
+        Naming path and row (for a zip ``path!member:row``), value and rule. Rows of text are
+        1-based lines, those of Parquet are counted from 0.
     NotBarsError
-        The kind of InputError that says that the file holds something else: ticks, days, other columns.
+        The kind of InputError that says that the file holds something else: ticks, days, other
+        columns.
 
     Notes
     -----
     LEAN quote bars (forex) become bars of the middle between bid and ask, with volume 0.
-    A CSV or Parquet file without a symbol column holds the symbol of its Hive folder, else of its name:
-    ``spy.csv.gz`` is SPY. Where that name is a date, the folder names the symbol.
+    A CSV or Parquet file without a symbol column holds the symbol of its Hive folder, else of its
+    name: ``spy.csv.gz`` is SPY. Where that name is a date, the folder names the symbol.
     """
     path = Path(path)
     options = options or ReadOptions()
@@ -291,7 +303,7 @@ def _file_errors(path: Path) -> Iterator[None]:
         raise InputError(f"cannot be read ({error.strerror or error})", path=str(path)) from error
 
 
-# --- blocks: where all formats meet -----------------------------------------------------------------------------------
+# --- blocks: where all formats meet ---------------------------------------------------------------
 
 
 class _Block(NamedTuple):
@@ -304,7 +316,8 @@ class _Block(NamedTuple):
 
 
 class _Faults:
-    """The bad rows of one file: an error at once, or left out and counted. Also what else is to be told of it."""
+    """The bad rows of one file: an error at once, or left out and counted. Also what else is to be
+    told of it."""
 
     def __init__(self, source: str, on_bad: str) -> None:
         self.source, self._skip = source, on_bad == "skip"
@@ -339,7 +352,8 @@ class _Faults:
 
 
 def _check(block: _Block, faults: _Faults) -> _Block:
-    """Apply the rules of a bar, so that a bad one is named by its file and row and not by its place in the store."""
+    """Apply the rules of a bar, so that a bad one is named by its file and row and not by its place
+    in the store."""
     _, highs, lows, _, volumes = block.values
     for name, column in zip(_VALUE_NAMES, block.values, strict=True):
         for i in np.flatnonzero(~np.isfinite(column)):
@@ -365,7 +379,8 @@ def _select(block: _Block, keep: NDArray[np.bool_]) -> _Block:
 def _tables(
     blocks: Iterable[_Block], name: PathName, faults: _Faults, note: Note, *, may_be_scaled: bool = False, **known: Any
 ) -> list[BarTable]:
-    """Join the blocks of a file and part them by symbol. `name` is the one of a file without such a column."""
+    """Join the blocks of a file and part them by symbol. `name` is the one of a file without such a
+    column."""
     codes: dict[str, int] = {}
     parts: list[tuple[Ints, Ints, Ints, Floats]] = []
     for block in blocks:
@@ -399,12 +414,13 @@ def _tables(
 
 
 def _early(ts_ns: Ints) -> NDArray[np.bool_]:
-    """Rows of whole-number times from before 1990 among later ones, or of 0 alone: 0 for a time that is not known."""
+    """Rows of whole-number times from before 1990 among later ones, or of 0 alone: 0 for a time
+    that is not known."""
     early: NDArray[np.bool_] = ts_ns < _YEAR_1990_NS
     return early & (not early.all() or int(ts_ns.max()) == 0)
 
 
-# --- times ------------------------------------------------------------------------------------------------------------
+# --- times ----------------------------------------------------------------------------------------
 
 _TIME_TEXT = re.compile(
     r"\s*(\d{4}-?\d\d-?\d\d)[Tt ](\d\d:?\d\d(?::?\d\d)?)(?:[.,](\d{1,9})0*)? ?([Zz]|[+-]\d\d(?::?\d\d)?)?\s*",
@@ -421,7 +437,8 @@ _EARLY_RULE = (
 )
 _RANGE_RULE = "time is beyond what int64 nanoseconds can hold (1677 to 2262)"
 
-# Text of a time -> nanoseconds, and whether they are UTC (else they are what a clock on the wall shows).
+# Text of a time -> nanoseconds, and whether they are UTC (else they are what a clock on the wall
+# shows).
 _Convert = Callable[[str], tuple[int, bool]]
 
 
@@ -437,7 +454,8 @@ def _iso_ns(text: str) -> tuple[int, bool]:
     return seconds * UNIT_NS["s"] + (int(fraction.ljust(9, "0")) if fraction else 0), offset is not None
 
 
-# Few texts of each kind occur in a file, so most rows cost three look-ups: 86,400 times of day at most.
+# Few texts of each kind occur in a file, so most rows cost three look-ups: 86,400 times of day at
+# most.
 
 
 @lru_cache(maxsize=1 << 14)
@@ -556,14 +574,16 @@ def _has_one(convert: _Convert, texts: Sequence[str]) -> bool:
 
 
 def _from_wall(wall_ns: Ints, rows: Ints, tz: str | None, faults: _Faults) -> Ints:
-    """UTC of what the clocks of zone `tz` showed. A time that they skipped or showed twice is a fault."""
+    """UTC of what the clocks of zone `tz` showed. A time that they skipped or showed twice is a
+    fault."""
     if tz is None:
         rule = "time without a zone: pass --tz, such as --tz America/New_York"
         raise InputError(rule, path=faults.source, row=int(rows[0]), value=_clock(wall_ns[0]))
     zone = to_zone(tz)
     first = wall_to_ns(wall_ns, zone, skipped="shift")
     for i in np.flatnonzero(wall_to_ns(wall_ns, zone, fold=1, skipped="shift") != first):
-        # Of two equal rows the second would pass for a correction of the first, and an hour would be lost.
+        # Of two equal rows the second would pass for a correction of the first, and an hour would
+        # be lost.
         faults.add(rows[i], f"the clocks in {tz} showed this time twice; write it with its offset", _clock(wall_ns[i]))
     try:
         wall_to_ns(wall_ns, zone)
@@ -584,12 +604,13 @@ def _clock(wall_ns: np.int64) -> str:
     return str(wall_ns.view("datetime64[ns]"))
 
 
-# --- text -------------------------------------------------------------------------------------------------------------
+# --- text -----------------------------------------------------------------------------------------
 
 
 def _text(raw: Any) -> io.TextIOWrapper:
-    # utf-8-sig: spreadsheets put a byte order mark first. surrogateescape: a decoder works ahead of the lines, so its
-    # own error could not tell the row; as it is, the field with the foreign byte is the one that is refused.
+    # utf-8-sig: spreadsheets put a byte order mark first. surrogateescape: a decoder works ahead of
+    # the lines, so its own error could not tell the row; as it is, the field with the foreign byte
+    # is the one that is refused.
     return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
@@ -600,7 +621,8 @@ class _Layout(NamedTuple):
     time: tuple[int, ...]  # more than one: date and time of day, joined
     values: tuple[tuple[int, ...], ...]  # of open .. volume; the mean of several columns, 0 of none
     symbol: int | None = None
-    unread: tuple[tuple[str, int], ...] = ()  # other columns, by name, where there is none of symbols
+    # other columns, by name, where there is none of symbols
+    unread: tuple[tuple[str, int], ...] = ()
 
 
 def _text_blocks(
@@ -625,7 +647,8 @@ def _text_blocks(
 
 
 def _take_rows(reader: Any, width: int, faults: _Faults) -> tuple[list[int], list[list[str]]]:
-    """Take the next rows, with their line numbers; none at the end only. Empty lines are passed over."""
+    """Take the next rows, with their line numbers; none at the end only. Empty lines are passed
+    over."""
     numbers: list[int] = []
     fields: list[list[str]] = []
     try:
@@ -666,7 +689,7 @@ def _mean(columns: Sequence[Floats], n_rows: int) -> Floats:
     return np.sum(columns, axis=0) / len(columns) if columns else np.zeros(n_rows)
 
 
-# --- LEAN -------------------------------------------------------------------------------------------------------------
+# --- LEAN -----------------------------------------------------------------------------------------
 
 
 class _LeanKind(NamedTuple):
@@ -794,12 +817,14 @@ def _member_errors(source: str) -> Iterator[None]:
         yield
     except (EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"the member is damaged ({error})", path=source) from error
-    except (NotImplementedError, RuntimeError) as error:  # an unknown compression, an encrypted member
+    except (NotImplementedError, RuntimeError) as error:
+        # an unknown compression, an encrypted member
         raise InputError(f"the member cannot be unpacked ({error})", path=source) from error
 
 
 def _zip_members(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
-    """The CSV members, after a look at what the archive declares. zipfile never unpacks more than that."""
+    """The CSV members, after a look at what the archive declares. zipfile never unpacks more than
+    that."""
     members = archive.infolist()
     size, packed = sum(m.file_size for m in members), sum(m.compress_size for m in members)
     if len(members) > _ZIP_MAX_MEMBERS:
@@ -813,11 +838,12 @@ def _zip_members(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
     return [m for m in members if m.filename.lower().endswith(".csv")]
 
 
-# --- CSV and Parquet: columns by name, symbols by column or path ------------------------------------------------------
+# --- CSV and Parquet: columns by name, symbols by column or path ----------------------------------
 
 
 def _path_name(path: Path, names: ColumnNames, options: ReadOptions, faults: _Faults) -> PathName:
-    """The symbol that the path says; with a column of symbols the name is sure, and of a Hive folder's it must be."""
+    """The symbol that the path says; with a column of symbols the name is sure, and of a Hive
+    folder's it must be."""
     keys = () if options.symbol_column is None else (options.symbol_column.strip(),)
     of_folder = hive_name(path, keys)
     if of_folder is not None:
@@ -834,7 +860,8 @@ def _scale(options: ReadOptions, names: ColumnNames, faults: _Faults) -> PriceSc
 
 
 def _of_folder(blocks: Iterable[_Block], name: PathName, faults: _Faults) -> Iterator[_Block]:
-    """The blocks of a file in a Hive folder, whose column of symbols must say what the folder says."""
+    """The blocks of a file in a Hive folder, whose column of symbols must say what the folder
+    says."""
     for block in blocks:
         for k, symbol in enumerate(block.symbols or ()):
             if symbol != name.symbol:
@@ -842,7 +869,7 @@ def _of_folder(blocks: Iterable[_Block], name: PathName, faults: _Faults) -> Ite
         yield block
 
 
-# --- CSV --------------------------------------------------------------------------------------------------------------
+# --- CSV ------------------------------------------------------------------------------------------
 
 
 def _read_csv(path: Path, options: ReadOptions, note: Note) -> list[BarTable]:
@@ -890,7 +917,7 @@ def _csv_layout(header: list[str], names: ColumnNames) -> _Layout:
     return _Layout(len(header), time, tuple((k,) for k in values), symbol, unread)
 
 
-# --- Parquet ----------------------------------------------------------------------------------------------------------
+# --- Parquet --------------------------------------------------------------------------------------
 
 
 def _read_parquet(path: Path, options: ReadOptions, note: Note) -> list[BarTable]:

@@ -16,7 +16,8 @@ _READ = frozenset([*(alias for names in ALIASES.values() for alias in names), *I
 
 
 class NotBarsError(InputError):
-    """A file that is not meant to hold intraday bars. An error when it was named, passed over in a folder."""
+    """A file that is not meant to hold intraday bars. An error when it was named, passed over in a
+    folder."""
 
 
 class ColumnNames(NamedTuple):

@@ -36,7 +36,8 @@ _DATE_REMARK = "the name of the file is a date, so its folder names the symbol; 
 
 
 class Origin(NamedTuple):
-    """What gave a symbol its name, and where: the same name from elsewhere may be another symbol."""
+    """What gave a symbol its name, and where: the same name from elsewhere may be another
+    symbol."""
 
     kind: str  # "file", "folder" or "market"
     place: str

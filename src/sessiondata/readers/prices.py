@@ -46,7 +46,8 @@ class PriceScale:
         self._source, self._remark = source, remark
         self._divisor = 1.0 if given is None else given
         self._is_fixed: bool | None = None  # not known before the first rows
-        self.asks = given is None and remark is not None  # needs to know which rows are whole numbers
+        # needs to know which rows are whole numbers
+        self.asks = given is None and remark is not None
 
     def __call__(self, values: Sequence[Floats], rows: Ints, whole: Any) -> tuple[Floats, ...]:
         """Divide the prices of the next rows.

@@ -147,7 +147,8 @@ def _measure(source: str, tables: Sequence[BarTable]) -> _FileSteps:
         _check_no_odd_row(source, tables, usual_ns)
     if common_ns % _SECOND_NS:
         raise InputError(_UNKNOWN_RULE, path=source, value=f"all steps are multiples of {common_ns} ns only")
-    is_shown = int(steps[0]) == common_ns < _DAY_NS  # bars a day apart and more lack their neighbours
+    # bars a day apart and more lack their neighbours
+    is_shown = int(steps[0]) == common_ns < _DAY_NS
     if is_shown:
         for table, own in zip(tables, by_table, strict=True):
             _check_one_interval(table, own, common_ns)

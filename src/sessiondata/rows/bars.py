@@ -48,7 +48,8 @@ class Bar(NamedTuple):
     extended : bool
         The bar lies outside the session's segments.
     n_base, n_expected : int
-        Coverage: base bars on their slot behind this bar, of how many expected (0 for extended bars).
+        Coverage: base bars on their slot behind this bar, of how many expected (0 for extended
+        bars).
     """
 
     timestamp: int
@@ -109,16 +110,18 @@ class BarColumns(TimedColumns):
         Parameters
         ----------
         copy : bool, optional
-            By default, and with False, a frozen window (a `copy`, a closed day) is shown without a copy, as a
-            read-only frame, and a live series is copied (with False: an error). True copies in any case.
+            By default, and with False, a frozen window (a `copy`, a closed day) is shown without a
+            copy, as a read-only frame, and a live series is copied (with False: an error). True
+            copies in any case.
 
         Returns
         -------
         pandas.DataFrame
-            Columns open, high, low, close, volume (float64) and extended (bool); of a derived series also
-            forming (bool) and n_base (int32, base bars on their slot); of ``"1d"`` also trade_date
-            (datetime64[s], naive), since a session may open on the date before, in UTC or on its own
-            clock. The index is ``timestamp``, datetime64[ns, UTC]: the open times, ascending.
+            Columns open, high, low, close, volume (float64) and extended (bool); of a derived
+            series also forming (bool) and n_base (int32, base bars on their slot); of ``"1d"`` also
+            trade_date (datetime64[s], naive), since a session may open on the date before, in UTC
+            or on its own clock. The index is ``timestamp``, datetime64[ns, UTC]: the open times,
+            ascending.
 
         Raises
         ------
@@ -130,25 +133,27 @@ class BarColumns(TimedColumns):
         return frames.to_pandas(self, copy)
 
     def to_polars(self) -> Any:
-        """A polars DataFrame with the columns of `to_pandas`, first among them ``timestamp``, Datetime("ns", "UTC").
-        Of ``"1d"`` the last one, ``trade_date``, is a Date. A live series is copied, a frozen window is not."""
+        """A polars DataFrame with the columns of `to_pandas`, first among them ``timestamp``,
+        Datetime("ns", "UTC"). Of ``"1d"`` the last one, ``trade_date``, is a Date. A live series is
+        copied, a frozen window is not."""
         from sessiondata.rows import frames
 
         return frames.to_polars(self)
 
     def to_arrow(self) -> Any:
-        """A pyarrow Table with the columns of `to_polars`, first among them ``timestamp``, timestamp[ns, tz=UTC].
-        Of ``"1d"`` the last one, ``trade_date``, is date32. A live series is copied, a frozen window is not."""
+        """A pyarrow Table with the columns of `to_polars`, first among them ``timestamp``,
+        timestamp[ns, tz=UTC]. Of ``"1d"`` the last one, ``trade_date``, is date32. A live series is
+        copied, a frozen window is not."""
         from sessiondata.rows import frames
 
         return frames.to_arrow(self)
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """Capsule of an Arrow C stream of one batch: what lets ``polars.DataFrame(series)``, ``pyarrow.table(series)``
-        and others take a series as it is. Needs no Arrow library.
+        """Capsule of an Arrow C stream of one batch: what lets ``polars.DataFrame(series)``,
+        ``pyarrow.table(series)`` and others take a series as it is. Needs no Arrow library.
 
-        Columns and copies are those of `to_arrow`. `requested_schema` must have the same columns; other types in it are
-        a wish that is not followed.
+        Columns and copies are those of `to_arrow`. `requested_schema` must have the same columns;
+        other types in it are a wish that is not followed.
         """
         from sessiondata.rows import frames
 
@@ -161,8 +166,9 @@ class BarColumns(TimedColumns):
         return frames.arrow_schema(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
-        """A structured array, shape (n,), with the columns of `to_polars` as fields; ``timestamp`` is datetime64[ns],
-        UTC, ``trade_date`` of ``"1d"`` datetime64[D]. Always a new array, so ``copy=False`` is an error.
+        """A structured array, shape (n,), with the columns of `to_polars` as fields; ``timestamp``
+        is datetime64[ns], UTC, ``trade_date`` of ``"1d"`` datetime64[D]. Always a new array, so
+        ``copy=False`` is an error.
 
         Records and not a matrix: no float64 holds today's nanoseconds. A matrix of prices is
         ``np.column_stack([series.open, series.close])``.
@@ -195,7 +201,8 @@ class BarWindow(BarColumns, RowWindow[Bar]):
 
     @property
     def is_frozen(self) -> bool:
-        """Whether nothing can ever change the window, so that frames may show its memory. True for a copy."""
+        """Whether nothing can ever change the window, so that frames may show its memory. True for
+        a copy."""
         return self._seq is None
 
     def _told(self) -> tuple[Any, ...]:
@@ -214,7 +221,8 @@ class BarWindow(BarColumns, RowWindow[Bar]):
         return part
 
     def _forming(self) -> int | None:
-        """Time of the bar in progress: a copy's when it was made, a view's now (none once its session is gone)."""
+        """Time of the bar in progress: a copy's when it was made, a view's now (none once its
+        session is gone)."""
         if self._place is None or self._place.session_id != self._series._session_id():
             return self._forming_ts
         forming: int | None = self._series._forming_ts()
@@ -242,7 +250,8 @@ class BarWindow(BarColumns, RowWindow[Bar]):
 
 
 def fixed_window(arrays: tuple[Any, ...], series: Any, grid: Any, forming_ts: int | None = None) -> BarWindow:
-    """A window on arrays that nobody writes to; `series` names the rows and makes records of them."""
+    """A window on arrays that nobody writes to; `series` names the rows and makes records of
+    them."""
     window = BarWindow(arrays, 0, len(arrays[0]), series, None)
     window._grid, window._forming_ts = grid, forming_ts
     return window

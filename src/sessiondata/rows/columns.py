@@ -46,7 +46,8 @@ def bar_columns(
     ts_ns : array of times
         See `sessiondata.time.instants.to_ns_array`.
     *values : arrays of numbers
-        open, high, low, close, volume: any integer or float dtype, byte order and stride. Nulls become NaN.
+        open, high, low, close, volume: any integer or float dtype, byte order and stride. Nulls
+        become NaN.
     symbol : str, optional
         For messages.
     tz : str or tzinfo, optional
@@ -86,7 +87,8 @@ def tick_columns(
 def quote_columns(
     ts_ns: Any, *values: Any, symbol: str | None = None, tz: Any = None, unit: str | None = None
 ) -> tuple[npt.NDArray[np.int64], list[_Floats]]:
-    """Times and values of quotes, as `bar_columns` has them of bars: (times, [bid, ask, bid_size, ask_size])."""
+    """Times and values of quotes, as `bar_columns` has them of bars: (times, [bid, ask, bid_size,
+    ask_size])."""
     times, *floats = _columns(ts_ns, values, ("bid", "ask", "bid_size", "ask_size"), symbol, tz, unit)
     return times, floats
 
@@ -122,7 +124,8 @@ def _columns(
 
 
 def _floats(column: Any, name: str, symbol: str | None) -> _Floats:
-    """A column as contiguous float64; a masked or null value is NaN, which the check then names with its row."""
+    """A column as contiguous float64; a masked or null value is NaN, which the check then names
+    with its row."""
     if is_plain(column, _FLOAT64):
         return cast("_Floats", column)
     mask = np.ma.getmaskarray(column) if isinstance(column, np.ma.MaskedArray) else None
@@ -137,27 +140,31 @@ def _floats(column: Any, name: str, symbol: str | None) -> _Floats:
             f"{name} must be a one-dimensional array of numbers",
             symbol=symbol, value=f"dtype {array.dtype}, shape {array.shape}", code="ERR_DTYPE",
         )  # fmt: skip
-    if isinstance(column, (list, tuple)) and not all(map(is_number, column)):  # NumPy makes a number of a bool
+    # NumPy makes a number of a bool
+    if isinstance(column, (list, tuple)) and not all(map(is_number, column)):
         row = next(i for i, value in enumerate(column) if not is_number(value))
         raise BarTypeError(
             f"{name} must be a one-dimensional array of numbers",
             symbol=symbol, row=row, value=f"{name}={shown(column[row])}", code="ERR_DTYPE",
         )  # fmt: skip
-    with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite, and is refused as that
+    # a long double beyond float64 becomes infinite, and is refused as that
+    with np.errstate(over="ignore"):
         floats = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
     return floats if mask is None else np.where(mask, np.nan, floats)
 
 
 def is_number(value: Any) -> bool:
-    """Whether `float` may be asked about a value. It would make a number of a bool, of the nanoseconds of a time, of
-    what is masked, and of a text or a bool in an array without dimensions."""
+    """Whether `float` may be asked about a value. It would make a number of a bool, of the
+    nanoseconds of a time, of what is masked, and of a text or a bool in an array without
+    dimensions."""
     if isinstance(value, (np.generic, np.ndarray)):
         return value.dtype.kind in "iuf" and value.ndim == 0 and not isinstance(value, np.ma.MaskedArray)
     return not isinstance(value, (bool, str, bytes, bytearray))
 
 
 def to_numpy(column: Any) -> Any:
-    """A pandas, polars or Arrow column as an array, nulls of numbers as NaN; other things as they are."""
+    """A pandas, polars or Arrow column as an array, nulls of numbers as NaN; other things as they
+    are."""
     if isinstance(column, np.ndarray) or not hasattr(column, "to_numpy"):
         return column.data if isinstance(column, np.ma.MaskedArray) else column
     library = type(column).__module__.split(".")[0]

@@ -1,19 +1,20 @@
 """Bars as frames of other libraries, and such frames as columns of bars.
 
-A frame has a row per bar, oldest first, and the columns that a `Bar` has fields for: the stored ones, and what the
-rows of a frame could not be told by once they have left the store (`extended`; of a derived series `forming` and
-`n_base`; of daily bars `trade_date`). Times are UTC with nanoseconds, in every library.
+A frame has a row per bar, oldest first, and the columns that a `Bar` has fields for: the stored
+ones, and what the rows of a frame could not be told by once they have left the store (`extended`;
+of a derived series `forming` and `n_base`; of daily bars `trade_date`). Times are UTC with
+nanoseconds, in every library.
 
     columns     base series: timestamp open high low close volume extended
                 derived:     the same, then forming n_base
                 daily:       the same, then trade_date
 
-Whatever leaves by way of Arrow never changes afterwards. A live ring is therefore copied; a window that can never
-become invalid (a copy, a closed day) hands out its own memory.
+Whatever leaves by way of Arrow never changes afterwards. A live ring is therefore copied; a window
+that can never become invalid (a copy, a closed day) hands out its own memory.
 
-pandas, polars and pyarrow are imported here when one of them is asked for, and not to recognise what comes in: pandas
-frames are told by the module of their type, everything else comes through the Arrow C stream protocol, which needs none
-of them.
+pandas, polars and pyarrow are imported here when one of them is asked for, and not to recognise
+what comes in: pandas frames are told by the module of their type, everything else comes through the
+Arrow C stream protocol, which needs none of them.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = ["arrow_schema", "arrow_stream", "frame_columns", "to_array", "to_arrow", "to_pandas", "to_polars"]
 
-_N_BASE, _N_DERIVED, _N_DAILY = 7, 9, len(COLUMNS)  # columns of a base, a derived and a daily series
+# columns of a base, a derived and a daily series
+_N_BASE, _N_DERIVED, _N_DAILY = 7, 9, len(COLUMNS)
 
 # Aligned as C does it, so that compiled code can take the records as a struct.
 _RECORD = {
@@ -54,7 +56,7 @@ _RECORD = {
 }
 
 
-# --- out -------------------------------------------------------------------------------------------------------------
+# --- out ------------------------------------------------------------------------------------------
 
 
 def _count(window: BarWindow) -> int:
@@ -65,7 +67,8 @@ def _count(window: BarWindow) -> int:
 
 
 def _columns(window: BarWindow) -> list[npt.NDArray[Any]]:
-    """Values of the columns: views of what is stored, times as int64, flags as bools, dates as days since 1970."""
+    """Values of the columns: views of what is stored, times as int64, flags as bools, dates as days
+    since 1970."""
     stored, n_base, grid, forming, is_derived = content_of(window)
     times = stored[0]
     none = np.zeros(len(times), np.bool_)
@@ -80,7 +83,8 @@ def _columns(window: BarWindow) -> list[npt.NDArray[Any]]:
 
 
 def _frozen(rows: BarColumns) -> BarWindow:
-    """Rows that nothing changes any more: a frozen window as it is, anything else copied at one moment."""
+    """Rows that nothing changes any more: a frozen window as it is, anything else copied at one
+    moment."""
     window = window_of(rows)
     if window.is_frozen:
         return window
@@ -112,7 +116,8 @@ def to_pandas(rows: BarColumns, copy: bool | None) -> Any:
     if copy or not window.is_frozen:
         columns = [column.copy() for column in columns]
     if len(columns) == _N_DAILY:
-        columns[-1] = columns[-1].astype("datetime64[D]").astype("datetime64[s]")  # the coarsest unit that pandas has
+        # the coarsest unit that pandas has
+        columns[-1] = columns[-1].astype("datetime64[D]").astype("datetime64[s]")
     # From integers and the final dtype: every other way to this index copies once more.
     index = pd.DatetimeIndex(columns[0], dtype=pd.DatetimeTZDtype("ns", "UTC"), name=COLUMNS[0], copy=False)
     return pd.DataFrame(dict(zip(COLUMNS[1:], columns[1:], strict=False)), index=index, copy=False)
@@ -159,7 +164,7 @@ def to_array(rows: BarColumns, dtype: Any, copy: bool | None) -> npt.NDArray[Any
     return out.astype(dtype)
 
 
-# --- in --------------------------------------------------------------------------------------------------------------
+# --- in -------------------------------------------------------------------------------------------
 
 _TRADE_DATE = COLUMNS[-1]
 _ROLES = ("time", "open", "high", "low", "close", "volume")
@@ -178,12 +183,14 @@ _OTHERS = {"n": "null", "b": "bool", "u": "string", "U": "string", "vu": "string
 
 
 def frame_columns(frame: Any, symbol: str, tz: Any, dates: bool = False, unit: str | None = None) -> tuple[Any, ...]:
-    """Columns of a frame, for `bar_columns`: time, open, high, low, close, volume; and whether the times are integers.
+    """Columns of a frame, for `bar_columns`: time, open, high, low, close, volume; and whether the
+    times are integers.
 
     Parameters
     ----------
     frame : pandas DataFrame, or any object with ``__arrow_c_stream__``
-        Such as a polars DataFrame, an Arrow table, or a `BarWindow`. Of a pandas frame the index counts as a column.
+        Such as a polars DataFrame, an Arrow table, or a `BarWindow`. Of a pandas frame the index
+        counts as a column.
     symbol : str
         For messages.
     tz : str, tzinfo or None
@@ -191,13 +198,14 @@ def frame_columns(frame: Any, symbol: str, tz: Any, dates: bool = False, unit: s
     dates : bool
         Whether the time column may hold dates; they are datetime64[D] then.
     unit : str or None
-        What an integer time column counts. Times that come as an ndarray have been converted by it; else (of a pandas
-        frame) that is left to `bar_columns`.
+        What an integer time column counts. Times that come as an ndarray have been converted by it;
+        else (of a pandas frame) that is left to `bar_columns`.
 
     Raises
     ------
     BarTypeError
-        It is not a frame; a column is missing, stands twice or is not of numbers; it holds bars of another symbol.
+        It is not a frame; a column is missing, stands twice or is not of numbers; it holds bars of
+        another symbol.
     BarError
         The stream cannot be read.
     TimeError
@@ -219,8 +227,8 @@ def frame_columns(frame: Any, symbol: str, tz: Any, dates: bool = False, unit: s
 
 
 def _find_roles(names: Sequence[Any], symbol: str, dates: bool) -> tuple[list[int], list[int]]:
-    """Positions of the columns of a bar, in order, and of those that name symbols. Trade dates, where the time may be
-    one, say what a time only leads to: they stand before it."""
+    """Positions of the columns of a bar, in order, and of those that name symbols. Trade dates,
+    where the time may be one, say what a time only leads to: they stand before it."""
     plain = [name.strip().lower() if isinstance(name, str) else name for name in names]
     found = {role: [k for k, name in enumerate(plain) if name in ALIASES[role]] for role in (*_ROLES, "symbol")}
     if dates and _TRADE_DATE in plain:
@@ -242,7 +250,8 @@ def _find_roles(names: Sequence[Any], symbol: str, dates: bool) -> tuple[list[in
 
 
 def _check_symbols(named: Callable[[int], list[Any]], names: Sequence[Any], positions: list[int], symbol: str) -> None:
-    """Bars of several symbols would correct each other, those of another one pass for ours, and nobody would notice."""
+    """Bars of several symbols would correct each other, those of another one pass for ours, and
+    nobody would notice."""
     for k in positions:
         others = [str(name) for name in named(k) if str(name) != symbol]
         if others:
@@ -291,7 +300,8 @@ def _pandas_columns(frame: Any, symbol: str, dates: bool) -> tuple[Any, ...]:
 
 
 def _midnights(column: Any) -> Any:
-    """A pandas column of trade dates as datetime64[D]: its own dates are times at midnight. Others as they are."""
+    """A pandas column of trade dates as datetime64[D]: its own dates are times at midnight. Others
+    as they are."""
     if column.dtype.kind != "M" or getattr(column.dtype, "tz", None) is not None:
         return column
     times = column.to_numpy()
@@ -373,7 +383,8 @@ def _times(
     values: npt.NDArray[Any], null: npt.NDArray[np.bool_] | None, name: str, format_: str, tz: Any, given: str | None
 ) -> npt.NDArray[np.int64]:
     if null is not None:
-        values = np.where(null, values.dtype.type(0), values)  # what stands behind a null is anything
+        # what stands behind a null is anything
+        values = np.where(null, values.dtype.type(0), values)
     ns = nulls_to_nat(values, np.zeros(len(values), np.bool_) if null is None else null)
     if not format_.startswith("ts"):
         return ns if given is None else to_ns_array(ns, unit=given)

@@ -15,7 +15,8 @@ from sessiondata.time.intervals import parse_interval
 __all__ = ["GapInfo", "check_gap", "check_number", "short_stop"]
 
 
-# A NamedTuple is made in a third of the time of a frozen dataclass, and a quiet stock has thousands of gaps.
+# A NamedTuple is made in a third of the time of a frozen dataclass, and a quiet stock has thousands
+# of gaps.
 class GapInfo(NamedTuple):
     """A maximal run of missing slots within one segment.
 
@@ -23,8 +24,8 @@ class GapInfo(NamedTuple):
     ----------
     symbol, interval : str
     start_ns, end_ns : int
-        Starts of the first and of the last missing slot, ns since 1970 UTC; both inclusive. Half-open ranges, such as
-        `SymbolSessionData.mark_no_trade` takes, end at `stop_ns`.
+        Starts of the first and of the last missing slot, ns since 1970 UTC; both inclusive.
+        Half-open ranges, such as `SymbolSessionData.mark_no_trade` takes, end at `stop_ns`.
     bar_count : int
         Missing slots.
     retry_count : int
@@ -67,7 +68,8 @@ class GapInfo(NamedTuple):
         """End of the last missing slot, ns: the gap is ``[start_ns, stop_ns)``."""
         if self.last_stop_ns is not None:
             return self.last_stop_ns
-        return self.end_ns + (parse_interval(self.interval).step_ns or 1)  # of a whole session all that holds its open
+        # of a whole session all that holds its open
+        return self.end_ns + (parse_interval(self.interval).step_ns or 1)
 
     @property
     def stop_time(self) -> datetime:
@@ -93,7 +95,8 @@ _N_TOLD = 7  # fields of a gap that two equal ones have in common
 
 
 def short_stop(stops: list[int], end: int, step_ns: int) -> int | None:
-    """Where the slot that begins at `end` ends, if its segment cuts it or it is the whole session; else None."""
+    """Where the slot that begins at `end` ends, if its segment cuts it or it is the whole session;
+    else None."""
     if not stops or step_ns == 0:
         return stops[-1] if stops else None
     i = bisect_right(stops, end)
@@ -101,7 +104,8 @@ def short_stop(stops: list[int], end: int, step_ns: int) -> int | None:
 
 
 def check_gap(gap: GapInfo) -> GapInfo:
-    """A gap that a user made, its numbers as plain int64, or a TypeError or ValueError that says what is wrong."""
+    """A gap that a user made, its numbers as plain int64, or a TypeError or ValueError that says
+    what is wrong."""
     if not isinstance(gap, GapInfo):
         raise ArgumentTypeError(f"a gap is a GapInfo: {gap!r}")
     numbers: dict[str, Any] = {name: operator.index(getattr(gap, name)) for name in _NUMBERS}
@@ -114,7 +118,8 @@ def check_gap(gap: GapInfo) -> GapInfo:
 
 
 def check_number(name: str, value: Any, symbol: str | None = None) -> float:
-    """A real number as float, or a `BarTypeError` naming it. `float` alone would read texts, and cut complex ones."""
+    """A real number as float, or a `BarTypeError` naming it. `float` alone would read texts, and
+    cut complex ones."""
     if not isinstance(value, (str, bytes, bytearray)) and is_number(value):
         try:
             return float(value)

@@ -1,7 +1,7 @@
 """What a notebook shows of series and windows: small tables.
 
-Plain HTML without style sheets, scripts or links; every text is escaped, since a symbol may be called anything. A table
-has at most `MAX_ROWS` rows, however much there is.
+Plain HTML without style sheets, scripts or links; every text is escaped, since a symbol may be
+called anything. A table has at most `MAX_ROWS` rows, however much there is.
 """
 
 from __future__ import annotations

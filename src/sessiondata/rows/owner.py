@@ -70,8 +70,9 @@ class Marked:
 
     @property
     def marks(self) -> dict[str, list[tuple[int, int]]]:
-        """What was marked in this session, as far as the market is open: ``"no_trade"`` and ``"halted"``, each a list
-        of ``(start_ns, stop_ns)``, half-open, in time order, none touching the next."""
+        """What was marked in this session, as far as the market is open: ``"no_trade"`` and
+        ``"halted"``, each a list of ``(start_ns, stop_ns)``, half-open, in time order, none
+        touching the next."""
         no_trade, halted = self._core.marks()
         return {"no_trade": no_trade, "halted": halted}
 
@@ -88,7 +89,8 @@ def computed_gaps(owner: SlotOwner, k: int) -> list[GapInfo]:
 
 
 def reported_quality(owner: SlotOwner, k: int, expected: int, present: int) -> float:
-    """Quality of a series in percent: the pinned one, or that of these counts; 100.0 where nothing is expected."""
+    """Quality of a series in percent: the pinned one, or that of these counts; 100.0 where nothing
+    is expected."""
     pinned = owner.pins.quality.get(k)
     if pinned is not None:
         return pinned
@@ -98,7 +100,8 @@ def reported_quality(owner: SlotOwner, k: int, expected: int, present: int) -> f
 def gap_records(
     owner: SlotOwner, k: int, gaps: list[tuple[int, int, int, int, int | None]], grid: Grid | None
 ) -> list[GapInfo]:
-    """Records of the gaps that the native code has found in some hours: the session may have ended since."""
+    """Records of the gaps that the native code has found in some hours: the session may have ended
+    since."""
     if not gaps:
         return []
     core, zone = owner.core, owner.zone

@@ -47,8 +47,9 @@ class Glance(NamedTuple):
 class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
     """The bars of one interval of one symbol in the current session, oldest first; always current.
 
-    Rows include extended ones (before the open, in breaks, after the close); gaps, quality and expected counts are of
-    the session's segments only. Reading is O(1) unless said otherwise; nothing is computed from the rows to answer.
+    Rows include extended ones (before the open, in breaks, after the close); gaps, quality and
+    expected counts are of the session's segments only. Reading is O(1) unless said otherwise;
+    nothing is computed from the rows to answer.
     """
 
     __slots__ = ("_core", "_k", "_owner")
@@ -95,8 +96,8 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
         return self.window(0, None)
 
     def copy(self) -> BarWindow:
-        """All rows as they are at one moment, whoever writes meanwhile: an independent window on copied arrays, which
-        are read-only as well."""
+        """All rows as they are at one moment, whoever writes meanwhile: an independent window on
+        copied arrays, which are read-only as well."""
         grid, (copies, forming_ts) = self._in_one_session(lambda: (self._core.grid, self._core.copy_rows(self._k)))
         arrays: tuple[Any, ...] = tuple(
             None if copy is None else np.frombuffer(copy, empty.dtype)
@@ -128,7 +129,8 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
                 return columns or EMPTY, start, stop, Place(session_id, moves, oldest)
 
     def _in_one_session(self, ask: Callable[[], _T]) -> _T:
-        """What a function returns that puts several questions to native state, none of two sessions."""
+        """What a function returns that puts several questions to native state, none of two
+        sessions."""
         while True:
             session_id = self._core.session_id
             answer = ask()
@@ -144,7 +146,8 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
 
     @property
     def n_base(self) -> npt.NDArray[np.int32]:
-        """Base bars on their slot behind each bar, int32. A view for derived series, new ones for the base."""
+        """Base bars on their slot behind each bar, int32. A view for derived series, new ones for
+        the base."""
         columns, start, stop = self._bounds()
         return np.ones(stop - start, np.int32) if columns[6] is None else columns[6][start:stop]
 
@@ -157,7 +160,8 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
 
     @property
     def forming(self) -> bool:
-        """Whether the newest bar is still in progress. Of the base, only bars made of trades or quotes ever are."""
+        """Whether the newest bar is still in progress. Of the base, only bars made of trades or
+        quotes ever are."""
         return self._core.forming(self._k)
 
     def __len__(self) -> int:
@@ -207,18 +211,20 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
 
     @property
     def missing(self) -> int:
-        """Slots among the expected without a bar, and without evidence that there should be none."""
+        """Slots among the expected without a bar, and without evidence that there should be
+        none."""
         return self._core.states(self._k)[2]
 
     @property
     def no_trade(self) -> int:
-        """Slots among the expected without a bar in which, as was marked, nothing traded (for a part of them the market
-        may have been halted)."""
+        """Slots among the expected without a bar in which, as was marked, nothing traded (for a
+        part of them the market may have been halted)."""
         return self._core.states(self._k)[3]
 
     @property
     def halted(self) -> int:
-        """Slots among the expected without a bar through which, as was marked, the market was halted."""
+        """Slots among the expected without a bar through which, as was marked, the market was
+        halted."""
         return self._core.states(self._k)[4]
 
     def slot_state(self, ts_ns: Any) -> str | None:
@@ -236,7 +242,8 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
         Raises
         ------
         TimeError
-            It is no time, or an integer of another unit (``ERR_UNIT``), as of `SessionData.advance_to`.
+            It is no time, or an integer of another unit (``ERR_UNIT``), as of
+            `SessionData.advance_to`.
         """
         time = to_ns(ts_ns)
         state = self._core.state_at(self._k, time)
@@ -248,8 +255,8 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
 
     @property
     def state(self) -> SeriesState:
-        """Gaps, quality and all counts of one moment. What is read one after the other may lie on both sides of a bar
-        that another thread has stored meanwhile. O(gaps)."""
+        """Gaps, quality and all counts of one moment. What is read one after the other may lie on
+        both sides of a bar that another thread has stored meanwhile. O(gaps)."""
         as_of, states, found, grid = self._core.answer(self._k)
         expected, present, missing, no_trade, halted = states
         pinned_gaps = self._owner.pins.gaps.get(self._k)
@@ -262,7 +269,8 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
 
     @property
     def extended(self) -> ExtendedSlots:
-        """What is expected of this series outside the session's segments, in a store with ``extended_hours``."""
+        """What is expected of this series outside the session's segments, in a store with
+        ``extended_hours``."""
         return ExtendedSlots(self._owner, self._k)
 
     @property
@@ -278,7 +286,8 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
 
     @property
     def quality(self) -> float:
-        """100 * present / expected, or what `set_quality` pinned; 100.0 where nothing is expected yet."""
+        """100 * present / expected, or what `set_quality` pinned; 100.0 where nothing is expected
+        yet."""
         expected, present, _, _, _ = self._core.states(self._k)
         return self._quality(expected, present)
 
@@ -287,7 +296,8 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
 
     @property
     def completeness(self) -> float:
-        """100 * (present + no_trade + halted) / expected: what is left to 100 is really unexplained.
+        """100 * (present + no_trade + halted) / expected: what is left to 100 is really
+        unexplained.
 
         100.0 where nothing is expected yet."""
         expected, _, missing, _, _ = self._core.states(self._k)
@@ -309,7 +319,8 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
         )
 
     def _glance(self) -> Glance:
-        """What is told of the series, all of one session: another thread may end it between two questions."""
+        """What is told of the series, all of one session: another thread may end it between two
+        questions."""
         return self._in_one_session(self._look)
 
     def _look(self) -> Glance:

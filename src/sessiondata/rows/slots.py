@@ -1,4 +1,5 @@
-"""What is known of the slots of a series: all of it at one moment, and the slots outside the session."""
+"""What is known of the slots of a series: all of it at one moment, and the slots outside the
+session."""
 
 from __future__ import annotations
 
@@ -44,11 +45,13 @@ class SeriesState(NamedTuple):
 
 @not_copied("copy the store with data.copy(), or keep the numbers")
 class ExtendedSlots:
-    """Slots before the open and after the close in which a store with ``extended_hours`` expects bars; always current.
+    """Slots before the open and after the close in which a store with ``extended_hours`` expects
+    bars; always current.
 
-    They are those that extended bars fall in anyway: counted backwards from the open and forwards from the close.
-    Expected are the ones that reach into the hours. Nothing of it is in the regular numbers; ``"1d"`` has none, nor has
-    a store without ``extended_hours``. Marks are of the regular session, so what is absent here is missing.
+    They are those that extended bars fall in anyway: counted backwards from the open and forwards
+    from the close. Expected are the ones that reach into the hours. Nothing of it is in the regular
+    numbers; ``"1d"`` has none, nor has a store without ``extended_hours``. Marks are of the regular
+    session, so what is absent here is missing.
     """
 
     __slots__ = ("_k", "_owner")
@@ -94,7 +97,8 @@ class ExtendedSlots:
 
     @property
     def gaps(self) -> list[GapInfo]:
-        """Gaps in time order: runs of missing slots, before the open or after the close. O(gaps)."""
+        """Gaps in time order: runs of missing slots, before the open or after the close.
+        O(gaps)."""
         return gap_records(self._owner, self._k, *self._owner.core.extended_answer(self._k)[2:])
 
     def __repr__(self) -> str:

@@ -170,8 +170,8 @@ _W = TypeVar("_W", TickWindow, QuoteWindow)
 
 
 class _Series(LiveRows[_Row, _W]):
-    """Rows of one symbol in the current session, oldest first; always current. Of equal times the later arrival stands
-    later. Reading is O(1) unless said otherwise."""
+    """Rows of one symbol in the current session, oldest first; always current. Of equal times the
+    later arrival stands later. Reading is O(1) unless said otherwise."""
 
     __slots__ = ("_owner", "_tape")
 
@@ -196,7 +196,8 @@ class _Series(LiveRows[_Row, _W]):
             start, stop, oldest, moves = self._tape.rows()
             columns = self._tape.columns() if stop else self._empty()
             now, _, oldest_now, _ = self._tape.rows()
-            # Neither has the session ended meanwhile, nor have rows come to lie elsewhere in the columns.
+            # Neither has the session ended meanwhile, nor have rows come to lie elsewhere in the
+            # columns.
             if self._tape.core.session_id == session_id and oldest - start == oldest_now - now:
                 return columns, start, stop, Place(session_id, moves, oldest)
 
@@ -228,8 +229,9 @@ class _Series(LiveRows[_Row, _W]):
 
     @property
     def counters(self) -> dict[str, Any]:
-        """What became of all rows of the session: stored, late, too_old, other_session, overwritten, skipped (by
-        reason), and covered, those that changed no bar because one had filled their slot (`SymbolSessionData.fill`)."""
+        """What became of all rows of the session: stored, late, too_old, other_session,
+        overwritten, skipped (by reason), and covered, those that changed no bar because one had
+        filled their slot (`SymbolSessionData.fill`)."""
         return self._tape.counters()
 
     def __len__(self) -> int:

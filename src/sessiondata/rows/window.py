@@ -1,4 +1,5 @@
-"""Rows in time order as arrays: what series of bars, trades and quotes have in common, and windows on them."""
+"""Rows in time order as arrays: what series of bars, trades and quotes have in common, and windows
+on them."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ class Place(NamedTuple):
 
 
 class TimedColumns:
-    """Column access shared by live rows and windows: arrays over `[start, stop)` of the ring, the times first."""
+    """Column access shared by live rows and windows: arrays over `[start, stop)` of the ring, the
+    times first."""
 
     __slots__ = ()
 
@@ -54,8 +56,9 @@ class TimedColumns:
 
     @property
     def timestamp(self) -> npt.NDArray[np.int64]:
-        """Times, int64 ns since 1970 UTC: the open times of bars, strictly increasing; of trades and quotes never
-        decreasing. Read-only view, no copy (a window made by `copy` owns its arrays)."""
+        """Times, int64 ns since 1970 UTC: the open times of bars, strictly increasing; of trades
+        and quotes never decreasing. Read-only view, no copy (a window made by `copy` owns its
+        arrays)."""
         return self._column(0)
 
     @property
@@ -67,8 +70,9 @@ class TimedColumns:
 class RowWindow(TimedColumns, Generic[Row]):
     """A fixed range of rows of a series, oldest first.
 
-    Windows of a live series are views: they cost no copy, and values that are replaced in place (a correction, the
-    forming bar) show through. `is_valid` tells when the ring has since overwritten or moved a row.
+    Windows of a live series are views: they cost no copy, and values that are replaced in place (a
+    correction, the forming bar) show through. `is_valid` tells when the ring has since overwritten
+    or moved a row.
     """
 
     __slots__ = ("_arrays", "_place", "_seq", "_series", "_start", "_stop")
@@ -78,15 +82,17 @@ class RowWindow(TimedColumns, Generic[Row]):
     def __init__(
         self, arrays: tuple[Any, ...], start: int, stop: int, series: Any, seq: int | None, place: Place | None = None
     ) -> None:
-        """Rows `[start, stop)` of arrays; `seq` is the sequence of the first, None where nobody will ever write to
-        them, else `place` is where the live rows stood then. `series` names the rows and makes records of them."""
+        """Rows `[start, stop)` of arrays; `seq` is the sequence of the first, None where nobody
+        will ever write to them, else `place` is where the live rows stood then. `series` names the
+        rows and makes records of them."""
         self._arrays, self._start, self._stop, self._series, self._seq = arrays, start, stop, series, seq
         self._place = place
 
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
         return self._arrays, self._start, self._stop
 
-    # Copies and pickles: nobody ever writes to the rows of a frozen window, those of a live one are the store's.
+    # Copies and pickles: nobody ever writes to the rows of a frozen window, those of a live one are
+    # the store's.
 
     def __copy__(self: Window) -> Window:
         self._check_frozen()
@@ -120,8 +126,8 @@ class RowWindow(TimedColumns, Generic[Row]):
     def is_valid(self) -> bool:
         """Whether the window still shows the rows it was taken for.
 
-        False once the ring has overwritten one of them, a late row has moved others, or the session is gone. Always
-        True for a window made by `copy`. O(1).
+        False once the ring has overwritten one of them, a late row has moved others, or the session
+        is gone. Always True for a window made by `copy`. O(1).
         """
         if self._seq is None or self._stop == self._start:
             return True
@@ -129,8 +135,8 @@ class RowWindow(TimedColumns, Generic[Row]):
         return self._place is not None and self._place[:2] == now[:2] and now.oldest <= self._seq
 
     def copy(self: Window) -> Window:
-        """Independent window on copied arrays; it stays what it is whatever the ring does. Its columns are read-only as
-        well."""
+        """Independent window on copied arrays; it stays what it is whatever the ring does. Its
+        columns are read-only as well."""
         return self._copied(slice(None))
 
     def _copied(self: Window, rows: slice) -> Window:
@@ -178,7 +184,8 @@ class RowWindow(TimedColumns, Generic[Row]):
     def __getitem__(self: Window, key: slice) -> Window: ...
     def __getitem__(self: Any, key: int | slice) -> Any:
         if not isinstance(key, slice):
-            return self._row(range(len(self))[key])  # negative indices and IndexError as for any sequence
+            # negative indices and IndexError as for any sequence
+            return self._row(range(len(self))[key])
         start, stop, step = key.indices(len(self))
         # A strided window cannot be contiguous, so it is a copy.
         return self._part(start, max(start, stop)) if step == 1 else self._copied(key)
@@ -195,7 +202,8 @@ class RowWindow(TimedColumns, Generic[Row]):
 
 
 class LiveRows(TimedColumns, Generic[Row, Window]):
-    """Rows of one symbol in a session, oldest first; always current. Reading is O(1) unless said otherwise."""
+    """Rows of one symbol in a session, oldest first; always current. Reading is O(1) unless said
+    otherwise."""
 
     __slots__ = ()
 
@@ -219,7 +227,8 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
         raise NotImplementedError
 
     def _copy_rows(self, arrays: tuple[Any, ...], start: int, stop: int) -> tuple[Any, ...]:
-        """Rows `[start, stop)` of arrays as bytes (None of what is None), none of them half old and half new."""
+        """Rows `[start, stop)` of arrays as bytes (None of what is None), none of them half old and
+        half new."""
         raise NotImplementedError
 
     def __len__(self) -> int:
@@ -247,7 +256,8 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
     def since(self, ts_ns: Any) -> Window:
         """Rows at or after a time (int ns, datetime64, aware datetime). A view; O(log rows).
 
-        An int of 1970 that another unit puts after 1990 is a `TimeError` (``ERR_UNIT``) where all rows are later."""
+        An int of 1970 that another unit puts after 1990 is a `TimeError` (``ERR_UNIT``) where all
+        rows are later."""
         arrays, start, stop, place = self._live()
         time = to_ns(ts_ns)
         if time < LEAST_START_NS and stop > start and arrays[0][start] >= LEAST_START_NS:
@@ -256,8 +266,8 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
         return self._new_window(arrays, start + i, stop, place, place.oldest + i)
 
     def window(self, i: int, j: int | None) -> Window:
-        """Rows `[i, j)`, counted from the oldest live one; negative positions count from the end, None is the end. A
-        view."""
+        """Rows `[i, j)`, counted from the oldest live one; negative positions count from the end,
+        None is the end. A view."""
         arrays, start, stop, place = self._live()
         i, j, _ = slice(i, j).indices(stop - start)
         return self._new_window(arrays, start + i, start + max(i, j), place, place.oldest + i)
@@ -270,5 +280,6 @@ def zone_of(rows: Any) -> tzinfo:
 
 
 def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The same numbers over bytes, which nobody can write to: frames of other libraries may show them."""
+    """The same numbers over bytes, which nobody can write to: frames of other libraries may show
+    them."""
     return np.frombuffer(array.tobytes(), array.dtype)

@@ -1,8 +1,8 @@
 """What a snapshot holds of a store.
 
-The copy is all that a feeder waits for: one native call for all sessions, which shows one moment of them. Days of
-history never change, so they are copied when it is their turn to be written. Columns have names and one session is one
-part, so that a next version, or another language, can read it.
+The copy is all that a feeder waits for: one native call for all sessions, which shows one moment of
+them. Days of history never change, so they are copied when it is their turn to be written. Columns
+have names and one session is one part, so that a next version, or another language, can read it.
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ class StoreCopy:
         }
 
     def _cursors(self, counts: dict[str, Any], shown: list[tuple[Any, ...]]) -> dict[str, Any]:
-        """One part for all: counts of the symbols, and what each cursor has shown, its number before the names."""
+        """One part for all: counts of the symbols, and what each cursor has shown, its number
+        before the names."""
         columns, told = dict(counts), []
         for number, ((name, timestamps, symbols, intervals), sequence, captured) in enumerate(shown):
             entry = {
@@ -137,7 +138,8 @@ class StoreCopy:
         return len(self.parts) - 1
 
     def _day(self, date: dt.date, core: SymbolCore) -> dict[str, Any]:
-        """A frozen day. It never changes, so it is copied only when it is written; its numbers follow then."""
+        """A frozen day. It never changes, so it is copied only when it is written; its numbers
+        follow then."""
         entry: dict[str, Any] = {"date": _text(date)}
 
         def make() -> bytes:

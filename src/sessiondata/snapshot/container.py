@@ -1,7 +1,8 @@
-"""The container of a snapshot: a head, a table of parts, and the parts. `docs/snapshot.md` is the format.
+"""The container of a snapshot: a head, a table of parts, and the parts. `docs/snapshot.md` is the
+format.
 
-A checksum says that a file is what was written, not that it is true: who reads a part believes it as little as a user's
-arguments.
+A checksum says that a file is what was written, not that it is true: who reads a part believes it
+as little as a user's arguments.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ __all__ = [
     "asked", "check_byte_order", "name_of", "packed_head",
 ]  # fmt: skip
 
-MAGIC = b"\x89SDSNAP\n"  # the first byte is no text, and the last one shows what a transfer as text has done
+# the first byte is no text, and the last one shows what a transfer as text has done
+MAGIC = b"\x89SDSNAP\n"
 VERSION = 1
 HEAD = struct.Struct("<8sIIQ")  # magic, version, parts, bytes of the file
 PART = struct.Struct("<8sIIQQ")  # kind, flags, crc32, offset, bytes

@@ -46,8 +46,8 @@ def copy_of(data: _D, memo: dict[int, Any] | None = None) -> _D:
 
 @exclusive("copy()")
 def _copy_into(store: StoreParts, made: StoreParts) -> list[dict[str, Any]]:
-    """Copy everything into a new store but the values of indicators, which are still to be copied: these are returned,
-    by symbol."""
+    """Copy everything into a new store but the values of indicators, which are still to be copied:
+    these are returned, by symbol."""
     context, into = store.context, made.context
     states = list(store.registry.states.values())
     said = [(state.pins.gaps, state.pins.quality, state.values) for state in states]
@@ -99,7 +99,8 @@ def _like(data: _D) -> _D:
 
 
 def _added(data: SessionData) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Attributes of the object that are not the store's own: in its dict, and in slots of a subclass."""
+    """Attributes of the object that are not the store's own: in its dict, and in slots of a
+    subclass."""
     state = object.__getstate__(data)
     members, slots = state if isinstance(state, tuple) else (state, {})
     own = vars(SessionData())

@@ -1,9 +1,9 @@
 """A store from a file, and what is believed of one.
 
-    head (sizes, checksums)  -->  every part's checksum  -->  store part  -->  one session after the other
+    head (sizes, checksums)  ->  every part's checksum  ->  store part  ->  session by session
 
-The JSON is believed as little as a user's arguments (it goes through the same constructors), and the native code checks
-the rows.
+The JSON is believed as little as a user's arguments (it goes through the same constructors), and
+the native code checks the rows.
 """
 
 from __future__ import annotations
@@ -79,10 +79,12 @@ def load(path: Any) -> SessionData:
 
 
 def loads(content: Any, kind: type[SessionData] | None = None) -> SessionData:
-    """Make a store, of a subclass of `SessionData` if one is given, of bytes; see `sessiondata.loads`."""
+    """Make a store, of a subclass of `SessionData` if one is given, of bytes; see
+    `sessiondata.loads`."""
     try:
         whole = content if isinstance(content, bytes) else bytes(memoryview(content))
-    except (TypeError, ValueError, BufferError) as error:  # ValueError: of a dtype that no buffer can have
+    except (TypeError, ValueError, BufferError) as error:
+        # ValueError: of a dtype that no buffer can have
         raise ArgumentTypeError(
             f"a snapshot is bytes, as SessionData.dumps makes them: {type(content).__name__}"
         ) from error
@@ -90,7 +92,8 @@ def loads(content: Any, kind: type[SessionData] | None = None) -> SessionData:
 
 
 def _read_from(file: Any, shown: str) -> bytes:
-    """The bytes of a snapshot from where a file object stands, and not one more: others may stand behind it."""
+    """The bytes of a snapshot from where a file object stands, and not one more: others may stand
+    behind it."""
     content = bytearray()
 
     def more(n: int) -> None:
@@ -186,7 +189,8 @@ def _store(file: Container, place: _Place, kind: type[SessionData] | None) -> Se
 
 
 def _cursors(store: StoreParts, file: Container, entry: dict[str, Any], sequence: int) -> None:
-    """Last of all: what they compare with are counts of what happens to a store, and loading is such a thing."""
+    """Last of all: what they compare with are counts of what happens to a store, and loading is
+    such a thing."""
     columns = file.columns(entry, CURSORS)
     cores = store.registry.all_cores()
     _snapshot.restore_counts(cores, columns)
@@ -226,7 +230,8 @@ def _index(value: Any) -> int:
 
 
 def _calendar(entry: dict[str, Any]) -> SessionCalendar:
-    """A calendar, with the hours that it had when the store was saved: a newer schedule may say otherwise by now."""
+    """A calendar, with the hours that it had when the store was saved: a newer schedule may say
+    otherwise by now."""
     calendar = SessionCalendar.from_recipe(entry["recipe"])
     grids = {}
     for date, (segments, start, stop) in entry["sessions"].items():
@@ -331,12 +336,14 @@ def _daily(symbol: SymbolState, file: Container, entry: dict[str, Any] | None) -
         numbers = *values, turnover, traded
         if type(ts_ns) is not int or type(n_base) is not int or not all(type(number) is float for number in numbers):
             raise TypeError("a day's bar has times and counts that are whole, and prices and sums that are not")
-        # Files of before have no hours of days that were trimmed: then they are those that the calendar has now.
+        # Files of before have no hours of days that were trimmed: then they are those that the
+        # calendar has now.
         grid = symbol.calendar.session(date)
         if ts_ns != grid.segments[0, 0]:
             raise ValueError(f"the bar of a day begins with its session: {date}")
         *prices, volume = values
-        # Only what multiplies prices may be beyond a double: volumes are bounded so that sums of them are finite.
+        # Only what multiplies prices may be beyond a double: volumes are bounded so that sums of
+        # them are finite.
         if not all(map(math.isfinite, (*values, traded))) or prices[1] < prices[2] or volume < 0.0 or traded < 0.0:
             raise ValueError(f"the bar of a day has finite prices and volume, high >= low and volume >= 0: {date}")
         if not 0 <= n_base <= grid.compiled.possible_slots(base_ns):

@@ -1,6 +1,6 @@
 """A store as a file. `docs/snapshot.md` is the format; here is how a file comes to be.
 
-copy the state  -->  temporary file: parts, then the head  -->  sync  -->  rename  -->  sync of the folder
+copy the state  ->  temporary file: parts, then head  ->  sync  ->  rename  ->  folder's sync
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What the symbols of a store share: date and clock, calendar and hours, indicators, and the gate."""
+"""What the symbols of a store share: date and clock, calendar and hours, indicators, and the
+gate."""
 
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StartForRows", "StoreContext"]
 
-#: Stores rows that may begin a session: of which symbol, the time of their earliest from a time on, whether times name
-#: closes, and what stores them.
+#: Stores rows that may begin a session: of which symbol, the time of their earliest from a time on,
+#: whether times name closes, and what stores them.
 StartForRows: TypeAlias = "Callable[[SymbolCore, Callable[[int], int | None], bool, Callable[[], int]], int]"
 
 
@@ -66,8 +67,9 @@ class StoreContext:
 
     @property
     def next_date(self) -> dt.date | None:
-        """The earliest date that is not over: of the session under way, or the day after the one that has ended. None
-        before the first session: there is no now yet, and nothing is ahead of it."""
+        """The earliest date that is not over: of the session under way, or the day after the one
+        that has ended. None before the first session: there is no now yet, and nothing is ahead of
+        it."""
         return self.clock.next_date
 
     @property

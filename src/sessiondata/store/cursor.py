@@ -1,4 +1,5 @@
-"""Cursors of exports: which consumer has seen what. Exports drive one by `begin_export` and `end_export`."""
+"""Cursors of exports: which consumer has seen what. Exports drive one by `begin_export` and
+`end_export`."""
 
 from __future__ import annotations
 
@@ -27,8 +28,8 @@ TOLD = attrgetter("_name", "_timestamps", "_symbols", "_intervals", "_native", "
 class ExportCursor:
     """One consumer of exports, and what it has been shown; made by `SessionData.export_cursor`.
 
-    A complete export through it says which symbols and intervals the consumer follows and how times are written. Deltas
-    go on from there. Nothing is kept of the exports themselves.
+    A complete export through it says which symbols and intervals the consumer follows and how times
+    are written. Deltas go on from there. Nothing is kept of the exports themselves.
     """
 
     __slots__ = ("_cores", "_intervals", "_name", "_native", "_selected", "_sequence", "_symbols", "_timestamps")
@@ -42,7 +43,8 @@ class ExportCursor:
         self._timestamps: str | None = None
         self._symbols: frozenset[str] | None = None
         self._intervals: frozenset[str] | None = None
-        self._cores: list[SymbolCore] | None = None  # all of the store, of which `_selected` was taken
+        # all of the store, of which `_selected` was taken
+        self._cores: list[SymbolCore] | None = None
         self._selected: list[SymbolCore] = []
 
     @property
@@ -97,7 +99,8 @@ class ExportCursor:
                 )
 
     def _select(self, registry: Registry) -> list[SymbolCore]:
-        """Symbols of the store that are selected, in its order; the same list while the store's are the same."""
+        """Symbols of the store that are selected, in its order; the same list while the store's are
+        the same."""
         cores = registry.all_cores()
         if cores is not self._cores:
             names = self._symbols
@@ -116,7 +119,8 @@ class Export(NamedTuple):
     intervals : frozenset of str or None
         Those that it shows; None: all.
     since : int or None
-        Sequence of the export before; None: there is none to go on from, so only a complete one can be served.
+        Sequence of the export before; None: there is none to go on from, so only a complete one can
+        be served.
     removed : list of str
         Names that the consumer has seen and that are gone.
     selected : list of SymbolCore
@@ -138,8 +142,8 @@ def begin_export(
     symbols: Iterable[str] | None,
     intervals: Iterable[str] | None,
 ) -> Export:
-    """Begin a complete export, or a delta; one that is served ends with `end_export`. A delta that cannot be served is
-    about nothing, and the cursor stays where it is."""
+    """Begin a complete export, or a delta; one that is served ends with `end_export`. A delta that
+    cannot be served is about nothing, and the cursor stays where it is."""
     if complete:
         cursor._start(registry, timestamps, symbols, intervals)
         return Export(cursor._native, cursor._intervals, None, [], cursor._selected)
@@ -156,7 +160,8 @@ def begin_export(
 
 def end_export(cursor: ExportCursor, sequence: int) -> None:
     """What was begun has been written: `sequence` is what its document says."""
-    cursor._sequence = sequence  # as the document says: what came while it was made is in the next one, too
+    # as the document says: what came while it was made is in the next one, too
+    cursor._sequence = sequence
     cursor._native.finish()
 
 
@@ -168,9 +173,9 @@ def resume_cursor(
     intervals: list[str] | None,
     seen: tuple[int, list[str], dict[str, Any], str] | None,
 ) -> None:
-    """Have a cursor be as it was when a store was saved, which has been loaded but for its cursors. `seen`: sequence,
-    names of symbols that have left, columns and what their names begin with; None if the next export has to be
-    complete."""
+    """Have a cursor be as it was when a store was saved, which has been loaded but for its cursors.
+    `seen`: sequence, names of symbols that have left, columns and what their names begin with; None
+    if the next export has to be complete."""
     cursor._timestamps = timestamps
     cursor._symbols = None if symbols is None else _names(symbols)
     cursor._intervals = None if intervals is None else _intervals(intervals)
@@ -215,7 +220,8 @@ class Cursors:
         return self._named.setdefault(name, ExportCursor(check_text(name, "a cursor's name"))) if held is None else held
 
     def find(self, cursor: str | ExportCursor | None) -> ExportCursor:
-        """The cursor of an export, by its name or as it is; an error if the store has no such one."""
+        """The cursor of an export, by its name or as it is; an error if the store has no such
+        one."""
         name = cursor.name if isinstance(cursor, ExportCursor) else cursor
         held = self.get(None) if name is None else self._named.get(name)
         if held is None or (isinstance(cursor, ExportCursor) and held is not cursor):

@@ -25,7 +25,8 @@ __all__ = ["Grids", "HistoricalDay"]
 
 @not_copied("day.bars(interval).copy() is a window of its own, which can be")
 class HistoricalDay(Marked):
-    """One past session of one symbol: series like those of the session under way, with everything over.
+    """One past session of one symbol: series like those of the session under way, with everything
+    over.
 
     Attributes
     ----------
@@ -52,8 +53,8 @@ class HistoricalDay(Marked):
         return {**self._core.counters(), "inconsistent": self._core.count_inconsistent()}
 
     def bars(self, interval: str | None = None) -> BarSeries:
-        """Series of an interval that the symbol holds; by default the base one. It never changes: of a day that has
-        taken a late bar since, it shows what was there before.
+        """Series of an interval that the symbol holds; by default the base one. It never changes:
+        of a day that has taken a late bar since, it shows what was there before.
 
         Raises
         ------

@@ -1,11 +1,12 @@
 """What one thread at a time does: change what stores consist of, or look at all of one.
 
-Feeders never wait here: their rows are stored in one native step, in which no Python code runs (`docs/internals.md`,
-Look and step). Only what begins a session does, as a roll does.
+Feeders never wait here: their rows are stored in one native step, in which no Python code runs
+(`docs/internals.md`, Look and step). Only what begins a session does, as a roll does.
 
-The thread that is inside may come again: a signal handler, a finalizer, a function of an indicator. It finds the store
-as it was before the step that is being prepared, and may do whatever is one step itself. What would change sessions or
-symbols under the feet of the outer call is refused by `alone`.
+The thread that is inside may come again: a signal handler, a finalizer, a function of an indicator.
+It finds the store as it was before the step that is being prepared, and may do whatever is one step
+itself. What would change sessions or symbols under the feet of the outer call is refused by
+`alone`.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ __all__ = ["alone", "exclusive"]
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-#: One for all stores, so that a fork can wait for it. Its holder may come again: functions of users run inside.
+#: One for all stores, so that a fork can wait for it. Its holder may come again: functions of users
+#: run inside.
 _lock = RLock()
-if hasattr(os, "register_at_fork"):  # a child is to find no store half rolled, and a lock that it can take
+# a child is to find no store half rolled, and a lock that it can take
+if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
-#: What the holder of the lock is inside of, the outermost first: context of a store, name for messages, what it claims.
+#: What the holder of the lock is inside of, the outermost first: context of a store, name for
+#: messages, what it claims.
 _calls: list[tuple[Any, str, Any]] = []
 
 
@@ -45,7 +49,8 @@ def exclusive(
     at : int
         Which argument knows the store.
     claims : int, optional
-        Which argument no call from inside this one may use: a cursor, which compares with what it has shown.
+        Which argument no call from inside this one may use: a cursor, which compares with what it
+        has shown.
     key : callable
         Of that argument: the store's context.
     """
@@ -70,7 +75,8 @@ def exclusive(
 
 
 def alone(context: Any) -> None:
-    """Refuse the innermost `exclusive` call, if the thread came to it from inside another one of the same store."""
+    """Refuse the innermost `exclusive` call, if the thread came to it from inside another one of
+    the same store."""
     *outer, (_, name, _) = _calls
     for held, call, _ in outer:
         if held is context:

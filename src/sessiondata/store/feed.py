@@ -28,7 +28,8 @@ _T = TypeVar("_T")
 
 APPEND = """append(ts_ns, open, high, low, close, volume, /) -> bool
 
-Store one bar and everything it causes: derived bars, gaps, quality, metrics. The hot path; positional scalars.
+Store one bar and everything it causes: derived bars, gaps, quality, metrics. The hot path;
+positional scalars.
 
 Parameters
 ----------
@@ -39,8 +40,8 @@ open, high, low, close, volume : float
 Returns
 -------
 bool
-    True if the store changed. False for a repeat of what is there, and for a bar that is refused without being wrong
-    (older than the ring keeps, or of an earlier trade date): see `counters`.
+    True if the store changed. False for a repeat of what is there, and for a bar that is refused
+    without being wrong (older than the ring keeps, or of an earlier trade date): see `counters`.
 
 Raises
 ------
@@ -51,15 +52,15 @@ SessionStateError
 
 Notes
 -----
-O(derived intervals) for the newest bar, without allocating; O(log rows) and one slot of each interval for another.
-Several writers of a symbol take turns.
+O(derived intervals) for the newest bar, without allocating; O(log rows) and one slot of each
+interval for another. Several writers of a symbol take turns.
 """
 
 
 _APPEND_TICK = """append_tick(ts_ns, price, size, exchange="", /) -> bool
 
-Store one trade and everything it causes: it grows the bar of its base slot, which is forming until the grid or the
-clock says that the slot is over.
+Store one trade and everything it causes: it grows the bar of its base slot, which is forming until
+the grid or the clock says that the slot is over.
 
 Parameters
 ----------
@@ -72,8 +73,8 @@ exchange : str
 Returns
 -------
 bool
-    True if the store changed. False for a trade that is refused without being wrong (its slot has lost trades to the
-    ring, or it is of an earlier trade date): see ``ticks.counters``.
+    True if the store changed. False for a trade that is refused without being wrong (its slot has
+    lost trades to the ring, or it is of an earlier trade date): see ``ticks.counters``.
 
 Raises
 ------
@@ -86,8 +87,9 @@ SessionStateError
 
 Notes
 -----
-O(levels on base rows) in the newest base slot; O(log rows), the trades after it and one slot of each interval for a
-late one. The first trade of a session allocates the ring. Several writers of a symbol take turns.
+O(levels on base rows) in the newest base slot; O(log rows), the trades after it and one slot of
+each interval for a late one. The first trade of a session allocates the ring. Several writers of a
+symbol take turns.
 """
 
 _APPEND_QUOTE = """append_quote(ts_ns, bid, ask, bid_size, ask_size, /) -> bool
@@ -104,7 +106,8 @@ bid, ask, bid_size, ask_size : float
 Returns
 -------
 bool
-    True if the store changed; see `append_tick`, also for what is raised. SourceError is for quotes that make bars.
+    True if the store changed; see `append_tick`, also for what is raised. SourceError is for quotes
+    that make bars.
 """
 
 
@@ -136,45 +139,50 @@ class SymbolFeed:
     ) -> int:
         """Store arrays of bars, or the rows of a frame; all or nothing.
 
-        ``extend(frame)`` takes a pandas or polars DataFrame, an Arrow table, or any object with ``__arrow_c_stream__``
-        in place of the six columns. They are found by their usual names in any case: time (ts_event, window_start,
-        timestamp, datetime, t, time or date; of a pandas frame also its index), open (o), high (h), low (l), close (c)
-        and volume (vol, v). Other columns are left alone, but one that names several symbols is an error.
+        ``extend(frame)`` takes a pandas or polars DataFrame, an Arrow table, or any object with
+        ``__arrow_c_stream__`` in place of the six columns. They are found by their usual names in
+        any case: time (ts_event, window_start, timestamp, datetime, t, time or date; of a pandas
+        frame also its index), open (o), high (h), low (l), close (c) and volume (vol, v). Other
+        columns are left alone, but one that names several symbols is an error.
 
         Parameters
         ----------
         ts_ns : array of times, shape (n,)
-            Open times: int64 ns since 1970 UTC, datetime64 of any unit, or a pandas, polars or Arrow column. Any order:
-            rows are taken in time order, and of equal times the later row is a correction.
+            Open times: int64 ns since 1970 UTC, datetime64 of any unit, or a pandas, polars or
+            Arrow column. Any order: rows are taken in time order, and of equal times the later row
+            is a correction.
         open, high, low, close, volume : arrays of numbers, shape (n,)
             Any integer or float dtype, byte order and stride; contiguous float64 is not copied.
         on_bad : {"raise", "skip"}
-            What to do with a row that breaks a rule: raise and store nothing, or leave it out and count it in
-            ``counters["skipped"]``.
+            What to do with a row that breaks a rule: raise and store nothing, or leave it out and
+            count it in ``counters["skipped"]``.
         label : {"open", "close"}, optional
             Which end of its interval a timestamp names; by default the store's.
         tz : str or tzinfo, optional
             Zone of naive times.
         unit : {"s", "ms", "us", "ns"}, optional
-            What integer times count from 1970 on; by default nanoseconds. Of a dtype that has a unit it must be that.
+            What integer times count from 1970 on; by default nanoseconds. Of a dtype that has a
+            unit it must be that.
 
         Returns
         -------
         int
-            Rows added or corrected. Repeats, and rows that are too old or of an earlier trade date, are in `counters`;
-            of an earlier date that is a past day, in those of that day. A session that is missing between past days
-            becomes one of them with its first row.
+            Rows added or corrected. Repeats, and rows that are too old or of an earlier trade date,
+            are in `counters`; of an earlier date that is a past day, in those of that day. A
+            session that is missing between past days becomes one of them with its first row.
 
         Raises
         ------
         BarError, BarTypeError, TimeError, SessionStateError
-            Names symbol, row, value and rule; the store is as it was. A later trade date is a `LaterSessionError`. A
-            row from before 1990, where the symbol has no day, is a `TimeError` (``ERR_UNIT``) that names the unit it
-            is in; with ``on_bad="skip"`` only if all rows are such, else they are in ``counters["other_session"]``.
+            Names symbol, row, value and rule; the store is as it was. A later trade date is a
+            `LaterSessionError`. A row from before 1990, where the symbol has no day, is a
+            `TimeError` (``ERR_UNIT``) that names the unit it is in; with ``on_bad="skip"`` only if
+            all rows are such, else they are in ``counters["other_session"]``.
         """
         if on_bad == "raise" and label is None and unit is None:
             stored = self._core.extend_newest(ts_ns, open, high, low, close, volume)
-            if stored >= 0:  # the usual case: what follows costs more than storing a few hundred bars
+            # the usual case: what follows costs more than storing a few hundred bars
+            if stored >= 0:
                 return stored
         check_on_bad(on_bad)
         close_label = self._core.close_label if label is None else check_label(label)
@@ -204,12 +212,14 @@ class SymbolFeed:
         tz: str | tzinfo | None = None,
         unit: str | None = None,
     ) -> int:
-        """Store bars that somebody was asked for, where a bar is missing and nowhere else; all or nothing.
+        """Store bars that somebody was asked for, where a bar is missing and nowhere else; all or
+        nothing.
 
-        A slot is filled if it is a regular one of the base interval, is over (by the symbol's ``as_of``) and has no
-        bar, whether that was explained by a mark or not: a bar is better evidence. Rows for other slots (present ones,
-        such that are not over, beside the grid, outside the segments, of a date that is not here) are left out. So
-        nothing that is there changes, and the same call again stores nothing. A session that is missing between past
+        A slot is filled if it is a regular one of the base interval, is over (by the symbol's
+        ``as_of``) and has no bar, whether that was explained by a mark or not: a bar is better
+        evidence. Rows for other slots (present ones, such that are not over, beside the grid,
+        outside the segments, of a date that is not here) are left out. So nothing that is there
+        changes, and the same call again stores nothing. A session that is missing between past
         days, whose gaps history lists, becomes one of them with its first row.
 
         Parameters
@@ -217,8 +227,8 @@ class SymbolFeed:
         ts_ns, open, high, low, close, volume : arrays, shape (n,); or a frame in place of all
             As for `extend`, in any order. Of rows for one slot the first one counts.
         on_bad : {"raise", "skip"}
-            What to do with a row that breaks a rule, also of a slot that needs no filling: raise and store nothing, or
-            leave it out and count it in ``counters["skipped"]``.
+            What to do with a row that breaks a rule, also of a slot that needs no filling: raise
+            and store nothing, or leave it out and count it in ``counters["skipped"]``.
         label : {"open", "close"}, optional
             Which end of its interval a timestamp names; by default the store's.
         tz : str or tzinfo, optional
@@ -229,25 +239,29 @@ class SymbolFeed:
         Returns
         -------
         int
-            Rows stored, those of days in history included. A slot that is missing, but whose derived bars have lost
-            rows to the ring, is not filled and counted in ``counters["too_old"]``.
+            Rows stored, those of days in history included. A slot that is missing, but whose
+            derived bars have lost rows to the ring, is not filled and counted in
+            ``counters["too_old"]``.
 
         Raises
         ------
         BarError, BarTypeError, TimeError
             Names symbol, row, value and rule; the store is as it was.
         SessionStateError
-            A row is of a later trade date; there is neither a session nor a past day; or the symbol has left its store.
+            A row is of a later trade date; there is neither a session nor a past day; or the symbol
+            has left its store.
 
         Notes
         -----
-        What feeds the symbol is not decided: a filled symbol takes trades (or quotes) as well as bars afterwards. Where
-        these make the bars, a filled bar stands, because it covers its whole slot: a trade that comes for it later is
-        kept among the `ticks`, counted in ``ticks.counters["covered"]``, and changes no bar. A streamed *bar* that
-        comes later for a filled slot corrects it, as one bar does another.
+        What feeds the symbol is not decided: a filled symbol takes trades (or quotes) as well as
+        bars afterwards. Where these make the bars, a filled bar stands, because it covers its whole
+        slot: a trade that comes for it later is kept among the `ticks`, counted in
+        ``ticks.counters["covered"]``, and changes no bar. A streamed *bar* that comes later for a
+        filled slot corrects it, as one bar does another.
 
-        Whether a slot is missing is found out in one go with the storing, whatever other threads do. O(rows log rows),
-        and for each row behind the newest what a late bar takes; a copy of each past day that is filled.
+        Whether a slot is missing is found out in one go with the storing, whatever other threads
+        do. O(rows log rows), and for each row behind the newest what a late bar takes; a copy of
+        each past day that is filled.
         """
         check_on_bad(on_bad)
         close_label = self._core.close_label if label is None else check_label(label)
@@ -286,35 +300,39 @@ class SymbolFeed:
     ) -> int:
         """Store bars of past days, one or many, or the rows of a frame; all or nothing.
 
-        Rows of dates that are later than the session under way are kept for their sessions. Until these begin, nothing
-        shows or counts them.
+        Rows of dates that are later than the session under way are kept for their sessions. Until
+        these begin, nothing shows or counts them.
 
         Parameters
         ----------
         interval : str
-            Of these bars. Rows of the base interval make days with derived bars, gaps and quality, or merge by
-            timestamp into days that are there. Those of the session under way become bars of it where it has none:
-            what is there stays, since a load may be older than what has come meanwhile (`extend` corrects). Rows of any
-            other interval, also one that the symbol does not hold, are kept as they are: they stand before derived ones
-            of the same time. Loaded bars are whole ones: of the session under way those that end after the store's
-            clock are left out (without a clock leave out the bar in progress), and where trades make the bars also a
-            newest row that nothing has followed. A load does not say what feeds a session, so bars as well as trades
-            may follow; rows beside the slots are taken where bars feed it, or nothing yet, and then bars do.
+            Of these bars. Rows of the base interval make days with derived bars, gaps and quality,
+            or merge by timestamp into days that are there. Those of the session under way become
+            bars of it where it has none: what is there stays, since a load may be older than what
+            has come meanwhile (`extend` corrects). Rows of any other interval, also one that the
+            symbol does not hold, are kept as they are: they stand before derived ones of the same
+            time. Loaded bars are whole ones: of the session under way those that end after the
+            store's clock are left out (without a clock leave out the bar in progress), and where
+            trades make the bars also a newest row that nothing has followed. A load does not say
+            what feeds a session, so bars as well as trades may follow; rows beside the slots are
+            taken where bars feed it, or nothing yet, and then bars do.
         ts_ns : array of times, shape (n,); or a frame in place of all six columns
-            As for `extend`, in any order. Of ``"1d"`` also trade dates: datetime64[D], `date`, ``"YYYY-MM-DD"`` or a
-            polars or Arrow column of dates. A time belongs to the trade date that holds it: midnight UTC is the evening
-            before in New York, so pass dates where dates are meant. Of a frame of ``"1d"`` a column ``trade_date``, as
-            `BarSeries.to_pandas` and the others make it, stands before that of times. Of rows of one trade date the
-            later one is a correction.
+            As for `extend`, in any order. Of ``"1d"`` also trade dates: datetime64[D], `date`,
+            ``"YYYY-MM-DD"`` or a polars or Arrow column of dates. A time belongs to the trade date
+            that holds it: midnight UTC is the evening before in New York, so pass dates where dates
+            are meant. Of a frame of ``"1d"`` a column ``trade_date``, as `BarSeries.to_pandas` and
+            the others make it, stands before that of times. Of rows of one trade date the later one
+            is a correction.
         open, high, low, close, volume : arrays of numbers, shape (n,)
         label : {"open", "close"}, optional
             Which end of its interval a timestamp names; by default the store's.
         tz : str or tzinfo, optional
             Zone of naive times.
         unit : {"s", "ms", "us", "ns"}, optional
-            What integer times count, as for `extend`. Unless it is ``"ns"``, which takes integers as they are, times
-            of 1970 that another unit would explain are refused, and integers from before 1990 among later ones, or next
-            to 0 (less than a second from it) alone, where the symbol has no day that early.
+            What integer times count, as for `extend`. Unless it is ``"ns"``, which takes integers
+            as they are, times of 1970 that another unit would explain are refused, and integers
+            from before 1990 among later ones, or next to 0 (less than a second from it) alone,
+            where the symbol has no day that early.
 
         Returns
         -------
@@ -324,8 +342,8 @@ class SymbolFeed:
         Raises
         ------
         BarError, BarTypeError, TimeError, IntervalError, CalendarError
-            Names symbol, row, value and rule (a time that belongs to no trade date breaks one; of dates without a
-            session the date is named); nothing has changed.
+            Names symbol, row, value and rule (a time that belongs to no trade date breaks one; of
+            dates without a session the date is named); nothing has changed.
         SourceError
             Of rows of a date whose bars are made of trades or quotes.
         SessionStateError
@@ -352,15 +370,15 @@ class SymbolFeed:
         Parameters
         ----------
         ts_ns : array of times, shape (n,)
-            int64 ns since 1970 UTC, datetime64 of any unit, or a pandas, polars or Arrow column. Any order: rows are
-            taken in time order, of equal times in the order of the arrays.
+            int64 ns since 1970 UTC, datetime64 of any unit, or a pandas, polars or Arrow column.
+            Any order: rows are taken in time order, of equal times in the order of the arrays.
         price, size : arrays of numbers, shape (n,)
             Any integer or float dtype, byte order and stride; contiguous float64 is not copied.
         exchange : str, or array of str or bytes, shape (n,)
             At most eight ASCII characters; one for all, or one each.
         on_bad : {"raise", "skip"}
-            What to do with a row that breaks a rule: raise and store nothing, or leave it out and count it in
-            ``ticks.counters["skipped"]``.
+            What to do with a row that breaks a rule: raise and store nothing, or leave it out and
+            count it in ``ticks.counters["skipped"]``.
         tz : str or tzinfo, optional
             Zone of naive times.
         unit : {"s", "ms", "us", "ns"}, optional
@@ -369,7 +387,8 @@ class SymbolFeed:
         Returns
         -------
         int
-            Rows added. Those that are too old or of an earlier trade date are in ``ticks.counters``.
+            Rows added. Those that are too old or of an earlier trade date are in
+            ``ticks.counters``.
 
         Raises
         ------
@@ -406,7 +425,8 @@ class SymbolFeed:
         tz: str | tzinfo | None = None,
         unit: str | None = None,
     ) -> int:
-        """Store arrays of quotes, all or nothing; parameters, result and errors are like those of `extend_ticks`."""
+        """Store arrays of quotes, all or nothing; parameters, result and errors are like those of
+        `extend_ticks`."""
         check_on_bad(on_bad)
         times, values = quote_columns(ts_ns, bid, ask, bid_size, ask_size, symbol=self._core.name, tz=tz, unit=unit)
         try:

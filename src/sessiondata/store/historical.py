@@ -19,9 +19,11 @@ __all__ = ["HistoricalBars"]
 
 @not_copied("dict(bars) holds its windows, which can be")
 class HistoricalBars(Mapping[dt.date, BarWindow]):
-    """Past bars of one interval of one symbol, by trade date, ascending. Current: it follows loads and rolls.
+    """Past bars of one interval of one symbol, by trade date, ascending. Current: it follows loads
+    and rolls.
 
-    The windows are immutable. After a late bar of a day the mapping gives another one; the old one stays as it is.
+    The windows are immutable. After a late bar of a day the mapping gives another one; the old one
+    stays as it is.
     """
 
     __slots__ = ("_history", "_interval")
@@ -48,8 +50,8 @@ class HistoricalBars(Mapping[dt.date, BarWindow]):
         return len(self.dates)
 
     def tally(self, date: Any = None) -> tuple[int, int]:
-        """(present, expected) slots of a date, or of all: of the dates that are here and of the sessions between them,
-        whose slots are missing."""
+        """(present, expected) slots of a date, or of all: of the dates that are here and of the
+        sessions between them, whose slots are missing."""
         dates = self._history.counted(self._interval)
         if date is not None:
             dates = [self._history.counts(self._interval, date)]
@@ -57,13 +59,14 @@ class HistoricalBars(Mapping[dt.date, BarWindow]):
         return sum(present for present, _ in tallies), sum(expected for _, expected in tallies)
 
     def quality(self, date: Any = None) -> float:
-        """100 * present / expected of a date, or of all that `tally` counts; 100.0 where nothing was expected."""
+        """100 * present / expected of a date, or of all that `tally` counts; 100.0 where nothing
+        was expected."""
         present, expected = self.tally(date)
         return 100.0 * present / expected if expected else 100.0
 
     def gaps(self, date: Any = None) -> list[GapInfo]:
-        """Gaps of a date, or of all that `tally` counts, in time order. A session of which nothing is here is a gap of
-        each of its segments."""
+        """Gaps of a date, or of all that `tally` counts, in time order. A session of which nothing
+        is here is a gap of each of its segments."""
         dates = self._history.counted(self._interval)
         if date is not None:
             dates = [self._history.counts(self._interval, date)]

@@ -1,14 +1,16 @@
-"""What a store keeps of the days before the session: frozen days, rows given as they are, and answers about both.
+"""What a store keeps of the days before the session: frozen days, rows given as they are, and
+answers about both.
 
-    roll, load of base rows  --> Days (native)  date -> frozen core    derived bars, gaps and quality for free
+    roll, load of base rows  --> Days (native)  date -> frozen core   derived bars, gaps for free
     load of other intervals  --> rows           interval -> date -> columns, as they were given
     trimming                 --> daily          date -> the session's bar of a day that has gone
 
-Asked for an interval and a date, a row that was given stands before one that was derived at the same time, and that
-before what was kept of a day that has gone.
+Asked for an interval and a date, a row that was given stands before one that was derived at the
+same time, and that before what was kept of a day that has gone.
 
-History ends before the session under way (`StoreContext.next_date`). What was loaded for its date or for later ones is
-kept, and no answer shows or counts it: every question about dates goes through `History.dates` or `History.known`.
+History ends before the session under way (`StoreContext.next_date`). What was loaded for its date
+or for later ones is kept, and no answer shows or counts it: every question about dates goes through
+`History.dates` or `History.known`.
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ _DAILY = "1d"
 
 @not_copied("copy the store with data.copy()")
 class History:
-    """Everything that is kept of one symbol's past sessions. Of use inside the package; users see `HistoricalBars`.
+    """Everything that is kept of one symbol's past sessions. Of use inside the package; users see
+    `HistoricalBars`.
 
     Attributes
     ----------
@@ -87,14 +90,16 @@ class History:
     # --- what is there ---
 
     def intervals(self) -> list[Interval]:
-        """Intervals that history can answer for: those of the symbol, 1d, and those of loaded rows that it shows."""
+        """Intervals that history can answer for: those of the symbol, 1d, and those of loaded rows
+        that it shows."""
         before = self.before
         given = [name for name, rows in self.days.given.items() if before is None or min(rows) < before]
         names = {*self.core.intervals, _DAILY, *given}
         return sorted(map(parse_interval, names), key=lambda interval: interval.step_ns or 2**63)
 
     def known_interval(self, interval: str | None) -> Interval:
-        """An interval of `intervals` by any spelling of it, by default the base; or an `UnknownNameError`."""
+        """An interval of `intervals` by any spelling of it, by default the base; or an
+        `UnknownNameError`."""
         held = {known.name: known for known in self.intervals()}
         try:
             return held[self.core.intervals[0] if interval is None else parse_interval(interval).name]
@@ -129,8 +134,8 @@ class History:
         return UnknownNameError(rule, symbol=self.core.name, value=day)
 
     def counted(self, interval: Interval) -> list[dt.date]:
-        """Trade dates whose slots count, ascending: `dates`, and the sessions between the first and the last of them
-        of which nothing is kept. All slots of these are missing."""
+        """Trade dates whose slots count, ascending: `dates`, and the sessions between the first and
+        the last of them of which nothing is kept. All slots of these are missing."""
         dates = self.dates(interval)
         if len(dates) < 2:
             return dates
@@ -138,7 +143,8 @@ class History:
         return dates if len(between) == len(dates) else sorted({*dates, *between})
 
     def note_absent(self, dates: Iterable[dt.date]) -> None:
-        """Note the hours of sessions that lie between these dates of days, for what may come for them."""
+        """Note the hours of sessions that lie between these dates of days, for what may come for
+        them."""
         held = set(dates)
         if len(held) < 2:
             return
@@ -155,13 +161,15 @@ class History:
             self.days.note_absent({grid.date: (grid.compiled, hours(grid, calendar)) for grid in grids})
 
     def counts(self, interval: Interval, date: Any) -> dt.date:
-        """A trade date whose slots count, or an `UnknownNameError` that says that it has no bars."""
+        """A trade date whose slots count, or an `UnknownNameError` that says that it has no
+        bars."""
         day = to_date(date)
         return day if day in self.counted(interval) else self.known(interval, day)
 
     def refuse_unkept(self, interval: Interval, start_ns: int, stop_ns: int) -> bool:
-        """An error if slots of an interval that begin in [start_ns, stop_ns) are missing on dates of which no base bar
-        is kept, nor of days around them: of loaded rows of the interval, or of days that are trimmed. Else False."""
+        """An error if slots of an interval that begin in [start_ns, stop_ns) are missing on dates
+        of which no base bar is kept, nor of days around them: of loaded rows of the interval, or of
+        days that are trimmed. Else False."""
         base = parse_interval(self.core.intervals[0])
         if interval == base or not self.dates(interval):
             return False
@@ -185,7 +193,8 @@ class History:
         return None if core is None else HistoricalDay(date, core, self.zone)
 
     def known_day(self, date: Any) -> HistoricalDay:
-        """The frozen day of a date, or an `UnknownNameError` that says that there are no base bars of it."""
+        """The frozen day of a date, or an `UnknownNameError` that says that there are no base bars
+        of it."""
         base = parse_interval(self.core.intervals[0])
         date = self.known(base, date)
         day = self.day(date)
@@ -207,8 +216,8 @@ class History:
         return fixed_window(columns, self._rows_of(interval), grid)
 
     def all_bars(self, interval: Interval) -> BarWindow:
-        """Bars of all dates before the session under way, and the session's own, copied into one window. The session's
-        own bar of 1d is there whether the symbol shows it or not."""
+        """Bars of all dates before the session under way, and the session's own, copied into one
+        window. The session's own bar of 1d is there whether the symbol shows it or not."""
         core, clock = self.core, self._context.clock
         while True:
             moment = core.session_id, self.version
@@ -228,8 +237,10 @@ class History:
                 )
             else:
                 k = core.intervals.index(interval.name)
-                now = BarSeries(Owner(core, self.zone), k).copy()  # of one moment, whoever writes meanwhile
-            # Neither must a session have ended since, nor a day have changed: what was read would be of two moments.
+                # of one moment, whoever writes meanwhile
+                now = BarSeries(Owner(core, self.zone), k).copy()
+            # Neither must a session have ended since, nor a day have changed: what was read would
+            # be of two moments.
             if moment == (core.session_id, self.version):
                 answer = self._all_bars(interval, dates, running, now, day, as_of)
                 if moment == (core.session_id, self.version):
@@ -267,7 +278,8 @@ class History:
         return FixedRows(name, interval.name, self.zone, is_derived, interval.step_ns, base_ns)
 
     def columns(self, interval: Interval, date: dt.date) -> Columns:
-        """Columns of an interval on a date that counts: given rows before derived ones, those before kept ones."""
+        """Columns of an interval on a date that counts: given rows before derived ones, those
+        before kept ones."""
         core, given = self.days.cores.get(date), self.days.given.get(interval.name, {}).get(date)
         derived: Columns | None = None
         if core is not None and interval.name in core.intervals:
@@ -305,7 +317,8 @@ class History:
         ]
 
     def daily(self, n: int) -> list[DailyBar]:
-        """The newest `n` days before the session under way that have a session bar, oldest first."""
+        """The newest `n` days before the session under way that have a session bar, oldest
+        first."""
         interval = parse_interval(_DAILY)
         found: list[DailyBar] = []
         for date in reversed(self.dates(interval)):
@@ -383,8 +396,9 @@ class History:
     # --- rolling ---
 
     def trimmed(self, keep: int, keep_daily: int, before: dt.date, ended: dt.date | None) -> Any:
-        """Given rows without those of all but the newest dates before one, and the dates of daily bars to forget with
-        them, as `_days.turn` takes them; None if nothing was given. `ended` is the session that is becoming history."""
+        """Given rows without those of all but the newest dates before one, and the dates of daily
+        bars to forget with them, as `objects/days.turn` takes them; None if nothing was given.
+        `ended` is the session that is becoming history."""
         given = self.days.given
         if not given:
             return None

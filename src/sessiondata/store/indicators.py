@@ -1,7 +1,8 @@
 """Historical indicators: numbers about the days before the session, by name.
 
-Computed when they are asked for and kept until history or the session changes, so a load or a roll costs nothing for
-indicators that nobody reads. Sums are made in time order, one after the other, like all sums of the library.
+Computed when they are asked for and kept until history or the session changes, so a load or a roll
+costs nothing for indicators that nobody reads. Sums are made in time order, one after the other,
+like all sums of the library.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class DailyBar:
     open, high, low, close, volume : float
         Of the regular session.
     turnover, traded : float
-        Typical price times volume, and volume, summed over the base rows where there are any, else of the day's own
-        row. Their quotient is the day's volume-weighted average price.
+        Typical price times volume, and volume, summed over the base rows where there are any, else
+        of the day's own row. Their quotient is the day's volume-weighted average price.
     """
 
     __slots__ = ("close", "date", "high", "low", "open", "traded", "turnover", "volume")
@@ -76,8 +77,8 @@ class Indicator(NamedTuple):
 
 
 def _known(value: float) -> float | None:
-    """A number, or None where the arithmetic left float64: prices may be up to 1.8e308, and then a sum, difference or
-    product of them is none."""
+    """A number, or None where the arithmetic left float64: prices may be up to 1.8e308, and then a
+    sum, difference or product of them is none."""
     return value if math.isfinite(value) else None
 
 
@@ -163,7 +164,8 @@ def indicator(name: str, function: Function | None, days: int) -> Indicator:
 
 
 class Forgotten:
-    """What stands for the function of a user's indicator that a snapshot knows by its name alone."""
+    """What stands for the function of a user's indicator that a snapshot knows by its name
+    alone."""
 
     def __init__(self, name: str, days: int) -> None:
         self.name, self.days = name, days

@@ -41,8 +41,8 @@ _SECOND_NS = 1_000_000_000
 def bars_of(
     core: SymbolCore, ts_ns: Any, values: tuple[Any, ...], tz: str | tzinfo | None, unit: str | None
 ) -> tuple[BarColumns, Any]:
-    """Six columns, or those of a frame that stands alone, for the session of a symbol; and a column of times of the
-    same kind as the caller's, for `are_counted`."""
+    """Six columns, or those of a frame that stands alone, for the session of a symbol; and a column
+    of times of the same kind as the caller's, for `are_counted`."""
     in_unit, counted = unit, ts_ns
     if all(map(is_, values, _NO_COLUMNS)):
         from sessiondata.rows.frames import frame_columns  # not needed until a frame comes
@@ -54,7 +54,8 @@ def bars_of(
 
 
 def check_early(core: SymbolCore, times: Any) -> None:
-    """A `TimeError` if all times lie before 1990 and no day of the symbol does: nothing could come of them.
+    """A `TimeError` if all times lie before 1990 and no day of the symbol does: nothing could come
+    of them.
 
     One among later ones is found where rows are sorted."""
     if len(times) and times[-1] < LEAST_START_NS and not core.has_early_days():
@@ -73,15 +74,16 @@ def loaded_bars_of(
     unit: str | None,
     label: str | None,
 ) -> tuple[BarColumns, bool]:
-    """Six columns, or those of a frame that stands alone, for the history of a symbol; and whether times name the ends
-    of the intervals, as `label` says or else the store: dates do not."""
+    """Six columns, or those of a frame that stands alone, for the history of a symbol; and whether
+    times name the ends of the intervals, as `label` says or else the store: dates do not."""
     is_daily = interval.step_ns == 0
     in_unit = unit
     if all(map(is_, values, _NO_COLUMNS)):
         from sessiondata.rows.frames import frame_columns  # not needed until a frame comes
 
         ts_ns, *values, is_counted = frame_columns(ts_ns, core.name, tz, is_daily, unit)  # type: ignore[assignment]
-        in_unit = None if isinstance(ts_ns, np.ndarray) else unit  # whether its times have been converted
+        # whether its times have been converted
+        in_unit = None if isinstance(ts_ns, np.ndarray) else unit
     else:
         is_counted = are_counted(ts_ns)
     opens = opens_of_dates(core.calendar, ts_ns) if is_daily else None
@@ -137,7 +139,8 @@ def exchange_codes_of(core: SymbolCore, exchange: Any, n: int) -> Any:
 
 
 def _padded(texts: Any) -> Any:
-    """Contiguous bytes of dtype S1 to S8 as int64. NumPy's own conversion of texts takes 50 ns each."""
+    """Contiguous bytes of dtype S1 to S8 as int64. NumPy's own conversion of texts takes 50 ns
+    each."""
     width = texts.dtype.itemsize
     if width == 8:
         return texts.view(np.int64)

@@ -120,7 +120,8 @@ class Sessions:
         return dict.fromkeys([self.context.calendar, *(state.calendar for state in states)])
 
     def _grids(self, date: Any) -> tuple[dt.date, dict[SessionCalendar, SessionGrid | None]]:
-        """A trade date, and the hours of each calendar on it; an error unless one of them has any."""
+        """A trade date, and the hours of each calendar on it; an error unless one of them has
+        any."""
         day = to_date(date)
         grids = {
             calendar: calendar.session(day) if calendar.session_dates(day, day) else None
@@ -133,9 +134,10 @@ class Sessions:
     def _switch_session(
         self, date: dt.date | None, grids: Mapping[SessionCalendar, SessionGrid | None], trim: bool = False
     ) -> None:
-        """End the session under way, if there is one, and start that of a date, if one is given. History is trimmed
-        where a session ends, or with `trim`."""
-        alone(self.context)  # from here on this thread's signal handlers cannot change date and symbols either
+        """End the session under way, if there is one, and start that of a date, if one is given.
+        History is trimmed where a session ends, or with `trim`."""
+        # from here on this thread's signal handlers cannot change date and symbols either
+        alone(self.context)
         clock = self.context.clock
         ended = clock.date
         before = date if date is not None or ended is None else ended + dt.timedelta(days=1)
@@ -146,7 +148,8 @@ class Sessions:
             for calendar, grid in grids.items()
         }
         keep, keep_daily = self.trailing_days, self.keep_daily()
-        grid = grids.get(self.context.calendar)  # looked up here: a calendar's hash runs Python, which may need memory
+        # looked up here: a calendar's hash runs Python, which may need memory
+        grid = grids.get(self.context.calendar)
         switched = False
         while not switched:
             versions = [core.days.generation for core in cores]
@@ -162,7 +165,8 @@ class Sessions:
                 for state, days in zip(states, staged, strict=True):
                     if days is not None:
                         state.history.note_absent(days[0])
-            # From here on nothing can fail; only a bar that has come for a past day meanwhile makes it begin anew.
+            # From here on nothing can fail; only a bar that has come for a past day meanwhile makes
+            # it begin anew.
             switched = _days.turn(cores, opened, staged, supplied, versions, clock, date, grid)
 
     def keep_daily(self) -> int:
@@ -187,8 +191,8 @@ class Sessions:
         close_label: bool,
         store: Callable[[], int],
     ) -> int:
-        """Store rows for a symbol that had no session: start that of the earliest row that may begin one, by a function
-        of the time before which sessions are over."""
+        """Store rows for a symbol that had no session: start that of the earliest row that may
+        begin one, by a function of the time before which sessions are over."""
         if core.days is None:
             core.begin(0, close_label, store)  # raises: the symbol was removed
         if core.grid is None:
@@ -217,10 +221,12 @@ class Sessions:
     def start_for_first(
         self, core: SymbolCore, ts_ns: int, close_label: bool, store: Callable[[], _Stored] | None
     ) -> _Stored | bool | None:
-        """Look whether the symbol still has no session, start that of the bar's trade date, and return what `store`
-        does in it. None if that session is over: nothing was stored. Inside of an `exclusive` call."""
+        """Look whether the symbol still has no session, start that of the bar's trade date, and
+        return what `store` does in it. None if that session is over: nothing was stored. Inside of
+        an `exclusive` call."""
         if store is not None and (core.grid is not None or core.days is None):
-            return store()  # another thread has started the session meanwhile, or removed the symbol
+            # another thread has started the session meanwhile, or removed the symbol
+            return store()
         last, symbol = self.context.last_date, core.name
         if ts_ns < LEAST_START_NS and (last is None or last.year >= 1990):
             raise unit_error(ts_ns, symbol=symbol, row=None)
@@ -242,8 +248,8 @@ class Sessions:
 
     @contextmanager
     def _tentative_session(self, day: dt.date) -> Iterator[None]:
-        """The session of a date, which an error takes back unless it is one for others by now: a call that is refused
-        starts none."""
+        """The session of a date, which an error takes back unless it is one for others by now: a
+        call that is refused starts none."""
         try:
             self._switch_session(*self._grids(day))
             yield
@@ -278,19 +284,22 @@ class Sessions:
         return ts_ns if ts_ns >= LEAST_START_NS or self._has_early_days() else check_meant(ts_ns)
 
     def _has_early_days(self) -> bool:
-        """Whether the session or a day of any symbol lies before 1990, so that such a time may be meant."""
+        """Whether the session or a day of any symbol lies before 1990, so that such a time may be
+        meant."""
         last = self.context.last_date
         cores = self._registry.all_cores()
         return (last is not None and last.year < 1990) or any(core.has_early_days() for core in cores)
 
     def as_of_ns(self) -> int | None:
-        """The latest time known, by the clock or the newest bar of any symbol; None before either."""
+        """The latest time known, by the clock or the newest bar of any symbol; None before
+        either."""
         times = [self.context.clock.as_of, *(core.as_of for core in self._registry.all_cores())]
         return max((time for time in times if time is not None), default=None)
 
 
 def _session_of_close(calendar: SessionCalendar, end_ns: int, step_ns: int) -> SessionGrid:
-    """Session in which a bar opened that ended at `end_ns`: a step earlier, or less at the end of a segment."""
+    """Session in which a bar opened that ended at `end_ns`: a step earlier, or less at the end of a
+    segment."""
     try:
         grid = calendar.session_at(end_ns - 1)
         if end_ns in grid.segments[:, 1]:

@@ -30,7 +30,8 @@ class ClassifiedGap(NamedTuple):
     n_missing : int
         Other active symbols that miss most of the gap's slots.
     n_active : int
-        Other symbols that hold the interval and are active outside the gap (in it, where nothing lies outside).
+        Other symbols that hold the interval and are active outside the gap (in it, where nothing
+        lies outside).
     """
 
     gap: GapInfo

@@ -29,7 +29,8 @@ class Registry:
     states : dict of SymbolCore to SymbolState
         What the package works on.
     cores : list of SymbolCore
-        Of all symbols, another list with each change of them; empty: not listed yet. `all_cores` lists them.
+        Of all symbols, another list with each change of them; empty: not listed yet. `all_cores`
+        lists them.
     foreign, pinned : dict of SymbolCore to SymbolState
         Symbols with a calendar of their own; with pinned gaps or quality.
     slice : tuple
@@ -88,7 +89,8 @@ class Registry:
 
     def resolve(self, names: list[str]) -> Slice:
         """What the names of a slice stand for."""
-        # The list first: if a symbol comes or goes meanwhile, the next slice finds another one, and asks again.
+        # The list first: if a symbol comes or goes meanwhile, the next slice finds another one, and
+        # asks again.
         cores, held = self.cores, names.copy()
         resolved = Slice(self.cores_of(held))
         self.slice = held, resolved, cores

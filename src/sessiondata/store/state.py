@@ -41,7 +41,8 @@ class SymbolState:
         By name of the interval, the base first.
     ticks, quotes : TickSeries, QuoteSeries
     pins : Pins
-        Gaps and quality that are reported in place of computed ones; to be changed is `pins_to_change`.
+        Gaps and quality that are reported in place of computed ones; to be changed is
+        `pins_to_change`.
     values : dict
         Name of an indicator -> what was set for this symbol.
     """
@@ -62,7 +63,8 @@ class SymbolState:
     quotes = Lazy("_quotes", lambda self: QuoteSeries(self, QuoteTape(self.core)))
     _own_pins = Lazy("_pins", lambda _: Pins())
     values = Lazy("_values", lambda _: _new_dict())
-    answers = Lazy("_answers", lambda _: _new_dict())  # of indicators: name -> (version of history, value)
+    # of indicators: name -> (version of history, value)
+    answers = Lazy("_answers", lambda _: _new_dict())
 
     @property
     def name(self) -> str:
@@ -100,7 +102,8 @@ class SymbolState:
         """What is pinned has changed."""
         pinned, pins, core = self.context.pinned, self.pins, self.core
         pinned[core] = self
-        # One line without a call between look and change: no other thread runs there, no signal is heard.
+        # One line without a call between look and change: no other thread runs there, no signal is
+        # heard.
         if not (pins.gaps or pins.quality): pinned.pop(core, None)  # noqa: E701  # fmt: skip
         core.note_pins()
 
@@ -122,8 +125,8 @@ class SymbolState:
         return name in self.values or name in self.context.indicators
 
     def indicator(self, name: str, symbol: Any) -> Any:
-        """An indicator that is known: what was set, or what it computes, kept until history changes. `symbol`: what
-        functions of users are called with."""
+        """An indicator that is known: what was set, or what it computes, kept until history
+        changes. `symbol`: what functions of users are called with."""
         if name in self.values:
             return self.values[name]
         version = self.history.version
@@ -134,14 +137,16 @@ class SymbolState:
                 value = kept.compute(self.history if kept.is_built_in else symbol)
             except Exception as error:  # of a function that somebody else wrote
                 note = f"in the historical indicator {name!r} of symbol {self.core.name!r}"
-                if note not in getattr(error, "__notes__", ()):  # it may have asked for itself, a thousand deep
+                # it may have asked for itself, a thousand deep
+                if note not in getattr(error, "__notes__", ()):
                     error.add_note(note)
                 raise
             cached = self.answers[name] = version, value
         return cached[1]
 
     def set_indicator(self, name: str, value: Any) -> bool:
-        """Report a value in place of the computed one, or no more with None; False if that changes nothing."""
+        """Report a value in place of the computed one, or no more with None; False if that changes
+        nothing."""
         if value is not None:
             self.values[name] = value
             self.history.days.has_values = True
@@ -153,8 +158,8 @@ class SymbolState:
     # --- metrics ---
 
     def metrics(self, count: int, newest_ts: int | None, bar: tuple[float, ...] | None) -> dict[str, Any]:
-        """Volume, high, low, last_update and bar_count of the regular bars, or of the others, as the native code tells
-        them."""
+        """Volume, high, low, last_update and bar_count of the regular bars, or of the others, as
+        the native code tells them."""
         volume, high, low = (bar or (0.0, None, None))[:3]
         last_update = self.datetime(newest_ts)
         return {"volume": volume, "high": high, "low": low, "last_update": last_update, "bar_count": count}

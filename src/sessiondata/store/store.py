@@ -1,7 +1,7 @@
 """The store: sessions of many symbols.
 
-Long because it is one facade, and more than half of it is what users read: each method hands over to what the store
-consists of.
+Long because it is one facade, and more than half of it is what users read: each method hands over
+to what the store consists of.
 """
 
 from __future__ import annotations
@@ -72,48 +72,55 @@ class SessionData:
     Parameters
     ----------
     calendar : str, SessionCalendar or None
-        Whose sessions these are: a name such as ``"XNYS"`` (exchange_calendars; ``"CMES"`` corrected), a calendar, or
-        None for always open (24x7, the session is the UTC day).
+        Whose sessions these are: a name such as ``"XNYS"`` (exchange_calendars; ``"CMES"``
+        corrected), a calendar, or None for always open (24x7, the session is the UTC day).
     base_interval : str
         Interval that is streamed; `register_symbol` may override it.
     derived_intervals : iterable of str
-        Intervals grown from it, each a longer multiple of the base, or ``"1d"`` (the whole session).
+        Intervals grown from it, each a longer multiple of the base, or ``"1d"`` (the whole
+        session).
     trailing_days : int
         Days of history to keep once sessions are rolled.
     capacity : int, optional
-        Rows of each base ring. By default a whole session, and more where bars come beside its slots: no bar is
-        ever overwritten.
+        Rows of each base ring. By default a whole session, and more where bars come beside its
+        slots: no bar is ever overwritten.
     label : {"open", "close"}
-        Which end of its interval an incoming timestamp names. Stored bars are labelled by their open.
+        Which end of its interval an incoming timestamp names. Stored bars are labelled by their
+        open.
     grace_ns : int
-        How long after its end a bar may still arrive: by the clock a slot is over, and a forming bar complete, so much
-        later. A newer bar of the same symbol proves at once that the feed has passed a slot.
+        How long after its end a bar may still arrive: by the clock a slot is over, and a forming
+        bar complete, so much later. A newer bar of the same symbol proves at once that the feed has
+        passed a slot.
     extended_hours : (start, stop) or (start, stop, early stop), optional
-        Local times of day, ``"04:00"``, ``"20:00"``: bars are expected from the one before the open until the one after
-        the close, too. What is missing there stands apart in `BarSeries.extended`. By default nothing is expected.
-        After a close that is earlier than usual (`SessionCalendar.usual_close`) the hours are as long
-        as after a usual one: until 17:00 after 13:00 in New York; or they end at ``early stop``.
+        Local times of day, ``"04:00"``, ``"20:00"``: bars are expected from the one before the open
+        until the one after the close, too. What is missing there stands apart in
+        `BarSeries.extended`. By default nothing is expected. After a close that is earlier than
+        usual (`SessionCalendar.usual_close`) the hours are as long as after a usual one: until
+        17:00 after 13:00 in New York; or they end at ``early stop``.
     tick_capacity, quote_capacity : int
-        Rows of the rings of trades and quotes, which a symbol gets with its first one. Older rows are overwritten; the
-        bars made of them stay.
+        Rows of the rings of trades and quotes, which a symbol gets with its first one. Older rows
+        are overwritten; the bars made of them stay.
     strict : bool
-        Refuse bars whose open or close lies outside [low, high] (`BarError`, ``ERR_INCONSISTENT``); `register_symbol`
-        may override it. By default they are taken, and counted as ``inconsistent`` (`SymbolSessionData.counters`).
+        Refuse bars whose open or close lies outside [low, high] (`BarError`, ``ERR_INCONSISTENT``);
+        `register_symbol` may override it. By default they are taken, and counted as
+        ``inconsistent`` (`SymbolSessionData.counters`).
 
     Notes
     -----
     A session is started by `start_session`, or by the first bar. No bar allocates memory.
 
-    Any thread may read and write, with the GIL or without (`sessiondata.jit`). Calls for one symbol take turns: two
-    writers store all bars, in some order. What one call answers is of one moment, two calls may lie on both sides of a
-    bar: `BarSeries.state` has gaps and quality together, `BarSeries.copy` whole rows. Views of a live series show what
-    is written meanwhile. Documents and frames are of one moment for each symbol.
+    Any thread may read and write, with the GIL or without (`sessiondata.jit`). Calls for one symbol
+    take turns: two writers store all bars, in some order. What one call answers is of one moment,
+    two calls may lie on both sides of a bar: `BarSeries.state` has gaps and quality together,
+    `BarSeries.copy` whole rows. Views of a live series show what is written meanwhile. Documents
+    and frames are of one moment for each symbol.
 
-    Rows are checked and stored in one step, in which no Python code runs: whatever another thread, a signal handler or
-    a finalizer does comes before or after a call, and what a call acknowledges is stored. A session that several
-    feeders begin at once keeps the first bars of all. Starts, ends, rolls, `clear`, registrations, removals, documents
-    and snapshots wait for each other. From inside one of them the same thread may feed and ask the store; what would
-    change its sessions or symbols there, or use the cursor of the export under way, raises `ReentrantCallError`.
+    Rows are checked and stored in one step, in which no Python code runs: whatever another thread,
+    a signal handler or a finalizer does comes before or after a call, and what a call acknowledges
+    is stored. A session that several feeders begin at once keeps the first bars of all. Starts,
+    ends, rolls, `clear`, registrations, removals, documents and snapshots wait for each other. From
+    inside one of them the same thread may feed and ask the store; what would change its sessions or
+    symbols there, or use the cursor of the export under way, raises `ReentrantCallError`.
     """
 
     def __init__(
@@ -152,7 +159,8 @@ class SessionData:
 
     @property
     def trailing_days(self) -> int:
-        """Days of history that a roll or an end of a session keeps. May be set; history is trimmed at the next one."""
+        """Days of history that a roll or an end of a session keeps. May be set; history is trimmed
+        at the next one."""
         return self._parts.sessions.trailing_days
 
     @trailing_days.setter
@@ -165,8 +173,8 @@ class SessionData:
 
     @property
     def grid(self) -> SessionGrid | None:
-        """Segments of the current session by the store's calendar; None before one is started, and on a date that is a
-        session of other calendars only."""
+        """Segments of the current session by the store's calendar; None before one is started, and
+        on a date that is a session of other calendars only."""
         return self._context.grid
 
     @property
@@ -186,15 +194,16 @@ class SessionData:
 
     @property
     def as_of(self) -> dt.datetime | None:
-        """The latest time known: of `advance_to`, or the end of the newest bar of any symbol. None before either."""
+        """The latest time known: of `advance_to`, or the end of the newest bar of any symbol. None
+        before either."""
         as_of = self._parts.sessions.as_of_ns()
         return None if as_of is None else from_ns(as_of, self.calendar.zone)
 
     def start_session(self, date: Any) -> SessionGrid | None:
         """Start the session of a trade date; nothing happens if that session is the current one.
 
-        Bars of that date that were loaded before are bars of the session. A symbol whose own calendar has no session on
-        the date has none.
+        Bars of that date that were loaded before are bars of the session. A symbol whose own
+        calendar has no session on the date has none.
 
         Parameters
         ----------
@@ -215,8 +224,9 @@ class SessionData:
         return self._parts.sessions.start(date)
 
     def end_session(self) -> None:
-        """End the session: its bars become a day of history, which is trimmed to `trailing_days`. The next session is
-        started by `start_session`, or by the first bar of a later date; until then late bars go to their day.
+        """End the session: its bars become a day of history, which is trimmed to `trailing_days`.
+        The next session is started by `start_session`, or by the first bar of a later date; until
+        then late bars go to their day.
 
         Raises
         ------
@@ -228,9 +238,10 @@ class SessionData:
     def roll_session(self, date: Any = None) -> SessionGrid | None:
         """End the session and start that of a later date.
 
-        Rows, derived bars, gaps and counters of each symbol become a day of history as they are: nothing is copied, and
-        windows on them stay what they are, though no longer valid as windows of the session. History is trimmed to
-        `trailing_days`, metrics, counters and the clock begin anew. Late bars of days in history go there.
+        Rows, derived bars, gaps and counters of each symbol become a day of history as they are:
+        nothing is copied, and windows on them stay what they are, though no longer valid as windows
+        of the session. History is trimmed to `trailing_days`, metrics, counters and the clock begin
+        anew. Late bars of days in history go there.
 
         Parameters
         ----------
@@ -247,7 +258,8 @@ class SessionData:
         SessionStateError
             There was no session yet, or the date is not a later one.
         CalendarError, DateOutOfRangeError
-            There is no such session, or the calendar does not know the next one. Nothing has changed.
+            There is no such session, or the calendar does not know the next one. Nothing has
+            changed.
 
         Notes
         -----
@@ -256,7 +268,8 @@ class SessionData:
         return self._parts.sessions.roll(date)
 
     def advance_to(self, ts_ns: Any) -> None:
-        """Move the clock forwards: slots that are over by then are expected, also of symbols that are silent.
+        """Move the clock forwards: slots that are over by then are expected, also of symbols that
+        are silent.
 
         Parameters
         ----------
@@ -266,8 +279,8 @@ class SessionData:
         Raises
         ------
         TimeError
-            It is no time, or an integer of another unit (``ERR_UNIT``): one of 1970, where no day of the store is, that
-            seconds, milliseconds or microseconds put after 1990.
+            It is no time, or an integer of another unit (``ERR_UNIT``): one of 1970, where no day
+            of the store is, that seconds, milliseconds or microseconds put after 1990.
 
         Examples
         --------
@@ -291,19 +304,20 @@ class SessionData:
         self._context.is_active = True
 
     def deactivate(self) -> None:
-        """Answer no reader until `activate`: questions to the store and its symbols, and exports, raise InactiveError.
+        """Answer no reader until `activate`: questions to the store and its symbols, and exports,
+        raise InactiveError.
 
-        The feeder goes on: bars, loads, marks, the clock and rolls are taken, and what it needs is answered: counters,
-        flags, marks, hours, times, memory. Series and windows that were handed out before, and compiled callers, are
-        not stopped."""
+        The feeder goes on: bars, loads, marks, the clock and rolls are taken, and what it needs is
+        answered: counters, flags, marks, hours, times, memory. Series and windows that were handed
+        out before, and compiled callers, are not stopped."""
         self._context.is_active = False
 
     # --- symbols ---
 
     @property
     def symbols(self) -> Mapping[str, SymbolSessionData]:
-        """Symbols by name, in the order they were registered. Read-only and live; another name is an
-        `UnknownNameError`."""
+        """Symbols by name, in the order they were registered. Read-only and live; another name is
+        an `UnknownNameError`."""
         return BySymbol(self._symbols)
 
     @exclusive("register_symbol()", key=_context)
@@ -324,14 +338,16 @@ class SessionData:
         symbol : str
             Not empty, and encodable as UTF-8.
         base_interval, derived_intervals : optional
-            In place of the store's. With another base, the store's derived intervals that it divides are kept.
+            In place of the store's. With another base, the store's derived intervals that it
+            divides are kept.
         calendar : str or SessionCalendar, optional
-            In place of the store's: the symbol has this calendar's hours of each trade date, and no session where it
-            has none. ``"24/7"`` stands for always open.
+            In place of the store's: the symbol has this calendar's hours of each trade date, and no
+            session where it has none. ``"24/7"`` stands for always open.
         quote_bars : {"mid", "bid", "ask"}, optional
-            Make base bars from quotes, of these prices and without volume. By default quotes make none. A quote in
-            which a side that they are made of is empty (a price or size of 0, or a price of -1 beside a positive
-            one) makes none either; it is kept, and counted as ``empty_side`` (``quotes.counters``).
+            Make base bars from quotes, of these prices and without volume. By default quotes make
+            none. A quote in which a side that they are made of is empty (a price or size of 0, or a
+            price of -1 beside a positive one) makes none either; it is kept, and counted as
+            ``empty_side`` (``quotes.counters``).
         strict : bool, optional
             In place of the store's.
 
@@ -403,8 +419,8 @@ class SessionData:
 
     @exclusive("remove_symbol()", key=_context)
     def remove_symbol(self, symbol: str) -> None:
-        """Forget a symbol and its history. What still refers to it shows no rows and takes none; windows that were
-        handed out keep theirs."""
+        """Forget a symbol and its history. What still refers to it shows no rows and takes none;
+        windows that were handed out keep theirs."""
         core = state_of(self.get_symbol_data(symbol)).core
         alone(self._context)
         self._registry.leave(core)
@@ -428,7 +444,8 @@ class SessionData:
         close: float,
         volume: float,
     ) -> bool:
-        """`SymbolSessionData.append` by name. Keep the symbol's own `append` at hand where speed counts."""
+        """`SymbolSessionData.append` by name. Keep the symbol's own `append` at hand where speed
+        counts."""
         return self.get_symbol_data(symbol).append(ts_ns, open, high, low, close, volume)
 
     def extend(
@@ -460,7 +477,8 @@ class SessionData:
         return self.get_symbol_data(symbol).fill(ts_ns, open, high, low, close, volume, **options)
 
     def append_tick(self, symbol: str, ts_ns: Any, price: float, size: float, exchange: str = "") -> bool:
-        """`SymbolSessionData.append_tick` by name. Keep the symbol's own at hand where speed counts."""
+        """`SymbolSessionData.append_tick` by name. Keep the symbol's own at hand where speed
+        counts."""
         return self.get_symbol_data(symbol).append_tick(ts_ns, price, size, exchange)
 
     def append_quote(self, symbol: str, ts_ns: Any, bid: float, ask: float, bid_size: float, ask_size: float) -> bool:
@@ -526,7 +544,8 @@ class SessionData:
             return 0
         registry = self._registry
         held, resolved, cores = registry.slice
-        if cores is not registry.cores or names != held:  # mostly it is the same slice, minute after minute
+        # mostly it is the same slice, minute after minute
+        if cores is not registry.cores or names != held:
             resolved = registry.resolve(names)
         try:
             if self._clock.date is None:
@@ -564,21 +583,24 @@ class SessionData:
         Parameters
         ----------
         name : str
-            Without a function one of ``avg_volume_{n}d``, ``max_price_{n}d``, ``min_price_{n}d``, ``avg_range_{n}d``
-            (high minus low) and ``vwap_{n}d`` (typical price weighted by volume, of base bars where there are any):
-            of the newest `n` daily bars before the session, None until there are as many, and where prices are so
-            high that float64 does not hold the answer.
+            Without a function one of ``avg_volume_{n}d``, ``max_price_{n}d``, ``min_price_{n}d``,
+            ``avg_range_{n}d`` (high minus low) and ``vwap_{n}d`` (typical price weighted by volume,
+            of base bars where there are any): of the newest `n` daily bars before the session, None
+            until there are as many, and where prices are so high that float64 does not hold the
+            answer.
         function : callable, optional
-            Called with the symbol's data (`SymbolSessionData`) when somebody asks, and again only after its history or
-            the session has changed. What it raises is raised to whoever asks, with a note that names the indicator and
-            the symbol, and again the next time; rolls and loads do not call it.
+            Called with the symbol's data (`SymbolSessionData`) when somebody asks, and again only
+            after its history or the session has changed. What it raises is raised to whoever asks,
+            with a note that names the indicator and the symbol, and again the next time; rolls and
+            loads do not call it.
         days : int
             Daily bars that history keeps for the function; the built-in ones know themselves.
 
         Raises
         ------
         ValueError
-            The name is reserved (``"loaded"``, ``"data"``), or the days are negative or more than fit in int64.
+            The name is reserved (``"loaded"``, ``"data"``), or the days are negative or more than
+            fit in int64.
         UnknownNameError
             There is no such built-in indicator.
         """
@@ -590,7 +612,8 @@ class SessionData:
         self._clock.touch()
 
     def set_historical_indicator(self, symbol: str, name: str, value: Any) -> None:
-        """Report this value for an indicator of a symbol, computed or not, until it is set again; None takes it back.
+        """Report this value for an indicator of a symbol, computed or not, until it is set again;
+        None takes it back.
 
         Raises
         ------
@@ -639,11 +662,12 @@ class SessionData:
     def get_historical_bars(
         self, symbol: str, interval: str | None = None, days: int | None = None
     ) -> dict[dt.date, BarWindow]:
-        """Bars of past days by date, ascending: of the newest `days` dates, by default of all. Immutable windows.
+        """Bars of past days by date, ascending: of the newest `days` dates, by default of all.
+        Immutable windows.
 
-        Past is what lies before the session under way; between two sessions, what lies up to the one that has ended.
-        Days that were loaded for later dates are kept, and not shown before their sessions begin. Before the first
-        session all that was loaded is shown.
+        Past is what lies before the session under way; between two sessions, what lies up to the
+        one that has ended. Days that were loaded for later dates are kept, and not shown before
+        their sessions begin. Before the first session all that was loaded is shown.
 
         Raises
         ------
@@ -657,24 +681,28 @@ class SessionData:
         return {date: bars[date] for date in (dates if days is None else dates[max(0, len(dates) - days) :])}
 
     def get_historical_quality(self, symbol: str, interval: str | None = None, date: Any = None) -> float:
-        """Quality in percent of an interval on a past date, or over all sessions of the symbol's calendar between the
-        first past date and the last: one of which nothing is kept is missing."""
+        """Quality in percent of an interval on a past date, or over all sessions of the symbol's
+        calendar between the first past date and the last: one of which nothing is kept is
+        missing."""
         return self._historical(symbol, interval).quality(date)
 
     def get_historical_gaps(self, symbol: str, interval: str | None = None, date: Any = None) -> list[GapInfo]:
-        """Gaps of an interval on a past date, or of all that `get_historical_quality` counts, in time order."""
+        """Gaps of an interval on a past date, or of all that `get_historical_quality` counts, in
+        time order."""
         return self._historical(symbol, interval).gaps(date)
 
     def get_all_bars_including_historical(self, symbol: str, interval: str | None = None) -> BarWindow:
-        """Bars of all days before the session under way, and its own, oldest first, copied into one window.
+        """Bars of all days before the session under way, and its own, oldest first, copied into one
+        window.
 
-        The session's bar of ``"1d"`` is the last row (forming until the session is over), also where ``"1d"`` is no
-        derived interval.
+        The session's bar of ``"1d"`` is the last row (forming until the session is over), also
+        where ``"1d"`` is no derived interval.
 
         Raises
         ------
         UnknownNameError
-            Neither the symbol nor its history holds that interval; or its history does, the session under way does not.
+            Neither the symbol nor its history holds that interval; or its history does, the session
+            under way does not.
         """
         history = self._readable(symbol).history
         return history.all_bars(history.known_interval(interval))
@@ -695,8 +723,8 @@ class SessionData:
         return len(self.get_symbol_data(symbol).bars(interval))
 
     def get_session_metrics(self, symbol: str) -> dict[str, Any]:
-        """Volume, high, low, last_update and bar_count of the regular session, and of the others under
-        ``"extended"``."""
+        """Volume, high, low, last_update and bar_count of the regular session, and of the others
+        under ``"extended"``."""
         return self.get_symbol_data(symbol).metrics()
 
     def get_gaps(self, symbol: str, interval: str | None = None) -> list[GapInfo]:
@@ -710,19 +738,22 @@ class SessionData:
     def classify_gaps(
         self, interval: str | None = None, *, outage_share: float = 0.5, active_share: float = 0.5
     ) -> list[ClassifiedGap]:
-        """Tell outages from quiet stretches: does a gap stand alone, or do the others miss the same slots?
+        """Tell outages from quiet stretches: does a gap stand alone, or do the others miss the same
+        slots?
 
         Parameters
         ----------
         interval : str, optional
-            Whose gaps; by default those of each symbol's base. Symbols that do not hold it are left out.
+            Whose gaps; by default those of each symbol's base. Symbols that do not hold it are left
+            out.
         outage_share : float
-            A gap is an outage if more than this share of the other active symbols miss it, that is more than half of
-            its slots.
+            A gap is an outage if more than this share of the other active symbols miss it, that is
+            more than half of its slots.
         active_share : float
-            A symbol is active if it has bars on at least this share of the slots that it expects outside the gap, or in
-            it while the gap is all there has been.
-            What is marked as without trade or halted counts for nothing, neither in the gap nor outside.
+            A symbol is active if it has bars on at least this share of the slots that it expects
+            outside the gap, or in it while the gap is all there has been.
+            What is marked as without trade or halted counts for nothing, neither in the gap nor
+            outside.
 
         Returns
         -------
@@ -758,12 +789,12 @@ class SessionData:
         self.get_symbol_data(symbol).set_quality(interval, quality)
 
     def memory_usage(self) -> dict[str, int]:
-        """Bytes: ``"reserved"`` by all rings and trackers of the session, and ``"rows"``, those of the live rows of all
-        series (48 a base row, 52 a derived one, 32 a trade, 40 a quote); ``"history_reserved"`` and
-        ``"history_rows"``, the same of the days in history, and of their text once they have been exported (some 1.6
-        times their rows). A regular day takes 1.2 times its rows; rows outside it
-        reserve room for the whole span, and a ring of trades or quotes for two laps, which are resident only where
-        they have been written to."""
+        """Bytes: ``"reserved"`` by all rings and trackers of the session, and ``"rows"``, those of
+        the live rows of all series (48 a base row, 52 a derived one, 32 a trade, 40 a quote);
+        ``"history_reserved"`` and ``"history_rows"``, the same of the days in history, and of their
+        text once they have been exported (some 1.6 times their rows). A regular day takes 1.2 times
+        its rows; rows outside it reserve room for the whole span, and a ring of trades or quotes
+        for two laps, which are resident only where they have been written to."""
         usage = [core.memory_usage() for core in self._registry.all_cores()]
         history = [state.history.memory_usage() for state in list(self._registry.states.values())]
         return {
@@ -789,18 +820,19 @@ class SessionData:
         Parameters
         ----------
         complete : bool
-            Everything the store holds, or with False a delta: what has changed since the last export through the
-            cursor. `apply_delta` says what a consumer does with it. Its `meta` says ``"resync": true`` where no delta
-            can be served: the cursor has had no complete export, or times were written otherwise.
+            Everything the store holds, or with False a delta: what has changed since the last
+            export through the cursor. `apply_delta` says what a consumer does with it. Its `meta`
+            says ``"resync": true`` where no delta can be served: the cursor has had no complete
+            export, or times were written otherwise.
         cursor : str or ExportCursor, optional
-            For whom the export is, by `export_cursor`; by default the one without a name. Every export moves its
-            cursor, and no other.
+            For whom the export is, by `export_cursor`; by default the one without a name. Every
+            export moves its cursor, and no other.
         timestamps : {"time", "iso", "epoch_ms", "epoch_ns"}
-            How times are written: the exchange's local time of day (ISO 8601 where that would be ambiguous), ISO 8601
-            with offset, or integers. JavaScript cannot hold epoch_ns.
+            How times are written: the exchange's local time of day (ISO 8601 where that would be
+            ambiguous), ISO 8601 with offset, or integers. JavaScript cannot hold epoch_ns.
         symbols, intervals : iterable of str, optional
-            Show these only; by default all. A complete export settles it for the deltas that follow. They need not say
-            it again.
+            Show these only; by default all. A complete export settles it for the deltas that
+            follow. They need not say it again.
 
         Raises
         ------
@@ -825,8 +857,8 @@ class SessionData:
         symbols: Iterable[str] | None = None,
         intervals: Iterable[str] | None = None,
     ) -> bytes:
-        """The document as UTF-8 JSON: byte for byte ``orjson.dumps(data.to_dict(...))``, written natively. Parameters
-        and errors are those of `to_dict`."""
+        """The document as UTF-8 JSON: byte for byte ``orjson.dumps(data.to_dict(...))``, written
+        natively. Parameters and errors are those of `to_dict`."""
         self._context.check_active()
         if isinstance(complete, (str, os.PathLike)):
             raise ArgumentTypeError(
@@ -852,8 +884,8 @@ class SessionData:
         Parameters
         ----------
         buffer : writable, contiguous buffer of bytes
-            A bytearray, memoryview, mmap, array of uint8, shared memory; written from its first byte on. Bytes behind
-            the document may change.
+            A bytearray, memoryview, mmap, array of uint8, shared memory; written from its first
+            byte on. Bytes behind the document may change.
         complete, cursor, timestamps, symbols, intervals
             As for `to_dict`.
 
@@ -865,22 +897,23 @@ class SessionData:
         Raises
         ------
         BufferTooSmallError
-            Says how many bytes are needed. What is in the buffer then is no document, and the cursor's next export has
-            to be complete.
+            Says how many bytes are needed. What is in the buffer then is no document, and the
+            cursor's next export has to be complete.
         TypeError
             It is no such buffer.
 
         Notes
         -----
-        Give it room for 20 kB more than the document: with less, its end is written elsewhere and all of it copied,
-        which adds some 15 % to the time.
+        Give it room for 20 kB more than the document: with less, its end is written elsewhere and
+        all of it copied, which adds some 15 % to the time.
         """
         self._context.check_active()
         try:
             with memoryview(buffer) as view:
                 # Items are bytes: text over an array of objects would be taken for pointers.
                 usable = view.c_contiguous and view.itemsize == 1 and not view.readonly
-        except (TypeError, ValueError):  # ValueError: of an array of a dtype that no buffer can have
+        except (TypeError, ValueError):
+            # ValueError: of an array of a dtype that no buffer can have
             usable = False
         if not usable:
             raise ArgumentTypeError(
@@ -891,16 +924,18 @@ class SessionData:
         return length
 
     def to_csv(self, path: Any, interval: str | None = None) -> int:
-        """Write a CSV file for people who compare runs: a row for each step of each symbol, with its bar, what has
-        changed in it, and gaps and quality up to its end. `docs/document.md` lists the columns.
+        """Write a CSV file for people who compare runs: a row for each step of each symbol, with
+        its bar, what has changed in it, and gaps and quality up to its end. `docs/document.md`
+        lists the columns.
 
         Parameters
         ----------
         path : str or Path
-            Appears when it is complete, or stays what it was, but a pipe or a device is written to. Its permission bits
-            stay; of a symbolic link the file that it names is replaced.
+            Appears when it is complete, or stays what it was, but a pipe or a device is written to.
+            Its permission bits stay; of a symbolic link the file that it names is replaced.
         interval : str, optional
-            The step; by default each symbol's base interval. Symbols that do not hold it are left out.
+            The step; by default each symbol's base interval. Symbols that do not hold it are left
+            out.
 
         Returns
         -------
@@ -918,8 +953,8 @@ class SessionData:
 
         Notes
         -----
-        The same store gives the same bytes. Symbols are written as they were registered, one at a time, each in time
-        order.
+        The same store gives the same bytes. Symbols are written as they were registered, one at a
+        time, each in time order.
         """
         self._context.check_active()
         from sessiondata.export.csv import write_csv  # not needed to store bars
@@ -950,15 +985,15 @@ class SessionData:
     # --- copies and snapshots ---
 
     def copy(self) -> Self:
-        """A store of its own with all that this one holds. It gives the same answers, and whatever is
-        done to one of them afterwards does not show in the other.
+        """A store of its own with all that this one holds. It gives the same answers, and whatever
+        is done to one of them afterwards does not show in the other.
 
         Days of history are shared, since they never change, as are calendars and functions of
-        indicators. All else is copied: rows, cursors, marks, retries, pins, indicators with the values
-        that were set, clock, sequence, labels, counters, trades and quotes. Handles are not: a symbol of
-        the copy has one of its own. Attributes that were added to the object, by a subclass or by
-        hand, are carried over as they are. `copy.copy` and `copy.deepcopy` do the same (the latter
-        copies added attributes deeply).
+        indicators. All else is copied: rows, cursors, marks, retries, pins, indicators with the
+        values that were set, clock, sequence, labels, counters, trades and quotes. Handles are not:
+        a symbol of the copy has one of its own. Attributes that were added to the object, by a
+        subclass or by hand, are carried over as they are. `copy.copy` and `copy.deepcopy` do the
+        same (the latter copies added attributes deeply).
 
         Returns
         -------
@@ -1013,34 +1048,40 @@ class SessionData:
         return dumps(self)
 
     def save(self, path: Any) -> None:
-        """Write everything that the store holds to a file, from which `sessiondata.load` makes an equal store.
+        """Write everything that the store holds to a file, from which `sessiondata.load` makes an
+        equal store.
 
-        The state is copied first, then written: to a temporary file in the same folder, which is synced and then takes
-        the file's place. Whatever happens, there is the file of before or the new one, whole. Its permission bits stay;
-        of a symbolic link the file that it names is replaced.
+        The state is copied first, then written: to a temporary file in the same folder, which is
+        synced and then takes the file's place. Whatever happens, there is the file of before or the
+        new one, whole. Its permission bits stay; of a symbolic link the file that it names is
+        replaced.
 
         Parameters
         ----------
         path : str, path-like or binary file object
-            A file object is written to from where it stands, all of it, and flushed; it need not be able to
-            seek, and is not closed. Nothing is written of a store that cannot be saved. A ``write`` that
-            takes fewer bytes is given the rest; None is its answer to all of them, but of a raw file.
+            A file object is written to from where it stands, all of it, and flushed; it need not be
+            able to seek, and is not closed. Nothing is written of a store that cannot be saved. A
+            ``write`` that takes fewer bytes is given the rest; None is its answer to all of them,
+            but of a raw file.
 
         Raises
         ------
         ArgumentError
-            It is neither path nor file object, or the ``write`` of a file object takes text, says that it
-            took a number of bytes that cannot be, or fails (closed).
+            It is neither path nor file object, or the ``write`` of a file object takes text, says
+            that it took a number of bytes that cannot be, or fails (closed).
         SnapshotError
-            The store holds what JSON cannot say (a set indicator that is neither number, text nor list or dict of them,
-            a pinned gap in a zone of one's own), or a calendar that was not made by this library.
+            The store holds what JSON cannot say (a set indicator that is neither number, text nor
+            list or dict of them, a pinned gap in a zone of one's own), or a calendar that was not
+            made by this library.
         OSError
-            The file cannot be written, or is none (a folder, a pipe, a device). The one of before is as it was, unless
-            only the last step failed: the sync of the folder, after the new file has taken its place.
+            The file cannot be written, or is none (a folder, a pipe, a device). The one of before
+            is as it was, unless only the last step failed: the sync of the folder, after the new
+            file has taken its place.
 
         Notes
         -----
-        Works whether the store is active or not. Functions of indicators are not saved, their names are.
+        Works whether the store is active or not. Functions of indicators are not saved, their names
+        are.
         """
         from sessiondata.snapshot.save import save  # not needed until somebody saves
 
@@ -1060,7 +1101,8 @@ class SessionData:
 
 @cache
 def _exporter() -> Any:
-    """What writes documents, not needed to store bars; found once, as an import costs more than a small delta."""
+    """What writes documents, not needed to store bars; found once, as an import costs more than a
+    small delta."""
     from sessiondata.export import document
 
     return document

@@ -21,9 +21,11 @@ Columns: TypeAlias = "tuple[Any, ...]"  # ts, open, high, low, close, volume, n_
 
 
 def merged(old: Columns, new: Columns) -> tuple[Any, int]:
-    """Two sets of columns by time, of equal times the later row of the new one; and how many rows that changed.
+    """Two sets of columns by time, of equal times the later row of the new one; and how many rows
+    that changed.
 
-    A repeat changes nothing, not even the sign of a zero. New read-only arrays, ascending in time."""
+    A repeat changes nothing, not even the sign of a zero. New read-only arrays, ascending in
+    time."""
     columns = [np.concatenate(pair) for pair in zip(old, new, strict=True)]
     order = np.argsort(columns[0], kind="stable")
     times = columns[0][order]
@@ -62,8 +64,8 @@ _COLUMNS_OF_DATES = ("object", "str", "string", "Date", "String", "date32[day]",
 
 
 def opens_of_dates(calendar: SessionCalendar, dates: Any) -> Any:
-    """Opens of the sessions, if these are dates (datetime64[D], `date`, "YYYY-MM-DD", also in a column of another
-    library); None if they are times."""
+    """Opens of the sessions, if these are dates (datetime64[D], `date`, "YYYY-MM-DD", also in a
+    column of another library); None if they are times."""
     if str(getattr(dates, "dtype", getattr(dates, "type", None))) in _COLUMNS_OF_DATES:
         dates = to_numpy(dates)
     if isinstance(dates, np.ndarray) and dates.dtype != np.dtype("datetime64[D]") and dates.dtype.kind not in "OU":

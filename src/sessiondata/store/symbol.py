@@ -38,11 +38,13 @@ __all__ = ["SymbolSessionData", "state_of"]
 class SymbolSessionData(SymbolFeed, Marked):
     """Bars, gaps, quality and metrics of one symbol in the current session.
 
-    Made by `SessionData.register_symbol`. The native state is complete after every call. Any thread may read and write,
-    with the GIL or (compiled callers) without: calls take turns, and each answers of one moment.
+    Made by `SessionData.register_symbol`. The native state is complete after every call. Any thread
+    may read and write, with the GIL or (compiled callers) without: calls take turns, and each
+    answers of one moment.
     """
 
-    # `append` is the native method itself, held in a slot: a Python method around it would double its cost.
+    # `append` is the native method itself, held in a slot: a Python method around it would double
+    # its cost.
     __slots__ = {
         "__weakref__": "",
         "_append_quote": "what is None until somebody asks (`Lazy`): native methods",
@@ -90,10 +92,11 @@ class SymbolSessionData(SymbolFeed, Marked):
 
     @property
     def handle(self) -> int:
-        """What compiled code outside the package calls this symbol: numba functions, C functions of ``capi.pxd``.
+        """What compiled code outside the package calls this symbol: numba functions, C functions of
+        ``capi.pxd``.
 
-        The same for as long as the symbol lives, and never that of another one: calls with the handle of a symbol that
-        is gone, or has no session, return an error.
+        The same for as long as the symbol lives, and never that of another one: calls with the
+        handle of a symbol that is gone, or has no session, return an error.
         """
         return self._core.handle
 
@@ -111,16 +114,17 @@ class SymbolSessionData(SymbolFeed, Marked):
 
     @property
     def historical_bars(self) -> Mapping[str, HistoricalBars]:
-        """Bars of past days: ``historical_bars["1m"][date]`` is an immutable `BarWindow`. By interval: those that the
-        symbol holds, ``"1d"``, and those that were loaded. Read-only; all dates lie before the one under way."""
+        """Bars of past days: ``historical_bars["1m"][date]`` is an immutable `BarWindow`. By
+        interval: those that the symbol holds, ``"1d"``, and those that were loaded. Read-only; all
+        dates lie before the one under way."""
         self._context.check_active()
         history = self._state.history
         return MappingProxyType(ByInterval({i.name: HistoricalBars(history, i) for i in history.intervals()}))
 
     @property
     def historical_indicators(self) -> dict[str, Any]:
-        """Indicators by name: those of the store in the order in which they were added, then those that were set for
-        this symbol alone. A new dict."""
+        """Indicators by name: those of the store in the order in which they were added, then those
+        that were set for this symbol alone. A new dict."""
         self._context.check_active()
         state = self._state
         return {name: state.indicator(name, self) for name in {**self._context.indicators, **state.values}}
@@ -208,42 +212,46 @@ class SymbolSessionData(SymbolFeed, Marked):
         })  # fmt: skip
 
     def mark_no_trade(self, interval: str | GapInfo, start_ns: Any = None, stop_ns: Any = None) -> bool:
-        """Nothing traded in some slots: where they have no bar they are not missing, but ``no_trade``.
+        """Nothing traded in some slots: where they have no bar they are not missing, but
+        ``no_trade``.
 
         Parameters
         ----------
         interval : str or GapInfo
-            Whose slots: those of it that begin in ``[start_ns, stop_ns)``; or a gap of the symbol in place of all
-            three, ``mark_no_trade(gap)``. The time that they cover is marked for all
-            intervals: a 5m slot is ``no_trade`` once all its minutes are explained.
+            Whose slots: those of it that begin in ``[start_ns, stop_ns)``; or a gap of the symbol
+            in place of all three, ``mark_no_trade(gap)``. The time that they cover is marked for
+            all intervals: a 5m slot is ``no_trade`` once all its minutes are explained.
         start_ns, stop_ns : int ns, datetime64 or aware datetime
-            Half-open: of a gap that is `GapInfo.stop_ns`. Its `end_ns` is the last slot itself, which would stay
-            missing. Times outside the segments of the session and of past days count for nothing; slots may lie in
-            the future of the session, but what is known of a later one can be told only once that has started. A
-            session that is missing between past days becomes one of them, without a bar.
+            Half-open: of a gap that is `GapInfo.stop_ns`. Its `end_ns` is the last slot itself,
+            which would stay missing. Times outside the segments of the session and of past days
+            count for nothing; slots may lie in the future of the session, but what is known of a
+            later one can be told only once that has started. A session that is missing between past
+            days becomes one of them, without a bar.
 
         Returns
         -------
         bool
-            True if any of that time was not marked before. Else nothing has changed: all of it was known, or it
-            belongs to no day that is here.
+            True if any of that time was not marked before. Else nothing has changed: all of it was
+            known, or it belongs to no day that is here.
 
         Raises
         ------
         UnknownNameError
             If the symbol does not hold that interval.
         TimeError
-            If a time is not one, or the stop lies before the start; or if it is one of 1970, where no day of the symbol
-            is, and another unit puts it after 1990 (``ERR_UNIT``).
+            If a time is not one, or the stop lies before the start; or if it is one of 1970, where
+            no day of the symbol is, and another unit puts it after 1990 (``ERR_UNIT``).
         SessionStateError
-            If there is neither a session nor a past day; or if nothing was marked, and slots of the interval are
-            missing in that time on a date of which no base bars are kept, nor such of days around it, but only rows
-            that were loaded for longer intervals, or daily bars: load base bars of it first.
+            If there is neither a session nor a past day; or if nothing was marked, and slots of the
+            interval are missing in that time on a date of which no base bars are kept, nor such of
+            days around it, but only rows that were loaded for longer intervals, or daily bars: load
+            base bars of it first.
 
         Notes
         -----
-        Marks are kept with their session, whatever bars come and whenever they do; a bar makes its slot present all the
-        same. Of a day in history they go to that day. O(marks + gaps), and a copy of each past day they are for.
+        Marks are kept with their session, whatever bars come and whenever they do; a bar makes its
+        slot present all the same. Of a day in history they go to that day. O(marks + gaps), and a
+        copy of each past day they are for.
         """
         name, start_ns, stop_ns = self._range_of(interval, start_ns, stop_ns)
         return self._mark(False, name, start_ns, stop_ns)
@@ -260,12 +268,12 @@ class SymbolSessionData(SymbolFeed, Marked):
         return interval, start, stop
 
     def mark_halted(self, start_ns: Any, stop_ns: Any = None) -> bool:
-        """The market was, or will be, halted in ``[start_ns, stop_ns)``: slots that lie wholly in halted time and have
-        no bar are not missing, but ``halted``.
+        """The market was, or will be, halted in ``[start_ns, stop_ns)``: slots that lie wholly in
+        halted time and have no bar are not missing, but ``halted``.
 
-        A gap may stand in place of the two, ``mark_halted(gap)``. Errors and notes are those of `mark_no_trade`.
-        Bars and their slots stay what they are. A slot that is halted in part and without trade in the rest is
-        ``no_trade``.
+        A gap may stand in place of the two, ``mark_halted(gap)``. Errors and notes are those of
+        `mark_no_trade`. Bars and their slots stay what they are. A slot that is halted in part and
+        without trade in the rest is ``no_trade``.
         """
         name = self.base_interval
         if isinstance(start_ns, GapInfo):
@@ -295,8 +303,8 @@ class SymbolSessionData(SymbolFeed, Marked):
         ----------
         interval : str
         start_ns, stop_ns : int ns, datetime64 or aware datetime
-            The slots that are missing now and begin in ``[start_ns, stop_ns)`` are counted. A gap may stand in place of
-            all three: ``record_retry(gap, when=time)``.
+            The slots that are missing now and begin in ``[start_ns, stop_ns)`` are counted. A gap
+            may stand in place of all three: ``record_retry(gap, when=time)``.
         when : int ns, datetime64 or aware datetime
             When that was; kept to the microsecond, rounded down.
 
@@ -312,8 +320,9 @@ class SymbolSessionData(SymbolFeed, Marked):
 
         Notes
         -----
-        Counts are kept for slots, so that the parts of a gap keep them when it is split: `GapInfo.retry_count` is the
-        greatest, `GapInfo.last_retry` the latest of a gap's slots. O(gaps).
+        Counts are kept for slots, so that the parts of a gap keep them when it is split:
+        `GapInfo.retry_count` is the greatest, `GapInfo.last_retry` the latest of a gap's slots.
+        O(gaps).
         """
         name, start_ns, stop_ns = self._range_of(interval, start_ns, stop_ns)
         if when is None:
@@ -347,8 +356,8 @@ class SymbolSessionData(SymbolFeed, Marked):
         self._state.note_pins()
 
     def _own_gap(self, k: int, gap: GapInfo) -> GapInfo:
-        """A gap that is of this symbol and its series `k`, or an error: readers would take its name for that of the
-        series."""
+        """A gap that is of this symbol and its series `k`, or an error: readers would take its name
+        for that of the series."""
         interval = self._core.intervals[k]
         if gap.symbol != self.symbol or parse_interval(gap.interval).name != interval:
             raise BarError(
@@ -358,7 +367,8 @@ class SymbolSessionData(SymbolFeed, Marked):
         return gap
 
     def set_quality(self, interval: str, quality: float | None) -> None:
-        """Report this quality (0 to 100) for an interval in place of the computed one, until called with None.
+        """Report this quality (0 to 100) for an interval in place of the computed one, until called
+        with None.
 
         Raises
         ------
@@ -407,16 +417,16 @@ class SymbolSessionData(SymbolFeed, Marked):
         return self._state.datetime(self._core.newest_ts(False))
 
     def metrics(self) -> dict[str, Any]:
-        """Session metrics: volume, high, low, last_update and bar_count of regular bars; the same of the others under
-        ``"extended"``. All of one moment."""
+        """Session metrics: volume, high, low, last_update and bar_count of regular bars; the same
+        of the others under ``"extended"``. All of one moment."""
         self._context.check_active()
         regular, extended = self._core.metrics()
         return {**self._state.metrics(*regular), "extended": self._state.metrics(*extended)}
 
     @property
     def bars_updated(self) -> bool:
-        """Set by every change of the bars and of what is known about absent ones; a reader clears it by assigning
-        False."""
+        """Set by every change of the bars and of what is known about absent ones; a reader clears
+        it by assigning False."""
         return self._core.bars_updated
 
     @bars_updated.setter
@@ -425,11 +435,11 @@ class SymbolSessionData(SymbolFeed, Marked):
 
     @property
     def counters(self) -> dict[str, Any]:
-        """What became of all bars of the session: stored, late, corrected, repeated, too_old, other_session, off_grid,
-        extended, overwritten, and skipped (by reason). Beside them
-        ``inconsistent``: of the base rows that are kept, as they are now, those whose open or close lies outside
-        [low, high]. They are looked through when somebody asks, O(rows). Rows that are ``overwritten`` (only with a
-        ``capacity``) are not in it."""
+        """What became of all bars of the session: stored, late, corrected, repeated, too_old,
+        other_session, off_grid, extended, overwritten, and skipped (by reason). Beside them
+        ``inconsistent``: of the base rows that are kept, as they are now, those whose open or close
+        lies outside [low, high]. They are looked through when somebody asks, O(rows). Rows that are
+        ``overwritten`` (only with a ``capacity``) are not in it."""
         return self._state.counters()
 
     def _repr_html_(self) -> str:

@@ -1,4 +1,5 @@
-"""Trade dates, times of day and zones as users write them, and the instants at which a wall clock shows them."""
+"""Trade dates, times of day and zones as users write them, and the instants at which a wall clock
+shows them."""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ def to_date(value: Any) -> dt.date:
     elif isinstance(value, np.datetime64):
         try:
             if not np.isnat(value) and value == value.astype("datetime64[D]"):
-                day = value.astype("datetime64[D]").item()  # an int where the year is beyond Python's
+                # an int where the year is beyond Python's
+                day = value.astype("datetime64[D]").item()
         except OverflowError:  # of a unit that cannot be compared with days, such as picoseconds
             day = None
     elif isinstance(value, dt.datetime):
@@ -105,7 +107,8 @@ def time_of_text(text: str) -> TimeLike:
 
 
 def to_hours(value: Any) -> tuple[int, int, int | None]:
-    """Two times of day, and perhaps the second one of days that close early, in ns since midnight."""
+    """Two times of day, and perhaps the second one of days that close early, in ns since
+    midnight."""
     if not isinstance(value, (tuple, list)) or len(value) not in (2, 3):
         raise CalendarError(
             "extended hours are two local times of day, such as ('04:00', '20:00'), and perhaps a third, the stop of"
@@ -137,14 +140,16 @@ def wall(day: dt.date) -> int:
 
 
 def instants(walls: Sequence[int], zone: ZoneInfo) -> list[int]:
-    """Instants of local wall times: the first of two; the end of the jump where the clocks skip one."""
+    """Instants of local wall times: the first of two; the end of the jump where the clocks skip
+    one."""
     if zone.key == "UTC":
         return list(walls)
     return [_instant(wall, zone) for wall in walls]
 
 
 def check_shown_once(day: dt.date, wall_ns: int, zone: ZoneInfo, way: str) -> None:
-    """Refuse a local time, meant for one date, that the clocks skip or show twice; `way` says what to do instead."""
+    """Refuse a local time, meant for one date, that the clocks skip or show twice; `way` says what
+    to do instead."""
     if zone.key == "UTC":
         return
     local = dt.datetime(1970, 1, 1, tzinfo=zone) + dt.timedelta(microseconds=wall_ns // 1000)
@@ -160,11 +165,13 @@ def check_shown_once(day: dt.date, wall_ns: int, zone: ZoneInfo, way: str) -> No
 
 @lru_cache(maxsize=1024)  # a session and the next one ask for the same midnights
 def _instant(wall: int, zone: ZoneInfo) -> int:
-    # The zone itself is asked: `wall_to_ns` is for columns, and took two thirds of the time of building a grid.
+    # The zone itself is asked: `wall_to_ns` is for columns, and took two thirds of the time of
+    # building a grid.
     local = dt.datetime(1970, 1, 1, tzinfo=zone) + dt.timedelta(microseconds=wall // 1000)
     offset = local.utcoffset()
     assert offset is not None  # of a ZoneInfo
     ts_ns = wall - offset // _ONE_US * 1000
     if from_ns(ts_ns, zone).utcoffset() == offset:
         return ts_ns
-    return int(wall_to_ns(np.array([wall], np.int64), zone, skipped="shift")[0])  # the clocks skip it
+    # the clocks skip it
+    return int(wall_to_ns(np.array([wall], np.int64), zone, skipped="shift")[0])

@@ -1,19 +1,20 @@
-"""What counts as a point in time, and its conversion to int64 nanoseconds since 1970-01-01 UTC (`ts_ns`).
+"""What counts as a point in time, and its conversion to int64 nanoseconds since 1970-01-01 UTC
+(`ts_ns`).
 
 Rules, the same for one value and for an array:
 
-* The unit comes from the type or dtype, never from the magnitude. Plain integers are nanoseconds, unless `unit=` says
-  otherwise.
-* An integer and an aware time are instants: `tz=` has no effect on them. A naive time is the wall clock of `tz=`.
-  Without `tz=` it is a `TimeError` if its type could have carried a zone (``datetime``, pandas, polars, Arrow);
-  ``datetime64`` cannot carry one and is UTC.
-* A wall time that occurs twice is the first of the two (a naive ``datetime`` with ``fold=1`` is the second). One that
-  the clocks skip is a `TimeError`.
-* All arithmetic is on integers. What does not fit is a `TimeError`, never a wrapped value; units finer than a
-  nanosecond are rounded down.
+* The unit comes from the type or dtype, never from the magnitude. Plain integers are nanoseconds,
+  unless `unit=` says otherwise.
+* An integer and an aware time are instants: `tz=` has no effect on them. A naive time is the wall
+  clock of `tz=`. Without `tz=` it is a `TimeError` if its type could have carried a zone
+  (``datetime``, pandas, polars, Arrow); ``datetime64`` cannot carry one and is UTC.
+* A wall time that occurs twice is the first of the two (a naive ``datetime`` with ``fold=1`` is the
+  second). One that the clocks skip is a `TimeError`.
+* All arithmetic is on integers. What does not fit is a `TimeError`, never a wrapped value; units
+  finer than a nanosecond are rounded down.
 
-pandas, polars and pyarrow are recognised by the module of a value's type, so none of them is imported here unless a
-value comes from it.
+pandas, polars and pyarrow are recognised by the module of a value's type, so none of them is
+imported here unless a value comes from it.
 """
 
 from __future__ import annotations
@@ -59,8 +60,9 @@ NAT = -(2**63)
 UNIT_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 
-#: 1990-01-01 UTC. No earlier bar starts a session by itself: it is rather an integer of another unit, since what counts
-#: seconds, milliseconds or microseconds from 1970 on is an early time of 1970 if it is taken for nanoseconds.
+#: 1990-01-01 UTC. No earlier bar starts a session by itself: it is rather an integer of another
+#: unit, since what counts seconds, milliseconds or microseconds from 1970 on is an early time of
+#: 1970 if it is taken for nanoseconds.
 LEAST_START_NS = 631_152_000_000_000_000
 
 _INT64 = np.dtype(np.int64)
@@ -71,8 +73,8 @@ _DAY_NS = 86_400_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE = "ERR_NAIVE"
 
-# Length of a datetime64 unit as (multiply by, divide by), to get nanoseconds. Years and months have no fixed length:
-# they become days first.
+# Length of a datetime64 unit as (multiply by, divide by), to get nanoseconds. Years and months have
+# no fixed length: they become days first.
 _UNIT_RATIOS = {
     "W": (7 * _DAY_NS, 1),
     "D": (_DAY_NS, 1),
@@ -94,9 +96,11 @@ def to_ns(value: Any, tz: str | tzinfo | None = None) -> int:
     Parameters
     ----------
     value : int, numpy integer, datetime64, datetime, pandas Timestamp or Arrow timestamp scalar
-        Integers are nanoseconds since 1970-01-01 UTC; a ``datetime64`` of any unit is UTC unless `tz` is given.
+        Integers are nanoseconds since 1970-01-01 UTC; a ``datetime64`` of any unit is UTC unless
+        `tz` is given.
     tz : str or tzinfo, optional
-        Zone whose wall clock a ``datetime64`` or a naive value shows. No effect on integers and aware values.
+        Zone whose wall clock a ``datetime64`` or a naive value shows. No effect on integers and
+        aware values.
 
     Returns
     -------
@@ -106,8 +110,8 @@ def to_ns(value: Any, tz: str | tzinfo | None = None) -> int:
     Raises
     ------
     TimeError
-        If `value` is naive without `tz`, NaT or null, a float, a bool, text or another type, outside int64, or a wall
-        time that does not exist in `tz`.
+        If `value` is naive without `tz`, NaT or null, a float, a bool, text or another type,
+        outside int64, or a wall time that does not exist in `tz`.
     """
     if type(value) is int:  # the common case, told without a chain of checks
         return _check_range(value, value)
@@ -134,26 +138,31 @@ def to_ns_array(values: Any, tz: str | tzinfo | None = None, unit: str | None = 
     Parameters
     ----------
     values : one-dimensional array
-        ndarray of integers (nanoseconds since 1970-01-01 UTC) or of ``datetime64``; pandas Series, Index or extension
-        array; polars Series; Arrow Array or ChunkedArray; or a list, tuple or object array that holds only aware
-        datetimes (naive ones with `tz`), only integers, or only ``datetime64``. Any byte order and any strides.
+        ndarray of integers (nanoseconds since 1970-01-01 UTC) or of ``datetime64``; pandas Series,
+        Index or extension array; polars Series; Arrow Array or ChunkedArray; or a list, tuple or
+        object array that holds only aware datetimes (naive ones with `tz`), only integers, or only
+        ``datetime64``. Any byte order and any strides.
     tz : str or tzinfo, optional
-        Zone whose wall clock ``datetime64`` and naive values show. No effect on integers and aware values.
+        Zone whose wall clock ``datetime64`` and naive values show. No effect on integers and aware
+        values.
     unit : {"s", "ms", "us", "ns"}, optional
-        What integers count from 1970 on; by default nanoseconds. Of a dtype that has a unit it must be that one.
+        What integers count from 1970 on; by default nanoseconds. Of a dtype that has a unit it must
+        be that one.
 
     Returns
     -------
     ndarray of int64, shape (n,)
-        C-contiguous, aligned, native byte order. May be `values` itself or a view of its memory (and then read-only if
-        that is); else new. NaT and nulls are kept as the least int64, for the caller to name the row.
+        C-contiguous, aligned, native byte order. May be `values` itself or a view of its memory
+        (and then read-only if that is); else new. NaT and nulls are kept as the least int64, for
+        the caller to name the row.
 
     Raises
     ------
     TimeError
-        If the values are naive without `tz`, not one-dimensional, of a dtype that is not a time (floats, bools, text,
-        durations, dates of polars and Arrow), a mixture of kinds, outside int64, or wall times that do not exist in
-        `tz`; or if `unit` contradicts them. Names the first bad row and its value.
+        If the values are naive without `tz`, not one-dimensional, of a dtype that is not a time
+        (floats, bools, text, durations, dates of polars and Arrow), a mixture of kinds, outside
+        int64, or wall times that do not exist in `tz`; or if `unit` contradicts them. Names the
+        first bad row and its value.
     ArgumentError
         If there is no such unit.
     """
@@ -177,10 +186,12 @@ def to_ns_array(values: Any, tz: str | tzinfo | None = None, unit: str | None = 
 
 
 def is_plain(values: Any, dtype: np.dtype[Any]) -> bool:
-    """Whether a kernel can read `values` as they are: a one-dimensional ndarray of `dtype`, contiguous and aligned."""
+    """Whether a kernel can read `values` as they are: a one-dimensional ndarray of `dtype`,
+    contiguous and aligned."""
     if type(values) is not _ndarray or values.ndim != 1:
         return False
-    # One look at the flags, and at the dtype itself before its equality: half the time of the obvious way.
+    # One look at the flags, and at the dtype itself before its equality: half the time of the
+    # obvious way.
     given = values.dtype
     return (given is dtype or given == dtype) and values.flags.num & _PLAIN == _PLAIN
 
@@ -214,7 +225,8 @@ def to_zone(tz: str | tzinfo) -> tzinfo:
 
     try:
         return ZoneInfo(tz)
-    except (OSError, ValueError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError; "../x" a ValueError
+    except (OSError, ValueError, KeyError) as error:
+        # ZoneInfoNotFoundError is a KeyError; "../x" a ValueError
         raise TimeError(f"no time zone {tz!r} on this machine; {_zone_hint(tz)}", value=tz) from error
 
 
@@ -229,7 +241,7 @@ def _zone_hint(tz: str) -> str:
     return f"did you mean {like[0]!r}?" if like else "a name is one of zoneinfo.available_timezones()"
 
 
-# --- zones -----------------------------------------------------------------------------------------------------------
+# --- zones ----------------------------------------------------------------------------------------
 
 
 def utc_offsets(zone: tzinfo, start_ns: int, stop_ns: int) -> tuple[Int64Array, Int64Array]:
@@ -244,8 +256,8 @@ def utc_offsets(zone: tzinfo, start_ns: int, stop_ns: int) -> tuple[Int64Array, 
     Returns
     -------
     from_ns : ndarray of int64
-        Instants from which each offset holds, ascending. The first is `start_ns`, the others are exact to the second,
-        as zones are defined.
+        Instants from which each offset holds, ascending. The first is `start_ns`, the others are
+        exact to the second, as zones are defined.
     offset_ns : ndarray of int64
         Local minus UTC. Neighbours differ.
     """
@@ -262,14 +274,14 @@ def utc_offsets(zone: tzinfo, start_ns: int, stop_ns: int) -> tuple[Int64Array, 
 def _transitions(zone: tzinfo, year: int) -> tuple[tuple[int, int], ...]:
     """(instant in ns, offset in ns from then on) of each change of the UTC offset in one UTC year.
 
-    zoneinfo does not tell its transitions. It is asked once a day, and a day with two answers is bisected to the
-    second: the closest two changes in the tz database of 2026 are 95 hours apart (Freetown, 1939). 0.4 ms a year, then
-    cached.
+    zoneinfo does not tell its transitions. It is asked once a day, and a day with two answers is
+    bisected to the second: the closest two changes in the tz database of 2026 are 95 hours apart
+    (Freetown, 1939). 0.4 ms a year, then cached.
     """
     second = (datetime(year, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
     last = (datetime(year + 1, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
-    # Offsets at the last second of each day, beginning with the one before the year: a change at midnight is in its
-    # year.
+    # Offsets at the last second of each day, beginning with the one before the year: a change at
+    # midnight is in its year.
     low, found = second - 1, []
     before = _offset_ns(zone, low * 1_000_000_000)
     while low < last - 1:
@@ -305,8 +317,8 @@ def wall_to_ns(wall_ns: Int64Array, zone: tzinfo, *, fold: int = 0, skipped: str
     fold : {0, 1}, optional
         Of a time that is shown twice: 0 takes the first instant, 1 the second.
     skipped : {"raise", "shift"}, optional
-        What to do with a time that is never shown: raise, or take the instant of the change, where the clock jumps over
-        it.
+        What to do with a time that is never shown: raise, or take the instant of the change, where
+        the clock jumps over it.
 
     Returns
     -------
@@ -316,29 +328,32 @@ def wall_to_ns(wall_ns: Int64Array, zone: tzinfo, *, fold: int = 0, skipped: str
     Raises
     ------
     TimeError
-        If a time is never shown (``skipped="raise"``), or the result does not fit in int64. Names the row.
+        If a time is never shown (``skipped="raise"``), or the result does not fit in int64. Names
+        the row.
     """
     out = np.full(wall_ns.shape, NAT, np.int64)
     real = wall_ns != NAT
     wall = wall_ns[real]
     if len(wall) == 0:
         return out
-    # No offset reaches two days, so every instant sought, and the piece it lies in, is inside [low, high).
+    # No offset reaches two days, so every instant sought, and the piece it lies in, is inside
+    # [low, high).
     low = max(int(wall.min()) - 2 * _DAY_NS, NAT + 1)
     high = min(int(wall.max()) + 2 * _DAY_NS, _MAX_NS)
     starts, offsets = utc_offsets(zone, low, high)
-    # Piece k of constant offset shows the wall times [begins[k], ends[k]). The outer two are open: no row lies beyond
-    # them.
+    # Piece k of constant offset shows the wall times [begins[k], ends[k]). The outer two are open:
+    # no row lies beyond them.
     begins, ends = starts + offsets, np.append(starts[1:] + offsets[:-1], _MAX_NS)
     begins[0] = NAT
-    # Both ascend, since changes lie farther apart than clocks are set back. Where the clock is set back pieces overlap
-    # (fold chooses), where it is set forward there is a hole between them: `ends <= wall < begins` of the next.
+    # Both ascend, since changes lie farther apart than clocks are set back. Where the clock is set
+    # back pieces overlap (fold chooses), where it is set forward there is a hole between them:
+    # `ends <= wall < begins` of the next.
     if fold == 0:
         piece = np.searchsorted(ends[:-1], wall, side="right")
     else:
         piece = np.searchsorted(begins, wall, side="right") - 1
-        # In a hole this is the piece before it. Take the one after, as fold=0 does: its start is the instant of the
-        # change.
+        # In a hole this is the piece before it. Take the one after, as fold=0 does: its start is
+        # the instant of the change.
         piece[wall >= ends[piece]] += 1
         piece = np.minimum(piece, len(ends) - 1)
     hole = wall < begins[piece]
@@ -354,7 +369,7 @@ def wall_to_ns(wall_ns: Int64Array, zone: tzinfo, *, fold: int = 0, skipped: str
     return out
 
 
-# --- units ------------------------------------------------------------------------------------------------------------
+# --- units ----------------------------------------------------------------------------------------
 
 
 def check_unit(unit: str) -> int:
@@ -366,15 +381,16 @@ def check_unit(unit: str) -> int:
 
 
 def check_no_conflict(unit: str | None, own: str | None) -> None:
-    """A `TimeError` if ``unit=`` says something else of a column of times than its dtype (`_unit_of`)."""
+    """A `TimeError` if ``unit=`` says something else of a column of times than its dtype
+    (`_unit_of`)."""
     if unit is not None and own not in (None, unit):
         kind = "a column of datetimes" if own == "object" else f"a column whose dtype has the unit {own!r}"
         raise TimeError(f"unit={unit!r} says what integers count, and this is {kind}: leave it out", value=unit)
 
 
 def _unit_of(values: Any) -> str | None:
-    """Unit of a column of times, as its dtype says it; ``"object"`` of one that holds datetimes; None of integers, and
-    of what is no column of times."""
+    """Unit of a column of times, as its dtype says it; ``"object"`` of one that holds datetimes;
+    None of integers, and of what is no column of times."""
     dtype = getattr(values, "dtype", getattr(values, "type", None))
     if dtype is None or str(dtype) == "object":
         if not isinstance(values, (list, tuple, np.ndarray)) and not hasattr(values, "tolist"):
@@ -407,7 +423,8 @@ def _in_unit(values: Any, tz: str | tzinfo | None, unit: str) -> Int64Array:
 
 
 def _too_coarse(error: TimeError, times: Int64Array, unit: str) -> TimeError:
-    """The error for integers that a unit puts beyond int64, with the unit that puts them between 1990 and 2100."""
+    """The error for integers that a unit puts beyond int64, with the unit that puts them between
+    1990 and 2100."""
     limit = _MAX_NS // UNIT_NS[unit]
     outside = ((times > limit) | (times < -limit)) & (times != NAT)
     row = int(outside.argmax())
@@ -473,7 +490,8 @@ def unit_error(
 
 
 def with_unit(error: TimeError, times: Int64Array, unit: str | None, is_counted: bool) -> TimeError:
-    """A refusal of `unit_error` that does not know what the caller said of the column, with what that is."""
+    """A refusal of `unit_error` that does not know what the caller said of the column, with what
+    that is."""
     if error.code != "ERR_UNIT":
         return error
     row = error.row
@@ -491,8 +509,8 @@ def _date(number: int, unit: str) -> np.datetime64:
 
 
 def first_early(times: Int64Array) -> tuple[int, bool] | None:
-    """The earliest of these times that lies before 1990, by its row, and whether another one lies later; None if there
-    is no such row. NaT is no time."""
+    """The earliest of these times that lies before 1990, by its row, and whether another one lies
+    later; None if there is no such row. NaT is no time."""
     early = np.flatnonzero(times < LEAST_START_NS)
     early = early[times[early] != NAT]
     if not len(early):
@@ -501,11 +519,12 @@ def first_early(times: Int64Array) -> tuple[int, bool] | None:
 
 
 def check_meant(ts_ns: int, *, symbol: str | None = None) -> int:
-    """The time, or a `TimeError` that names the unit, if it is one of 1970 that another unit puts after 1990.
+    """The time, or a `TimeError` that names the unit, if it is one of 1970 that another unit puts
+    after 1990.
 
-    For calls that take a time and start no session: where all that is there lies later, a time before 1990 has a right
-    answer (no slot, all rows), and so ``since(0)`` keeps its own. But one that some other unit explains is a mistake.
-    Whoever has a day that early does not ask.
+    For calls that take a time and start no session: where all that is there lies later, a time
+    before 1990 has a right answer (no slot, all rows), and so ``since(0)`` keeps its own. But one
+    that some other unit explains is a mistake. Whoever has a day that early does not ask.
     """
     unit = plausible_unit(ts_ns) if ts_ns < LEAST_START_NS else None
     if unit is None:
@@ -520,8 +539,8 @@ def check_meant(ts_ns: int, *, symbol: str | None = None) -> int:
 
 
 def plausible_unit(number: int) -> str | None:
-    """The unit in which an integer is a time between 1990 and 2100; None if it is in none of them. It is in one at
-    most: they lie far apart."""
+    """The unit in which an integer is a time between 1990 and 2100; None if it is in none of them.
+    It is in one at most: they lie far apart."""
     for unit, factor in UNIT_NS.items():
         if LEAST_START_NS <= number * factor < _YEAR_2100_NS:
             return unit
@@ -531,7 +550,7 @@ def plausible_unit(number: int) -> str | None:
 _YEAR_2100_NS = 4_102_444_800_000_000_000
 
 
-# --- one value -------------------------------------------------------------------------------------------------------
+# --- one value ------------------------------------------------------------------------------------
 
 
 def _is_from(package: str, value: Any) -> bool:
@@ -569,7 +588,8 @@ def _datetime_to_ns(value: datetime, tz: str | tzinfo | None) -> int:
 
 
 def _datetime64_to_ns(value: Any, tz: str | tzinfo | None) -> int:
-    """A datetime64, or a Timestamp or NaT of pandas, which know their datetime64 (in UTC, if they have a zone)."""
+    """A datetime64, or a Timestamp or NaT of pandas, which know their datetime64 (in UTC, if they
+    have a zone)."""
     fold, instant = 0, value
     if not isinstance(value, np.datetime64):
         if type(value).__name__ not in ("Timestamp", "NaTType"):
@@ -602,7 +622,7 @@ def _one(array: Int64Array, value: Any) -> int:
     return _check_range(int(array[0]), value)
 
 
-# --- arrays ----------------------------------------------------------------------------------------------------------
+# --- arrays ---------------------------------------------------------------------------------------
 
 
 def _show(values: Any, row: int) -> str:
@@ -623,7 +643,8 @@ def _ndarray_to_ns(values: npt.NDArray[Any], tz: str | tzinfo | None) -> Int64Ar
         raise TimeError(f"a column of times has one dimension: got shape {values.shape}")
     if isinstance(values, np.ma.MaskedArray):
         mask, data = np.ma.getmaskarray(values), np.array(values.data)
-        data[mask] = None if data.dtype.kind == "O" else 0  # what lies behind a mask is anything, and may not convert
+        # what lies behind a mask is anything, and may not convert
+        data[mask] = None if data.dtype.kind == "O" else 0
         return np.where(mask, np.int64(NAT), _ndarray_to_ns(data, tz))
     if values.dtype.kind == "M":
         return _datetime64s_to_ns(values, tz)
@@ -683,7 +704,8 @@ def _scaled(ticks: Int64Array, factor: int, column: npt.NDArray[Any]) -> Int64Ar
 
 
 def _tick(column: npt.NDArray[Any], row: int) -> str:
-    """One value of a column for a message; NumPy >= 2.5 cannot print every datetime64 that it can hold."""
+    """One value of a column for a message; NumPy >= 2.5 cannot print every datetime64 that it can
+    hold."""
     try:
         return str(column[row])
     except OverflowError:
@@ -691,7 +713,8 @@ def _tick(column: npt.NDArray[Any], row: int) -> str:
 
 
 def _floor_scaled(ticks: Int64Array, count: int, divide: int, column: npt.NDArray[Any]) -> Int64Array:
-    """`floor(ticks * count / divide)`; by quotient and remainder, so that the product need not fit."""
+    """`floor(ticks * count / divide)`; by quotient and remainder, so that the product need not
+    fit."""
     quotient, remainder = np.divmod(np.where(ticks == NAT, 0, ticks), divide)
     part = remainder * count // divide  # below 10^9 * 2^31
     whole: Int64Array = _scaled(quotient, count, column) + part
@@ -699,8 +722,8 @@ def _floor_scaled(ticks: Int64Array, count: int, divide: int, column: npt.NDArra
 
 
 def _months_to_days(values: npt.NDArray[Any], unit: str, count: int) -> npt.NDArray[Any]:
-    # NumPy wraps dates of absurd years silently. Years 1600 to 2400 cannot, and contain all that int64 nanoseconds can
-    # say.
+    # NumPy wraps dates of absurd years silently. Years 1600 to 2400 cannot, and contain all that
+    # int64 nanoseconds can say.
     ticks = _plain(values).view(np.int64)
     limit = (430 if unit == "Y" else 430 * 12) // count
     outside = ((ticks > limit) | (ticks < -limit)) & (ticks != NAT)
@@ -713,7 +736,8 @@ def _months_to_days(values: npt.NDArray[Any], unit: str, count: int) -> npt.NDAr
 
 
 def _objects_to_ns(values: Any, tz: str | tzinfo | None) -> Int64Array:
-    """A list or tuple: each value by `to_ns`, nulls as NaT. Values of different kinds are refused, not guessed at."""
+    """A list or tuple: each value by `to_ns`, nulls as NaT. Values of different kinds are refused,
+    not guessed at."""
     out = np.empty(len(values), np.int64)
     kind: type | None = None
     for row, value in enumerate(values):
@@ -736,12 +760,13 @@ def _objects_to_ns(values: Any, tz: str | tzinfo | None) -> Int64Array:
 def _is_null(value: Any) -> bool:
     if isinstance(value, np.datetime64):
         return bool(np.isnat(value))
-    if isinstance(value, (int, np.integer)) and not isinstance(value, np.timedelta64):  # which is an np.integer
+    # which is an np.integer
+    if isinstance(value, (int, np.integer)) and not isinstance(value, np.timedelta64):
         return int(value) == NAT
     return value is None or type(value).__name__ in ("NaTType", "NAType")
 
 
-# --- columns of other libraries --------------------------------------------------------------------------------------
+# --- columns of other libraries -------------------------------------------------------------------
 
 
 def nulls_to_nat(values: npt.NDArray[Any], null: npt.NDArray[np.bool_]) -> Int64Array:
@@ -770,7 +795,8 @@ def _pandas_to_ns(values: Any, tz: str | tzinfo | None) -> Int64Array:
         return _ndarray_to_ns(values.to_numpy(), tz)
     if hasattr(dtype, "tz"):
         return _datetime64s_to_ns(values.to_numpy(dtype=f"datetime64[{dtype.unit}]"), None)
-    if getattr(dtype, "kind", "") in "iu" and hasattr(dtype, "numpy_dtype"):  # Int64 and its like, which have nulls
+    # Int64 and its like, which have nulls
+    if getattr(dtype, "kind", "") in "iu" and hasattr(dtype, "numpy_dtype"):
         null = np.asarray(values.isna(), dtype=np.bool_)
         return nulls_to_nat(values.to_numpy(dtype=dtype.numpy_dtype, na_value=0), null)
     raise _wrong_dtype(dtype)
@@ -783,7 +809,8 @@ def _polars_to_ns(values: Any, tz: str | tzinfo | None) -> Int64Array:
     if str(dtype) == "Object":
         return _objects_to_ns(values.to_list(), tz)
     is_timestamp = hasattr(dtype, "time_zone") and hasattr(dtype, "time_unit")
-    if not is_timestamp and (not dtype.is_integer() or str(dtype).endswith("128")):  # NumPy has no 128-bit integers
+    # NumPy has no 128-bit integers
+    if not is_timestamp and (not dtype.is_integer() or str(dtype).endswith("128")):
         raise _wrong_dtype(dtype)
     # Nulls first: to_numpy of an integer column with nulls is float64.
     ticks = values.to_physical().fill_null(0).to_numpy()

@@ -32,7 +32,8 @@ class Interval(NamedTuple):
     name : str
         The interval in its largest unit: ``"5m"``, ``"90m"``, ``"1d"``.
     step_ns : int
-        Length of a slot in nanoseconds; 0 for ``"1d"``, which is the whole session however long that is.
+        Length of a slot in nanoseconds; 0 for ``"1d"``, which is the whole session however long
+        that is.
     """
 
     name: str
@@ -48,14 +49,14 @@ def parse_interval(text: str | Interval) -> Interval:
     Parameters
     ----------
     text : str or Interval
-        ``"<n>s"``, ``"<n>m"``, ``"<n>h"`` with a whole n >= 1, shorter than 24 hours, or ``"1d"``. Lower case, no
-        spaces, no leading zeros. An `Interval` is returned as it is.
+        ``"<n>s"``, ``"<n>m"``, ``"<n>h"`` with a whole n >= 1, shorter than 24 hours, or ``"1d"``.
+        Lower case, no spaces, no leading zeros. An `Interval` is returned as it is.
 
     Returns
     -------
     Interval
-        In its largest unit (``"60s"`` becomes ``"1m"``, ``"90m"`` stays), so that equal lengths have equal names.
-        The same object each time: results are cached.
+        In its largest unit (``"60s"`` becomes ``"1m"``, ``"90m"`` stays), so that equal lengths
+        have equal names. The same object each time: results are cached.
 
     Raises
     ------
@@ -95,8 +96,8 @@ def check_intervals(
     base : str or Interval
         The interval that is streamed; never ``"1d"``.
     derived : iterable of str or Interval, optional
-        Intervals to aggregate from it: each a multiple of the base and longer than it. ``"1d"`` always is. They need
-        not divide one another, a segment or a session.
+        Intervals to aggregate from it: each a multiple of the base and longer than it. ``"1d"``
+        always is. They need not divide one another, a segment or a session.
 
     Returns
     -------
@@ -107,14 +108,15 @@ def check_intervals(
     Raises
     ------
     IntervalError
-        If one is not an interval, the base is ``"1d"``, a derived one is not a longer multiple of the base, or there
-        are more than `MAX_DERIVED` of them.
+        If one is not an interval, the base is ``"1d"``, a derived one is not a longer multiple of
+        the base, or there are more than `MAX_DERIVED` of them.
     """
     base = parse_interval(base)
     if base.step_ns == 0:
         raise IntervalError("the base interval must be shorter than a session: got '1d'", value="1d")
     if isinstance(derived, (str, Interval)):
-        # A str is an iterable of its letters: without this, derived_intervals="5m" would complain about "5".
+        # A str is an iterable of its letters: without this, derived_intervals="5m" would complain
+        # about "5".
         raise IntervalError(
             f"derived intervals are a sequence such as ('5m', '1h'): got {str(derived)!r}", value=derived
         )
@@ -133,7 +135,8 @@ def check_intervals(
 
 @lru_cache(maxsize=256)
 def names_and_steps(intervals: tuple[Interval, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Names and lengths of intervals: the same two tuples each time, so that thousands of symbols share them."""
+    """Names and lengths of intervals: the same two tuples each time, so that thousands of symbols
+    share them."""
     return tuple(interval.name for interval in intervals), tuple(interval.step_ns for interval in intervals)
 
 
@@ -143,7 +146,8 @@ def _length(interval: Interval) -> int:
 
 
 class ByInterval(dict[str, Any]):
-    """A dict by the names of intervals that takes any spelling of them: ``["60m"]`` is ``["1h"]``."""
+    """A dict by the names of intervals that takes any spelling of them: ``["60m"]`` is
+    ``["1h"]``."""
 
     __slots__ = ()
 

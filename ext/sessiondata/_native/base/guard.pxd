@@ -1,10 +1,11 @@
-# One thread at a time for each symbol, which costs the thread that had it last next to nothing; reads without that.
+# One thread at a time for each symbol, which costs the thread that had it last next to nothing;
+# reads without that.
 
 from libc.stdint cimport int32_t, int64_t, uintptr_t
 
 
 cdef extern from *:
-    # Inline in every module that uses it; _guard.pyx says what it is about and why it is right.
+    # Inline in every module that uses it; base/guard.pyx says what it is about and why it is right.
     """
     #include <cstddef>
     #include <cstdint>
@@ -26,8 +27,9 @@ cdef extern from *:
     #include <atomic>
     #include <pthread.h>
     typedef std::int64_t __attribute__((may_alias)) SdWord;
-    // The thread sanitizer does not see a peek: what it reads may be in writing by plain stores of that size. Who peeks
-    // throws the value away if it proves to be of another moment, or needs no more than one that was there.
+    // The thread sanitizer does not see a peek: what it reads may be in writing by plain stores of
+    // that size. Who peeks throws the value away if it proves to be of another moment, or needs no
+    // more than one that was there.
     #if defined(__SANITIZE_THREAD__)
     #define SD_UNSEEN __attribute__((no_sanitize_thread, noinline))
     #else
@@ -47,7 +49,8 @@ cdef extern from *:
     // A number that no other living thread has.
     static inline std::uintptr_t sd_self() {
     #if defined(__x86_64__) && defined(__linux__)
-        std::uintptr_t self;  // where the thread's own memory begins: what pthread_self() returns, without the call
+        // where the thread's own memory begins: what pthread_self() returns, without the call
+        std::uintptr_t self;
         __asm__("mov %%fs:0, %0" : "=r"(self));
         return self;
     #else
@@ -56,16 +59,20 @@ cdef extern from *:
     }
     #endif
 
-    // Copy a struct of whole words over one that others may be reading without a guard: no word is ever half of each.
+    // Copy a struct of whole words over one that others may be reading without a guard: no word is
+    // ever half of each.
     static inline void sd_store_words(void* to, const void* from, std::size_t n_bytes) {
         for (std::size_t i = 0; i < n_bytes / sizeof(SdWord); ++i)
             sd_store(static_cast<SdWord*>(to) + i, static_cast<const SdWord*>(from)[i]);
     }
 
-    // What guards know of a thread; one cache line, never freed, because a guard may name a thread that has ended.
+    // What guards know of a thread; one cache line, never freed, because a guard may name a thread
+    // that has ended.
     struct alignas(64) SdThread {
-        std::uintptr_t inside;  // address of the guard that the thread is in, waits for, or is just asking for; 0
-        std::uintptr_t self;    // of sd_self, by which its owner enters; 0: it must not, because nobody could stop it
+        // address of the guard that the thread is in, waits for, or is just asking for; 0
+        std::uintptr_t inside;
+        // of sd_self, by which its owner enters; 0: it must not, because nobody could stop it
+        std::uintptr_t self;
         std::uintptr_t turns;   // how often it has taken a guard from another thread
         std::uintptr_t reads;   // odd while it reads without a guard
     };
@@ -118,8 +125,9 @@ cdef extern from *:
 
 
 cdef extern from "Python.h":
-    # Up to CPython 3.11 making an object may set the garbage collector to work, and finalizers run Python code. What
-    # looks, makes objects and commits in one step therefore has it wait; later versions collect between bytecodes.
+    # Up to CPython 3.11 making an object may set the garbage collector to work, and finalizers run
+    # Python code. What looks, makes objects and commits in one step therefore has it wait; later
+    # versions collect between bytecodes.
     bint gc_pause "PyGC_Disable"()
     bint gc_enable "PyGC_Enable"()
 
@@ -130,9 +138,11 @@ cdef inline void gc_resume(bint was_enabled) noexcept:
 
 
 cdef inline uintptr_t* guard_enter(Guard* guard) noexcept nogil:
-    """Wait until no other thread is inside, and keep others out until `guard_leave` of what this returns.
+    """Wait until no other thread is inside, and keep others out until `guard_leave` of what this
+    returns.
 
-    A thread is in one guard at a time, and calls nothing from inside that might wait for another thread: no Python."""
+    A thread is in one guard at a time, and calls nothing from inside that might wait for another
+    thread: no Python."""
     cdef uintptr_t* inside = guard_try(guard)
     return inside if inside != NULL else guard_take(guard)
 

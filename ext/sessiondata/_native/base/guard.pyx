@@ -1,32 +1,38 @@
-"""Guards: one thread at a time is inside, and the thread that was inside last enters for a load and two stores.
+"""Guards: one thread at a time is inside, and the thread that was inside last enters for a load and
+two stores.
 
     enter:  inside = guard; (fence); am I still the owner?  --yes-->  work;  inside = 0
                                                             --no--->  take it, under the one mutex:
                                                                       owner = me; inside = guard; have all threads
                                                                       fence; wait while the former owner is inside
 
-This is Dekker's algorithm with its two fences put on one side. A thread that enters writes `inside`, then reads
-`owner`; one that takes over writes `owner`, then reads `inside`. With a fence between on both sides at least one sees
-what the other has written. The fence of the side that is in a hurry is left to the other one: the system call
-membarrier (Windows: FlushProcessWriteBuffers) makes every running thread of the process fence, for about a microsecond,
-which is what a change of threads costs. Where there is no such call a guard is a plain lock, 20 cycles for everybody.
+This is Dekker's algorithm with its two fences put on one side. A thread that enters writes
+`inside`, then reads `owner`; one that takes over writes `owner`, then reads `inside`. With a fence
+between on both sides at least one sees what the other has written. The fence of the side that is in
+a hurry is left to the other one: the system call membarrier (Windows: FlushProcessWriteBuffers)
+makes every running thread of the process fence, for about a microsecond, which is what a change of
+threads costs. Where there is no such call a guard is a plain lock, 20 cycles for everybody.
 
-What a thread announces stands in memory of its own, never in the guard's: a thread that has lost its guard between
-reading and writing must not be able to wipe out what the new owner has written. Those who wait stand in a queue, each
-watching the one before it: that has left when its `inside` names another guard, or it has come for another turn.
+What a thread announces stands in memory of its own, never in the guard's: a thread that has lost
+its guard between reading and writing must not be able to wipe out what the new owner has written.
+Those who wait stand in a queue, each watching the one before it: that has left when its `inside`
+names another guard, or it has come for another turn.
 
-`SdThread.self` names a thread by a number that a later thread may get again. That thread then simply is the owner: the
-former one has ended, so it is not inside.
+`SdThread.self` names a thread by a number that a later thread may get again. That thread then
+simply is the owner: the former one has ended, so it is not inside.
 
-Whoever is inside never waits for the GIL or the mutex. So the GIL may be held while waiting for a guard.
+Whoever is inside never waits for the GIL or the mutex. So the GIL may be held while waiting for a
+guard.
 
-Readers without a guard (`sd_read_last`) only announce that they read. Who frees memory that they might have found
-first takes it out of their sight, then has them fence and waits until each has finished the read it was in.
+Readers without a guard (`sd_read_last`) only announce that they read. Who frees memory that they
+might have found first takes it out of their sight, then has them fence and waits until each has
+finished the read it was in.
 
 Fork: all guards are taken before, so that the child finds no symbol half written.
 
-Rejected: an atomic exchange at each entry (20 cycles, half of what a bar costs); a counter that readers check (readers
-of derived bars must write first, see _aggregate); an owner for life (a pool of threads hands symbols around).
+Rejected: an atomic exchange at each entry (20 cycles, half of what a bar costs); a counter that
+readers check (readers of derived bars must write first, see _aggregate); an owner for life (a pool
+of threads hands symbols around).
 """
 
 cdef extern from *:
@@ -40,7 +46,8 @@ cdef extern from *:
     #include <unistd.h>
     #endif
 
-    // Threads by sd_self, in a list that only grows: a program has some dozens, and the mutex is held.
+    // Threads by sd_self, in a list that only grows: a program has some dozens, and the mutex is
+    // held.
     struct SdNode { SdThread thread; std::uintptr_t self; SdNode* next; };
 
     static std::mutex sd_mutex;
@@ -52,13 +59,15 @@ cdef extern from *:
 
     // Have every other thread of the process fence; false where that cannot be done.
     static bool sd_fence_all() {
-    #if defined(SESSIONDATA_LOCKS)  // for tests of the other way, and for ThreadSanitizer, which knows no membarrier
+    // for tests of the other way, and for ThreadSanitizer, which knows no membarrier
+    #if defined(SESSIONDATA_LOCKS)
         return false;
     #elif defined(_MSC_VER)
         FlushProcessWriteBuffers();
         return true;
     #elif defined(__linux__) && defined(SYS_membarrier)
-        enum { EXPEDITED = 1 << 3, REGISTER_EXPEDITED = 1 << 4 };  // linux/membarrier.h, which not every libc ships
+        // linux/membarrier.h, which not every libc ships
+        enum { EXPEDITED = 1 << 3, REGISTER_EXPEDITED = 1 << 4 };
         if (syscall(SYS_membarrier, EXPEDITED, 0, 0) == 0) return true;
         return syscall(SYS_membarrier, REGISTER_EXPEDITED, 0, 0) == 0 && syscall(SYS_membarrier, EXPEDITED, 0, 0) == 0;
     #else
@@ -66,8 +75,8 @@ cdef extern from *:
     #endif
     }
 
-    // Asked for with the first guard: the system call takes some 20 ms in a process with threads, and importing the
-    // package is to cost nothing of it.
+    // Asked for with the first guard: the system call takes some 20 ms in a process with threads,
+    // and importing the package is to cost nothing of it.
     static bool sd_can_fence_all() {
         static const bool can = sd_fence_all();
         return can;
@@ -78,7 +87,8 @@ cdef extern from *:
         for (SdNode* node = sd_threads; node != nullptr; node = node->next)
             if (node->self == self) return node;
         SdNode* node;
-        while ((node = new (std::nothrow) SdNode()) == nullptr) std::this_thread::yield();  // 128 bytes: others end
+        // 128 bytes: others end
+        while ((node = new (std::nothrow) SdNode()) == nullptr) std::this_thread::yield();
         node->self = self;
         node->thread.self = sd_can_fence_all() ? self : 0;
         node->next = sd_threads;
@@ -153,12 +163,14 @@ cdef extern from *:
         SdNode* node;
         {
             const std::lock_guard<std::mutex> lock(sd_mutex);
-            if (!sd_reads) return;  // who begins to read after this finds what has been put in place before it
+            // who begins to read after this finds what has been put in place before it
+            if (!sd_reads) return;
             sd_fence_all();
             sd_full_fence();
             node = sd_threads;
         }
-        for (; node != nullptr; node = node->next) {  // without the mutex: a reader may be waiting for a guard
+        // without the mutex: a reader may be waiting for a guard
+        for (; node != nullptr; node = node->next) {
             const SdThread* const thread = &node->thread;
             const std::uintptr_t reads = sd_load(&thread->reads);
             if (reads & 1) sd_wait_while([=] { return sd_load(&thread->reads) == reads; });
@@ -210,7 +222,8 @@ cdef extern from *:
 
 
 cdef uintptr_t* guard_take(Guard* guard) noexcept nogil:
-    """Enter a guard that another thread had last, or nobody. Waits for that thread to leave; about a microsecond."""
+    """Enter a guard that another thread had last, or nobody. Waits for that thread to leave; about
+    a microsecond."""
     return _take(guard)
 
 
@@ -220,7 +233,8 @@ cdef void guard_init(Guard* guard) noexcept nogil:
 
 
 cdef Thread* read_begin() noexcept nogil:
-    """Announce that this thread reads without a guard. Until `read_end` what it can find is not freed."""
+    """Announce that this thread reads without a guard. Until `read_end` what it can find is not
+    freed."""
     return _read_begin()
 
 

@@ -3,7 +3,8 @@
 cdef extern from *:
     """
     #if defined(__GNUC__)
-    /* The empty statement keeps calls of functions that only prefetch: they are pure to GCC, which drops them. */
+    /* The empty statement keeps calls of functions that only prefetch: they are pure to GCC, which
+       drops them. */
     static inline void sd_prefetch(const void* address) { __builtin_prefetch(address); __asm__ volatile(""); }
     #else
     static inline void sd_prefetch(const void* address) { (void)address; }

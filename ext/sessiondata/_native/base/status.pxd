@@ -30,7 +30,8 @@ cdef enum:
     ERR_SOURCE = -208
     ERR_UNIT = -209
 
-    # Not an outcome: the bar is from before the session's span, and may be of a day in history (see _days)
+    # Not an outcome: the bar is from before the session's span, and may be of a day in history (see
+    # _days)
     EARLIER = -300
 
     # The errors that on_bad="skip" counts, in the order of their counters: -101 .. -105, -201, -107
@@ -46,7 +47,8 @@ cdef class Offence:
     # What a kernel found, gathered for the message.
     cdef public int status
     cdef public object symbol, row, ts_ns, open, high, low, close, volume
-    # Of a trade or quote: "ticks" or "quotes", and its values; and what feeds the symbol, where that is the trouble.
+    # Of a trade or quote: "ticks" or "quotes", and its values; and what feeds the symbol, where
+    # that is the trouble.
     cdef public object kind, source, values
     # Of a row of a later session: its trade date.
     cdef public object date

@@ -1,8 +1,9 @@
 """Status codes of nogil code; the one place where they become exceptions.
 
-A kernel that may not touch the interpreter returns an int: zero or positive tells what became of a bar, negative
-(`ERR_*`) which rule it broke, in groups (-1xx a value, -2xx order and state). `raise_status` looks the
-code up in one table, so every message has the same form: rule, row, value, symbol, code.
+A kernel that may not touch the interpreter returns an int: zero or positive tells what became of a
+bar, negative (`ERR_*`) which rule it broke, in groups (-1xx a value, -2xx order and state).
+`raise_status` looks the code up in one table, so every message has the same form: rule, row, value,
+symbol, code.
 """
 
 from sessiondata.copying import refuse_copy

@@ -15,7 +15,8 @@ cdef extern from *:
     """
     # 1990-01-01 UTC, ns: times.LEAST_START_NS. No earlier bar starts a session by itself.
     const int64_t LEAST_START "SESSIONDATA_LEAST_START"
-    # Whether a time lies in 1970 as integers of seconds, ms or us between 1990 and 2100 do (times.plausible_unit).
+    # Whether a time lies in 1970 as integers of seconds, ms or us between 1990 and 2100 do
+    # (times.plausible_unit).
     bint is_in_another_unit "SESSIONDATA_IN_ANOTHER_UNIT"(int64_t ts) nogil
 
 

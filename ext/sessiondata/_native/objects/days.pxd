@@ -22,7 +22,8 @@ cdef class Days:
     cdef public bint has_values     # indicators were set for the symbol
     cdef SymbolCore _live
     cdef readonly dict absent
-    cdef dict _reserved             # date -> copy of a day that a slice is about to write to; in `cores` once it has
+    # date -> copy of a day that a slice is about to write to; in `cores` once it has
+    cdef dict _reserved
     cdef tuple _reserved_staged     # `stage` of these, if one of them is not in `cores` yet
     cdef object _date_at(self, int64_t ts)
     cdef object _last_shown(self)

@@ -3,19 +3,22 @@
     live core   <-- swap -->   fresh core, laid out beforehand      nothing is copied, no page touched, nothing can fail
                                and is a frozen day from then on
 
-A frozen day is a SymbolCore like any other: rows, derived bars, trackers, counters. Its clock stands at the end of its
-span, so everything is over. It is settled when it is frozen and never changed: a late bar goes into a copy, which takes
-its place, and windows keep the memory that they show.
+A frozen day is a SymbolCore like any other: rows, derived bars, trackers, counters. Its clock
+stands at the end of its span, so everything is over. It is settled when it is frozen and never
+changed: a late bar goes into a copy, which takes its place, and windows keep the memory that they
+show.
 
-A bar from before the session's span finds its day through `Symbol.take_earlier`, from compiled callers too, which is
-why that is a C function that takes the GIL. Bytecode runs nowhere in it: a Ctrl-C in the middle could not be passed on.
+A bar from before the session's span finds its day through `Symbol.take_earlier`, from compiled
+callers too, which is why that is a C function that takes the GIL. Bytecode runs nowhere in it: a
+Ctrl-C in the middle could not be passed on.
 
-A session between the first and the last day that shows, of which nothing is kept, is made by what comes for it: bars,
-marks, retries. As no calendar can be asked in `take_earlier`, the grids of these sessions are noted before (`absent`).
-Which of them lie between days is only decided where they are needed, so there may be too many of them: never too few.
+A session between the first and the last day that shows, of which nothing is kept, is made by what
+comes for it: bars, marks, retries. As no calendar can be asked in `take_earlier`, the grids of
+these sessions are noted before (`absent`). Which of them lie between days is only decided where
+they are needed, so there may be too many of them: never too few.
 
-Rejected: changing a day in place while nobody looks at it. Who looks would have to be counted, for a case of a few
-microseconds.
+Rejected: changing a day in place while nobody looks at it. Who looks would have to be counted, for
+a case of a few microseconds.
 """
 
 cimport cython
@@ -68,8 +71,8 @@ cdef StoreClock _closed(Grid grid):
 
 
 def blank_day(SymbolCore like not None, Grid grid not None, bint is_whole):
-    """A core for a past day of a symbol, without a session yet. `is_whole`: with room for all of its session, whatever
-    capacity the symbol has."""
+    """A core for a past day of a symbol, without a session yet. `is_whole`: with room for all of
+    its session, whatever capacity the symbol has."""
     return _blank(like, _closed(grid), 0 if is_whole else like._capacity)
 
 
@@ -80,8 +83,8 @@ cdef void _settle(SymbolCore day) noexcept nogil:
 
 
 cdef tuple _owners_of_tapes(SymbolCore day):
-    """The memories in which a day's trades and quotes lie: its own, or those of sessions that it is a copy of. Trades
-    may have come in another one of these than quotes."""
+    """The memories in which a day's trades and quotes lie: its own, or those of sessions that it is
+    a copy of. Trades may have come in another one of these than quotes."""
     cdef Memory memory
     cdef list owners = []
     for memory in (day._memory, *day._memory.shared):
@@ -105,8 +108,9 @@ cdef SymbolCore _copied(SymbolCore day):
 
 
 cdef int _copy_tape(SymbolCore copy, int kind, const TickRing* ring) noexcept nogil:
-    """Give a copied symbol its own ring of trades or quotes, those of `ring`; 0, or ERR_MEMORY. Rows begin at the start
-    of their columns: where they lie in `ring`, rows of the upper half would lack their twins in the lower one."""
+    """Give a copied symbol its own ring of trades or quotes, those of `ring`; 0, or ERR_MEMORY.
+    Rows begin at the start of their columns: where they lie in `ring`, rows of the upper half would
+    lack their twins in the lower one."""
     cdef int64_t oldest = ticks_oldest(ring), first = oldest - ring.origin, n = ring.next_seq - oldest
     cdef TickRing* own
     cdef int i
@@ -124,8 +128,8 @@ cdef int _copy_tape(SymbolCore copy, int kind, const TickRing* ring) noexcept no
 
 
 cdef int _own_tapes(SymbolCore copy) except -1:
-    """Give a copy of a day that goes on trades and quotes of its own: it will write to them, and the day never
-    changes."""
+    """Give a copy of a day that goes on trades and quotes of its own: it will write to them, and
+    the day never changes."""
     cdef const TickRing* ticks = copy.symbol.ticks
     cdef const TickRing* quotes = copy.symbol.quotes
     copy.symbol.ticks = copy.symbol.quotes = NULL
@@ -137,8 +141,8 @@ cdef int _own_tapes(SymbolCore copy) except -1:
 
 
 cdef int _copy_newest(SymbolCore copy, int kind, const TickRing* ring) noexcept nogil:
-    """Give a copied symbol a ring that says how many trades or quotes there are in `ring`, and holds only the newest;
-    0, or ERR_MEMORY."""
+    """Give a copied symbol a ring that says how many trades or quotes there are in `ring`, and
+    holds only the newest; 0, or ERR_MEMORY."""
     cdef TickRing* own
     cdef Tick newest
     copy.symbol.tick_capacity = copy.symbol.quote_capacity = 1
@@ -152,7 +156,8 @@ cdef int _copy_newest(SymbolCore copy, int kind, const TickRing* ring) noexcept 
 
 
 cdef int _copy_ticks(SymbolCore copy, int kind, const TickRing* ring, bint tapes) noexcept nogil:
-    """Give a copied symbol what a copy with or without `tapes` has of trades or quotes; 0, or ERR_MEMORY."""
+    """Give a copied symbol what a copy with or without `tapes` has of trades or quotes; 0, or
+    ERR_MEMORY."""
     if tapes:
         return _copy_tape(copy, kind, ring)
     return _copy_newest(copy, kind, ring) if ring.next_seq > 0 else 0
@@ -167,8 +172,9 @@ cdef SymbolCore snapshot(SymbolCore live, bint tapes):
 
 
 cdef SymbolCore _snapshot(SymbolCore live, bint tapes):
-    """What a symbol is at this moment, in memory of its own, so that it can be looked at outside the guard; of its
-    trades and quotes only the newest and how many there are, unless with `tapes`. There must be a session."""
+    """What a symbol is at this moment, in memory of its own, so that it can be looked at outside
+    the guard; of its trades and quotes only the newest and how many there are, unless with `tapes`.
+    There must be a session."""
     cdef int status
     cdef StoreClock clock = StoreClock(live.clock.data.grace_ns)
     cdef SymbolCore copy = _blank(live, clock, live._capacity)
@@ -199,13 +205,14 @@ cdef SymbolCore _snapshot(SymbolCore live, bint tapes):
 
 
 cdef SymbolCore still(SymbolCore core):
-    """The core itself if only holders of the GIL write to it, so that nobody does while one reads, as long as no Python
-    code runs; else a `snapshot` without its tapes."""
+    """The core itself if only holders of the GIL write to it, so that nobody does while one reads,
+    as long as no Python code runs; else a `snapshot` without its tapes."""
     return core if core.symbol.guard == NULL or core.symbol.grid == NULL else snapshot(core, False)
 
 
 cpdef SymbolCore frozen(SymbolCore core):
-    """The symbol as it is at this moment, for Python code: between two steps of that other threads run."""
+    """The symbol as it is at this moment, for Python code: between two steps of that other threads
+    run."""
     cdef SymbolCore copy
     if core.symbol.grid != NULL:
         return snapshot(core, True)
@@ -217,11 +224,13 @@ cpdef SymbolCore frozen(SymbolCore core):
 
 
 cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
-    """Exchange the sessions of two cores, and nothing else: clocks, history and names stay where they are."""
+    """Exchange the sessions of two cores, and nothing else: clocks, history and names stay where
+    they are."""
     cdef uintptr_t* inside = symbol_enter(&live.symbol)
     ring_begin_change(&live.symbol.base)
     other.symbol.base.version = live.symbol.base.version  # it goes on where the live core is
-    # These are read without the guard: where the structs change places they have to be what they are all the time.
+    # These are read without the guard: where the structs change places they have to be what they
+    # are all the time.
     other.symbol.clock, other.symbol.place = live.symbol.clock, live.symbol.place
     other.symbol.changes = live.symbol.changes
     cdef Symbol symbol = live.symbol
@@ -249,8 +258,8 @@ cdef extern from "Python.h":
 
 
 def adopt(SymbolCore into not None, SymbolCore held not None):
-    """Have a core that has no session yet go on as `held`, what `frozen` made of one of another store, which is of no
-    use afterwards. Nothing can fail here."""
+    """Have a core that has no session yet go on as `held`, what `frozen` made of one of another
+    store, which is of no use afterwards. Nothing can fail here."""
     if held.symbol.grid != NULL:
         _swap(into, held)
     else:
@@ -276,8 +285,8 @@ cdef class Days:
     version : int
         Grows with every change of an answer; 0 as long as there never was anything.
     generation : int
-        Grows whenever another day stands somewhere, also where only its counters differ: what is made of the days goes
-        into their place only if it has not moved.
+        Grows whenever another day stands somewhere, also where only its counters differ: what is
+        made of the days goes into their place only if it has not moved.
     has_values : bool
         Indicators of the symbol were set.
     absent : dict of date to (Grid, hours around it or None)
@@ -310,7 +319,8 @@ cdef class Days:
         return None
 
     cdef object _absent_at(self, int64_t ts):
-        """Date of the session that holds `ts`, if it is one between days that show and is not kept; None."""
+        """Date of the session that holds `ts`, if it is one between days that show and is not kept;
+        None."""
         cdef Grid grid
         if not self.absent:
             return None
@@ -321,7 +331,8 @@ cdef class Days:
         return None
 
     cdef bint _is_between(self, date, last) except -1:
-        """Whether a session that is noted as absent is so, and lies between the first day and one that shows."""
+        """Whether a session that is noted as absent is so, and lies between the first day and one
+        that shows."""
         if last is None or not date < last or date in self.cores:
             return False
         for first in self.cores:
@@ -336,13 +347,14 @@ cdef class Days:
         return self.draft(date, <Grid?>noted[0], noted[1])
 
     def note_absent(self, dict noted not None):
-        """Remember hours of sessions, as `absent` has them. None is forgotten: days that are loaded later may lie
-        around it again."""
+        """Remember hours of sessions, as `absent` has them. None is forgotten: days that are loaded
+        later may lie around it again."""
         cdef dict absent = {**self.absent, **noted}
         self.absent = absent if _ascends(absent) else dict(sorted(absent.items()))
 
     cdef int take(self, const Bar* given, bint store) except? -1:
-        """Store one checked bar in its day, or only see to it that this cannot fail; returns a status."""
+        """Store one checked bar in its day, or only see to it that this cannot fail; returns a
+        status."""
         cdef SymbolCore day
         cdef Bar bar = given[0]
         cdef int status
@@ -364,7 +376,8 @@ cdef class Days:
             if self._reserved_staged is not None or date not in self.cores:
                 self._reserved_staged = self.stage(self._reserved)
             return symbol_reserve(&day.symbol, &bar.ts, 1, 1)
-        if date not in self.cores:  # with it come all that are reserved, whose bars follow in this very step
+        # with it come all that are reserved, whose bars follow in this very step
+        if date not in self.cores:
             staged = self._reserved_staged if date in self._reserved else None
             if staged is None:
                 staged = self.stage({date: day})
@@ -411,8 +424,8 @@ cdef class Days:
         symbol_leave(inside)
 
     cdef bint _shows(self, dates) except -1:
-        """Whether one of these dates is history by now. Else no answer changes with its rows before a session begins,
-        and then every consumer is told anyway."""
+        """Whether one of these dates is history by now. Else no answer changes with its rows before
+        a session begins, and then every consumer is told anyway."""
         before = self._live.clock.next_date
         if before is None:
             return True
@@ -422,7 +435,8 @@ cdef class Days:
         return False
 
     def source_at(self, int64_t ts):
-        """SOURCE_*: what fed the day that holds `ts`; None if there is none, or it is of the session under way."""
+        """SOURCE_*: what fed the day that holds `ts`; None if there is none, or it is of the
+        session under way."""
         if self._live.symbol.grid != NULL and ts >= self._live.symbol.grid.span_start:
             return None
         date = self._date_at(ts)
@@ -433,13 +447,14 @@ cdef class Days:
         self._reserved, self._reserved_staged = _NOTHING, None
 
     cdef object _target_of(self, int64_t ts):
-        """Date of the day that takes what comes for `ts`: of one that is here, or of one to be made; None."""
+        """Date of the day that takes what comes for `ts`: of one that is here, or of one to be
+        made; None."""
         date = self._date_at(ts)
         return self._absent_at(ts) if date is None else date
 
     def prepare(self, Rows rows not None, int64_t n):
-        """Days as they will be with the first `n` of these checked rows, which ascend in time. Nothing changes before
-        `commit`, which is a part of the same step.
+        """Days as they will be with the first `n` of these checked rows, which ascend in time.
+        Nothing changes before `commit`, which is a part of the same step.
 
         Returns
         -------
@@ -466,8 +481,9 @@ cdef class Days:
         return self.stage(days), changed, other
 
     def prepare_fill(self, Rows rows not None, int64_t n):
-        """Days as they will be with those of the first `n` of these checked rows, ascending in time, that are for their
-        missing slots, for `commit` (None: as they are); and how many rows that are."""
+        """Days as they will be with those of the first `n` of these checked rows, ascending in
+        time, that are for their missing slots, for `commit` (None: as they are); and how many rows
+        that are."""
         cdef int64_t i = 0, stop, filled, total = 0, too_old
         cdef SymbolCore day
         cdef dict days = {}
@@ -491,7 +507,8 @@ cdef class Days:
         return self.stage(days) if days else None, total
 
     cdef dict _copies_of(self, int64_t start, int64_t stop, before):
-        """Copies of the days before a date (None: of all) that [start, stop) touches, and such as would be made."""
+        """Copies of the days before a date (None: of all) that [start, stop) touches, and such as
+        would be made."""
         cdef SymbolCore day
         cdef Grid grid
         cdef dict days = {}
@@ -509,8 +526,8 @@ cdef class Days:
         return days
 
     def mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns):
-        """Mark slots of past days and of the session (see `SymbolCore.mark`), in one step. False if nothing of it is
-        new; None if there is neither a session nor a past day."""
+        """Mark slots of past days and of the session (see `SymbolCore.mark`), in one step. False if
+        nothing of it is new; None if there is neither a session nor a past day."""
         cdef dict days
         cdef bint changed, collects = gc_pause()
         try:
@@ -528,8 +545,8 @@ cdef class Days:
             gc_resume(collects)
 
     def record_retry(self, Py_ssize_t k, int64_t start_ns, int64_t stop_ns, int64_t when_ns):
-        """Count a retry for slots of past days and of the session (see `SymbolCore.record_retry`), in one step.
-        Returns for how many; None if there is neither a session nor a past day."""
+        """Count a retry for slots of past days and of the session (see `SymbolCore.record_retry`),
+        in one step. Returns for how many; None if there is neither a session nor a past day."""
         cdef dict days = {}
         cdef int64_t n, past = 0
         cdef bint collects = gc_pause()
@@ -552,11 +569,13 @@ cdef class Days:
             gc_resume(collects)
 
     def load(self, list pieces not None, bint close_label, int64_t generation):
-        """Store checked rows of whole dates, all or nothing and in one step; returns rows added or corrected.
+        """Store checked rows of whole dates, all or nothing and in one step; returns rows added or
+        corrected.
 
-        `pieces` holds (date, Grid, hours around it or None, columns in time order). Rows of the date under way fill
-        the session, if there is one. None if the symbol has left its store; False, and nothing has changed, if the days
-        are of another generation by now, so that others may lie between them."""
+        `pieces` holds (date, Grid, hours around it or None, columns in time order). Rows of the
+        date under way fill the session, if there is one. None if the symbol has left its store;
+        False, and nothing has changed, if the days are of another generation by now, so that others
+        may lie between them."""
         cdef list taken = [(piece, rows_of(piece[3])) for piece in pieces]
         cdef bint collects = gc_pause()
         try:
@@ -611,8 +630,8 @@ cdef class Days:
                            rows.values[2][i], rows.values[3][i], rows.values[4][i], refusal.ts)
 
     def draft(self, date, Grid grid not None, hours):
-        """A day to extend and then `stage`: a copy of the one that is here, or an empty one with room for all of its
-        session."""
+        """A day to extend and then `stage`: a copy of the one that is here, or an empty one with
+        room for all of its session."""
         cdef SymbolCore day
         if date in self.cores:
             return _copied(<SymbolCore>self.cores[date])
@@ -630,8 +649,8 @@ cdef class Days:
         return cores, {date: bar for date, bar in self.daily.items() if date not in days}
 
     cdef tuple _trimmed(self, dict cores, dict daily, Py_ssize_t keep, Py_ssize_t keep_daily, before, ended):
-        """Without all but the newest days before a date; of `keep_daily` days with a session bar the summary stays.
-        The session that is ending is still the live core's."""
+        """Without all but the newest days before a date; of `keep_daily` days with a session bar
+        the summary stays. The session that is ending is still the live core's."""
         cdef SymbolCore day
         cdef Py_ssize_t n_bars = 0
         if len(cores) <= keep and len(daily) + len(cores) <= keep_daily:
@@ -659,14 +678,16 @@ cdef class Days:
         return cores, daily
 
     cpdef void commit(self, tuple staged, int64_t changed) noexcept:
-        """Have staged days take their places, `changed` rows of them being new. Nothing can fail here."""
+        """Have staged days take their places, `changed` rows of them being new. Nothing can fail
+        here."""
         self._put(staged)
         self._note()
         if changed:
             self._changed(changed)
 
     cpdef void commit_rows(self, tuple staged, int64_t changed) noexcept:
-        """`commit` of days that had been here: where no row is new only their counters differ, and no answer does."""
+        """`commit` of days that had been here: where no row is new only their counters differ, and
+        no answer does."""
         if changed:
             self.commit(staged, changed)
         else:
@@ -680,11 +701,13 @@ cdef class Days:
             self._count(changed)
 
     cdef void _put(self, tuple staged) noexcept:
-        cdef dict cores = self.cores, daily = self.daily  # these go last: with a day may go what somebody watches
+        # these go last: with a day may go what somebody watches
+        cdef dict cores = self.cores, daily = self.daily
         self.generation += 1
         self.cores, self.daily = <dict>PyTuple_GET_ITEM(staged, 0), <dict>PyTuple_GET_ITEM(staged, 1)
         cdef uintptr_t* inside = symbol_enter(&self._live.symbol)
-        if PyDict_GET_SIZE(self.cores):  # earlier bars come here while there is a day that could take them
+        # earlier bars come here while there is a day that could take them
+        if PyDict_GET_SIZE(self.cores):
             self._live.symbol.take_earlier = _take_earlier
         else:
             self._live.symbol.take_earlier = NULL
@@ -692,8 +715,8 @@ cdef class Days:
         cores = daily = None
 
     cpdef void give(self, dict given, dict daily, bint shows=True) noexcept:
-        """Have other given rows, and other summaries of trimmed days (None: those that are). Not `shows`: no answer
-        changes by that yet. Nothing can fail here."""
+        """Have other given rows, and other summaries of trimmed days (None: those that are). Not
+        `shows`: no answer changes by that yet. Nothing can fail here."""
         cdef dict _before = self.given, _daily = self.daily  # these go last
         self.generation += 1
         self.given = given
@@ -705,8 +728,8 @@ cdef class Days:
             self.version = self.version or 1
 
     def replace_given(self, dict before not None, dict given not None, dates):
-        """Have other given rows, made of those `before` and others on these dates; False, and nothing has changed, if
-        there are others by now, None if the symbol has left its store."""
+        """Have other given rows, made of those `before` and others on these dates; False, and
+        nothing has changed, if there are others by now, None if the symbol has left its store."""
         cdef bint shows = self._shows(dates)
         if self._live.days is None:
             return None
@@ -775,7 +798,8 @@ cdef int _take_earlier(Symbol* symbol, Bar* bar, int errand) noexcept with gil:
     cdef bint collects
     if days is None:  # the symbol has left its store
         return OTHER_SESSION
-    # No `except`: where that needs memory itself, Cython would return 0, which says that the bar was there.
+    # No `except`: where that needs memory itself, Cython would return 0, which says that the bar
+    # was there.
     collects = gc_pause()
     status = (<_Errand>_do)(days, bar, errand)
     gc_resume(collects)
@@ -794,8 +818,9 @@ def has_session_bar(SymbolCore day not None):
 
 
 def summary(SymbolCore day not None):
-    """What the indicators need of a day: (ts, open, high, low, close, volume, n_base) of its session bar, the sum of
-    typical price times volume over its regular base rows in time order, and that of their volumes. None without one."""
+    """What the indicators need of a day: (ts, open, high, low, close, volume, n_base) of its
+    session bar, the sum of typical price times volume over its regular base rows in time order, and
+    that of their volumes. None without one."""
     cdef Ring* base = &day.symbol.base
     cdef const Region* region
     cdef double turnover = 0.0, traded = 0.0
@@ -827,8 +852,8 @@ def summary(SymbolCore day not None):
 def open_sessions(list cores, list hours, date, bint touch):
     """A fresh core for each symbol with its session of a date begun; nothing changes before `turn`.
 
-    `hours` holds (Grid, hours around it or None), (None, None) for a symbol without a session. A day of that date in
-    history is continued. `touch` the memory now, or leave that to the bars."""
+    `hours` holds (Grid, hours around it or None), (None, None) for a symbol without a session. A
+    day of that date in history is continued. `touch` the memory now, or leave that to the bars."""
     cdef SymbolCore core, fresh, held
     cdef StoreClock clock
     cdef Py_ssize_t i
@@ -865,9 +890,11 @@ def open_sessions(list cores, list hours, date, bint touch):
 
 
 def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t keep_daily, before):
-    """History of each symbol with the session that runs as a day of `date`, trimmed; None where nothing changes.
+    """History of each symbol with the session that runs as a day of `date`, trimmed; None where
+    nothing changes.
 
-    Where the session itself is trimmed away, what it was, and how to do it again: bars may come for it until `turn`."""
+    Where the session itself is trimmed away, what it was, and how to do it again: bars may come for
+    it until `turn`."""
     cdef SymbolCore core
     cdef int64_t changes
     cdef Py_ssize_t i
@@ -895,8 +922,8 @@ def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t ke
 
 
 cdef tuple _staged_again(SymbolCore core, tuple staged, given, list kept, Py_ssize_t i):
-    """What `stage_sessions` made of a symbol, made again if bars have come since: now that its sessions have changed
-    places no more of them can. `given` and `kept[i]` are of `turn`.
+    """What `stage_sessions` made of a symbol, made again if bars have come since: now that its
+    sessions have changed places no more of them can. `given` and `kept[i]` are of `turn`.
 
     Nothing can fail here: without memory for another summary the day stays until the next roll."""
     cdef tuple again = staged[2], untrimmed, how
@@ -913,12 +940,14 @@ cdef tuple _staged_again(SymbolCore core, tuple staged, given, list kept, Py_ssi
 
 
 def turn(list cores, list opened, list staged, list given, list versions, StoreClock clock not None, date, grid):
-    """Put opened sessions in the place of those that run, and these into history; `given` holds rows as `Days.give`
-    takes them and a set of the trimmed days to forget, or None. The clock has the `date` of the sessions and the `grid`
-    by the store's calendar from then on. Nothing can fail once sessions change places: not even a loop in Python may
-    ask for memory there. And no Python code runs, so nobody sees half.
+    """Put opened sessions in the place of those that run, and these into history; `given` holds
+    rows as `Days.give` takes them and a set of the trimmed days to forget, or None. The clock has
+    the `date` of the sessions and the `grid` by the store's calendar from then on. Nothing can fail
+    once sessions change places: not even a loop in Python may ask for memory there. And no Python
+    code runs, so nobody sees half.
 
-    False, and nothing has changed, if a history is of another version than it was before all of that was made."""
+    False, and nothing has changed, if a history is of another version than it was before all of
+    that was made."""
     cdef bint collects = gc_pause()
     try:
         return _turn(cores, opened, staged, given, versions, clock, date, grid)
@@ -939,7 +968,8 @@ cdef bint _turn(list cores, list opened, list staged, list given, list versions,
             kept.append({day: bar for day, bar in daily.items() if day not in (<tuple>given[i])[1]})
         else:
             kept.append(None)
-    for i in range(len(cores)):  # last before the step itself: what has been made up to here may have run finalizers
+    # last before the step itself: what has been made up to here may have run finalizers
+    for i in range(len(cores)):
         if (<Days>(<SymbolCore>cores[i]).days).generation != <int64_t>versions[i]:
             return False
     for i in range(len(cores)):
@@ -961,7 +991,8 @@ cdef bint _turn(list cores, list opened, list staged, list given, list versions,
 
 
 cdef int64_t _counted(list cores) except -1:
-    """Sum of all that is counted of these symbols; grows with whatever happens to their sessions."""
+    """Sum of all that is counted of these symbols; grows with whatever happens to their
+    sessions."""
     cdef int64_t total = 0
     cdef SymbolCore core
     cdef uintptr_t* inside
@@ -984,8 +1015,8 @@ cdef int64_t _counted(list cores) except -1:
 
 
 def undo(list cores not None, StoreClock clock not None):
-    """Take back the session that has just begun for a call that is refused then; False, and it stays, if anything was
-    stored or counted in it meanwhile. That counts as no change."""
+    """Take back the session that has just begun for a call that is refused then; False, and it
+    stays, if anything was stored or counted in it meanwhile. That counts as no change."""
     cdef tuple before = (clock.date, clock.grid)
     if clock.date is None or _counted(cores) != clock.begun:
         return False
@@ -997,7 +1028,8 @@ def undo(list cores not None, StoreClock clock not None):
 
 
 def all_cores(registry):
-    """Cores of all symbols of a store, in order; another list whenever they change. In one step with the look."""
+    """Cores of all symbols of a store, in order; another list whenever they change. In one step
+    with the look."""
     cdef bint collects = gc_pause()
     cdef list cores
     try:
@@ -1022,7 +1054,8 @@ def leave(registry, SymbolCore core not None):
 def clear(registry, StoreClock clock not None):
     """Have all symbols leave their store, which forgets its session and the time."""
     cdef list mappings = [registry.symbols, registry.states, registry.pinned, registry.foreign]
-    cdef list contents = [dict(mapping) for mapping in mappings]  # goes last: finalizers find everything done
+    # goes last: finalizers find everything done
+    cdef list contents = [dict(mapping) for mapping in mappings]
     cdef tuple before = (clock.date, clock.ended, clock.grid)
     cdef list cores = all_cores(registry), fresh = []
     for core in cores:

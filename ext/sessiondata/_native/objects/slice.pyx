@@ -1,11 +1,12 @@
-"""One bar for each of many symbols: the work of `symbol_store` is little, so waiting for memory is what costs.
+"""One bar for each of many symbols: the work of `symbol_store` is little, so waiting for memory is
+what costs.
 
     check all (first lines of each symbol)  ->  append each, while the lines that the next ones need are on their way
 
-What a bar touches lies apart for each symbol: the hot fields of the Symbol, a row in each of six columns, and the
-newest bar of the roots where a fold is due. None of it is in a near cache when thousands of symbols take turns, and
-each address is known only from the line before. So the loop asks for the Symbol's lines a good way ahead and, when
-those are there, for the rows.
+What a bar touches lies apart for each symbol: the hot fields of the Symbol, a row in each of six
+columns, and the newest bar of the roots where a fold is due. None of it is in a near cache when
+thousands of symbols take turns, and each address is known only from the line before. So the loop
+asks for the Symbol's lines a good way ahead and, when those are there, for the rows.
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
@@ -47,7 +48,8 @@ cdef struct Columns:
 
 
 cdef inline bint _folds(const Symbol* symbol) noexcept nogil:
-    """Whether with the symbol's next bar, if it is the next slot's, a fold is due: else it touches no level."""
+    """Whether with the symbol's next bar, if it is the next slot's, a fold is due: else it touches
+    no level."""
     return peek(&symbol.next_slot_ts) >= peek(&symbol.fold_stop)
 
 
@@ -57,7 +59,8 @@ cdef inline bint _seems_to_follow(const Symbol* symbol, int64_t ts) noexcept nog
 
 
 cdef inline const Level* _root(const Symbol* symbol) noexcept nogil:
-    """The first root, outside the guard: levels may move, but where they were stays as long as the session."""
+    """The first root, outside the guard: levels may move, but where they were stays as long as the
+    session."""
     return <const Level*>peek_pointer(<void**>&symbol.levels) + symbol.root
 
 
@@ -75,11 +78,13 @@ cdef inline void _prefetch_rows(const Symbol* symbol) noexcept nogil:
 cdef inline void _prefetch_row(const Ring* ring) noexcept nogil:
     cdef int64_t next_seq = peek(&ring.next_seq)
     ring_prefetch(ring, next_seq)
-    prefetch(<const int32_t*>peek_pointer(<void**>&ring.n_base) + next_seq)  # of a derived ring the origin is 0
+    # of a derived ring the origin is 0
+    prefetch(<const int32_t*>peek_pointer(<void**>&ring.n_base) + next_seq)
 
 
 cdef inline void _prefetch_slot(const Symbol* symbol) noexcept nogil:
-    """The row that the next bar begins in the first root, where it begins one, and that which the child begins then."""
+    """The row that the next bar begins in the first root, where it begins one, and that which the
+    child begins then."""
     cdef const Level* root
     cdef const Level* child
     if symbol.grid == NULL or not _folds(symbol):
@@ -92,7 +97,8 @@ cdef inline void _prefetch_slot(const Symbol* symbol) noexcept nogil:
 
 
 cdef int _check_apart(Symbol* symbol, Bar* bar) noexcept nogil:
-    """0 if the symbol can take the bar and has a row for it, else the status that says why not. With the GIL."""
+    """0 if the symbol can take the bar and has a row for it, else the status that says why not.
+    With the GIL."""
     cdef uintptr_t* inside
     cdef int status = check_bar(symbol, bar)
     if status:
@@ -162,8 +168,8 @@ cdef class Slice:
         cdef Py_ssize_t row = -1, i
         cdef int status = 0, why = 0
         cdef int64_t changed
-        # Rows for symbols without a session are looked at in Python: those before `checked` are of sessions that are
-        # over, as long as no other one begins.
+        # Rows for symbols without a session are looked at in Python: those before `checked` are of
+        # sessions that are over, as long as no other one begins.
         cdef Py_ssize_t checked = 0
         cdef int64_t epoch = -1
         cdef StoreClock clock
@@ -189,7 +195,8 @@ cdef class Slice:
                 return changed
             if status != ASK:
                 self._refuse(status, row, given_ts, open, high, low, close, volume, opened)
-            if clock.epoch == epoch and row == checked:  # that has been asked, and no row before it is refused
+            # that has been asked, and no row before it is refused
+            if clock.epoch == epoch and row == checked:
                 if error is not None:
                     raise error
                 self._refuse(why, row, given_ts, open, high, low, close, volume, opened)
@@ -204,8 +211,8 @@ cdef class Slice:
 
     cdef int64_t _append(self, const Columns* columns, Py_ssize_t checked, Py_ssize_t* out_row,
                          int* out_status) except -1:
-        """Check all rows and store them, in one step: no Python code runs. `out_row` is -1, or the row that is refused
-        with `out_status`; nothing has changed then, as a rule."""
+        """Check all rows and store them, in one step: no Python code runs. `out_row` is -1, or the
+        row that is refused with `out_status`; nothing has changed then, as a rule."""
         cdef Py_ssize_t i, refused = -1, n = self._n
         cdef Py_ssize_t symbols_stop = n - SYMBOL_AHEAD, rows_stop = n - ROWS_AHEAD, slots_stop = n - SLOTS_AHEAD
         cdef Symbol** symbols = self._symbols
@@ -260,18 +267,21 @@ cdef class Slice:
             changed += STORED <= status <= CORRECTED
         if is_late:
             self._release()
-        if refused >= 0:  # since the check another thread has taken the row that there was for the bar, or fed a trade
+        # since the check another thread has taken the row that there was for the bar, or fed a
+        # trade
+        if refused >= 0:
             out_row[0], out_status[0] = refused, why
         return changed
 
     cdef tuple _check_idle(self, Py_ssize_t first, const int64_t[::1] given_ts):
-        """Look, with Python, which rows for symbols without a session are of sessions that are over.
+        """Look, with Python, which rows for symbols without a session are of sessions that are
+        over.
 
         Returns
         -------
         tuple
-            The first row that is not, or the number of rows; the status that says why (0: none); and an error that
-            says it."""
+            The first row that is not, or the number of rows; the status that says why (0: none);
+            and an error that says it."""
         cdef Py_ssize_t i
         cdef SymbolCore core
         for i in range(first, self._n):

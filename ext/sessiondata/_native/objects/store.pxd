@@ -39,7 +39,7 @@ cdef class Rows:
     cdef int64_t* row       # which row of the call that was
     cdef int64_t* ts        # starts of bars, of the rows that are good; set by whoever checks them
     cdef double* values[5]
-    cdef int64_t* place     # room for what becomes of each row, see `_late`
+    cdef int64_t* place     # room for what becomes of each row, see `symbol/late`
     cdef int64_t* codes     # of exchanges; NULL
     cdef int64_t* _block
     cdef void gather(self, const int64_t* ts, const int64_t* codes) noexcept
@@ -53,19 +53,26 @@ cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noe
 
 cdef class StoreClock:
     cdef Clock data
-    cdef readonly int64_t epoch         # sessions begun so far, and times that the store was cleared
-    # What session is under way changes in one step with the cores, so it stands here. See `_days.turn`.
-    cdef public object date             # trade date of the session under way, by whichever calendar; None
+    # sessions begun so far, and times that the store was cleared
+    cdef readonly int64_t epoch
+    # What session is under way changes in one step with the cores, so it stands here. See
+    # `objects/days.turn`.
+    #
+    # trade date of the session under way, by whichever calendar; None
+    cdef public object date
     cdef public object ended            # that of the one before; None
     cdef public object grid             # hours of the date by the store's calendar; None
-    cdef int64_t begun                  # what `_days.undo` compares: all that was counted when the session began
+    # what `objects/days.undo` compares: all that was counted when the session began
+    cdef int64_t begun
 
 
 @cython.final
 cdef class SymbolCore:
-    cdef readonly int64_t session_id    # grows with each start; windows of another session are invalid
+    # grows with each start; windows of another session are invalid
+    cdef readonly int64_t session_id
     cdef int64_t n_pin_edits            # changes of what is reported in place of what is computed
-    cdef int64_t n_past_edits           # changes of what history says, values of indicators included
+    # changes of what history says, values of indicators included
+    cdef int64_t n_past_edits
     cdef Symbol symbol
     cdef readonly str name
     cdef readonly tuple intervals       # names of the series, base first
@@ -73,19 +80,24 @@ cdef class SymbolCore:
     cdef readonly Grid grid             # None before a session
     cdef readonly StoreClock clock
     cdef public object calendar         # whose trade dates these are, for messages; None of a day
-    cdef readonly object days           # Days; None for a core without history, such as a day itself
+    # Days; None for a core without history, such as a day itself
+    cdef readonly object days
     cdef readonly bint close_label      # appended timestamps are the ends of bars
     cdef int64_t _handle                # 0 until somebody asks for it
     cdef int64_t _capacity              # rows asked for; 0: one session
-    cdef bint _is_plain                 # there is a session, and appended timestamps are the starts of bars
-    cdef object _need_session           # called with name and ts_ns by the first bar of a store without a session
+    # there is a session, and appended timestamps are the starts of bars
+    cdef bint _is_plain
+    # called with name and ts_ns by the first bar of a store without a session
+    cdef object _need_session
     cdef Memory _memory                 # everything `symbol` points to but the grid
-    cdef list _columns                  # of series, ticks, quotes: read-only arrays over the ring, made when asked for
+    # of series, ticks, quotes: read-only arrays over the ring, made when asked for
+    cdef list _columns
     cdef list _columns_at               # per series: the address that they were made for
     cdef void _own_session(self, Grid grid)
     cdef list column_cache(self)
     cdef tuple _columns_of(self, Py_ssize_t k, const Ring* ring)
-    cdef Ring* ring(self, Py_ssize_t k) noexcept nogil       # NULL before a session, as is the tracker
+    # NULL before a session, as is the tracker
+    cdef Ring* ring(self, Py_ssize_t k) noexcept nogil
     cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil
     cdef Extended* extended(self, Py_ssize_t k) noexcept nogil
     cdef void _changed(self) noexcept nogil

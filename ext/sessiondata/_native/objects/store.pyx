@@ -1,10 +1,10 @@
 """Owners of native state, and the `def` wrappers around it.
 
-Series are numbered: 0 is the base, 1 .. the derived intervals shown, in the order of `intervals`. The session bar is
-always maintained; it is a numbered series only where "1d" was asked for.
+Series are numbered: 0 is the base, 1 .. the derived intervals shown, in the order of `intervals`.
+The session bar is always maintained; it is a numbered series only where "1d" was asked for.
 
-The memory of a session is never reused: starting another one allocates anew, so a window on the old one keeps its
-blocks alive and says that it is no longer valid.
+The memory of a session is never reused: starting another one allocates anew, so a window on the old
+one keeps its blocks alive and says that it is no longer valid.
 """
 
 cimport cython
@@ -68,7 +68,8 @@ cdef class StoreClock:
     Parameters
     ----------
     grace_ns : int
-        How long after its end a bar may still arrive before its slot counts as over, if nothing newer has come.
+        How long after its end a bar may still arrive before its slot counts as over, if nothing
+        newer has come.
     """
 
     def __reduce__(self):
@@ -97,13 +98,15 @@ cdef class StoreClock:
 
     @property
     def sequence(self):
-        """Changes of the store so far, int; those that symbols which have left it made are still counted. O(symbols).
+        """Changes of the store so far, int; those that symbols which have left it made are still
+        counted. O(symbols).
         """
         cdef int64_t latest
         return clock_sequence(&self.data, &latest)
 
     def reading(self):
-        """(latest time that the store knows of, int ns or None; `sequence`), both at once. O(symbols)."""
+        """(latest time that the store knows of, int ns or None; `sequence`), both at once.
+        O(symbols)."""
         cdef int64_t latest, sequence = clock_sequence(&self.data, &latest)
         return None if latest == INT64_MIN else latest, sequence
 
@@ -117,8 +120,9 @@ cdef class StoreClock:
 
     @property
     def next_date(self):
-        """The earliest date that is not over: of the session under way, or the day after the one that has ended. None
-        before the first session: there is no now yet, and nothing is ahead of it."""
+        """The earliest date that is not over: of the session under way, or the day after the one
+        that has ended. None before the first session: there is no now yet, and nothing is ahead of
+        it."""
         if self.date is not None or self.ended is None:
             return self.date
         return self.ended + _ONE_DAY
@@ -137,8 +141,8 @@ cdef object _ONE_DAY = timedelta(1)
 
 cdef double number_of(object x, str column, SymbolCore core) except? -1.0:
     """A Python number as a double; anything that is not a real number is a typed error."""
-    # float() would take these: a bool, the nanoseconds of a datetime64, the real part of a complex scalar, the text in
-    # an array without dimensions.
+    # float() would take these: a bool, the nanoseconds of a datetime64, the real part of a complex
+    # scalar, the text in an array without dimensions.
     if PyFloat_CheckExact(x) or PyLong_CheckExact(x) or is_number(x):
         try:
             return PyFloat_AsDouble(x)
@@ -163,8 +167,8 @@ cdef int64_t time_of(object x, SymbolCore core) except? -1:
 
 
 cdef class _View:
-    """The memory of a symbol as a read-only buffer. Behind a memoryview's `toreadonly()` stands `.obj`, the writable
-    owner; behind this there is nothing that Python code can reach."""
+    """The memory of a symbol as a read-only buffer. Behind a memoryview's `toreadonly()` stands
+    `.obj`, the writable owner; behind this there is nothing that Python code can reach."""
 
     cdef Memory _memory
     cdef void* _start
@@ -188,20 +192,24 @@ cdef tuple _NO_ROWS = tuple([np.frombuffer(b"", kind) for kind in (_INT64, *(_FL
 
 
 cdef extern from "Python.h":
-    int get_buffer "PyObject_GetBuffer"(object array, Py_buffer* out_view, int flags) noexcept  # not 0: it has raised
+    # not 0: it has raised
+    int get_buffer "PyObject_GetBuffer"(object array, Py_buffer* out_view, int flags) noexcept
 
 
 cdef PyTypeObject* _ndarray = <PyTypeObject*>np.ndarray
 
 
 cdef inline bint _borrow_column(object array, Py_buffer* columns, int* n_open, bint is_time) noexcept:
-    """Borrow one more column, if it is a plain array: contiguous, aligned, one dimension of int64 (times) or float64.
+    """Borrow one more column, if it is a plain array: contiguous, aligned, one dimension of int64
+    (times) or float64.
 
-    One question to the buffer, where Python code asks six attributes, and a third of what a memoryview costs."""
+    One question to the buffer, where Python code asks six attributes, and a third of what a
+    memoryview costs."""
     cdef Py_buffer* column = &columns[n_open[0]]
     if Py_TYPE(array) != _ndarray:  # not a subclass: a mask would be overlooked
         return False
-    if get_buffer(array, column, PyBUF_FORMAT | PyBUF_ND):  # not contiguous, or a type that buffers have no name for
+    # not contiguous, or a type that buffers have no name for
+    if get_buffer(array, column, PyBUF_FORMAT | PyBUF_ND):
         PyErr_Clear()
         return False
     n_open[0] += 1
@@ -215,7 +223,8 @@ cdef extern from *:
     #include <algorithm>
     #include <cstdint>
 
-    // Numbers of rows in time order, of equal times as they came. Touches nothing but these two arrays.
+    // Numbers of rows in time order, of equal times as they came. Touches nothing but these two
+    // arrays.
     static void sd_order(const std::int64_t* ts, std::int64_t* order, std::int64_t n) {
         for (std::int64_t i = 0; i < n; ++i) order[i] = i;
         if (!std::is_sorted(ts, ts + n))
@@ -226,9 +235,11 @@ cdef extern from *:
 
 
 cdef class Rows:
-    """Rows of one call in memory of its own, sorted by time: whatever other threads do, they are what they are.
+    """Rows of one call in memory of its own, sorted by time: whatever other threads do, they are
+    what they are.
 
-    `values` point to the columns to copy from when `gather` is called, and to the copies afterwards."""
+    `values` point to the columns to copy from when `gather` is called, and to the copies
+    afterwards."""
 
     def __reduce__(self):
         refuse_copy(self)
@@ -249,7 +260,8 @@ cdef class Rows:
         PyMem_RawFree(self._block)
 
     cdef void gather(self, const int64_t* ts, const int64_t* codes) noexcept:
-        """Copy the columns in the order of their times. Lets other threads run where there are many."""
+        """Copy the columns in the order of their times. Lets other threads run where there are
+        many."""
         cdef int64_t i
         cdef int j
         cdef double* column
@@ -286,8 +298,8 @@ cdef class Rows:
             self.codes[to] = self.codes[i]
 
     cdef void order_again(self, int64_t n) noexcept nogil:
-        """Sort the first rows by `ts` once more: the starts of bars ascend as their ends do, but for those around the
-        end of a session."""
+        """Sort the first rows by `ts` once more: the starts of bars ascend as their ends do, but
+        for those around the end of a session."""
         cdef int64_t i, at, ts
         cdef double value
         cdef int j
@@ -303,8 +315,9 @@ cdef class Rows:
 
 
 cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noexcept nogil:
-    """Store checked rows [first, n), ascending in time: runs of newer rows as blocks, many late rows as one, others one
-    by one. There must be a session. Returns how many changed something, or ERR_MEMORY and nothing has changed."""
+    """Store checked rows [first, n), ascending in time: runs of newer rows as blocks, many late
+    rows as one, others one by one. There must be a session. Returns how many changed something, or
+    ERR_MEMORY and nothing has changed."""
     cdef const int64_t* t = rows.ts
     cdef const double* o = rows.values[0]
     cdef const double* h = rows.values[1]
@@ -357,13 +370,15 @@ cdef struct Range:
 
 
 @cython.final
-@cython.no_gc_clear  # the clock must be there when the symbol parts from it; every cycle goes through other objects
+# the clock must be there when the symbol parts from it; every cycle goes through other objects
+@cython.no_gc_clear
 cdef class SymbolCore:
     """Native state of one symbol.
 
-    Once it has a handle, callers without the GIL may use it as well. All native work is therefore done inside its guard
-    (`symbol_enter`); methods with a Python name enter it, those of C are called inside or say otherwise. What only
-    holders of the GIL change (the session, the grid, the days) may be looked at outside.
+    Once it has a handle, callers without the GIL may use it as well. All native work is therefore
+    done inside its guard (`symbol_enter`); methods with a Python name enter it, those of C are
+    called inside or say otherwise. What only holders of the GIL change (the session, the grid, the
+    days) may be looked at outside.
 
     Parameters
     ----------
@@ -378,9 +393,10 @@ cdef class SymbolCore:
     close_label : bool
         Appended timestamps are the ends of bars, not their starts.
     need_session : callable
-        Called with (core, ts_ns, close_label, store) when a bar arrives for a symbol without a session: it starts
-        one, unless another thread has done so meanwhile, and returns what `store()` does then; None if the bar is of
-        a session that is over. With None for `store` it only says whether that is so (None) or not.
+        Called with (core, ts_ns, close_label, store) when a bar arrives for a symbol without a
+        session: it starts one, unless another thread has done so meanwhile, and returns what
+        `store()` does then; None if the bar is of a session that is over. With None for `store` it
+        only says whether that is so (None) or not.
     tick_capacity, quote_capacity : int
         Rows of the rings of trades and quotes.
     quote_bars : int
@@ -410,7 +426,8 @@ cdef class SymbolCore:
 
     @property
     def handle(self):
-        """What compiled code calls this symbol (see capi.pxd); the same for as long as the symbol lives."""
+        """What compiled code calls this symbol (see capi.pxd); the same for as long as the symbol
+        lives."""
         if self._handle == 0:
             self._handle = handle_take(&self.symbol, self.steps_ns, self.close_label)
         return self._handle
@@ -418,8 +435,9 @@ cdef class SymbolCore:
     # --- memory ---
 
     def start(self, Grid grid not None, hours, bint touch):
-        """Allocate everything for a session and begin it empty. `hours`: (start_ns, stop_ns) around it in which bars
-        are expected too, or None; `touch` the memory now or leave that to the bars."""
+        """Allocate everything for a session and begin it empty. `hours`: (start_ns, stop_ns) around
+        it in which bars are expected too, or None; `touch` the memory now or leave that to the
+        bars."""
         self._memory = lay_out(&self.symbol, grid, self.steps_ns, self._capacity, hours, touch)
         self._own_session(grid)
         symbol_start(&self.symbol, &grid.data)
@@ -437,8 +455,8 @@ cdef class SymbolCore:
         self.days, self.symbol.owner = days, <void*>self
 
     def stop(self, bint undo=False):
-        """Forget the session: no rows, and windows on it are no longer valid. `undo`: it has only just begun, and that
-        counts as no change."""
+        """Forget the session: no rows, and windows on it are no longer valid. `undo`: it has only
+        just begun, and that counts as no change."""
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
         ring_begin_change(&self.symbol.base)
         self.symbol.n_edits += -1 if undo else 1
@@ -455,7 +473,8 @@ cdef class SymbolCore:
         self.session_id += 1
         ring_end_change(&self.symbol.base)
         symbol_leave(inside)
-        self.grid, self._memory, self._columns = None, None, None  # the memory goes when nobody can find it any more
+        # the memory goes when nobody can find it any more
+        self.grid, self._memory, self._columns = None, None, None
 
     def detach(self):
         """Take no more bars: the symbol has left its store."""
@@ -490,19 +509,23 @@ cdef class SymbolCore:
 
     @property
     def memory(self):
-        """Object that keeps the memory of the session alive, for views made by compiled code; None before one."""
+        """Object that keeps the memory of the session alive, for views made by compiled code; None
+        before one."""
         return self._memory
 
     cdef list column_cache(self):
-        """`_columns`, made when they are first asked for: many a day of history is never looked at."""
+        """`rows/columns`, made when they are first asked for: many a day of history is never looked
+        at."""
         if self._columns is None:
             self._columns, self._columns_at = [None] * (len(self.intervals) + 2), [0] * len(self.intervals)
         return self._columns
 
     def columns(self, Py_ssize_t k):
-        """Arrays (ts, open, high, low, close, volume, n_base or None) over the whole ring of series `k`.
+        """Arrays (ts, open, high, low, close, volume, n_base or None) over the whole ring of series
+        `k`.
 
-        Read-only, and no user can make them writable: their base is a `_View`. Rows `bounds(k)` are live."""
+        Read-only, and no user can make them writable: their base is a `_View`. Rows `bounds(k)` are
+        live."""
         cdef uintptr_t* inside
         cdef Ring ring
         if self.symbol.grid == NULL:
@@ -524,14 +547,16 @@ cdef class SymbolCore:
                 view_of(memory, ring.close, room, _FLOAT64), view_of(memory, ring.volume, room, _FLOAT64),
                 view_of(memory, ring.n_base, room, _INT32) if ring.derived else None,
             )
-            # Making them runs Python. Where another session has begun meanwhile, these lists are nobody's any more.
+            # Making them runs Python. Where another session has begun meanwhile, these lists are
+            # nobody's any more.
             columns[k], columns_at[k] = made, <Py_ssize_t>ring.ts
             return made
         return <tuple>columns[k]
 
     def bounds(self, Py_ssize_t k):
-        """(columns, first, stop, sequence of the first, moves): where the live rows of series `k` lie at one moment,
-        and how often rows have changed places until then; None for the columns where there are no rows."""
+        """(columns, first, stop, sequence of the first, moves): where the live rows of series `k`
+        lie at one moment, and how often rows have changed places until then; None for the columns
+        where there are no rows."""
         if self.symbol.grid == NULL:
             return None, 0, 0, 0, 0
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
@@ -571,14 +596,16 @@ cdef class SymbolCore:
         Parameters
         ----------
         ts_ns : int, datetime64 or aware datetime
-            Open time of the bar (its close where the symbol has ``label="close"``); an int is ns since 1970 UTC.
+            Open time of the bar (its close where the symbol has ``label="close"``); an int is ns
+            since 1970 UTC.
         open, high, low, close, volume : float
 
         Returns
         -------
         bool
-            True if the store changed. False for a repeat of what is there, and for a bar that is refused without
-            being wrong (older than the ring keeps, or of an earlier trade date): see ``counters``.
+            True if the store changed. False for a repeat of what is there, and for a bar that is
+            refused without being wrong (older than the ring keeps, or of an earlier trade date):
+            see ``counters``.
 
         Raises
         ------
@@ -589,8 +616,8 @@ cdef class SymbolCore:
 
         Notes
         -----
-        O(derived intervals) for the newest bar, nothing is allocated; O(log rows) and one slot of each interval for
-        others. Several writers of a symbol take turns.
+        O(derived intervals) for the newest bar, nothing is allocated; O(log rows) and one slot of
+        each interval for others. Several writers of a symbol take turns.
         """
         cdef uintptr_t* inside
         cdef Bar bar
@@ -609,7 +636,8 @@ cdef class SymbolCore:
         return self._append_any(ts_ns, open, high, low, close, volume)
 
     cdef object _append_any(self, object ts_ns, object open, object high, object low, object close, object volume):
-        """`append` of what is not exactly an int and five floats, and of first, close-labelled and bad bars."""
+        """`append` of what is not exactly an int and five floats, and of first, close-labelled and
+        bad bars."""
         cdef Bar bar
         cdef int status
         bar.ts = time_of(ts_ns, self)
@@ -629,11 +657,13 @@ cdef class SymbolCore:
         return STORED <= status <= CORRECTED
 
     def begin(self, ts_ns, bint close_label, store):
-        """Start the session of a first bar of the symbol and return `store()`; see `need_session`."""
+        """Start the session of a first bar of the symbol and return `store()`; see
+        `need_session`."""
         return self._need_session(self, ts_ns, close_label, store)
 
     cdef object _append_first(self, const Bar* bar):
-        """Start the session that a bar belongs to, then append it; a bar that is refused starts none."""
+        """Start the session that a bar belongs to, then append it; a bar that is refused starts
+        none."""
         cdef Bar row = bar[0]
         cdef int status = check_bar(&self.symbol, &row)
         if status:
@@ -643,7 +673,8 @@ cdef class SymbolCore:
         return self._store_over(&row) if stored is None else stored
 
     cdef bint _store_over(self, Bar* bar) except -1:
-        """Append a checked bar of a session that is over: to its day in history, or it is counted."""
+        """Append a checked bar of a session that is over: to its day in history, or it is
+        counted."""
         cdef int64_t given_ts = bar.ts
         cdef int status = OTHER_SESSION
         if self.close_label:
@@ -658,16 +689,19 @@ cdef class SymbolCore:
 
     @cython.binding(False)
     def extend_newest(self, ts_ns, open, high, low, close, volume, /):
-        """Store what is the usual case, plain arrays of good rows in order and newer than all there are, in a session.
+        """Store what is the usual case, plain arrays of good rows in order and newer than all there
+        are, in a session.
 
-        Returns the rows added, or -1 if it is not that: then nothing has changed. Any object may be given."""
+        Returns the rows added, or -1 if it is not that: then nothing has changed. Any object may be
+        given."""
         return self._extend_newest(ts_ns, open, high, low, close, volume) if self._is_plain else -1
 
     def extend(self, given_ts, open, high, low, close, volume, bint skip, bint close_label, bint is_cold=False):
-        """Store arrays of equal length, all or nothing; returns rows added or corrected. See the facade's `extend`.
+        """Store arrays of equal length, all or nothing; returns rows added or corrected. See the
+        facade's `extend`.
 
-        Contiguous int64 times and float64 values. Without a session -1, and nothing has changed; with `is_cold` all
-        rows are of sessions that are over then."""
+        Contiguous int64 times and float64 values. Without a session -1, and nothing has changed;
+        with `is_cold` all rows are of sessions that are over then."""
         cdef int64_t stored = -1
         if self.symbol.grid != NULL and not close_label:
             stored = self._extend_newest(given_ts, open, high, low, close, volume)
@@ -769,9 +803,9 @@ cdef class SymbolCore:
 
     cdef int64_t take_rows(self, Rows rows, bint skip, bint close_label, bint is_cold, bint to_days,
                            Refusal* out_refusal) except -2:
-        """Check and store rows that are this call's own, in time order: runs of newer rows as blocks, late ones and
-        repeats one by one, those from before the session to their days in history (or, not `to_days`, they are
-        counted). All or nothing, and in one step.
+        """Check and store rows that are this call's own, in time order: runs of newer rows as
+        blocks, late ones and repeats one by one, those from before the session to their days in
+        history (or, not `to_days`, they are counted). All or nothing, and in one step.
 
         -1, and nothing has changed, if there is no session and the call is not cold."""
         cdef int64_t n, first, changed = 0, stored = 0, other = 0
@@ -810,7 +844,8 @@ cdef class SymbolCore:
         return changed + stored
 
     cdef bint _is_of_another_source(self, Rows rows, bint close_label, Refusal* out_refusal) noexcept nogil:
-        """Whether trades or quotes make the bars of the session and a row is not of an earlier one; the first such."""
+        """Whether trades or quotes make the bars of the session and a row is not of an earlier one;
+        the first such."""
         cdef int64_t i, ts
         if self.symbol.grid == NULL or peek_small(&self.symbol.source) <= SOURCE_BARS:
             return False
@@ -824,8 +859,8 @@ cdef class SymbolCore:
 
     cdef int64_t _check_own(self, Rows rows, bint skip, bint close_label, int64_t* skipped,
                             Refusal* out_refusal) noexcept:
-        """Open the labels of rows, find the first that breaks a rule, or with `skip` leave those out and count them.
-        Returns how many rows are left, in time order."""
+        """Open the labels of rows, find the first that breaks a rule, or with `skip` leave those
+        out and count them. Returns how many rows are left, in time order."""
         cdef int64_t i, n = 0
         cdef int status
         cdef Bar bar
@@ -847,14 +882,16 @@ cdef class SymbolCore:
         return n
 
     cdef bint _refuses_early(self, Rows rows, int64_t n, Refusal* out_refusal) except -1:
-        """Whether the earliest of these rows, none of which was left out, lies before 1990 and no day does."""
+        """Whether the earliest of these rows, none of which was left out, lies before 1990 and no
+        day does."""
         if n == 0 or rows.given[0] >= LEAST_START or self.has_early_days():
             return False
         out_refusal[0] = Refusal(ERR_UNIT, rows.row[0], rows.given[0])
         return True
 
     cdef void _count_skipped(self, const int64_t* skipped, int64_t other_session) noexcept nogil:
-        """Count bad rows per reason (NULL: none), and rows of other sessions. Not called inside the guard."""
+        """Count bad rows per reason (NULL: none), and rows of other sessions. Not called inside the
+        guard."""
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef int i
         if skipped != NULL:
@@ -865,10 +902,11 @@ cdef class SymbolCore:
 
     def fill(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high, const double[::1] low,
              const double[::1] close, const double[::1] volume, bint skip, bint close_label):
-        """Store those of the rows that are for slots missing now, all or nothing; returns how many. See the facade's
-        `fill`.
+        """Store those of the rows that are for slots missing now, all or nothing; returns how many.
+        See the facade's `fill`.
 
-        Contiguous int64 times and float64 values of one length. None if there is neither a session nor a past day."""
+        Contiguous int64 times and float64 values of one length. None if there is neither a session
+        nor a past day."""
         cdef Rows rows = Rows(given_ts.shape[0], 5, False)
         cdef Refusal refusal
         cdef int64_t stored, row
@@ -886,8 +924,8 @@ cdef class SymbolCore:
 
     cdef int64_t _fill_own(self, Rows rows, bint skip, bint close_label, bint loading,
                            Refusal* out_refusal) except -2:
-        """`fill` of rows that are this call's own, in one step: those from before the session for their days in
-        history, the others inside the guard."""
+        """`fill` of rows that are this call's own, in one step: those from before the session for
+        their days in history, the others inside the guard."""
         cdef int64_t n, first, filled = 0, stored = 0
         cdef int64_t[N_REASONS] skipped
         cdef tuple staged = None
@@ -926,7 +964,8 @@ cdef class SymbolCore:
         symbol_open_label(&self.symbol, ts)
 
     cpdef bint has_early_days(self):
-        """Whether the session or a day in history lies before 1990, so that a bar of such a time may be meant."""
+        """Whether the session or a day in history lies before 1990, so that a bar of such a time
+        may be meant."""
         cdef SymbolCore day
         if self.symbol.grid != NULL and self.symbol.grid.span_start < LEAST_START:
             return True
@@ -959,8 +998,8 @@ cdef class SymbolCore:
     # There must be a session.
 
     def mark(self, bint halted, Py_ssize_t k, int64_t start_ns, int64_t stop_ns):
-        """Nothing traded in the slots of series `k` that begin in [start_ns, stop_ns), or with `halted` the market
-        stood still in that time; False if that was known."""
+        """Nothing traded in the slots of series `k` that begin in [start_ns, stop_ns), or with
+        `halted` the market stood still in that time; False if that was known."""
         cdef bint collects = gc_pause()
         cdef Evidence evidence = evidence_of(self._memory, &self.symbol)
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
@@ -974,7 +1013,8 @@ cdef class SymbolCore:
         return status > 0
 
     def record_retry(self, Py_ssize_t k, int64_t start_ns, int64_t stop_ns, int64_t when_ns):
-        """The missing slots of series `k` that begin in [start_ns, stop_ns) were asked for again; returns their number.
+        """The missing slots of series `k` that begin in [start_ns, stop_ns) were asked for again;
+        returns their number.
         """
         cdef Evidence evidence = evidence_of(self._memory, &self.symbol)
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
@@ -1019,8 +1059,9 @@ cdef class SymbolCore:
             gc_resume(collects)
 
     def retry_ranges(self, Py_ssize_t k):
-        """List of (start_ns, end_ns, how often) of the slots of series `k` that were asked for again, some of which may
-        have been filled or explained since; ascending, both ends are starts of slots."""
+        """List of (start_ns, end_ns, how often) of the slots of series `k` that were asked for
+        again, some of which may have been filled or explained since; ascending, both ends are
+        starts of slots."""
         if self.symbol.grid == NULL:
             return []
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
@@ -1043,8 +1084,8 @@ cdef class SymbolCore:
     # Before a session there is no memory, and not even an address in it may be formed.
 
     def rows(self, Py_ssize_t k):
-        """(first, stop, sequence of the first, moves) of the live rows of series `k`: positions in `columns(k)`, and
-        how often rows have changed places."""
+        """(first, stop, sequence of the first, moves) of the live rows of series `k`: positions in
+        `columns(k)`, and how often rows have changed places."""
         if self.symbol.grid == NULL:
             return 0, 0, 0, 0
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
@@ -1072,7 +1113,8 @@ cdef class SymbolCore:
         while not done:  # what is copied to must be there before, and may have become too little
             columns = [PyBytes_FromStringAndSize(NULL, 8 * room) for _ in range(6)]
             columns.append(PyBytes_FromStringAndSize(NULL, 4 * room) if k else None)
-            if self.symbol.grid == NULL:  # making room may have run finalizers, and these may have ended the session
+            # making room may have run finalizers, and these may have ended the session
+            if self.symbol.grid == NULL:
                 return (b"", b"", b"", b"", b"", b"", b"" if k else None), None
             inside = symbol_enter(&self.symbol)
             ring = self.ring(k)
@@ -1086,8 +1128,8 @@ cdef class SymbolCore:
         return tuple(columns), None if forming_ts == INT64_MIN else forming_ts
 
     def copy_columns(self, tuple arrays not None, Py_ssize_t start, Py_ssize_t stop):
-        """Rows [start, stop) of arrays over a ring of this symbol, as tuple of bytes; None for what is None. No row is
-        half old and half new."""
+        """Rows [start, stop) of arrays over a ring of this symbol, as tuple of bytes; None for what
+        is None. No row is half old and half new."""
         cdef list copies = [None if array is None else PyBytes_FromStringAndSize(NULL, (stop - start) * array.itemsize)
                             for array in arrays]
         cdef const char* sources[8]
@@ -1127,8 +1169,9 @@ cdef class SymbolCore:
         return self.rows(k)[3]
 
     def bar(self, Py_ssize_t k, Py_ssize_t i):
-        """Row `i` of the live rows (0 the oldest, -1 the newest) as (ts, open, high, low, close, volume, n_base),
-        whether it is a bar still in progress, and the hours of its session; None if there is none."""
+        """Row `i` of the live rows (0 the oldest, -1 the newest) as (ts, open, high, low, close,
+        volume, n_base), whether it is a bar still in progress, and the hours of its session; None
+        if there is none."""
         cdef Grid grid = self.grid
         cdef uintptr_t* inside
         cdef Ring* ring
@@ -1195,7 +1238,8 @@ cdef class SymbolCore:
         return [(states[k].present, states[k].expected) for k in range(n_series)]
 
     def state_at(self, Py_ssize_t k, int64_t ts_ns):
-        """State of the regular slot of series `k` that holds `ts_ns`, by its number in `_gaps`; -1 if none does."""
+        """State of the regular slot of series `k` that holds `ts_ns`, by its number in
+        `slots/gaps`; -1 if none does."""
         if self.symbol.grid == NULL:
             return -1
         cdef int64_t ordinal = self.grid.slot_of(ts_ns, series_gaps(&self.symbol, k).table.step_ns)
@@ -1226,7 +1270,8 @@ cdef class SymbolCore:
         states : tuple of int
             As `states` has them.
         gaps : list of (start_ns, end_ns, bar_count, retry_count, last_ns or None)
-            Ascending; both ends are starts of missing slots. `last_ns` is when somebody asked again.
+            Ascending; both ends are starts of missing slots. `last_ns` is when somebody asked
+            again.
         grid : Grid or None
             Hours of the session that all this is of.
         """
@@ -1235,7 +1280,8 @@ cdef class SymbolCore:
         cdef SlotStates states = SlotStates(0, 0, 0, 0, 0, 0)
         cdef Range* ranges = NULL
         cdef int64_t as_of
-        cdef object _memory = self._memory, grid = self.grid  # of the slots, until their times have been looked up
+        # of the slots, until their times have been looked up
+        cdef object _memory = self._memory, grid = self.grid
         if self.symbol.grid == NULL:
             return None, (0, 0, 0, 0, 0), [], None
         inside = symbol_enter(&self.symbol)
@@ -1255,7 +1301,8 @@ cdef class SymbolCore:
                 (states.expected, states.present, states.missing, states.no_trade, states.halted), found, grid)
 
     def all_gaps(self):
-        """Gaps of each series as `answer` has them, all of one moment, and the hours of their session."""
+        """Gaps of each series as `answer` has them, all of one moment, and the hours of their
+        session."""
         cdef Gaps* gaps[MAX_LEVELS + 1]
         cdef SlotStates states[MAX_LEVELS + 1]
         cdef Range* ranges[MAX_LEVELS + 1]
@@ -1292,8 +1339,8 @@ cdef class SymbolCore:
         return series_extended(&self.symbol, k)
 
     def extended_answer(self, Py_ssize_t k):
-        """(present, expected, gaps, grid) of the slots of series `k` outside the segments that are over, as `answer`
-        has them; nothing of it if none are expected."""
+        """(present, expected, gaps, grid) of the slots of series `k` outside the segments that are
+        over, as `answer` has them; nothing of it if none are expected."""
         cdef object _memory = self._memory, grid = self.grid  # as in `answer`
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef Extended* extended = self.extended(k)
@@ -1318,7 +1365,8 @@ cdef class SymbolCore:
 
     @property
     def as_of(self):
-        """Up to when the symbol is judged, int ns; None before the first bar and the first advance of the clock."""
+        """Up to when the symbol is judged, int ns; None before the first bar and the first advance
+        of the clock."""
         cdef int64_t as_of = symbol_as_of(&self.symbol)
         return None if as_of == INT64_MIN else as_of
 
@@ -1333,8 +1381,8 @@ cdef class SymbolCore:
         symbol_leave(inside)
 
     def session_bar(self, bint extended):
-        """The session's bar (regular rows) or that of the extended ones: (volume, high, low, open, close), None
-        without rows."""
+        """The session's bar (regular rows) or that of the extended ones: (volume, high, low, open,
+        close), None without rows."""
         if self.symbol.grid == NULL:
             return None
         cdef int32_t i = self.symbol.n_levels - (1 if extended else 2)
@@ -1351,8 +1399,9 @@ cdef class SymbolCore:
         return None if self.symbol.grid == NULL or ts == INT64_MIN else ts
 
     def metrics(self):
-        """Of the regular rows, then of the extended ones, all of one moment: how many were added, the time of the
-        newest, and the bar as `session_bar` has it; the last two None without rows."""
+        """Of the regular rows, then of the extended ones, all of one moment: how many were added,
+        the time of the newest, and the bar as `session_bar` has it; the last two None without
+        rows."""
         cdef Bar bars[2]
         cdef int64_t newest[2]
         cdef int64_t stored = 0, n_extended = 0
@@ -1393,7 +1442,8 @@ cdef class SymbolCore:
         return counters
 
     def count_inconsistent(self):
-        """Live base rows whose open or close lies outside [low, high]. One pass: nothing is counted as bars come."""
+        """Live base rows whose open or close lies outside [low, high]. One pass: nothing is counted
+        as bars come."""
         cdef const Ring* base = &self.symbol.base
         cdef int64_t at, n = 0
         if self.symbol.grid == NULL:
@@ -1463,9 +1513,9 @@ cdef void _copy_ring(const Ring* ring, int64_t n, list columns) noexcept:
 
 
 def count_missing(list series not None, int64_t start_ns, int64_t stop_ns, double active_share):
-    """(how many miss most of the slots that begin in [start_ns, stop_ns), how many are active) of series that are given
-    as (SymbolCore, number): those that expect some of the slots, and have bars on that share of all others, or of these
-    where there are no others."""
+    """(how many miss most of the slots that begin in [start_ns, stop_ns), how many are active) of
+    series that are given as (SymbolCore, number): those that expect some of the slots, and have
+    bars on that share of all others, or of these where there are no others."""
     cdef SymbolCore core
     cdef Py_ssize_t k
     cdef Gaps* gaps
@@ -1500,8 +1550,8 @@ cdef list _list_spans(const Spans* spans):
 
 def earliest(SymbolCore core, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
              const double[::1] low, const double[::1] close, const double[::1] volume, int64_t floor):
-    """Time of the earliest row from `floor` on that breaks no rule, as far as can be told without a session; None if
-    there is none."""
+    """Time of the earliest row from `floor` on that breaks no rule, as far as can be told without a
+    session; None if there is none."""
     cdef Py_ssize_t i
     cdef int64_t least = INT64_MAX
     cdef Bar bar

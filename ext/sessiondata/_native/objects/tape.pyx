@@ -1,4 +1,5 @@
-"""Trades, or quotes, of one symbol for Python: the `def` wrappers around `_feed`, as `_store` has them for bars."""
+"""Trades, or quotes, of one symbol for Python: the `def` wrappers around `symbol/feed`, as
+`objects/store` has them for bars."""
 
 cimport cython
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
@@ -81,7 +82,8 @@ def exchange_codes(list texts, SymbolCore core not None):
 
 
 def are_codes(const int64_t[::1] codes):
-    """Whether each number is the code of a string: ASCII bytes, and no zero byte below another one."""
+    """Whether each number is the code of a string: ASCII bytes, and no zero byte below another
+    one."""
     cdef uint64_t wrong = 0, low_bits = 0x7F7F7F7F7F7F7F7F, code, used
     cdef Py_ssize_t i
     for i in range(codes.shape[0]):
@@ -170,10 +172,12 @@ cdef class Tape:
         return self._append_any(&tick)
 
     def extend(self, given_ts, list values, exchange, bint skip, bint is_cold=False):
-        """Store arrays of equal length, all or nothing; returns rows added. See the facade's `extend_ticks`.
+        """Store arrays of equal length, all or nothing; returns rows added. See the facade's
+        `extend_ticks`.
 
-        Contiguous int64 times, float64 values, and of trades int64 exchange codes; `exchange` is None for quotes.
-        Without a session -1, and nothing has changed; with `is_cold` all rows are of sessions that are over then."""
+        Contiguous int64 times, float64 values, and of trades int64 exchange codes; `exchange` is
+        None for quotes. Without a session -1, and nothing has changed; with `is_cold` all rows are
+        of sessions that are over then."""
         cdef const int64_t[::1] ts = given_ts, codes
         cdef const int64_t* code = NULL
         cdef const double* columns[4]
@@ -194,7 +198,8 @@ cdef class Tape:
                                    None if exchange is None else np.array(exchange), skip, is_cold)
             inside = symbol_enter(self.symbol)
             row = check_ticks(self.symbol, self.kind, &ts[0], columns, n, &status, &in_order)
-            in_order = in_order and (ts[0] >= LEAST_START or skip)  # what is early is looked at below, row by row
+            # what is early is looked at below, row by row
+            in_order = in_order and (ts[0] >= LEAST_START or skip)
             if row < 0 and in_order:
                 n = feed_extend(self.symbol, self.kind, &ts[0], columns, code, n)
             symbol_leave(inside)
@@ -217,8 +222,9 @@ cdef class Tape:
         return n if kept is not None else 0
 
     cdef int64_t _take_rows(self, Rows rows, bint skip, bint is_cold, int* out_status, int64_t* out_row) except -2:
-        """Check and store rows that are this call's own, in time order: late ones and newer ones as a block each.
-        All or nothing, and in one step; -1, and nothing has changed, if there is no session and the call is not cold.
+        """Check and store rows that are this call's own, in time order: late ones and newer ones as
+        a block each. All or nothing, and in one step; -1, and nothing has changed, if there is no
+        session and the call is not cold.
         """
         cdef const double* rest[4]
         cdef const TickRing* ring
@@ -284,12 +290,14 @@ cdef class Tape:
         return stored
 
     cdef bint _is_behind(self, int64_t ts) noexcept nogil:
-        """Whether a row is older than the newest one. Outside the guard that may change the moment it is asked."""
+        """Whether a row is older than the newest one. Outside the guard that may change the moment
+        it is asked."""
         cdef const TickRing* ring = feed_ring(self.symbol, self.kind)
         return ring != NULL and ts < peek(&ring.last_ts)
 
     cdef int64_t _take_late(self, Rows rows, int64_t first, int64_t n, Rows slots) noexcept nogil:
-        """Take late rows as a block, with room for the base rows that they make; returns how many are stored."""
+        """Take late rows as a block, with room for the base rows that they make; returns how many
+        are stored."""
         cdef LateTicks ticks
         cdef BaseRows room
         cdef int k
@@ -309,8 +317,9 @@ cdef class Tape:
             out_tick.value[k] = rows.values[k][i] if k < rows.n_values else 0.0
 
     def earliest(self, given_ts, list values, exchange, bint skip, int64_t floor):
-        """Time of the earliest row from `floor` on that may begin a session, as far as can be told without one; None if
-        there is none. Raises for the first bad row, unless they are skipped."""
+        """Time of the earliest row from `floor` on that may begin a session, as far as can be told
+        without one; None if there is none. Raises for the first bad row, unless they are
+        skipped."""
         cdef int64_t least = INT64_MAX
         cdef Py_ssize_t i
         cdef int status
@@ -347,7 +356,8 @@ cdef class Tape:
         return &self.symbol.tick_counters[self.kind == SOURCE_QUOTES]
 
     cdef void _count(self, const int64_t* skipped, int64_t other_session) noexcept nogil:
-        """Count bad rows per reason (NULL: none), and rows of other sessions. Not called inside the guard."""
+        """Count bad rows per reason (NULL: none), and rows of other sessions. Not called inside the
+        guard."""
         cdef uintptr_t* inside = symbol_enter(self.symbol)
         cdef int i
         if skipped != NULL:
@@ -359,13 +369,15 @@ cdef class Tape:
     # --- answers ---
 
     cdef TickRing* ring(self) noexcept nogil:
-        """NULL before the first row of a session. Inside the guard, but for whether there is one."""
+        """NULL before the first row of a session. Inside the guard, but for whether there is
+        one."""
         if self.symbol.grid == NULL:
             return NULL
         return feed_ring(self.symbol, self.kind)
 
     cdef TickRing _state(self) noexcept nogil:
-        """What the ring says of itself at one moment; an empty one before the first row of a session."""
+        """What the ring says of itself at one moment; an empty one before the first row of a
+        session."""
         cdef uintptr_t* inside = symbol_enter(self.symbol)
         cdef TickRing* ring = self.ring()
         cdef TickRing state
@@ -377,8 +389,8 @@ cdef class Tape:
         return state
 
     def rows(self):
-        """(first, stop, sequence of the first, moves) of the live rows: positions in `columns`, and how often rows
-        have changed places because of a late one."""
+        """(first, stop, sequence of the first, moves) of the live rows: positions in `columns`, and
+        how often rows have changed places because of a late one."""
         cdef TickRing ring = self._state()
         return ticks_oldest(&ring) - ring.origin, ring.next_seq - ring.origin, ticks_oldest(&ring), ring.n_moves
 
@@ -396,7 +408,8 @@ cdef class Tape:
         return self._state().n_moves
 
     def columns(self):
-        """Arrays over the whole ring, of which rows `rows()` are live: time, values, and of trades the exchange as S8.
+        """Arrays over the whole ring, of which rows `rows()` are live: time, values, and of trades
+        the exchange as S8.
 
         Read-only, as those of bars. There must have been a row in this session."""
         cdef TickRing ring = self._state()
@@ -444,10 +457,12 @@ cdef class Tape:
 
 
 cdef class Lazy:
-    """An attribute that is made when it is first asked for: most symbols never need it. `slot` holds it, None before.
+    """An attribute that is made when it is first asked for: most symbols never need it. `slot`
+    holds it, None before.
 
-    In C, because a Python property would cost as much again as a call of `append_tick`, and so that two threads that
-    ask at once get the same object: no Python code runs between the last look into the slot and what is put there."""
+    In C, because a Python property would cost as much again as a call of `append_tick`, and so that
+    two threads that ask at once get the same object: no Python code runs between the last look into
+    the slot and what is put there."""
 
     cdef str _slot
     cdef object _make

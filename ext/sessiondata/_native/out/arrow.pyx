@@ -5,15 +5,20 @@
 
 The struct layouts and who may free what are fixed by the Arrow project; what they ask of us:
 
-* A consumer may *move* a struct (copy it and clear `release` in the original), also a single child of a batch, and may
-  call `release` on any thread, without the GIL, after the store has gone. So every child holds its own reference to
-  the object behind its memory, and takes the GIL to give it back.
-* The batch is made together with the stream, under the GIL; `get_schema` and `get_next` need no Python.
-* What is exported never changes. Callers hand in arrays that nobody can write to (those of frozen windows).
+* A consumer may *move* a struct (copy it and clear `release` in the original), also a single child
+  of a batch, and may call `release` on any thread, without the GIL, after the store has gone. So
+  every child holds its own reference to the object behind its memory, and takes the GIL to give it
+  back.
+* The batch is made together with the stream, under the GIL; `get_schema` and `get_next` need no
+  Python.
+* What is exported never changes. Callers hand in arrays that nobody can write to (those of frozen
+  windows).
 
-Coming in, a stream is moved out of its capsule, and each batch is owned by the arrays that show its memory.
+Coming in, a stream is moved out of its capsule, and each batch is owned by the arrays that show its
+memory.
 
-Rejected: exporting by way of pyarrow. It would be needed by everybody, and is a hundred times the size of this library.
+Rejected: exporting by way of pyarrow. It would be needed by everybody, and is a hundred times the
+size of this library.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
@@ -31,8 +36,8 @@ import numpy as np
 
 cdef extern from "Python.h":
     int Py_IsInitialized() noexcept nogil
-    # NULL where a consumer has given the capsule another name: it is the owner of what is inside then. A destructor
-    # asks PyCapsule_IsValid first, so that no exception is set.
+    # NULL where a consumer has given the capsule another name: it is the owner of what is inside
+    # then. A destructor asks PyCapsule_IsValid first, so that no exception is set.
     void* pointer_of "PyCapsule_GetPointer"(object capsule, const char* name) noexcept
 
 
@@ -73,7 +78,8 @@ cdef enum:
     N_BASE = 7          # columns of a base series: the first ones
     N_DERIVED = 9       # and of a derived one
     N_DAILY = 10        # and of that of whole sessions
-    NULLABLE = 2        # ARROW_FLAG_NULLABLE: bars have no nulls, but a frame that is not nullable joins no other
+    # ARROW_FLAG_NULLABLE: bars have no nulls, but a frame that is not nullable joins no other
+    NULLABLE = 2
 
 
 cdef const char* _NAMES[N_DAILY]
@@ -85,7 +91,7 @@ _FORMATS[:] = ["tsn:UTC", "g", "g", "g", "g", "g", "b", "b", "i", "tdD"]
 COLUMNS = tuple(_NAMES[k].decode() for k in range(N_DAILY))
 
 
-# --- schema out ------------------------------------------------------------------------------------------------------
+# --- schema out -----------------------------------------------------------------------------------
 
 
 cdef struct SchemaParts:
@@ -133,7 +139,8 @@ cdef void free_schema_capsule(object capsule) noexcept:
 
 
 def schema_capsule(int64_t n_columns):
-    """Capsule "arrow_schema" of a series: a struct of the first 7 (base), 9 (derived) or 10 (daily) of `COLUMNS`."""
+    """Capsule "arrow_schema" of a series: a struct of the first 7 (base), 9 (derived) or 10 (daily)
+    of `COLUMNS`."""
     cdef ArrowSchema* schema = <ArrowSchema*>PyMem_RawMalloc(sizeof(ArrowSchema))
     if schema == NULL or fill_schema(schema, n_columns):
         PyMem_RawFree(schema)
@@ -146,7 +153,7 @@ def schema_capsule(int64_t n_columns):
         raise
 
 
-# --- rows out --------------------------------------------------------------------------------------------------------
+# --- rows out -------------------------------------------------------------------------------------
 
 
 cdef struct ColumnParts:
@@ -167,7 +174,8 @@ cdef struct StreamParts:
 
 cdef void release_column(ArrowArray* array) noexcept nogil:
     cdef ColumnParts* parts = <ColumnParts*>array.private_data
-    if Py_IsInitialized():  # a consumer may let go after the interpreter has gone, and its objects with it
+    # a consumer may let go after the interpreter has gone, and its objects with it
+    if Py_IsInitialized():
         with gil:
             Py_DECREF(<object>parts.owner)
     PyMem_RawFree(parts)
@@ -273,8 +281,9 @@ def stream_capsule(tuple columns, requested_schema=None):
     Parameters
     ----------
     columns : tuple of 7, 9 or 10 contiguous arrays
-        The values of `COLUMNS`: int64 ns, five float64, one or two columns of bits (the least first, eight rows a
-        byte) and int32 (twice), all of one number of rows. They are not copied, so nobody may write to them afterwards.
+        The values of `COLUMNS`: int64 ns, five float64, one or two columns of bits (the least
+        first, eight rows a byte) and int32 (twice), all of one number of rows. They are not copied,
+        so nobody may write to them afterwards.
     requested_schema : capsule "arrow_schema", optional
         A wish, see `check_request`.
 
@@ -298,8 +307,9 @@ def stream_capsule(tuple columns, requested_schema=None):
 
 
 cdef int check_request(object capsule, int64_t n_columns) except -1:
-    """A consumer may ask for other types of the same columns: a hint, which is not followed, since the consumer casts
-    as well as we would. Other columns are a mistake, and an error. The capsule stays the consumer's."""
+    """A consumer may ask for other types of the same columns: a hint, which is not followed, since
+    the consumer casts as well as we would. Other columns are a mistake, and an error. The capsule
+    stays the consumer's."""
     cdef ArrowSchema* schema = <ArrowSchema*>PyCapsule_GetPointer(capsule, "arrow_schema")
     cdef int64_t k
     if schema.release == NULL:
@@ -313,7 +323,7 @@ cdef int check_request(object capsule, int64_t n_columns) except -1:
     raise ValueError(f"a requested schema must have the columns {', '.join(COLUMNS[:n_columns])}")
 
 
-# --- in --------------------------------------------------------------------------------------------------------------
+# --- in -------------------------------------------------------------------------------------------
 
 
 cdef class _Batch:
@@ -374,7 +384,8 @@ cdef class StreamReader:
     """
 
     cdef ArrowArrayStream stream
-    cdef readonly tuple fields  # (name, format, whether its values are numbers of dictionary entries)
+    # (name, format, whether its values are numbers of dictionary entries)
+    cdef readonly tuple fields
 
     def __reduce__(self):
         refuse_copy(self)
@@ -427,8 +438,8 @@ cdef class StreamReader:
         Returns
         -------
         list of list of (ndarray, ndarray of bool or None)
-            For each batch that has rows, the values of each wanted field and which of them are null. Read-only; the
-            values are not copied, and keep the batch.
+            For each batch that has rows, the values of each wanted field and which of them are
+            null. Read-only; the values are not copied, and keep the batch.
         """
         cdef _Batch batch
         cdef int status

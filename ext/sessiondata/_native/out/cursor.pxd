@@ -13,7 +13,8 @@ cdef enum:
     # Flags of a series.
     FORMING = 1           # the newest row is a bar in progress
     PINNED = 2            # its gaps are pinned
-    TAIL = 4              # slots are over behind the tracker's frontier: the clock has made them expected
+    # slots are over behind the tracker's frontier: the clock has made them expected
+    TAIL = 4
     DENSE = 8             # two rows have the same time, in the form of times that is shown
 
 
@@ -79,14 +80,16 @@ cdef struct Change:
 
 
 cdef class Cursor:
-    cdef list cores       # symbols as they were shown, in order; names of those that had left before a cursor was saved
+    # symbols as they were shown, in order; names of those that had left before a cursor was saved
+    cdef list cores
     cdef Head* heads      # one for each
     cdef Shown* shown
     cdef ByteWriter names  # side by side, so that nothing has to be fetched from the symbols' own
     cdef dict labels      # tuple of names of intervals -> bytes that hold an array of Label
     cdef object intervals  # frozenset of names that are selected; None: all
     cdef bint millis      # times are shown in milliseconds, so two rows may look the same
-    cdef bint is_open     # an export is under way, or was given up: nothing is known of what was shown
+    # an export is under way, or was given up: nothing is known of what was shown
+    cdef bint is_open
     cdef Py_ssize_t _add_name(self, ByteWriter names, str name) except -1
     cdef const Label* _labels_of(self, tuple intervals) except NULL
     cdef bint has_changed(self, Py_ssize_t i) noexcept

@@ -3,23 +3,25 @@
     symbol   Head   changes, as_of      neither has moved: nothing of the symbol has, on to the next one
     series   Shown  rows, newest row, gaps, quality    compared with what is there now -> Change, and written over
 
-Rows that a consumer lacks are those after the newest one it was shown; that one again if its values are others now (it
-was forming, or the clock had closed it and bars came all the same); and rows changed out of turn. Of these a symbol
-remembers the times of the last EDITS base rows; the derived rows concerned are those of the slots that hold them. A
-consumer who comes later than that is sent all rows.
+Rows that a consumer lacks are those after the newest one it was shown; that one again if its values
+are others now (it was forming, or the clock had closed it and bars came all the same); and rows
+changed out of turn. Of these a symbol remembers the times of the last EDITS base rows; the derived
+rows concerned are those of the slots that hold them. A consumer who comes later than that is sent
+all rows.
 
-The gaps of a tracker are others if slots below its frontier have been edited, if the number of missing slots differs,
-or if there was a tail (slots that were over and had no newer row behind them) and the clock has moved on: a tail may
-lose as many slots to bars as it gains from the clock.
+The gaps of a tracker are others if slots below its frontier have been edited, if the number of
+missing slots differs, or if there was a tail (slots that were over and had no newer row behind
+them) and the clock has moved on: a tail may lose as many slots to bars as it gains from the clock.
 
-Rejected: marking rows as changed (a store for each bar, for each consumer), keeping deltas for the slowest consumer
-(memory without a bound), deriving the newest row's change from counters (a clock that runs ahead of the bars, trades
-that grow a bar: comparing five numbers is simpler than being right about all of them).
+Rejected: marking rows as changed (a store for each bar, for each consumer), keeping deltas for the
+slowest consumer (memory without a bound), deriving the newest row's change from counters (a clock
+that runs ahead of the bars, trades that grow a bar: comparing five numbers is simpler than being
+right about all of them).
 
-A cursor is saved as it is, as columns: a row for each Head, a row for each Shown. What it compares with are counts, so
-a store that is loaded counts on from where it stood (`_snapshot.restore_counts`), and the next delta finds what it
-would have found. Whatever leads to a position in a ring is checked before: no more rows shown, or edits seen, than
-there are.
+A cursor is saved as it is, as columns: a row for each Head, a row for each Shown. What it compares
+with are counts, so a store that is loaded counts on from where it stood
+(`out/snapshot.restore_counts`), and the next delta finds what it would have found. Whatever leads
+to a position in a ring is checked before: no more rows shown, or edits seen, than there are.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -83,7 +85,8 @@ cdef bint _is_dense(const Ring* ring, const Change* change) noexcept nogil:
 
 
 cdef inline int64_t _row_time(const Symbol* symbol, Py_ssize_t k, int64_t ts) noexcept nogil:
-    """Time of the row of series `k` that a base row at `ts` belongs to; INT64_MIN if it belongs to none."""
+    """Time of the row of series `k` that a base row at `ts` belongs to; INT64_MIN if it belongs to
+    none."""
     cdef const Level* level
     cdef const Region* region
     if k == 0:
@@ -122,7 +125,8 @@ cdef inline bint _differs(const Shown* shown, const Bar* bar) noexcept nogil:
 
 cdef inline void _find_rows(Symbol* symbol, Py_ssize_t k, const Ring* ring, const Shown* shown, const Visit* visit,
                             Change* change) noexcept nogil:
-    """Which rows a consumer lacks. Rings are settled where more than the newest row is read of them."""
+    """Which rows a consumer lacks. Rings are settled where more than the newest row is read of
+    them."""
     cdef int64_t oldest = ring_oldest(ring)
     cdef Bar row
     change.stop = ring.next_seq
@@ -131,7 +135,8 @@ cdef inline void _find_rows(Symbol* symbol, Py_ssize_t k, const Ring* ring, cons
         if shown.total == ring.next_seq:
             change.first -= _differs(shown, &change.newest)
             return
-        ring_read(ring, shown.total - 1, &row)  # rows before the newest are always in the ring as they are
+        # rows before the newest are always in the ring as they are
+        ring_read(ring, shown.total - 1, &row)
         change.first -= _differs(shown, &row)
         return
     if k > 0:
@@ -166,11 +171,13 @@ cdef class Cursor:
 
     @property
     def is_served(self):
-        """Whether it is known what the consumer has: a complete export was finished, and every one since."""
+        """Whether it is known what the consumer has: a complete export was finished, and every one
+        since."""
         return not self.is_open
 
     def start(self, list cores not None, object intervals, bint millis):
-        """Begin a complete export of these symbols (and series: a frozenset of names, None for all)."""
+        """Begin a complete export of these symbols (and series: a frozenset of names, None for
+        all)."""
         self.is_open = True
         self.intervals, self.millis = intervals, millis
         self._align(cores, None)
@@ -188,8 +195,8 @@ cdef class Cursor:
         self.is_open = False
 
     cdef int _align(self, list cores, list removed) except -1:
-        """Take these symbols. Those that were there stand in the same order, new ones at the end; `removed` None: none
-        has been shown."""
+        """Take these symbols. Those that were there stand in the same order, new ones at the end;
+        `removed` None: none has been shown."""
         cdef Py_ssize_t n = len(cores), n_old = len(self.cores), i = 0, j, n_series = 0
         cdef Head* heads
         cdef Shown* shown
@@ -243,7 +250,8 @@ cdef class Cursor:
         return names.size - before
 
     cdef const Label* _labels_of(self, tuple intervals) except NULL:
-        """Many symbols have the same intervals, and one copy of their names stays in a near cache."""
+        """Many symbols have the same intervals, and one copy of their names stays in a near
+        cache."""
         cdef Label label
         cdef bytes labels = self.labels.get(intervals), text
         if labels is None:
@@ -272,7 +280,8 @@ cdef class Cursor:
                 or head.session != (NO_SESSION if live.symbol.grid == NULL else live.session_id))
 
     cdef void visit(self, Py_ssize_t i, SymbolCore core, bint whole, Visit* out_visit) noexcept:
-        """Look at symbol `i`, of which something has changed, and bring it up to date. It then counts as shown.
+        """Look at symbol `i`, of which something has changed, and bring it up to date. It then
+        counts as shown.
 
         `core` is what `still` or `frozen` makes of it: nobody else writes to it."""
         cdef SymbolCore live = <SymbolCore>PyList_GET_ITEM(self.cores, i)
@@ -307,9 +316,11 @@ cdef class Cursor:
 
     cdef void step(self, SymbolCore core, Shown* shown, Py_ssize_t k, const Visit* visit, bint pinned_gaps,
                    int pinned_quality, Change* out_change) noexcept:
-        """What of series `k` of a symbol that has been visited is to be shown. It then counts as shown.
+        """What of series `k` of a symbol that has been visited is to be shown. It then counts as
+        shown.
 
-        `pinned_gaps`: whether they are pinned; `pinned_quality` in hundredths of a percent, -1 if it is not."""
+        `pinned_gaps`: whether they are pinned; `pinned_quality` in hundredths of a percent, -1 if
+        it is not."""
         cdef Symbol* symbol = &core.symbol
         cdef Shown now
         cdef const Ring* ring
@@ -368,8 +379,9 @@ cdef class Cursor:
         shown[0] = now
 
     def take(self, dict pinned):
-        """Note that all of the symbols are shown as they are in the cores that this returns. `pinned`: core -> (gaps,
-        quality), two mappings by series number, of symbols that have pins."""
+        """Note that all of the symbols are shown as they are in the cores that this returns.
+        `pinned`: core -> (gaps, quality), two mappings by series number, of symbols that have
+        pins."""
         cdef Py_ssize_t i, k
         cdef SymbolCore live, core
         cdef Visit visit
@@ -386,9 +398,10 @@ cdef class Cursor:
         return taken
 
     def changes(self, dict pinned):
-        """What has changed, and note that it is shown: list of (number of the symbol, whole, series, trades and quotes,
-        history, core), series a list of (number, gaps changed, replace, positions of rows among the live ones), the
-        rest whether it is to be shown, and the core as it was looked at."""
+        """What has changed, and note that it is shown: list of (number of the symbol, whole,
+        series, trades and quotes, history, core), series a list of (number, gaps changed, replace,
+        positions of rows among the live ones), the rest whether it is to be shown, and the core as
+        it was looked at."""
         cdef Py_ssize_t i, k
         cdef SymbolCore live, core
         cdef Visit visit
@@ -420,9 +433,11 @@ cdef class Cursor:
     # --- snapshots ---
 
     def capture(self, dict numbers not None):
-        """What has been shown, as (columns by name, names of symbols that have left), of a cursor that is served.
+        """What has been shown, as (columns by name, names of symbols that have left), of a cursor
+        that is served.
 
-        `numbers`: core -> its number in the file. Series that are not selected are zeros: nobody looks at them."""
+        `numbers`: core -> its number in the file. Series that are not selected are zeros: nobody
+        looks at them."""
         cdef Py_ssize_t n = len(self.cores), n_series = 0, at = 0, i, k
         cdef const Head* head
         cdef const Shown* shown
@@ -460,12 +475,12 @@ cdef class Cursor:
 
     def restore(self, list cores not None, object symbols, object intervals, bint millis, list gone not None,
                 dict columns not None, str prefix not None):
-        """Be the cursor that was captured, of which a delta may be asked at once. `cores`: all symbols of the file, by
-        number, counting from where they stood; `symbols`: names of those selected, None for all; `prefix` of the names
-        of columns.
+        """Be the cursor that was captured, of which a delta may be asked at once. `cores`: all
+        symbols of the file, by number, counting from where they stood; `symbols`: names of those
+        selected, None for all; `prefix` of the names of columns.
 
-        Raises ValueError where the columns cannot be what a cursor was: whatever they say, no row is looked for where
-        there is none."""
+        Raises ValueError where the columns cannot be what a cursor was: whatever they say, no row
+        is looked for where there is none."""
         cdef const int64_t[:, ::1] heads = _matrix(columns, prefix, _HEADS, np.int64)
         cdef const int64_t[:, ::1] counts = _matrix(columns, prefix, _SERIES, np.int64)
         cdef const double[:, ::1] values = _matrix(columns, prefix, _VALUES, np.float64)
@@ -511,7 +526,8 @@ cdef class Cursor:
         head.n_pin_edits, head.n_past_edits = heads[6, i], heads[7, i]
         head.n_tape[0], head.n_tape[1] = heads[8, i], heads[9, i]
         head.selected, head.n_series = self._selection(core.intervals), <int32_t>len(core.intervals)
-        # A session that is still to come would not be checked here, and taken for the one that was shown.
+        # A session that is still to come would not be checked here, and taken for the one that was
+        # shown.
         _require(NO_SESSION <= head.session <= core.session_id, "a session that was shown had begun")
         return _require(not _is_at_hand(head, core) or 0 <= head.n_edited <= core.symbol.n_edited,
                         "edits that were seen are among those counted")

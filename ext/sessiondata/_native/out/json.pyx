@@ -3,13 +3,15 @@
     document -> symbol -> series -> block of rows    each level reserves what it may need, then writes without checks
 
 The layout is that of `sessiondata.export.document.document`, key for key; the text of numbers,
-strings and times is `_text`'s.
+strings and times is `out/text`'s.
 
-A block of rows is written in two steps: first its columns become small whole numbers (cents, volumes), which is vector
-code, then these become text by tables, row by row. What is neither in a block is written value by value.
+A block of rows is written in two steps: first its columns become small whole numbers (cents,
+volumes), which is vector code, then these become text by tables, row by row. What is neither in a
+block is written value by value.
 
-Rejected: a cache from the bits of a price to its text (10 ns a row instead of 12 where all prices repeat, 24 instead of
-12 where many do not), AVX2 by run-time dispatch (12.7 instead of 12), a branch for each style of time in `write_time`.
+Rejected: a cache from the bits of a price to its text (10 ns a row instead of 12 where all prices
+repeat, 24 instead of 12 where many do not), AVX2 by run-time dispatch (12.7 instead of 12), a
+branch for each style of time in `write_time`.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -55,17 +57,23 @@ cdef enum:
     ROW_BLOCK = 64                                   # rows that are reserved for at once
     HEAD_BYTES = 288                                 # of a series, up to its rows, without gaps
     ROW_BYTES = TIME_BYTES + 5 * F64_BYTES + 16
-    COPIED = 176                                     # of a series that is in turn, in one piece: mostly all of its head
+    # of a series that is in turn, in one piece: mostly all of its head
+    COPIED = 176
     SERIES_BYTES = HEAD_BYTES + COPIED + 2 * ROW_BYTES + 64  # of one that is in turn
     GAP_BYTES = 2 * TIME_BYTES + I64_BYTES + 64
     RETRY_BYTES = TIME_BYTES + I64_BYTES + 64
     SYMBOL_BYTES = 448                               # of a SymbolCore: what is read of it
-    SCANNED_BYTES = 88                               # of a Symbol: what tells whether it has changed
+    # of a Symbol: what tells whether it has changed
+    SCANNED_BYTES = 88
     LEVEL_BYTES = 192                                # of a Level
-    QUEUE = 16                                       # symbols found ahead of the one that is written; a power of two
-    AHEAD = 12                                       # how far ahead what lies scattered is asked for
-    TRIES = 8                                        # of asking all of Python, which changes meanwhile
-    FIXED_BYTES = 512                                # literals and numbers of one piece of the document
+    # symbols found ahead of the one that is written; a power of two
+    QUEUE = 16
+    # how far ahead what lies scattered is asked for
+    AHEAD = 12
+    # of asking all of Python, which changes meanwhile
+    TRIES = 8
+    # literals and numbers of one piece of the document
+    FIXED_BYTES = 512
 
 
 cdef struct TimeStyle:
@@ -86,7 +94,8 @@ cdef class Style:
     from_ns, offset_ns : ndarray of int64
         UTC offsets in force.
     show : callable
-        Called with int ns, returns the JSON of a time that may lie anywhere: when a gap was asked for again.
+        Called with int ns, returns the JSON of a time that may lie anywhere: when a gap was asked
+        for again.
     """
 
     cdef TimeStyle data
@@ -106,14 +115,16 @@ cdef class Style:
         self.data.day.length_ns = 0
 
     cdef bytes anytime(self, int64_t ts):
-        """JSON of a time that may lie anywhere. Runs Python code unless the time has been learnt."""
+        """JSON of a time that may lie anywhere. Runs Python code unless the time has been
+        learnt."""
         cdef bytes shown = self._shown.get(ts)
         if shown is None:
             shown = self._shown[ts] = self._show(ts)
         return shown
 
     cdef int learn(self, SymbolCore core) except -1:
-        """Have at hand the times at which gaps of a symbol have been asked for again, whoever asks meanwhile."""
+        """Have at hand the times at which gaps of a symbol have been asked for again, whoever asks
+        meanwhile."""
         cdef Evidence evidence
         cdef const Retries* retries
         cdef int32_t k, i
@@ -167,7 +178,8 @@ cdef extern from *:
     #define SD_ALWAYS
     #endif
 
-    /* Always inline: its length is then a constant, and copying it a few moves instead of two calls. */
+    /* Always inline: its length is then a constant, and copying it a few moves instead of two
+       calls. */
     static inline SD_ALWAYS char* sd_write_literal(char* out, const char* text) {
         const std::size_t n = std::strlen(text);
         std::memcpy(out, text, n);
@@ -186,7 +198,8 @@ cdef inline char* _write_price(char* out, double x, int* hint) noexcept nogil:
 
 cdef char* _write_block(char* out, const Ring* ring, int64_t at, int64_t n, TimeStyle* style, int* price_hint,
                         int* volume_hint) noexcept nogil:
-    """`time,open,high,low,close,volume],[` of n <= ROW_BLOCK physical rows; ROW_BYTES each at most."""
+    """`time,open,high,low,close,volume],[` of n <= ROW_BLOCK physical rows; ROW_BYTES each at
+    most."""
     cdef uint32_t open[ROW_BLOCK]
     cdef uint32_t high[ROW_BLOCK]
     cdef uint32_t low[ROW_BLOCK]
@@ -202,7 +215,8 @@ cdef char* _write_block(char* out, const Ring* ring, int64_t at, int64_t n, Time
     )
     cdef bint whole = scale_column(ring.volume + at, n, 1.0, volume)
     cdef bint clock = style.kind < EPOCH_MS
-    cdef DayText day = style.day  # a copy of which no pointer is taken, so that it stays in registers
+    # a copy of which no pointer is taken, so that it stays in registers
+    cdef DayText day = style.day
     cdef const int64_t* ts = ring.ts + at
     cdef int64_t i
     for i in range(n):
@@ -408,7 +422,8 @@ cdef int _series(ByteWriter writer, Cursor cursor, SymbolCore core, Head* head, 
 
 
 cdef struct SeriesText:
-    # How a series of the symbol before began, and its newest row: symbols are mostly alike in that, but for the prices.
+    # How a series of the symbol before began, and its newest row: symbols are mostly alike in that,
+    # but for the prices.
     const Label* label
     const TimeStyle* style    # of the row's time
     int64_t count
@@ -436,7 +451,8 @@ cdef void _begin_series(SeriesText* text, bint derived, TimeStyle* style) noexce
 
 
 cdef inline char* _copy_text(char* out, const char* text, Py_ssize_t n) noexcept nogil:
-    """`n` bytes of a SeriesText, of which more are there: of a fixed length they are copied without a call."""
+    """`n` bytes of a SeriesText, of which more are there: of a fixed length they are copied without
+    a call."""
     memcpy(out, text, COPIED)
     if n > COPIED:
         memcpy(out + COPIED, text + COPIED, n - COPIED)
@@ -445,7 +461,8 @@ cdef inline char* _copy_text(char* out, const char* text, Py_ssize_t n) noexcept
 
 cdef inline char* _write_metrics(char* out, const Symbol* symbol) noexcept nogil:
     """`VOLUME,"high":...,"low":...,"data":{` of a symbol whose levels have been folded."""
-    cdef const Level* day = &symbol.levels[symbol.n_levels - 2] if symbol.grid != NULL else NULL  # the session's bar
+    # the session's bar
+    cdef const Level* day = &symbol.levels[symbol.n_levels - 2] if symbol.grid != NULL else NULL
     cdef int hint = 2
     cdef uint32_t cents[2]
     if day == NULL or day.ring.next_seq == 0:
@@ -460,7 +477,8 @@ cdef inline char* _write_metrics(char* out, const Symbol* symbol) noexcept nogil
 
 
 cdef inline bint _is_in_turn(const Ring* ring, const Gaps* gaps, const Shown* shown) noexcept nogil:
-    """Whether nothing has happened to a series but bars in turn, and of these it has at most one new row."""
+    """Whether nothing has happened to a series but bars in turn, and of these it has at most one
+    new row."""
     cdef int32_t missing = gaps.n_absent
     if gaps.marks != NULL:
         missing -= gaps_explained(gaps, gaps.frontier)
@@ -470,8 +488,8 @@ cdef inline bint _is_in_turn(const Ring* ring, const Gaps* gaps, const Shown* sh
 
 cdef inline char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown, Py_ssize_t k, const Label* label,
                                   SeriesText* text, int64_t as_of, bint was_in_turn, TimeStyle* style) noexcept nogil:
-    """What `_series` writes of a series that is in turn; it then counts as shown. `was_in_turn`: its symbol's newest
-    bar was the one that time had come to when it was shown before."""
+    """What `_series` writes of a series that is in turn; it then counts as shown. `was_in_turn`:
+    its symbol's newest bar was the one that time had come to when it was shown before."""
     cdef const Ring* ring
     cdef const Gaps* gaps
     cdef const Bar* newest
@@ -503,7 +521,8 @@ cdef inline char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown,
     if not newest_differs:
         out = _copy_text(out, text.text, text.n_head)
     else:
-        # The row before a new one has not changed since it was shown if its slot was over then, by its own bars.
+        # The row before a new one has not changed since it was shown if its slot was over then, by
+        # its own bars.
         if k > 0 and total != shown.total and (shown.flags & FORMING or not was_in_turn):
             ring_read(ring, total - 2, &former)
             if memcmp(shown.values, &former.open, 5 * sizeof(double)) != 0:
@@ -530,9 +549,10 @@ cdef bint _tape_grew(const TickRing* tape, const Head* head, int which) noexcept
 
 cdef char* _symbol_in_turn(char* out, SymbolCore live, Head* head, SeriesText* texts, Visit* visit,
                            TimeStyle* style) noexcept nogil:
-    """The session of a symbol up to its trades, if nothing has happened to it but bars in turn, and few since the
-    consumer was shown it: the commonest case, a third of the work of `_symbol`. It then counts as shown. NULL, and
-    nothing has changed, where it is another case; the place that was given where there is nothing to tell.
+    """The session of a symbol up to its trades, if nothing has happened to it but bars in turn, and
+    few since the consumer was shown it: the commonest case, a third of the work of `symbol/symbol`.
+    It then counts as shown. NULL, and nothing has changed, where it is another case; the place that
+    was given where there is nothing to tell.
 
     No object is made and nothing is asked of Python, so this is done in the guard."""
     cdef Symbol* symbol = &live.symbol
@@ -579,7 +599,8 @@ cdef char* _symbol_in_turn(char* out, SymbolCore live, Head* head, SeriesText* t
 
 
 cdef int _tape(ByteWriter writer, const Symbol* symbol, bint quotes, TimeStyle* style) except -1:
-    """`"ticks":{...},` or `"quotes":{...},`: how many there are, and the latest; nothing where there are none."""
+    """`"ticks":{...},` or `"quotes":{...},`: how many there are, and the latest; nothing where
+    there are none."""
     cdef const TickRing* ring = symbol.quotes if quotes else symbol.ticks
     cdef int64_t count, total
     cdef int hint = 2
@@ -613,7 +634,8 @@ cdef int _tape(ByteWriter writer, const Symbol* symbol, bint quotes, TimeStyle* 
 
 
 cdef int _historical(ByteWriter writer, list pieces) except -1:
-    """`,"historical":{...}` from behind the session on. Days that are over are text already, and spliced."""
+    """`,"historical":{...}` from behind the session on. Days that are over are text already, and
+    spliced."""
     cdef Py_ssize_t n = FIXED_BYTES
     cdef bytes piece
     cdef char* out
@@ -636,8 +658,8 @@ cdef inline char* _write_name(ByteWriter writer, Cursor cursor, const Head* head
 
 cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, SeriesText* texts, dict pinned,
                  dict foreign, object source, Style style) except -1:
-    """`"NAME":{"session":{...},"historical":{...}},` of one symbol, as far as its consumer lacks it; 1 if it lacks
-    something."""
+    """`"NAME":{"session":{...},"historical":{...}},` of one symbol, as far as its consumer lacks
+    it; 1 if it lacks something."""
     cdef SymbolCore live = <SymbolCore>cursor.cores[i], core
     cdef Head* head = &cursor.heads[i]
     cdef Py_ssize_t k, before = writer.size, start
@@ -663,7 +685,8 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
     if session != NULL:
         writer.size = session - writer.data
     else:
-        # All of Python is asked first: other threads run meanwhile, and may change what it has said.
+        # All of Python is asked first: other threads run meanwhile, and may change what it has
+        # said.
         while asked != live.n_pin_edits + live.n_past_edits + live.session_id and tries < TRIES:
             asked, tries = live.n_pin_edits + live.n_past_edits + live.session_id, tries + 1
             pin_edits, past_edits = live.n_pin_edits, live.n_past_edits
@@ -674,12 +697,15 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
             if not delta or cursor.lacks_past(i):
                 past = _past(live, source)
             style.learn(live)
-        # From here on none of it runs. A copy is shown where compiled code may write, as writing takes longer.
-        core = still(live) if pinned_gaps is None else frozen(live)  # rounding a pinned quality is Python
+        # From here on none of it runs. A copy is shown where compiled code may write, as writing
+        # takes longer.
+        #
+        # rounding a pinned quality is Python
+        core = still(live) if pinned_gaps is None else frozen(live)
         cursor.visit(i, core, not delta, &visit)
         if head.n_pin_edits != pin_edits or head.n_past_edits != past_edits:
-            # A function of an indicator changes history each time it is called. What it said last is shown, and the
-            # next delta looks again.
+            # A function of an indicator changes history each time it is called. What it said last
+            # is shown, and the next delta looks again.
             head.n_pin_edits, head.n_past_edits = pin_edits, past_edits
             head.n_edits -= 1
         reserve(writer, FIXED_BYTES + head.n_name)
@@ -718,10 +744,12 @@ cdef list _NO_HISTORY = [b'"loaded":false']
 
 
 cdef list _past(SymbolCore core, object source):
-    """The members of `historical` in pieces. Most symbols of many stores have none, and are not asked for them."""
+    """The members of `historical` in pieces. Most symbols of many stores have none, and are not
+    asked for them."""
     cdef object days = core.days
     cdef list history = None
-    if days is not None and (source.all_past or (<Days>days).version or (<Days>days).has_values):  # None: it has left
+    # None: it has left
+    if days is not None and (source.all_past or (<Days>days).version or (<Days>days).has_values):
         history = source.past(core)
     return _NO_HISTORY if history is None else history
 
@@ -734,7 +762,8 @@ cdef struct Queue:
 
 
 cdef void _scan(Cursor cursor, Queue* queue, Py_ssize_t i, bint delta) noexcept:
-    """Have some symbols in the queue behind number `i` of those that are written, as far as there are any."""
+    """Have some symbols in the queue behind number `i` of those that are written, as far as there
+    are any."""
     cdef list cores = cursor.cores
     cdef Py_ssize_t n_cores = PyList_GET_SIZE(cores), scanned = queue.scanned
     while queue.n <= i + AHEAD and scanned < n_cores:
@@ -748,11 +777,12 @@ cdef void _scan(Cursor cursor, Queue* queue, Py_ssize_t i, bint delta) noexcept:
 
 
 cdef void _look_ahead(list cores, const Queue* queue, Py_ssize_t i, bint delta) noexcept:
-    """Fetch what lies scattered of symbols a few ahead of number `i` of those to be written, each part when what points
-    to it is there. Others may be writing to them: what is asked for in vain does no harm.
+    """Fetch what lies scattered of symbols a few ahead of number `i` of those to be written, each
+    part when what points to it is there. Others may be writing to them: what is asked for in vain
+    does no harm.
 
-    Of many symbols with few rows nothing is in a near cache, and waiting takes longer than writing: 1.3 us a symbol
-    instead of 2.3."""
+    Of many symbols with few rows nothing is in a near cache, and waiting takes longer than writing:
+    1.3 us a symbol instead of 2.3."""
     cdef Py_ssize_t k
     cdef Symbol* symbol
     cdef const Level* levels
@@ -782,7 +812,8 @@ cdef void _look_ahead(list cores, const Queue* queue, Py_ssize_t i, bint delta) 
                 ring_prefetch(ring, ring_oldest(ring))
 
 
-# Sizes of the last document and of the last delta, and a sixteenth: the next one is likely to be like it.
+# Sizes of the last document and of the last delta, and a sixteenth: the next one is likely to be
+# like it.
 cdef Py_ssize_t _wanted[2]
 _wanted[0] = _wanted[1] = 0
 
@@ -841,8 +872,8 @@ def write_document(bytes meta, Cursor cursor not None, bint delta, object source
 # ---- parts of documents
 
 def write_series(SymbolCore core not None, Py_ssize_t k, dict pinned_gaps, dict pinned_quality, Style style not None):
-    """The member of one series in a document. Pins by series number: gaps as the ready member ``b'"gaps":{...},'``
-    (their times may lie anywhere, so Python writes them), quality as float."""
+    """The member of one series in a document. Pins by series number: gaps as the ready member
+    ``b'"gaps":{...},'`` (their times may lie anywhere, so Python writes them), quality as float."""
     cdef ByteWriter writer = ByteWriter()
     cdef Cursor cursor = Cursor()
     cdef Visit visit

@@ -4,15 +4,16 @@
     restore:  check  -> lay out -> the rows come again, as a block, and bring derived bars, trackers and counters with
               them (laws 1 to 3: to the last bit what was there) -> what rows that have left the ring brought
 
-What a ring that has wrapped has forgotten cannot come again: then the derived rows, the sums of the slots in progress,
-and the slots that were present up to the newest evicted row are columns too.
+What a ring that has wrapped has forgotten cannot come again: then the derived rows, the sums of the
+slots in progress, and the slots that were present up to the newest evicted row are columns too.
 
-A file may lie in any number although its checksums are right. So every count is compared with the columns that there
-are, every row with the rules that a bar meets, and every time with the grid, before memory is reserved or a pointer is
-made from it. A ValueError says which rule is broken; the session is then undone.
+A file may lie in any number although its checksums are right. So every count is compared with the
+columns that there are, every row with the rules that a bar meets, and every time with the grid,
+before memory is reserved or a pointer is made from it. A ValueError says which rule is broken; the
+session is then undone.
 
-Rejected: the memory of a session as it lies. It would be faster by a few milliseconds in a second, and would tie files
-to the layout of structs that change with every version.
+Rejected: the memory of a session as it lies. It would be faster by a few milliseconds in a second,
+and would tie files to the layout of structs that change with every version.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -59,7 +60,7 @@ cdef tuple _COUNTS = ("edits", "pin_edits", "past_edits", "session", "n_edited")
 cdef int64_t _MOST = <int64_t>1 << 62  # of whatever is counted: far from overflow
 
 
-# --- out --------------------------------------------------------------------------------------------------------------
+# --- out ------------------------------------------------------------------------------------------
 
 cdef class _Columns:
     """Columns that lie somewhere in memory, on their way into one bytes object."""
@@ -95,7 +96,8 @@ cdef class _Columns:
 
 
 def capture(SymbolCore core not None):
-    """The session of a core as (numbers for JSON, bytes of the columns that ``numbers["columns"]`` lists). Copies."""
+    """The session of a core as (numbers for JSON, bytes of the columns that ``numbers["columns"]``
+    lists). Copies."""
     return _capture(_still(core))
 
 
@@ -137,8 +139,8 @@ cdef tuple _capture(SymbolCore core):
 
 
 def capture_all(StoreClock clock not None, list cores not None, list values not None, list cursors not None, told):
-    """All of a store that may change, of one moment: no other thread's Python code runs in between. Threads without the
-    GIL may: what they write to is of one moment for each symbol.
+    """All of a store that may change, of one moment: no other thread's Python code runs in between.
+    Threads without the GIL may: what they write to is of one moment for each symbol.
 
     Parameters
     ----------
@@ -146,13 +148,15 @@ def capture_all(StoreClock clock not None, list cores not None, list values not 
         For each core a tuple of dicts, which are copied.
     cursors : list of ExportCursor
     told : callable
-        Takes a cursor, and is no Python code itself; its last answer is None if the cursor is not served.
+        Takes a cursor, and is no Python code itself; its last answer is None if the cursor is not
+        served.
 
     Returns
     -------
     tuple
-        Time of the clock, sequence, epoch; for each core (numbers, rows, its days, their daily bars, given rows, copies
-        of its dicts); columns of the symbols' counts; for each cursor (what was told, what it captured or None).
+        Time of the clock, sequence, epoch; for each core (numbers, rows, its days, their daily
+        bars, given rows, copies of its dicts); columns of the symbols' counts; for each cursor
+        (what was told, what it captured or None).
     """
     cdef list captured = [], counts = [], shown = []
     cdef SymbolCore core, still
@@ -171,8 +175,8 @@ def capture_all(StoreClock clock not None, list cores not None, list values not 
 
 
 def copy_all(StoreClock clock not None, list cores not None, list values not None, list cursors not None, told):
-    """All of a store for another one in this process: what `capture_all` says, with `frozen` of each core in place of
-    its numbers and rows. The counts are always there."""
+    """All of a store for another one in this process: what `capture_all` says, with `frozen` of
+    each core in place of its numbers and rows. The counts are always there."""
     cdef list copied = [], counts = [], shown = []
     cdef SymbolCore core, still
     for core, dicts in zip(cores, values, strict=True):
@@ -189,7 +193,8 @@ def copy_all(StoreClock clock not None, list cores not None, list values not Non
 
 
 cdef tuple _counts(SymbolCore core, SymbolCore still):
-    """What cursors compare with: counts of the symbol, edits of its trackers, times of the last rows edited."""
+    """What cursors compare with: counts of the symbol, edits of its trackers, times of the last
+    rows edited."""
     cdef Symbol* symbol = &still.symbol
     cdef int64_t n_edited = 0 if symbol.grid == NULL else symbol.n_edited, i
     cdef Py_ssize_t k
@@ -241,7 +246,8 @@ cdef int _capture_tape(SymbolCore core, bint quotes, dict numbers, _Columns colu
     for i in range(N_TICK_REASONS):
         if counters.skipped[i]:
             told.setdefault("skipped", {})[TICK_REASONS[i]] = counters.skipped[i]
-    if core.grid is not None and ring != NULL and ring.next_seq > 0:  # the first one may have been too old
+    # the first one may have been too old
+    if core.grid is not None and ring != NULL and ring.next_seq > 0:
         at, n = ticks_oldest(ring) - ring.origin, ring.next_seq - ticks_oldest(ring)
         told["stored"], told["updated"] = ring.next_seq, bool(ring.updated)
         told["evicted"] = _or_none(ring.evicted_ts)
@@ -256,7 +262,8 @@ cdef int _capture_tape(SymbolCore core, bint quotes, dict numbers, _Columns colu
 
 
 cdef int32_t _known_below(const Gaps* gaps, int32_t stop, int32_t* out_n) noexcept nogil:
-    """Frontier of the tracker if nothing had come for the slots from `stop` on, and its ranges below that."""
+    """Frontier of the tracker if nothing had come for the slots from `stop` on, and its ranges
+    below that."""
     cdef int32_t frontier = min(stop, gaps.frontier), n = gaps.n_ranges
     while n > 0 and gaps.stop[n - 1] >= frontier:
         frontier = min(frontier, gaps.start[n - 1])
@@ -317,7 +324,8 @@ cdef int _capture_evidence(SymbolCore core, _Columns columns) except -1:
 
 
 cdef object _filled_slots(const Symbol* symbol):
-    """Ordinals of the base slots that bars have filled and ticks must leave alone; none where bars feed the symbol."""
+    """Ordinals of the base slots that bars have filled and ticks must leave alone; none where bars
+    feed the symbol."""
     cdef int32_t ordinal, n_slots = symbol.gaps.table.n_slots
     cdef list slots = []
     if symbol.source != SOURCE_BARS:
@@ -325,7 +333,7 @@ cdef object _filled_slots(const Symbol* symbol):
     return np.array(slots, np.int32)
 
 
-# --- back -------------------------------------------------------------------------------------------------------------
+# --- back -----------------------------------------------------------------------------------------
 
 cdef int _require(bint holds, str rule) except -1:
     if not holds:
@@ -349,8 +357,8 @@ cdef int64_t _time(object ts, const GridData* grid, str what) except? -1:
 
 
 def restore_counts(list cores not None, dict columns not None):
-    """Have all symbols of a store count on from where they stood, which is what cursors compare with. After everything
-    else: restoring a session, pins and history are changes themselves."""
+    """Have all symbols of a store count on from where they stood, which is what cursors compare
+    with. After everything else: restoring a session, pins and history are changes themselves."""
     cdef const int64_t[::1] edits = columns["edits"], pin_edits = columns["pin_edits"]
     cdef const int64_t[::1] past_edits = columns["past_edits"], session = columns["session"]
     cdef const int64_t[::1] n_edited = columns["n_edited"], edited = columns["edited"]
@@ -383,7 +391,8 @@ def restore_counts(list cores not None, dict columns not None):
 
 
 def restore_clock(StoreClock clock not None, as_of, int64_t sequence, int64_t epoch):
-    """Have a clock stand where it stood: `as_of` in ns or None, and so many changes and sessions begun."""
+    """Have a clock stand where it stood: `as_of` in ns or None, and so many changes and sessions
+    begun."""
     _require(0 <= epoch < _MOST, f"sessions begun are counted: {epoch}")
     clock.reset()
     clock.epoch = epoch
@@ -394,8 +403,9 @@ def restore_clock(StoreClock clock not None, as_of, int64_t sequence, int64_t ep
 
 
 def restore(SymbolCore core not None, Grid grid, hours, dict numbers not None, dict columns not None):
-    """Give a core that has no session the one that was captured, on `grid` (None: it had none); `hours` as for `start`,
-    `columns` by name, contiguous. A ValueError, TypeError or MemoryError leaves it without one."""
+    """Give a core that has no session the one that was captured, on `grid` (None: it had none);
+    `hours` as for `start`, `columns` by name, contiguous. A ValueError, TypeError or MemoryError
+    leaves it without one."""
     cdef Symbol* symbol = &core.symbol
     cdef int i
     try:
@@ -451,8 +461,8 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
         while bar.ts >= region.stop:
             region += 1
         _require(region.regular or not compact, "a compact session has no bars outside its segments")
-    # No page is touched, whatever the file says of its size. Files of before may hold sessions that have lost rows
-    # although no capacity was asked for: these keep the ring that they had.
+    # No page is touched, whatever the file says of its size. Files of before may hold sessions that
+    # have lost rows although no capacity was asked for: these keep the ring that they had.
     core._memory = lay_out(symbol, grid, core.steps_ns, core._capacity or (grid.possible_slots(
         core.steps_ns[0]) if wrapped else 0), hours, False)
     core._own_session(grid)
@@ -466,12 +476,14 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
         symbol.base.next_seq = symbol.base.origin = symbol.folded_seq = stored - n
         level_mark_settled(symbol.levels, symbol.n_levels, stored - n)
     if n > 0:
-        symbol_extend(symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)  # there is room for them
+        # there is room for them
+        symbol_extend(symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
     if wrapped:
         for i in range(symbol.n_levels):
             _restore_level(core, &symbol.levels[i], _level_name(core, <int32_t>i), columns, grid)
         level_mark_settled(symbol.levels, symbol.n_levels, stored)
-    # Unpacked, not indexed: without bounds checks a list that is too short would be read beyond its end.
+    # Unpacked, not indexed: without bounds checks a list that is too short would be read beyond its
+    # end.
     newest_extended, newest_regular = numbers["newest"]
     for i in range(2):
         told = newest_regular if i else newest_extended
@@ -527,7 +539,8 @@ cdef int _restore_tracker(Gaps* gaps, int32_t frontier, int32_t most, const int3
 
 
 cdef int _restore_level(SymbolCore core, Level* level, str name, dict columns, Grid grid) except -1:
-    """All rows of a level, in place of those that have come again from the rows left in the base ring."""
+    """All rows of a level, in place of those that have come again from the rows left in the base
+    ring."""
     cdef Ring* ring = &level.ring
     cdef const GridData* data = &grid.data
     cdef const int64_t[::1] ts = columns[name + "time"]

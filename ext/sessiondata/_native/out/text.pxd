@@ -1,8 +1,9 @@
-# Bytes as orjson writes them: a growing block, and writers of numbers, strings and times. Design note in
-# _text.pyx.
+# Bytes as orjson writes them: a growing block, and writers of numbers, strings and times. Design
+# note in out/text.pyx.
 #
-# Every writer takes the place to write to and returns the place behind its text. It checks nothing: the caller has
-# reserved the writer's *_BYTES, of which it may also scribble over those behind its text.
+# Every writer takes the place to write to and returns the place behind its text. It checks nothing:
+# the caller has reserved the writer's *_BYTES, of which it may also scribble over those behind its
+# text.
 
 from cpython.object cimport PyObject
 from libc.math cimport fabs, signbit
@@ -17,7 +18,8 @@ cdef extern from *:
     #include <cstdint>
     #include <cstring>
 
-    /* An entry is text in its low three bytes, first character lowest, and a length in its high byte. */
+    /* An entry is text in its low three bytes, first character lowest, and a length in its high
+       byte. */
     struct sd_text_tables {
         std::uint32_t plain[1000];   /* "7", "42", "815": as it is written alone; its length */
         std::uint32_t padded[1000];  /* "007", "042", "815": inside a number; its length without trailing zeros */
@@ -116,7 +118,8 @@ cdef char* write_long_u64(char* out, uint64_t x) noexcept nogil
 
 
 cdef inline char* write_u64(char* out, uint64_t x) noexcept nogil:
-    """Decimal digits of `x`, in groups of three: a load, a store and no leading zero to look for."""
+    """Decimal digits of `x`, in groups of three: a load, a store and no leading zero to look
+    for."""
     cdef uint32_t low, middle, high, word
     if x < 1000:
         word = PLAIN[x]
@@ -159,8 +162,8 @@ cdef char* write_wide_f64(char* out, double x, int* hint) noexcept nogil
 cdef inline char* write_f64(char* out, double x, int* hint) noexcept nogil:
     """Shortest text that reads back as `x`; null for NaN and the infinities.
 
-    `hint` is the number of decimals that goes with the column: 2, 6 or 9. It starts at 2 and is raised where a
-    value needs more. It never changes the text, only how fast it is found.
+    `hint` is the number of decimals that goes with the column: 2, 6 or 9. It starts at 2 and is
+    raised where a value needs more. It never changes the text, only how fast it is found.
     """
     cdef int m
     cdef uint32_t whole
@@ -177,7 +180,8 @@ cdef inline char* write_f64(char* out, double x, int* hint) noexcept nogil:
 
 
 cdef inline char* write_volume(char* out, double x, int* hint) noexcept nogil:
-    """An integral volume of at most 2^53 as an integer, anything else as a float (`hint` as in write_f64)."""
+    """An integral volume of at most 2^53 as an integer, anything else as a float (`hint` as in
+    write_f64)."""
     cdef int64_t whole
     if fabs(x) <= 9007199254740992.0:
         whole = <int64_t> x
@@ -189,11 +193,12 @@ cdef inline char* write_volume(char* out, double x, int* hint) noexcept nogil:
 # ---- numbers, a block of a column at a time
 
 cdef inline bint scale_column(const double* x, int64_t n, double scale, uint32_t* out_m) noexcept nogil:
-    """Whether all x are m / scale with a whole 0 <= m < 2^30, and then these m. For `scale` 1, 100 or 100000.
+    """Whether all x are m / scale with a whole 0 <= m < 2^30, and then these m. For `scale` 1, 100
+    or 100000.
 
-    Neither a branch nor a conversion, so that the compiler makes it vector code. Adding 1.5 * 2^52 leaves the
-    rounded product in the low bits of the sum; it may be wrong, as the division alone decides. Compared are bits,
-    as -0.0 is not written like 0.0."""
+    Neither a branch nor a conversion, so that the compiler makes it vector code. Adding 1.5 * 2^52
+    leaves the rounded product in the low bits of the sum; it may be wrong, as the division alone
+    decides. Compared are bits, as -0.0 is not written like 0.0."""
     cdef double sum
     cdef uint64_t m, differs = 0, high = 0
     cdef int64_t i
@@ -270,9 +275,10 @@ cdef inline char* write_fraction(char* out, uint32_t ns) noexcept nogil:
 cdef inline char* write_date(char* out, int64_t days) noexcept nogil:
     """YYYY-MM-DD of the days since 1970-01-01, for the years 1 to 9999.
 
-    Calendar arithmetic in years that begin on 1 March (the method of Richards' and Hinnant's civil_from_days): the
-    leap day is then the last one of its year, of its century, and of the 400 years after which everything repeats,
-    so that quarter days (4n + 3) divide evenly into centuries and years, and (5d + 2) / 153 gives the month.
+    Calendar arithmetic in years that begin on 1 March (the method of Richards' and Hinnant's
+    civil_from_days): the leap day is then the last one of its year, of its century, and of the 400
+    years after which everything repeats, so that quarter days (4n + 3) divide evenly into centuries
+    and years, and (5d + 2) / 153 gives the month.
     """
     cdef uint32_t quarters = 4 * <uint32_t> (days + 719468) + 3      # since 0000-03-01
     cdef uint32_t century = quarters / 146097
@@ -296,7 +302,9 @@ cdef inline char* write_date(char* out, int64_t days) noexcept nogil:
 
 cdef struct DayText:
     # The text of times at one UTC offset on one local day, but for the time of day.
-    uint64_t midnight_ns     # UTC time at which a clock at that offset shows 00:00. Unsigned: it may lie before int64
+    #
+    # UTC time at which a clock at that offset shows 00:00. Unsigned: it may lie before int64
+    uint64_t midnight_ns
     uint64_t from_ns         # since midnight, when the offset begins to hold
     uint64_t length_ns       # for how long it does on that day; 0: no day is set
     size_t n_before

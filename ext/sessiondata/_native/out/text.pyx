@@ -1,41 +1,48 @@
-"""Bytes exactly as orjson >= 3.11.7 writes them: a growing bytes object; numbers, strings and times.
+"""Bytes exactly as orjson >= 3.11.7 writes them: a growing bytes object; numbers, strings and
+times.
 
     reserve (once per row, for the worst case) -> writers (no checks, no calls on the usual path) -> size
 
-A writer takes a pointer and returns the pointer behind its text. What a row needs is inline in _text.pxd, so that
-it melts into the loop of whoever cimports it; what is rare or long is here.
+A writer takes a pointer and returns the pointer behind its text. What a row needs is inline in
+out/text.pxd, so that it melts into the loop of whoever cimports it; what is rare or long is here.
 
-**Short decimals.** Prices are m / 10^k with few decimals. With m an integer below 10^15 and k <= 22, let
-m / 10^k == x in double arithmetic. Both operands are exact and division rounds correctly, so x is the double
-nearest to the decimal m / 10^k: the text reads back. A double tells any two decimals of at most 15 digits apart
-(in the normal range), so no other one reads back as x: in particular no shorter one but m without its trailing zeros,
-and none of that length that were closer. That is the shortest round-trip form, found with a multiplication, a rounding
-and a division. The multiplication only proposes m and may be wrong or fused; the division alone decides.
+**Short decimals.** Prices are m / 10^k with few decimals. With m an integer below 10^15 and k <=
+22, let m / 10^k == x in double arithmetic. Both operands are exact and division rounds correctly,
+so x is the double nearest to the decimal m / 10^k: the text reads back. A double tells any two
+decimals of at most 15 digits apart (in the normal range), so no other one reads back as x: in
+particular no shorter one but m without its trailing zeros, and none of that length that were
+closer. That is the shortest round-trip form, found with a multiplication, a rounding and a
+division. The multiplication only proposes m and may be wrong or fused; the division alone decides.
 
-Tried are the k of the column's `hint` (2, 6 or 9), then the largest that the magnitude allows. A number with fewer
-decimals passes at a higher k too and loses its zeros in the text, so three steps serve all of 0..9 decimals, and 6 and
-9 are whole groups of three digits. The hint only rises, a step at a time: falling back would make a column of mixed
-prices pay for both.
+Tried are the k of the column's `hint` (2, 6 or 9), then the largest that the magnitude allows. A
+number with fewer decimals passes at a higher k too and loses its zeros in the text, so three steps
+serve all of 0..9 decimals, and 6 and 9 are whole groups of three digits. The hint only rises, a
+step at a time: falling back would make a column of mixed prices pay for both.
 
-A block of a column is tried as hundredths all at once (`scale_column`), and then with five decimals: the same rule for
-m below 2^30, of which vector code makes 7 instructions a price instead of 17. Prices that pass only need their digits.
+A block of a column is tried as hundredths all at once (`scale_column`), and then with five
+decimals: the same rule for m below 2^30, of which vector code makes 7 instructions a price instead
+of 17. Prices that pass only need their digits.
 
-**Digits** are written in groups of three from a table of 1000: 4 KB of which a column of prices touches a few lines.
-The entry carries its length, so the pointer moves without a branch. Prices of one symbol fall into the same branches.
+**Digits** are written in groups of three from a table of 1000: 4 KB of which a column of prices
+touches a few lines. The entry carries its length, so the pointer moves without a branch. Prices of
+one symbol fall into the same branches.
 
-Everything else goes to std::to_chars, whose shortest digits are laid out as orjson does: plain from 1e-5 to below 1e16,
-outside of it d.ddde+XX.
+Everything else goes to std::to_chars, whose shortest digits are laid out as orjson does: plain from
+1e-5 to below 1e16, outside of it d.ddde+XX.
 
-**Times** of one local day share all but the time of day: `set_day` writes what stands before and behind it once. Hours
-and minutes come from a table of 1440 texts, of which neighbouring rows read neighbouring ones.
+**Times** of one local day share all but the time of day: `set_day` writes what stands before and
+behind it once. Hours and minutes come from a table of 1440 texts, of which neighbouring rows read
+neighbouring ones.
 
-Rejected, measured on positive prices of two decimals (3.9 ns each as it is, in one run with the others):
-* pairs of digits, and a shift by the number of leading zeros: no branch, but 5.9 to 6.3 ns; with branches 5.0;
-* a check in integers (100 * mantissa against m << shift, at most 49 apart): exact too, 4.5 ns. The division costs
-  little because nothing waits for it but a well predicted branch;
+Rejected, measured on positive prices of two decimals (3.9 ns each as it is, in one run with the
+others):
+* pairs of digits, and a shift by the number of leading zeros: no branch, but 5.9 to 6.3 ns; with
+  branches 5.0;
+* a check in integers (100 * mantissa against m << shift, at most 49 apart): exact too, 4.5 ns. The
+  division costs little because nothing waits for it but a well predicted branch;
 * a table of 10,000 entries: 3.8 ns while its 80 KB are warm, which they are not after an append;
-* four prices of a row at once: 3.5 against 3.4 ns on an idle core (5.0 against 5.8 where a neighbour shares it), and a
-  second form of the same rule.
+* four prices of a row at once: 3.5 against 3.4 ns on an idle core (5.0 against 5.8 where a
+  neighbour shares it), and a second form of the same rule.
 """
 
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -73,7 +80,8 @@ cdef class ByteWriter:
     wanted : int
         Bytes that will probably be written; memory that is not written to costs nothing.
     into : writable, contiguous buffer, optional
-        Written to as far as the text, and what writers reserve beyond it, has room there; `put` sees to the rest.
+        Written to as far as the text, and what writers reserve beyond it, has room there; `put`
+        sees to the rest.
     """
 
     def __reduce__(self):
@@ -90,7 +98,8 @@ cdef class ByteWriter:
         PyBuffer_Release(&self._into)  # does nothing where none was taken
 
     cdef int grow(self, Py_ssize_t extra) except -1:
-        """The cold half of `reserve`: at least twice the block, so that growing costs O(1) per byte."""
+        """The cold half of `reserve`: at least twice the block, so that growing costs O(1) per
+        byte."""
         cdef Py_ssize_t wanted
         if extra > PY_SSIZE_T_MAX // 4 - self.size:
             raise MemoryError("the document is too large")
@@ -113,8 +122,9 @@ cdef class ByteWriter:
         if self.capacity - self.size > self.size >> 3:
             _PyBytes_Resize(&self._bytes, self.size)
         else:
-            # A little room may stay behind the text. Giving it back would make each document's block smaller than what
-            # the next one asks for, and the allocator map fresh pages for it, which cost more than writing them.
+            # A little room may stay behind the text. Giving it back would make each document's
+            # block smaller than what the next one asks for, and the allocator map fresh pages for
+            # it, which cost more than writing them.
             self.data[self.size] = 0
             Py_SET_SIZE(self._bytes, self.size)
         result = <bytes>self._bytes
@@ -229,7 +239,8 @@ cdef char* write_wide_f64(char* out, double x, int* hint) noexcept nogil:
         end = write_millionths(digits, a)
         if end != NULL:
             return end
-    # The finest step for the magnitude finds whatever a coarser one would: one more miss, and it is no short decimal.
+    # The finest step for the magnitude finds whatever a coarser one would: one more miss, and it is
+    # no short decimal.
     if a < 1e6:
         end = write_billionths(digits, a)
     elif a < 1e9:
@@ -239,13 +250,15 @@ cdef char* write_wide_f64(char* out, double x, int* hint) noexcept nogil:
     if end == NULL:
         return write_any_f64(out, x)
     if a < 1e9:
-        hint[0] = 6 if hint[0] == 2 else 9  # one step at a time: 6 decimals may be enough for the next value
+        # one step at a time: 6 decimals may be enough for the next value
+        hint[0] = 6 if hint[0] == 2 else 9
     return end
 
 
 cdef char* write_any_f64(char* out, double x) noexcept nogil:
     """Any double: the shortest digits of std::to_chars in orjson's layout."""
-    cdef char scientific[48]                # d.ddde-XX or ...XXX; 24 bytes, and what the copies read behind them
+    # d.ddde-XX or ...XXX; 24 bytes, and what the copies read behind them
+    cdef char scientific[48]
     cdef char* end
     cdef char* mark
     cdef char* digits = scientific
@@ -272,7 +285,8 @@ cdef char* write_any_f64(char* out, double x) noexcept nogil:
         digits[0] = scientific[0]           # over the point: all n digits in a row
     point = exponent + 1                    # x = 0.ddd * 10^point
 
-    # Copies have a fixed length, so that they are two moves and not a call; what is too much is overwritten or cut.
+    # Copies have a fixed length, so that they are two moves and not a call; what is too much is
+    # overwritten or cut.
     if n <= point <= 16:                    # 1234000.0
         memcpy(out, digits, 20)
         memcpy(out + n, b"0000000000000000", 16)
@@ -337,8 +351,9 @@ cdef char* write_string(char* out, const char* text, size_t n_bytes) noexcept no
     while i < n_bytes:
         stop = n_bytes
         if n_bytes - i >= 8:
-            # Eight bytes at once where none is special. The subtractions set the high bit of a byte that is below
-            # 0x20, or `"`, or `\`; a borrow may add a false alarm above a true one, never hide one.
+            # Eight bytes at once where none is special. The subtractions set the high bit of a byte
+            # that is below 0x20, or `"`, or `\`; a borrow may add a false alarm above a true one,
+            # never hide one.
             memcpy(&word, text + i, 8)
             if not (((word - ones * 0x20) | ((word ^ ones * 0x22) - ones) | ((word ^ ones * 0x5C) - ones))
                     & ~word & ones * 0x80):
@@ -369,7 +384,8 @@ cdef inline char* write_clock(char* out, uint32_t seconds) noexcept nogil:
 
 
 cdef void set_day(DayText* day, int64_t ts_ns, int64_t utc_offset_ns, bint with_date) noexcept nogil:
-    """The local day of a time; `utc_offset_ns` is whole seconds, less than a day either way, and holds all day."""
+    """The local day of a time; `utc_offset_ns` is whole seconds, less than a day either way, and
+    holds all day."""
     # Seconds before the offset is added: ts_ns + utc_offset_ns may not fit.
     cdef int64_t offset = utc_offset_ns / 1000000000
     cdef int64_t local = floor_div(ts_ns, 1000000000) + offset
@@ -448,7 +464,8 @@ def dumps_str(str text):
 
 
 def dumps_scaled(const double[::1] values, int decimals):
-    """A JSON list of numbers of 2 or 5 decimals, or of 0 as integers; None where `scale_column` says no."""
+    """A JSON list of numbers of 2 or 5 decimals, or of 0 as integers; None where `scale_column`
+    says no."""
     cdef uint32_t m[64]
     cdef double scale = 100.0 if decimals == 2 else 1e5 if decimals == 5 else 1.0
     cdef ByteWriter writer = ByteWriter()

@@ -24,11 +24,14 @@ cdef struct Level:
     int32_t parent        # index of the parent level; -1: base rows
     int32_t child         # index of the first level whose parent this is; -1: none
     int32_t next          # index of the next one with the same parent; -1: none
-    int64_t merged_seq    # the parent row that was folded in last, by its sequence; -1: none. Not used with parent -1
-    int64_t settled_seq   # sequence of the base ring when ring and tracker were last brought up to date
+    # the parent row that was folded in last, by its sequence; -1: none. Not used with parent -1
+    int64_t merged_seq
+    # sequence of the base ring when ring and tracker were last brought up to date
+    int64_t settled_seq
     const Region* region  # of the newest row; NULL while there is no row
     Gaps gaps
-    Ring ring             # up to next_seq, its first field, three cache lines: what is read of many symbols in a row
+    # up to next_seq, its first field, three cache lines: what is read of many symbols in a row
+    Ring ring
     int64_t step_ns       # 0 for DAY and EXTENDED
     int64_t base_ns       # base interval
     int64_t span_rows     # slots in the whole span: more rows there cannot be
@@ -77,7 +80,8 @@ cdef inline bint level_takes(const Level* level, const Region* region) noexcept 
 cdef inline void level_open(Level* level, const GridData* grid, const Region* region, const Bar* row) noexcept nogil:
     """Begin a new slot with its first parent row."""
     cdef int64_t start
-    cdef bint follows = False  # the slot after the newest row's, in the same region: no division, no search then
+    # the slot after the newest row's, in the same region: no division, no search then
+    cdef bint follows = False
     if level.kind == INTRADAY:
         start = level.slot_stop
         follows = level.region == region and start <= row.ts and row.ts - start < level.step_ns
@@ -104,9 +108,11 @@ cdef inline void level_open(Level* level, const GridData* grid, const Region* re
 
 
 cdef inline void level_open_next(Level* level, const Region* region, const Bar* row) noexcept nogil:
-    """Begin the slot after the newest one, of the same segment, with a parent row at its start. No search, no question.
+    """Begin the slot after the newest one, of the same segment, with a parent row at its start. No
+    search, no question.
 
-    Of the ring's row only what stays is written: `level_publish` writes the rest, before anybody reads it."""
+    Of the ring's row only what stays is written: `level_publish` writes the rest, before anybody
+    reads it."""
     cdef Ring* ring = &level.ring
     cdef int64_t at = ring.next_seq - ring.origin, stop = row.ts + level.step_ns
     ring.ts[at] = row.ts
@@ -119,7 +125,8 @@ cdef inline void level_open_next(Level* level, const Region* region, const Bar* 
 
 
 cdef inline void level_merge(Level* level, const Bar* row, bint is_new) noexcept nogil:
-    """Fold one more parent row into the newest slot, or (not `is_new`) the last one again after it grew."""
+    """Fold one more parent row into the newest slot, or (not `is_new`) the last one again after it
+    grew."""
     cdef Bar* bar = &level.bar
     if is_new:
         level.closed_volume, level.closed_base = bar.volume, bar.n_base
@@ -131,7 +138,8 @@ cdef inline void level_merge(Level* level, const Bar* row, bint is_new) noexcept
 
 
 cdef inline void level_merge_rows(Level* level, const Ring* base, int64_t at, int64_t n) noexcept nogil:
-    """Fold `n` >= 1 more base rows, from physical row `at` on and each on its slot, into the newest slot."""
+    """Fold `n` >= 1 more base rows, from physical row `at` on and each on its slot, into the newest
+    slot."""
     cdef Fold fold = Fold(level.bar.high, level.bar.low, level.bar.volume, level.bar.volume)
     fold_rows(&fold, base.high + at, base.low + at, base.volume + at, n)
     level.bar.high, level.bar.low, level.bar.close, level.bar.volume = (
@@ -154,7 +162,8 @@ cdef inline void level_publish(Level* level) noexcept nogil:
 
 
 cdef inline void level_pull(Level* levels, int32_t i, const GridData* grid) noexcept nogil:
-    """Fold the parent's newest row, as it stands, into level `i`: once more if it was folded before."""
+    """Fold the parent's newest row, as it stands, into level `i`: once more if it was folded
+    before."""
     cdef Level* level = &levels[i]
     cdef const Level* parent = &levels[level.parent]
     cdef int64_t seq = parent.ring.next_seq - 1
@@ -177,7 +186,8 @@ cdef inline void level_hand_down(Level* levels, int32_t i, const GridData* grid)
 
 
 cdef inline int32_t is_aligned(const Region* region, int64_t base_ns, int64_t ts) noexcept nogil:
-    """1 if a base bar sits on a base slot of its region (the first one before the open may be cut by the span)."""
+    """1 if a base bar sits on a base slot of its region (the first one before the open may be cut
+    by the span)."""
     return (ts - region.anchor) % base_ns == 0 or ts == region.start
 
 

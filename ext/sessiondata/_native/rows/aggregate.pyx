@@ -4,19 +4,22 @@
     5m        [   A   ]  [   B   ]  [ C ..           parent: base
     15m       [            A + B + C ..              parent: 5m, volume = closed_volume (A + B) + C
 
-A base bar is folded at once only into the levels that stand directly on base rows (the roots). A level hands its newest
-row down to its children when that row is complete, that is before it begins another one; so a bar costs one fold, and
-the intervals above are paid for once per slot. What is still forming up the chain is folded when somebody asks
-(`level_settle`): the newest row of each ancestor once more, over the last fold of it.
+A base bar is folded at once only into the levels that stand directly on base rows (the roots). A
+level hands its newest row down to its children when that row is complete, that is before it begins
+another one; so a bar costs one fold, and the intervals above are paid for once per slot. What is
+still forming up the chain is folded when somebody asks (`level_settle`): the newest row of each
+ancestor once more, over the last fold of it.
 
-That works because a level keeps its newest bar beside the ring, together with the sum of the parent rows that will
-not change any more (`closed_volume`). When the parent's newest row grows, the level's volume is one addition and is, to
-the last bit, the left-to-right sum of the parent's rows: the order of summation that law 1 asks for, whether bars came
-one by one, in blocks (`level_extend`) or late (`level_rebuild`, which folds one slot anew).
+That works because a level keeps its newest bar beside the ring, together with the sum of the parent
+rows that will not change any more (`closed_volume`). When the parent's newest row grows, the
+level's volume is one addition and is, to the last bit, the left-to-right sum of the parent's rows:
+the order of summation that law 1 asks for, whether bars came one by one, in blocks (`level_extend`)
+or late (`level_rebuild`, which folds one slot anew).
 
-Invariants: a level's slot lies in one region (DAY and EXTENDED: in the session); all rows of a parent but its newest
-are folded into its children as they are. After `level_settle` the newest one is too, and the ring's last row equals
-`bar`; blocks and late bars need settled levels and leave settled levels.
+Invariants: a level's slot lies in one region (DAY and EXTENDED: in the session); all rows of a
+parent but its newest are folded into its children as they are. After `level_settle` the newest one
+is too, and the ring's last row equals `bar`; blocks and late bars need settled levels and leave
+settled levels.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -53,7 +56,8 @@ cdef void level_init(Level* level, int32_t kind, int32_t parent, int64_t step_ns
 
 cdef void level_begin(Level* levels, int32_t i, const GridData* grid, const Region* region,
                       const Bar* row) noexcept nogil:
-    """Begin another slot of level `i` with a row of the parent, of `region`, which is the first in it."""
+    """Begin another slot of level `i` with a row of the parent, of `region`, which is the first in
+    it."""
     cdef Level* level = &levels[i]
     level_hand_down(levels, i, grid)
     if level.kind == INTRADAY and row.ts == level.slot_stop and level.region == region and region.regular:
@@ -64,8 +68,8 @@ cdef void level_begin(Level* levels, int32_t i, const GridData* grid, const Regi
 
 cdef void level_hand_down_row(Level* levels, int32_t i, const GridData* grid, const Region* region,
                               int64_t seq) noexcept nogil:
-    """Fold the parent's row `seq`, which is complete and of the segment `region`, into level `i` and those after it
-    that have the same parent."""
+    """Fold the parent's row `seq`, which is complete and of the segment `region`, into level `i`
+    and those after it that have the same parent."""
     cdef Level* level
     cdef Bar row
     ring_read(&levels[levels[i].parent].ring, seq, &row)
@@ -81,7 +85,8 @@ cdef void level_hand_down_row(Level* levels, int32_t i, const GridData* grid, co
 
 
 cdef void level_settle(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil:
-    """Bring ring and tracker of level `i` up to date with the base ring, which has come to `base_seq`. O(ancestors)."""
+    """Bring ring and tracker of level `i` up to date with the base ring, which has come to
+    `base_seq`. O(ancestors)."""
     cdef Level* level = &levels[i]
     if level.settled_seq == base_seq:
         return
@@ -121,9 +126,11 @@ cdef inline int32_t _n_base(const Columns* rows, int64_t i, const Region* region
 
 cdef inline int64_t _whole_slots(const Level* level, const Region* region, const Columns* rows, int64_t i, int64_t n,
                                  int64_t row_ns, int64_t whole) noexcept nogil:
-    """How many slots begin with row `i`, one after the other, and have all the `whole` rows that they can have.
+    """How many slots begin with row `i`, one after the other, and have all the `whole` rows that
+    they can have.
 
-    Rows are at different multiples of `row_ns` from the region's anchor, so the ends of a stretch tell."""
+    Rows are at different multiples of `row_ns` from the region's anchor, so the ends of a stretch
+    tell."""
     cdef const int64_t* ts = rows.ts + i
     cdef int64_t start = ts[0], step_ns = level.step_ns, most, count = 1
     if i + whole > n or ts[whole - 1] != start + step_ns - row_ns or start + step_ns > region.stop:
@@ -170,7 +177,8 @@ cdef void _push_whole_slots(Level* level, const Region* region, const Columns* r
             out_n_base[k] = count
     fold_slots(rows.high + i, rows.low + i, rows.volume + i, n_slots, whole, ring.high + at, ring.low + at,
                ring.volume + at)
-    if level.region == region and level.slot_stop == start:  # the newest row was the last slot below the frontier
+    # the newest row was the last slot below the frontier
+    if level.region == region and level.slot_stop == start:
         level.gaps.frontier += 1
     else:
         gaps_mark_present(&level.gaps, ordinal_in(level.gaps.table, region, start))
@@ -185,7 +193,8 @@ cdef void _push_whole_slots(Level* level, const Region* region, const Columns* r
 
 
 cdef inline int64_t _first_at_or_after(const int64_t* ts, int64_t n, int64_t bound) noexcept nogil:
-    """First of `n` ascending rows at or after `bound`, n if there is none. Without a branch: nobody can foresee it."""
+    """First of `n` ascending rows at or after `bound`, n if there is none. Without a branch: nobody
+    can foresee it."""
     cdef int64_t first = 0, half
     while n > 0:
         half = (n + 1) >> 1
@@ -196,12 +205,14 @@ cdef inline int64_t _first_at_or_after(const int64_t* ts, int64_t n, int64_t bou
 
 cdef inline void _merge_rows(Level* level, const Region* region, const Columns* rows, int64_t i, int64_t n,
                              bint is_new, bint all_aligned) noexcept nogil:
-    """Fold `n` >= 1 parent rows into the newest slot; not `is_new`: the first of them once more, after it grew."""
+    """Fold `n` >= 1 parent rows into the newest slot; not `is_new`: the first of them once more,
+    after it grew."""
     cdef Bar* bar = &level.bar
     cdef int64_t last = i + n - 1, j
     cdef double high = bar.high, low = bar.low, volume = bar.volume if is_new else level.closed_volume
     cdef int32_t n_base = bar.n_base if is_new else level.closed_base
-    for j in range(i, last):  # one loop: while an addition waits for the one before it there is time for the others
+    # one loop: while an addition waits for the one before it there is time for the others
+    for j in range(i, last):
         high = rows.high[j] if rows.high[j] > high else high
         low = rows.low[j] if rows.low[j] < low else low
         volume += rows.volume[j]
@@ -222,8 +233,9 @@ cdef bint level_extend(Level* level, const GridData* grid, const Region* region,
                        int64_t row_ns, bint first_is_new, bint all_aligned) noexcept nogil:
     """Take `n` newest parent rows, slots of `row_ns` and all in `region`, in time order.
 
-    `first_is_new` is False if rows[0] was folded before and has grown since. `all_aligned`: each base row sits on its
-    slot. Returns True if the first row of this level that changed is a new one (else it was there before)."""
+    `first_is_new` is False if rows[0] was folded before and has grown since. `all_aligned`: each
+    base row sits on its slot. Returns True if the first row of this level that changed is a new one
+    (else it was there before)."""
     cdef int64_t i = 0, count, reach, n_slots
     cdef bint first_opened = rows.ts[0] >= level.slot_stop
     # Rows of a whole slot; 0 where that cannot be told from the ends of the slot.
@@ -254,10 +266,11 @@ cdef bint level_extend(Level* level, const GridData* grid, const Region* region,
 
 
 cdef inline int32_t _count_aligned(const int64_t* ts, int64_t n, const Region* region, int64_t base_ns) noexcept nogil:
-    """How many of `n` ascending rows of one region sit on a base slot. A division where a run of slots begins only."""
+    """How many of `n` ascending rows of one region sit on a base slot. A division where a run of
+    slots begins only."""
     cdef int64_t due = INT64_MIN, i
-    # A row at the start of the region is on a slot, but of one that the span may cut: the next slot is not due a whole
-    # one later.
+    # A row at the start of the region is on a slot, but of one that the span may cut: the next slot
+    # is not due a whole one later.
     cdef int32_t count = n > 0 and ts[0] == region.start
     for i in range(count, n):
         if ts[i] == due or is_aligned(region, base_ns, ts[i]):
@@ -269,7 +282,8 @@ cdef inline int32_t _count_aligned(const int64_t* ts, int64_t n, const Region* r
 cdef inline bint _fold_columns(const Level* level, const Region* region, const Ring* parent,
                                int64_t start, int64_t stop, bint all_aligned, Bar* out_bar,
                                double* out_closed_volume, int32_t* out_closed_base) noexcept nogil:
-    """Fold all of the parent's rows in [start, stop), which are of one region; False if there are none."""
+    """Fold all of the parent's rows in [start, stop), which are of one region; False if there are
+    none."""
     cdef int64_t seq = ring_find(parent, start), n = ring_find(parent, stop) - seq, i
     cdef Columns rows
     cdef double high, low, volume, closed_volume = 0.0
@@ -278,7 +292,8 @@ cdef inline bint _fold_columns(const Level* level, const Region* region, const R
         return False
     rows = ring_columns(parent, seq)
     high, low, volume = rows.high[0], rows.low[0], rows.volume[0]
-    # Volumes are summed one after the other by definition; highs and lows are done while each sum is waited for.
+    # Volumes are summed one after the other by definition; highs and lows are done while each sum
+    # is waited for.
     for i in range(1, n):
         high = rows.high[i] if rows.high[i] > high else high
         low = rows.low[i] if rows.low[i] < low else low
@@ -301,7 +316,8 @@ cdef inline bint _fold_columns(const Level* level, const Region* region, const R
 cdef inline bint _fold(const Level* level, const GridData* grid, const Region* region, const Ring* parent,
                        int64_t start, int64_t stop, bint all_aligned, Bar* out_bar, double* out_closed_volume,
                        int32_t* out_closed_base) noexcept nogil:
-    """Fold the parent's rows in [start, stop) that belong to this level; False if there are none."""
+    """Fold the parent's rows in [start, stop) that belong to this level; False if there are
+    none."""
     if level.kind == INTRADAY:
         return _fold_columns(
             level, region, parent, start, stop, all_aligned, out_bar, out_closed_volume, out_closed_base
@@ -338,8 +354,8 @@ cdef void level_rebuild(Level* level, const GridData* grid, const Region* region
                         bint all_aligned) noexcept nogil:
     """Fold the slot of `ts` again after a late or corrected bar, and replace or insert its row.
 
-    `all_aligned`: each base row of `region` sits on its slot. O(log rows + rows of the slot), and a memmove of later
-    rows where the slot had none."""
+    `all_aligned`: each base row of `region` sits on its slot. O(log rows + rows of the slot), and a
+    memmove of later rows where the slot had none."""
     cdef int64_t start, stop, seq
     cdef Bar bar
     cdef double closed_volume
@@ -371,8 +387,9 @@ cdef void level_rebuild(Level* level, const GridData* grid, const Region* region
 
 cdef void level_rebuild_rows(Level* level, const GridData* grid, const int64_t* ts, const int64_t* place, int64_t n,
                              const Ring* parent, bint on_grid) noexcept nogil:
-    """`level_rebuild` of all slots of an INTRADAY level in which base rows have changed: those of the ascending times
-    whose `place` is not negative, none of them newer than the newest slot. `on_grid`: no base row is beside its slot.
+    """`level_rebuild` of all slots of an INTRADAY level in which base rows have changed: those of
+    the ascending times whose `place` is not negative, none of them newer than the newest slot.
+    `on_grid`: no base row is beside its slot.
 
     No row of the level moves twice: O(n log rows + rows), and the rows of those slots."""
     cdef Ring* ring = &level.ring
@@ -435,15 +452,17 @@ cdef void level_rebuild_rows(Level* level, const GridData* grid, const int64_t* 
     ring_end_change(ring)
 
 
-# --- batch kernel ---------------------------------------------------------------------------------------------------
+# --- batch kernel ---------------------------------------------------------------------------------
 
 def aggregate_columns(const int64_t[::1] ts_ns, const double[::1] open, const double[::1] high,
                       const double[::1] low, const double[::1] close, const double[::1] volume,
                       Grid grid, int64_t from_ns, int64_t to_ns, name):
-    """Columns of derived bars (ts, open, high, low, close, volume, n_base); see `sessiondata.aggregate`.
+    """Columns of derived bars (ts, open, high, low, close, volume, n_base); see
+    `sessiondata.aggregate`.
 
-    Lengths are equal; timestamps are checked here, and that no sum of volumes is infinite. to_ns 0 is the whole
-    session. `name` (or None) is for the message. The GIL is released while rows are read."""
+    Lengths are equal; timestamps are checked here, and that no sum of volumes is infinite. to_ns 0
+    is the whole session. `name` (or None) is for the message. The GIL is released while rows are
+    read."""
     cdef int64_t n = ts_ns.shape[0], i, j, capacity
     cdef int too_great = 0
     cdef const GridData* data = &grid.data
@@ -502,7 +521,8 @@ cdef tuple _copy_rows(const Ring* ring):
 
 
 cdef object _copy(object array, const void* source):
-    """`array`, filled from memory. Wrapping the memory as an array of its own would take ten times as long."""
+    """`array`, filled from memory. Wrapping the memory as an array of its own would take ten times
+    as long."""
     cdef Py_buffer view
     PyObject_GetBuffer(array, &view, PyBUF_SIMPLE)
     memcpy(view.buf, source, view.len)

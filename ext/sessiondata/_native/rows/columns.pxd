@@ -1,4 +1,5 @@
-# Passes over whole columns of bars: are they as they should be, and what do slots of them amount to.
+# Passes over whole columns of bars: are they as they should be, and what do slots of them amount
+# to.
 
 from libc.stdint cimport int64_t, uint64_t
 
@@ -6,7 +7,8 @@ from sessiondata._native.base.simd cimport AVX2, simd
 
 cdef extern from *:
     """
-    // Plain loops. The check is compiled once for every processor and, where the compiler can, once more for AVX2.
+    // Plain loops. The check is compiled once for every processor and, where the compiler can, once
+    // more for AVX2.
     #ifdef _MSC_VER
     #define SESSIONDATA_INLINE static __forceinline
     #else
@@ -24,7 +26,8 @@ cdef extern from *:
 
     // --- are rows as they should be ---
 
-    // Only additions and ORs, no comparison and no branch: SSE2, which every x86-64 has, can do these on 64 bits.
+    // Only additions and ORs, no comparison and no branch: SSE2, which every x86-64 has, can do
+    // these on 64 bits.
     SESSIONDATA_INLINE bool sessiondata_suspicious_in(const sessiondata_bars* bars, int64_t i, int64_t stop,
                                                       uint64_t span_start, uint64_t span_stop, uint64_t* disorder) {
         const int64_t* ts = bars->ts;
@@ -33,9 +36,12 @@ cdef extern from *:
         uint64_t not_zero = 0, negative = 0, backwards = 0;
         int64_t j;
         for (j = i; j < stop; j++) {
-            double spread = high[j] - low[j];  // infinite, NaN or below 0 if one of the two is infinite or NaN
-            double total = spread + open[j] + close[j] + volume[j] * 9223372036854775808.0;  // SUMMANDS
-            not_zero |= sessiondata_bits(total - total);  // NaN if one of them is NaN or infinite, else 0.0
+            // infinite, NaN or below 0 if one of the two is infinite or NaN
+            double spread = high[j] - low[j];
+            // SUMMANDS
+            double total = spread + open[j] + close[j] + volume[j] * 9223372036854775808.0;
+            // NaN if one of them is NaN or infinite, else 0.0
+            not_zero |= sessiondata_bits(total - total);
             negative |= sessiondata_bits(spread) | sessiondata_bits(volume[j])
                         | (span_stop - 1 - (uint64_t)ts[j]) | ((uint64_t)ts[j] - span_start);
         }
@@ -46,7 +52,8 @@ cdef extern from *:
 
     // --- what slots of rows amount to ---
 
-    // Of equal highs (0.0 and -0.0) the first stands; others are equal in every bit, so order matters for zeros only.
+    // Of equal highs (0.0 and -0.0) the first stands; others are equal in every bit, so order
+    // matters for zeros only.
     SESSIONDATA_INLINE double sessiondata_highest_in(const double* x, int64_t n) {
         double a = x[0], b = a, c = a, d = a;
         int64_t i;
@@ -103,7 +110,8 @@ cdef extern from *:
         }
     }
 
-    // Many rows a slot: an addition waits for the one before it, so four slots are summed side by side.
+    // Many rows a slot: an addition waits for the one before it, so four slots are summed side by
+    // side.
     SESSIONDATA_INLINE void sessiondata_fold_long(const double* high, const double* low, const double* volume,
                                                   int64_t n_slots, int64_t rows, double* out_high, double* out_low,
                                                   double* out_volume) {
@@ -166,7 +174,8 @@ cdef extern from *:
                                                      uint64_t span_stop, uint64_t* disorder) noexcept nogil
     bint _suspicious_avx2 "sessiondata_suspicious_avx2"(const Bars* bars, int64_t i, int64_t stop, uint64_t span_start,
                                                         uint64_t span_stop, uint64_t* disorder) noexcept nogil
-    # Highest, lowest and volume (summed in time order) of each of `n_slots` slots of `rows` rows, one behind the other.
+    # Highest, lowest and volume (summed in time order) of each of `n_slots` slots of `rows` rows,
+    # one behind the other.
     void fold_slots "sessiondata_fold_slots"(const double* high, const double* low, const double* volume,
                                              int64_t n_slots, int64_t rows, double* out_high, double* out_low,
                                              double* out_volume) noexcept nogil
@@ -174,9 +183,9 @@ cdef extern from *:
 
 cdef inline bint is_suspicious(const Bars* bars, int64_t i, int64_t stop, uint64_t span_start, uint64_t span_stop,
                                uint64_t* disorder) noexcept nogil:
-    """Whether one of rows [i, stop) may break a rule: if not, none does. Suspicious without being wrong are a spread or
-    volume of -0.0, sums beyond float64, and rows before the span. Sets bit 63 of `disorder` where a row is not later
-    than the one before it."""
+    """Whether one of rows [i, stop) may break a rule: if not, none does. Suspicious without being
+    wrong are a spread or volume of -0.0, sums beyond float64, and rows before the span. Sets bit 63
+    of `disorder` where a row is not later than the one before it."""
     if simd >= AVX2:
         return _suspicious_avx2(bars, i, stop, span_start, span_stop, disorder)
     return _suspicious_any(bars, i, stop, span_start, span_stop, disorder)

@@ -18,11 +18,13 @@ cdef struct Bar:
 
 
 cdef struct Ring:
-    # Columns; room for 2 * capacity rows if `laps`, else for capacity. Memory belongs to whoever called ring_move.
+    # Columns; room for 2 * capacity rows if `laps`, else for capacity. Memory belongs to whoever
+    # called ring_move.
     int64_t next_seq      # sequence of the next row; only grows
     int64_t origin        # physical row of sequence s is s - origin
     int64_t* ts           # ns, strictly increasing over the live rows
-    int64_t stride        # bytes from one of the six columns to the next, of a ring that is written to
+    # bytes from one of the six columns to the next, of a ring that is written to
+    int64_t stride
     int64_t capacity      # rows
     double* open
     double* high
@@ -33,12 +35,14 @@ cdef struct Ring:
     int64_t n_moves       # late inserts and moves so far: rows changed places
     int64_t evicted_ts    # ns, newest overwritten row; INT64_MIN while there is none
     int64_t version       # odd while rows that are there change; readers without a guard look at it
-    int32_t laps          # 1: may wrap, has an upper half; 0: whoever pushes sees to it that there is room
+    # 1: may wrap, has an upper half; 0: whoever pushes sees to it that there is room
+    int32_t laps
     int32_t derived       # 1: has the column n_base
 
 
 cdef inline void bar_copy(Bar* bar, const Bar* other) noexcept nogil:
-    """`bar[0] = other[0]` field by field: a copy in larger pieces would wait for fields that have just been written."""
+    """`bar[0] = other[0]` field by field: a copy in larger pieces would wait for fields that have
+    just been written."""
     bar.ts, bar.open, bar.high, bar.low = other.ts, other.open, other.high, other.low
     bar.close, bar.volume, bar.n_base = other.close, other.volume, other.n_base
 
@@ -67,7 +71,8 @@ cdef inline int64_t ring_oldest(const Ring* ring) noexcept nogil:
 cdef inline int64_t ring_row(const Ring* ring, int64_t i) noexcept nogil:
     """Physical row of live row `i`, 0 the oldest and -1 the newest; -1 if there is none."""
     cdef int64_t n = ring.next_seq if ring.next_seq < ring.capacity else ring.capacity
-    cdef uint64_t row = <uint64_t>(i + (n if i < 0 else 0))  # one comparison: what is still negative is huge
+    # one comparison: what is still negative is huge
+    cdef uint64_t row = <uint64_t>(i + (n if i < 0 else 0))
     return ring.next_seq - n - ring.origin + <int64_t>row if row < <uint64_t>n else -1
 
 
@@ -77,7 +82,8 @@ cdef inline const double* ring_values(const Ring* ring, int64_t column) noexcept
 
 
 cdef inline int64_t ring_claim(Ring* ring) noexcept nogil:
-    """Physical row for the next sequence; starts a new lap where one is due. The caller fills it, then publishes."""
+    """Physical row for the next sequence; starts a new lap where one is due. The caller fills it,
+    then publishes."""
     cdef int64_t at = ring.next_seq - ring.origin
     if at == ring_room(ring):
         ring.origin += ring.capacity
@@ -87,7 +93,8 @@ cdef inline int64_t ring_claim(Ring* ring) noexcept nogil:
 
 cdef inline void ring_write_base(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
     """Write one physical row of a ring without the column n_base."""
-    # From two addresses, not six pointers: whoever stores a bar keeps it in the registers that it came in.
+    # From two addresses, not six pointers: whoever stores a bar keeps it in the registers that it
+    # came in.
     cdef int64_t stride = ring.stride
     cdef char* ts = <char*>(ring.ts + at)
     cdef char* open = ts + stride
@@ -122,17 +129,19 @@ cdef inline void ring_add_base(Ring* ring, int64_t at, const Bar* bar) noexcept 
 
 
 cdef inline void ring_push_base(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
-    """Add the newest row of a ring without the column n_base, at the physical row that is its own."""
+    """Add the newest row of a ring without the column n_base, at the physical row that is its
+    own."""
     if at >= ring.capacity:
-        release_fence()  # whoever sees the row that is overwritten here also sees `next_seq` as it stands before it
+        # whoever sees the row that is overwritten here also sees `next_seq` as it stands before it
+        release_fence()
         ring.evicted_ts = ring.ts[at - ring.capacity]
         ring_write_base(ring, at - ring.capacity, bar)
     ring_add_base(ring, at, bar)
 
 
 cdef inline void ring_begin_change(Ring* ring) noexcept nogil:
-    """Rows that are there are about to change, or their memory: readers without a guard are to throw away what they
-    read from now on."""
+    """Rows that are there are about to change, or their memory: readers without a guard are to
+    throw away what they read from now on."""
     store(&ring.version, ring.version + 1)
     release_fence()
 
@@ -147,7 +156,8 @@ cdef inline void ring_write_again(Ring* ring, int64_t seq, const Bar* bar) noexc
     ring_write(ring, at, bar)
     if at >= ring.capacity:
         ring_write(ring, at - ring.capacity, bar)
-    elif seq >= ring.capacity:  # written in the upper half, a lap ago: windows taken then still read it there
+    elif seq >= ring.capacity:
+        # written in the upper half, a lap ago: windows taken then still read it there
         ring_write(ring, at + ring.capacity, bar)
 
 

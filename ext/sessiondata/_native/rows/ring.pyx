@@ -6,13 +6,15 @@
     third lap      origin moves on by capacity: the live rows are read from the lower half again
 
 Invariants (`ring_check`, called by the tests after every action):
-    0 <= next_seq; live sequences are [max(0, next_seq - capacity), next_seq); row of a sequence = sequence - origin;
-    0 <= next_seq - origin <= 2 * capacity; timestamps strictly increase over the live rows;
+    0 <= next_seq; live sequences are [max(0, next_seq - capacity), next_seq); row of a sequence =
+    sequence - origin; 0 <= next_seq - origin <= 2 * capacity; timestamps strictly increase over the
+    live rows;
     in the upper half, row p equals row p - capacity.
 
-One thread at a time writes. Another may read meanwhile without a guard, if it throws away what it cannot be sure of
-(`sd_read_last`): all rows below `next_seq` are whole, unless `version` is odd or has moved on, or they are so old that
-the row about to be written, number `next_seq`, takes their place. For that pushing costs nothing on x86.
+One thread at a time writes. Another may read meanwhile without a guard, if it throws away what it
+cannot be sure of (`sd_read_last`): all rows below `next_seq` are whole, unless `version` is odd or
+has moved on, or they are so old that the row about to be written, number `next_seq`, takes their
+place. For that pushing costs nothing on x86.
 
 A ring does not own its memory: a block of the symbol's today, shared or mapped tomorrow.
 docs/decisions.md (Capacity is exact) says what was rejected.
@@ -27,10 +29,12 @@ from sessiondata._native.base.guard cimport store
 cdef int64_t _ALIGN = 64  # bytes: columns start on a cache line, where vector loads straddle none
 
 
-cdef int64_t _SHORT = 1024  # bytes: shorter columns follow one another; lines of their own were 5 % of a day of minutes
+# bytes: shorter columns follow one another; lines of their own were 5 % of a day of minutes
+cdef int64_t _SHORT = 1024
 
 
-cdef int64_t _PAGE = 4096  # bytes: of columns that many apart, the same row competes for one set of the first cache
+# bytes: of columns that many apart, the same row competes for one set of the first cache
+cdef int64_t _PAGE = 4096
 
 
 cdef int64_t _rounded(int64_t n_bytes, int64_t align) noexcept nogil:
@@ -42,7 +46,8 @@ cdef int64_t _column_bytes(int64_t rows, int64_t item) noexcept nogil:
     if n_bytes < _SHORT:
         return _rounded(n_bytes, 8)
     n_bytes = _rounded(n_bytes, _ALIGN)
-    # A wrapped ring writes a row to twelve places: a fifth of an append at a capacity of 2^n, without this.
+    # A wrapped ring writes a row to twelve places: a fifth of an append at a capacity of 2^n,
+    # without this.
     return n_bytes + _ALIGN if n_bytes % _PAGE == 0 else n_bytes
 
 
@@ -66,8 +71,8 @@ cdef inline char* _moved(char* column, int64_t at, int64_t item, int64_t n, uint
 
 
 cdef void ring_move(Ring* ring, uint8_t* memory, int64_t capacity, bint laps) noexcept nogil:
-    """Lay the columns over `memory` (64-byte aligned, `ring_bytes` long) and copy the live rows to its start. They
-    fit in `capacity`."""
+    """Lay the columns over `memory` (64-byte aligned, `ring_bytes` long) and copy the live rows to
+    its start. They fit in `capacity`."""
     cdef int64_t stride = _column_bytes(2 * capacity if laps else capacity, 8), oldest = ring_oldest(ring)
     cdef int64_t at = oldest - ring.origin, n = ring.next_seq - oldest
     ring_begin_change(ring)
@@ -87,10 +92,12 @@ cdef void ring_move(Ring* ring, uint8_t* memory, int64_t capacity, bint laps) no
 
 
 cdef int64_t ring_find(const Ring* ring, int64_t ts) noexcept nogil:
-    """Sequence of the first live row at or after `ts` (next_seq if there is none). O(log rows), less for newer rows."""
+    """Sequence of the first live row at or after `ts` (next_seq if there is none). O(log rows),
+    less for newer rows."""
     cdef const int64_t* times = ring.ts - ring.origin
     cdef int64_t oldest = ring_oldest(ring), first, n, half, reach = 8
-    # From the newest row back in growing steps: what is asked for is mostly near, where the lines are in a near cache.
+    # From the newest row back in growing steps: what is asked for is mostly near, where the lines
+    # are in a near cache.
     while ring.next_seq - reach > oldest and times[ring.next_seq - reach] >= ts:
         reach *= 4
     first = ring.next_seq - reach if ring.next_seq - reach > oldest else oldest
@@ -104,7 +111,8 @@ cdef int64_t ring_find(const Ring* ring, int64_t ts) noexcept nogil:
 
 
 cdef inline void _shift(char* column, int64_t item, int64_t at, int64_t stop, int64_t capacity) noexcept nogil:
-    """Move physical rows [at, stop) up by one, and what is now in the upper half into the lower one as well."""
+    """Move physical rows [at, stop) up by one, and what is now in the upper half into the lower one
+    as well."""
     cdef int64_t mirrored = at + 1 if at + 1 > capacity else capacity
     memmove(column + (at + 1) * item, column + at * item, (stop - at) * item)
     if stop + 1 > mirrored:
@@ -112,9 +120,11 @@ cdef inline void _shift(char* column, int64_t item, int64_t at, int64_t stop, in
 
 
 cdef void ring_insert(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil:
-    """Put a row before the live row `seq` (next_seq: as the newest); it gets that sequence, those behind it the next.
+    """Put a row before the live row `seq` (next_seq: as the newest); it gets that sequence, those
+    behind it the next.
 
-    A full ring loses its oldest row, never the new one: `seq` must be above the oldest sequence then."""
+    A full ring loses its oldest row, never the new one: `seq` must be above the oldest sequence
+    then."""
     cdef int64_t stop, at
     if seq == ring.next_seq:
         ring_push(ring, bar)
@@ -132,14 +142,16 @@ cdef void ring_insert(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil:
     _shift(<char*>ring.volume, 8, at, stop, ring.capacity)
     if ring.n_base != NULL:
         _shift(<char*>ring.n_base, 4, at, stop, ring.capacity)
-    store(&ring.next_seq, ring.next_seq + 1)  # in one piece, like wherever readers without a guard look
+    # in one piece, like wherever readers without a guard look
+    store(&ring.next_seq, ring.next_seq + 1)
     ring.n_moves += 1
     ring_write_again(ring, seq, bar)
     ring_end_change(ring)
 
 
 cdef void ring_carry(Ring* ring, int64_t at, int64_t stop, int64_t to) noexcept nogil:
-    """Move physical rows [at, stop) up, so that they end at `to`. All in the first lap, within a change."""
+    """Move physical rows [at, stop) up, so that they end at `to`. All in the first lap, within a
+    change."""
     cdef int64_t n = stop - at, first = to - n
     if n == 0 or to == stop:
         return
@@ -155,10 +167,12 @@ cdef void ring_carry(Ring* ring, int64_t at, int64_t stop, int64_t to) noexcept 
 
 cdef void ring_insert_rows(Ring* ring, const int64_t* ts, const double* const* values, const int64_t* place, int64_t n,
                            int64_t n_new) noexcept nogil:
-    """Put `n` rows, ascending in time, in their places, which `place` says: twice the live row before which a row comes
-    (`n_new` do), or one more where it replaces that row; negative if it goes nowhere. Values are open to volume.
+    """Put `n` rows, ascending in time, in their places, which `place` says: twice the live row
+    before which a row comes (`n_new` do), or one more where it replaces that row; negative if it
+    goes nowhere. Values are open to volume.
 
-    Base rings only, in their first lap, with room for the new rows there. No row moves twice: O(n + rows behind)."""
+    Base rings only, in their first lap, with room for the new rows there. No row moves twice: O(n +
+    rows behind)."""
     cdef int64_t stop = ring.next_seq - ring.origin, to = stop + n_new, i = n, at, tail
     cdef Bar bar
     ring_begin_change(ring)

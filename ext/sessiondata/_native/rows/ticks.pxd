@@ -18,12 +18,14 @@ cdef extern from *:
     """
     # 2^63, more than there can be of volumes: if one times this is finite, all sums of them are.
     const double SUMMANDS "SESSIONDATA_SUMMANDS"
-    # 2^961, the least number that times SUMMANDS is infinite. The comparison costs less than the multiplication.
+    # 2^961, the least number that times SUMMANDS is infinite. The comparison costs less than the
+    # multiplication.
     const double SUM_LIMIT "SESSIONDATA_SUM_LIMIT"
 
 
 cdef enum:
-    # Reasons for which on_bad="skip" leaves a tick or quote out: ERR_NOT_FINITE, ERR_SIZE, ERR_NAT, ERR_LATER_SESSION.
+    # Reasons for which on_bad="skip" leaves a tick or quote out: ERR_NOT_FINITE, ERR_SIZE, ERR_NAT,
+    # ERR_LATER_SESSION.
     N_TICK_REASONS = 4
 
 
@@ -31,7 +33,8 @@ cdef struct Tick:
     # A trade or a quote.
     int64_t ts            # ns
     double value[4]       # price, size; or bid, ask, bid size, ask size
-    int64_t exchange      # of a trade: up to eight ASCII bytes, the first in the lowest byte; 0: none
+    # of a trade: up to eight ASCII bytes, the first in the lowest byte; 0: none
+    int64_t exchange
 
 
 cdef struct TickCounters:
@@ -39,13 +42,15 @@ cdef struct TickCounters:
     int64_t late
     int64_t too_old
     int64_t other_session
-    int64_t empty_side    # quotes: kept, but not folded: a side that their bars are made of is empty
+    # quotes: kept, but not folded: a side that their bars are made of is empty
+    int64_t empty_side
     int64_t covered       # kept, but not folded: a bar had filled their base slot
     int64_t skipped[N_TICK_REASONS]
 
 
 cdef struct TickRing:
-    # Columns with room for 2 * capacity rows, laid out like a Ring of bars. The struct lies at the head of their block.
+    # Columns with room for 2 * capacity rows, laid out like a Ring of bars. The struct lies at the
+    # head of their block.
     int64_t* ts           # ns, never decreasing over the live rows
     double* value[4]      # [2] and [3] of quotes only
     int64_t* exchange     # of trades; NULL in a ring of quotes
@@ -64,7 +69,8 @@ cdef inline int64_t ticks_oldest(const TickRing* ring) noexcept nogil:
 
 
 cdef inline int64_t ticks_claim(TickRing* ring) noexcept nogil:
-    """Physical row for the next sequence; starts a new lap where one is due. The caller fills it, then publishes."""
+    """Physical row for the next sequence; starts a new lap where one is due. The caller fills it,
+    then publishes."""
     cdef int64_t at = ring.next_seq - ring.origin
     if at == 2 * ring.capacity:
         ring.origin += ring.capacity

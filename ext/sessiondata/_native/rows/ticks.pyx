@@ -1,16 +1,18 @@
 """A ring of trades or quotes, whose live rows are always one contiguous stretch of each column.
 
-It is the ring of bars (`_ring`) over again, with two differences. Times may repeat: what happens within a nanosecond,
-or a millisecond of a vendor's clock, is kept in order of arrival, so a late row goes behind those of its own time. And
-rows are never replaced: two equal trades are two trades.
+It is the ring of bars (`rows/ring`) over again, with two differences. Times may repeat: what
+happens within a nanosecond, or a millisecond of a vendor's clock, is kept in order of arrival, so a
+late row goes behind those of its own time. And rows are never replaced: two equal trades are two
+trades.
 
-Invariants (`ticks_check`, called by the tests after every action): live sequences are [max(0, next_seq - capacity),
-next_seq); row of a sequence = sequence - origin; times never decrease over the live rows; last_ts is the newest row's;
-in the upper half, row p equals row p - capacity.
+Invariants (`ticks_check`, called by the tests after every action): live sequences are [max(0,
+next_seq - capacity), next_seq); row of a sequence = sequence - origin; times never decrease over
+the live rows; last_ts is the newest row's; in the upper half, row p equals row p - capacity.
 
-Rejected: one ring for bars, trades and quotes with as many columns as it takes (a bar's push would loop over them), a
-column of Python strings for exchanges (objects cannot be read without the GIL), one of int32 codes with a table beside
-it (a view of the column would mean nothing by itself; eight bytes are a text that NumPy shows as one).
+Rejected: one ring for bars, trades and quotes with as many columns as it takes (a bar's push would
+loop over them), a column of Python strings for exchanges (objects cannot be read without the GIL),
+one of int32 codes with a table beside it (a view of the column would mean nothing by itself; eight
+bytes are a text that NumPy shows as one).
 """
 
 from libc.stdint cimport INT64_MIN
@@ -18,7 +20,8 @@ from libc.string cimport memcpy, memmove, memset
 
 
 cdef int64_t _ALIGN = 64  # bytes: columns start on a cache line
-cdef int64_t _PAGE = 4096  # bytes: of columns that many apart, the same row competes for one set of the first cache
+# bytes: of columns that many apart, the same row competes for one set of the first cache
+cdef int64_t _PAGE = 4096
 
 
 cdef int64_t _column_bytes(int64_t capacity) noexcept nogil:
@@ -67,7 +70,8 @@ cdef void ticks_read(const TickRing* ring, int64_t seq, Tick* out_tick) noexcept
 
 
 cdef inline void _shift(char* column, int64_t at, int64_t stop, int64_t capacity) noexcept nogil:
-    """Move physical rows [at, stop) up by one, and what is now in the upper half into the lower one as well."""
+    """Move physical rows [at, stop) up by one, and what is now in the upper half into the lower one
+    as well."""
     cdef int64_t mirrored = at + 1 if at + 1 > capacity else capacity
     memmove(column + (at + 1) * 8, column + at * 8, (stop - at) * 8)
     if stop + 1 > mirrored:
@@ -77,7 +81,8 @@ cdef inline void _shift(char* column, int64_t at, int64_t stop, int64_t capacity
 cdef void ticks_insert(TickRing* ring, const Tick* tick) noexcept nogil:
     """Put a row behind all rows of its time and before those of later ones.
 
-    It is not the newest, and of a full ring not the oldest either: that row goes. O(log rows + rows after it)."""
+    It is not the newest, and of a full ring not the oldest either: that row goes. O(log rows + rows
+    after it)."""
     cdef int64_t seq = ticks_find(ring, tick.ts + 1), stop = ticks_claim(ring), at = seq - ring.origin
     cdef int i
     if stop >= ring.capacity:
@@ -93,7 +98,8 @@ cdef void ticks_insert(TickRing* ring, const Tick* tick) noexcept nogil:
     ticks_write(ring, at, tick)
     if at >= ring.capacity:
         ticks_write(ring, at - ring.capacity, tick)
-    elif seq >= ring.capacity:  # a lap ago it was in the upper half, and windows taken then still read it there
+    elif seq >= ring.capacity:
+        # a lap ago it was in the upper half, and windows taken then still read it there
         ticks_write(ring, at + ring.capacity, tick)
 
 
@@ -156,8 +162,8 @@ cdef void _insert_piece(TickRing* ring, const int64_t* ts, const double* const* 
 
 cdef void ticks_insert_rows(TickRing* ring, const int64_t* ts, const double* const* values, const int64_t* exchange,
                             const int64_t* place, int64_t n) noexcept nogil:
-    """`ticks_insert` of `n` rows, ascending in time, but for those whose `place` is 0. None is the newest, and of a
-    full ring each is newer than the oldest row by then.
+    """`ticks_insert` of `n` rows, ascending in time, but for those whose `place` is 0. None is the
+    newest, and of a full ring each is newer than the oldest row by then.
 
     In each lap no row moves twice: O(rows of the ring + n log n)."""
     cdef int64_t i = 0, stop, room, n_new
@@ -186,8 +192,8 @@ cdef inline void _copy(char* column, const char* source, int64_t at, int64_t n, 
 
 cdef void ticks_extend(TickRing* ring, const int64_t* ts, const double** values, const int64_t* exchange,
                        int64_t n) noexcept nogil:
-    """Push `n` > 0 rows at once: ascending or equal times, none before the newest row. `values` are as many columns as
-    the ring has."""
+    """Push `n` > 0 rows at once: ascending or equal times, none before the newest row. `values` are
+    as many columns as the ring has."""
     cdef int64_t done = 0, at, piece
     cdef int i
     while done < n:

@@ -1,4 +1,5 @@
-# Slots that are expected outside the session's segments: in hours before the open and after the close.
+# Slots that are expected outside the session's segments: in hours before the open and after the
+# close.
 
 from libc.stdint cimport int32_t, int64_t
 

@@ -1,12 +1,13 @@
 """Expected slots outside the session's segments, if the store was asked to expect any.
 
     hours start       open                close        hours stop
-         | -3 | -2 | -1 |  the session     | 0 | 1 | 2 | 3 |         numbers as slots are counted (`_grid`)
+         | -3 | -2 | -1 |  the session     | 0 | 1 | 2 | 3 |         numbers as slots are counted (`slots/grid`)
            0    1    2                       3   4   5   6           ordinals here
 
-The slots are those that a bar outside the segments falls in anyway; expected are those that reach into the hours, of
-the region before the open and of the one after the close (breaks are not). They have a tracker of their own for each
-series, so that regular numbers never see them, and only bars outside the segments get here.
+The slots are those that a bar outside the segments falls in anyway; expected are those that reach
+into the hours, of the region before the open and of the one after the close (breaks are not). They
+have a tracker of their own for each series, so that regular numbers never see them, and only bars
+outside the segments get here.
 """
 
 from sessiondata._native.slots.gaps cimport gaps_init, gaps_mark_present
@@ -15,8 +16,8 @@ from sessiondata._native.base.time cimport ceil_div, floor_div
 
 cdef void extended_init(Extended* extended, const GridData* grid, int64_t step_ns, int64_t start,
                         int64_t stop) noexcept nogil:
-    """Expect slots of `step_ns` in [start, open) and [close, stop), as far as the span goes. The tracker has no memory
-    yet."""
+    """Expect slots of `step_ns` in [start, open) and [close, stop), as far as the span goes. The
+    tracker has no memory yet."""
     cdef int64_t before = grid.open_ns - (start if start > grid.span_start else grid.span_start)
     cdef int64_t after = (stop if stop < grid.span_stop else grid.span_stop) - grid.close_ns
     extended.table.step_ns, extended.table.grid = step_ns, grid
@@ -44,7 +45,8 @@ cdef int64_t extended_ordinal(const Extended* extended, int64_t slot_start) noex
 
 
 cdef void extended_mark(Extended* extended, int64_t slot_start) noexcept nogil:
-    """A row now sits on the slot that starts there, outside the segments; no effect if nobody expects it."""
+    """A row now sits on the slot that starts there, outside the segments; no effect if nobody
+    expects it."""
     cdef int64_t ordinal = extended_ordinal(extended, slot_start)
     if ordinal >= 0:
         gaps_mark_present(&extended.gaps, <int32_t>ordinal)

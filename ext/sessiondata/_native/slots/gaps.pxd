@@ -16,14 +16,18 @@ cdef enum:
 
 
 cdef struct Gaps:
-    int32_t* start        # first absent ordinal of each explicit range, ascending; memory is the symbol's
+    # first absent ordinal of each explicit range, ascending; memory is the symbol's
+    int32_t* start
     int32_t* stop         # one past the last absent ordinal
     int32_t n_ranges
-    int32_t frontier      # slots below are explicit (present or in a range), slots from here on are absent
+    # slots below are explicit (present or in a range), slots from here on are absent
+    int32_t frontier
     int32_t n_absent      # slots in the ranges; the others below the frontier are present
-    int32_t n_edits       # late bars, marks and retries so far: the gaps below the frontier may be others
+    # late bars, marks and retries so far: the gaps below the frontier may be others
+    int32_t n_edits
     const SlotTable* table
-    Marks* marks          # what explains absent slots, and retries; NULL: nothing was told. Memory is Evidence's
+    # what explains absent slots, and retries; NULL: nothing was told. Memory is Evidence's
+    Marks* marks
 
 
 cdef inline int32_t gaps_present(const Gaps* gaps, int32_t expected) noexcept nogil:
@@ -34,7 +38,8 @@ cdef inline int32_t gaps_present(const Gaps* gaps, int32_t expected) noexcept no
 
 
 cdef inline int32_t gaps_explained(const Gaps* gaps, int32_t expected) noexcept nogil:
-    """Absent slots among the `expected` that are without trade or halted. O(1), O(log marks) of a tail."""
+    """Absent slots among the `expected` that are without trade or halted. O(1), O(log marks) of a
+    tail."""
     if gaps.marks == NULL:
         return 0
     return gaps.marks.n_explained + slots_between(&gaps.marks.explained, gaps.frontier, expected)
@@ -61,7 +66,8 @@ cdef inline void gaps_mark_present(Gaps* gaps, int32_t ordinal) noexcept nogil:
 
 
 cdef struct Sweep:
-    # Ascending slots on their way out of the ranges, which go by once: those above wait at the end of their memory.
+    # Ascending slots on their way out of the ranges, which go by once: those above wait at the end
+    # of their memory.
     Gaps* gaps
     int32_t waiting       # first of the ranges that wait; -1: none was moved there yet
     int32_t room          # one past the last of them

@@ -4,18 +4,19 @@
     slot      # # . . # # . # # |               frontier 9, n_absent 3
                                                 tail     [9, expected)           implied by the clock, stored nowhere
 
-A range never crosses a cut (the first ordinal of a segment), so each is one gap where nothing explains a part of it
-(`_marks`). In-order arrival moves the frontier; a jump turns what it passes over into ranges; a late bar is a binary
-search, then its range shrinks, splits or goes.
+A range never crosses a cut (the first ordinal of a segment), so each is one gap where nothing
+explains a part of it (`slots/marks`). In-order arrival moves the frontier; a jump turns what it
+passes over into ranges; a late bar is a binary search, then its range shrinks, splits or goes.
 
-Invariants (`gaps_check`): ranges sorted, apart or touching only at a cut, not empty, inside [0, frontier), not across
-a cut; n_absent = what the ranges hold; slot frontier - 1 is present; the counts in `marks` are those of the
-ranges.
+Invariants (`gaps_check`): ranges sorted, apart or touching only at a cut, not empty, inside
+[0, frontier), not across a cut; n_absent = what the ranges hold; slot frontier - 1 is present; the
+counts in `marks` are those of the ranges.
 
-Rejected: a bitmap (listing gaps would scan it), one node per missing slot (a quiet stock has 20,000 a day at 1s).
-Columns of times (a batch that extends a symbol, or plain arrays without a store) go through `_take_rows`: rows that
-follow each other step by step are compared in vectors, the others are turned into slot numbers and ranges without a
-branch, because where bars are missing is what no processor can foresee.
+Rejected: a bitmap (listing gaps would scan it), one node per missing slot (a quiet stock has 20,000
+a day at 1s). Columns of times (a batch that extends a symbol, or plain arrays without a store) go
+through `_take_rows`: rows that follow each other step by step are compared in vectors, the others
+are turned into slot numbers and ranges without a branch, because where bars are missing is what no
+processor can foresee.
 """
 
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBuffer_Release
@@ -41,9 +42,10 @@ cdef list _NO_NAMES = [None]
 
 
 cdef enum:
-    BLOCK = 2048        # rows whose breaks are looked for together: 16 KB, which stay in the nearest cache
-    # Rows for which the GIL is given up. That and taking it back costs 0.3 µs where nobody else wants it and a good
-    # deal more where somebody does; this many rows take some 5 to 50 µs.
+    # rows whose breaks are looked for together: 16 KB, which stay in the nearest cache
+    BLOCK = 2048
+    # Rows for which the GIL is given up. That and taking it back costs 0.3 µs where nobody else
+    # wants it and a good deal more where somebody does; this many rows take some 5 to 50 µs.
     GIL_WORTH = 40_000
 
 
@@ -55,11 +57,13 @@ cdef extern from *:
 
 
 cdef struct Take:
-    # A column on its way into ranges, and the run at hand: rows of which each is one step after the row before it.
+    # A column on its way into ranges, and the run at hand: rows of which each is one step after the
+    # row before it.
     const SlotTable* table
     int64_t step_ns
     Gaps* gaps            # where ranges go as ordinals; NULL
-    int64_t* holes        # where they go as three columns: first and last missing slot (ns), length; NULL: not kept
+    # where they go as three columns: first and last missing slot (ns), length; NULL: not kept
+    int64_t* holes
     int64_t apart         # of these columns, in int64
     int64_t n_ranges
     int64_t n_present     # rows on slots below row `counted`, repeats left out
@@ -92,11 +96,12 @@ cdef inline void _add_hole(Take* take, int64_t start, int64_t stop) noexcept nog
 
 cdef inline int64_t _take_holes(Take* take, const int64_t* ts, int64_t i, const uint16_t* at, int64_t k,
                                 int64_t n) noexcept nogil:
-    """Take the breaks at[k:n] of the rows from i on as far as they are nothing but holes: a run on the grid, slots
-    without rows, another run on the grid. Returns the first break that is something else, or n.
+    """Take the breaks at[k:n] of the rows from i on as far as they are nothing but holes: a run on
+    the grid, slots without rows, another run on the grid. Returns the first break that is something
+    else, or n.
 
-    Where bars are missing is what no processor can foresee: so one loop without other branches than such as always go
-    the same way, and little enough in it for the registers there are."""
+    Where bars are missing is what no processor can foresee: so one loop without other branches than
+    such as always go the same way, and little enough in it for the registers there are."""
     cdef SlotTable table = take.table[0]  # a copy, which the compiler can see that nobody writes to
     cdef Gaps* gaps = take.gaps
     cdef int64_t* out = take.holes
@@ -106,8 +111,9 @@ cdef inline int64_t _take_holes(Take* take, const int64_t* ts, int64_t i, const 
         return k
     last_ns = _slot_ns(take, take.end - 1)
     ts += i
-    # In both loops: the row before is on a slot, so this one is if it is whole steps away. So few of them that none can
-    # have wrapped: then it is later, and the comparison is about the segment's end.
+    # In both loops: the row before is on a slot, so this one is if it is whole steps away. So few
+    # of them that none can have wrapped: then it is later, and the comparison is about the
+    # segment's end.
     if out != NULL:
         start = k
         out += n_ranges
@@ -156,8 +162,10 @@ cdef inline bint _is_inside(const Region* region, int64_t ts) noexcept nogil:
 
 
 cdef inline int64_t _end_run(Take* take, const int64_t* ts, int64_t stop) noexcept nogil:
-    """The run at hand ends before row `stop`, or where the segment does; returns the row after it."""
-    # Behind the segment's end may be later rows and, if nobody has checked the times, rows that have wrapped.
+    """The run at hand ends before row `stop`, or where the segment does; returns the row after
+    it."""
+    # Behind the segment's end may be later rows and, if nobody has checked the times, rows that
+    # have wrapped.
     while not _is_inside(take.region, ts[stop - 1]):
         stop -= 1
     if take.zero != OFF_GRID:
@@ -167,10 +175,11 @@ cdef inline int64_t _end_run(Take* take, const int64_t* ts, int64_t stop) noexce
 
 
 cdef int64_t _take_rows(Take* take, const int64_t* ts, int64_t i, int64_t n) noexcept nogil:
-    """Take rows ts[i:n] up to the end of the segment at hand; none lies before it. Repeats, off-grid rows and rows on
-    slots that are not expected count for nothing.
+    """Take rows ts[i:n] up to the end of the segment at hand; none lies before it. Repeats,
+    off-grid rows and rows on slots that are not expected count for nothing.
 
-    Returns the row after them, or -1 - row for the first row that is smaller than the one before it."""
+    Returns the row after them, or -1 - row for the first row that is smaller than the one before
+    it."""
     cdef int64_t m, k, n_breaks = 0, row, most
     cdef uint16_t breaks[BLOCK + 64]
     if i == n or ts[i] >= take.region.stop:
@@ -180,7 +189,8 @@ cdef int64_t _take_rows(Take* take, const int64_t* ts, int64_t i, int64_t n) noe
     _begin_run(take, ts, i)
     i += 1
     while i < n and _is_inside(take.region, ts[i - 1]):
-        # No further than the segment: what comes then may be of the next one, and would be read twice.
+        # No further than the segment: what comes then may be of the next one, and would be read
+        # twice.
         most = take.table.cuts[take.region.segment + 1] - (take.first if take.zero == OFF_GRID else take.zero + i)
         if n_breaks == 0:  # holes come together: after rows with some it would not get far
             i += unbroken(ts + i, most if most < n - i else n - i, take.step_ns)
@@ -200,7 +210,8 @@ cdef int64_t _take_rows(Take* take, const int64_t* ts, int64_t i, int64_t n) noe
 
 
 cdef int64_t _pass_rows(const int64_t* ts, int64_t i, int64_t n, int64_t last) noexcept nogil:
-    """Pass over rows ts[i:n] up to `last`, which lie in no segment; returns what `_take_rows` does."""
+    """Pass over rows ts[i:n] up to `last`, which lie in no segment; returns what `_take_rows`
+    does."""
     cdef int64_t j, stop
     cdef bint disorder
     while i < n and ts[i] <= last:
@@ -238,7 +249,8 @@ cdef void gaps_init(Gaps* gaps, const SlotTable* table) noexcept nogil:
 
 
 cdef void gaps_move(Gaps* gaps, int32_t* memory) noexcept nogil:
-    """Lay the ranges over `memory`, which holds 2 * gaps_max_ranges(table) int32, and copy them there."""
+    """Lay the ranges over `memory`, which holds 2 * gaps_max_ranges(table) int32, and copy them
+    there."""
     cdef int32_t* stop = memory + gaps_max_ranges(gaps.table)
     if gaps.n_ranges:
         memcpy(memory, gaps.start, gaps.n_ranges * sizeof(int32_t))
@@ -272,7 +284,8 @@ cdef inline int32_t _cut_range(const SlotTable* table, int32_t start, int32_t st
 
 
 cdef inline int32_t _find(const Gaps* gaps, int32_t ordinal) noexcept nogil:
-    """Position of the last range that starts at or below `ordinal`, -1 if none does. O(log ranges)."""
+    """Position of the last range that starts at or below `ordinal`, -1 if none does. O(log
+    ranges)."""
     cdef int32_t low = 0, high = gaps.n_ranges, middle
     while low < high:
         middle = (low + high) >> 1
@@ -285,8 +298,9 @@ cdef inline int32_t _find(const Gaps* gaps, int32_t ordinal) noexcept nogil:
 
 cdef int32_t _add_missing(const Marks* marks, int32_t start, int32_t stop, int32_t n, int32_t* out_start,
                           int32_t* out_stop) noexcept nogil:
-    """Append what nothing explains of the absent slots [start, stop), which lie in one segment, to `n` gaps; returns
-    the new count. Without `out_start` they are only counted. O(log marks + marks in it)."""
+    """Append what nothing explains of the absent slots [start, stop), which lie in one segment, to
+    `n` gaps; returns the new count. Without `out_start` they are only counted. O(log marks + marks
+    in it)."""
     cdef const Slots* explained = &marks.explained
     cdef int32_t i = slots_find(explained, start), end
     while start < stop:
@@ -303,7 +317,8 @@ cdef int32_t _add_missing(const Marks* marks, int32_t start, int32_t stop, int32
 
 
 cdef void _count_absent(Gaps* gaps, int32_t first) noexcept nogil:
-    """Take the ranges from `first` on into the counts of the marks. O(ranges + marks) of that stretch."""
+    """Take the ranges from `first` on into the counts of the marks. O(ranges + marks) of that
+    stretch."""
     cdef Marks* marks = gaps.marks
     cdef const Slots* explained = &marks.explained
     cdef int32_t i, at = slots_find(explained, gaps.start[first]) if first < gaps.n_ranges else 0
@@ -330,7 +345,8 @@ cdef inline bint _is_missing(const Gaps* gaps, int32_t i, int32_t ordinal) noexc
 
 
 cdef void _discount(Gaps* gaps, int32_t i, int32_t ordinal) noexcept nogil:
-    """An absent slot of range `i` is about to be taken out of it: take it out of the counts of the marks."""
+    """An absent slot of range `i` is about to be taken out of it: take it out of the counts of the
+    marks."""
     cdef Marks* marks = gaps.marks
     if slots_hold(&marks.explained, ordinal):
         marks.n_explained -= 1
@@ -382,7 +398,8 @@ cdef void sweep_take(Sweep* sweep, int32_t ordinal) noexcept nogil:
         gaps_mark_present(gaps, ordinal)
         return
     if sweep.waiting < 0:
-        # Before each slot, what is written and what waits are the ranges of a tracker, so there is room for both.
+        # Before each slot, what is written and what waits are the ranges of a tracker, so there is
+        # room for both.
         sweep.room = <int32_t>gaps_max_ranges(gaps.table)
         sweep.waiting = sweep.room - gaps.n_ranges
         memmove(&gaps.start[sweep.waiting], gaps.start, gaps.n_ranges * sizeof(int32_t))
@@ -421,7 +438,8 @@ cdef void sweep_end(Sweep* sweep) noexcept nogil:
 
 
 cdef int64_t gaps_mark_rows(Gaps* gaps, const Region* region, const int64_t* ts, int64_t n) noexcept nogil:
-    """Ascending rows in one segment, newer than all others, now sit on their slots; returns how many sit on none.
+    """Ascending rows in one segment, newer than all others, now sit on their slots; returns how
+    many sit on none.
 
     O(n)."""
     cdef int32_t before = gaps.n_ranges
@@ -429,7 +447,8 @@ cdef int64_t gaps_mark_rows(Gaps* gaps, const Region* region, const int64_t* ts,
     take.gaps, take.n_ranges = gaps, gaps.n_ranges
     take.region, take.reach = region, gaps.frontier
     take.first, take.end = gaps.table.cuts[region.segment], gaps.table.cuts[region.segment + 1]
-    if gaps.frontier < take.first:  # what is left of the segments before is missing, if a row here sits on a slot
+    # what is left of the segments before is missing, if a row here sits on a slot
+    if gaps.frontier < take.first:
         take.n_ranges = _cut_range(gaps.table, gaps.frontier, <int32_t>take.first, gaps.n_ranges, gaps.start, gaps.stop)
         take.reach = take.first
     _take_rows(&take, ts, 0, n)
@@ -443,7 +462,8 @@ cdef int64_t gaps_mark_rows(Gaps* gaps, const Region* region, const int64_t* ts,
 
 cdef int32_t _add_tail(const Gaps* gaps, int32_t expected, int32_t n, int32_t* out_start,
                        int32_t* out_stop) noexcept nogil:
-    """Append the gaps of the tail, cut at segments and marks, to `n` gaps; without `out_start` they are only counted.
+    """Append the gaps of the tail, cut at segments and marks, to `n` gaps; without `out_start` they
+    are only counted.
     """
     cdef int32_t at = gaps.frontier, cut
     while at < expected:
@@ -454,7 +474,8 @@ cdef int32_t _add_tail(const Gaps* gaps, int32_t expected, int32_t n, int32_t* o
 
 
 cdef int32_t gaps_count(const Gaps* gaps, int32_t expected) noexcept nogil:
-    """Number of gaps when `expected` slots are over: those of the ranges, and the tail cut at segments.
+    """Number of gaps when `expected` slots are over: those of the ranges, and the tail cut at
+    segments.
 
     O(segments + marks in the tail)."""
     cdef int32_t n = gaps.n_ranges, at = gaps.frontier
@@ -467,7 +488,8 @@ cdef int32_t gaps_count(const Gaps* gaps, int32_t expected) noexcept nogil:
 
 
 cdef int32_t gaps_list(const Gaps* gaps, int32_t expected, int32_t* out_start, int32_t* out_stop) noexcept nogil:
-    """Write all gaps as ordinal ranges, ascending; room for gaps_count() each. Returns their number."""
+    """Write all gaps as ordinal ranges, ascending; room for gaps_count() each. Returns their
+    number."""
     cdef int32_t i, n = 0
     if gaps.marks != NULL:
         for i in range(gaps.n_ranges):
@@ -500,7 +522,8 @@ cdef inline int32_t _missing_between(const Gaps* gaps, int32_t start, int32_t st
 
 cdef void gaps_tally(const Gaps* gaps, int32_t start, int32_t stop, int32_t* out_present,
                      int32_t* out_missing) noexcept nogil:
-    """Present and missing slots among [start, stop), all of which are over. O(log ranges + ranges in it)."""
+    """Present and missing slots among [start, stop), all of which are over. O(log ranges + ranges
+    in it)."""
     cdef int32_t i = max(_find(gaps, start), 0), low, high
     cdef int32_t tail = min(stop, max(start, gaps.frontier))
     out_present[0], out_missing[0] = tail - start, _missing_between(gaps, tail, stop)
@@ -536,7 +559,7 @@ cdef bint gaps_check(const Gaps* gaps) noexcept nogil:
     return at <= gaps.frontier - (gaps.frontier > 0) and absent == gaps.n_absent
 
 
-# --- batch kernels --------------------------------------------------------------------------------------------------
+# --- batch kernels --------------------------------------------------------------------------------
 
 cdef struct Job:
     # One column of a batch.
@@ -553,8 +576,8 @@ cdef struct Job:
 
 
 cdef struct Scratch:
-    # Holes of all jobs, one behind the other: memory for the most that each could find would be mostly untouched, but
-    # would be handed out and taken back page by page.
+    # Holes of all jobs, one behind the other: memory for the most that each could find would be
+    # mostly untouched, but would be handed out and taken back page by page.
     int64_t* memory
     int64_t room
     int64_t used
@@ -610,7 +633,8 @@ cdef void _write_all(const Job* jobs, Py_ssize_t n, const int64_t* holes) noexce
 
 
 cdef int open_column(object array, Py_buffer* out_view, bint is_time) except -1:
-    """Borrow a contiguous column of int64 (times) or float64; a third of what a memoryview costs."""
+    """Borrow a contiguous column of int64 (times) or float64; a third of what a memoryview
+    costs."""
     PyObject_GetBuffer(array, out_view, PyBUF_FORMAT | PyBUF_ND)
     if (out_view.ndim != 1 or out_view.itemsize != 8 or out_view.format[1] != 0
             or out_view.format[0] not in (b"lq" if is_time else b"d")):
@@ -723,9 +747,11 @@ cdef tuple _new_columns(Job* job):
 
 
 def find_gaps_i64(list columns not None, list grids not None, list names not None, int64_t step_ns, as_of=None):
-    """Gaps of sorted columns: for each (start_ns, end_ns, bar_count), new int64 arrays; see `sessiondata.find_gaps`.
+    """Gaps of sorted columns: for each (start_ns, end_ns, bar_count), new int64 arrays; see
+    `sessiondata.find_gaps`.
 
-    The three lists are of one length; a name (or None) is for the message. The GIL is released while columns are read.
+    The three lists are of one length; a name (or None) is for the message. The GIL is released
+    while columns are read.
     """
     cdef Py_ssize_t i, n = len(columns)
     cdef Job* jobs = _new_jobs(n)
@@ -750,10 +776,11 @@ def find_gaps_i64(list columns not None, list grids not None, list names not Non
 
 
 def find_gaps_plain(column, Grid grid not None, int64_t step_ns, as_of=None):
-    """What `find_gaps_i64` finds in one column, or None if that is no plain ndarray (`times.is_plain`), or lies before
-    1990.
+    """What `find_gaps_i64` finds in one column, or None if that is no plain ndarray
+    (`times.is_plain`), or lies before 1990.
 
-    Without the lists, and without the questions of the facade, which are half the time of a day of minutes."""
+    Without the lists, and without the questions of the facade, which are half the time of a day of
+    minutes."""
     cdef Job job
     cdef Scratch scratch = Scratch(NULL, 0, 0)
     if type(column) is not _ndarray or column.dtype is not _INT64:
@@ -778,7 +805,8 @@ def find_gaps_plain(column, Grid grid not None, int64_t step_ns, as_of=None):
 
 
 def count_present_i64(list columns not None, list grids not None, list names not None, int64_t step_ns, as_of=None):
-    """(present, expected) slots of sorted columns; otherwise like `find_gaps_i64`; see `sessiondata.quality`."""
+    """(present, expected) slots of sorted columns; otherwise like `find_gaps_i64`; see
+    `sessiondata.quality`."""
     cdef Py_ssize_t i, n = len(columns)
     cdef Job* jobs = _new_jobs(n)
     cdef Scratch scratch = Scratch(NULL, 0, 0)  # stays so

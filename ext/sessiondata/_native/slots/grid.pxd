@@ -10,11 +10,13 @@ cdef struct Region:
     int64_t stop          # ns, exclusive; the next region starts here
     int64_t anchor        # ns, slots are counted from here (docs/concepts.md, Slots)
     int32_t regular       # 1 inside a segment, 0 in extended hours
-    int32_t segment       # the segment itself, or outside one the next segment (n_segments after the last)
+    # the segment itself, or outside one the next segment (n_segments after the last)
+    int32_t segment
 
 
 cdef struct GridData:
-    Region* regions       # n_regions, sorted, without holes over [span_start, span_stop); owned by Grid
+    # n_regions, sorted, without holes over [span_start, span_stop); owned by Grid
+    Region* regions
     int32_t n_regions
     int32_t n_segments
     int64_t span_start    # ns, inclusive
@@ -26,10 +28,12 @@ cdef struct GridData:
 cdef struct SlotTable:
     int64_t step_ns       # length of a slot; 0: the session is one slot
     int32_t n_slots       # regular slots of the session
-    int32_t n_cuts        # ordinals at which a gap is cut: one per segment (one in all where step_ns is 0)
+    # ordinals at which a gap is cut: one per segment (one in all where step_ns is 0)
+    int32_t n_cuts
     uint64_t inverse      # of the odd part of step_ns, modulo 2**64 (1 where step_ns is 0)
     int32_t shift         # step_ns = odd part << shift
-    int32_t* cuts         # n_cuts + 1: ordinal of the first slot of each segment, then n_slots; owned by Grid
+    # n_cuts + 1: ordinal of the first slot of each segment, then n_slots; owned by Grid
+    int32_t* cuts
     const GridData* grid
 
 
@@ -53,25 +57,29 @@ cdef inline const Region* find_region(const GridData* grid, int64_t ts) noexcept
 
 
 cdef inline uint64_t slot_number(const SlotTable* table, int64_t anchor, int64_t ts) noexcept nogil:
-    """(ts - anchor) / step_ns where that is a whole number k >= 0; else a number above every such k.
+    """(ts - anchor) / step_ns where that is a whole number k >= 0; else a number above every such
+    k.
 
-    One multiplication instead of a division: an odd number has an inverse modulo 2**64, and multiplying by it is exact
-    division where division is exact. It maps 2**64 numbers one to one, so what is no multiple lands above the
-    multiples (then the rotation: the bits of step_ns below its odd part must be zero, and come out on top if they are
-    not). `slot_number(...) < n` is therefore the whole question: inside [0, n * step_ns) and on a slot."""
+    One multiplication instead of a division: an odd number has an inverse modulo 2**64, and
+    multiplying by it is exact division where division is exact. It maps 2**64 numbers one to one,
+    so what is no multiple lands above the multiples (then the rotation: the bits of step_ns below
+    its odd part must be zero, and come out on top if they are not). `slot_number(...) < n` is
+    therefore the whole question: inside [0, n * step_ns) and on a slot."""
     # Unsigned: nobody has checked these times, and their difference may overflow.
     cdef uint64_t product = (<uint64_t>ts - <uint64_t>anchor) * table.inverse
     return product >> table.shift | product << (-table.shift & 63)
 
 
 cdef inline int64_t slot_start_in(const Region* region, int64_t step_ns, int64_t ts) noexcept nogil:
-    """Start of the slot of `region` that holds `ts`. The first one before the open may be cut by the span's start."""
+    """Start of the slot of `region` that holds `ts`. The first one before the open may be cut by
+    the span's start."""
     cdef int64_t start = region.anchor + floor_div(ts - region.anchor, step_ns) * step_ns
     return start if start > region.start else region.start
 
 
 cdef inline int64_t slot_stop_in(const Region* region, int64_t step_ns, int64_t ts) noexcept nogil:
-    """End of the slot of `region` that holds `ts`: a step on, or the region's end if that comes first."""
+    """End of the slot of `region` that holds `ts`: a step on, or the region's end if that comes
+    first."""
     cdef int64_t stop = region.anchor + (floor_div(ts - region.anchor, step_ns) + 1) * step_ns
     return stop if stop < region.stop else region.stop
 

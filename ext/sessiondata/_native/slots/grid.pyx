@@ -5,14 +5,16 @@
         +------------+-------------+-------+-------------+------------+
           region 0      region 1    region 2   region 3     region 4
 
-Regions lie side by side without holes and are found by binary search; a caller that walks forward in time keeps the
-pointer to its region and searches only when it leaves it. A slot table holds, for one interval, the ordinal of the
-first slot of each segment, so ordinal and timestamp are one division or one multiplication apart.
+Regions lie side by side without holes and are found by binary search; a caller that walks forward
+in time keeps the pointer to its region and searches only when it leaves it. A slot table holds, for
+one interval, the ordinal of the first slot of each segment, so ordinal and timestamp are one
+division or one multiplication apart.
 
-Invariants: regions sorted, touching, not empty; `cuts` ascend strictly; all times stay two days away from the ends of
-int64, so that `anchor + k * step` cannot overflow for a step below a day.
+Invariants: regions sorted, touching, not empty; `cuts` ascend strictly; all times stay two days
+away from the ends of int64, so that `anchor + k * step` cannot overflow for a step below a day.
 
-Rejected: an array of all slot starts (23,400 a day at 1s: a cache miss per look-up instead of a division).
+Rejected: an array of all slot starts (23,400 a day at 1s: a cache miss per look-up instead of a
+division).
 """
 
 from libc.stdint cimport uint8_t
@@ -30,7 +32,8 @@ cdef int64_t _LIMIT = 9_223_372_036_854_775_807 - 2 * 86_400_000_000_000
 
 
 cdef void _set_inverse(SlotTable* table) noexcept nogil:
-    """Prepare `slot_number`. A step of 0 becomes one of 1 ns: only the open itself is then slot 0."""
+    """Prepare `slot_number`. A step of 0 becomes one of 1 ns: only the open itself is then
+    slot 0."""
     cdef uint64_t odd = <uint64_t>table.step_ns if table.step_ns else 1
     cdef int _
     table.shift = 0
@@ -84,7 +87,8 @@ cdef class Grid:
                     f"segments must be sorted, apart, not empty and inside the span: segment {i} is [{start}, {stop})"
                 )
             if start > at:
-                # Before the first open slots are counted backwards from it, in a break forwards from the close.
+                # Before the first open slots are counted backwards from it, in a break forwards
+                # from the close.
                 self.data.regions[used] = Region(at, start, start if i == 0 else at, 0, i)
                 used += 1
             self.data.regions[used] = Region(start, stop, start, 1, i)
@@ -102,7 +106,8 @@ cdef class Grid:
         free(self.data.regions)
 
     cdef SlotTable* table(self, int64_t step_ns) except NULL:
-        """Slot table of an interval (0: the whole session), made once; lives as long as the grid."""
+        """Slot table of an interval (0: the whole session), made once; lives as long as the
+        grid."""
         cdef _Table table = self._tables.get(step_ns)
         cdef int32_t i, segment = 0
         cdef int64_t total = 0
@@ -154,7 +159,8 @@ cdef class Grid:
         return [self.data.regions[i].stop for i in range(self.data.n_regions) if self.data.regions[i].regular]
 
     def possible_slots(self, int64_t step_ns):
-        """Number of slots in all regions of the span: more rows than that no derived series can have."""
+        """Number of slots in all regions of the span: more rows than that no derived series can
+        have."""
         cdef int32_t i
         cdef int64_t total = 0
         if step_ns == 0:
@@ -178,7 +184,8 @@ cdef class Grid:
         return ordinal_in(table, region, ts_ns) if region.regular else -1
 
     def base_slots(self, int64_t ts_ns, int64_t step_ns, int64_t base_ns):
-        """Slots of length `base_ns` in the slot of length `step_ns` that holds `ts_ns`; 0 outside segments."""
+        """Slots of length `base_ns` in the slot of length `step_ns` that holds `ts_ns`; 0 outside
+        segments."""
         cdef const Region* region
         if not self.data.span_start <= ts_ns < self.data.span_stop:
             return 0
@@ -190,7 +197,8 @@ cdef class Grid:
         return ceil_div(slot_stop_in(region, step_ns, ts_ns) - slot_start_in(region, step_ns, ts_ns), base_ns)
 
     def extended(self, const int64_t[::1] ts_ns):
-        """Which times of the span lie outside the segments; new bool array of their shape. O(times x log regions)."""
+        """Which times of the span lie outside the segments; new bool array of their shape. O(times
+        x log regions)."""
         out = np.empty(ts_ns.shape[0], np.bool_)
         cdef uint8_t[::1] view = out.view(np.uint8)
         cdef Py_ssize_t i
@@ -199,7 +207,8 @@ cdef class Grid:
         return out
 
     def trade_dates(self, const int64_t[::1] ts_ns):
-        """Trade date of each time of the span, in days since 1970-01-01; new int32 array of their shape."""
+        """Trade date of each time of the span, in days since 1970-01-01; new int32 array of their
+        shape."""
         return np.full(ts_ns.shape[0], self.day, np.int32)
 
     def slot_starts(self, int64_t step_ns):
@@ -225,7 +234,8 @@ cdef int64_t ordinal_start(const SlotTable* table, int32_t ordinal) noexcept nog
             low = middle
         else:
             high = middle - 1
-    # Segments alternate with breaks unless they touch, so the region of segment `low` is near 2 * low.
+    # Segments alternate with breaks unless they touch, so the region of segment `low` is near 2 *
+    # low.
     for i in range(low, grid.n_regions):
         if grid.regions[i].regular and grid.regions[i].segment == low:
             return grid.regions[i].anchor + <int64_t>(ordinal - table.cuts[low]) * table.step_ns
@@ -233,7 +243,8 @@ cdef int64_t ordinal_start(const SlotTable* table, int32_t ordinal) noexcept nog
 
 
 cdef int32_t first_slot_from(const SlotTable* table, int64_t ts) noexcept nogil:
-    """Ordinal of the first regular slot that begins at or after `ts`; n_slots if none does. O(log segments)."""
+    """Ordinal of the first regular slot that begins at or after `ts`; n_slots if none does. O(log
+    segments)."""
     cdef const GridData* grid = table.grid
     cdef const Region* region
     if ts <= grid.open_ns:

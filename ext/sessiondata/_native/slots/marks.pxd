@@ -1,4 +1,5 @@
-# What is known of slots beside their bars: spans of time that explain an absence, and slots that were asked for again.
+# What is known of slots beside their bars: spans of time that explain an absence, and slots that
+# were asked for again.
 
 from libc.stdint cimport int32_t, int64_t
 
@@ -13,7 +14,8 @@ cdef struct Spans:
 
 
 cdef struct Slots:
-    # Ranges of slot ordinals [start, stop), sorted, none empty; they may touch at a cut. The memory is the owner's.
+    # Ranges of slot ordinals [start, stop), sorted, none empty; they may touch at a cut. The memory
+    # is the owner's.
     int32_t* start
     int32_t* stop
     int32_t* before       # slots in the ranges before this one
@@ -30,7 +32,8 @@ cdef struct Retries:
 
 
 cdef struct Marks:
-    # Of one tracker. The tracker points here and keeps the three counts; the rest is written by Evidence only.
+    # Of one tracker. The tracker points here and keeps the three counts; the rest is written by
+    # Evidence only.
     Slots explained       # slots that lie in time without trade or halted
     Slots halted          # those among them that lie in halted time alone
     Retries retries

@@ -4,16 +4,19 @@
     halted time               [ 09:50 ... 10:10 )                  told by `mark_halted`
     explained                 their union                          1m: 09:40 .. 10:09   5m: 09:40 .. 10:05   15m: 09:45
 
-Evidence is about time, so that one mark explains the slots of every interval that lie wholly in it. Marks only grow, so
-the order in which they are told does not show. For each tracker they are compiled to ranges of slot ordinals with
-running sums: how many slots of a stretch are explained is two binary searches.
+Evidence is about time, so that one mark explains the slots of every interval that lie wholly in it.
+Marks only grow, so the order in which they are told does not show. For each tracker they are
+compiled to ranges of slot ordinals with running sums: how many slots of a stretch are explained is
+two binary searches.
 
-A tracker's own ranges say which slots are *absent*, whether explained or not; a bar on a marked slot therefore is
-nothing special, and in-order bars never look at marks. What is missing is absent and not explained: the counts of that
-are kept with each jump and each late bar (`_gaps`), the list is made when somebody asks.
+A tracker's own ranges say which slots are *absent*, whether explained or not; a bar on a marked
+slot therefore is nothing special, and in-order bars never look at marks. What is missing is absent
+and not explained: the counts of that are kept with each jump and each late bar (`slots/gaps`), the
+list is made when somebody asks.
 
-Rejected: taking explained slots out of the tracker's ranges. The next slot would then be one that in-order bars have to
-look out for, and a slot that is marked again as halted could not be told from one that has a bar.
+Rejected: taking explained slots out of the tracker's ranges. The next slot would then be one that
+in-order bars have to look out for, and a slot that is marked again as halted could not be told from
+one that has a bar.
 """
 
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
@@ -130,7 +133,8 @@ cdef inline void _add_slots(Slots* slots, int32_t start, int32_t stop) noexcept 
 
 
 cdef void slots_inside(const SlotTable* table, const Spans* spans, Slots* out_slots) noexcept nogil:
-    """Regular slots that lie wholly in the spans; room for a range per span and segment. O(spans + regions).
+    """Regular slots that lie wholly in the spans; room for a range per span and segment. O(spans +
+    regions).
 
     The session as one slot is the time of its segments: breaks need no explanation."""
     cdef const GridData* grid = table.grid
@@ -154,7 +158,8 @@ cdef void slots_inside(const SlotTable* table, const Spans* spans, Slots* out_sl
             stop = spans.stop[j] - region.start
             first = table.cuts[region.segment] + <int32_t>ceil_div(start, table.step_ns)
             if spans.stop[j] >= region.stop:
-                last = table.cuts[region.segment + 1]  # the last slot may be shorter than the others
+                # the last slot may be shorter than the others
+                last = table.cuts[region.segment + 1]
             else:
                 last = table.cuts[region.segment] + <int32_t>(stop // table.step_ns)
             if first < last:
@@ -209,12 +214,14 @@ cdef inline void _add_retries(Retries* retries, int32_t start, int32_t stop, int
 
 cdef int retries_add(const Retries* old, const int32_t* start, const int32_t* stop, int32_t n, int32_t first,
                      int32_t last, int64_t when_ns, Retries* out_retries, int32_t* out_counted) noexcept nogil:
-    """The slots in [first, last) of the `n` gaps given were asked for once more at `when_ns`; 0, or -1 without memory.
+    """The slots in [first, last) of the `n` gaps given were asked for once more at `when_ns`; 0, or
+    -1 without memory.
 
-    Writes the retries of the gaps from then on (what was asked for and has been filled or explained since is dropped)
-    and how many slots were counted. O(gaps + old ranges)."""
-    # Two sorted lists cut each other into n + old.n pieces at most, of which the two ends of [first, last) cut two
-    # more; what lies between the pieces (never asked for before) is at most as many again.
+    Writes the retries of the gaps from then on (what was asked for and has been filled or explained
+    since is dropped) and how many slots were counted. O(gaps + old ranges)."""
+    # Two sorted lists cut each other into n + old.n pieces at most, of which the two ends of
+    # [first, last) cut two more; what lies between the pieces (never asked for before) is at most
+    # as many again.
     cdef int64_t room = 2 * (<int64_t>n + old.n) + 4
     cdef int32_t i, j = 0, at, end, count
     cdef int64_t last_ns
@@ -248,7 +255,8 @@ cdef int retries_add(const Retries* old, const int32_t* start, const int32_t* st
 
 cdef void retries_of(const Retries* retries, int32_t start, int32_t stop, int32_t* out_count,
                      int64_t* out_last_ns) noexcept nogil:
-    """The greatest count and the latest time over the slots [start, stop); 0 and INT64_MIN if none was asked for.
+    """The greatest count and the latest time over the slots [start, stop); 0 and INT64_MIN if none
+    was asked for.
 
     O(log ranges + ranges in it)."""
     cdef int32_t low = 0, high = retries.n, middle

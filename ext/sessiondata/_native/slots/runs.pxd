@@ -1,4 +1,5 @@
-# Where a column of times does not go on step by step: the only code that is written for a processor.
+# Where a column of times does not go on step by step: the only code that is written for a
+# processor.
 
 from libc.stdint cimport int64_t, uint16_t, uint64_t
 
@@ -6,8 +7,9 @@ from sessiondata._native.base.simd cimport AVX2, AVX512, simd
 
 cdef extern from *:
     """
-    // AVX2 halves the scan of a day without holes, AVX-512 packs the numbers of 64 rows that break in one instruction.
-    // Unsigned, because nobody has checked these times: the difference of two may overflow, and then it is no step.
+    // AVX2 halves the scan of a day without holes, AVX-512 packs the numbers of 64 rows that break
+    // in one instruction. Unsigned, because nobody has checked these times: the difference of two
+    // may overflow, and then it is no step.
     static inline int64_t sessiondata_unbroken_any(const int64_t* ts, int64_t n, uint64_t step_ns) {
         int64_t i = 0, j;
         for (; i + 64 <= n; i += 64) {
@@ -35,7 +37,8 @@ cdef extern from *:
         uint64_t due_ns = (uint64_t)ts[-1] + step_ns;
         __m256i due, later;
         int64_t i = 0, j;
-        for (; i < n && (uintptr_t)(ts + i) % 32; i++, due_ns += step_ns) {  // every second load would cross a line
+        // every second load would cross a line
+        for (; i < n && (uintptr_t)(ts + i) % 32; i++, due_ns += step_ns) {
             if ((uint64_t)ts[i] != due_ns) return i;
         }
         due = _mm256_set_epi64x((long long)(due_ns + 3 * step_ns), (long long)(due_ns + 2 * step_ns),
@@ -73,7 +76,8 @@ cdef extern from *:
             }
             mask = ~equal;
             many = _mm_popcnt_u64(mask);
-            for (at = found; at < found + many; at += 4) {  // four at once: how many there are is not to be foreseen
+            // four at once: how many there are is not to be foreseen
+            for (at = found; at < found + many; at += 4) {
                 for (j = 0; j < 4; j++) {
                     out[at + j] = (uint16_t)(i + (int64_t)_tzcnt_u64(mask));
                     mask = _blsr_u64(mask);
@@ -93,7 +97,8 @@ cdef extern from *:
         uint64_t due_ns = (uint64_t)ts[-1] + step_ns;
         __m512i due, later;
         int64_t i = 0, j;
-        for (; i < n && (uintptr_t)(ts + i) % 64; i++, due_ns += step_ns) {  // every load would cross a line
+        // every load would cross a line
+        for (; i < n && (uintptr_t)(ts + i) % 64; i++, due_ns += step_ns) {
             if ((uint64_t)ts[i] != due_ns) return i;
         }
         due = _mm512_mullo_epi64(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi64((long long)step_ns));
@@ -102,7 +107,8 @@ cdef extern from *:
         for (; i + 64 <= n; i += 64) {
             __m512i differs = _mm512_setzero_si512();
             for (j = i; j < i + 64; j += 16) {
-                differs = _mm512_ternarylogic_epi64(differs, _mm512_load_si512(ts + j), due, 0xF6);  // a | (b ^ c)
+                // a | (b ^ c)
+                differs = _mm512_ternarylogic_epi64(differs, _mm512_load_si512(ts + j), due, 0xF6);
                 differs = _mm512_ternarylogic_epi64(differs, _mm512_load_si512(ts + j + 8), later, 0xF6);
                 due = _mm512_add_epi64(due, step16);
                 later = _mm512_add_epi64(later, step16);
@@ -124,7 +130,8 @@ cdef extern from *:
         for (i = 0; i < n; i += 64) {
             uint64_t mask = 0;
             if (n - i >= 64) {
-                for (j = 0; j < 64; j += 8) {  // each row is read once: the row before the first is in `newest`
+                // each row is read once: the row before the first is in `newest`
+                for (j = 0; j < 64; j += 8) {
                     now = _mm512_loadu_si512(ts + i + j);
                     packed = _mm512_sub_epi64(now, _mm512_maskz_alignr_epi64(255, now, newest, 7));
                     mask |= (uint64_t)_cvtmask8_u32(_mm512_cmpneq_epi64_mask(packed, step)) << j;
@@ -172,8 +179,8 @@ cdef extern from *:
 
 
 cdef inline int64_t unbroken(const int64_t* ts, int64_t n, int64_t step_ns) noexcept nogil:
-    """Rows from ts[0] on of which each is one step after the row before it; it may stop short of the break by less than
-    64 rows. Reads ts[-1]."""
+    """Rows from ts[0] on of which each is one step after the row before it; it may stop short of
+    the break by less than 64 rows. Reads ts[-1]."""
     if simd >= AVX512:
         return _unbroken_avx512(ts, n, <uint64_t>step_ns)
     if simd >= AVX2:
@@ -182,8 +189,8 @@ cdef inline int64_t unbroken(const int64_t* ts, int64_t n, int64_t step_ns) noex
 
 
 cdef inline int64_t find_breaks(const int64_t* ts, int64_t n, int64_t step_ns, uint16_t* out) noexcept nogil:
-    """Numbers j < n <= 2**16, ascending, of the rows ts[j] that are not one step after ts[j - 1]; returns how many. May
-    write to out[:n + 64]. Reads ts[-1]."""
+    """Numbers j < n <= 2**16, ascending, of the rows ts[j] that are not one step after ts[j - 1];
+    returns how many. May write to out[:n + 64]. Reads ts[-1]."""
     if simd >= AVX512:
         return _breaks_avx512(ts, n, <uint64_t>step_ns, out)
     if simd >= AVX2:

@@ -1,4 +1,5 @@
-# What was told about the absent slots of one symbol in one session, and the memory of the marks made from it.
+# What was told about the absent slots of one symbol in one session, and the memory of the marks
+# made from it.
 
 from libc.stdint cimport int32_t, int64_t
 

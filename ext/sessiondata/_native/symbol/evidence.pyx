@@ -3,9 +3,10 @@
     mark_no_trade, mark_halted -> union with the spans told before -> slots of each interval -> counts of its tracker
     record_retry               -> gaps of one interval as they are -> how often and when, by ranges of slots
 
-Made with the first mark or retry of a session and kept by its `Memory`, so that it lives as long as the trackers that
-point to it. Telling allocates, all that it needs before anything changes: without memory nothing has happened. Inside a
-guard that is a status: to raise makes objects that the garbage collector counts, and may set it to work.
+Made with the first mark or retry of a session and kept by its `Memory`, so that it lives as long as
+the trackers that point to it. Telling allocates, all that it needs before anything changes: without
+memory nothing has happened. Inside a guard that is a status: to raise makes objects that the
+garbage collector counts, and may set it to work.
 """
 
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc
@@ -68,8 +69,8 @@ cdef class Evidence:
         return status
 
     cdef int mark(self, Symbol* symbol, bint halted, Py_ssize_t k, int64_t start, int64_t stop) noexcept nogil:
-        """Explain the slots of series `k` that begin in [start, stop), or with `halted` that time itself; 1, 0 if
-        nothing of it is new, or ERR_MEMORY. O(spans + ranges of all trackers)."""
+        """Explain the slots of series `k` that begin in [start, stop), or with `halted` that time
+        itself; 1, 0 if nothing of it is new, or ERR_MEMORY. O(spans + ranges of all trackers)."""
         cdef const Spans* old = &self.halted if halted else &self.no_trade
         cdef const SlotTable* table = series_gaps(symbol, k).table
         cdef int status = ERR_MEMORY
@@ -94,7 +95,8 @@ cdef class Evidence:
         return status
 
     cdef int restore(self, Symbol* symbol, bint halted, const int64_t[::1] start, const int64_t[::1] stop) except -1:
-        """Have spans told that were told before they were saved: ascending and apart, else a ValueError."""
+        """Have spans told that were told before they were saved: ascending and apart, else a
+        ValueError."""
         cdef const SlotTable* table = series_gaps(symbol, 0).table
         cdef int64_t n = start.shape[0], i
         cdef Spans spans
@@ -116,8 +118,8 @@ cdef class Evidence:
         return 0
 
     cdef int _grow(self, Symbol* symbol, bint halted, Spans* spans) noexcept nogil:
-        """Put these spans in place of those told before (which they get in exchange), and compile them; 0, or
-        ERR_MEMORY and nothing has changed."""
+        """Put these spans in place of those told before (which they get in exchange), and compile
+        them; 0, or ERR_MEMORY and nothing has changed."""
         cdef Spans explained
         cdef const Spans* halts = spans if halted else &self.halted
         cdef const Spans* quiet = &self.no_trade if halted else spans
@@ -149,8 +151,8 @@ cdef class Evidence:
         return 0
 
     cdef int64_t retry(self, Symbol* symbol, Py_ssize_t k, int64_t start, int64_t stop, int64_t when_ns) noexcept nogil:
-        """The missing slots of series `k` that begin in [start, stop) were asked for again; returns how many there are,
-        or ERR_MEMORY."""
+        """The missing slots of series `k` that begin in [start, stop) were asked for again; returns
+        how many there are, or ERR_MEMORY."""
         cdef Gaps* gaps
         cdef Retries counted
         cdef int32_t expected, n, n_counted
@@ -188,7 +190,8 @@ cdef int32_t* _compile(const SlotTable* table, const Spans* spans, Slots* slots,
 
 
 cdef Evidence evidence_of(Memory memory, Symbol* symbol):
-    """The evidence of a symbol's session, made with the first question for it. Not called inside the guard."""
+    """The evidence of a symbol's session, made with the first question for it. Not called inside
+    the guard."""
     cdef Evidence evidence = memory.evidence
     cdef uintptr_t* inside
     cdef int status
@@ -209,8 +212,8 @@ cdef Evidence evidence_like(Evidence old):
 
 
 cdef int copy_evidence(Evidence old, Evidence new, Symbol* symbol) noexcept nogil:
-    """Give a copy of a session, whose trackers still point to the marks of the session it was made of, evidence of its
-    own, `evidence_like` the old; 0, or ERR_MEMORY."""
+    """Give a copy of a session, whose trackers still point to the marks of the session it was made
+    of, evidence of its own, `evidence_like` the old; 0, or ERR_MEMORY."""
     cdef int32_t k
     for k in range(symbol.n_levels):
         series_gaps(symbol, k).marks = NULL

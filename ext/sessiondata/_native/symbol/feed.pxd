@@ -26,7 +26,8 @@ cdef inline double price_of(int kind, int quote_bars, double first, double secon
     """What a trade, or a quote that makes bars, adds to a bar."""
     if kind == SOURCE_TICKS or quote_bars == QUOTE_BARS_BID:
         return first
-    return second if quote_bars == QUOTE_BARS_ASK else 0.5 * first + 0.5 * second  # of huge ones the sum overflows
+    # of huge ones the sum overflows
+    return second if quote_bars == QUOTE_BARS_ASK else 0.5 * first + 0.5 * second
 
 
 cdef inline int check_trade(const Tick* tick) noexcept nogil:
@@ -38,14 +39,15 @@ cdef inline int check_trade(const Tick* tick) noexcept nogil:
 
 
 cdef inline bint _is_empty(double price, double size, double other) noexcept nogil:
-    """Whether a side of a quote is empty: a price or a size of 0, or a price of -1 beside a positive one. Feeds say
-    "none" by -1; where prices may be negative, too, the other side of a quote at -1 is above 0 by chance only."""
+    """Whether a side of a quote is empty: a price or a size of 0, or a price of -1 beside a
+    positive one. Feeds say "none" by -1; where prices may be negative, too, the other side of a
+    quote at -1 is above 0 by chance only."""
     return price == 0.0 or size == 0.0 or (price == -1.0 and other > 0.0)
 
 
 cdef inline bint lacks_side(const Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
-    """Whether a quote that makes bars has no price for them: a side that they are made of is empty. (What a feed says
-    by NaN or a negative size breaks a rule.)"""
+    """Whether a quote that makes bars has no price for them: a side that they are made of is empty.
+    (What a feed says by NaN or a negative size breaks a rule.)"""
     if kind == SOURCE_TICKS or symbol.quote_bars == QUOTE_BARS_NONE:
         return False
     if symbol.quote_bars != QUOTE_BARS_ASK and _is_empty(tick.value[0], tick.value[2], tick.value[1]):
@@ -54,7 +56,8 @@ cdef inline bint lacks_side(const Symbol* symbol, int kind, const Tick* tick) no
 
 
 cdef inline int check_quote(const Tick* tick) noexcept nogil:
-    """0, or the status of the first rule about values that a quote breaks. A bid above the ask breaks none."""
+    """0, or the status of the first rule about values that a quote breaks. A bid above the ask
+    breaks none."""
     if not ((tick.value[0] - tick.value[0]) + (tick.value[1] - tick.value[1]) + (tick.value[2] - tick.value[2])
             + (tick.value[3] - tick.value[3]) == 0.0):
         return ERR_NOT_FINITE
@@ -93,7 +96,8 @@ cdef inline void base_grow(Symbol* symbol, double price, double size) noexcept n
 
 
 cdef inline int feed_trade(Symbol* symbol, const Tick* tick) noexcept nogil:
-    """Check and take one trade, and everything it causes; returns a status. A session must have been started.
+    """Check and take one trade, and everything it causes; returns a status. A session must have
+    been started.
 
     O(roots) within the newest base row."""
     cdef int status = check_trade(tick)
@@ -111,7 +115,8 @@ cdef inline int feed_trade(Symbol* symbol, const Tick* tick) noexcept nogil:
 
 
 cdef inline int feed_quote(Symbol* symbol, const Tick* tick) noexcept nogil:
-    """Check and take one quote, and everything it causes; returns a status. A session must have been started."""
+    """Check and take one quote, and everything it causes; returns a status. A session must have
+    been started."""
     cdef int status = check_quote(tick)
     cdef TickRing* ring = symbol.quotes
     if status:

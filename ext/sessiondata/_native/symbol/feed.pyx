@@ -6,20 +6,23 @@
                       of a slot that a bar has filled?  push or insert; the row stands             (see _fill)
     arrays -> check all -> in order: rows by runs of one slot, through symbol_extend; copy columns (feed_extend)
 
-A base row is the fold of the ticks in its slot in time order, of equal times in order of arrival; as a derived bar is
-of base rows. So whatever the order in which ticks come, the row is the same, to the last bit of its volume.
+A base row is the fold of the ticks in its slot in time order, of equal times in order of arrival;
+as a derived bar is of base rows. So whatever the order in which ticks come, the row is the same, to
+the last bit of its volume.
 
-What says that a slot is over differs from bars. A bar that has come is whole, and proves that its time has passed; a
-trade proves no more than its own time. So `newest_stop` is the newest trade's time (or the end of a filled row that is
-newer: that slot was over when it was filled), the newest row is forming until its slot's end, `base_stop`, and no
-arrival is needed to close it: the grid and the clock do. The fast path of bars is shut for such a symbol because
-`next_slot_ts` stays INT64_MAX; nothing there asks what feeds it.
+What says that a slot is over differs from bars. A bar that has come is whole, and proves that its
+time has passed; a trade proves no more than its own time. So `newest_stop` is the newest trade's
+time (or the end of a filled row that is newer: that slot was over when it was filled), the newest
+row is forming until its slot's end, `base_stop`, and no arrival is needed to close it: the grid and
+the clock do. The fast path of bars is shut for such a symbol because `next_slot_ts` stays
+INT64_MAX; nothing there asks what feeds it.
 
-Quotes go the same way where they make bars, by their mid, bid or ask and without volume; else they are only kept.
+Quotes go the same way where they make bars, by their mid, bid or ask and without volume; else they
+are only kept.
 
-Rejected: folding ticks into bars beside the store and appending these (the bar in progress would be unreadable, and a
-late trade would have to find all others of its slot), a level 0 below the base (its ring would have as many rows as the
-base ring, twice).
+Rejected: folding ticks into bars beside the store and appending these (the bar in progress would be
+unreadable, and a late trade would have to find all others of its slot), a level 0 below the base
+(its ring would have as many rows as the base ring, twice).
 """
 
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint64_t
@@ -62,7 +65,8 @@ cdef inline TickCounters* _counters(Symbol* symbol, int kind) noexcept nogil:
 # --- memory ---
 
 cdef int feed_make_ring(Symbol* symbol, int kind) noexcept nogil:
-    """Give the symbol its ring, in a block of its own that lives as long as the session; 0 or ERR_MEMORY."""
+    """Give the symbol its ring, in a block of its own that lives as long as the session; 0 or
+    ERR_MEMORY."""
     cdef int64_t capacity = symbol.tick_capacity if kind == SOURCE_TICKS else symbol.quote_capacity
     cdef int64_t n_bytes = HEADER + <int64_t>sizeof(TickRing) + 64 + ticks_bytes(capacity, kind == SOURCE_QUOTES)
     cdef Block* block = block_add(symbol, n_bytes)
@@ -82,7 +86,8 @@ cdef int feed_make_ring(Symbol* symbol, int kind) noexcept nogil:
 
 
 cdef int feed_reserve(Symbol* symbol, int kind, const int64_t* ts, int64_t n) noexcept nogil:
-    """See to it that `n` ascending ticks of the span can be taken; 0, or ERR_MEMORY and nothing has changed."""
+    """See to it that `n` ascending ticks of the span can be taken; 0, or ERR_MEMORY and nothing has
+    changed."""
     cdef int status = 0
     if _makes_bars(symbol, kind):
         # Rows on regular slots have room in any block, so that they need none (n_new) of their own.
@@ -95,13 +100,15 @@ cdef int feed_reserve(Symbol* symbol, int kind, const int64_t* ts, int64_t n) no
 # --- one ---
 
 cdef int check_trade_apart(double price, double size) noexcept nogil:
-    """The rule that a trade breaks whose price is not finite, or whose size is not, is negative or has no finite sums.
+    """The rule that a trade breaks whose price is not finite, or whose size is not, is negative or
+    has no finite sums.
     """
     return ERR_SIZE if (price - price) + (size - size) == 0.0 else ERR_NOT_FINITE
 
 
 cdef int check_tick(const Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
-    """0, or the status of the first rule that a trade or quote breaks; before a session any date will do."""
+    """0, or the status of the first rule that a trade or quote breaks; before a session any date
+    will do."""
     cdef int status = check_trade(tick) if kind == SOURCE_TICKS else check_quote(tick)
     if status:
         return status
@@ -168,8 +175,8 @@ cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
 
 
 cdef bint _join_behind(Symbol* symbol, int kind, const Region* region, Bar* bar) noexcept nogil:
-    """The newest tick, as a bar of its slot, where a row that a bar has filled is newer than that slot, or is of it.
-    False, and nothing has changed, if it could not be folded exactly."""
+    """The newest tick, as a bar of its slot, where a row that a bar has filled is newer than that
+    slot, or is of it. False, and nothing has changed, if it could not be folded exactly."""
     cdef int64_t seq
     cdef Bar row
     cdef bint exists
@@ -200,7 +207,8 @@ cdef inline bint _row_lacks_side(const Symbol* symbol, int kind, const TickRing*
 
 cdef void _fold_slot(const Symbol* symbol, int kind, const TickRing* ring, int64_t start, int64_t stop,
                      Bar* out_bar) noexcept nogil:
-    """Fold all ticks in [start, stop) into a base row. Without one that has a price its n_base is 0."""
+    """Fold all ticks in [start, stop) into a base row. Without one that has a price its n_base
+    is 0."""
     cdef int64_t at = ticks_find(ring, start) - ring.origin, end = ticks_find(ring, stop) - ring.origin
     cdef double price
     while at < end and _row_lacks_side(symbol, kind, ring, at):
@@ -224,8 +232,8 @@ cdef void _fold_slot(const Symbol* symbol, int kind, const TickRing* ring, int64
 
 
 cdef int _take_late(Symbol* symbol, int kind, TickRing* ring, const Tick* tick) noexcept nogil:
-    """A trade or quote (checked, of the span, with room) older than the newest. O(log rows + ticks after it), and one
-    slot of each level."""
+    """A trade or quote (checked, of the span, with room) older than the newest. O(log rows + ticks
+    after it), and one slot of each level."""
     cdef int64_t evicted_ts = ring.evicted_ts, start, stop, seq
     cdef const Region* region
     cdef bint exists, covered, is_newest
@@ -245,7 +253,8 @@ cdef int _take_late(Symbol* symbol, int kind, TickRing* ring, const Tick* tick) 
         seq = ring_find(&symbol.base, start)
         exists = seq < symbol.base.next_seq and symbol.base.ts[seq - symbol.base.origin] == start
         covered = is_filled(symbol, region, start)
-        # A slot that has lost ticks cannot be folded again, nor one of a level that has lost base rows.
+        # A slot that has lost ticks cannot be folded again, nor one of a level that has lost base
+        # rows.
         is_newest = start > symbol.last_ts  # only quotes without a price have come since
         if tick.ts <= evicted_ts if covered else (
                 start <= evicted_ts or (not is_newest and symbol_is_too_old(symbol, region, start, exists))):
@@ -284,8 +293,8 @@ cdef extern from *:
 
 cdef int64_t check_ticks(const Symbol* symbol, int kind, const int64_t* ts, const double** values, int64_t n,
                          int* out_status, bint* out_in_order) noexcept nogil:
-    """First row that breaks a rule (out_status says which), or -1; and whether no row is older than one before it, or
-    than the newest there is."""
+    """First row that breaks a rule (out_status says which), or -1; and whether no row is older than
+    one before it, or than the newest there is."""
     cdef const TickRing* ring = feed_ring(symbol, kind)
     cdef const double* first = values[0]
     cdef const double* second = values[1]
@@ -304,7 +313,8 @@ cdef int64_t check_ticks(const Symbol* symbol, int kind, const int64_t* ts, cons
         return 0
     while i < n:
         stop = i + 256 if i + 256 < n else n
-        # Whole blocks without a branch; a suspicious one is looked at row by row (see `check_rows` of bars).
+        # Whole blocks without a branch; a suspicious one is looked at row by row (see `check_rows`
+        # of bars).
         not_zero = negative = 0
         if kind == SOURCE_TICKS:
             for j in range(i, stop):
@@ -336,7 +346,8 @@ cdef int64_t check_ticks(const Symbol* symbol, int kind, const int64_t* ts, cons
 
 cdef int64_t _grow_newest(Symbol* symbol, int kind, const int64_t* ts, const double* first, const double* second,
                           int64_t n) noexcept nogil:
-    """Add those of the ascending ticks that lie in the newest base slot to its row; returns how many."""
+    """Add those of the ascending ticks that lie in the newest base slot to its row; returns how
+    many."""
     cdef const Ring* base = &symbol.base
     cdef int64_t at = base.next_seq - 1 - base.origin, i = 0
     cdef double high, low, close, volume
@@ -371,7 +382,8 @@ cdef int64_t _make_rows(Symbol* symbol, int kind, const int64_t* ts, const doubl
         if ts[i] >= region.stop:
             region = find_region(symbol.grid, ts[i])
             stop = INT64_MAX
-        if stop <= ts[i] and ts[i] - stop < symbol.step_ns:  # the slot after the last one: no division
+        # the slot after the last one: no division
+        if stop <= ts[i] and ts[i] - stop < symbol.step_ns:
             start = stop
             stop = start + symbol.step_ns if start + symbol.step_ns < region.stop else region.stop
         else:
@@ -413,8 +425,8 @@ cdef bint _any_lacks_side(const Symbol* symbol, const double** values, int64_t n
 
 cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const double** values, const int64_t* exchange,
                          int64_t n) noexcept nogil:
-    """Take checked ticks in order, none older than the newest. Returns how many were stored (those before the span are
-    counted as of another session), or ERR_MEMORY and nothing has changed."""
+    """Take checked ticks in order, none older than the newest. Returns how many were stored (those
+    before the span are counted as of another session), or ERR_MEMORY and nothing has changed."""
     cdef int64_t skipped = first_at_or_after(ts, n, symbol.grid.span_start), grown, rows, stored = 0
     cdef const double* rest[4]
     cdef TickRing* ring
@@ -435,8 +447,8 @@ cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const doub
     for i in range(4):
         rest[i] = values[i] + skipped if values[i] != NULL else NULL
     exchange = exchange + skipped if exchange != NULL else NULL
-    # Where a bar has filled the newest row, those that are not newer than its slot go one by one; so do all quotes of a
-    # batch in which one has no price.
+    # Where a bar has filled the newest row, those that are not newer than its slot go one by one;
+    # so do all quotes of a batch in which one has no price.
     one_by_one = kind == SOURCE_QUOTES and _any_lacks_side(symbol, rest, n)
     while n > 0 and (one_by_one or (
             _makes_bars(symbol, kind) and symbol.base_stop == INT64_MIN and slot_start_in(
@@ -469,8 +481,8 @@ cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const doub
 
 
 cdef bint feed_check(const Symbol* symbol) noexcept nogil:
-    """True if the invariants of rings hold, and the base rows whose ticks are all there are their fold, but for those
-    that bars have filled; for tests."""
+    """True if the invariants of rings hold, and the base rows whose ticks are all there are their
+    fold, but for those that bars have filled; for tests."""
     cdef const TickRing* ring
     cdef const Ring* base = &symbol.base
     cdef const Region* region

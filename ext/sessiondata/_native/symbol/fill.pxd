@@ -7,7 +7,8 @@ from sessiondata._native.symbol.symbol cimport Symbol
 
 
 cdef inline bint is_filled(const Symbol* symbol, const Region* region, int64_t start) noexcept nogil:
-    """Whether a bar has filled the base slot of `region` that begins at `start`, while no bars fed the symbol."""
+    """Whether a bar has filled the base slot of `region` that begins at `start`, while no bars fed
+    the symbol."""
     cdef int64_t ordinal
     if not region.regular:
         return False
@@ -21,8 +22,8 @@ cdef inline bint is_newest_filled(const Symbol* symbol) noexcept nogil:
 
 
 cdef inline int64_t fed_until(const Symbol* symbol, int64_t ts) noexcept nogil:
-    """What a symbol whose newest trade or quote is of `ts` knows to be over: that time, or the newest row if it is a
-    filled one (there is no `base_stop` then)."""
+    """What a symbol whose newest trade or quote is of `ts` knows to be over: that time, or the
+    newest row if it is a filled one (there is no `base_stop` then)."""
     cdef int64_t stop
     if symbol.base_stop != INT64_MIN or symbol.base.next_seq == 0:
         return ts

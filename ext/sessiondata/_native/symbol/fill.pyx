@@ -2,21 +2,23 @@
 
     rows -> which are for slots that are missing now? -> room for them -> late ones inserted, newer ones pushed
 
-Question and answer are one call inside the symbol's guard, so no bar of the feed can come in between and be replaced.
-What is there stays, also what an earlier row of the same call has brought.
+Question and answer are one call inside the symbol's guard, so no bar of the feed can come in
+between and be replaced. What is there stays, also what an earlier row of the same call has brought.
 
-A filled row does not say what feeds the symbol. So until that is known `next_slot_ts` stays INT64_MAX, and the next
-streamed bar goes the way on which it decides. Where trades or quotes make the rows, a filled one stands: it is of all
-trades of its slot, those that come for it are some of them. The slots are remembered as bits (`Symbol.filled`), which
-only ticks look at that do not go on in the newest row. A filled row may be the newest one: no tick grows it then,
-because `base_stop` is INT64_MIN as before the first tick.
+A filled row does not say what feeds the symbol. So until that is known `next_slot_ts` stays
+INT64_MAX, and the next streamed bar goes the way on which it decides. Where trades or quotes make
+the rows, a filled one stands: it is of all trades of its slot, those that come for it are some of
+them. The slots are remembered as bits (`Symbol.filled`), which only ticks look at that do not go on
+in the newest row. A filled row may be the newest one: no tick grows it then, because `base_stop` is
+INT64_MIN as before the first tick.
 
-A load into the session under way is a fill of which more is known (`loading`): its rows are whole bars, so what they
-cover is over, unless the clock or a trade says that it cannot be. Rows beside the slots are taken too, where none is of
-their time; as only bars make such rows, the symbol is fed by bars from then on.
+A load into the session under way is a fill of which more is known (`loading`): its rows are whole
+bars, so what they cover is over, unless the clock or a trade says that it cannot be. Rows beside
+the slots are taken too, where none is of their time; as only bars make such rows, the symbol is fed
+by bars from then on.
 
-Rejected: spans of time beside the marks (memory that can be lacking, for what 64 bytes of the block hold), and asking
-the ring of ticks whether a slot has some (those of an old slot may have left it).
+Rejected: spans of time beside the marks (memory that can be lacking, for what 64 bytes of the block
+hold), and asking the ring of ticks whether a slot has some (those of an old slot may have left it).
 """
 
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t
@@ -41,9 +43,9 @@ cdef enum:
 
 cdef inline int32_t _wanted_at(const Symbol* symbol, int64_t ts, int64_t over, int32_t expected, bint loading,
                                const Region** out_region) noexcept nogil:
-    """Ordinal of the regular base slot that begins at `ts`, if it is over (`expected` slots are) and has no row; a mark
-    that explains the absence makes no difference. _NO_SLOT if a load brings a row beside the slots for a time that has
-    none, else _NOT_WANTED."""
+    """Ordinal of the regular base slot that begins at `ts`, if it is over (`expected` slots are)
+    and has no row; a mark that explains the absence makes no difference. _NO_SLOT if a load brings
+    a row beside the slots for a time that has none, else _NOT_WANTED."""
     cdef const Region* region
     cdef int32_t ordinal
     cdef int64_t seq
@@ -66,8 +68,9 @@ cdef inline int32_t _wanted_at(const Symbol* symbol, int64_t ts, int64_t over, i
 cdef int64_t _over_for_load(const Symbol* symbol, int64_t newest_ts) noexcept nogil:
     """Up to when a load knows that slots are over; its newest row begins at `newest_ts`.
 
-    Its rows are whole bars, so all that they cover is, but for what cannot be: beyond the store's clock, and, where
-    trades or quotes come, at or after both the newest of them and the newest row, each of which may be in progress."""
+    Its rows are whole bars, so all that they cover is, but for what cannot be: beyond the store's
+    clock, and, where trades or quotes come, at or after both the newest of them and the newest row,
+    each of which may be in progress."""
     cdef int64_t clock = peek(&symbol.clock.as_of), as_of = symbol_as_of(symbol), over = INT64_MAX
     if clock != INT64_MIN:
         over = clock
@@ -77,7 +80,8 @@ cdef int64_t _over_for_load(const Symbol* symbol, int64_t newest_ts) noexcept no
 
 
 cdef void _push(Symbol* symbol, Bar* bar) noexcept nogil:
-    """A filled row that is newer than all others. Whatever feeds the symbol, its time has been known to be over."""
+    """A filled row that is newer than all others. Whatever feeds the symbol, its time has been
+    known to be over."""
     cdef int64_t stop = bar.ts + symbol.step_ns
     symbol_take(symbol, bar)  # there is room for it, so it is stored
     stop = stop if stop < symbol.region.stop else symbol.region.stop
@@ -127,11 +131,11 @@ cdef int64_t _fill_late(Symbol* symbol, const LateRows* rows, int64_t over, int3
 cdef int64_t fill_rows(Symbol* symbol, const int64_t* ts, const double* open, const double* high, const double* low,
                        const double* close, const double* volume, int64_t n, bint loading,
                        int64_t* place) noexcept nogil:
-    """Store those of `n` checked rows, ascending in time, that are for missing slots; of equal times the first counts,
-    of a load the last. `place`: room for `n` int64.
+    """Store those of `n` checked rows, ascending in time, that are for missing slots; of equal
+    times the first counts, of a load the last. `place`: room for `n` int64.
 
-    Returns how many were stored, or ERR_MEMORY and nothing has changed. O(log rows) for each row, and for those behind
-    the newest what late bars take."""
+    Returns how many were stored, or ERR_MEMORY and nothing has changed. O(log rows) for each row,
+    and for those behind the newest what late bars take."""
     cdef int32_t expected, ordinal
     cdef const Region* region = NULL
     cdef int64_t i, over, n_late, first = -1, wanted = 0, late_wanted = 0, stored = 0
@@ -184,8 +188,9 @@ cdef int64_t fill_rows(Symbol* symbol, const int64_t* ts, const double* open, co
 
 
 cdef bint fill_forget_bars(Symbol* symbol) noexcept nogil:
-    """Have bars that were loaded count as filled, so that nothing feeds the symbol yet; False, and nothing has changed,
-    if some lie beside the slots, where only a feed of bars has rows. All rows must have been loaded."""
+    """Have bars that were loaded count as filled, so that nothing feeds the symbol yet; False, and
+    nothing has changed, if some lie beside the slots, where only a feed of bars has rows. All rows
+    must have been loaded."""
     cdef const Ring* base = &symbol.base
     cdef const Region* region
     cdef int64_t seq, ts

@@ -5,11 +5,13 @@
          -> base ring                from the newest row back: each piece of rows moves once      (ring_insert_rows)
          -> levels, parents first    each slot with changed rows is folded once                   (level_rebuild_rows)
 
-All of it, counters and notes of edits included, is what the same rows one by one leave behind; only that one by one
-each of them moves all rows behind it, and folds its slots again. O(rows of the ring + n log n), where one by one it is
-their product. A few rows are quicker one by one: those behind them are few, or the slots that they fold.
+All of it, counters and notes of edits included, is what the same rows one by one leave behind; only
+that one by one each of them moves all rows behind it, and folds its slots again. O(rows of the
+ring + n log n), where one by one it is their product. A few rows are quicker one by one: those
+behind them are few, or the slots that they fold.
 
-A ring that has lost rows, or would, takes late rows one by one: which are too old depends on those before.
+A ring that has lost rows, or would, takes late rows one by one: which are too old depends on those
+before.
 """
 
 from libc.stdint cimport INT64_MIN, int32_t, int64_t
@@ -25,14 +27,15 @@ from sessiondata._native.rows.ticks cimport SOURCE_BARS, SOURCE_NONE
 
 
 cdef bint late_fits(const Symbol* symbol, int64_t n_rows, int64_t n_new) noexcept nogil:
-    """Whether so many late rows, of which `n_new` are of times without a row, go better in a block."""
+    """Whether so many late rows, of which `n_new` are of times without a row, go better in a
+    block."""
     cdef const Ring* base = &symbol.base
     return n_rows >= LATE_ROWS and base.evicted_ts == INT64_MIN and base.next_seq + n_new <= base.capacity
 
 
 cdef int64_t late_store(Symbol* symbol, const LateRows* rows) noexcept nogil:
-    """Store rows as one by one in their order: of equal times each corrects the one before. There is room for them.
-    Returns how many changed something."""
+    """Store rows as one by one in their order: of equal times each corrects the one before. There
+    is room for them. Returns how many changed something."""
     cdef int64_t i, standing = NOWHERE, place = NOWHERE, changed = 0
     cdef const int64_t* ts = rows.ts
     cdef bint exists = False
@@ -65,7 +68,8 @@ cdef int64_t late_store(Symbol* symbol, const LateRows* rows) noexcept nogil:
 
 
 cdef void late_place(Symbol* symbol, const LateRows* rows) noexcept nogil:
-    """Put rows in their places, and fold each slot that one of them has changed. The caller notes the edits."""
+    """Put rows in their places, and fold each slot that one of them has changed. The caller notes
+    the edits."""
     cdef int64_t last[2]  # the last changed row beside the segments [0], and in one [1]
     cdef Level* level
     cdef const Ring* parent

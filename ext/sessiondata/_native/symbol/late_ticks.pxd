@@ -10,7 +10,7 @@ cdef struct LateTicks:
     const int64_t* ts
     const double* value[4]   # as in a TickRing; those that it has
     const int64_t* exchange  # of trades; NULL
-    int64_t* place           # what becomes of each, an `int` of `_late_ticks`
+    int64_t* place           # what becomes of each, an `int` of `symbol/late_ticks`
     int64_t n
 
 

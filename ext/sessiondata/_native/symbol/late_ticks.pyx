@@ -1,18 +1,21 @@
 """Late trades or quotes in blocks: the morning of a feed that began at noon.
 
-    ticks, ascending -> too old? in a filled slot? without a price?  in order, as each would find the ring    (_judge)
-                     -> base rows: each slot with late ticks is folded once, of the ring's ticks and these    (_fold)
-                     -> base ring and levels, in one pass (`_late`), or slot by slot where rows may be lost   (_finish)
-                     -> ring of ticks: each piece of it moves once                            (`ticks_insert_rows`)
+    ticks, ascending
+      _judge              too old? in a filled slot? without a price? in order, as each finds the ring
+      _fold               each slot with late ticks is folded once, of the ring's ticks and these
+      _finish             base ring and levels in one pass (`symbol/late`), or slot by slot where
+                          rows may be lost
+      ticks_insert_rows   each piece of the ring of ticks moves once
 
-All of it, counters and notes of edits included, is what the same ticks one by one leave behind; only that one by one
-each of them moves all ticks behind it, and folds its slot again. O(ticks of the ring + n log n), where one by one it is
-their product.
+All of it, counters and notes of edits included, is what the same ticks one by one leave behind;
+only that one by one each of them moves all ticks behind it, and folds its slot again. O(ticks of
+the ring + n log n), where one by one it is their product.
 
-A full ring loses its oldest tick with each that comes, and what has been lost decides which are too old. So the ring
-keeps its rows until all is decided, and `Merge` says what it would hold by then: of two ascending lists, its own and
-the late ones stored so far, whatever follows their heads. Base rows are folded before the ring moves for the same
-reason: a slot may have lost ticks at the end that were there when its last late one came.
+A full ring loses its oldest tick with each that comes, and what has been lost decides which are too
+old. So the ring keeps its rows until all is decided, and `Merge` says what it would hold by then:
+of two ascending lists, its own and the late ones stored so far, whatever follows their heads. Base
+rows are folded before the ring moves for the same reason: a slot may have lost ticks at the end
+that were there when its last late one came.
 """
 
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t
@@ -70,7 +73,8 @@ cdef inline void _skip_dropped(Merge* merge, const int64_t* place, int64_t stop)
 
 
 cdef inline int64_t _lost_ts(Merge* merge, const TickRing* ring, const LateTicks* ticks, int64_t i) noexcept nogil:
-    """Time of the newest tick that would be lost by then if tick `i` were stored; INT64_MIN if none."""
+    """Time of the newest tick that would be lost by then if tick `i` were stored; INT64_MIN if
+    none."""
     cdef int64_t own
     if merge.next_seq < ring.capacity:
         return merge.evicted_ts
@@ -105,7 +109,8 @@ cdef inline void _add(Bar* bar, double price, double size) noexcept nogil:
 
 cdef void _fold(const Symbol* symbol, int kind, const TickRing* ring, const LateTicks* ticks, const Slot* slot,
                 int64_t stop, Bar* out_bar) noexcept nogil:
-    """Fold a slot from the ring's ticks and the late ones before number `stop`, which come behind those of their time.
+    """Fold a slot from the ring's ticks and the late ones before number `stop`, which come behind
+    those of their time.
     """
     cdef int64_t at = ticks_find(ring, slot.start) - ring.origin, end = ticks_find(ring, slot.stop) - ring.origin
     cdef int64_t i = slot.first
@@ -147,8 +152,8 @@ cdef void _begin(const Symbol* symbol, int64_t ts, int64_t i, Slot* slot) noexce
 
 cdef void _begin_newest(Symbol* symbol, int kind, const TickRing* ring, const LateTicks* ticks, Slot* slot,
                         int64_t stop) noexcept nogil:
-    """Store the row of a slot that is newer than all others, with its first late tick that has a price; `stop` is
-    behind that."""
+    """Store the row of a slot that is newer than all others, with its first late tick that has a
+    price; `stop` is behind that."""
     cdef Bar bar
     _fold(symbol, kind, ring, ticks, slot, stop, &bar)
     bar.n_base = 0
@@ -162,7 +167,8 @@ cdef void _begin_newest(Symbol* symbol, int kind, const TickRing* ring, const La
 
 cdef void _finish(Symbol* symbol, int kind, const TickRing* ring, const LateTicks* ticks, Slot* slot, int64_t stop,
                   const BaseRows* room, LateRows* rows) noexcept nogil:
-    """Make a slot's row of what there is by late tick `stop`: add it to `rows`, or, of NULL, place it at once."""
+    """Make a slot's row of what there is by late tick `stop`: add it to `rows`, or, of NULL, place
+    it at once."""
     cdef int64_t _k
     cdef Bar bar
     if slot.n_folded == 0:
@@ -202,8 +208,8 @@ cdef int64_t _count_new(const Symbol* symbol, int kind, const LateTicks* ticks) 
 
 
 cdef int64_t late_ticks(Symbol* symbol, int kind, const LateTicks* ticks, const BaseRows* room) noexcept nogil:
-    """Take late ticks as one by one in their order; there is room for them (`feed_reserve`). Returns how many are
-    stored."""
+    """Take late ticks as one by one in their order; there is room for them (`feed_reserve`).
+    Returns how many are stored."""
     cdef TickRing* ring = feed_ring(symbol, kind)
     cdef TickCounters* counters = &symbol.tick_counters[kind == SOURCE_QUOTES]
     cdef bint makes_bars = kind == SOURCE_TICKS or symbol.quote_bars != QUOTE_BARS_NONE
@@ -229,7 +235,8 @@ cdef int64_t late_ticks(Symbol* symbol, int kind, const LateTicks* ticks, const 
             if slot.stop != INT64_MIN:
                 _finish(symbol, kind, ring, ticks, &slot, i, room, rows)
             _begin(symbol, ticks.ts[i], i, &slot)
-        # A slot that has lost ticks cannot be folded again, nor one of a level that has lost base rows.
+        # A slot that has lost ticks cannot be folded again, nor one of a level that has lost base
+        # rows.
         is_folded = has_price and not slot.covered
         if (slot.start <= lost_ts or slot.too_old) if is_folded else ticks.ts[i] <= lost_ts:
             counters.too_old += 1

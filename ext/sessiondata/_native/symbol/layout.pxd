@@ -12,9 +12,12 @@ from sessiondata._native.symbol.symbol cimport Block, Symbol
 cdef class Memory:
     # Owner of the blocks of a symbol's session; windows hold it.
     cdef Block* newest
-    cdef object evidence    # an Evidence, to which the trackers point; None before the first mark or retry
-    cdef tuple shared       # Memory of sessions that it is a copy of: trades and quotes of theirs that it goes on using
-    cdef bint holds(self, const void* address) noexcept nogil   # whether it lies in one of the blocks
+    # an Evidence, to which the trackers point; None before the first mark or retry
+    cdef object evidence
+    # Memory of sessions that it is a copy of: trades and quotes of theirs that it goes on using
+    cdef tuple shared
+    # whether it lies in one of the blocks
+    cdef bint holds(self, const void* address) noexcept nogil
     cdef int64_t n_bytes(self) noexcept nogil
 
 

@@ -5,18 +5,20 @@
 
 All parts of the first are 64-byte aligned.
 
-A session begins in a compact block, with a row for each regular slot of each interval: what a full day takes, and no
-more. It is written once when it is made, so that no bar pays for the first touch of a page. Rows beside the regular
-slots (extended hours, more off-grid rows than empty slots) move everything to a roomy block: there the base ring has a
-row for each base slot of the whole span, and a level one for each slot it can ever have. Off-grid rows beyond that move
-it to another one of twice the rows, so no row is ever overwritten. With a capacity that was asked for there is one
-roomy block, whose base ring has two laps. Trackers have room for every other slot missing in any.
+A session begins in a compact block, with a row for each regular slot of each interval: what a full
+day takes, and no more. It is written once when it is made, so that no bar pays for the first touch
+of a page. Rows beside the regular slots (extended hours, more off-grid rows than empty slots) move
+everything to a roomy block: there the base ring has a row for each base slot of the whole span, and
+a level one for each slot it can ever have. Off-grid rows beyond that move it to another one of
+twice the rows, so no row is ever overwritten. With a capacity that was asked for there is one roomy
+block, whose base ring has two laps. Trackers have room for every other slot missing in any.
 
 Blocks are kept until the session's `Memory` goes: windows may still look at the compact one.
 
-Inside a guard only holders of the GIL allocate. While `tracemalloc` traces, an allocation takes the GIL, and who holds
-it may be waiting for the guard. So a caller without it is refused there (ERR_MEMORY, and `Symbol.wanted` says how much
-it lacks); it leaves the guard, allocates, and comes back with the block as `Symbol.spare`.
+Inside a guard only holders of the GIL allocate. While `tracemalloc` traces, an allocation takes the
+GIL, and who holds it may be waiting for the guard. So a caller without it is refused there
+(ERR_MEMORY, and `Symbol.wanted` says how much it lacks); it leaves the guard, allocates, and comes
+back with the block as `Symbol.spare`.
 """
 
 cimport cython
@@ -61,7 +63,9 @@ cdef class Memory:
         cdef Block* block = self.newest
         cdef Block* older
         if block != NULL:
-            wait_for_reads()  # no symbol points to it any more, but a reader without a guard may have seen one that did
+            # no symbol points to it any more, but a reader without a guard may have seen one that
+            # did
+            wait_for_reads()
         while block != NULL:
             older = block.older
             PyMem_RawFree(block)
@@ -85,7 +89,8 @@ cdef class Memory:
 
 
 cdef Block* block_allocate(int64_t n_bytes) noexcept nogil:
-    """A block that belongs to nobody yet; NULL without memory. Not from inside a guard without the GIL."""
+    """A block that belongs to nobody yet; NULL without memory. Not from inside a guard without the
+    GIL."""
     cdef Block* block = <Block*>PyMem_RawMalloc(<size_t>n_bytes) if n_bytes > 0 else NULL
     if block != NULL:
         block.n_bytes = n_bytes
@@ -93,7 +98,8 @@ cdef Block* block_allocate(int64_t n_bytes) noexcept nogil:
 
 
 cdef Block* block_add(Symbol* symbol, int64_t n_bytes) noexcept nogil:
-    """Give a symbol one more block of at least so many bytes; NULL, and it has none, without memory."""
+    """Give a symbol one more block of at least so many bytes; NULL, and it has none, without
+    memory."""
     cdef Block* block = symbol.spare
     if block != NULL and block.n_bytes >= n_bytes > 0:
         symbol.spare = NULL
@@ -111,9 +117,9 @@ cdef Block* block_add(Symbol* symbol, int64_t n_bytes) noexcept nogil:
 cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity, hours, bint touch):
     """Allocate the memory of a symbol and lay its rings, levels and trackers over it, all empty.
 
-    `steps_ns` are the lengths of the series, base first, 0 for the session; `capacity` 0 is one session; `hours` are
-    (start_ns, stop_ns) around it in which bars are expected too, or None. `touch`: write to the memory now, so that no
-    bar pays for the first touch of a page."""
+    `steps_ns` are the lengths of the series, base first, 0 for the session; `capacity` 0 is one
+    session; `hours` are (start_ns, stop_ns) around it in which bars are expected too, or None.
+    `touch`: write to the memory now, so that no bar pays for the first touch of a page."""
     cdef list steps = [step for step in steps_ns[1:] if step]
     cdef Py_ssize_t n_levels = len(steps) + 2, k
     cdef Level levels[MAX_LEVELS]
@@ -149,7 +155,8 @@ cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity,
 
 
 cdef double series_value(Symbol* symbol, int64_t k, int64_t column, int64_t i) noexcept nogil:
-    """A value of row `i` of a derived series, which is brought up to date; NaN if there is none. Columns: 1 to 5."""
+    """A value of row `i` of a derived series, which is brought up to date; NaN if there is none.
+    Columns: 1 to 5."""
     cdef int64_t at
     symbol_settle(symbol, <int32_t>k - 1)
     at = ring_row(series_ring(symbol, k), i)
@@ -157,8 +164,8 @@ cdef double series_value(Symbol* symbol, int64_t k, int64_t column, int64_t i) n
 
 
 cdef int copy_out(Symbol* symbol, Memory memory) noexcept nogil:
-    """Give a copied struct memory of its own, with all that lies in the memory it still points to but the evidence; 0,
-    or ERR_MEMORY, and the struct is of no use."""
+    """Give a copied struct memory of its own, with all that lies in the memory it still points to
+    but the evidence; 0, or ERR_MEMORY, and the struct is of no use."""
     cdef int status
     symbol.blocks = &memory.newest
     status = _move_to_new_block(symbol, is_compact(symbol), symbol.make_room == NULL, False)
@@ -168,8 +175,8 @@ cdef int copy_out(Symbol* symbol, Memory memory) noexcept nogil:
 
 
 cdef int _copy_extended(Symbol* symbol) noexcept nogil:
-    """Move the trackers outside the segments into a block of their own, the one they are in being another symbol's; 0,
-    or ERR_MEMORY."""
+    """Move the trackers outside the segments into a block of their own, the one they are in being
+    another symbol's; 0, or ERR_MEMORY."""
     cdef int32_t n_series = symbol.n_levels - 1, k
     cdef int64_t n_bytes = HEADER + n_series * <int64_t>sizeof(Extended)
     cdef Extended* old = symbol.extended
@@ -196,8 +203,10 @@ cdef int _copy_extended(Symbol* symbol) noexcept nogil:
 
 
 cdef int _expect(Symbol* symbol, const GridData* grid, int64_t start, int64_t stop) noexcept nogil:
-    """Make trackers for the slots outside the segments, in a block of their own; 0, or ERR_MEMORY."""
-    cdef int32_t n_series = symbol.n_levels - 1, k  # the base and the intraday levels: the session has no slot outside
+    """Make trackers for the slots outside the segments, in a block of their own; 0, or
+    ERR_MEMORY."""
+    # the base and the intraday levels: the session has no slot outside
+    cdef int32_t n_series = symbol.n_levels - 1, k
     cdef int64_t n_bytes = HEADER + n_series * <int64_t>sizeof(Extended)
     cdef Extended probe
     cdef Extended* extended
@@ -223,7 +232,8 @@ cdef int _expect(Symbol* symbol, const GridData* grid, int64_t start, int64_t st
 
 
 cdef int _init_level(Level* level, Py_ssize_t i, list steps, int64_t base_ns) except -1:
-    """Kind and parent of level `i`: intraday intervals in ascending order, the session bar, the extended one."""
+    """Kind and parent of level `i`: intraday intervals in ascending order, the session bar, the
+    extended one."""
     cdef Py_ssize_t parent = len(steps) - 1 if i >= len(steps) else i - 1
     cdef int64_t step = steps[i] if i < len(steps) else 0
     if step:
@@ -249,7 +259,8 @@ cdef void _link_levels(Symbol* symbol) noexcept nogil:
 
 
 cdef int _make_room(Symbol* symbol, int64_t n_new) noexcept nogil:
-    """Move to a roomy block with room for so many more rows; 0, or ERR_MEMORY and nothing has changed."""
+    """Move to a roomy block with room for so many more rows; 0, or ERR_MEMORY and nothing has
+    changed."""
     cdef int64_t before = symbol.span_rows
     cdef int status
     while symbol.span_rows < symbol.base.next_seq + n_new:
@@ -297,7 +308,8 @@ cdef int64_t _block_bytes(Symbol* symbol, bint compact, bint laps) noexcept nogi
 
 
 cdef int _move_to_new_block(Symbol* symbol, bint compact, bint laps, bint touch) noexcept nogil:
-    """Allocate a block and move all that a symbol has into it; 0, or ERR_MEMORY and nothing has changed."""
+    """Allocate a block and move all that a symbol has into it; 0, or ERR_MEMORY and nothing has
+    changed."""
     cdef int64_t n_bytes = _block_bytes(symbol, compact, laps)
     cdef Block* block = block_add(symbol, n_bytes)
     cdef char* at

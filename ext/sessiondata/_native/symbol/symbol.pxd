@@ -1,4 +1,5 @@
-# One symbol as a C struct: base ring, levels, trackers, counters; append and extend without the interpreter.
+# One symbol as a C struct: base ring, levels, trackers, counters; append and extend without the
+# interpreter.
 
 from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
 
@@ -18,7 +19,8 @@ cdef enum:
     EDITS = 64            # rows changed out of turn that a symbol remembers
 
 
-cdef enum:                # errands of `take_earlier`, which takes the GIL: never from inside the symbol's guard
+# errands of `take_earlier`, which takes the GIL: never from inside the symbol's guard
+cdef enum:
     EARLIER_OPEN = 0      # the bar's time is that of its end: make it that of its start
     EARLIER_RESERVE = 1   # see to it that storing the bar cannot fail
     EARLIER_STORE = 2
@@ -31,7 +33,8 @@ cdef struct Block:
 
 
 cdef struct Clock:
-    # Shared by the symbols of a store. Written in the guard of all clocks, read by everybody at any time.
+    # Shared by the symbols of a store. Written in the guard of all clocks, read by everybody at any
+    # time.
     int64_t as_of         # ns; moved by advance_to only, INT64_MIN before
     int64_t judged        # ns, up to when slots are judged by the clock alone: as_of - grace_ns
     int64_t grace_ns      # how long after its end a bar may still arrive
@@ -54,58 +57,81 @@ cdef struct Counters:
 
 cdef struct Symbol:
     # What each bar touches comes first, so that it shares few cache lines.
-    int64_t next_slot_ts  # ns, slot after the newest row, if that is on a slot of `region`; else INT64_MAX
-    int64_t run_stop      # ns, up to it bars may follow slot by slot: whole slots of `region`, with rows for them
-    int64_t fold_stop     # ns, those of them that need no fold: where the first slot of the roots ends, or sooner
+    #
+    # ns, slot after the newest row, if that is on a slot of `region`; else INT64_MAX
+    int64_t next_slot_ts
+    # ns, up to it bars may follow slot by slot: whole slots of `region`, with rows for them
+    int64_t run_stop
+    # ns, those of them that need no fold: where the first slot of the roots ends, or sooner
+    int64_t fold_stop
     int64_t last_ts       # ns, newest row; span_start - 1 while there is none
-    int64_t newest_stop   # ns, end of the newest row, of ticks see `fed_until`; INT64_MIN while there is none
-    int64_t newest_ts[2]  # ns, newest extended [0] and regular [1] row; INT64_MIN while there is none
+    # ns, end of the newest row, of ticks see `fed_until`; INT64_MIN while there is none
+    int64_t newest_stop
+    # ns, newest extended [0] and regular [1] row; INT64_MIN while there is none
+    int64_t newest_ts[2]
     int64_t step_ns       # base interval
-    int64_t n_edits       # changes but for rows added in turn, which move last_ts; sessions begun and ended, too
+    # changes but for rows added in turn, which move last_ts; sessions begun and ended, too
+    int64_t n_edits
     int64_t changes       # of the symbol so far: its part of the store's sequence
-    Clock* clock          # the store's; up to here: what tells whether there is anything to be shown
+    # the store's; up to here: what tells whether there is anything to be shown
+    Clock* clock
     Guard* guard          # of the handle, if there is one: without it, all callers hold the GIL
-    Level* levels         # parents before children; the last two are the session bar and the extended one
+    # parents before children; the last two are the session bar and the extended one
+    Level* levels
     int64_t wait_ns       # how long base rows may wait to be folded into the roots
-    int64_t folded_seq    # base rows from it on have not been folded into the roots (`symbol_store_next`)
+    # base rows from it on have not been folded into the roots (`symbol_store_next`)
+    int64_t folded_seq
     int32_t n_levels
-    int32_t root          # first level that regular base rows are folded into directly; the others by `next`
-    int32_t extended_root  # the level of extended rows, if it is folded straight from base rows; else -1
+    # first level that regular base rows are folded into directly; the others by `next`
+    int32_t root
+    # the level of extended rows, if it is folded straight from base rows; else -1
+    int32_t extended_root
     int32_t bars_updated  # set on change, cleared by the reader
     Ring base
     Gaps gaps
-    const GridData* grid  # NULL before a session; memory of the Grid object that SymbolCore keeps alive
+    # NULL before a session; memory of the Grid object that SymbolCore keeps alive
+    const GridData* grid
     const Region* region  # region of the newest row
-    # Moves a symbol without a capacity of its own to a block with room for so many more rows; else NULL.
+    # Moves a symbol without a capacity of its own to a block with room for so many more rows; else
+    # NULL.
     int (*make_room)(Symbol*, int64_t n_new) noexcept nogil
     int32_t source        # SOURCE_*: what makes base rows; ticks and quotes never set next_slot_ts
-    int32_t grown         # 1: the newest base row has grown in place since levels were brought up to date
+    # 1: the newest base row has grown in place since levels were brought up to date
+    int32_t grown
     int64_t n_edited      # base rows inserted or replaced out of turn in this session
-    int64_t base_stop     # ns, end of the newest base row's slot, if ticks or quotes made it; else INT64_MIN
+    # ns, end of the newest base row's slot, if ticks or quotes made it; else INT64_MIN
+    int64_t base_stop
     TickRing* ticks       # trades; NULL until there is one. Memory of a block, as is that of quotes
     TickRing* quotes      # up to here: what a delta reads of each symbol (_json.SYMBOL_BYTES)
-    int64_t span_rows     # rows of the base ring in the roomy block; grows with the rows beside its slots
+    # rows of the base ring in the roomy block; grows with the rows beside its slots
+    int64_t span_rows
     Block** blocks        # newest block, where its owner keeps it
     void* owner           # the SymbolCore
-    # What becomes of a bar from before the span, if the symbol has days in history; else NULL. See _days.
+    # What becomes of a bar from before the span, if the symbol has days in history; else NULL. See
+    # _days.
     int (*take_earlier)(Symbol*, Bar*, int errand) noexcept nogil
     Extended* extended    # base slots expected outside the segments; NULL: none
-    int64_t* edited_ts    # ns, the last EDITS of the base rows counted by n_edited: number n at n % EDITS; in the block
-    uint64_t* filled      # base slots that bars have filled while no bars fed the symbol: a bit each; in the block
+    # ns, the last EDITS of the base rows counted by n_edited: number n at n % EDITS; in the block
+    int64_t* edited_ts
+    # base slots that bars have filled while no bars fed the symbol: a bit each; in the block
+    uint64_t* filled
     Counters counters
     TickCounters tick_counters[2]  # of trades, of quotes
     int64_t place         # among the symbols of `clock`
     int64_t tick_capacity   # rows of the rings to come
     int64_t quote_capacity
     int32_t quote_bars    # QUOTE_BARS_*: the bars that quotes make
-    int32_t strict        # 1: bars whose open or close lies outside [low, high] are refused; no bar just follows then
-    int64_t wanted        # bytes of the block for want of which a caller without the GIL got ERR_MEMORY; else 0
-    Block* spare          # the block that it then came back with, while it is inside the guard; else NULL
+    # 1: bars whose open or close lies outside [low, high] are refused; no bar just follows then
+    int32_t strict
+    # bytes of the block for want of which a caller without the GIL got ERR_MEMORY; else 0
+    int64_t wanted
+    # the block that it then came back with, while it is inside the guard; else NULL
+    Block* spare
 
 
 cdef inline bint is_before_all(const Symbol* symbol, int64_t ts) noexcept nogil:
-    """Whether a time lies before 1990 and the session does not. Nothing streams such bars: their times are integers of
-    another unit than nanoseconds. There must be a session."""
+    """Whether a time lies before 1990 and the session does not. Nothing streams such bars: their
+    times are integers of another unit than nanoseconds. There must be a session."""
     return ts < LEAST_START and symbol.grid.span_start >= LEAST_START
 
 
@@ -117,9 +143,9 @@ cdef inline int64_t filled_bytes(const SlotTable* table) noexcept nogil:
 cdef inline uintptr_t* symbol_enter(Symbol* symbol) noexcept nogil:
     """Keep callers without the GIL out until `symbol_leave` of what this returns.
 
-    Whoever is inside calls nothing that might wait for another thread, or run Python: no object that the garbage
-    collector knows of is made there. Holding the GIL is enough for what only holders of the GIL change (`grid`,
-    `take_earlier`, `guard`)."""
+    Whoever is inside calls nothing that might wait for another thread, or run Python: no object
+    that the garbage collector knows of is made there. Holding the GIL is enough for what only
+    holders of the GIL change (`grid`, `take_earlier`, `guard`)."""
     return guard_enter(symbol.guard) if symbol.guard != NULL else NULL
 
 
@@ -131,7 +157,8 @@ cdef inline void symbol_leave(uintptr_t* inside) noexcept nogil:
 cdef inline bint has_plain_values(const Bar* bar) noexcept nogil:
     """Whether the values surely break no rule; `check_values` tells of the few others."""
     cdef double total = bar.open + bar.high + bar.low + bar.close
-    # total - total is 0, but NaN where one of them is NaN or infinite, or the sum is beyond float64.
+    # total - total is 0, but NaN where one of them is NaN or infinite, or the sum is beyond
+    # float64.
     return bar.high >= bar.low and bar.volume >= total - total and not bar.volume >= SUM_LIMIT
 
 
@@ -148,7 +175,8 @@ cdef inline bint is_inconsistent(double open, double high, double low, double cl
 
 
 cdef inline bint symbol_follows(const Symbol* symbol, int64_t ts) noexcept nogil:
-    """Whether a bar at `ts` is simply the next one, on the slot after the newest row's; False before a session."""
+    """Whether a bar at `ts` is simply the next one, on the slot after the newest row's; False
+    before a session."""
     return ts == symbol.next_slot_ts and ts < symbol.run_stop
 
 
@@ -163,29 +191,32 @@ cdef inline bint symbol_count_next(Symbol* symbol, int64_t ts) noexcept nogil:
 
 
 cdef inline bint symbol_push_next(Symbol* symbol, const Bar* bar) noexcept nogil:
-    """Store a bar that follows, and no more: the roots fold some rows at once, when a slot ends or somebody asks.
-    Returns whether that is now due (`symbol_fold_due`). O(1).
+    """Store a bar that follows, and no more: the roots fold some rows at once, when a slot ends or
+    somebody asks. Returns whether that is now due (`symbol_fold_due`). O(1).
 
-    No address of the bar leaves this function, so that where it is inlined a bar can stay in registers."""
+    No address of the bar leaves this function, so that where it is inlined a bar can stay in
+    registers."""
     cdef Bar row = Bar(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, 1)
     ring_push_base(&symbol.base, symbol.base.next_seq - symbol.base.origin, &row)
     return symbol_count_next(symbol, row.ts)
 
 
 cdef inline int symbol_store_next(Symbol* symbol, const Bar* bar) noexcept nogil:
-    """`symbol_store` of a bar that follows. O(1), and O(levels) where slots end. Its one call comes last."""
+    """`symbol_store` of a bar that follows. O(1), and O(levels) where slots end. Its one call comes
+    last."""
     return <int>symbol_fold_due(symbol, NULL) if symbol_push_next(symbol, bar) else STORED
 
 
 cdef inline int symbol_store(Symbol* symbol, const Bar* bar) noexcept nogil:
     """Store one bar whose values have been checked, and everything it causes; returns a status.
 
-    A session must have been started. O(levels) for a bar that is the newest. EARLIER, and nothing has changed, if the
-    bar may be of a day in history."""
+    A session must have been started. O(levels) for a bar that is the newest. EARLIER, and nothing
+    has changed, if the bar may be of a day in history."""
     cdef Bar row
     if symbol_follows(symbol, bar.ts):
         return symbol_store_next(symbol, bar)
-    row = Bar(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, 0)  # its address may go, that of `bar` not
+    # its address may go, that of `bar` not
+    row = Bar(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, 0)
     return symbol_store_apart(symbol, &row)
 
 
@@ -205,8 +236,8 @@ cdef inline void symbol_settle(Symbol* symbol, int32_t level) noexcept nogil:
 
 
 cdef inline void symbol_fold_levels(Symbol* symbol) noexcept nogil:
-    """Bring the newest bars and trackers of all levels up to date, but not the rings' last rows: what a reader needs
-    who takes the newest row of a level from `bar`. O(levels)."""
+    """Bring the newest bars and trackers of all levels up to date, but not the rings' last rows:
+    what a reader needs who takes the newest row of a level from `bar`. O(levels)."""
     cdef int32_t i
     cdef Level* level
     if symbol.grown:
@@ -226,8 +257,8 @@ cdef inline void symbol_note_edit(Symbol* symbol, int64_t ts) noexcept nogil:
 
 
 cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:
-    """Up to when the symbol is judged, in ns: the store's clock less its grace, or the end of the newest row, which
-    proves that the feed has come so far; INT64_MIN if neither."""
+    """Up to when the symbol is judged, in ns: the store's clock less its grace, or the end of the
+    newest row, which proves that the feed has come so far; INT64_MIN if neither."""
     cdef int64_t judged = peek(&symbol.clock.judged), newest_stop = peek(&symbol.newest_stop)
     return judged if judged > newest_stop else newest_stop
 

@@ -7,11 +7,12 @@
                                  each level that holds it                                   (_append_out_of_turn)
     arrays -> check all -> in order: copy columns, then per region and level by runs        (symbol_extend)
 
-Nothing here allocates, calls the interpreter or knows a calendar. Functions return a status (see `_status`); a bar
-that is refused has changed a counter at most, a bar that breaks a rule nothing at all.
+Nothing here allocates, calls the interpreter or knows a calendar. Functions return a status (see
+`base/status`); a bar that is refused has changed a counter at most, a bar that breaks a rule
+nothing at all.
 
-Invariants (`symbol_check`): those of the ring, the trackers and the levels; last_ts is the newest row's time;
-next_slot_ts, where set, is the slot after the newest row and gaps.frontier its ordinal.
+Invariants (`symbol_check`): those of the ring, the trackers and the levels; last_ts is the newest
+row's time; next_slot_ts, where set, is the slot after the newest row and gaps.frontier its ordinal.
 """
 
 from libc.stdint cimport INT64_MAX, INT64_MIN, uint64_t, uintptr_t
@@ -43,14 +44,16 @@ from sessiondata._native.base.time cimport NAT
 cdef enum:
     CHECKED = 512         # rows that are checked as one, and row by row if that raises a suspicion
     PIECE = 1024          # rows that an extend folds and copies at once: 48 KiB
-    ROWS_WAITING = 31     # base rows at most that the roots have not folded: no call has to make up for more
+    # base rows at most that the roots have not folded: no call has to make up for more
+    ROWS_WAITING = 31
     MANY_ROWS = 100_000   # times the longest step still an int64
     AHEAD = 16            # symbols that are asked for before they are needed
 
 
 # --- the clock of a store ---
 
-cdef Guard _clocks        # one for all: a guard is never freed, and clocks come and go with the days
+# one for all: a guard is never freed, and clocks come and go with the days
+cdef Guard _clocks
 guard_init(&_clocks)
 
 
@@ -83,13 +86,15 @@ cdef void clock_touch(Clock* clock) noexcept nogil:
 
 
 cdef int64_t clock_sequence(Clock* clock, int64_t* out_latest) noexcept nogil:
-    """Changes of the store so far, and the latest time that it knows of (INT64_MIN: none); O(symbols). Each symbol
-    counts its own, in its guard: threads that write to different symbols share no counter, and none is lost."""
+    """Changes of the store so far, and the latest time that it knows of (INT64_MIN: none);
+    O(symbols). Each symbol counts its own, in its guard: threads that write to different symbols
+    share no counter, and none is lost."""
     cdef uintptr_t* inside = guard_enter(&_clocks)
     cdef int64_t changes = clock.changes, latest = clock.as_of, newest_stop, i
     cdef const Symbol* symbol
     for i in range(clock.n_symbols):
-        if i + AHEAD < clock.n_symbols:  # symbols lie scattered: 10 ns each instead of 40 where there are thousands
+        # symbols lie scattered: 10 ns each instead of 40 where there are thousands
+        if i + AHEAD < clock.n_symbols:
             prefetch(&clock.symbols[i + AHEAD].changes)
         symbol = clock.symbols[i]
         changes += peek(&symbol.changes)
@@ -101,7 +106,8 @@ cdef int64_t clock_sequence(Clock* clock, int64_t* out_latest) noexcept nogil:
 
 
 cdef int clock_join(Symbol* symbol) noexcept nogil:
-    """What the symbol counts belongs to the sequence from now on; 0, or ERR_MEMORY and it does not. With the GIL."""
+    """What the symbol counts belongs to the sequence from now on; 0, or ERR_MEMORY and it does not.
+    With the GIL."""
     cdef Clock* clock = symbol.clock
     cdef uintptr_t* inside = guard_enter(&_clocks)
     cdef int64_t room = clock.room
@@ -161,7 +167,8 @@ cdef int check_values_apart(double open, double high, double low, double close, 
 
 
 cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil:
-    """0, or the status of the first rule that the bar breaks; before a session any date is as good as another."""
+    """0, or the status of the first rule that the bar breaks; before a session any date is as good
+    as another."""
     cdef int status = check_values(bar)
     if status:
         return status
@@ -220,14 +227,16 @@ cdef inline void _limit_waiting(Symbol* symbol, int64_t stop) noexcept nogil:
 
 
 cdef inline void _limit_folds(Symbol* symbol) noexcept nogil:
-    """Find out how far bars go that symbol_store may take without a look around. Everything has been folded."""
+    """Find out how far bars go that symbol_store may take without a look around. Everything has
+    been folded."""
     cdef int64_t rows = ring_room(&symbol.base) - (symbol.base.next_seq - symbol.base.origin)
     cdef int64_t stop = symbol.region.stop - symbol.step_ns + 1
     cdef int64_t room = (rows if rows < MANY_ROWS else MANY_ROWS) * symbol.step_ns
     cdef int32_t i = symbol.root
     if symbol.next_slot_ts < stop and stop - symbol.next_slot_ts > room:
         stop = symbol.next_slot_ts + room
-    symbol.run_stop = INT64_MIN if symbol.strict else stop  # where bars just follow, nobody looks at their open
+    # where bars just follow, nobody looks at their open
+    symbol.run_stop = INT64_MIN if symbol.strict else stop
     while i >= 0:
         if symbol.levels[i].slot_stop < stop:
             stop = symbol.levels[i].slot_stop
@@ -261,8 +270,10 @@ cdef void symbol_fold(Symbol* symbol) noexcept nogil:
 
 
 cdef inline int64_t _fold_root(Symbol* symbol, Level* level) noexcept nogil:
-    """Fold the base rows that wait into a root; the newest may begin another slot of it. Returns the slot's end."""
-    # All that the end of a slot takes, in one piece: no pointer for each column, and what is done with is not kept.
+    """Fold the base rows that wait into a root; the newest may begin another slot of it. Returns
+    the slot's end."""
+    # All that the end of a slot takes, in one piece: no pointer for each column, and what is done
+    # with is not kept.
     cdef const Ring* base = &symbol.base
     cdef int64_t ts = symbol.last_ts, n = base.next_seq - symbol.folded_seq, stride = base.stride, seq, stop
     cdef const char* opens = <const char*>(base.ts + (symbol.folded_seq - base.origin)) + stride
@@ -330,8 +341,8 @@ cdef inline int64_t _fold_root(Symbol* symbol, Level* level) noexcept nogil:
 
 
 cdef int64_t symbol_fold_due(Symbol* symbol, uintptr_t* inside) noexcept nogil:
-    """Fold the base rows that wait into the roots, of which one or more may begin a slot with the newest row; then
-    leave the guard, if there is one. Returns STORED."""
+    """Fold the base rows that wait into the roots, of which one or more may begin a slot with the
+    newest row; then leave the guard, if there is one. Returns STORED."""
     cdef Level* level = &symbol.levels[symbol.root]
     cdef int64_t stop
     if level.next >= 0:
@@ -394,27 +405,31 @@ cdef inline int _take(Symbol* symbol, Bar* bar, bint of_bars) noexcept nogil:
 cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     """Any bar (values checked) that symbol_store does not take itself."""
     cdef int status
-    if symbol.source > SOURCE_BARS and bar.ts >= symbol.grid.span_start:  # an earlier day has a source of its own
+    # an earlier day has a source of its own
+    if symbol.source > SOURCE_BARS and bar.ts >= symbol.grid.span_start:
         return ERR_SOURCE
     if symbol.strict and is_inconsistent(bar.open, bar.high, bar.low, bar.close):
         return ERR_INCONSISTENT
     status = _take(symbol, bar, True)
-    if symbol.source == SOURCE_NONE and REPEATED <= status <= CORRECTED:  # it is a row of this session
+    # it is a row of this session
+    if symbol.source == SOURCE_NONE and REPEATED <= status <= CORRECTED:
         symbol.source = SOURCE_BARS
     return status
 
 
 cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil:
-    """Store a bar (values checked) that ticks or quotes have made, or that fills a slot, and that symbol_store would
-    not take itself. The caller knows what is over then: `newest_stop` stays as it is."""
+    """Store a bar (values checked) that ticks or quotes have made, or that fills a slot, and that
+    symbol_store would not take itself. The caller knows what is over then: `newest_stop` stays as
+    it is."""
     return _take(symbol, bar, False)
 
 
 cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil:
-    """See to it that `n_new` of the `n` ascending rows can be added; 0, or ERR_MEMORY and nothing has changed.
+    """See to it that `n_new` of the `n` ascending rows can be added; 0, or ERR_MEMORY and nothing
+    has changed.
 
-    A compact block has room for the regular slots only; where no capacity was asked for, a roomy one that is full makes
-    place for a greater one. O(regions log n), and nothing in a roomy one."""
+    A compact block has room for the regular slots only; where no capacity was asked for, a roomy
+    one that is full makes place for a greater one. O(regions log n), and nothing in a roomy one."""
     cdef const GridData* grid = symbol.grid
     cdef const Region* region
     cdef int32_t i
@@ -471,7 +486,8 @@ cdef bint _is_too_old(const Symbol* symbol, const Region* region, int64_t ts, in
 
 
 cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
-    """A bar (values checked) that is not the newest, or lies outside the span. O(log rows), plus one slot per level."""
+    """A bar (values checked) that is not the newest, or lies outside the span. O(log rows), plus
+    one slot per level."""
     cdef int status = check_bar(symbol, bar)
     cdef const Region* region
     cdef Ring* base = &symbol.base
@@ -508,7 +524,8 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
 
 
 cdef bint symbol_is_too_old(const Symbol* symbol, const Region* region, int64_t ts, bint exists) noexcept nogil:
-    """Whether a late row, or another one in place of one that `exists`, could not be folded exactly."""
+    """Whether a late row, or another one in place of one that `exists`, could not be folded
+    exactly."""
     cdef const Ring* base = &symbol.base
     cdef int64_t evicted_ts = base.evicted_ts
     if not exists and base.next_seq >= base.capacity:  # inserting would push the oldest row out
@@ -518,7 +535,8 @@ cdef bint symbol_is_too_old(const Symbol* symbol, const Region* region, int64_t 
 
 cdef void symbol_place_late(Symbol* symbol, const Region* region, int64_t seq, bint exists,
                             const Bar* bar) noexcept nogil:
-    """Put a row that is not the newest in its place, `seq`, and fold its slot of each level again."""
+    """Put a row that is not the newest in its place, `seq`, and fold its slot of each level
+    again."""
     cdef Ring* base = &symbol.base
     cdef Level* level
     cdef bint all_aligned
@@ -565,8 +583,8 @@ cdef void _insert(Symbol* symbol, const Region* region, int64_t seq, const Bar* 
 cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* open, const double* high,
                         const double* low, const double* close, const double* volume, int64_t n,
                         int* out_status, bint* out_in_order) noexcept nogil:
-    """First row that breaks a rule (out_status says which), or -1; and whether the rows are newer than all and
-    ascending."""
+    """First row that breaks a rule (out_status says which), or -1; and whether the rows are newer
+    than all and ascending."""
     cdef int64_t i = 0, j, stop
     cdef uint64_t disorder = 0
     cdef uint64_t span_start = <uint64_t>symbol.grid.span_start, span_stop = <uint64_t>symbol.grid.span_stop
@@ -581,7 +599,8 @@ cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* o
         if is_suspicious(&bars, i, stop, span_start, span_stop, &disorder) or symbol.strict:
             for j in range(i, stop):
                 if j > 0 and ts[j] <= ts[j - 1]:
-                    disorder = <uint64_t>1 << 63  # the difference of a time far before the span may have wrapped
+                    # the difference of a time far before the span may have wrapped
+                    disorder = <uint64_t>1 << 63
                 bar = Bar(ts[j], open[j], high[j], low[j], close[j], volume[j], 0)
                 out_status[0] = check_bar(symbol, &bar)
                 if out_status[0]:
@@ -605,7 +624,8 @@ cdef int64_t first_at_or_after(const int64_t* ts, int64_t n, int64_t bound) noex
 
 
 cdef bint _mark_rows(Symbol* symbol, const Region* region, const int64_t* ts, int64_t n) noexcept nogil:
-    """Tell the base tracker of ascending newest rows in one region; True if each of them sits on its slot."""
+    """Tell the base tracker of ascending newest rows in one region; True if each of them sits on
+    its slot."""
     cdef int64_t off_grid, newest
     if not region.regular:
         symbol.counters.extended += n
@@ -621,8 +641,9 @@ cdef bint _mark_rows(Symbol* symbol, const Region* region, const int64_t* ts, in
 
 cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open, const double* high,
                            const double* low, const double* close, const double* volume, int64_t n) noexcept nogil:
-    """Store checked rows that ascend and are newer than all there are. Returns how many were stored (those before the
-    span are counted as of another session), or ERR_MEMORY and nothing has changed."""
+    """Store checked rows that ascend and are newer than all there are. Returns how many were stored
+    (those before the span are counted as of another session), or ERR_MEMORY and nothing has
+    changed."""
     cdef int64_t i, count, before
     cdef int status
     cdef int64_t skipped = first_at_or_after(ts, n, symbol.grid.span_start)
@@ -639,7 +660,8 @@ cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open
             region += 1
         if region != symbol.region:
             symbol.region, symbol.next_slot_ts = region, INT64_MAX
-        # In pieces, so that the copy finds the rows where folding them has just put them: in a near cache.
+        # In pieces, so that the copy finds the rows where folding them has just put them: in a near
+        # cache.
         count = first_at_or_after(ts + i, n - i if n - i < PIECE else PIECE, region.stop)
         _extend_region(symbol, region, ts + i, open + i, high + i, low + i, close + i, volume + i, count)
         ring_extend(&symbol.base, ts + i, open + i, high + i, low + i, close + i, volume + i, count)
@@ -661,7 +683,8 @@ cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open
 cdef void _extend_region(Symbol* symbol, const Region* region, const int64_t* ts, const double* open,
                          const double* high, const double* low, const double* close, const double* volume,
                          int64_t n) noexcept nogil:
-    """Tracker and levels for newest rows in one region: each level reads what its parent has just changed."""
+    """Tracker and levels for newest rows in one region: each level reads what its parent has just
+    changed."""
     cdef int64_t changed[MAX_LEVELS]  # sequence of the first row of a level that changed
     cdef bint is_new[MAX_LEVELS]      # whether it is a new row
     cdef bint all_aligned = _mark_rows(symbol, region, ts, n)
@@ -690,7 +713,8 @@ cdef void _extend_region(Symbol* symbol, const Region* region, const int64_t* ts
 
 
 cdef int symbol_append_with_gil(Symbol* symbol, Bar* bar) noexcept nogil:
-    """`symbol_append` for callers who hold the GIL and are not inside the guard; also of bars of days in history."""
+    """`symbol_append` for callers who hold the GIL and are not inside the guard; also of bars of
+    days in history."""
     cdef uintptr_t* inside = symbol_enter(symbol)
     cdef int status = symbol_append(symbol, bar)
     symbol_leave(inside)
@@ -709,7 +733,8 @@ cdef int64_t start_of_bar(const GridData* grid, int64_t step, int64_t end) noexc
 
 
 cdef void symbol_open_label(Symbol* symbol, int64_t* ts) noexcept nogil:
-    """Turn the end of a bar into its start. The end of a segment may close a slot shorter than the interval.
+    """Turn the end of a bar into its start. The end of a segment may close a slot shorter than the
+    interval.
 
     Where `symbol_ends_earlier`, only with the GIL and not from inside the guard."""
     cdef const GridData* grid = symbol.grid
