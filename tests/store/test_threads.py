@@ -798,6 +798,7 @@ TRACED = """
     from numba import njit
     import sessiondata as sd
     from sessiondata import jit
+    from sessiondata.store.symbol import state_of
     OPEN, MINUTE, SECOND = 1_710_250_200_000_000_000, 60_000_000_000, 1_000_000_000
 
     @njit(nogil=True)
