@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import logging
 import math
-import operator
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sessiondata.arguments import check_index, check_real
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentError, SessionStateError
 from sessiondata.monitor.gap_log import GapLife, GapLog, GapTry, Watch, open_parts
@@ -122,7 +122,14 @@ class DataQualityManager:
             raise ArgumentError(f'mode is "live" or "backtest": {mode!r}', value=mode)
         if mode == "live" and fetch is None:
             raise ArgumentError("live mode needs fetch(symbol, interval, start_ns, stop_ns)")
-        if operator.index(max_retries) < 1:
+        for name, value in (
+            ("retry_interval_seconds", retry_interval_seconds), ("backoff", backoff),
+            ("max_interval_seconds", max_interval_seconds), ("timeout_seconds", timeout_seconds),
+            ("poll_seconds", poll_seconds),
+        ):  # fmt: skip
+            check_real(name, value)
+        max_retries, keep_lives = check_index("max_retries", max_retries), check_index("keep_lives", keep_lives)
+        if max_retries < 1:
             raise ArgumentError(f"max_retries is at least 1: {max_retries}", value=max_retries)
         if not (
             0 <= retry_interval_seconds < math.inf and 0 <= max_interval_seconds < math.inf and 1 <= backoff < math.inf
@@ -130,18 +137,18 @@ class DataQualityManager:
             raise ArgumentError("intervals must not be negative, backoff is at least 1, and all are finite")
         if not 0 < timeout_seconds <= _LONGEST_WAIT or not 0 < poll_seconds <= _LONGEST_WAIT:
             raise ArgumentError(f"timeout_seconds and poll_seconds must be positive, and at most {_LONGEST_WAIT:g}")
-        if operator.index(keep_lives) < 0:
+        if keep_lives < 0:
             raise ArgumentError(f"keep_lives must not be negative: {keep_lives}", value=keep_lives)
         if placeholders not in ("drop", "keep"):
             raise ArgumentError(f'placeholders is "drop" or "keep": {placeholders!r}', value=placeholders)
         check_unit(unit)
-        self.data, self.mode, self.max_retries = data, mode, operator.index(max_retries)
+        self.data, self.mode, self.max_retries = data, mode, max_retries
         self._requests: Requests | None = None
         if mode == "live" and fetch is not None:
             self._requests = Requests(fetch, timeout_seconds, None if unit == "ns" else unit, placeholders == "drop")
         self._wait_ns, self._most_ns = int(retry_interval_seconds * _SECOND_NS), int(max_interval_seconds * _SECOND_NS)
         self._backoff, self._poll = backoff, poll_seconds
-        self._log = GapLog(operator.index(keep_lives))
+        self._log = GapLog(keep_lives)
         self._stepping = threading.Lock()
         self._starting = threading.Lock()
         # each thread has a `_stopped` of its own
@@ -173,7 +180,14 @@ class DataQualityManager:
         ----------
         timeout : float, optional
             Seconds to wait for the request it may be waiting for; by default until it has ended.
+
+        Raises
+        ------
+        ArgumentTypeError
+            `timeout` is no number.
         """
+        if timeout is not None:
+            check_real("timeout", timeout)
         with self._starting:
             thread = self._thread
             if thread is None:

@@ -127,6 +127,8 @@ class BarColumns(TimedColumns):
         ------
         ImportError
             There is no pandas.
+        ArgumentError
+            ``copy=False`` of a live series; as an ArgumentTypeError, if `copy` is no bool.
         """
         from sessiondata.rows import frames
 

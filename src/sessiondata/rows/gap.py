@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from bisect import bisect_right
 from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple
 
+from sessiondata.arguments import check_index
 from sessiondata.errors import ArgumentError, ArgumentTypeError, BarTypeError, shown
 from sessiondata.rows.columns import is_number
 from sessiondata.time.instants import from_ns, to_ns
@@ -108,7 +108,7 @@ def check_gap(gap: GapInfo) -> GapInfo:
     what is wrong."""
     if not isinstance(gap, GapInfo):
         raise ArgumentTypeError(f"a gap is a GapInfo: {gap!r}")
-    numbers: dict[str, Any] = {name: operator.index(getattr(gap, name)) for name in _NUMBERS}
+    numbers: dict[str, Any] = {name: check_index(f"{name} of a gap", getattr(gap, name)) for name in _NUMBERS}
     for name, number in numbers.items():
         if not -(2**63) < number < 2**63:
             raise ArgumentError(f"{name} of a gap must fit in int64: {number}", value=number)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sessiondata.arguments import names_of
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentTypeError, DeltaError, UnknownNameError
 from sessiondata.store.settings import check_text
@@ -216,14 +217,14 @@ class Cursors:
                 made = ExportCursor(None)
                 held = self._default = self._default or made  # by another thread meanwhile
             return held
-        held = self._named.get(name)
+        held = self._named.get(name) if isinstance(name, str) else None
         return self._named.setdefault(name, ExportCursor(check_text(name, "a cursor's name"))) if held is None else held
 
     def find(self, cursor: str | ExportCursor | None) -> ExportCursor:
         """The cursor of an export, by its name or as it is; an error if the store has no such
         one."""
         name = cursor.name if isinstance(cursor, ExportCursor) else cursor
-        held = self.get(None) if name is None else self._named.get(name)
+        held = self.get(None) if name is None else self._named.get(name) if isinstance(name, str) else None
         if held is None or (isinstance(cursor, ExportCursor) and held is not cursor):
             raise UnknownNameError(f"no cursor {name!r}; export_cursor({name!r}) first", value=name)
         return held
@@ -232,20 +233,20 @@ class Cursors:
         """Forget a cursor."""
         if name is None:
             self._default = None
-        elif self._named.pop(name, None) is None:
+        elif not isinstance(name, str) or self._named.pop(name, None) is None:
             raise UnknownNameError(f"no cursor {name!r}", value=name)
 
 
 def _names(symbols: Iterable[str]) -> frozenset[str]:
-    if isinstance(symbols, str):
-        raise ArgumentTypeError(f"symbols are a list of names, not one name: {symbols!r}")
-    return frozenset(symbols)
+    names = names_of("symbols", symbols)
+    try:
+        return frozenset(names)
+    except TypeError:  # a list is no name
+        raise ArgumentTypeError(f"symbols are a list of names: {names!r}", value=names) from None
 
 
 def _intervals(intervals: Iterable[str]) -> frozenset[str]:
-    if isinstance(intervals, str):
-        raise ArgumentTypeError(f"intervals are a list of names, not one name: {intervals!r}")
-    return frozenset(parse_interval(interval).name for interval in intervals)
+    return frozenset(parse_interval(interval).name for interval in names_of("intervals", intervals))
 
 
 def _checked_selection(

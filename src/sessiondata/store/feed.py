@@ -10,7 +10,14 @@ from sessiondata._native.objects.tape import Lazy, QuoteTape, Tape, TradeTape
 from sessiondata.errors import SessionStateError, TimeError
 from sessiondata.rows.columns import quote_columns, tick_columns
 from sessiondata.rows.ticks import tape_of
-from sessiondata.store.inputs import bars_of, check_early, check_on_bad, exchange_codes_of, loaded_bars_of
+from sessiondata.store.inputs import (
+    bars_of,
+    check_early,
+    check_on_bad,
+    check_zone,
+    exchange_codes_of,
+    loaded_bars_of,
+)
 from sessiondata.store.settings import check_label
 from sessiondata.time.instants import are_counted, with_unit
 from sessiondata.time.intervals import parse_interval
@@ -179,6 +186,8 @@ class SymbolFeed:
             `TimeError` (``ERR_UNIT``) that names the unit it is in; with ``on_bad="skip"`` only if
             all rows are such, else they are in ``counters["other_session"]``.
         """
+        if tz is not None:
+            check_zone(self._core, tz)
         if on_bad == "raise" and label is None and unit is None:
             stored = self._core.extend_newest(ts_ns, open, high, low, close, volume)
             # the usual case: what follows costs more than storing a few hundred bars
@@ -264,6 +273,8 @@ class SymbolFeed:
         each past day that is filled.
         """
         check_on_bad(on_bad)
+        if tz is not None:
+            check_zone(self._core, tz)
         close_label = self._core.close_label if label is None else check_label(label)
         columns, counted = bars_of(self._core, ts_ns, (open, high, low, close, volume), tz, unit)
         try:
@@ -350,6 +361,8 @@ class SymbolFeed:
             The symbol was removed from its store.
         """
         which = parse_interval(interval)
+        if tz is not None:
+            check_zone(self._core, tz)
         values = open, high, low, close, volume
         columns, close_label = loaded_bars_of(self._core, which, ts_ns, values, tz, unit, label)
         return self._state.history.load(which, columns, close_label) if len(columns[0]) else 0
@@ -396,6 +409,8 @@ class SymbolFeed:
             Names symbol, row, value and rule; the store is as it was.
         """
         check_on_bad(on_bad)
+        if tz is not None:
+            check_zone(self._core, tz)
         times, values = tick_columns(ts_ns, price, size, symbol=self._core.name, tz=tz, unit=unit)
         try:
             check_early(self._core, times)
@@ -428,6 +443,8 @@ class SymbolFeed:
         """Store arrays of quotes, all or nothing; parameters, result and errors are like those of
         `extend_ticks`."""
         check_on_bad(on_bad)
+        if tz is not None:
+            check_zone(self._core, tz)
         times, values = quote_columns(ts_ns, bid, ask, bid_size, ask_size, symbol=self._core.name, tz=tz, unit=unit)
         try:
             check_early(self._core, times)

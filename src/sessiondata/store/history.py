@@ -353,7 +353,7 @@ class History:
         i = 0
         while i < len(keys):
             try:
-                grid = self.calendar.session_at(int(keys[i]))
+                grid = self.calendar.session_at(int(keys[i]), unit="ns")
             except CalendarError as error:
                 raise BarError(
                     "timestamp belongs to no trade date that the calendar knows",

@@ -9,7 +9,7 @@ import numpy as np
 
 from sessiondata._native.objects.days import check_rows
 from sessiondata._native.objects.tape import are_codes, exchange_codes
-from sessiondata.errors import ArgumentError, BarError, BarTypeError
+from sessiondata.errors import ArgumentError, BarError, BarTypeError, TimeError, of_symbol
 from sessiondata.rows.columns import bar_columns
 from sessiondata.store.settings import check_label
 from sessiondata.store.supplied import opens_of_dates
@@ -21,6 +21,7 @@ from sessiondata.time.instants import (
     check_no_conflict,
     first_early,
     plausible_unit,
+    to_zone,
     unit_error,
 )
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from sessiondata.rows.columns import BarColumns
     from sessiondata.time.intervals import Interval
 
-__all__ = ["bars_of", "check_early", "check_on_bad", "exchange_codes_of", "loaded_bars_of"]
+__all__ = ["bars_of", "check_early", "check_on_bad", "check_zone", "exchange_codes_of", "loaded_bars_of"]
 
 _NO_COLUMNS = (None,) * 5  # beside a frame
 _DATETIMES = np.empty(0, "M8[ns]")  # a column of times that are no integers
@@ -147,6 +148,14 @@ def _padded(texts: Any) -> Any:
     codes = np.zeros((len(texts), 8), np.uint8)
     codes[:, :width] = texts.view(np.uint8).reshape(-1, width)
     return codes.view(np.int64).reshape(-1)
+
+
+def check_zone(core: SymbolCore, tz: Any) -> None:
+    """A `TimeError` if ``tz=`` is no zone, also where the times are instants and need none."""
+    try:
+        to_zone(tz)
+    except TimeError as error:
+        raise of_symbol(error, core.name) from None
 
 
 def check_on_bad(on_bad: str) -> None:

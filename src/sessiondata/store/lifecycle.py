@@ -232,7 +232,9 @@ class Sessions:
             raise unit_error(ts_ns, symbol=symbol, row=None)
         try:
             calendar, step_ns = core.calendar, core.steps_ns[0]
-            day = (_session_of_close(calendar, ts_ns, step_ns) if close_label else calendar.session_at(ts_ns)).date
+            day = (
+                _session_of_close(calendar, ts_ns, step_ns) if close_label else calendar.session_at(ts_ns, unit="ns")
+            ).date
         except CalendarError as error:
             raise type(error)(f"{error} (ts_ns={ts_ns} symbol={symbol!r})", symbol=symbol, value=ts_ns) from error
         if last is not None and day <= last:
@@ -301,9 +303,9 @@ def _session_of_close(calendar: SessionCalendar, end_ns: int, step_ns: int) -> S
     """Session in which a bar opened that ended at `end_ns`: a step earlier, or less at the end of a
     segment."""
     try:
-        grid = calendar.session_at(end_ns - 1)
+        grid = calendar.session_at(end_ns - 1, unit="ns")
         if end_ns in grid.segments[:, 1]:
             return grid
     except CalendarError:
         pass
-    return calendar.session_at(end_ns - step_ns)
+    return calendar.session_at(end_ns - step_ns, unit="ns")

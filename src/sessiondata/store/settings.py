@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from sessiondata.arguments import check_index
 from sessiondata.errors import ArgumentError, UnknownNameError
 from sessiondata.time.intervals import Interval, check_intervals, parse_interval
 
@@ -57,9 +57,10 @@ class StoreSettings(NamedTuple):
 
 def check_capacity(capacity: int, of: str = "") -> int:
     """Rows of a ring as a plain int."""
-    if not 1 <= operator.index(capacity) <= _MAX_CAPACITY:
+    rows = check_index(f"{of}capacity", capacity)
+    if not 1 <= rows <= _MAX_CAPACITY:
         raise ArgumentError(f"{of}capacity is 1 to {_MAX_CAPACITY} rows: {capacity}", value=capacity)
-    return operator.index(capacity)
+    return rows
 
 
 def check_label(label: str) -> bool:

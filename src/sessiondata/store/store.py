@@ -7,7 +7,6 @@ to what the store consists of.
 from __future__ import annotations
 
 import datetime as dt
-import operator
 import os
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from sessiondata.arguments import check_bool, check_index, check_iterable
 from sessiondata.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -105,6 +105,12 @@ class SessionData:
         `register_symbol` may override it. By default they are taken, and counted as
         ``inconsistent`` (`SymbolSessionData.counters`).
 
+    Raises
+    ------
+    ArgumentTypeError
+        `strict` is no bool, a number no whole one, or `derived_intervals` no iterable. Names the
+        parameter.
+
     Notes
     -----
     A session is started by `start_session`, or by the first bar. No bar allocates memory.
@@ -143,12 +149,13 @@ class SessionData:
         keep = check_days(trailing_days, "trailing_days")
         rows = 0 if capacity is None else check_capacity(capacity)
         close_label = check_label(label)
-        if not 0 <= operator.index(grace_ns) < 2**63:
+        grace_ns = check_index("grace_ns", grace_ns)
+        if not 0 <= grace_ns < 2**63:
             raise ArgumentError(f"grace_ns is a number of nanoseconds, not negative: {grace_ns}", value=grace_ns)
         hours = None if extended_hours is None else to_hours(extended_hours)
         ticks, quotes = check_capacity(tick_capacity, "tick_"), check_capacity(quote_capacity, "quote_")
-        settings = StoreSettings(base, derived, rows, close_label, ticks, quotes, bool(strict))
-        context = StoreContext(own, operator.index(grace_ns), hours)
+        settings = StoreSettings(base, derived, rows, close_label, ticks, quotes, check_bool("strict", strict))
+        context = StoreContext(own, grace_ns, hours)
         registry = Registry(context)
         sessions = Sessions(context, registry, settings, keep)
         self._parts = StoreParts(context, registry, sessions, settings, Cursors())
@@ -357,11 +364,14 @@ class SessionData:
             There is no such calendar, or the symbol is there with another.
         IntervalError
             The intervals do not fit each other, or the symbol is there with others.
-        ValueError
+        ArgumentError
             ``quote_bars`` is none of these, or the symbol is there with another one.
+        ArgumentTypeError
+            ``strict`` is no bool, or ``derived_intervals`` no iterable.
         """
-        if quote_bars not in QUOTE_BARS:
+        if not (quote_bars is None or isinstance(quote_bars, str)) or quote_bars not in QUOTE_BARS:
             raise ArgumentError(f'quote_bars is "mid", "bid", "ask" or None: {quote_bars!r}', value=quote_bars)
+        strict = None if strict is None else check_bool("strict", strict)
         settings = self._parts.settings
         intervals = settings.intervals(base_interval, derived_intervals)
         own = self.calendar if calendar is None else find_calendar(calendar)
@@ -393,7 +403,7 @@ class SessionData:
                 raise ArgumentError(f"{symbol!r} is registered with strict={core.strict}", symbol=symbol)
             return held
         alone(self._context)
-        is_strict = settings.strict if strict is None else bool(strict)
+        is_strict = settings.strict if strict is None else strict
         sessions = self._parts.sessions
         state = sessions.new_symbol(symbol, *names_and_steps(intervals), own, QUOTE_BARS[quote_bars], is_strict)
         date = self._clock.date
@@ -528,7 +538,7 @@ class SessionData:
         UnknownNameError, BarError, BarTypeError, TimeError, SessionStateError
             Names symbol, row, value and rule; no symbol has changed.
         """
-        names = symbols if type(symbols) is list else list(symbols)
+        names = symbols if type(symbols) is list else list(check_iterable("symbols are a list of names", symbols))
         if unit is not None:
             is_counted = are_counted(ts_ns if np.ndim(ts_ns) else [ts_ns])
             ts_ns = to_ns_array(ts_ns, unit=unit) if np.ndim(ts_ns) else to_ns_array([ts_ns], unit=unit)[0]
@@ -840,8 +850,9 @@ class SessionData:
             There is no such cursor, no such symbol, or no symbol selected holds the interval.
         DeltaError
             A delta with another selection than the complete export before it.
-        ValueError
-            No such form of times.
+        ArgumentError
+            No such form of times; as an ArgumentTypeError, if `complete` is no bool, or `symbols`
+            or `intervals` are no list of names.
         """
         self._context.check_active()
         held = self._parts.cursors.find(cursor)

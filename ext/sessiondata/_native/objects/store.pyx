@@ -978,7 +978,7 @@ cdef class SymbolCore:
     cpdef object date_of(self, int64_t ts):
         """Trade date that holds a time; None if the calendar knows none."""
         try:
-            return None if self.calendar is None else self.calendar.session_at(ts).date
+            return None if self.calendar is None else self.calendar.session_at(ts, unit="ns").date
         except CalendarError:
             return None
 
