@@ -21,7 +21,6 @@ session are for days in history, which are Python's: such a call leaves the guar
 with the GIL. `sd_read_last` reads base rows without the guard, as long as that goes well.
 """
 
-from cpython.mem cimport PyMem_RawFree
 from libc.stdint cimport INT64_MIN, int32_t, uint8_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy
@@ -35,7 +34,7 @@ from sessiondata._native.base.guard cimport (
     Guard, Thread, acquire_fence, guard_enter, guard_init, guard_leave, guard_take, guard_try, load, load_pointer, peek,
     peek_ints, peek_small, peek_value, peek_values, read_begin, read_end, store, store_pointer, wait_for_reads,
 )
-from sessiondata._native.symbol.layout cimport block_allocate, series_gaps, series_ring
+from sessiondata._native.symbol.layout cimport block_allocate, block_free, series_gaps, series_ring
 from sessiondata._native.symbol.layout cimport series_value
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_add_base, ring_oldest, ring_row
 from sessiondata._native.rows.ring cimport ring_values
@@ -255,7 +254,7 @@ cdef void _leave(Entry* entry, uintptr_t* inside) noexcept nogil:
     entry.symbol.spare = NULL
     guard_leave(inside)
     if spare != NULL:
-        PyMem_RawFree(spare)
+        block_free(spare)
 
 
 cdef int _bring_block(Entry* entry, int64_t handle, uintptr_t** inside) noexcept nogil:
@@ -272,7 +271,7 @@ cdef int _bring_block(Entry* entry, int64_t handle, uintptr_t** inside) noexcept
         return ERR_MEMORY
     inside[0] = _take(entry, handle)
     if inside[0] == NULL:
-        PyMem_RawFree(block)
+        block_free(block)
         return ERR_NO_SYMBOL
     entry.symbol.spare = block
     return 0

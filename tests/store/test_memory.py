@@ -4,6 +4,7 @@ not have."""
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import sys
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 import sessiondata as sd
 from failing import each_allocation_fails
 from sessiondata._native.objects import days as _days
+from sessiondata._native.symbol.layout import allocated_bytes
+from sessiondata.store import garbage
 from sessiondata.store.store import parts_of
 from sessiondata.store.symbol import state_of
 
@@ -321,3 +324,47 @@ def test_a_capacity_that_was_given_still_is_one() -> None:
     start = int(data.grid.segments[0, 0])
     symbol.extend(start + np.arange(700) * 61 * MINUTE // 60, *[np.ones(700)] * 5)
     assert (len(symbol.bars()), symbol.counters["overwritten"]) == (100, 600)
+
+
+def test_stores_that_nobody_holds_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other, as in a sweep of backtests: 20 GB were reserved before Python's
+    collector came, and a fork found no memory."""
+    monkeypatch.setattr(garbage, "ROOM", 64 << 20)
+    gc.collect()
+    before = most = allocated_bytes()
+    for _ in range(100):
+        data = sd.SessionData("24/7", "1s", ("5m", "1d"))
+        data.start_session(DATE)
+        data.register_symbol("A")
+        most = max(most, allocated_bytes())
+    one = data.memory_usage()["reserved"]
+    assert 100 * one > 5 * garbage.ROOM  # or the test could not fail
+    assert most <= 2 * (before + one) + garbage.ROOM + 2 * one
+
+
+def test_a_store_leaves_the_collector_alone_where_it_is_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = new_store()
+    held.register_symbol("SPY")
+    monkeypatch.setattr(garbage, "ROOM", 0)
+    monkeypatch.setattr(garbage, "_kept", 0)
+    assert allocated_bytes() > 0
+    gc.disable()
+    try:
+        assert not garbage.collect_stores()
+    finally:
+        gc.enable()
+    assert garbage.collect_stores()
+    assert not garbage.collect_stores()  # what is left is in use
+
+
+def test_every_byte_that_is_counted_is_given_back() -> None:
+    gc.collect()
+    before = allocated_bytes()
+    data = new_store("1s")
+    data.register_symbol("SPY").extend(*columns(390))
+    data.symbols["SPY"].append(CLOSE, *BAR)
+    data.symbols["SPY"].append_quote(CLOSE, 1.0, 2.0, 3.0, 4.0)
+    assert allocated_bytes() - before == data.memory_usage()["reserved"]
+    del data
+    gc.collect()
+    assert allocated_bytes() == before

@@ -36,6 +36,7 @@ from sessiondata.store.by_symbol import BySymbol
 from sessiondata.store.context import StoreContext
 from sessiondata.store.cursor import Cursors, ExportCursor
 from sessiondata.store.exclusive import alone, exclusive
+from sessiondata.store.garbage import collect_stores
 from sessiondata.store.historical import HistoricalBars
 from sessiondata.store.indicators import Function, check_days, check_indicator_name, indicator
 from sessiondata.store.lifecycle import Sessions
@@ -155,6 +156,7 @@ class SessionData:
         hours = None if extended_hours is None else to_hours(extended_hours)
         ticks, quotes = check_capacity(tick_capacity, "tick_"), check_capacity(quote_capacity, "quote_")
         settings = StoreSettings(base, derived, rows, close_label, ticks, quotes, check_bool("strict", strict))
+        collect_stores()
         context = StoreContext(own, grace_ns, hours)
         registry = Registry(context)
         sessions = Sessions(context, registry, settings, keep)

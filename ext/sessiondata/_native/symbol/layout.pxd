@@ -37,6 +37,7 @@ cdef inline Extended* series_extended(Symbol* symbol, Py_ssize_t k) noexcept nog
 
 
 cdef Block* block_allocate(int64_t n_bytes) noexcept nogil
+cdef void block_free(Block* block) noexcept nogil
 cdef Block* block_add(Symbol* symbol, int64_t n_bytes) noexcept nogil
 cdef double series_value(Symbol* symbol, int64_t k, int64_t column, int64_t i) noexcept nogil
 cdef Memory lay_out(Symbol* symbol, Grid grid, tuple steps_ns, int64_t capacity, hours, bint touch)

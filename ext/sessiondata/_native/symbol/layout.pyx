@@ -50,6 +50,20 @@ cdef extern from "Python.h" nogil:
     bint PyGILState_Check() noexcept
 
 
+cdef extern from *:
+    """
+    #include <atomic>
+    #include <cstdint>
+
+    // Bytes of all blocks there are, after a change. Compiled callers allocate without the GIL.
+    static std::int64_t sd_count_bytes(std::int64_t change) {
+        static std::atomic<std::int64_t> bytes{0};
+        return bytes.fetch_add(change, std::memory_order_relaxed) + change;
+    }
+    """
+    int64_t _count_bytes "sd_count_bytes"(int64_t change) noexcept nogil
+
+
 @cython.no_gc  # Evidence refers to no object, so there is no cycle to be found
 cdef class Memory:
     def __reduce__(self):
@@ -68,7 +82,7 @@ cdef class Memory:
             wait_for_reads()
         while block != NULL:
             older = block.older
-            PyMem_RawFree(block)
+            block_free(block)
             block = older
 
     cdef bint holds(self, const void* address) noexcept nogil:
@@ -94,7 +108,20 @@ cdef Block* block_allocate(int64_t n_bytes) noexcept nogil:
     cdef Block* block = <Block*>PyMem_RawMalloc(<size_t>n_bytes) if n_bytes > 0 else NULL
     if block != NULL:
         block.n_bytes = n_bytes
+        _count_bytes(n_bytes)
     return block
+
+
+cdef void block_free(Block* block) noexcept nogil:
+    """Free a block that nothing points to."""
+    _count_bytes(-block.n_bytes)
+    PyMem_RawFree(block)
+
+
+def allocated_bytes():
+    """Bytes of the blocks of all symbols of the process, those of sessions and stores that are
+    garbage included."""
+    return _count_bytes(0)
 
 
 cdef Block* block_add(Symbol* symbol, int64_t n_bytes) noexcept nogil:

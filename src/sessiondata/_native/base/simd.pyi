@@ -1,4 +1,4 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_simd.pyx.
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/base/simd.pyx.
 from typing import Final
 
 LEVEL: Final[str]

@@ -1,4 +1,4 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_status.pyx.
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/base/status.pyx.
 from typing import Any, Final
 
 REASONS: Final[tuple[str, ...]]

@@ -1,4 +1,4 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_days.pyx.
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/objects/days.pyx.
 import datetime as dt
 from collections.abc import Iterable
 from typing import Any, TypeAlias

@@ -1,4 +1,4 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_slice.pyx.
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/objects/slice.pyx.
 import numpy as np
 import numpy.typing as npt
 

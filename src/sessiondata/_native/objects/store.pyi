@@ -1,4 +1,4 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_store.pyx.
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/objects/store.pyx.
 import datetime as dt
 from collections.abc import Callable
 from typing import Any, TypeAlias

@@ -1,4 +1,4 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_tape.pyx.
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/objects/tape.pyx.
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 

@@ -1,4 +1,4 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_arrow.pyx.
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/out/arrow.pyx.
 from typing import Any
 
 import numpy as np

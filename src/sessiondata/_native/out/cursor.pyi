@@ -1,4 +1,4 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_cursor.pyx.
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/out/cursor.pyx.
 from typing import Any
 
 from sessiondata._native.objects.store import SymbolCore

@@ -1,4 +1,4 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_json.pyx.
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/out/json.pyx.
 from collections.abc import Callable
 from typing import Any, TypeAlias
 

@@ -1,4 +1,4 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_snapshot.pyx.
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/out/snapshot.pyx.
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 

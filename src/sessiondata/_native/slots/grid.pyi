@@ -1,4 +1,4 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_grid.pyx.
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/slots/grid.pyx.
 import numpy as np
 import numpy.typing as npt
 

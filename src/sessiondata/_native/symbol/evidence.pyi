@@ -1,2 +1,2 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_evidence.pyx.
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/symbol/evidence.pyx.
 class Evidence: ...
