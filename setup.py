@@ -24,7 +24,7 @@ MODULES = {
     "slots": ["grid", "marks", "gaps", "extended"],
     "rows": ["ring", "ticks", "aggregate"],
     "symbol": ["symbol", "late", "late_ticks", "fill", "feed", "layout", "evidence"],
-    "objects": ["store", "slice", "days", "tape"],
+    "objects": ["store", "slice", "days", "tick_buffer"],
     "out": ["text", "cursor", "json", "snapshot", "arrow"],
 }
 SWITCHES = ["DEBUG", "SANITIZE", "COVERAGE", "LOCKS", "TSAN", "WERROR"]

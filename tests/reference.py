@@ -924,7 +924,7 @@ class RefSymbol:
             self.check_units([row[0] for row in rows])
         # Bars of earlier days go to these, whatever feeds today.
         if self.source not in (None, "bars") and any(row[0] >= self.session.span_start for row in rows):
-            raise BadBarError("ERR_SOURCE", None)
+            raise BadBarError("ERR_INPUT_KIND", None)
         rows = [(int(ts), float(o), float(h), float(lo), float(c), float(v)) for ts, o, h, lo, c, v in rows]
         codes = [check_bar(self.session, self.base, *row) for row in rows]
         if on_bad == "raise":
@@ -1068,7 +1068,7 @@ class RefSymbol:
         if not single:
             self.check_units([row[0] for row in rows])
         if rows and self.makes_bars(kind) and self.source not in (None, kind):
-            raise BadBarError("ERR_SOURCE", None)
+            raise BadBarError("ERR_INPUT_KIND", None)
         codes = [check_tick(self.session, kind, *row) for row in rows]
         for position, code in enumerate(codes):
             if code is not None and on_bad == "raise":

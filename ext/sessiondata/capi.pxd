@@ -31,7 +31,7 @@ cdef enum:
     SD_ERR_NO_SYMBOL = -206    # the handle is of no symbol, or of one that is gone
     SD_ERR_NO_SERIES = -207    # the symbol holds no such series, or a series no such column
     # something else feeds the symbol in this session: bars, trades or quotes
-    SD_ERR_SOURCE = -208
+    SD_ERR_INPUT_KIND = -208
     # a time before 1990, and no such day: not nanoseconds, but seconds, ms or us
     SD_ERR_UNIT = -209
 
@@ -78,5 +78,5 @@ cdef int64_t sd_sequence(int64_t handle) noexcept nogil
 
 # The package's own: SymbolCore takes a handle when it is first asked for one, and gives it back
 # when it dies.
-cdef int64_t handle_take(void* symbol, tuple steps_ns, bint close_label) except -1
-cdef void handle_give_back(int64_t handle) noexcept
+cdef int64_t handle_acquire(void* symbol, tuple steps_ns, bint close_label) except -1
+cdef void handle_release(int64_t handle) noexcept

@@ -28,11 +28,11 @@ from libc.string cimport memcpy
 from sessiondata._native.rows.aggregate cimport Level
 from sessiondata._native.slots.gaps cimport Gaps, gaps_count, gaps_explained, gaps_halted
 from sessiondata._native.slots.gaps cimport gaps_missing, gaps_present
-from sessiondata._native.symbol.feed cimport feed_apart, feed_quote, feed_trade
+from sessiondata._native.symbol.feed cimport feed_cold, feed_quote, feed_trade
 from sessiondata._native.slots.grid cimport GridData, expected_at, slot_stop_in
 from sessiondata._native.base.guard cimport (
-    Guard, Thread, acquire_fence, guard_enter, guard_init, guard_leave, guard_take, guard_try, load, load_pointer, peek,
-    peek_ints, peek_small, peek_value, peek_values, read_begin, read_end, store, store_pointer, wait_for_reads,
+    Guard, Thread, acquire_fence, guard_acquire, guard_enter, guard_init, guard_leave, guard_try, load, load_pointer,
+    peek, peek_ints, peek_small, peek_value, peek_values, read_begin, read_end, store, store_pointer, wait_for_reads,
 )
 from sessiondata._native.symbol.layout cimport block_allocate, block_free, series_gaps, series_ring
 from sessiondata._native.symbol.layout cimport series_value
@@ -43,10 +43,10 @@ from sessiondata._native.base.status cimport (
 )
 from sessiondata._native.symbol.symbol cimport (
     MAX_LEVELS, Block, Symbol, clock_advance, clock_sequence, has_plain_values, symbol_append, symbol_append_with_gil,
-    symbol_as_of, symbol_count_next, symbol_ends_earlier, symbol_fold_due, symbol_follows, symbol_open_label,
-    symbol_push_next, symbol_settle,
+    symbol_watermark, symbol_count_next, symbol_ends_earlier, symbol_fold_due, symbol_follows, symbol_open_label,
+    symbol_push_next, symbol_flush,
 )
-from sessiondata._native.rows.ticks cimport SOURCE_BARS, SOURCE_QUOTES, SOURCE_TICKS, Tick
+from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_QUOTES, INPUT_TICKS, Tick
 from sessiondata._native.base.time cimport LEAST_START, NAT, is_in_another_unit
 
 ABI = 4  # see sd_abi_4 in the .pxd
@@ -112,10 +112,10 @@ cdef inline Entry* _find(int64_t handle) noexcept nogil:
     return entry if load(&entry.handle) == handle else NULL
 
 
-cdef uintptr_t* _take(Entry* entry, int64_t handle) noexcept nogil:
+cdef uintptr_t* _acquire(Entry* entry, int64_t handle) noexcept nogil:
     """Enter an entry's guard that another thread had last; NULL if the handle has been given back
     meanwhile."""
-    cdef uintptr_t* inside = guard_take(&entry.guard)
+    cdef uintptr_t* inside = guard_acquire(&entry.guard)
     if load(&entry.handle) == handle:
         return inside
     guard_leave(inside)
@@ -132,7 +132,7 @@ cdef inline Entry* _enter(int64_t handle, uintptr_t** out_inside) noexcept nogil
         return NULL
     out_inside[0] = guard_try(&entry.guard)
     if out_inside[0] == NULL:
-        out_inside[0] = _take(entry, handle)
+        out_inside[0] = _acquire(entry, handle)
     return entry if out_inside[0] != NULL else NULL
 
 
@@ -187,7 +187,7 @@ cdef inline const Level* _enter_root(int64_t handle, int64_t k, uintptr_t** out_
 cdef inline Ring* _ring(const Entry* entry, int64_t k) noexcept nogil:
     """Ring of series `k`, brought up to date."""
     if k > 0:
-        symbol_settle(entry.symbol, <int32_t>k - 1)
+        symbol_flush(entry.symbol, <int32_t>k - 1)
     return series_ring(entry.symbol, k)
 
 
@@ -197,7 +197,7 @@ cdef inline Ring* _ring_begun(const Entry* entry, int64_t k) noexcept nogil:
     # A level on base rows begins its rows at once; bringing it up to date for their number would
     # cost six stores a bar.
     if k > 0 and entry.symbol.levels[k - 1].parent >= 0:
-        symbol_settle(entry.symbol, <int32_t>k - 1)
+        symbol_flush(entry.symbol, <int32_t>k - 1)
     return series_ring(entry.symbol, k)
 
 
@@ -243,11 +243,11 @@ cdef int64_t _append_lapping(Symbol* symbol, uintptr_t* inside, int64_t ts_ns, d
 cdef int64_t _append_waiting(Entry* entry, int64_t handle, int64_t ts_ns, double open, double high, double low,
                              double close, double volume) noexcept nogil:
     """A bar for a symbol whose guard another thread had last."""
-    cdef uintptr_t* inside = _take(entry, handle)
-    return ERR_NO_SYMBOL if inside == NULL else _append_apart(entry, inside, ts_ns, open, high, low, close, volume)
+    cdef uintptr_t* inside = _acquire(entry, handle)
+    return ERR_NO_SYMBOL if inside == NULL else _append_cold(entry, inside, ts_ns, open, high, low, close, volume)
 
 
-cdef void _leave(Entry* entry, uintptr_t* inside) noexcept nogil:
+cdef void _release(Entry* entry, uintptr_t* inside) noexcept nogil:
     """Leave a guard that was perhaps entered with a block (`_bring_block`); it goes if it was not
     wanted after all."""
     cdef Block* spare = entry.symbol.spare
@@ -265,11 +265,11 @@ cdef int _bring_block(Entry* entry, int64_t handle, uintptr_t** inside) noexcept
     cdef int64_t n_bytes = entry.symbol.wanted
     cdef Block* block
     entry.symbol.wanted = 0
-    _leave(entry, inside[0])
+    _release(entry, inside[0])
     block = block_allocate(n_bytes)  # NULL for 0 bytes, too: there simply was no memory
     if block == NULL:
         return ERR_MEMORY
-    inside[0] = _take(entry, handle)
+    inside[0] = _acquire(entry, handle)
     if inside[0] == NULL:
         block_free(block)
         return ERR_NO_SYMBOL
@@ -290,8 +290,8 @@ cdef int _append_inside(Entry* entry, int64_t ts_ns, double open, double high, d
     return symbol_append(entry.symbol, &bar)
 
 
-cdef int64_t _append_apart(Entry* entry, uintptr_t* inside, int64_t ts_ns, double open, double high, double low,
-                           double close, double volume) noexcept nogil:
+cdef int64_t _append_cold(Entry* entry, uintptr_t* inside, int64_t ts_ns, double open, double high, double low,
+                          double close, double volume) noexcept nogil:
     """Any bar and symbol, with this thread inside the guard, which it leaves."""
     cdef int64_t handle = entry.handle
     cdef int status = _append_inside(entry, ts_ns, open, high, low, close, volume), failed
@@ -300,7 +300,7 @@ cdef int64_t _append_apart(Entry* entry, uintptr_t* inside, int64_t ts_ns, doubl
         if failed:
             return failed
         status = _append_inside(entry, ts_ns, open, high, low, close, volume)
-    _leave(entry, inside)
+    _release(entry, inside)
     return status if status != EARLIER else _append_earlier(handle, ts_ns, open, high, low, close, volume)
 
 
@@ -332,7 +332,7 @@ cdef int64_t sd_append_tick(int64_t handle, int64_t ts_ns, double price, double 
         tick.ts, tick.value[0], tick.value[1], tick.exchange = ts_ns, price, size, exchange
         status = feed_trade(entry.symbol, &tick)
         if status == ERR_MEMORY:
-            return _feed_with_block(entry, inside, SOURCE_TICKS, &tick)
+            return _feed_with_block(entry, inside, INPUT_TICKS, &tick)
     guard_leave(inside)
     return status
 
@@ -351,7 +351,7 @@ cdef int64_t sd_append_quote(int64_t handle, int64_t ts_ns, double bid, double a
         tick.value[2], tick.value[3] = bid_size, ask_size
         status = feed_quote(entry.symbol, &tick)
         if status == ERR_MEMORY:
-            return _feed_with_block(entry, inside, SOURCE_QUOTES, &tick)
+            return _feed_with_block(entry, inside, INPUT_QUOTES, &tick)
     guard_leave(inside)
     return status
 
@@ -365,8 +365,8 @@ cdef int64_t _feed_with_block(Entry* entry, uintptr_t* inside, int kind, const T
         failed = _bring_block(entry, handle, &inside)
         if failed:
             return failed
-        status = feed_apart(entry.symbol, kind, tick) if entry.symbol.grid != NULL else ERR_NO_SESSION
-    _leave(entry, inside)
+        status = feed_cold(entry.symbol, kind, tick) if entry.symbol.grid != NULL else ERR_NO_SESSION
+    _release(entry, inside)
     return status
 
 
@@ -422,7 +422,7 @@ cdef int64_t sd_count(int64_t handle, int64_t k) noexcept nogil:
     return count
 
 
-cdef int64_t _count_apart(int64_t handle, int64_t k) noexcept nogil:
+cdef int64_t _count_cold(int64_t handle, int64_t k) noexcept nogil:
     cdef uintptr_t* inside
     cdef Entry* entry
     cdef Ring* ring
@@ -483,7 +483,7 @@ cdef double sd_value(int64_t handle, int64_t k, int64_t column, int64_t i) noexc
     return _apart.value(handle, k, column, i)
 
 
-cdef double _value_apart(int64_t handle, int64_t k, int64_t column, int64_t i) noexcept nogil:
+cdef double _value_cold(int64_t handle, int64_t k, int64_t column, int64_t i) noexcept nogil:
     cdef uintptr_t* inside
     cdef Entry* entry
     cdef const Ring* ring
@@ -648,7 +648,7 @@ cdef int64_t sd_forming(int64_t handle, int64_t k) noexcept nogil:
     cdef Entry* entry
     cdef int64_t forming = _enter_series(handle, k, &entry, &inside)
     if forming == 0:
-        forming = (_ring_begun(entry, k).next_seq > 0 and symbol_as_of(entry.symbol)
+        forming = (_ring_begun(entry, k).next_seq > 0 and symbol_watermark(entry.symbol)
                    < (entry.symbol.base_stop if k == 0 else entry.symbol.levels[k - 1].slot_stop))
         guard_leave(inside)
     return forming
@@ -666,7 +666,7 @@ cdef int64_t sd_slot_stop(int64_t handle, int64_t k) noexcept nogil:
     return stop
 
 
-cdef int64_t _slot_stop_apart(int64_t handle, int64_t k) noexcept nogil:
+cdef int64_t _slot_stop_cold(int64_t handle, int64_t k) noexcept nogil:
     cdef uintptr_t* inside
     cdef Entry* entry
     cdef int64_t stop = NAT
@@ -676,7 +676,7 @@ cdef int64_t _slot_stop_apart(int64_t handle, int64_t k) noexcept nogil:
         if k > 0:
             stop = entry.symbol.levels[k - 1].slot_stop
         else:
-            stop = entry.symbol.newest_stop if entry.symbol.source == SOURCE_BARS else entry.symbol.base_stop
+            stop = entry.symbol.newest_stop if entry.symbol.input_kind == INPUT_BARS else entry.symbol.base_stop
             if stop == INT64_MIN:  # no ticks made that row: a bar filled its slot
                 stop = slot_stop_in(entry.symbol.region, entry.symbol.step_ns, entry.symbol.last_ts)
     guard_leave(inside)
@@ -696,7 +696,7 @@ cdef int64_t sd_states(int64_t handle, int64_t k, int64_t* out_states) noexcept 
     if status == 0:
         _ring_begun(entry, k)
         gaps = series_gaps(entry.symbol, k)
-        expected = expected_at(gaps.table, symbol_as_of(entry.symbol))
+        expected = expected_at(gaps.table, symbol_watermark(entry.symbol))
         out_states[0], out_states[1] = expected, gaps_present(gaps, expected)
         out_states[2], out_states[4] = gaps_missing(gaps, expected), gaps_halted(gaps, expected)
         out_states[3] = gaps_explained(gaps, expected) - out_states[4]
@@ -767,7 +767,7 @@ cdef int64_t sd_as_of(int64_t handle) noexcept nogil:
     cdef Entry* entry = _enter(handle, &inside)
     cdef int64_t as_of = NAT
     if entry != NULL:
-        as_of = symbol_as_of(entry.symbol)
+        as_of = symbol_watermark(entry.symbol)
         guard_leave(inside)
     return as_of
 
@@ -784,7 +784,7 @@ cdef int64_t sd_sequence(int64_t handle) noexcept nogil:
 
 # --- handles ---
 
-cdef int64_t handle_take(void* symbol, tuple steps_ns, bint close_label) except -1:
+cdef int64_t handle_acquire(void* symbol, tuple steps_ns, bint close_label) except -1:
     """A handle for a symbol that stays where it is until the handle is given back. From now on the
     symbol has a guard.
     """
@@ -805,7 +805,7 @@ cdef int64_t handle_take(void* symbol, tuple steps_ns, bint close_label) except 
     return entry.handle
 
 
-cdef void handle_give_back(int64_t handle) noexcept:
+cdef void handle_release(int64_t handle) noexcept:
     """Let calls with this handle fail from now on, and wait for those that have found it."""
     global _first_free
     cdef Entry* entry = _find(handle)
@@ -842,4 +842,4 @@ cdef int _grow() except -1:
     return 0
 
 
-_apart = Apart(_append_apart, _append_lapping, _append_waiting, _count_apart, _slot_stop_apart, _value_apart)
+_apart = Apart(_append_cold, _append_lapping, _append_waiting, _count_cold, _slot_stop_cold, _value_cold)

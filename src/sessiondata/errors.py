@@ -23,13 +23,13 @@ __all__ = [
     "DeltaError",
     "InactiveError",
     "InputError",
+    "InputKindError",
     "IntervalError",
     "LaterSessionError",
     "ReentrantCallError",
     "SessionDataError",
     "SessionStateError",
     "SnapshotError",
-    "SourceError",
     "TimeError",
     "UnknownNameError",
 ]
@@ -232,7 +232,7 @@ class ReentrantCallError(SessionStateError):
         return type(self), (self.call, self.outer), self.__dict__
 
 
-class SourceError(SessionStateError):
+class InputKindError(SessionStateError):
     """A bar, trade or quote for a symbol whose bars are made of something else in this session.
 
     Attributes
@@ -244,9 +244,9 @@ class SourceError(SessionStateError):
 
     def __init__(self, symbol: str, source: str, kind: str) -> None:
         rule = "what feeds a symbol must not change during a session"
-        super().__init__(f"{rule}: {kind} for a symbol fed by {source} symbol={symbol!r} (ERR_SOURCE)")
+        super().__init__(f"{rule}: {kind} for a symbol fed by {source} symbol={symbol!r} (ERR_INPUT_KIND)")
         self.symbol, self.source, self.kind = symbol, source, kind
-        self.rule, self.value, self.code = rule, kind, "ERR_SOURCE"
+        self.rule, self.value, self.code = rule, kind, "ERR_INPUT_KIND"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.symbol, self.source, self.kind), self.__dict__

@@ -360,7 +360,7 @@ class Life:
         symbol = self.symbol()
         if len(symbol.bars_base):
             bar = self.rng.choice(list(symbol.bars_base))
-            with contextlib.suppress(sd.SourceError):
+            with contextlib.suppress(sd.InputKindError):
                 assert not symbol.append(*bar[:6])
 
     def extend(self) -> None:

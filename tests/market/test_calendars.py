@@ -226,7 +226,7 @@ def test_a_day_session_has_its_local_day() -> None:
 
 
 @pytest.mark.parametrize(
-    "source",
+    "provider",
     [
         SessionCalendar.from_hours("09:30", "16:00", "America/New_York", holidays=["2024-03-12"]),
         SessionCalendar.from_hours("17:00", "17:00", "America/New_York"),
@@ -245,33 +245,33 @@ def test_a_day_session_has_its_local_day() -> None:
             "America/New_York",
         ),
     ],
-    ids=lambda source: source.name,
+    ids=lambda provider: provider.name,
 )
-def test_spans_follow_the_rule_and_session_at_the_spans(source: SessionCalendar) -> None:
+def test_spans_follow_the_rule_and_session_at_the_spans(provider: SessionCalendar) -> None:
     """The rule of docs/concepts.md, Sessions, from a list of sessions, without neighbours being
     looked for."""
-    days = source.session_dates("2024-03-04", "2024-03-28")
+    days = provider.session_dates("2024-03-04", "2024-03-28")
     one_day = dt.timedelta(days=1)
-    midnight = {day: at(f"{day}T00:00", source.tz) for day in [*days, *(day + one_day for day in days)]}
-    opens = [int(source.session(day).segments[0, 0]) for day in days]
-    closes = [int(source.session(day).segments[-1, 1]) for day in days]
+    midnight = {day: at(f"{day}T00:00", provider.tz) for day in [*days, *(day + one_day for day in days)]}
+    opens = [int(provider.session(day).segments[0, 0]) for day in days]
+    closes = [int(provider.session(day).segments[-1, 1]) for day in days]
     starts = [max(min(midnight[days[i]], opens[i]), closes[i - 1]) for i in range(1, len(days))]
     starts.insert(0, 0)  # not used: the outer two sessions have neighbours that are not in the list
     spans = {}
     for i in range(1, len(days) - 1):
         spans[days[i]] = (starts[i], min(max(midnight[days[i] + one_day], closes[i]), starts[i + 1]))
     for day, span in spans.items():
-        assert (source.session(day).span_start, source.session(day).span_stop) == span
+        assert (provider.session(day).span_start, provider.session(day).span_stop) == span
     low, high = spans[days[1]][0], spans[days[-2]][1]
     edges = [edge + d for span in spans.values() for edge in span for d in (-1, 0)]
     for ts_ns in [*range(low, high, 47 * MINUTE), *edges]:
         if low <= ts_ns < high:
             owners = [day for day, (start, stop) in spans.items() if start <= ts_ns < stop]
             if owners:
-                assert [source.session_at(ts_ns).date] == owners
+                assert [provider.session_at(ts_ns).date] == owners
             else:
                 with pytest.raises(CalendarError, match=f"ts_ns={ts_ns}"):
-                    source.session_at(ts_ns)
+                    provider.session_at(ts_ns)
 
 
 # --- ranges ---------------------------------------------------------------------------------------
@@ -279,11 +279,15 @@ def test_spans_follow_the_rule_and_session_at_the_spans(source: SessionCalendar)
 
 @pytest.mark.parametrize("date", ["2100-01-04", "1500-01-03", "0001-01-01", "9999-12-31"])
 def test_a_date_beyond_the_range_is_an_error_and_never_no_gap(date: str) -> None:
-    for source in (calendar("XNYS"), calendar("XHKG"), SessionCalendar.from_schedule({"2024-01-02": [(0, 1)]}, "UTC")):
+    for provider in (
+        calendar("XNYS"),
+        calendar("XHKG"),
+        SessionCalendar.from_schedule({"2024-01-02": [(0, 1)]}, "UTC"),
+    ):
         with pytest.raises(DateOutOfRangeError, match=date):
-            source.session(date)
+            provider.session(date)
         with pytest.raises(DateOutOfRangeError, match=date):
-            source.session_dates(date, date)
+            provider.session_dates(date, date)
     if date < "1600" or date > "2300":
         with pytest.raises(DateOutOfRangeError):
             calendar(None).session(date)
@@ -366,7 +370,7 @@ def test_one_wall_time_becomes_what_a_column_of_them_does(tz: str, near: int, se
 
 
 def test_special_days_and_breaks() -> None:
-    source = SessionCalendar.from_hours(
+    provider = SessionCalendar.from_hours(
         "09:00",
         dt.time(15, 30),
         "Asia/Tokyo",
@@ -375,19 +379,21 @@ def test_special_days_and_breaks() -> None:
         early_closes={"2024-01-04": "12:00", "2024-01-05": "11:00", "2024-01-12": "14:00:30"},
         late_opens={"2024-01-11": "12:00", "2024-01-12": "13:00"},
     )
-    hours = {date: hours_of(source.session(date)) for date in ("2024-01-03", "2024-01-04", "2024-01-05", "2024-01-11")}
+    hours = {
+        date: hours_of(provider.session(date)) for date in ("2024-01-03", "2024-01-04", "2024-01-05", "2024-01-11")
+    }
     assert hours == {
         "2024-01-03": [("01-03 09:00", "01-03 11:30"), ("01-03 12:30", "01-03 15:30")],
         "2024-01-04": [("01-04 09:00", "01-04 11:30")],  # closes in the lunch break
         "2024-01-05": [("01-05 09:00", "01-05 11:00")],
         "2024-01-11": [("01-11 12:30", "01-11 15:30")],
     }
-    assert source.session("2024-01-12").expected("1m") == 61  # the last slot is half a minute
-    assert [day.day for day in source.session_dates("2024-01-05", "2024-01-12")] == [5, 11, 12]
+    assert provider.session("2024-01-12").expected("1m") == 61  # the last slot is half a minute
+    assert [day.day for day in provider.session_dates("2024-01-05", "2024-01-12")] == [5, 11, 12]
 
 
 def test_special_hours_of_an_overnight_session() -> None:
-    source = SessionCalendar.from_hours(
+    provider = SessionCalendar.from_hours(
         "17:00",
         "16:00",
         "America/Chicago",
@@ -395,16 +401,16 @@ def test_special_hours_of_an_overnight_session() -> None:
         early_closes={"2024-11-28": "12:00", "2024-12-24": "20:00"},
         late_opens={"2024-11-29": "02:00", "2024-12-02": "19:00"},
     )
-    assert hours_of(source.session("2024-11-27")) == [
+    assert hours_of(provider.session("2024-11-27")) == [
         ("11-26 17:00", "11-26 23:30"),
         ("11-27 00:30", "11-27 15:15"),
         ("11-27 15:30", "11-27 16:00"),
     ]
-    assert hours_of(source.session("2024-11-28"))[-1] == ("11-28 00:30", "11-28 12:00")
-    assert hours_of(source.session("2024-12-24")) == [("12-23 17:00", "12-23 20:00")]
-    assert hours_of(source.session("2024-11-29"))[0] == ("11-29 02:00", "11-29 15:15")
-    assert hours_of(source.session("2024-12-02"))[0] == ("12-01 19:00", "12-01 23:30")
-    assert source.session("2024-12-24").span_stop == at("2024-12-24T17:00", "America/Chicago")
+    assert hours_of(provider.session("2024-11-28"))[-1] == ("11-28 00:30", "11-28 12:00")
+    assert hours_of(provider.session("2024-12-24")) == [("12-23 17:00", "12-23 20:00")]
+    assert hours_of(provider.session("2024-11-29"))[0] == ("11-29 02:00", "11-29 15:15")
+    assert hours_of(provider.session("2024-12-02"))[0] == ("12-01 19:00", "12-01 23:30")
+    assert provider.session("2024-12-24").span_stop == at("2024-12-24T17:00", "America/Chicago")
 
 
 @pytest.mark.parametrize(
@@ -449,8 +455,8 @@ def test_sessions_that_run_into_each_other_are_refused() -> None:
 
 
 def test_always_open_is_the_utc_day() -> None:
-    for source in (calendar(None), calendar("24/7"), calendar("24x7"), calendar()):
-        assert source is calendar(None)
+    for provider in (calendar(None), calendar("24/7"), calendar("24x7"), calendar()):
+        assert provider is calendar(None)
     grid = calendar(None).session("2024-02-29")
     assert grid.segments.tolist() == [[grid.span_start, grid.span_stop]]
     assert (grid.span_start, grid.span_stop) == (at("2024-02-29T00:00", "UTC"), at("2024-03-01T00:00", "UTC"))
@@ -479,8 +485,8 @@ def test_always_open_holds_every_time(ts_ns: int) -> None:
     ],
 )
 def test_local_days_may_have_23_or_25_hours(tz: str, date: str, hours: float) -> None:
-    source = SessionCalendar.always_open(tz=tz)
-    grid = source.session(date)
+    provider = SessionCalendar.always_open(tz=tz)
+    grid = provider.session(date)
     assert int(grid.segments[0, 1] - grid.segments[0, 0]) == hours * HOUR
     assert grid.segments.tolist() == [[grid.span_start, grid.span_stop]]
     assert grid.needs_dates == (len(grid.offsets()[0]) > 1)
@@ -489,7 +495,7 @@ def test_local_days_may_have_23_or_25_hours(tz: str, date: str, hours: float) ->
     assert from_ns(grid.span_start - 1, grid.zone).date() < grid.date
     assert from_ns(grid.span_stop - 1, grid.zone).date() == grid.date
     assert from_ns(grid.span_stop, grid.zone).date() > grid.date
-    assert source.session_at(grid.span_stop - 1, unit="ns") is grid
+    assert provider.session_at(grid.span_stop - 1, unit="ns") is grid
 
 
 def test_always_open_may_start_at_another_time_and_apia_lost_a_day() -> None:
@@ -509,12 +515,12 @@ def test_always_open_may_start_at_another_time_and_apia_lost_a_day() -> None:
 def test_a_schedule_of_exchange_calendars(name: str) -> None:
     """NaT breaks (half days, and all days of XNYS) are none."""
     theirs = library(name, 2024)
-    source = SessionCalendar.from_schedule(theirs.schedule, theirs.tz, name=name)
-    days = source.session_dates("2024-01-05", "2024-12-27")
+    provider = SessionCalendar.from_schedule(theirs.schedule, theirs.tz, name=name)
+    days = provider.session_dates("2024-01-05", "2024-12-27")
     assert days == calendar(name).session_dates("2024-01-05", "2024-12-27")
-    assert all(source.session(day) == calendar(name).session(day) for day in days)
+    assert all(provider.session(day) == calendar(name).session(day) for day in days)
     with pytest.raises(DateOutOfRangeError):
-        source.session("2023-12-29")
+        provider.session("2023-12-29")
 
 
 def test_a_schedule_of_pandas_market_calendars() -> None:
@@ -523,17 +529,17 @@ def test_a_schedule_of_pandas_market_calendars() -> None:
         cme = pandas_market_calendars.get_calendar("CME_Equity").schedule("2024-11-18", "2024-12-06")
         hkex = pandas_market_calendars.get_calendar("HKEX").schedule("2024-12-16", "2025-01-03")
     assert (cme["break_start"] == cme["break_end"]).any()
-    source = SessionCalendar.from_schedule(cme, "America/Chicago")
-    for day in source.session_dates("2024-11-19", "2024-12-05"):
-        grid = source.session(day)
+    provider = SessionCalendar.from_schedule(cme, "America/Chicago")
+    for day in provider.session_dates("2024-11-19", "2024-12-05"):
+        grid = provider.session(day)
         assert len(grid.segments) == 1
         if day not in (dt.date(2024, 11, 28), dt.date(2024, 11, 29)):
             assert grid == calendar("CMES").session(day)
             assert grid.expected("1m") == 1380
-    source = SessionCalendar.from_schedule(hkex, "Asia/Hong_Kong")
-    assert len(source.session("2024-12-23").segments) == 2
-    assert source.session("2024-12-23").expected("1m") == 330
-    assert source.session("2024-12-23") == calendar("XHKG").session("2024-12-23")
+    provider = SessionCalendar.from_schedule(hkex, "Asia/Hong_Kong")
+    assert len(provider.session("2024-12-23").segments) == 2
+    assert provider.session("2024-12-23").expected("1m") == 330
+    assert provider.session("2024-12-23") == calendar("XHKG").session("2024-12-23")
 
 
 @pytest.mark.slow
@@ -545,11 +551,11 @@ def test_interruptions_of_pandas_market_calendars_are_breaks() -> None:
         schedule = nse.schedule("2021-02-22", "2021-02-26", interruptions=True)
         minutes = pd.date_range("2021-02-24 09:15", "2021-02-24 16:59", freq="min", tz="Asia/Kolkata")
         held = [nse.open_at_time(schedule, minute) for minute in minutes]
-    source = SessionCalendar.from_schedule(schedule, nse.tz)
-    grid = source.session("2021-02-24")
+    provider = SessionCalendar.from_schedule(schedule, nse.tz)
+    grid = provider.session("2021-02-24")
     assert hours_of(grid) == [("02-24 09:15", "02-24 11:40"), ("02-24 15:45", "02-24 17:00")]
     assert grid.slot_starts("1m").tolist() == minutes[held].as_unit("ns").asi8.tolist()
-    assert [len(source.session(f"2021-02-{day}").segments) for day in range(22, 27)] == [1, 1, 2, 1, 1]
+    assert [len(provider.session(f"2021-02-{day}").segments) for day in range(22, 27)] == [1, 1, 2, 1, 1]
 
 
 def frame(**columns: list[Any]) -> pd.DataFrame:
@@ -563,14 +569,14 @@ def test_nat_and_empty_rows_of_a_schedule() -> None:
     closes = ["2024-01-02 21:00", None, "2024-01-04 14:30", "2024-01-05 21:00"]
     starts = [None, None, None, "2024-01-05 17:00"]
     ends = [None, None, None, "2024-01-05 17:00"]
-    source = SessionCalendar.from_schedule(
+    provider = SessionCalendar.from_schedule(
         frame(open=opens, close=closes, break_start=starts, break_end=ends), "America/New_York"
     )
-    assert [day.day for day in source.session_dates("2024-01-02", "2024-01-05")] == [2, 5]
-    assert len(source.session("2024-01-05").segments) == 1
+    assert [day.day for day in provider.session_dates("2024-01-02", "2024-01-05")] == [2, 5]
+    assert len(provider.session("2024-01-05").segments) == 1
     for date in ("2024-01-03", "2024-01-04"):
         with pytest.raises(CalendarError, match="no session"):
-            source.session(date)
+            provider.session(date)
 
 
 def test_several_breaks_of_a_schedule() -> None:
@@ -590,19 +596,19 @@ def test_several_breaks_of_a_schedule() -> None:
     }
     opens = [f"2024-01-0{i} 14:30" for i in (2, 3, 4)]
     closes = [f"2024-01-0{i} 21:00" for i in (2, 3, 4)]
-    source = SessionCalendar.from_schedule(frame(open=opens, close=closes, **breaks), "UTC")
-    assert hours_of(source.session("2024-01-02")) == [
+    provider = SessionCalendar.from_schedule(frame(open=opens, close=closes, **breaks), "UTC")
+    assert hours_of(provider.session("2024-01-02")) == [
         ("01-02 14:30", "01-02 15:00"),
         ("01-02 15:10", "01-02 17:00"),
         ("01-02 18:30", "01-02 20:00"),
         ("01-02 20:07", "01-02 21:00"),
     ]
-    assert hours_of(source.session("2024-01-03")) == [("01-03 14:30", "01-03 21:00")]
-    assert hours_of(source.session("2024-01-04")) == [("01-04 14:40", "01-04 20:50")]
+    assert hours_of(provider.session("2024-01-03")) == [("01-03 14:30", "01-03 21:00")]
+    assert hours_of(provider.session("2024-01-04")) == [("01-04 14:40", "01-04 20:50")]
     # Counted anew after each: 30 min, 110 min, 90 min, 53 min.
-    assert source.session("2024-01-02").expected("1h") == 1 + 2 + 2 + 1
-    assert source.session("2024-01-02").slot_of(at("2024-01-02T20:06", "UTC"), "1h") == -1
-    assert source.session("2024-01-02").slot_of(at("2024-01-02T20:07", "UTC"), "1h") == 5
+    assert provider.session("2024-01-02").expected("1h") == 1 + 2 + 2 + 1
+    assert provider.session("2024-01-02").slot_of(at("2024-01-02T20:06", "UTC"), "1h") == -1
+    assert provider.session("2024-01-02").slot_of(at("2024-01-02T20:07", "UTC"), "1h") == 5
 
 
 @pytest.mark.parametrize("missing", ["break_start", "break_end", "interruption_start_2", "interruption_end_2"])
@@ -650,8 +656,8 @@ def test_a_column_of_no_time_at_all_needs_no_zone() -> None:
     hours = frame(open=["2024-01-02 14:30"], close=["2024-01-02 21:00"])
     for nothing in (pd.NaT, None, np.datetime64("NaT", "ns")):
         whole = hours.assign(break_start=[nothing], break_end=[nothing])
-        source = SessionCalendar.from_schedule(whole, "America/New_York")
-        assert len(source.session("2024-01-02").segments) == 1
+        provider = SessionCalendar.from_schedule(whole, "America/New_York")
+        assert len(provider.session("2024-01-02").segments) == 1
     half = hours.assign(break_start=hours["open"], break_end=pd.NaT)
     with pytest.raises(CalendarError, match="session 2024-01-02: a break with one end only"):
         SessionCalendar.from_schedule(half, "America/New_York")
@@ -675,7 +681,7 @@ def test_naive_repeated_or_aware_labels_and_naive_times_are_refused() -> None:
 def test_a_mapping_keeps_touching_segments_apart_and_drops_empty_ones() -> None:
     start = at("2024-01-02T09:30")
     reopening = start + HOUR
-    source = SessionCalendar.from_schedule(
+    provider = SessionCalendar.from_schedule(
         {
             "2024-01-04": [],
             dt.date(2024, 1, 2): [(start, reopening), (reopening, reopening), (reopening, reopening + 30 * MINUTE)],
@@ -683,10 +689,10 @@ def test_a_mapping_keeps_touching_segments_apart_and_drops_empty_ones() -> None:
         },
         "America/New_York",
     )
-    grid = source.session("2024-01-02")
+    grid = provider.session("2024-01-02")
     assert grid.segments.tolist() == [[start, reopening], [reopening, reopening + 30 * MINUTE]]
     assert grid.expected("45m") == 3  # 45 + 15 minutes, then counted anew after the reopening: 30
-    assert source.session_dates("2024-01-01", "2024-01-04") == [dt.date(2024, 1, 2)]
+    assert provider.session_dates("2024-01-01", "2024-01-04") == [dt.date(2024, 1, 2)]
 
 
 # --- calendar -------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ HOURS = [
 RUBBISH: list[Any] = ["<html>", 3, (1, 2), np.zeros((5, 3)), {}, [[1], [2], [3], [4], [5], ["six"]]]
 NOTHING: list[Any] = [(), np.empty((0, 6)), np.empty((6, 0)), [np.array([])] * 6]
 ANSWERS = [
-    *("all", "all", "some", "none", "nothing", "error", "rubbish"),
+    *("all", "all", "some", "none", "nothing", "error", "invalid"),
     *("outside", "not finite", "twice", "feeder", "mark"),
 ]
 
@@ -57,7 +57,7 @@ class Slots:
         self.segment = {ts: i for i, (start, stop) in enumerate(segments) for ts in range(start, stop, step)}
         self.present: set[int] = set()
         self.explained: set[int] = set()  # minutes
-        self.tries: Counter[int] = Counter()
+        self.attempts: Counter[int] = Counter()
         self.tried: dict[int, int] = {}
         self.newest: int | None = None  # end of the newest bar
         self.clock: int | None = None
@@ -85,7 +85,7 @@ class Slots:
     def retry(self, first: int, stop: int, when: int) -> None:
         for ts in self.missing():
             if first <= ts < stop:
-                self.tries[ts] += 1
+                self.attempts[ts] += 1
                 self.tried[ts] = max(self.tried.get(ts, when), when)
 
     def gaps(self) -> list[list[int]]:
@@ -103,34 +103,34 @@ class Slots:
 
 
 class RefManager:
-    """Rounds over slots. A life is a dict of what a `GapLife` has."""
+    """Rounds over slots. A record is a dict of what a `GapRecord` has."""
 
     def __init__(self, live: bool, max_retries: int, wait: int, backoff: float, longest: int) -> None:
         self.live, self.max_retries = live, max_retries
         self.wait, self.backoff, self.longest = wait, backoff, longest
-        self.lives: dict[str, list[dict[str, Any]]] = {}
+        self.records: dict[str, list[dict[str, Any]]] = {}
         self.past: dict[str, list[dict[str, Any]]] = {}
 
     def leave(self, now: int) -> None:
         """The session was left since the round before."""
-        for name, lives in self.lives.items():
-            for life in lives:
-                if life["reason"] is None:
-                    life["reason"], life["closed"] = "session_over", now
-            self.past.setdefault(name, []).extend(sorted(lives, key=lambda life: life["start"]))
-        self.lives = {}
+        for name, records in self.records.items():
+            for record in records:
+                if record["reason"] is None:
+                    record["reason"], record["closed"] = "session_ended", now
+            self.past.setdefault(name, []).extend(sorted(records, key=lambda record: record["start"]))
+        self.records = {}
 
     def parts(self, slots: Slots, gap: list[int]) -> list[list[int]]:
         """What of a gap may be asked for: all of it or, once it has ended, its slots that were
         asked for less often."""
-        if max(slots.tries[ts] for ts in gap) < self.max_retries:
+        if max(slots.attempts[ts] for ts in gap) < self.max_retries:
             return [gap]
         after = gap[-1] + slots.step
         if any(start <= after < stop and start not in slots.over() for start, stop in slots.stop.items()):
             return []
         parts: list[list[int]] = [[]]
         for ts in gap:
-            if slots.tries[ts] < self.max_retries:
+            if slots.attempts[ts] < self.max_retries:
                 parts[-1].append(ts)
             else:
                 parts.append([])
@@ -139,52 +139,52 @@ class RefManager:
     def look(self, name: str, slots: Slots, now: int) -> None:
         gaps = slots.gaps()
         unseen = list(gaps)
-        for life in self.lives.setdefault(name, []):
-            if life["reason"] not in (None, "gave_up"):
+        for record in self.records.setdefault(name, []):
+            if record["reason"] not in (None, "exhausted"):
                 continue
-            mine = [gap for gap in gaps if gap[0] <= life["end"] and gap[-1] >= life["start"]]
+            mine = [gap for gap in gaps if gap[0] <= record["end"] and gap[-1] >= record["start"]]
             if not mine:
-                filled = any(life["start"] <= ts <= life["end"] for ts in slots.present)
-                life["reason"] = "filled" if filled else "confirmed_empty"
-                life["closed"] = now
+                filled = any(record["start"] <= ts <= record["end"] for ts in slots.present)
+                record["reason"] = "filled" if filled else "confirmed_empty"
+                record["closed"] = now
                 continue
             unseen = [gap for gap in unseen if gap not in mine]
-            life["end"] = max(life["end"], mine[-1][-1])
+            record["end"] = max(record["end"], mine[-1][-1])
             may_be_asked = any(self.parts(slots, gap) for gap in mine)
-            if self.live and not may_be_asked and life["reason"] is None:
-                life["reason"], life["closed"] = "gave_up", now
-            elif may_be_asked and life["reason"] == "gave_up":
-                life["reason"] = life["closed"] = None
-        self.lives[name] += [
-            {"start": gap[0], "end": gap[-1], "found": now, "tries": [], "reason": None, "closed": None}
+            if self.live and not may_be_asked and record["reason"] is None:
+                record["reason"], record["closed"] = "exhausted", now
+            elif may_be_asked and record["reason"] == "exhausted":
+                record["reason"] = record["closed"] = None
+        self.records[name] += [
+            {"start": gap[0], "end": gap[-1], "found": now, "attempts": [], "reason": None, "closed": None}
             for gap in unseen
         ]
 
     def due(self, slots: Slots, gap: list[int], part: list[int], now: int) -> bool:
-        n = max(slots.tries[ts] for ts in part)
+        n = max(slots.attempts[ts] for ts in part)
         last = max((slots.tried[ts] for ts in gap if ts in slots.tried), default=now)
         return n == 0 or now - last >= min(self.wait * self.backoff ** (n - 1), self.longest)
 
     def round(self, worlds: dict[str, Slots], now: int, answer: Any) -> list[tuple[Any, ...]]:
         """One round; `answer(name, slots, part)` says what the provider does, and what comes of
         it."""
-        tries = []
+        attempts = []
         for name, slots in worlds.items():
             self.look(name, slots, now)
-            if not self.live or all(life["reason"] is not None for life in self.lives[name]):
+            if not self.live or all(record["reason"] is not None for record in self.records[name]):
                 continue
             due = [part for gap in slots.gaps() for part in self.parts(slots, gap) if self.due(slots, gap, part, now)]
             for part in due:
                 outcome, rows = answer(name, slots, part)
                 slots.retry(part[0], part[-1] + 1, now)
                 made = (now, part[0], slots.stop[part[-1]], outcome, rows)
-                for life in self.lives[name]:
-                    if life["reason"] in (None, "gave_up") and life["start"] <= part[0] <= life["end"]:
-                        life["tries"].append(made)
-                tries.append(made)
+                for record in self.records[name]:
+                    if record["reason"] in (None, "exhausted") and record["start"] <= part[0] <= record["end"]:
+                        record["attempts"].append(made)
+                attempts.append(made)
             if due:
                 self.look(name, slots, now)
-        return tries
+        return attempts
 
 
 class Desk:
@@ -237,8 +237,8 @@ class Desk:
             slots.store(some[0])
         elif kind == "mark":
             slots.explain(some[0], slots.stop[some[0]])
-        if kind in ("none", "error", "rubbish", "outside"):
-            return {"none": "unknown", "outside": "rubbish"}.get(kind, kind), 0
+        if kind in ("none", "error", "invalid", "outside"):
+            return {"none": "unknown", "outside": "invalid"}.get(kind, kind), 0
         if kind == "nothing":
             for ts in part:
                 slots.explain(ts, slots.stop[ts])
@@ -246,14 +246,14 @@ class Desk:
         wanted = {row[0] for row in rows if row[1] == row[1] and row[0] in part and row[0] not in slots.present}
         for ts in wanted:
             slots.store(ts)
-        return ("filled" if len(wanted) == len(part) else "partial" if wanted else "rubbish"), len(wanted)
+        return ("filled" if len(wanted) == len(part) else "partial" if wanted else "invalid"), len(wanted)
 
     def fetch(self, symbol: str, interval: str, start_ns: int, stop_ns: int) -> Any:
         *asked, kind, some, rows = self.planned.pop(0)
         assert [symbol, start_ns, stop_ns] == asked
         if kind == "error":
             raise ConnectionError("no route")
-        if kind in ("none", "nothing", "rubbish"):
+        if kind in ("none", "nothing", "invalid"):
             return None if kind == "none" else self.random.choice(NOTHING if kind == "nothing" else RUBBISH)
         if kind == "feeder":
             self.data.append(symbol, *bar(some))
@@ -343,16 +343,19 @@ class Desk:
         stats = self.manager.get_quality_stats()
         outcomes: Counter[str] = Counter()
         for name, slots in self.worlds.items():
-            lives = [*self.model.past.get(name, []), *sorted(self.model.lives[name], key=lambda life: life["start"])]
+            records = [
+                *self.model.past.get(name, []),
+                *sorted(self.model.records[name], key=lambda record: record["start"]),
+            ]
             assert [
                 {
-                    "start": life.start_ns, "end": life.end_ns, "found": life.found_ns, "reason": life.reason,
-                    "closed": life.closed_ns, "tries": [_told(made) for made in life.tries],
+                    "start": record.start_ns, "end": record.end_ns, "found": record.found_ns, "reason": record.reason,
+                    "closed": record.closed_ns, "attempts": [_told(made) for made in record.attempts],
                 }
-                for life in self.manager.lives(name)
-            ] == lives  # fmt: skip
-            outcomes.update(made[3] for life in lives for made in life["tries"])
-            reasons = Counter(life["reason"] or "open" for life in lives)
+                for record in self.manager.records(name)
+            ] == records  # fmt: skip
+            outcomes.update(made[3] for record in records for made in record["attempts"])
+            reasons = Counter(record["reason"] or "open" for record in records)
             present, over = sum(ts in slots.present for ts in slots.over()), len(slots.over())
             missing = len(slots.missing())
             assert stats["symbols"][name] == {
@@ -360,7 +363,7 @@ class Desk:
                 "quality": 100.0 * present / over if over else 100.0,
                 "completeness": 100.0 * (over - missing) / over if over else 100.0,
                 "missing": missing,
-                **{reason: reasons[reason] for reason in ("open", "filled", "confirmed_empty", "gave_up")},
+                **{reason: reasons[reason] for reason in ("open", "filled", "confirmed_empty", "exhausted")},
             }
         assert stats["outcomes"] == outcomes
         assert (stats["requests"], stats["failures"], stats["hanging"]) == (sum(outcomes.values()), 0, 0)

@@ -63,8 +63,8 @@ class Provider:
         return columns(minutes_in(start_ns, stop_ns)) if self.answer is None else self.answer(start_ns, stop_ns)
 
 
-def outcomes(tries: list[Any]) -> list[str]:
-    return [made.outcome for made in tries]
+def outcomes(attempts: list[Any]) -> list[str]:
+    return [made.outcome for made in attempts]
 
 
 def test_a_gap_is_asked_for_and_filled() -> None:
@@ -77,10 +77,10 @@ def test_a_gap_is_asked_for_and_filled() -> None:
     feed(perfect, range(7))
     document, expected = data.to_dict(), perfect.to_dict()
     assert document["symbols"] == expected["symbols"]
-    (life,) = manager.lives()
-    assert (life.reason, life.start_ns, life.end_ns) == ("filled", OPEN + 2 * MINUTE, OPEN + 4 * MINUTE)
-    assert life.found_ns == life.closed_ns == OPEN + 7 * MINUTE
-    assert [(made.when_ns, made.rows) for made in life.tries] == [(OPEN + 7 * MINUTE, 3)]
+    (record,) = manager.records()
+    assert (record.reason, record.start_ns, record.end_ns) == ("filled", OPEN + 2 * MINUTE, OPEN + 4 * MINUTE)
+    assert record.found_ns == record.closed_ns == OPEN + 7 * MINUTE
+    assert [(made.when_ns, made.rows) for made in record.attempts] == [(OPEN + 7 * MINUTE, 3)]
     assert manager.step() == []
 
 
@@ -92,15 +92,15 @@ def test_backtest_only_reports() -> None:
     assert manager.step() == []
     assert not provider.asked
     assert data.to_json() == before
-    (life,) = manager.lives()
-    assert (life.reason, life.tries) == (None, [])
+    (record,) = manager.records()
+    assert (record.reason, record.attempts) == (None, [])
     assert manager.get_quality_stats()["symbols"]["SPY"] == {
         "interval": "1m", "quality": 40.0, "completeness": 40.0, "missing": 3,
-        "open": 1, "filled": 0, "confirmed_empty": 0, "gave_up": 0,
+        "open": 1, "filled": 0, "confirmed_empty": 0, "exhausted": 0,
     }  # fmt: skip
     feed(data, [1, 2, 3])
     manager.step()
-    assert [life.reason for life in manager.lives()] == ["filled"]
+    assert [record.reason for record in manager.records()] == ["filled"]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_an_empty_answer_confirms_that_there_was_no_trade(empty: Any) -> None:
     assert outcomes(manager.step()) == ["empty"]
     series = data.symbols["SPY"].bars_base
     assert (series.missing, series.no_trade, series.completeness) == (0, 3, 100.0)
-    assert [life.reason for life in manager.lives()] == ["confirmed_empty"]
+    assert [record.reason for record in manager.records()] == ["confirmed_empty"]
     assert manager.step() == []
 
 
@@ -137,14 +137,14 @@ def leave(*_: Any) -> Any:
     [
         (boom, "error", "ConnectionError: no route"),
         (leave, "error", "SystemExit(3)"),
-        (lambda *_: "a page of HTML, for example", "rubbish", ""),
-        (lambda *_: 42, "rubbish", "TypeError"),
-        (lambda *_: (1, 2, 3), "rubbish", "six columns"),
-        (lambda *_: columns([9]), "rubbish", "none of 1 rows"),
-        (lambda start, _: ([start + 1], [1.0], [1.0], [1.0], [1.0], [1.0]), "rubbish", "none of 1 rows"),
-        (lambda start, _: ([start], [1.0], [np.nan], [1.0], [1.0], [1.0]), "rubbish", "none of 1 rows"),
-        (lambda *_: (["yesterday"], [1.0], [1.0], [1.0], [1.0], [1.0]), "rubbish", ""),
-        (lambda start, _: ([start], ["x"], [1.0], [1.0], [1.0], [1.0]), "rubbish", ""),
+        (lambda *_: "a page of HTML, for example", "invalid", ""),
+        (lambda *_: 42, "invalid", "TypeError"),
+        (lambda *_: (1, 2, 3), "invalid", "six columns"),
+        (lambda *_: columns([9]), "invalid", "none of 1 rows"),
+        (lambda start, _: ([start + 1], [1.0], [1.0], [1.0], [1.0], [1.0]), "invalid", "none of 1 rows"),
+        (lambda start, _: ([start], [1.0], [np.nan], [1.0], [1.0], [1.0]), "invalid", "none of 1 rows"),
+        (lambda *_: (["yesterday"], [1.0], [1.0], [1.0], [1.0], [1.0]), "invalid", ""),
+        (lambda start, _: ([start], ["x"], [1.0], [1.0], [1.0], [1.0]), "invalid", ""),
     ],
 )
 def test_a_failing_provider_changes_nothing_but_the_retries(answer: Any, outcome: str, detail: str) -> None:
@@ -196,13 +196,13 @@ def test_retries_wait_longer_each_time_and_end() -> None:
         tried += [made.when_ns for made in manager.step()]
     first = OPEN + 4 * MINUTE
     assert tried == [first + wait * RETRY for wait in (0, 1, 3, 7)]
-    (life,) = manager.lives()
-    assert (life.reason, life.closed_ns) == ("gave_up", first + 7 * RETRY)
+    (record,) = manager.records()
+    assert (record.reason, record.closed_ns) == ("exhausted", first + 7 * RETRY)
     (gap,) = data.symbols["SPY"].bars_base.gaps
     assert (gap.retry_count, gap.last_retry.timestamp()) == (4, tried[-1] / 1e9)
     data.append("SPY", *bar(1))  # it comes after all
     manager.step()
-    assert [life.reason for life in manager.lives()] == ["filled"]
+    assert [record.reason for record in manager.records()] == ["filled"]
 
 
 def test_waits_have_a_limit() -> None:
@@ -229,10 +229,10 @@ def test_parts_of_a_gap_keep_their_retries() -> None:
     provider.answer = lambda *_: None
     feed(data, [11, 13])
     assert outcomes(manager.step()) == ["unknown"] * 3
-    lives = manager.lives()
-    assert [(life.end_ns - life.start_ns) // MINUTE + 1 for life in lives] == [8, 1]
-    assert [life.reason for life in lives] == ["gave_up", None]
-    assert [made.outcome for made in lives[0].tries] == ["unknown", "partial", "unknown", "unknown"]
+    records = manager.records()
+    assert [(record.end_ns - record.start_ns) // MINUTE + 1 for record in records] == [8, 1]
+    assert [record.reason for record in records] == ["exhausted", None]
+    assert [made.outcome for made in records[0].attempts] == ["unknown", "partial", "unknown", "unknown"]
 
 
 def test_silence_that_goes_on_is_one_gap_and_asked_for_as_it_grows() -> None:
@@ -243,9 +243,9 @@ def test_silence_that_goes_on_is_one_gap_and_asked_for_as_it_grows() -> None:
         data.advance_to(OPEN + minute * MINUTE)
         manager.step()
     assert [minutes_in(start, stop) for _, _, start, stop in provider.asked] == [range(1, 2), range(1, 3), range(1, 4)]
-    (life,) = manager.lives()
-    assert life.reason == "gave_up"
-    assert life.end_ns == OPEN + 7 * MINUTE
+    (record,) = manager.records()
+    assert record.reason == "exhausted"
+    assert record.end_ns == OPEN + 7 * MINUTE
 
 
 def test_what_went_missing_after_the_last_retry_is_asked_for_once_the_gap_has_ended() -> None:
@@ -256,15 +256,15 @@ def test_what_went_missing_after_the_last_retry_is_asked_for_once_the_gap_has_en
         data.advance_to(OPEN + minute * MINUTE)
         manager.step()
     assert [minutes_in(start, stop) for _, _, start, stop in provider.asked] == [range(1, 2), range(1, 3)]
-    assert [life.reason for life in manager.lives()] == ["gave_up"]
+    assert [record.reason for record in manager.records()] == ["exhausted"]
     provider.answer = None  # it works again, and so does the feed
     feed(data, [8])
     assert [(minutes_in(made.start_ns, made.stop_ns), made.outcome) for made in manager.step()] == [
         (range(2, 8), "filled")
     ]
     assert data.symbols["SPY"].bars_base.missing == 1
-    (life,) = manager.lives()
-    assert (life.reason, len(life.tries)) == ("gave_up", 3)
+    (record,) = manager.records()
+    assert (record.reason, len(record.attempts)) == ("exhausted", 3)
     assert manager.step() == []
 
 
@@ -282,7 +282,7 @@ def test_a_bar_that_came_meanwhile_is_not_replaced() -> None:
     assert spy.bars_base[1].volume == 7.0
     assert spy.bars_base[0].open == bar(0)[1]
     assert spy.counters["corrected"] == 0
-    assert [life.reason for life in manager.lives()] == ["filled"]
+    assert [record.reason for record in manager.records()] == ["filled"]
 
 
 @pytest.mark.parametrize("fed_by", ["bars", "trades"])
@@ -316,7 +316,7 @@ def test_a_bar_that_comes_between_the_look_and_the_storing_is_not_replaced(monke
     assert [(made.outcome, made.rows) for made in manager.step()] == [("partial", 2)]
     assert spy.bars_base[1][1:6] == (7.0,) * 5
     assert spy.counters["corrected"] == 0
-    assert [life.reason for life in manager.lives()] == ["filled"]
+    assert [record.reason for record in manager.records()] == ["filled"]
 
 
 def trades_of(minute: int) -> list[tuple[int, float, float]]:
@@ -360,7 +360,7 @@ def test_a_frame_that_names_several_symbols_is_rubbish() -> None:
     answers = [frame.assign(symbol=["SPY", "QQQ"])]
     manager = sd.DataQualityManager(data, "live", Provider(lambda *_: answers[-1]), retry_interval_seconds=0)
     (made,) = manager.step()
-    assert (made.outcome, made.rows) == ("rubbish", 0)
+    assert (made.outcome, made.rows) == ("invalid", 0)
     assert "one symbol" in made.detail
     answers.append(frame.assign(symbol="SPY").set_index("timestamp"))  # whatever `extend` takes
     assert outcomes(manager.step()) == ["filled"]
@@ -374,9 +374,9 @@ def test_retries_that_others_made_count_and_close_a_life() -> None:
     for _ in range(2):  # somebody else asks elsewhere
         data.symbols["SPY"].record_retry("1m", OPEN, OPEN + 3 * MINUTE, OPEN + 4 * MINUTE)
     assert manager.step(OPEN + 400 * MINUTE) == []
-    (life,) = manager.lives()
-    assert (life.reason, len(life.tries)) == ("gave_up", 1)
-    assert manager.get_quality_stats()["symbols"]["SPY"]["gave_up"] == 1
+    (record,) = manager.records()
+    assert (record.reason, len(record.attempts)) == ("exhausted", 1)
+    assert manager.get_quality_stats()["symbols"]["SPY"]["exhausted"] == 1
 
 
 def test_a_request_that_hangs_times_out_and_its_answer_is_dropped() -> None:
@@ -480,16 +480,16 @@ def test_a_session_that_is_left_closes_its_lives() -> None:
     data.register_symbol("SPY")
     data.advance_to(OPEN + 1441 * MINUTE)
     manager.step()
-    lives = manager.lives("SPY")
-    assert [life.reason for life in lives] == ["session_over", None]
-    assert [str(life.session_date) for life in lives] == ["2024-03-12", "2024-03-13"]
+    records = manager.records("SPY")
+    assert [record.reason for record in records] == ["session_ended", None]
+    assert [str(record.session_date) for record in records] == ["2024-03-12", "2024-03-13"]
     assert manager.get_quality_stats()["symbols"]["SPY"]["open"] == 1
 
 
 @pytest.mark.parametrize("leave", ["end_session", "roll_session", "clear"])
 def test_a_session_that_is_left_closes_its_lives_before_anything_comes(leave: str) -> None:
-    """A store without a session, or with one that nothing has come for yet, has no time; its lives
-    stayed open."""
+    """A store without a session, or with one that nothing has come for yet, has no time; its
+    records stayed open."""
     data = new_store()
     feed(data, [0, 3])
     manager = sd.DataQualityManager(data, "live", Provider(lambda *_: None))
@@ -497,7 +497,7 @@ def test_a_session_that_is_left_closes_its_lives_before_anything_comes(leave: st
     getattr(data, leave)()
     assert data.as_of is None
     assert manager.step() == []
-    assert [(life.reason, life.closed_ns) for life in manager.lives()] == [("session_over", OPEN + 4 * MINUTE)]
+    assert [(record.reason, record.closed_ns) for record in manager.records()] == [("session_ended", OPEN + 4 * MINUTE)]
     assert all(numbers["open"] == 0 for numbers in manager.get_quality_stats()["symbols"].values())
 
 
@@ -525,7 +525,7 @@ def test_pinned_gaps_are_not_asked_for() -> None:
         (("live", boom), {"backoff": float("inf")}),
         (("live", boom), {"timeout_seconds": float("inf")}),
         (("live", boom), {"poll_seconds": 1e12}),
-        (("live", boom), {"keep_lives": -1}),
+        (("live", boom), {"keep_records": -1}),
     ],
 )
 def test_bad_arguments(arguments: Any, options: Any) -> None:
@@ -533,7 +533,7 @@ def test_bad_arguments(arguments: Any, options: Any) -> None:
         sd.DataQualityManager(new_store(), *arguments, **options)
 
 
-@pytest.mark.parametrize("option", ["max_retries", "keep_lives"])
+@pytest.mark.parametrize("option", ["max_retries", "keep_records"])
 def test_numbers_of_things_are_whole(option: str) -> None:
     with pytest.raises(TypeError):
         sd.DataQualityManager(new_store(), **{option: 2.5})
@@ -544,7 +544,7 @@ def test_an_answer_of_another_kind_confirms_nothing(answer: Any) -> None:
     data = new_store()
     feed(data, [0, 4])
     manager = sd.DataQualityManager(data, "live", Provider(lambda *_: answer))
-    assert outcomes(manager.step()) == ["rubbish"]
+    assert outcomes(manager.step()) == ["invalid"]
     assert data.symbols["SPY"].bars_base.missing == 3
 
 
@@ -573,10 +573,10 @@ def test_a_symbol_that_leaves_while_it_is_asked_for_confirms_nothing(way: str) -
 
     manager = sd.DataQualityManager(data, "live", Provider(answer))
     (made,) = manager.step(OPEN + 5 * MINUTE)
-    assert (made.outcome, made.rows) == ("rubbish", 0)
+    assert (made.outcome, made.rows) == ("invalid", 0)
     assert "removed" in made.detail
     manager.step(OPEN + 6 * MINUTE)
-    assert [life.reason for life in manager.lives()] == ["session_over"]
+    assert [record.reason for record in manager.records()] == ["session_ended"]
 
 
 LEAVE = {
@@ -624,11 +624,11 @@ def test_a_session_that_is_left_inside_a_round(before: str, how: str, trailing_d
         times = [made.start_ns for made in first]
         assert times == sorted(set(times))
         assert all(OPEN < start < OPEN + 4 * MINUTE for start in times)
-        old = [life for life in manager.lives() if life.session_date.day == 12]
-        assert {life.reason for life in old} <= (
-            {"session_over", "filled", "confirmed_empty"} if left[0] <= 0 else {None, "filled", "confirmed_empty"}
+        old = [record for record in manager.records() if record.session_date.day == 12]
+        assert {record.reason for record in old} <= (
+            {"session_ended", "filled", "confirmed_empty"} if left[0] <= 0 else {None, "filled", "confirmed_empty"}
         )
-        assert all(OPEN < life.start_ns <= life.end_ns < OPEN + 4 * MINUTE for life in old)
+        assert all(OPEN < record.start_ns <= record.end_ns < OPEN + 4 * MINUTE for record in old)
 
 
 def test_a_gap_that_was_given_up_stays_so_when_its_session_is_left(monkeypatch: Any) -> None:
@@ -638,7 +638,7 @@ def test_a_gap_that_was_given_up_stays_so_when_its_session_is_left(monkeypatch: 
     feed(data, [0, 4])
     manager = sd.DataQualityManager(data, "live", Provider(lambda *_: None), max_retries=1)
     manager.step(OPEN + 5 * MINUTE)
-    assert [life.reason for life in manager.lives()] == ["gave_up"]
+    assert [record.reason for record in manager.records()] == ["exhausted"]
     original = monitor.open_parts
 
     def late(*args: Any) -> Any:
@@ -650,7 +650,7 @@ def test_a_gap_that_was_given_up_stays_so_when_its_session_is_left(monkeypatch: 
         feed(data, [7])
         manager.step(OPEN + 8 * MINUTE)
     manager.step(OPEN + 1440 * MINUTE)
-    assert [life.reason for life in manager.lives()] == ["gave_up"]
+    assert [record.reason for record in manager.records()] == ["exhausted"]
 
 
 @pytest.mark.threads
@@ -688,7 +688,7 @@ def test_an_answer_after_the_roll_goes_to_its_day_and_replaces_nothing(end: str)
     assert day.bars().volume.tolist() == [100.0, 7.0, 102.0, 103.0, 104.0]
     assert day.counters["corrected"] == 0
     manager.step(OPEN + 1440 * MINUTE)
-    assert [life.reason for life in manager.lives()] == ["session_over"]
+    assert [record.reason for record in manager.records()] == ["session_ended"]
 
 
 def test_an_empty_answer_after_the_roll_explains_its_day() -> None:
@@ -730,7 +730,7 @@ def test_a_thread_that_still_waits_is_replaced_by_a_start() -> None:
 
 def test_what_is_kept_of_sessions_that_were_left_has_a_limit() -> None:
     data = new_store(("SPY", "IBM"))
-    manager = sd.DataQualityManager(data, "live", Provider(lambda *_: None), keep_lives=5)
+    manager = sd.DataQualityManager(data, "live", Provider(lambda *_: None), keep_records=5)
     for day in range(4):
         for minute in (0, 2, 4):
             for symbol in ("SPY", "IBM"):
@@ -738,9 +738,9 @@ def test_what_is_kept_of_sessions_that_were_left_has_a_limit() -> None:
         manager.step()
         if day < 3:
             data.roll_session()
-    lives = manager.lives()
-    assert len(lives) == 5 + 4  # of sessions that were left, and of the one under way
-    assert [str(life.session_date) for life in lives[:5]] == ["2024-03-13"] + ["2024-03-14"] * 4
+    records = manager.records()
+    assert len(records) == 5 + 4  # of sessions that were left, and of the one under way
+    assert [str(record.session_date) for record in records[:5]] == ["2024-03-13"] + ["2024-03-14"] * 4
     stats = manager.get_quality_stats()
     assert (stats["forgotten"], stats["requests"], stats["outcomes"]) == (7, 16, {"unknown": 16})
     assert sum(stats["symbols"]["SPY"][name] for name in ("open", "filled")) == 2
@@ -832,7 +832,7 @@ def test_a_flaky_day_ends_as_a_perfect_one(seed: int, lost: float, late: float, 
         expected["symbols"]["SPY"]["session"]["data"].pop("ticks")
     assert exact(document["symbols"]) == exact(expected["symbols"])
     assert [spy.bars(name).no_trade for name in spy.intervals] == [best.bars(name).no_trade for name in spy.intervals]
-    assert all(life.reason in ("filled", "confirmed_empty") for life in manager.lives())
+    assert all(record.reason in ("filled", "confirmed_empty") for record in manager.records())
     stats = manager.get_quality_stats()
     assert stats["symbols"]["SPY"]["completeness"] == 100.0
     assert stats["requests"] == sum(stats["outcomes"].values())
@@ -842,4 +842,4 @@ def test_a_flaky_day_ends_as_a_perfect_one(seed: int, lost: float, late: float, 
 def test_the_same_day_again_is_the_same(fed_by: str) -> None:
     (one, first, _), (other, second, _) = (live_day(7, 0.2, 0.1, 0.03, fed_by) for _ in range(2))
     assert one.to_json() == other.to_json()
-    assert first.lives() == second.lives()
+    assert first.records() == second.records()

@@ -299,8 +299,8 @@ def test_what_was_exported_from_a_live_series_does_not_change(spy: sd.SymbolSess
 
 def test_a_frozen_window_is_shown_without_a_copy(spy: sd.SymbolSessionData) -> None:
     window = spy.bars("5m")[:].copy()[1:]
-    assert window.is_frozen
-    assert not spy.bars("5m")[:].is_frozen
+    assert window.is_immutable
+    assert not spy.bars("5m")[:].is_immutable
     pandas, polars, arrow = window.to_pandas(), window.to_polars(), window.to_arrow()
     for name in BASE[1:6]:
         column = getattr(window, name)

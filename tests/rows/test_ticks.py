@@ -148,7 +148,7 @@ def test_trades_and_bars_are_not_mixed() -> None:
         lambda: data.append_slice(["SPY"], DAY_NS + MINUTE, *arrays),
     ]
     for call in calls:
-        with pytest.raises(sd.SourceError, match=r"bars for a symbol fed by ticks symbol='SPY' \(ERR_SOURCE\)"):
+        with pytest.raises(sd.InputKindError, match=r"bars for a symbol fed by ticks symbol='SPY' \(ERR_INPUT_KIND\)"):
             call()
         assert data.to_dict() == before
 
@@ -165,7 +165,7 @@ def test_bars_refuse_trades_and_quotes_that_make_bars() -> None:
         lambda: ibm.append_quote(DAY_NS, 1.0, 1.0, 1.0, 1.0),
         lambda: ibm.extend_quotes([DAY_NS], [1.0], [1.0], [1.0], [1.0]),
     ):
-        with pytest.raises(sd.SourceError) as caught:
+        with pytest.raises(sd.InputKindError) as caught:
             call()
         error = caught.value
         assert error.source == "bars"

@@ -284,7 +284,7 @@ COUNTS = [
     *numbered("workers", lambda v: sd.find_gaps({"SPY": INTS}, GRID, "1m", workers=v), none=True),
     *numbered("workers", lambda v: sd.quality({"SPY": INTS}, GRID, "1m", workers=v), none=True, prefix="quality "),
     *numbered("max_retries", lambda v: manager(max_retries=v)),
-    *numbered("keep_lives", lambda v: manager(keep_lives=v)),
+    *numbered("keep_records", lambda v: manager(keep_records=v)),
     *numbered("start_ns", lambda v: store()[1].set_gaps("1m", [sd.GapInfo("SPY", "1m", v, NS, 1)])),
     *numbered("bar_count", lambda v: store()[1].set_gaps("1m", [sd.GapInfo("SPY", "1m", NS, NS, v)])),
 ]

@@ -31,7 +31,7 @@ from hypothesis.stateful import rule
 
 import sessiondata as sd
 from sessiondata.rows.bars import content_of
-from sessiondata.rows.ticks import tape_of
+from sessiondata.rows.ticks import buffer_of
 from sessiondata.snapshot.capture import StoreCopy
 from sessiondata.snapshot.container import Container
 from sessiondata.store.context import StoreContext
@@ -337,7 +337,7 @@ def things() -> dict[str, Any]:
     from sessiondata._native.base import status as _status
     from sessiondata._native.objects import slice as _slice
     from sessiondata._native.objects import store as _store
-    from sessiondata._native.objects import tape as _tape
+    from sessiondata._native.objects import tick_buffer as _tape
     from sessiondata._native.out import arrow as _arrow
     from sessiondata._native.out import cursor as _cursor
     from sessiondata._native.out import json as _json
@@ -350,7 +350,7 @@ def things() -> dict[str, Any]:
     from sessiondata.cli.demo import DemoEvent
     from sessiondata.export.document import Source
     from sessiondata.export.historical import Rendered
-    from sessiondata.monitor.gap_log import GapLife, GapLog, GapTry
+    from sessiondata.monitor.gap_log import GapAttempt, GapLog, GapRecord
     from sessiondata.monitor.manager import DataQualityManager
     from sessiondata.monitor.requests import Requests
     from sessiondata.playback.sessions import ReplaySession
@@ -367,7 +367,7 @@ def things() -> dict[str, Any]:
     five = spy.bars("5m")
     date = spy.historical_bars["1m"].dates[-1]
     ints, floats = np.arange(3), np.ones(3)
-    tape = tape_of(spy.quotes)
+    tape = buffer_of(spy.quotes)
     style = _json.Style("epoch_ns", ints, ints, str)
     new = {
         kind: kind.__new__(kind)
@@ -381,12 +381,12 @@ def things() -> dict[str, Any]:
         store.context.clock, spy.ticks, spy.quotes, spy.quotes[:].copy(), data.symbols["T"].ticks[:].copy(),
         spy.quotes.latest, data.symbols["T"].ticks.latest, data.export_cursor("today"),
         _cursor.Cursor(), data.calendar, data.grid, data.grid.compiled, tape,
-        tape_of(data.symbols["T"].ticks), sd.GapInfo("A", "1m", 1, 2, 3),
+        buffer_of(data.symbols["T"].ticks), sd.GapInfo("A", "1m", 1, 2, 3),
         data.classify_gaps("1m")[0], Source(store.context, {}, {}, lambda _: spy, "iso", None), style,
         _layout.Memory(), _slice.Slice([]),
         _store.Rows(1, 1, False),
         _status.Offence(-1), _text.ByteWriter(0), _tape.Lazy("x", None), DataQualityManager(data),
-        GapTry(1, 2, 3, "filled"), GapLife("A", "1m", date, 1, 2, 3), parse_interval("5m"), Place(1, 2, 3),
+        GapAttempt(1, 2, 3, "filled"), GapRecord("A", "1m", date, 1, 2, 3), parse_interval("5m"), Place(1, 2, 3),
         Indicator(1, count_bars), Forgotten("n", 1), DemoEvent(1, "A", 1, 1.0, 1.0, 1.0, 1.0, 1.0),
         GapArrays(*[ints] * len(GapArrays._fields)), BarArrays(*[ints] * len(BarArrays._fields)), table, ReadOptions(),
         ByInterval({"1h": 1}),
@@ -410,8 +410,8 @@ def history_rows(history: Any) -> Any:
 REFUSE = {
     "StreamReader", "_Batch", "_Memory", "Cursor", "Days", "Evidence",
     "_Table", "Style", "Memory", "Slice", "_Columns", "Offence",
-    "Rows", "StoreClock", "SymbolCore", "_View", "Lazy", "QuoteTape",
-    "Tape", "TradeTape", "ByteWriter", "ExportCursor", "Source",
+    "Rows", "StoreClock", "SymbolCore", "_View", "Lazy", "QuoteBuffer",
+    "TickBuffer", "TradeBuffer", "ByteWriter", "ExportCursor", "Source",
     "HistoricalBars",
     "HistoricalDay", "History", "Rendered", "DataQualityManager",
     "BarSeries", "ExtendedSlots", "BySymbol", "SymbolSessionData", "QuoteSeries",
@@ -422,8 +422,8 @@ REFUSE = {
 VALUES = {
     "Grid", "SessionCalendar", "DemoEvent", "BarArrays", "GapArrays", "GapInfo",
     "SessionGrid", "DailyBar", "FixedRows", "Forgotten", "Grids", "Indicator",
-    "ByInterval", "Interval", "ClassifiedGap", "GapLife",
-    "GapTry", "BarTable", "InputFile", "ReadOptions", "ReplaySession",
+    "ByInterval", "Interval", "ClassifiedGap", "GapRecord",
+    "GapAttempt", "BarTable", "InputFile", "ReadOptions", "ReplaySession",
     "Place", "Bar",
     "BarWindow", "SeriesState", "SessionData", "Quote", "QuoteWindow", "Tick",
     "TickWindow",
@@ -445,7 +445,7 @@ def test_of_every_class_it_is_known_what_a_copy_of_it_is() -> None:
         if name in VALUES or not (issubclass(kind, (BaseException, tuple)) or dataclasses.is_dataclass(kind))
     }
     assert found == REFUSE | VALUES | NO_INSTANCES
-    assert things().keys() | {"Tape", "StreamReader"} == REFUSE | VALUES
+    assert things().keys() | {"TickBuffer", "StreamReader"} == REFUSE | VALUES
 
 
 TRIES: dict[str, Callable[[Any], Any]] = {
@@ -455,7 +455,7 @@ TRIES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(REFUSE - {"Tape", "StreamReader"}))
+@pytest.mark.parametrize("name", sorted(REFUSE - {"TickBuffer", "StreamReader"}))
 def test_what_belongs_to_a_store_refuses_and_names_the_way_out(name: str) -> None:
     thing = things()[name]
     for way in TRIES.values():
@@ -465,10 +465,10 @@ def test_what_belongs_to_a_store_refuses_and_names_the_way_out(name: str) -> Non
 
 
 def test_native_bases_refuse_as_well() -> None:
-    from sessiondata._native.objects import tape as _tape
+    from sessiondata._native.objects import tick_buffer as _tape
     from sessiondata._native.out import arrow as _arrow
 
-    for kind in (_tape.Tape, _tape.TradeTape, _arrow.StreamReader):
+    for kind in (_tape.TickBuffer, _tape.TradeBuffer, _arrow.StreamReader):
         with pytest.raises(TypeError, match="cannot be copied or pickled"):
             kind.__reduce__(_like_none(kind))
 
@@ -535,7 +535,7 @@ def test_frozen_windows_go_elsewhere_with_their_rows_alone(name: str) -> None:
     for made in (pickle.loads(pickle.dumps(window, n)) for n in range(pickle.HIGHEST_PROTOCOL + 1)):
         assert exact([tuple(bar) for bar in made]) == exact([tuple(bar) for bar in window])
         assert (made.symbol, made.interval, repr(made)) == (window.symbol, window.interval, repr(window))
-        assert made.is_frozen
+        assert made.is_immutable
         assert made.is_valid()
         for one, other in zip(arrays_of(made)[:6], content_of(window).columns, strict=True):
             assert one.tobytes() == other.tobytes()

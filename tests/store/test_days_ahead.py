@@ -420,7 +420,7 @@ def test_a_session_that_was_warmed_up_takes_trades(ahead: bool, capacity: int | 
     assert spy.ticks.counters["covered"] == 1
     assert spy.bars("2m")[0].volume == 200.0
     state_of(spy).core.check_invariants()
-    with pytest.raises(sd.SourceError):
+    with pytest.raises(sd.InputKindError):
         spy.append(opening(DATES[0]) + 3 * MINUTE, *BAR)
 
 
@@ -447,7 +447,7 @@ def test_rows_beside_the_slots_make_it_a_session_of_bars(ahead: bool) -> None:
     other = [*early, opening(DATES[0])], *([value + 1] * 3 for value in BAR)
     assert spy.load_historical_bars("1m", *other) == 1
     assert closes(spy) == [11.0, 12.0, 11.0]
-    with pytest.raises(sd.SourceError):
+    with pytest.raises(sd.InputKindError):
         spy.append_tick(opening(DATES[0]) + 3 * MINUTE, 20.0, 5.0)
     state_of(spy).core.check_invariants()
 
@@ -539,7 +539,7 @@ def test_a_late_bar_of_a_day_of_bars_goes_there_while_trades_make_the_bars_of_to
 
             statuses = [jit.append(spy, int(t), *BAR) for t in ts]
             if min(statuses) < 0:
-                raise sd.SourceError("A", "ticks", f"bars ({statuses})")
+                raise sd.InputKindError("A", "ticks", f"bars ({statuses})")
             return len(statuses)
         return spy.extend(ts, *values, on_bad="skip" if way == "skip" else "raise")
 
@@ -551,7 +551,7 @@ def test_a_late_bar_of_a_day_of_bars_goes_there_while_trades_make_the_bars_of_to
     for bars in ([(DATES[1], 1)], [(DATES[2], 1)], [(DATES[0], 1), (DATES[2], 1)]):
         if way in ("append", "numpy scalars", "slice", "jit") and len(bars) > 1:
             continue
-        with pytest.raises(sd.SourceError):
+        with pytest.raises(sd.InputKindError):
             send(*bars)
         assert (data.sequence, data.to_json()) == before
     assert spy.append_tick(opening(DATES[2]) + MINUTE, 61.0, 1.0)
@@ -566,12 +566,12 @@ def test_the_error_names_what_feeds_the_day_that_a_bar_is_of() -> None:
     data.roll_session()
     spy.append(opening(DATES[2]), *BAR)
     for send in (spy.append, lambda ts, *bar: data.append_slice(["A"], [ts], *([value] for value in bar))):
-        with pytest.raises(sd.SourceError, match="fed by ticks"):
+        with pytest.raises(sd.InputKindError, match="fed by ticks"):
             send(opening(DATES[1]) + MINUTE, *BAR)
     assert spy.append(opening(DATES[0]) + MINUTE, *BAR)
     data.roll_session()
     spy.append_tick(opening(DATES[3]), 50.0, 1.0)
-    with pytest.raises(sd.SourceError, match="fed by ticks"):
+    with pytest.raises(sd.InputKindError, match="fed by ticks"):
         spy.append(opening(DATES[3]) + MINUTE, *BAR)
 
 

@@ -562,7 +562,7 @@ class DaysLife(RuleBasedStateMachine):
         stored = self.here.model.load(rows)
         if stored is None:
             self.here.model = before
-            with pytest.raises(sd.SourceError):
+            with pytest.raises(sd.InputKindError):
                 self.here.symbol.load_historical_bars(self.market.base[0], *columns)
         else:
             assert self.here.symbol.load_historical_bars(self.market.base[0], *columns) == stored
@@ -681,7 +681,7 @@ class DaysLife(RuleBasedStateMachine):
         if model.running is None and later:
             model.start(min(later))
         if model.live.source == "trades" and any(date >= (model.running or "") for date, _, _ in rows):
-            refusal = sd.SourceError
+            refusal = sd.InputKindError
         elif model.running is not None and any(date > model.running for date, _, _ in rows):
             refusal = sd.LaterSessionError
         changed = None if refusal else model.bars(rows)
@@ -697,7 +697,7 @@ class DaysLife(RuleBasedStateMachine):
             return symbol.extend(*columns)
 
         if changed is None:
-            with pytest.raises(refusal or sd.SourceError):
+            with pytest.raises(refusal or sd.InputKindError):
                 store()
         else:
             assert store() == changed
@@ -709,7 +709,7 @@ class DaysLife(RuleBasedStateMachine):
         slots = [ts for segment in self.market.slots(model.running, self.market.base[0]) for ts in segment]
         ts = slots[slot % len(slots)] + part * self.market.base[1] // 4
         if model.trade(ts, price / 4, float(size)) is None:
-            with pytest.raises(sd.SourceError):
+            with pytest.raises(sd.InputKindError):
                 self.here.symbol.append_tick(ts, price / 4, float(size))
         else:
             assert self.here.symbol.append_tick(ts, price / 4, float(size))

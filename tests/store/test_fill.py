@@ -191,7 +191,7 @@ def test_a_filled_symbol_takes_trades() -> None:
     assert spy.fill(*bars(0, 1)) == 2
     spy.append_tick(OPEN + 3 * MINUTE + 1, 9.0, 1.0)
     assert spy.fill(*bars(2)) == 1
-    with pytest.raises(sd.SourceError):
+    with pytest.raises(sd.InputKindError):
         spy.append(OPEN + 4 * MINUTE, 1.0, 1.0, 1.0, 1.0, 1.0)
     assert [bar.open for bar in spy.bars_base] == [5.0, 5.0, 5.0, 9.0]
 
@@ -203,7 +203,7 @@ def test_the_next_bar_makes_a_filled_symbol_one_of_bars(minute: int) -> None:
     data.advance_to(OPEN + 2 * MINUTE)
     assert spy.fill(*bars(1)) == 1
     spy.append(*(column[0].item() for column in bars(minute)))
-    with pytest.raises(sd.SourceError):
+    with pytest.raises(sd.InputKindError):
         spy.append_tick(OPEN + 6 * MINUTE, 9.0, 1.0)
     spy.append(*(column[0].item() for column in bars(6)))
     state_of(spy).core.check_invariants()
@@ -218,7 +218,7 @@ def test_the_next_bars_make_a_filled_symbol_one_of_bars(way: str) -> None:
         spy.extend(*bars(2, 3))
     else:
         data.append_slice(["SPY"], *bars(2))
-    with pytest.raises(sd.SourceError):
+    with pytest.raises(sd.InputKindError):
         spy.append_tick(OPEN + 6 * MINUTE, 9.0, 1.0)
 
 
@@ -472,7 +472,7 @@ def test_a_past_day_of_trades_is_filled() -> None:
     made."""
     data, spy = fed_by_trades()
     data.roll_session()
-    with pytest.raises(sd.SourceError):
+    with pytest.raises(sd.InputKindError):
         spy.extend(*bars(1))
     assert spy.fill(*bars(0, 1, 389)) == 2
     day = spy.historical_day("2024-03-12")

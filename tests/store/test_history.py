@@ -1113,7 +1113,7 @@ def test_days_of_history_are_frozen_windows() -> None:
         if date == MONDAY:
             data.roll_session()
     window = spy.historical_bars["5m"][MONDAY]
-    assert window.is_frozen
+    assert window.is_immutable
     frame = window.to_pandas(copy=False)
     assert np.shares_memory(frame["close"].to_numpy(), window.close)
     assert frame["extended"].tolist() == [True, False, False]
@@ -1187,7 +1187,7 @@ def test_a_day_of_trades_becomes_history_and_a_late_trade_is_counted() -> None:
     assert (spy.ticks.latest, spy.quotes.latest, len(spy.bars())) == (None, None, 0)
     assert not spy.append_tick(start + 5 * MINUTE, 10.0, 1.0)
     assert spy.ticks.counters["other_session"] == 1
-    with pytest.raises(sd.SourceError, match="fed by ticks"):
+    with pytest.raises(sd.InputKindError, match="fed by ticks"):
         spy.append(start + 20 * MINUTE, *BAR)  # its day was fed by trades
     spy.append(opening(TUESDAY), *BAR)  # today may be fed by something else
     native_of(day.bars())[0].check_invariants()

@@ -12,7 +12,7 @@ import pytest
 
 import sessiondata as sd
 from sessiondata._native.out.snapshot import capture
-from sessiondata.rows.ticks import tape_of
+from sessiondata.rows.ticks import buffer_of
 from sessiondata.store.symbol import state_of
 from worlds import INTERVALS, SECOND, SHAPES, World, arrays_of, exact, step_of
 
@@ -223,7 +223,7 @@ def whole_tape(data: sd.SessionData, kind: str) -> tuple[Any, ...]:
     series = symbol.ticks if kind == "ticks" else symbol.quotes
     # what a snapshot says, such as the newest tick that the ring has lost
     numbers, _ = capture(state_of(symbol).core)
-    return *everything(data), exact([tuple(row) for row in series]), series.counters, tape_of(series).moves(), numbers
+    return *everything(data), exact([tuple(row) for row in series]), series.counters, buffer_of(series).moves(), numbers
 
 
 @pytest.mark.parametrize("kind", ["ticks", "quotes"])

@@ -140,7 +140,7 @@ def test_a_close_of_midnight_for_a_day_of_trades_is_a_source_error() -> None:
     data.roll_session()
     spy.append(midnight + MINUTE, *BAR)
     for ts in (midnight - MINUTE, midnight):
-        with pytest.raises(sd.SourceError) as caught:
+        with pytest.raises(sd.InputKindError) as caught:
             spy.append(ts, *BAR)
         assert (caught.value.source, caught.value.kind, caught.value.symbol) == ("ticks", "bars", "SPY")
 
@@ -187,7 +187,7 @@ MADE = [
     sd.BarTypeError("a rule", symbol="SPY", row=3, value="x=1"),
     sd.TimeError("a text", symbol="SPY", row=1, value=5, code="ERR_UNIT", unit="ms"),
     sd.LaterSessionError("SPY", 5, dt.date(2024, 3, 13), 2),
-    sd.SourceError("SPY", "ticks", "bars"),
+    sd.InputKindError("SPY", "ticks", "bars"),
     sd.BufferTooSmallError(10, 5),
     sd.InputError("a rule", path="a.csv", row=4, value="x"),
     sd.SnapshotError("a rule", path="a.snap", part="header"),
@@ -376,7 +376,7 @@ def test_answers_may_be_of_any_unit(unit: str, as_frame: bool) -> None:
     assert (request.outcome, request.rows, spy.bars().missing) == ("filled", 2, 0)
     if unit != "ns":
         spy, _, request = asked(columns)
-        assert (request.outcome, spy.bars().missing) == ("rubbish", 2)
+        assert (request.outcome, spy.bars().missing) == ("invalid", 2)
         assert f"unit={unit!r}" in request.detail
 
 
@@ -390,7 +390,7 @@ def test_rows_that_say_that_there_is_none_are_no_bars(price: float, volume: floa
     assert manager.get_quality_stats()["placeholders"] == 1
     assert spy.session_low == 1.0
     spy, _, request = asked((TWO, *[np.full(2, price)] * 4, np.full(2, volume)))
-    assert (request.outcome, request.rows, spy.bars().missing) == ("rubbish", 0, 2)
+    assert (request.outcome, request.rows, spy.bars().missing) == ("invalid", 0, 2)
 
 
 def test_who_trades_at_these_prices_keeps_them() -> None:

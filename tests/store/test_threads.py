@@ -524,7 +524,7 @@ def test_a_slice_says_that_trades_feed_a_symbol_whose_first_one_came_between_che
     spy = data.register_symbol("SPY")
     data.register_symbol("IBM", calendar="XNYS")
     times = np.array([1_704_119_400, 1_703_860_200]) * SECOND
-    with pytest.raises(sd.SourceError, match="SPY"):
+    with pytest.raises(sd.InputKindError, match="SPY"):
         data.append_slice(["SPY", "IBM"], times, *np.ones((5, 2)))
     assert trades == [True]
     assert (spy.ticks.total_count, spy.bars().total_count) == (1, 1)
@@ -646,7 +646,7 @@ def test_documents_are_of_one_moment_while_a_python_thread_writes(way: str, tmp_
 
 
 @numba.njit(nogil=True)
-def write_in_turn(handle: int, other: int, flags: Any, n: int) -> int:
+def write_in_order(handle: int, other: int, flags: Any, n: int) -> int:
     """Bars in turn, and no others; in between another symbol is told what it knows. Returns how
     many."""
     for i in range(n):
@@ -668,7 +668,7 @@ def test_deltas_of_bars_in_turn_take_turns_with_a_compiled_writer() -> None:
     data, spy = new_symbol()
     _, other = new_symbol()
     flags = np.zeros(8, np.int64)
-    write_in_turn(spy.handle, other.handle, flags, 0)
+    write_in_order(spy.handle, other.handle, flags, 0)
     flags[WRITTEN] = 0
     data.export_cursor("a")
 
@@ -678,7 +678,7 @@ def test_deltas_of_bars_in_turn_take_turns_with_a_compiled_writer() -> None:
             deltas.append(data.to_json(False, cursor="a", timestamps="epoch_ns"))
         return deltas
 
-    written, deltas = together(lambda: write_in_turn(spy.handle, other.handle, flags, n), follow, flags=flags)
+    written, deltas = together(lambda: write_in_order(spy.handle, other.handle, flags, n), follow, flags=flags)
     assert written == n
     deltas.append(data.to_json(False, cursor="a", timestamps="epoch_ns"))
     document = json.loads(deltas[0])

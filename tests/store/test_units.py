@@ -446,7 +446,7 @@ def test_answers_of_fetch_are_told_the_right_unit(right: str, given: str) -> Non
         data.advance_to(OPEN.replace(hour=14))
         manager = sd.DataQualityManager(data, "live", lambda *_: make(counted(right)), unit=given)  # noqa: B023
         (request,) = manager.step()
-        assert request.outcome == "rubbish"
+        assert request.outcome == "invalid"
         assert f"another unit do: unit={right!r}" in request.detail
         assert ("in place of" in request.detail) == (given != "ns")
 

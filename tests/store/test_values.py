@@ -310,7 +310,7 @@ def test_before_the_first_full_quote_there_is_no_bar(door: str) -> None:
     offer(a, [(0, *NEITHER[0]), (70, *EMPTY_BID[0])], door)
     assert len(a.bars()) == 0
     assert a.bars().gaps[0].bar_count == 1, "the book was empty for a minute, and there is no bar of it"
-    with pytest.raises(sd.SourceError):
+    with pytest.raises(sd.InputKindError):
         a.append(OPEN, *GOOD)
     again = reloaded(data)
     assert again.to_json() == data.to_json()

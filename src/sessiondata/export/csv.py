@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sessiondata._native.objects.days import frozen
+from sessiondata._native.objects.days import snapshot_of
 from sessiondata.atomic import path_text, written
 from sessiondata.errors import UnknownNameError
-from sessiondata.export.format import fraction, shown_volume
+from sessiondata.export.format import format_volume, fraction
 from sessiondata.rows.series import BarSeries, native_of
 from sessiondata.rows.slots import STATES
 from sessiondata.store.symbol import state_of
@@ -71,7 +71,7 @@ def _still(live: SymbolState) -> tuple[Any, SymbolState]:
     questions."""
     while True:
         session_id = live.core.session_id
-        grid, core = live.grid, frozen(live.core)
+        grid, core = live.grid, snapshot_of(live.core)
         if live.core.session_id == session_id:
             return grid, live.on(core)
 
@@ -144,7 +144,7 @@ def _running(series: BarSeries, times: Any, states: Any) -> tuple[Any, ...]:
 def _values(series: BarSeries, times: Any) -> list[Sequence[Any]]:
     """open, high, low, close and volume of each step; empty where there is no row (any more)."""
     columns = [column.tolist() for column in (series.open, series.high, series.low, series.close, series.volume)]
-    rows = [(*prices, shown_volume(volume)) for *prices, volume in zip(*columns, strict=True)]
+    rows = [(*prices, format_volume(volume)) for *prices, volume in zip(*columns, strict=True)]
     at = np.searchsorted(series.timestamp, times)
     held = np.zeros(len(times), bool)
     inside = at < len(rows)

@@ -12,11 +12,11 @@ from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentError
 from sessiondata.export.format import (
     TIMESTAMPS,
+    format_quality,
+    format_volume,
     gaps_dict,
     json_bytes,
     pinned_gaps,
-    shown_quality,
-    shown_volume,
     style_of,
     time_formatter,
 )
@@ -52,7 +52,7 @@ class Source:
     pinned, foreign : dict of SymbolCore to SymbolState
         Symbols with pinned gaps or quality; with a calendar of their own.
     all_past : bool
-        Every symbol has something to show of the past.
+        Every symbol has something to format_time of the past.
     """
 
     __slots__ = (
@@ -249,13 +249,13 @@ def _resolve(grid: SessionGrid | None, timestamps: str) -> str:
 def _meta(context: StoreContext, timestamps: str, as_of: int | None, sequence: int) -> dict[str, Any]:
     _check_timestamps(timestamps)
     calendar, date = context.calendar, context.clock.date
-    show = time_formatter(calendar.zone, "iso" if timestamps == "time" else timestamps)
+    format_time = time_formatter(calendar.zone, "iso" if timestamps == "time" else timestamps)
     return {
         "schema": 1,
         "complete": True,
         "session_date": None if date is None else date.isoformat(),
         "timezone": calendar.tz,
-        "as_of": None if as_of is None else show(as_of),
+        "as_of": None if as_of is None else format_time(as_of),
         "sequence": sequence,
     }
 
@@ -282,7 +282,7 @@ def _symbol(
     live: SymbolSessionData, core: SymbolCore, intervals: frozenset[str] | None, timestamps: str
 ) -> dict[str, Any]:
     symbol = state_of(live).on(core)
-    show = _symbol_formatter(symbol, timestamps)
+    format_time = _symbol_formatter(symbol, timestamps)
     zone = symbol.calendar.tz
     from sessiondata.export.historical import past_dict
 
@@ -292,9 +292,9 @@ def _symbol(
         "session": {
             **_metrics(symbol),
             "data": {
-                **{interval: series_dict(symbol.series[interval], show) for interval in selected},
-                **({"ticks": _ticks(symbol, show)} if symbol.ticks else {}),
-                **({"quotes": _quotes(symbol, show)} if symbol.quotes else {}),
+                **{interval: series_dict(symbol.series[interval], format_time) for interval in selected},
+                **({"ticks": _ticks(symbol, format_time)} if symbol.ticks else {}),
+                **({"quotes": _quotes(symbol, format_time)} if symbol.quotes else {}),
             },
         },
         "historical": past_dict(live, timestamps, intervals),
@@ -303,17 +303,17 @@ def _symbol(
 
 def _metrics(symbol: SymbolState) -> dict[str, Any]:
     volume, high, low = (symbol.core.session_bar(False) or (0.0, None, None))[:3]
-    return {"volume": shown_volume(volume), "high": _number(high), "low": _number(low)}
+    return {"volume": format_volume(volume), "high": _number(high), "low": _number(low)}
 
 
-def series_dict(series: BarSeries, show: Callable[[int], str | int]) -> dict[str, Any]:
-    """The member of a series; `show` writes a time."""
+def series_dict(series: BarSeries, format_time: Callable[[int], str | int]) -> dict[str, Any]:
+    """The member of a series; `format_time` writes a time."""
     gaps = series.gaps
     part = _counts(series)
     if gaps:
-        part["gaps"] = gaps_dict(gaps, show)
+        part["gaps"] = gaps_dict(gaps, format_time)
     part["columns"] = list(_COLUMNS)
-    part["data"] = _rows(series, show)
+    part["data"] = _rows(series, format_time)
     return part
 
 
@@ -323,7 +323,7 @@ def changes_dict(
     """What has changed of a symbol, by its cursor."""
     changed, (ticks, quotes), past = changes
     symbol = state_of(live).on(core)
-    show = _symbol_formatter(symbol, timestamps)
+    format_time = _symbol_formatter(symbol, timestamps)
     parts: dict[str, Any] = {}
     for k, gaps_changed, replace, positions in changed:
         interval = symbol.core.intervals[k]
@@ -331,15 +331,15 @@ def changes_dict(
         part = parts[interval] = _counts(series)
         if gaps_changed:
             gaps = series.gaps
-            part["gaps"] = gaps_dict(gaps, show) if gaps else None
+            part["gaps"] = gaps_dict(gaps, format_time) if gaps else None
         if replace:
             part["replace"] = True
         part["columns"] = list(_COLUMNS)
-        part["data"] = [row for i in positions for row in _rows(series[i : i + 1], show)]
+        part["data"] = [row for i in positions for row in _rows(series[i : i + 1], format_time)]
     if ticks:
-        parts["ticks"] = _ticks(symbol, show)
+        parts["ticks"] = _ticks(symbol, format_time)
     if quotes:
-        parts["quotes"] = _quotes(symbol, show)
+        parts["quotes"] = _quotes(symbol, format_time)
     change: dict[str, Any] = {"session": {**_metrics(symbol), "data": parts}}
     if past:
         from sessiondata.export.historical import past_dict
@@ -360,43 +360,43 @@ def _counts(series: BarSeries) -> dict[str, Any]:
     return part
 
 
-def _rows(bars: BarSeries | BarWindow, show: Callable[[int], str | int]) -> list[list[Any]]:
+def _rows(bars: BarSeries | BarWindow, format_time: Callable[[int], str | int]) -> list[list[Any]]:
     columns = (bars.open, bars.high, bars.low, bars.close)
     rows = zip(bars.timestamp.tolist(), *(column.tolist() for column in columns), bars.volume.tolist(), strict=True)
-    return [[show(ts), *prices, shown_volume(volume)] for ts, *prices, volume in rows]
+    return [[format_time(ts), *prices, format_volume(volume)] for ts, *prices, volume in rows]
 
 
-def _ticks(symbol: SymbolState, show: Callable[[int], str | int]) -> dict[str, Any]:
+def _ticks(symbol: SymbolState, format_time: Callable[[int], str | int]) -> dict[str, Any]:
     ticks, latest = symbol.ticks, symbol.ticks[-1]
     return {
         "count": len(ticks),
         "total_count": ticks.total_count,
         "latest": {
-            "timestamp": show(latest.timestamp),
+            "timestamp": format_time(latest.timestamp),
             "price": latest.price,
-            "size": shown_volume(latest.size),
+            "size": format_volume(latest.size),
             "exchange": latest.exchange,
         },
     }
 
 
-def _quotes(symbol: SymbolState, show: Callable[[int], str | int]) -> dict[str, Any]:
+def _quotes(symbol: SymbolState, format_time: Callable[[int], str | int]) -> dict[str, Any]:
     quotes, latest = symbol.quotes, symbol.quotes[-1]
     return {
         "count": len(quotes),
         "total_count": quotes.total_count,
         "latest": {
-            "timestamp": show(latest.timestamp),
+            "timestamp": format_time(latest.timestamp),
             "bid": latest.bid,
             "ask": latest.ask,
-            "bid_size": shown_volume(latest.bid_size),
-            "ask_size": shown_volume(latest.ask_size),
+            "bid_size": format_volume(latest.bid_size),
+            "ask_size": format_volume(latest.ask_size),
         },
     }
 
 
 def _quality(series: BarSeries) -> float:
     if series.is_quality_pinned:
-        return shown_quality(series.quality)
+        return format_quality(series.quality)
     present, expected = series.present, series.expected
     return 10_000 * present // expected / 100.0 if expected else 100.0

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TIMESTAMPS",
+    "format_quality",
+    "format_volume",
     "fraction",
     "gap_dict",
     "gaps_dict",
     "json_bytes",
     "pinned_gaps",
-    "shown_quality",
-    "shown_volume",
     "style_of",
     "time_formatter",
 ]
@@ -65,8 +65,8 @@ def style_of(kind: str, zone: tzinfo, offsets: tuple[Any, Any]) -> _json.Style:
     """A resolved form of times, natively, with the UTC offsets in force."""
     from sessiondata._native.out import json as _json
 
-    show = time_formatter(zone, kind)
-    return _json.Style(kind, *offsets, lambda ts_ns: json_bytes(show(ts_ns)))
+    format_time = time_formatter(zone, kind)
+    return _json.Style(kind, *offsets, lambda ts_ns: json_bytes(format_time(ts_ns)))
 
 
 def json_bytes(small: Any) -> bytes:
@@ -76,7 +76,7 @@ def json_bytes(small: Any) -> bytes:
     return json.dumps(small, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def shown_quality(quality: float) -> float:
+def format_quality(quality: float) -> float:
     """A percentage rounded down to two decimals, as exported: 100.0 means nothing is missing.
 
     From the nearest hundredth, because 100 * 98.29 is a little less than 9829 in double
@@ -85,29 +85,34 @@ def shown_quality(quality: float) -> float:
     return hundredths / 100 if hundredths / 100 <= quality else (hundredths - 1) / 100
 
 
-def shown_volume(volume: float) -> int | float:
+def format_volume(volume: float) -> int | float:
     """An integral volume as an int (while a float64 can count), any other as it is."""
     return int(volume) if volume.is_integer() and abs(volume) <= _EXACT else volume
 
 
-def gaps_dict(gaps: Sequence[GapInfo], show: Callable[[int], str | int]) -> dict[str, Any]:
+def gaps_dict(gaps: Sequence[GapInfo], format_time: Callable[[int], str | int]) -> dict[str, Any]:
     return {
         "gap_count": len(gaps),
         "missing_bars": sum(gap.bar_count for gap in gaps),
-        "ranges": [gap_dict(gap, show) for gap in gaps],
+        "ranges": [gap_dict(gap, format_time) for gap in gaps],
     }
 
 
-def gap_dict(gap: GapInfo, show: Callable[[int], str | int]) -> dict[str, Any]:
-    shown: dict[str, Any] = {"start_time": show(gap.start_ns), "end_time": show(gap.end_ns), "bar_count": gap.bar_count}
+def gap_dict(gap: GapInfo, format_time: Callable[[int], str | int]) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "start_time": format_time(gap.start_ns),
+        "end_time": format_time(gap.end_ns),
+        "bar_count": gap.bar_count,
+    }
     if gap.retry_count:
         shown["retry_count"] = gap.retry_count
-        shown["last_retry"] = None if gap.last_retry is None else show(to_ns(gap.last_retry))
+        shown["last_retry"] = None if gap.last_retry is None else format_time(to_ns(gap.last_retry))
     return shown
 
 
-def pinned_gaps(pins: Pins, show: Callable[[int], str | int]) -> dict[int, bytes]:
+def pinned_gaps(pins: Pins, format_time: Callable[[int], str | int]) -> dict[int, bytes]:
     """The member of a series with the gaps that were pinned, by number of the series."""
     return {
-        k: b'"gaps":%b,' % json_bytes(gaps_dict(gaps, show)) if gaps else b"" for k, gaps in dict(pins.gaps).items()
+        k: b'"gaps":%b,' % json_bytes(gaps_dict(gaps, format_time)) if gaps else b""
+        for k, gaps in dict(pins.gaps).items()
     }

@@ -4,7 +4,7 @@
     all of a symbol       --> pieces of text to splice, kept until history changes
     an export             --> the pieces one after the other (`out/json`), indicators anew
 
-A frozen day and the rows that were given for a date are never changed in place: what replaces them
+A past day and the rows that were supplied for a date are never changed in place: what replaces them
 is another object. Whether a day is the same is therefore seen by who it is, and nobody has to tell
 when its text has become old.
 """
@@ -19,7 +19,7 @@ import numpy as np
 
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentTypeError, shown
-from sessiondata.export.format import gap_dict, json_bytes, shown_volume, style_of, time_formatter
+from sessiondata.export.format import format_volume, gap_dict, json_bytes, style_of, time_formatter
 from sessiondata.store.supplied import NO_ROWS
 from sessiondata.store.symbol import SymbolSessionData, state_of
 from sessiondata.time.instants import utc_offsets
@@ -102,14 +102,14 @@ def _interval_dict(
         (date, history.columns(interval, date), history.gaps(interval, date), history.tally(interval, date))
         for date in counted
     ]
-    show = time_formatter(history.zone, _kind(timestamps))
+    format_time = time_formatter(history.zone, _kind(timestamps))
     rows: list[list[Any]] = []
     gaps: list[dict[str, Any]] = []
     for date, columns, its_gaps, _ in days:
-        shown = show if interval.name != _DAILY else lambda _, date=date: date.isoformat()
+        shown = format_time if interval.name != _DAILY else lambda _, date=date: date.isoformat()
         values = zip(*(column.tolist() for column in columns[:6]), strict=True)
-        rows += [[shown(ts), *prices, shown_volume(volume)] for ts, *prices, volume in values]
-        gaps += _ranges(interval, date, its_gaps, show)
+        rows += [[shown(ts), *prices, format_volume(volume)] for ts, *prices, volume in values]
+        gaps += _ranges(interval, date, its_gaps, format_time)
     present, expected = (sum(tally[i] for *_, tally in days) for i in (0, 1))
     part = {
         "count": len(rows),
@@ -123,10 +123,10 @@ def _interval_dict(
 
 
 def _ranges(
-    interval: Interval, date: dt.date, gaps: Sequence[GapInfo], show: Callable[[int], str | int]
+    interval: Interval, date: dt.date, gaps: Sequence[GapInfo], format_time: Callable[[int], str | int]
 ) -> list[dict[str, Any]]:
     """Gaps of a day; of daily bars what is missing is a date, as its row would have been."""
-    ranges = [gap_dict(gap, show) for gap in gaps]
+    ranges = [gap_dict(gap, format_time) for gap in gaps]
     if interval.name == _DAILY:
         for shown in ranges:
             shown["start_time"] = shown["end_time"] = date.isoformat()
@@ -210,7 +210,7 @@ class Rendered:
 
     def _source(self, interval: Interval, date: dt.date) -> tuple[Any, ...]:
         days = self._history.days
-        return days.cores.get(date), days.given.get(interval.name, {}).get(date), days.daily.get(date)
+        return days.cores.get(date), days.supplied.get(interval.name, {}).get(date), days.daily.get(date)
 
     def _style(self, dates: list[dt.date]) -> Style:
         """For all times of all days; a session may begin and end days away from its date."""
@@ -233,14 +233,14 @@ class Rendered:
     def _content(self, interval: Interval, date: dt.date) -> tuple[Sequence[Any], list[GapInfo], tuple[int, int]]:
         """Columns, gaps, and (present, expected) of a day of an interval."""
         history = self._history
-        core, given, _ = self._source(interval, date)
-        if core is None or given is not None or interval.name not in core.intervals:
+        core, supplied, _ = self._source(interval, date)
+        if core is None or supplied is not None or interval.name not in core.intervals:
             return (
                 history.columns(interval, date),
                 history.gaps(interval, date),
                 history.tally(interval, date),
             )
-        # A frozen day says it itself: a third of the time for the first export after a roll.
+        # A past day says it itself: a third of the time for the first export after a roll.
         k = core.intervals.index(interval.name)
         held, first, stop, _, _ = core.bounds(k)
         columns = NO_ROWS if held is None else [column[first:stop] for column in held[:6]]

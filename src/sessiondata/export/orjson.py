@@ -106,12 +106,12 @@ def _symbol(symbol: SymbolSessionData) -> bytes:
 
 
 def _series(series: BarSeries) -> bytes:
-    from sessiondata._native.objects.days import frozen
+    from sessiondata._native.objects.days import snapshot_of
     from sessiondata._native.out import json as _json
     from sessiondata.export.format import pinned_gaps, style_of, time_formatter
 
     live, k = native_of(series)
-    core = frozen(live)  # other threads may write to it meanwhile
+    core = snapshot_of(live)  # other threads may write to it meanwhile
     owner, grid = owner_of(series), core.grid
     zone = owner.zone
     # Without a session there are no rows, so any offset will do.
@@ -139,11 +139,11 @@ def _gap(gap: GapInfo) -> dict[str, Any]:
 
 def _record(record: Any) -> dict[str, Any]:
     """The fields of a bar, trade or quote, volumes and sizes as the document has them."""
-    from sessiondata.export.format import shown_volume, time_formatter
+    from sessiondata.export.format import format_volume, time_formatter
 
     fields: dict[str, Any] = record._asdict()
     fields["timestamp"] = time_formatter(UTC, "iso")(record.timestamp)
     for name in ("volume", "size", "bid_size", "ask_size"):
         if name in fields:
-            fields[name] = shown_volume(fields[name])
+            fields[name] = format_volume(fields[name])
     return fields

@@ -96,7 +96,7 @@ ERR_NO_SESSION = -202
 ERR_MEMORY = -205
 ERR_NO_SYMBOL = -206
 ERR_NO_SERIES = -207
-ERR_SOURCE = -208
+ERR_INPUT_KIND = -208
 ERR_UNIT = -209
 
 # Columns.
@@ -392,7 +392,7 @@ def append_tick(symbol: Symbol, ts_ns: int, price: float, size: float, exchange:
     Returns
     -------
     int
-        As of `append`. ``ERR_SOURCE`` if bars or quotes feed the symbol in this session,
+        As of `append`. ``ERR_INPUT_KIND`` if bars or quotes feed the symbol in this session,
         ``ERR_MEMORY`` if there is no memory for the ring, which the first trade of a session
         allocates.
     """

@@ -25,10 +25,10 @@ from sessiondata.market.hours import (
     Exchange,
     Globex,
     Hours,
+    HoursProvider,
     Rule,
-    Source,
     Table,
-    check_apart,
+    check_cold,
     cut,
     frame_rows,
     has_recipe,
@@ -103,17 +103,20 @@ class SessionCalendar:
     """
 
     def __init__(
-        self, source: Source, saved: Iterable[SessionGrid] = (), usual_closes: Mapping[dt.date, int] | None = None
+        self,
+        provider: HoursProvider,
+        saved: Iterable[SessionGrid] = (),
+        usual_closes: Mapping[dt.date, int] | None = None,
     ) -> None:
-        if not hasattr(source, "hours"):
-            made = f"sessiondata.calendar({source!r})" if isinstance(source, str) else "sessiondata.calendar(name)"
+        if not hasattr(provider, "hours"):
+            made = f"sessiondata.calendar({provider!r})" if isinstance(provider, str) else "sessiondata.calendar(name)"
             raise CalendarError(
-                f"SessionCalendar is not called with a {type(source).__name__}: take {made} for a named calendar,"
+                f"SessionCalendar is not called with a {type(provider).__name__}: take {made} for a named calendar,"
                 " SessionCalendar.from_hours, from_schedule or always_open for another one",
-                value=source,
+                value=provider,
             )
-        self._source = source
-        # of a snapshot: they stand before the hours of the source
+        self._provider = provider
+        # of a snapshot: they stand before the hours of the provider
         self._saved = {grid.date: grid for grid in saved}
         self._grids = dict(self._saved)
         self._usual_closes = dict(usual_closes or {})
@@ -121,15 +124,15 @@ class SessionCalendar:
 
     @property
     def name(self) -> str:
-        return self._source.name
+        return self._provider.name
 
     @property
     def zone(self) -> ZoneInfo:
-        return self._source.zone
+        return self._provider.zone
 
     @property
     def tz(self) -> str:
-        return str(self._source.zone.key)
+        return str(self._provider.zone.key)
 
     def __repr__(self) -> str:
         return f"SessionCalendar({self.name!r})"
@@ -149,11 +152,11 @@ class SessionCalendar:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if not has_recipe(self._source):
+        if not has_recipe(self._provider):
             raise ArgumentTypeError(
                 f"calendar {self.name!r} cannot be pickled: its hours come from an object of your own"
-                f" ({type(self._source).__name__}); write them down with SessionCalendar.from_schedule({{date: [(start,"
-                " stop)]}, tz), or make the calendar anew in the other process"
+                f" ({type(self._provider).__name__}); write them down with SessionCalendar.from_schedule({{date:"
+                " [(start, stop)]}, tz), or make the calendar anew in the other process"
             )
         closes = {day: self._usual_closes[day] for day in self._saved.keys() & self._usual_closes.keys()}
         return _remade, (self.recipe(), tuple(self._saved.values()), closes)
@@ -161,18 +164,18 @@ class SessionCalendar:
     def _is_like(self, other: SessionCalendar) -> bool:
         """Whether both were made in the same way, as a program does that loads a store and goes on
         as it began. Hours that were saved may differ from those of the other one."""
-        if self._source is other._source:
+        if self._provider is other._provider:
             return True
         return self.name == other.name and self._recipe_text() == other._recipe_text() != ""
 
     def _recipe_text(self) -> str:
-        """Recipe of the source, made once: comparing calendars of many dates is comparing two
+        """Recipe of the provider, made once: comparing calendars of many dates is comparing two
         texts."""
         if self._made_of is None:
             import json  # not needed until calendars are compared
 
-            made = has_recipe(self._source)
-            self._made_of = json.dumps(self._source.recipe(), sort_keys=True) if made else ""
+            made = has_recipe(self._provider)
+            self._made_of = json.dumps(self._provider.recipe(), sort_keys=True) if made else ""
         return self._made_of
 
     # Questions
@@ -205,10 +208,10 @@ class SessionCalendar:
         grid = self._grids.get(day)
         if grid is None:
             self._check_range(day)
-            if not self._source.hours(day):
+            if not self._provider.hours(day):
                 raise CalendarError(
-                    f"calendar {self.name!r}: no session on {day}; the next to it are {self._source.before(day)} and"
-                    f" {self._source.after(day)}. {_ADD_A_SESSION}",
+                    f"calendar {self.name!r}: no session on {day}; the next to it are {self._provider.before(day)} and"
+                    f" {self._provider.after(day)}. {_ADD_A_SESSION}",
                     value=day,
                 )
             grid = self._grids[day] = self._build(day)
@@ -249,16 +252,16 @@ class SessionCalendar:
         datetime.date(2024, 3, 12)
         """
         ts_ns = instant_ns(ts_ns, unit)
-        source, day = self._source, from_ns(ts_ns, self.zone).date()
-        first, last = source.range_near(day)
+        provider, day = self._provider, from_ns(ts_ns, self.zone).date()
+        first, last = provider.range_near(day)
         # Spans ascend with their dates, and lie at or near them: begin on the local date and walk
         # to the one that could hold the time, whatever the distance from a trade date to its hours.
         near = min(max(day, first), last)
-        here = near if source.hours(near) else source.after(near) or source.before(near)
+        here = near if provider.hours(near) else provider.after(near) or provider.before(near)
         while here is not None and self.session(here).span_start > ts_ns:
-            here = source.before(here)
+            here = provider.before(here)
         while here is not None and self.session(here).span_stop <= ts_ns:
-            following = source.after(here)
+            following = provider.after(here)
             here = None if following is None or self.session(following).span_start > ts_ns else following
         if here is not None:
             return self.session(here)
@@ -284,10 +287,10 @@ class SessionCalendar:
         self._check_range(first)
         self._check_range(last)
         days = []
-        day: dt.date | None = first if self._source.hours(first) else self._source.after(first)
+        day: dt.date | None = first if self._provider.hours(first) else self._provider.after(first)
         while day is not None and day <= last:
             days.append(day)
-            day = self._source.after(day)
+            day = self._provider.after(day)
         return days
 
     def next_date(self, date: DateLike) -> dt.date:
@@ -302,7 +305,7 @@ class SessionCalendar:
         """
         day = to_date(date)
         self._check_range(day)
-        found = self._source.after(day)
+        found = self._provider.after(day)
         if found is None:
             raise DateOutOfRangeError(f"calendar {self.name!r} knows no session after {day}", value=day)
         return found
@@ -323,11 +326,11 @@ class SessionCalendar:
             There is no session on the date.
         """
         grid = self.session(date)
-        day, source = grid.date, self._source
+        day, provider = grid.date, self._provider
         found = self._usual_closes.get(day)
         if found is None:
             closes = [_close_of(grid)]
-            for step in (source.before, source.after):
+            for step in (provider.before, provider.after):
                 near = step(day)
                 for _ in range(_NEIGHBOURS):
                     if near is None:
@@ -364,23 +367,23 @@ class SessionCalendar:
         return grid.around((start, stop))[0], instants([wall(grid.date) + after], grid.zone)[0]
 
     def _check_range(self, day: dt.date) -> None:
-        first, last = self._source.range_near(day)
+        first, last = self._provider.range_near(day)
         if not first <= day <= last:
             raise DateOutOfRangeError(f"calendar {self.name!r} knows {first} to {last}: got {day}", value=day)
 
     def _build(self, day: dt.date) -> SessionGrid:
-        source = self._source
-        hours, before, after = source.hours(day), source.before(day), source.after(day)
-        start, stop = local_span(day, source.zone, hours)
+        provider = self._provider
+        hours, before, after = provider.hours(day), provider.before(day), provider.after(day)
+        start, stop = local_span(day, provider.zone, hours)
         if before is not None:
-            earlier = source.hours(before)
-            check_apart(self.name, before, earlier, day, hours)
+            earlier = provider.hours(before)
+            check_cold(self.name, before, earlier, day, hours)
             start = max(start, earlier[-1][1])
         if after is not None:
-            later = source.hours(after)
-            check_apart(self.name, day, hours, after, later)
-            stop = min(stop, max(local_span(after, source.zone, later)[0], hours[-1][1]))
-        return SessionGrid(day, source.zone, hours, (start, stop))
+            later = provider.hours(after)
+            check_cold(self.name, day, hours, after, later)
+            stop = min(stop, max(local_span(after, provider.zone, later)[0], hours[-1][1]))
+        return SessionGrid(day, provider.zone, hours, (start, stop))
 
     # Constructors
 
@@ -634,8 +637,8 @@ class SessionCalendar:
                 f" got {sessions!r}",
                 value=sessions,
             )
-        source = self._source
-        base, changes = (source.base, dict(source.changes)) if isinstance(source, Corrected) else (source, {})
+        provider = self._provider
+        base, changes = (provider.base, dict(provider.changes)) if isinstance(provider, Corrected) else (provider, {})
         changed: dict[dt.date, Hours] = {}
         for date, segments in sessions.items():
             day = to_date(date)
@@ -643,8 +646,8 @@ class SessionCalendar:
             if day in changed:
                 raise CalendarError(f"with_sessions names {day} twice", value=day)
             changed[day] = () if segments is None else self._corrected(day, segments)
-        name = name or (self.name if base is not source else f"{self.name} corrected")
-        recipe = source.base_recipe if isinstance(source, Corrected) else self._recipe_or_none()
+        name = name or (self.name if base is not provider else f"{self.name} corrected")
+        recipe = provider.base_recipe if isinstance(provider, Corrected) else self._recipe_or_none()
         # Hours that a snapshot kept are hours like any others: their spans, too, follow what is
         # corrected now.
         kept = {day: tuple((int(a), int(b)) for a, b in grid.segments) for day, grid in self._saved.items()}
@@ -712,15 +715,15 @@ class SessionCalendar:
     def _evening_open(self, day: dt.date) -> int | None:
         """Local time of day in ns at which the session of a date, or the one next to it, opens on
         the date before."""
-        source = self._source
-        near = day if source.hours(day) else source.before(day) or source.after(day)
+        provider = self._provider
+        near = day if provider.hours(day) else provider.before(day) or provider.after(day)
         if near is None:
             return None
-        opens = from_ns(source.hours(near)[0][0], self.zone)
+        opens = from_ns(provider.hours(near)[0][0], self.zone)
         return None if opens.date() >= near else to_time(opens.time(), "an open")
 
     def _recipe_or_none(self) -> dict[str, Any] | None:
-        return self.recipe() if has_recipe(self._source) else None
+        return self.recipe() if has_recipe(self._provider) else None
 
     # To disk and back
 
@@ -729,7 +732,7 @@ class SessionCalendar:
         fit for JSON."""
         if _known.get(self.name) is self:
             return {"kind": "known", "name": self.name}
-        return self._source.recipe()
+        return self._provider.recipe()
 
     @classmethod
     def from_recipe(cls, recipe: Mapping[str, Any]) -> SessionCalendar:
@@ -752,7 +755,7 @@ class SessionCalendar:
             return cls.from_schedule(recipe["rows"], recipe["tz"], recipe["name"])
         if kind == "always":
             made = cls.always_open(time_of_text(recipe["start"]), recipe["tz"])
-            made._source.name = recipe["name"]
+            made._provider.name = recipe["name"]
             return made
         if kind != "hours":
             raise CalendarError(f"no such kind of calendar: {kind!r}", value=kind)
@@ -770,7 +773,7 @@ def _remade(
 ) -> SessionCalendar:
     """A calendar that was pickled."""
     made = SessionCalendar.from_recipe(recipe)
-    return SessionCalendar(made._source, saved, usual_closes) if saved else made
+    return SessionCalendar(made._provider, saved, usual_closes) if saved else made
 
 
 _ALWAYS_OPEN = "24/7"
@@ -845,9 +848,9 @@ def are_alike(one: SessionCalendar, other: SessionCalendar) -> bool:
     return one._is_like(other)
 
 
-def provider_of(calendar: SessionCalendar) -> Source:
+def provider_of(calendar: SessionCalendar) -> HoursProvider:
     """Where its hours come from."""
-    return calendar._source
+    return calendar._provider
 
 
 def saved_hours(calendar: SessionCalendar, day: dt.date) -> SessionGrid | None:

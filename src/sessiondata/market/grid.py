@@ -94,8 +94,8 @@ class SessionGrid:
             )
         # Over bytes, which nobody can write to: flags.writeable=False alone can be switched back
         # on.
-        frozen = np.frombuffer(np.array(pairs, np.int64).tobytes(), np.int64).reshape(-1, 2)
-        values = (day, zone.key, zone, frozen, start, stop, Grid(frozen, start, stop, wall(day) // DAY_NS))
+        shared = np.frombuffer(np.array(pairs, np.int64).tobytes(), np.int64).reshape(-1, 2)
+        values = (day, zone.key, zone, shared, start, stop, Grid(shared, start, stop, wall(day) // DAY_NS))
         for name, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, name, value)
 

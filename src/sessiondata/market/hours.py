@@ -33,10 +33,10 @@ __all__ = [
     "Exchange",
     "Globex",
     "Hours",
+    "HoursProvider",
     "Rule",
-    "Source",
     "Table",
-    "check_apart",
+    "check_cold",
     "cut",
     "frame_rows",
     "has_recipe",
@@ -52,7 +52,7 @@ _ONE_DAY = dt.timedelta(days=1)
 _FIRST_DATE, _LAST_DATE = dt.date(1680, 1, 1), dt.date(2259, 12, 31)
 
 
-class Source(Protocol):
+class HoursProvider(Protocol):
     """Hours by date. Every date given lies inside the range."""
 
     name: str
@@ -61,7 +61,7 @@ class Source(Protocol):
     def zone(self) -> ZoneInfo: ...
 
     def recipe(self) -> dict[str, Any]:
-        """What `from_recipe` makes the same source of: texts, ints, lists and dicts."""
+        """What `from_recipe` makes the same provider of: texts, ints, lists and dicts."""
 
     def range_near(self, day: dt.date) -> tuple[dt.date, dt.date]:
         """First and last date known, inclusive. `day` is a hint what will be asked next."""
@@ -90,7 +90,7 @@ class Table:
         self._hours = {day: hours for day, hours in rows if hours}
         self._days = list(self._hours)
         for day, next_day in pairwise(self._days):
-            check_apart(name, day, self._hours[day], next_day, self._hours[next_day])
+            check_cold(name, day, self._hours[day], next_day, self._hours[next_day])
 
     def recipe(self) -> dict[str, Any]:
         days = (*self._range, *self._days)
@@ -112,7 +112,7 @@ class Table:
         return self._days[i] if i < len(self._days) else None
 
 
-def check_apart(name: str, day: dt.date, hours: Hours, next_day: dt.date, next_hours: Hours) -> None:
+def check_cold(name: str, day: dt.date, hours: Hours, next_day: dt.date, next_hours: Hours) -> None:
     if next_hours[0][0] < hours[-1][1]:
         raise CalendarError(
             f"calendar {name!r}: session {next_day} opens before session {day} has closed", value=next_day
@@ -281,20 +281,20 @@ class Globex(Exchange):
 
 
 class Corrected:
-    """Hours of another source, except on a few dates. Dates that are written down as no session
+    """Hours of another provider, except on a few dates. Dates that are written down as no session
     have ``()``."""
 
     def __init__(
-        self, name: str, base: Source, changes: Mapping[dt.date, Hours], recipe: dict[str, Any] | None
+        self, name: str, base: HoursProvider, changes: Mapping[dt.date, Hours], recipe: dict[str, Any] | None
     ) -> None:
         self.name, self.base, self.changes, self.base_recipe = name, base, dict(sorted(changes.items())), recipe
         self._added = [day for day, hours in self.changes.items() if hours]
         for day in self._added:
             before, after = self.before(day), self.after(day)
             if before is not None:
-                check_apart(name, before, self.hours(before), day, self.changes[day])
+                check_cold(name, before, self.hours(before), day, self.changes[day])
             if after is not None:
-                check_apart(name, day, self.changes[day], after, self.hours(after))
+                check_cold(name, day, self.changes[day], after, self.hours(after))
 
     @property
     def zone(self) -> ZoneInfo:
@@ -327,12 +327,12 @@ class Corrected:
         return found if i == len(self._added) else min(self._added[i], found or self._added[i])
 
 
-def has_recipe(source: Source) -> bool:
+def has_recipe(provider: HoursProvider) -> bool:
     """Whether it can be made anew elsewhere; hours of a user's own making cannot, corrected or
     not."""
-    if isinstance(source, Corrected):
-        return has_recipe(source.base)
-    return hasattr(source, "recipe")
+    if isinstance(provider, Corrected):
+        return has_recipe(provider.base)
+    return hasattr(provider, "recipe")
 
 
 def _today() -> dt.date:

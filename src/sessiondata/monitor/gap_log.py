@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from sessiondata.store.state import SymbolState
     from sessiondata.store.symbol import SymbolSessionData
 
-__all__ = ["GapLife", "GapLog", "GapTry", "Watch", "open_parts"]
+__all__ = ["GapAttempt", "GapLog", "GapRecord", "Watch", "open_parts"]
 
 
 @dataclass(slots=True, frozen=True)
-class GapTry:
+class GapAttempt:
     """One request for a gap, or for a part that was left of it.
 
     Attributes
@@ -34,7 +34,7 @@ class GapTry:
         What was asked for, ``[start_ns, stop_ns)``.
     outcome : str
         ``"filled"`` (all bars came), ``"partial"`` (some did), ``"empty"`` (the provider confirmed
-        that there are none), ``"unknown"`` (it answered None), ``"rubbish"`` (an answer with
+        that there are none), ``"unknown"`` (it answered None), ``"invalid"`` (an answer with
         nothing that could be stored), ``"error"`` (it raised), ``"timeout"``.
     rows : int
         Bars stored.
@@ -51,7 +51,7 @@ class GapTry:
 
 
 @dataclass(slots=True)
-class GapLife:
+class GapRecord:
     """What became of one gap.
 
     Attributes
@@ -63,11 +63,11 @@ class GapLife:
         moves on.
     found_ns : int
         The store's time when it was seen first.
-    tries : list of GapTry
+    attempts : list of GapAttempt
     reason : str or None
         None while it is open. ``"filled"``: bars stand in all slots that nothing else explains;
-        ``"confirmed_empty"``: there was no trade, or a halt, in any of them; ``"gave_up"``:
-        `max_retries` were in vain; ``"session_over"``: its session was left.
+        ``"confirmed_empty"``: there was no trade, or a halt, in any of them; ``"exhausted"``:
+        `max_retries` were in vain; ``"session_ended"``: its session was left.
     closed_ns : int or None
         When that was seen. A gap that was given up and is filled after all changes its reason.
     """
@@ -78,7 +78,7 @@ class GapLife:
     start_ns: int
     end_ns: int
     found_ns: int
-    tries: list[GapTry] = field(default_factory=list)
+    attempts: list[GapAttempt] = field(default_factory=list)
     reason: str | None = None
     closed_ns: int | None = None
 
@@ -92,8 +92,8 @@ class Watch:
     session_id: int
     session_date: Any
     seen: tuple[Any, ...] | None = None
-    lives: list[GapLife] = field(default_factory=list)  # open and given up, in time order
-    closed: list[GapLife] = field(default_factory=list)
+    records: list[GapRecord] = field(default_factory=list)  # open and given up, in time order
+    closed: list[GapRecord] = field(default_factory=list)
 
     @property
     def is_left(self) -> bool:
@@ -108,12 +108,12 @@ class Watch:
         return self.state.series[self.symbol.base_interval]
 
     def is_any_spent(self, max_retries: int) -> bool:
-        """Whether a part of an open life may be asked for no more: that moves no tally. The store
+        """Whether a part of an open record may be asked for no more: that moves no tally. The store
         counts the requests, also those that others made."""
-        starts = [life.start_ns for life in self.lives if life.reason is None]
+        starts = [record.start_ns for record in self.records if record.reason is None]
         if not starts:
             return False
-        ends = [life.end_ns for life in self.lives if life.reason is None]
+        ends = [record.end_ns for record in self.records if record.reason is None]
         for first, last, n in self.state.core.retry_ranges(0):
             i = bisect_right(starts, last) - 1
             if n >= max_retries and i >= 0 and ends[i] >= first:
@@ -132,11 +132,11 @@ class GapLog:
         Held while records change, and while they are read.
     """
 
-    def __init__(self, keep_lives: int) -> None:
+    def __init__(self, keep_records: int) -> None:
         self.reading = threading.RLock()
         self._watched: dict[str, Watch] = {}
-        self._past: deque[GapLife] = deque()  # of sessions that were left, the oldest first
-        self._keep_lives, self._n_forgotten = keep_lives, 0
+        self._past: deque[GapRecord] = deque()  # of sessions that were left, the oldest first
+        self._keep_records, self._n_forgotten = keep_records, 0
         self._forgotten_outcomes: Counter[str] = Counter()
 
     def watch_all(self, symbols: Mapping[str, SymbolSessionData], now_ns: int) -> list[Watch]:
@@ -146,13 +146,13 @@ class GapLog:
                 symbol = symbols.get(name)
                 if symbol is watch.symbol and watch.state.core.session_id == watch.session_id:
                     continue
-                for life in watch.lives:
-                    if life.reason is None:
-                        life.reason, life.closed_ns = "session_over", now_ns
-                self._past += sorted(chain(watch.closed, watch.lives), key=lambda life: life.start_ns)
+                for record in watch.records:
+                    if record.reason is None:
+                        record.reason, record.closed_ns = "session_ended", now_ns
+                self._past += sorted(chain(watch.closed, watch.records), key=lambda record: record.start_ns)
                 del self._watched[name]
-            while len(self._past) > self._keep_lives:
-                self._forgotten_outcomes.update(made.outcome for made in self._past.popleft().tries)
+            while len(self._past) > self._keep_records:
+                self._forgotten_outcomes.update(made.outcome for made in self._past.popleft().attempts)
                 self._n_forgotten += 1
             for name, symbol in symbols.items():
                 state = state_of(symbol)
@@ -176,80 +176,80 @@ class GapLog:
             self._match(watch, gaps, open_parts, now_ns, gives_up)
 
     def _match(self, watch: Watch, gaps: list[GapInfo], open_parts: list[GapInfo], now_ns: int, gives_up: bool) -> None:
-        """Give each gap to the life that it is a part of, or open one; close lives of which nothing
-        is left.
+        """Give each gap to the record that it is a part of, or open one; close records of which
+        nothing is left.
 
         Slots never become missing again, so parts of one gap lie between its ends, and only its
         last slot moves on.
         """
-        lives: list[GapLife] = []
+        records: list[GapRecord] = []
         open_starts = [part.start_ns for part in open_parts]
         left = iter(gaps)
         gap = next(left, None)
-        for life in watch.lives:
-            while gap is not None and gap.end_ns < life.start_ns:
-                lives.append(_open(watch, gap, now_ns))
+        for record in watch.records:
+            while gap is not None and gap.end_ns < record.start_ns:
+                records.append(_open(watch, gap, now_ns))
                 gap = next(left, None)
             spent, parts = True, 0
-            while gap is not None and gap.start_ns <= life.end_ns:
-                life.end_ns, parts = max(life.end_ns, gap.end_ns), parts + 1
+            while gap is not None and gap.start_ns <= record.end_ns:
+                record.end_ns, parts = max(record.end_ns, gap.end_ns), parts + 1
                 i = bisect_left(open_starts, gap.start_ns)
                 spent = spent and not (i < len(open_starts) and open_starts[i] <= gap.end_ns)
                 gap = next(left, None)
             if not parts:
-                life.reason, life.closed_ns = _why_closed(watch.base, life), now_ns
-                watch.closed.append(life)
+                record.reason, record.closed_ns = _why_closed(watch.base, record), now_ns
+                watch.closed.append(record)
                 continue
-            if spent and gives_up and life.reason is None:
-                life.reason, life.closed_ns = "gave_up", now_ns
-            elif not spent and life.reason == "gave_up":
+            if spent and gives_up and record.reason is None:
+                record.reason, record.closed_ns = "exhausted", now_ns
+            elif not spent and record.reason == "exhausted":
                 # more of it went missing, which nobody has asked for yet
-                life.reason = life.closed_ns = None
-            lives.append(life)
+                record.reason = record.closed_ns = None
+            records.append(record)
         while gap is not None:
-            lives.append(_open(watch, gap, now_ns))
+            records.append(_open(watch, gap, now_ns))
             gap = next(left, None)
-        watch.lives = lives
+        watch.records = records
 
-    def add(self, watch: Watch, made: GapTry) -> None:
+    def add(self, watch: Watch, made: GapAttempt) -> None:
         """A request was made for a part of a gap."""
         with self.reading:
-            for life in watch.lives:
-                if life.start_ns <= made.start_ns <= life.end_ns:
-                    life.tries.append(made)
+            for record in watch.records:
+                if record.start_ns <= made.start_ns <= record.end_ns:
+                    record.attempts.append(made)
 
-    def lives(self, symbol: str | None = None) -> list[GapLife]:
+    def records(self, symbol: str | None = None) -> list[GapRecord]:
         """Copies of all records (of one symbol); those of sessions that were left come first."""
         with self.reading:
             watches = [watch for name, watch in self._watched.items() if symbol in (None, name)]
-            lives = [life for life in self._past if symbol in (None, life.symbol)]
+            records = [record for record in self._past if symbol in (None, record.symbol)]
             for watch in watches:
-                lives += sorted(chain(watch.closed, watch.lives), key=lambda life: life.start_ns)
-            return [_copy(life) for life in lives]
+                records += sorted(chain(watch.closed, watch.records), key=lambda record: record.start_ns)
+            return [_copy(record) for record in records]
 
-    def told(self) -> tuple[list[GapLife], int, dict[str, int]]:
+    def told(self) -> tuple[list[GapRecord], int, dict[str, int]]:
         """All records, how many were forgotten, and the outcomes of their requests; of one
         moment."""
         with self.reading:
-            return self.lives(), self._n_forgotten, dict(self._forgotten_outcomes)
+            return self.records(), self._n_forgotten, dict(self._forgotten_outcomes)
 
 
-def _open(watch: Watch, gap: GapInfo, now_ns: int) -> GapLife:
-    return GapLife(gap.symbol, gap.interval, watch.session_date, gap.start_ns, gap.end_ns, now_ns)
+def _open(watch: Watch, gap: GapInfo, now_ns: int) -> GapRecord:
+    return GapRecord(gap.symbol, gap.interval, watch.session_date, gap.start_ns, gap.end_ns, now_ns)
 
 
-def _why_closed(series: BarSeries, life: GapLife) -> str:
+def _why_closed(series: BarSeries, record: GapRecord) -> str:
     states = {
-        series.slot_state(slot) for slot in range(life.start_ns, life.end_ns + 1, native_of(series)[0].steps_ns[0])
+        series.slot_state(slot) for slot in range(record.start_ns, record.end_ns + 1, native_of(series)[0].steps_ns[0])
     }
     if None in states:  # no slots of this session: the feeder has rolled meanwhile
-        return "session_over"
+        return "session_ended"
     return "filled" if "present" in states else "confirmed_empty"
 
 
-def _copy(life: GapLife) -> GapLife:
-    values = {name: getattr(life, name) for name in GapLife.__slots__}
-    return GapLife(**{**values, "tries": list(life.tries)})
+def _copy(record: GapRecord) -> GapRecord:
+    values = {name: getattr(record, name) for name in GapRecord.__slots__}
+    return GapRecord(**{**values, "attempts": list(record.attempts)})
 
 
 def open_parts(watch: Watch, gaps: list[GapInfo], max_retries: int) -> list[GapInfo]:

@@ -2,12 +2,12 @@
 store.
 
     step(now)  ->  gaps of each symbol (the store's own)
-               ->  lives: opened, shortened, closed with a reason
+               ->  records: opened, shortened, closed with a reason
                ->  those whose turn it is  ->  fetch, in a thread of its own
                ->  bars, or evidence that there are none
 
 The store says what is missing and keeps the retries of each slot, so a gap that splits takes them
-along; the manager keeps the lives and decides whose turn it is. The feeder never waits for any of
+along; the manager keeps the records and decides whose turn it is. The feeder never waits for any of
 it: the two share nothing but the store, whose calls are short. Time is the store's clock, so a
 replay that steps at the same times does the same.
 """
@@ -26,7 +26,7 @@ import numpy as np
 from sessiondata.arguments import check_index, check_real
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentError, SessionStateError
-from sessiondata.monitor.gap_log import GapLife, GapLog, GapTry, Watch, open_parts
+from sessiondata.monitor.gap_log import GapAttempt, GapLog, GapRecord, Watch, open_parts
 from sessiondata.monitor.requests import Fetch, Requests
 from sessiondata.rows.owner import computed_gaps
 from sessiondata.store.store import parts_of
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sessiondata.rows.gap import GapInfo
     from sessiondata.store.store import SessionData
 
-__all__ = ["DataQualityManager", "GapLife", "GapTry"]
+__all__ = ["DataQualityManager", "GapAttempt", "GapRecord"]
 
 _SECOND_NS = 1_000_000_000
 _LONGEST_WAIT = min(threading.TIMEOUT_MAX, 1e9)  # seconds; threads wait no longer
@@ -60,7 +60,7 @@ class DataQualityManager:
         close, volume) as a tuple, list or array, a `BarWindow` or `BarArrays`, a mapping with
         ``"timestamp"`` and the other names, or a frame as `SymbolSessionData.extend` takes it. No
         rows at all confirm that nothing was traded; None says nothing, and anything else is
-        rubbish, also a frame that names several symbols. It runs in a thread of its own.
+        invalid, also a frame that names several symbols. It runs in a thread of its own.
     max_retries : int
         Requests for a slot before it is given up. A gap counts as often as the slot of it that was
         asked for most; what went missing after its last retry gets its own requests once the gap
@@ -80,9 +80,9 @@ class DataQualityManager:
     placeholders : {"drop", "keep"}
         What to do with rows that only say that there is none: all four prices are 0, or -1, or NaN,
         and the volume is 0, -1 or NaN. They are dropped and counted, and an answer of nothing else
-        is ``"rubbish"``; "keep" has them stored as far as they are good bars, for markets in which
+        is ``"invalid"``; "keep" has them stored as far as they are good bars, for markets in which
         a price of 0 or -1 means itself.
-    keep_lives : int
+    keep_records : int
         Lives to remember of sessions that were left, over all symbols. Of more the oldest are
         forgotten; their requests stay in `get_quality_stats`, which says how many they were.
 
@@ -90,7 +90,7 @@ class DataQualityManager:
     -----
     Time is the store's: ``as_of``, so what is due is due at the same step in every replay. A
     manager may be stepped by the caller or run its own thread (`start`), which is also a context
-    manager. `step`, `lives` and `get_quality_stats` may be called from any thread.
+    manager. `step`, `records` and `get_quality_stats` may be called from any thread.
 
     Fetched bars are stored by `SymbolSessionData.fill`: only where a bar is missing at that moment,
     whatever a feeder does meanwhile in whichever thread. Rows beside the slots that were asked for
@@ -116,7 +116,7 @@ class DataQualityManager:
         poll_seconds: float = 0.05,
         unit: str = "ns",
         placeholders: str = "drop",
-        keep_lives: int = 10_000,
+        keep_records: int = 10_000,
     ) -> None:
         if mode not in ("live", "backtest"):
             raise ArgumentError(f'mode is "live" or "backtest": {mode!r}', value=mode)
@@ -128,7 +128,7 @@ class DataQualityManager:
             ("poll_seconds", poll_seconds),
         ):  # fmt: skip
             check_real(name, value)
-        max_retries, keep_lives = check_index("max_retries", max_retries), check_index("keep_lives", keep_lives)
+        max_retries, keep_records = check_index("max_retries", max_retries), check_index("keep_records", keep_records)
         if max_retries < 1:
             raise ArgumentError(f"max_retries is at least 1: {max_retries}", value=max_retries)
         if not (
@@ -137,8 +137,8 @@ class DataQualityManager:
             raise ArgumentError("intervals must not be negative, backoff is at least 1, and all are finite")
         if not 0 < timeout_seconds <= _LONGEST_WAIT or not 0 < poll_seconds <= _LONGEST_WAIT:
             raise ArgumentError(f"timeout_seconds and poll_seconds must be positive, and at most {_LONGEST_WAIT:g}")
-        if keep_lives < 0:
-            raise ArgumentError(f"keep_lives must not be negative: {keep_lives}", value=keep_lives)
+        if keep_records < 0:
+            raise ArgumentError(f"keep_lives must not be negative: {keep_records}", value=keep_records)
         if placeholders not in ("drop", "keep"):
             raise ArgumentError(f'placeholders is "drop" or "keep": {placeholders!r}', value=placeholders)
         check_unit(unit)
@@ -148,7 +148,7 @@ class DataQualityManager:
             self._requests = Requests(fetch, timeout_seconds, None if unit == "ns" else unit, placeholders == "drop")
         self._wait_ns, self._most_ns = int(retry_interval_seconds * _SECOND_NS), int(max_interval_seconds * _SECOND_NS)
         self._backoff, self._poll = backoff, poll_seconds
-        self._log = GapLog(keep_lives)
+        self._log = GapLog(keep_records)
         self._stepping = threading.Lock()
         self._starting = threading.Lock()
         # each thread has a `_stopped` of its own
@@ -229,7 +229,7 @@ class DataQualityManager:
 
     # --- a round ---
 
-    def step(self, now: Any = None) -> list[GapTry]:
+    def step(self, now: Any = None) -> list[GapAttempt]:
         """Do one round: look at all gaps, ask for those whose turn it is, store what comes.
 
         Parameters
@@ -240,33 +240,33 @@ class DataQualityManager:
 
         Returns
         -------
-        list of GapTry
+        list of GapAttempt
             Requests made, in order of symbols and time.
         """
         return self._round(now, None)
 
-    def _round(self, now: Any, stopped: threading.Event | None) -> list[GapTry]:
-        tries: list[GapTry] = []
+    def _round(self, now: Any, stopped: threading.Event | None) -> list[GapAttempt]:
+        attempts: list[GapAttempt] = []
         with self._stepping:
             sessions = parts_of(self.data).sessions
             now_ns = sessions.as_of_ns() if now is None else sessions.meant(now)
             if now_ns is None:  # a session was left, and nothing has come since
                 now_ns = self._seen_ns
                 if now_ns is None:
-                    return tries
+                    return attempts
             self._seen_ns = now_ns
             for watch in self._log.watch_all(dict(self.data.symbols), now_ns):
                 self._look(watch, now_ns)
-                before = len(tries)
+                before = len(attempts)
                 for gap in self._due(watch, now_ns):
                     if stopped is not None and stopped.is_set():
-                        return tries
+                        return attempts
                     made = self._ask(watch, gap, now_ns)
                     if made is not None:
-                        tries.append(made)
-                if len(tries) > before:
+                        attempts.append(made)
+                if len(attempts) > before:
                     self._look(watch, now_ns)
-        return tries
+        return attempts
 
     def _look(self, watch: Watch, now_ns: int) -> None:
         """Bring the records of a symbol's gaps up to date."""
@@ -284,7 +284,7 @@ class DataQualityManager:
 
     def _due(self, watch: Watch, now_ns: int) -> Iterator[GapInfo]:
         """Gaps whose turn it is."""
-        if self._requests is None or not any(life.reason is None for life in watch.lives):
+        if self._requests is None or not any(record.reason is None for record in watch.records):
             return
         for gap in open_parts(watch, computed_gaps(watch.state, 0), self.max_retries):
             if watch.is_left:  # before the first one: these may be of the next session
@@ -299,7 +299,7 @@ class DataQualityManager:
         except OverflowError:
             return self._most_ns
 
-    def _ask(self, watch: Watch, gap: GapInfo, now_ns: int) -> GapTry | None:
+    def _ask(self, watch: Watch, gap: GapInfo, now_ns: int) -> GapAttempt | None:
         """Ask for one gap and store the answer; None if too many requests hang already."""
         # The last slot may be shorter than the interval; what comes after it is another gap's, or
         # nobody's.
@@ -315,16 +315,16 @@ class DataQualityManager:
             # could.
             with suppress(SessionStateError):
                 watch.symbol.record_retry(gap.interval, start, gap.end_ns + 1, now_ns)
-        made = GapTry(now_ns, start, stop, outcome, rows, detail)
+        made = GapAttempt(now_ns, start, stop, outcome, rows, detail)
         self._log.add(watch, made)
         return made
 
     # --- answers ---
 
-    def lives(self, symbol: str | None = None) -> list[GapLife]:
+    def records(self, symbol: str | None = None) -> list[GapRecord]:
         """Lives of the gaps seen so far (of one symbol), open ones included: copies, by symbol and
-        time; those of sessions that were left come first, `keep_lives` of them at most."""
-        return self._log.lives(symbol)
+        time; those of sessions that were left come first, `keep_records` of them at most."""
+        return self._log.records(symbol)
 
     def get_quality_stats(self) -> dict[str, Any]:
         """What has been seen and done.
@@ -334,14 +334,14 @@ class DataQualityManager:
         dict
             ``symbols``: by name the base interval's ``interval``, ``quality``, ``completeness``,
             ``missing``, and how many of its gaps are ``open``, ``filled``, ``confirmed_empty``,
-            ``gave_up``; ``outcomes``: requests by outcome; ``requests``: their number;
+            ``exhausted``; ``outcomes``: requests by outcome; ``requests``: their number;
             ``placeholders``: rows of answers that were dropped because they only say that there is
-            none; ``forgotten``: lives of past sessions that are not counted under ``symbols`` any
-            more, as there were more than `keep_lives`; ``hanging``: requests that timed out and
+            none; ``forgotten``: records of past sessions that are not counted under ``symbols`` any
+            more, as there were more than `keep_records`; ``hanging``: requests that timed out and
             have not come back; ``failures``: rounds of the thread that failed; ``mode``;
             ``running``.
         """
-        lives, forgotten, outcomes = self._log.told()
+        records, forgotten, outcomes = self._log.told()
         requests = self._requests
         symbols: dict[str, dict[str, Any]] = {}
         for name, symbol in dict(self.data.symbols).items():
@@ -352,12 +352,12 @@ class DataQualityManager:
                 "quality": state.quality,
                 "completeness": state.completeness,
                 "missing": state.missing,
-                **dict.fromkeys(("open", "filled", "confirmed_empty", "gave_up"), 0),
+                **dict.fromkeys(("open", "filled", "confirmed_empty", "exhausted"), 0),
             }
-        for life in lives:
-            if life.symbol in symbols and life.reason != "session_over":
-                symbols[life.symbol][life.reason or "open"] += 1
-            for made in life.tries:
+        for record in records:
+            if record.symbol in symbols and record.reason != "session_ended":
+                symbols[record.symbol][record.reason or "open"] += 1
+            for made in record.attempts:
                 outcomes[made.outcome] = outcomes.get(made.outcome, 0) + 1
         return {
             "mode": self.mode,
@@ -372,7 +372,7 @@ class DataQualityManager:
         }
 
     def __repr__(self) -> str:
-        lives = self.lives()
-        n_open = sum(life.reason is None for life in lives)
+        records = self.records()
+        n_open = sum(record.reason is None for record in records)
         running = "running" if self.is_running else "not running"
-        return f"<DataQualityManager {self.mode}, {running}: {len(lives)} gaps seen, {n_open} open>"
+        return f"<DataQualityManager {self.mode}, {running}: {len(records)} gaps seen, {n_open} open>"

@@ -70,7 +70,7 @@ class Requests:
         try:
             columns, is_counted = _columns_of(answer, gap.symbol, self._unit)
         except Exception as error:  # of an object that somebody else wrote
-            return "rubbish", 0, f"{type(error).__name__}: {error}"
+            return "invalid", 0, f"{type(error).__name__}: {error}"
         try:
             if not len(columns[0]):
                 symbol.mark_no_trade(gap.interval, start, gap.end_ns + 1)
@@ -81,11 +81,11 @@ class Requests:
             asked = (columns[0] >= start) & (columns[0] < stop) & ~none
             rows = symbol.fill(*(column[asked] for column in columns), on_bad="skip", label="open")
         except SessionDataError as error:
-            return "rubbish", 0, f"{type(error).__name__}: {error}"
+            return "invalid", 0, f"{type(error).__name__}: {error}"
         why = _why(columns[0], n_none, self._unit if is_counted else None)
         if not rows:
             rule = f"none of {len(columns[0])} rows is a good bar of a missing slot"
-            return "rubbish", 0, rule + why
+            return "invalid", 0, rule + why
         return "filled" if rows >= gap.bar_count else "partial", rows, why[2:]
 
     def _call(self, *arguments: Any) -> Any:

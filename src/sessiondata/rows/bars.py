@@ -110,9 +110,9 @@ class BarColumns(TimedColumns):
         Parameters
         ----------
         copy : bool, optional
-            By default, and with False, a frozen window (a `copy`, a closed day) is shown without a
-            copy, as a read-only frame, and a live series is copied (with False: an error). True
-            copies in any case.
+            By default, and with False, an immutable window (a `copy`, a closed day) is shown
+            without a copy, as a read-only frame, and a live series is copied (with False: an
+            error). True copies in any case.
 
         Returns
         -------
@@ -137,7 +137,7 @@ class BarColumns(TimedColumns):
     def to_polars(self) -> Any:
         """A polars DataFrame with the columns of `to_pandas`, first among them ``timestamp``,
         Datetime("ns", "UTC"). Of ``"1d"`` the last one, ``trade_date``, is a Date. A live series is
-        copied, a frozen window is not."""
+        copied, an immutable window is not."""
         from sessiondata.rows import frames
 
         return frames.to_polars(self)
@@ -145,7 +145,7 @@ class BarColumns(TimedColumns):
     def to_arrow(self) -> Any:
         """A pyarrow Table with the columns of `to_polars`, first among them ``timestamp``,
         timestamp[ns, tz=UTC]. Of ``"1d"`` the last one, ``trade_date``, is date32. A live series is
-        copied, a frozen window is not."""
+        copied, an immutable window is not."""
         from sessiondata.rows import frames
 
         return frames.to_arrow(self)
@@ -202,7 +202,7 @@ class BarWindow(BarColumns, RowWindow[Bar]):
         return name
 
     @property
-    def is_frozen(self) -> bool:
+    def is_immutable(self) -> bool:
         """Whether nothing can ever change the window, so that frames may show its memory. True for
         a copy."""
         return self._seq is None
@@ -327,7 +327,7 @@ class FixedRows:
 
 
 def _restored(columns: list[bytes | None], rows: tuple[Any, ...], grid: Any, forming_ts: int | None) -> BarWindow:
-    """A frozen window that was pickled."""
+    """A immutable window that was pickled."""
     arrays = tuple(
         None if column is None else np.frombuffer(column, empty.dtype)
         for column, empty in zip(columns, EMPTY, strict=True)

@@ -84,10 +84,10 @@ def _columns(window: BarWindow) -> list[npt.NDArray[Any]]:
 
 
 def _frozen(rows: BarColumns) -> BarWindow:
-    """Rows that nothing changes any more: a frozen window as it is, anything else copied at one
+    """Rows that nothing changes any more: an immutable window as it is, anything else copied at one
     moment."""
     window = window_of(rows)
-    if window.is_frozen:
+    if window.is_immutable:
         return window
     return rows.copy()  # type: ignore[attr-defined, no-any-return]
 
@@ -110,12 +110,12 @@ def to_pandas(rows: BarColumns, copy: bool | None) -> Any:
     copy = None if copy is None else check_bool("copy", copy)
     pd = _library("pandas", "pandas")
     window = window_of(rows)
-    if copy is False and not window.is_frozen:
+    if copy is False and not window.is_immutable:
         raise ArgumentError(
             "a live series cannot be shown without a copy (copy=False): its rows change; copy() it first"
         )
     columns = _columns(_frozen(rows))
-    if copy or not window.is_frozen:
+    if copy or not window.is_immutable:
         columns = [column.copy() for column in columns]
     if len(columns) == _N_DAILY:
         # the coarsest unit that pandas has

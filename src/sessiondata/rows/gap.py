@@ -15,8 +15,8 @@ from sessiondata.time.intervals import parse_interval
 __all__ = ["GapInfo", "check_gap", "check_number", "short_stop"]
 
 
-# A NamedTuple is made in a third of the time of a frozen dataclass, and a quiet stock has thousands
-# of gaps.
+# A NamedTuple is made in a third of the time of an immutable dataclass, and a quiet stock has
+# thousands of gaps.
 class GapInfo(NamedTuple):
     """A maximal run of missing slots within one segment.
 

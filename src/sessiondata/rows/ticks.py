@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from sessiondata._native.objects.tape import Tape
+    from sessiondata._native.objects.tick_buffer import TickBuffer
     from sessiondata.rows.owner import SlotOwner
 
-__all__ = ["Quote", "QuoteSeries", "QuoteWindow", "Tick", "TickSeries", "TickWindow", "tape_of"]
+__all__ = ["Quote", "QuoteSeries", "QuoteWindow", "Tick", "TickSeries", "TickWindow", "buffer_of"]
 
 _Floats: TypeAlias = "npt.NDArray[np.float64]"
 
@@ -159,7 +159,7 @@ class _Rows:
 
 
 def _restored(kind: type[_Window[Any]], columns: list[bytes], symbol: str, zone: tzinfo) -> _Window[Any]:
-    """A frozen window that was pickled."""
+    """A immutable window that was pickled."""
     trades = issubclass(kind, TickWindow)
     empty = _EMPTY[:3] + _EMPTY[5:] if trades else _EMPTY[:5]
     arrays = tuple(np.frombuffer(column, array.dtype) for column, array in zip(columns, empty, strict=True))
@@ -173,12 +173,12 @@ class _Series(LiveRows[_Row, _W]):
     """Rows of one symbol in the current session, oldest first; always current. Of equal times the
     later arrival stands later. Reading is O(1) unless said otherwise."""
 
-    __slots__ = ("_owner", "_tape")
+    __slots__ = ("_buffer", "_owner")
 
-    _tape: Tape
+    _buffer: TickBuffer
 
-    def __init__(self, owner: SlotOwner, tape: Tape) -> None:
-        self._owner, self._tape = owner, tape
+    def __init__(self, owner: SlotOwner, tape: TickBuffer) -> None:
+        self._owner, self._buffer = owner, tape
 
     def _make(self, *values: Any) -> _Row:
         raise NotImplementedError
@@ -192,25 +192,25 @@ class _Series(LiveRows[_Row, _W]):
 
     def _live(self) -> tuple[tuple[Any, ...], int, int, Place]:
         while True:
-            session_id = self._tape.core.session_id
-            start, stop, oldest, moves = self._tape.rows()
-            columns = self._tape.columns() if stop else self._empty()
-            now, _, oldest_now, _ = self._tape.rows()
+            session_id = self._buffer.core.session_id
+            start, stop, oldest, moves = self._buffer.rows()
+            columns = self._buffer.columns() if stop else self._empty()
+            now, _, oldest_now, _ = self._buffer.rows()
             # Neither has the session ended meanwhile, nor have rows come to lie elsewhere in the
             # columns.
-            if self._tape.core.session_id == session_id and oldest - start == oldest_now - now:
+            if self._buffer.core.session_id == session_id and oldest - start == oldest_now - now:
                 return columns, start, stop, Place(session_id, moves, oldest)
 
     def _place(self) -> Place:
-        _, _, oldest, moves = self._tape.rows()
-        return Place(self._tape.core.session_id, moves, oldest)
+        _, _, oldest, moves = self._buffer.rows()
+        return Place(self._buffer.core.session_id, moves, oldest)
 
     def _copy_rows(self, arrays: tuple[Any, ...], start: int, stop: int) -> tuple[Any, ...]:
-        return self._tape.core.copy_columns(arrays, start, stop)
+        return self._buffer.core.copy_columns(arrays, start, stop)
 
     @property
     def symbol(self) -> str:
-        return self._tape.core.name
+        return self._buffer.core.name
 
     @property
     def _zone(self) -> tzinfo:
@@ -219,7 +219,7 @@ class _Series(LiveRows[_Row, _W]):
     @property
     def total_count(self) -> int:
         """Rows ever added in this session, those since overwritten included."""
-        return self._tape.total_count()
+        return self._buffer.total_count()
 
     @property
     def latest(self) -> _Row | None:
@@ -232,10 +232,10 @@ class _Series(LiveRows[_Row, _W]):
         """What became of all rows of the session: stored, late, too_old, other_session,
         overwritten, skipped (by reason), and covered, those that changed no bar because one had
         filled their slot (`SymbolSessionData.fill`)."""
-        return self._tape.counters()
+        return self._buffer.counters()
 
     def __len__(self) -> int:
-        return self._tape.count()
+        return self._buffer.count()
 
     def __repr__(self) -> str:
         rows: Any = self.window(0, None)  # of one moment
@@ -282,6 +282,6 @@ _EMPTY: tuple[npt.NDArray[Any], ...] = tuple(
 )
 
 
-def tape_of(series: TickSeries | QuoteSeries) -> Tape:
+def buffer_of(series: TickSeries | QuoteSeries) -> TickBuffer:
     """Native state of the trades or quotes."""
-    return series._tape
+    return series._buffer

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["LiveRows", "Place", "RowWindow", "TimedColumns", "frozen", "zone_of"]
+__all__ = ["LiveRows", "Place", "RowWindow", "TimedColumns", "read_only", "zone_of"]
 
 Row = TypeVar("Row")
 Window = TypeVar("Window", bound="RowWindow[Any]")
@@ -92,27 +92,27 @@ class RowWindow(TimedColumns, Generic[Row]):
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
         return self._arrays, self._start, self._stop
 
-    # Copies and pickles: nobody ever writes to the rows of a frozen window, those of a live one are
-    # the store's.
+    # Copies and pickles: nobody ever writes to the rows of an immutable window, those of a live one
+    # are the store's.
 
     def __copy__(self: Window) -> Window:
-        self._check_frozen()
+        self._check_immutable()
         return self
 
     def __deepcopy__(self: Window, memo: dict[int, Any]) -> Window:
-        self._check_frozen()
+        self._check_immutable()
         return self
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        self._check_frozen()
+        self._check_immutable()
         return self._told()
 
-    def _check_frozen(self) -> None:
+    def _check_immutable(self) -> None:
         if self._seq is not None:
             refuse_copy(self, "window.copy() is a window of its own, which can be")
 
     def _told(self) -> tuple[Any, ...]:
-        """What `pickle` is told of a frozen window."""
+        """What `pickle` is told of an immutable window."""
         raise NotImplementedError
 
     def _bytes(self) -> list[bytes | None]:
@@ -151,7 +151,7 @@ class RowWindow(TimedColumns, Generic[Row]):
             start, stop = 0, stop - start
         if self._seq is None or rows != slice(None):
             cut = (None if array is None else array[start:stop][rows] for array in sources)
-            sources = tuple(None if array is None else frozen(array) for array in cut)
+            sources = tuple(None if array is None else read_only(array) for array in cut)
         return type(self)(sources, 0, len(sources[0]), self._series, None)
 
     def _values(self, i: int) -> tuple[Any, ...]:
@@ -290,7 +290,7 @@ def zone_of(rows: Any) -> tzinfo:
     return zone
 
 
-def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The same numbers over bytes, which nobody can write to: frames of other libraries may show
     them."""
     return np.frombuffer(array.tobytes(), array.dtype)

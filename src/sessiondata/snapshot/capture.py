@@ -89,14 +89,14 @@ class StoreCopy:
 
     def _symbol(self, symbol: SymbolState, session: tuple[Any, ...]) -> dict[str, Any]:
         core = symbol.core
-        numbers, rows, cores, daily, days_given, (pinned_gaps, pinned_quality, values) = session
+        numbers, rows, cores, daily, days_supplied, (pinned_gaps, pinned_quality, values) = session
         place = f"symbol {symbol.name!r}"
         running = symbol.context.clock.date if core.grid is not None else None
-        given = [(name, date, rows) for name, dates in days_given.items() for date, rows in dates.items()]
-        days = {*cores, *daily, *(date for _, date, _ in given)}
+        supplied = [(name, date, rows) for name, dates in days_supplied.items() for date, rows in dates.items()]
+        days = {*cores, *daily, *(date for _, date, _ in supplied)}
         # Those of which nothing is kept count as missing, by their hours.
         between = sessions_between(symbol.calendar, min(days), max(days)) if days else ()
-        dates = [running, *cores, *daily, *(date for _, date, _ in given), *between]
+        dates = [running, *cores, *daily, *(date for _, date, _ in supplied), *between]
         return {
             "name": symbol.name,
             "calendar": self._calendar(symbol.calendar, *dates),
@@ -106,7 +106,7 @@ class StoreCopy:
             "session": {"part": self._part(lambda: rows), **numbers},
             "days": [self._day(date, day) for date, day in cores.items()],
             "daily": self._daily(daily),
-            "given": [self._given(*entry) for entry in given],
+            "given": [self._supplied(*entry) for entry in supplied],
             "pinned_gaps": {k: [self._gap(gap, place) for gap in gaps] for k, gaps in pinned_gaps.items()},
             "pinned_quality": pinned_quality,
             "indicators": {
@@ -157,7 +157,7 @@ class StoreCopy:
         columns = [np.array(column, kind) for column, kind in zip(zip(*days.values(), strict=True), kinds, strict=True)]
         return {"dates": [_text(date) for date in days], **self._table(DAILY, columns)}
 
-    def _given(self, interval: str, date: dt.date, columns: Any) -> dict[str, Any]:
+    def _supplied(self, interval: str, date: dt.date, columns: Any) -> dict[str, Any]:
         return {"interval": interval, "date": _text(date), **self._table(BARS, columns)}
 
     def _table(self, names: tuple[str, ...], columns: Any) -> dict[str, Any]:

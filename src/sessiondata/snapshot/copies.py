@@ -55,7 +55,7 @@ def _copy_into(store: StoreParts, made: StoreParts) -> list[dict[str, Any]]:
         context.clock, [state.core for state in states], said, store.cursors.all(), TOLD
     )
     values: list[dict[str, Any]] = []
-    for state, (core, cores, daily, given, (gaps, quality, set_values)) in zip(states, sessions, strict=True):
+    for state, (core, cores, daily, supplied, (gaps, quality, set_values)) in zip(states, sessions, strict=True):
         copy = made.sessions.new_symbol(
             core.name, core.intervals, core.steps_ns, state.calendar, core.quote_bars, core.strict
         )
@@ -63,7 +63,7 @@ def _copy_into(store: StoreParts, made: StoreParts) -> list[dict[str, Any]]:
         days = state.history.days
         if days.version:
             copy.history.days.commit((cores, daily), 0)
-            copy.history.days.give(given, None)
+            copy.history.days.supply(supplied, None)
             copy.history.days.note_absent(days.absent)
         copy.history.days.has_values = days.has_values
         _days.adopt(copy.core, core)

@@ -79,7 +79,7 @@ def load(path: Any) -> SessionData:
 
 
 def loads(content: Any, kind: type[SessionData] | None = None) -> SessionData:
-    """Make a store, of a subclass of `SessionData` if one is given, of bytes; see
+    """Make a store, of a subclass of `SessionData` if one is supplied, of bytes; see
     `sessiondata.loads`."""
     try:
         whole = content if isinstance(content, bytes) else bytes(memoryview(content))
@@ -294,7 +294,7 @@ def _symbol(
     place.part = f"history of {name!r:.60}"
     days.commit((cores, _daily(state, file, entry["daily"])), 0)
     state.history.note_absent(cores)
-    days.give(_given(state, file, entry["given"]), None)
+    days.supply(_supplied(state, file, entry["given"]), None)
     _user_values(data, symbol, entry, place)
     core.bars_updated = bool(entry["session"]["updated"])
 
@@ -351,13 +351,13 @@ def _daily(symbol: SymbolState, file: Container, entry: dict[str, Any] | None) -
     return days
 
 
-def _given(symbol: SymbolState, file: Container, entries: list[Any]) -> dict[str, dict[dt.date, Any]]:
-    given: dict[str, dict[dt.date, Any]] = {}
+def _supplied(symbol: SymbolState, file: Container, entries: list[Any]) -> dict[str, dict[dt.date, Any]]:
+    supplied: dict[str, dict[dt.date, Any]] = {}
     for entry in entries:
         interval, date = parse_interval(entry["interval"]), to_date(entry["date"])
         if interval.name != entry["interval"] or interval.name == symbol.core.intervals[0]:
             raise ValueError(f"not an interval of rows that are kept as they are: {entry['interval']!r}")
-        if date in given.get(interval.name, ()):
+        if date in supplied.get(interval.name, ()):
             raise ValueError(f"rows of {interval.name} and {date} stand in one place")
         grid = _session(symbol.calendar, date)
         columns = _table(file, entry, BARS)
@@ -371,10 +371,10 @@ def _given(symbol: SymbolState, file: Container, entries: list[Any]) -> dict[str
             raise ValueError(f"bars of {interval.name} lie in the session of their date: {date}")
         _days.check_rows(symbol.core, *columns)
         # Over bytes of their own: others of the same part would keep all of it.
-        given.setdefault(interval.name, {})[date] = tuple(
+        supplied.setdefault(interval.name, {})[date] = tuple(
             np.frombuffer(column.tobytes(), column.dtype) for column in columns
         )
-    return given
+    return supplied
 
 
 def _user_values(data: SessionData, symbol: SymbolSessionData, entry: dict[str, Any], place: _Place) -> None:

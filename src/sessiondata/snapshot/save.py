@@ -115,7 +115,7 @@ def _write_piece(file: Any, rest: bytes, shown: str) -> None:
         if not n:
             raise BlockingIOError(errno.EAGAIN, "the file takes no more bytes", shown)
         if not 0 < n <= len(rest):
-            raise ArgumentError(f"write() of {shown} was given {len(rest)} bytes and says it took {n}", value=n)
+            raise ArgumentError(f"write() of {shown} was supplied {len(rest)} bytes and says it took {n}", value=n)
         rest = rest[n:]
 
 

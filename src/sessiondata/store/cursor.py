@@ -89,14 +89,14 @@ class ExportCursor:
 
     def _check(self, symbols: Iterable[str] | None, intervals: Iterable[str] | None) -> None:
         """A delta selects what the complete export selected, whether that is said again or not."""
-        for what, given, held in (
+        for what, supplied, held in (
             ("symbols", None if symbols is None else _names(symbols), self._symbols),
             ("intervals", None if intervals is None else _intervals(intervals), self._intervals),
         ):
-            if given is not None and given != held:
+            if supplied is not None and supplied != held:
                 raise DeltaError(
                     f"the {what} of a delta are those of the last complete export through its cursor,"
-                    f" {'all' if held is None else sorted(held)}, not {sorted(given)}"
+                    f" {'all' if held is None else sorted(held)}, not {sorted(supplied)}"
                 )
 
     def _select(self, registry: Registry) -> list[SymbolCore]:

@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sessiondata._native.objects import store as _store
-from sessiondata._native.objects.tape import Lazy, QuoteTape, Tape, TradeTape
+from sessiondata._native.objects.tick_buffer import Lazy, QuoteBuffer, TickBuffer, TradeBuffer
 from sessiondata.errors import SessionStateError, TimeError
 from sessiondata.rows.columns import quote_columns, tick_columns
-from sessiondata.rows.ticks import tape_of
+from sessiondata.rows.ticks import buffer_of
 from sessiondata.store.inputs import (
     bars_of,
     check_early,
@@ -87,7 +87,7 @@ Raises
 ------
 BarError, BarTypeError, TimeError
     The trade breaks a rule; the store is as it was.
-SourceError
+InputKindError
     The symbol is fed by bars or quotes in this session.
 SessionStateError
     The trade belongs to a later trade date than the session.
@@ -113,8 +113,8 @@ bid, ask, bid_size, ask_size : float
 Returns
 -------
 bool
-    True if the store changed; see `append_tick`, also for what is raised. SourceError is for quotes
-    that make bars.
+    True if the store changed; see `append_tick`, also for what is raised. InputKindError is for
+    quotes that make bars.
 """
 
 
@@ -127,8 +127,8 @@ class SymbolFeed:
     _core: SymbolCore
     _state: SymbolState
 
-    append_tick = Lazy("_append_tick", lambda self: TradeTape(self._core).append_tick, _APPEND_TICK)
-    append_quote = Lazy("_append_quote", lambda self: QuoteTape(self._core).append_quote, _APPEND_QUOTE)
+    append_tick = Lazy("_append_tick", lambda self: TradeBuffer(self._core).append_tick, _APPEND_TICK)
+    append_quote = Lazy("_append_quote", lambda self: QuoteBuffer(self._core).append_quote, _APPEND_QUOTE)
 
     def extend(
         self,
@@ -355,7 +355,7 @@ class SymbolFeed:
         BarError, BarTypeError, TimeError, IntervalError, CalendarError
             Names symbol, row, value and rule (a time that belongs to no trade date breaks one; of
             dates without a session the date is named); nothing has changed.
-        SourceError
+        InputKindError
             Of rows of a date whose bars are made of trades or quotes.
         SessionStateError
             The symbol was removed from its store.
@@ -405,7 +405,7 @@ class SymbolFeed:
 
         Raises
         ------
-        BarError, BarTypeError, TimeError, SourceError, SessionStateError
+        BarError, BarTypeError, TimeError, InputKindError, SessionStateError
             Names symbol, row, value and rule; the store is as it was.
         """
         check_on_bad(on_bad)
@@ -415,11 +415,11 @@ class SymbolFeed:
         try:
             check_early(self._core, times)
             codes = exchange_codes_of(self._core, exchange, len(times))
-            return self._extend_tape(tape_of(self._state.ticks), times, values, codes, on_bad == "skip")
+            return self._extend_buffer(buffer_of(self._state.ticks), times, values, codes, on_bad == "skip")
         except TimeError as error:
             raise with_unit(error, times, unit, are_counted(ts_ns)) from None
 
-    def _extend_tape(self, tape: Tape, times: Any, values: list[Any], codes: Any, skip: bool) -> int:
+    def _extend_buffer(self, tape: TickBuffer, times: Any, values: list[Any], codes: Any, skip: bool) -> int:
         """Rows of trades or quotes, which may begin a session."""
         rows = times, values, codes, skip
         stored = tape.extend(*rows)
@@ -448,24 +448,24 @@ class SymbolFeed:
         times, values = quote_columns(ts_ns, bid, ask, bid_size, ask_size, symbol=self._core.name, tz=tz, unit=unit)
         try:
             check_early(self._core, times)
-            return self._extend_tape(tape_of(self._state.quotes), times, values, None, on_bad == "skip")
+            return self._extend_buffer(buffer_of(self._state.quotes), times, values, None, on_bad == "skip")
         except TimeError as error:
             raise with_unit(error, times, unit, are_counted(ts_ns)) from None
 
     @property
     def ticks_updated(self) -> bool:
         """Set by every change of the trades; a reader clears it by assigning False."""
-        return tape_of(self._state.ticks).updated
+        return buffer_of(self._state.ticks).updated
 
     @ticks_updated.setter
     def ticks_updated(self, value: bool) -> None:
-        tape_of(self._state.ticks).updated = value
+        buffer_of(self._state.ticks).updated = value
 
     @property
     def quotes_updated(self) -> bool:
         """Set by every change of the quotes; a reader clears it by assigning False."""
-        return tape_of(self._state.quotes).updated
+        return buffer_of(self._state.quotes).updated
 
     @quotes_updated.setter
     def quotes_updated(self, value: bool) -> None:
-        tape_of(self._state.quotes).updated = value
+        buffer_of(self._state.quotes).updated = value

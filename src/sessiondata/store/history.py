@@ -1,11 +1,11 @@
-"""What a store keeps of the days before the session: frozen days, rows given as they are, and
+"""What a store keeps of the days before the session: past days, rows supplied as they are, and
 answers about both.
 
-    roll, load of base rows  --> Days (native)  date -> frozen core   derived bars, gaps for free
-    load of other intervals  --> rows           interval -> date -> columns, as they were given
+    roll, load of base rows  --> Days (native)  date -> core   derived bars, gaps for free
+    load of other intervals  --> rows           interval -> date -> columns, as they were supplied
     trimming                 --> daily          date -> the session's bar of a day that has gone
 
-Asked for an interval and a date, a row that was given stands before one that was derived at the
+Asked for an interval and a date, a row that was supplied stands before one that was derived at the
 same time, and that before what was kept of a day that has gone.
 
 History ends before the session under way (`StoreContext.next_date`). What was loaded for its date
@@ -30,7 +30,7 @@ from sessiondata.rows.bars import BarWindow, FixedRows, content_of, fixed_window
 from sessiondata.rows.gap import GapInfo, short_stop
 from sessiondata.rows.owner import Owner
 from sessiondata.rows.series import BarSeries
-from sessiondata.rows.window import frozen
+from sessiondata.rows.window import read_only
 from sessiondata.store.day import Grids, HistoricalDay
 from sessiondata.store.indicators import DailyBar
 from sessiondata.store.supplied import NO_ROWS, Columns, merged, one_row, slot_labels
@@ -93,8 +93,8 @@ class History:
         """Intervals that history can answer for: those of the symbol, 1d, and those of loaded rows
         that it shows."""
         before = self.before
-        given = [name for name, rows in self.days.given.items() if before is None or min(rows) < before]
-        names = {*self.core.intervals, _DAILY, *given}
+        supplied = [name for name, rows in self.days.supplied.items() if before is None or min(rows) < before]
+        names = {*self.core.intervals, _DAILY, *supplied}
         return sorted(map(parse_interval, names), key=lambda interval: interval.step_ns or 2**63)
 
     def known_interval(self, interval: str | None) -> Interval:
@@ -112,7 +112,7 @@ class History:
 
     def dates(self, interval: Interval) -> list[dt.date]:
         """Dates with bars of an interval, ascending, before the session under way."""
-        before, dates = self.before, set(self.days.given.get(interval.name, ()))
+        before, dates = self.before, set(self.days.supplied.get(interval.name, ()))
         if interval.name in self.core.intervals or interval.name == _DAILY:
             dates.update(self.days.cores)
         if interval.name == _DAILY:
@@ -123,7 +123,7 @@ class History:
         """A trade date, or an `UnknownNameError` that says that it is not there."""
         day, before = to_date(date), self.before
         core = interval.name in self.core.intervals or interval.name == _DAILY
-        held = day in self.days.given.get(interval.name, ()) or (core and day in self.days.cores)
+        held = day in self.days.supplied.get(interval.name, ()) or (core and day in self.days.cores)
         held = held or (interval.name == _DAILY and day in self.days.daily)
         if not held or (before is not None and day >= before):
             raise self._unknown(interval, day)
@@ -188,12 +188,12 @@ class History:
         return False
 
     def day(self, date: dt.date) -> HistoricalDay | None:
-        """The frozen day of a date; None if there is none."""
+        """The past day of a date; None if there is none."""
         core = self.days.cores.get(date)
         return None if core is None else HistoricalDay(date, core, self.zone)
 
     def known_day(self, date: Any) -> HistoricalDay:
-        """The frozen day of a date, or an `UnknownNameError` that says that there are no base bars
+        """The past day of a date, or an `UnknownNameError` that says that there are no base bars
         of it."""
         base = parse_interval(self.core.intervals[0])
         date = self.known(base, date)
@@ -207,8 +207,8 @@ class History:
     def window(self, interval: Interval, date: Any) -> BarWindow:
         """Bars of an interval on a date."""
         day = self.known(interval, date)
-        core, given = self.days.cores.get(day), self.days.given.get(interval.name, {}).get(day)
-        if core is not None and given is None and interval.name in core.intervals:
+        core, supplied = self.days.cores.get(day), self.days.supplied.get(interval.name, {}).get(day)
+        if core is not None and supplied is None and interval.name in core.intervals:
             return immutable(HistoricalDay(day, core, self.zone).bars(interval.name)[:])
         grid, columns = self.calendar.session(day).compiled, self.columns(interval, day)
         if not len(columns[0]):
@@ -267,7 +267,7 @@ class History:
             parts.append((*columns, np.ones(len(now), np.int32) if n_base is None else n_base))
             assert running is not None  # there is a session
             dates.append(running)
-        joined = tuple(frozen(np.concatenate(column)) for column in zip(NO_ROWS, *parts, strict=True))
+        joined = tuple(read_only(np.concatenate(column)) for column in zip(NO_ROWS, *parts, strict=True))
         grids = Grids([self.calendar.session(date) for date in dates])
         return fixed_window(joined, self._rows_of(interval), grids, forming)
 
@@ -278,9 +278,9 @@ class History:
         return FixedRows(name, interval.name, self.zone, is_derived, interval.step_ns, base_ns)
 
     def columns(self, interval: Interval, date: dt.date) -> Columns:
-        """Columns of an interval on a date that counts: given rows before derived ones, those
+        """Columns of an interval on a date that counts: supplied rows before derived ones, those
         before kept ones."""
-        core, given = self.days.cores.get(date), self.days.given.get(interval.name, {}).get(date)
+        core, supplied = self.days.cores.get(date), self.days.supplied.get(interval.name, {}).get(date)
         derived: Columns | None = None
         if core is not None and interval.name in core.intervals:
             series = HistoricalDay(date, core, self.zone).bars(interval.name)
@@ -288,15 +288,19 @@ class History:
         elif interval.name == _DAILY:
             day = self.days.daily.get(date) if core is None else _days.summary(core)
             derived = None if day is None else one_row(day[:7])
-        if given is None:
+        if supplied is None:
             return NO_ROWS if derived is None else derived
-        mine = (*given, np.zeros(len(given[0]), np.int32))
+        mine = (*supplied, np.zeros(len(supplied[0]), np.int32))
         return mine if derived is None else merged(derived, mine)[0]
 
     def tally(self, interval: Interval, date: dt.date) -> tuple[int, int]:
         """(present, expected) slots of an interval on a date that counts."""
         core = self.days.cores.get(date)
-        if core is not None and date not in self.days.given.get(interval.name, ()) and interval.name in core.intervals:
+        if (
+            core is not None
+            and date not in self.days.supplied.get(interval.name, ())
+            and interval.name in core.intervals
+        ):
             expected, present, _, _, _ = core.states(core.intervals.index(interval.name))
             return present, expected
         times, grid = self.columns(interval, date)[0], self.calendar.session(date).compiled
@@ -306,7 +310,11 @@ class History:
     def gaps(self, interval: Interval, date: dt.date) -> list[GapInfo]:
         """Gaps of an interval on a date that counts."""
         core = self.days.cores.get(date)
-        if core is not None and date not in self.days.given.get(interval.name, ()) and interval.name in core.intervals:
+        if (
+            core is not None
+            and date not in self.days.supplied.get(interval.name, ())
+            and interval.name in core.intervals
+        ):
             return HistoricalDay(date, core, self.zone).bars(interval.name).gaps
         times, grid = self.columns(interval, date)[0], self.calendar.session(date).compiled
         ((starts, ends, counts),) = _gaps.find_gaps_i64([times], [grid], [None], interval.step_ns, None)
@@ -378,8 +386,8 @@ class History:
         self, interval: Interval, pieces: list[tuple[SessionGrid, BarColumns]], close_label: bool
     ) -> int | None:
         while True:  # until no other thread has come between the look and the change
-            given = self.days.given
-            held = given.get(interval.name, {})
+            supplied = self.days.supplied
+            held = supplied.get(interval.name, {})
             new: dict[dt.date, BarColumns] = {}
             changed = 0
             for grid, columns in pieces:
@@ -389,7 +397,7 @@ class History:
                 changed += n
             if not changed:
                 return 0
-            replaced = self.days.replace_given(given, {**given, interval.name: {**held, **new}}, new)
+            replaced = self.days.replace_supplied(supplied, {**supplied, interval.name: {**held, **new}}, new)
             if replaced is not False:
                 return changed if replaced else None
 
@@ -397,14 +405,14 @@ class History:
 
     def trimmed(self, keep: int, keep_daily: int, before: dt.date, ended: dt.date | None) -> Any:
         """Given rows without those of all but the newest dates before one, and the dates of daily
-        bars to forget with them, as `objects/days.turn` takes them; None if nothing was given.
+        bars to forget with them, as `objects/days.turn` takes them; None if nothing was supplied.
         `ended` is the session that is becoming history."""
-        given = self.days.given
-        if not given:
+        supplied = self.days.supplied
+        if not supplied:
             return None
-        rows, gone = dict(given), set()
-        for name in given:
-            dates = set(given[name])
+        rows, gone = dict(supplied), set()
+        for name in supplied:
+            dates = set(supplied[name])
             if name == _DAILY:
                 dates |= set(self.days.daily)
                 cores = dict(self.days.cores)
@@ -415,7 +423,7 @@ class History:
             past = sorted(date for date in dates if date < before)
             old = set(past[: max(0, len(past) - n)])
             gone |= old if name == _DAILY else set()
-            rows[name] = {date: columns for date, columns in given[name].items() if date not in old}
+            rows[name] = {date: columns for date, columns in supplied[name].items() if date not in old}
             if not rows[name]:
                 del rows[name]
         return rows, gone
@@ -423,11 +431,11 @@ class History:
     def memory_usage(self) -> tuple[int, int]:
         """(bytes reserved, bytes of the rows)."""
         usage = [core.memory_usage() for core in self.days.cores.values()]
-        given = sum(
-            column.nbytes for rows in self.days.given.values() for columns in rows.values() for column in columns
+        supplied = sum(
+            column.nbytes for rows in self.days.supplied.values() for columns in rows.values() for column in columns
         )
         text = 0 if self.rendered is None else self.rendered.nbytes
-        return sum(reserved for reserved, _ in usage) + given + text, sum(rows for _, rows in usage) + given
+        return sum(reserved for reserved, _ in usage) + supplied + text, sum(rows for _, rows in usage) + supplied
 
 
 @lru_cache(maxsize=64)  # all symbols of a store ask for the same, and again after each roll

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sessiondata._native.objects.tape import Lazy, QuoteTape, TradeTape
+from sessiondata._native.objects.tick_buffer import Lazy, QuoteBuffer, TradeBuffer
 from sessiondata.copying import not_copied
 from sessiondata.rows.owner import Pins
 from sessiondata.rows.series import BarSeries
@@ -59,8 +59,8 @@ class SymbolState:
         self._answers = self._pins = self._quotes = self._series = self._ticks = self._values = None
 
     series = Lazy("_series", lambda self: {name: BarSeries(self, k) for k, name in enumerate(self.core.intervals)})
-    ticks = Lazy("_ticks", lambda self: TickSeries(self, TradeTape(self.core)))
-    quotes = Lazy("_quotes", lambda self: QuoteSeries(self, QuoteTape(self.core)))
+    ticks = Lazy("_ticks", lambda self: TickSeries(self, TradeBuffer(self.core)))
+    quotes = Lazy("_quotes", lambda self: QuoteSeries(self, QuoteBuffer(self.core)))
     _own_pins = Lazy("_pins", lambda _: Pins())
     values = Lazy("_values", lambda _: _new_dict())
     # of indicators: name -> (version of history, value)

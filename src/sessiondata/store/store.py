@@ -1074,8 +1074,8 @@ class SessionData:
         path : str, path-like or binary file object
             A file object is written to from where it stands, all of it, and flushed; it need not be
             able to seek, and is not closed. Nothing is written of a store that cannot be saved. A
-            ``write`` that takes fewer bytes is given the rest; None is its answer to all of them,
-            but of a raw file.
+            ``write`` that takes fewer bytes is supplied the rest; None is its answer to all of
+            them, but of a raw file.
 
         Raises
         ------

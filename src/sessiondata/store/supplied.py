@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from sessiondata.rows.columns import to_numpy
-from sessiondata.rows.window import frozen
+from sessiondata.rows.window import read_only
 
 if TYPE_CHECKING:
     from sessiondata.market.calendar import SessionCalendar
@@ -35,11 +35,11 @@ def merged(old: Columns, new: Columns) -> tuple[Any, int]:
     for column in columns[1:6]:
         repeated &= column[first] == column[last]
     rows = np.where(repeated, first, last)
-    return tuple(frozen(column[rows]) for column in columns), int(len(rows) - repeated.sum())
+    return tuple(read_only(column[rows]) for column in columns), int(len(rows) - repeated.sum())
 
 
 def slot_labels(interval: Interval, grid: SessionGrid, times: Any, close_label: bool) -> Any:
-    """Open times of given rows; those of daily bars are the session's open."""
+    """Open times of supplied rows; those of daily bars are the session's open."""
     if interval.step_ns == 0:
         return np.full(len(times), grid.segments[0, 0], np.int64)
     if not close_label:
@@ -53,7 +53,7 @@ def slot_labels(interval: Interval, grid: SessionGrid, times: Any, close_label: 
 
 def one_row(values: tuple[Any, ...]) -> Columns:
     kinds = (np.int64, *(np.float64,) * 5, np.int32)
-    return tuple(frozen(np.array([value], kind)) for value, kind in zip(values, kinds, strict=True))
+    return tuple(read_only(np.array([value], kind)) for value, kind in zip(values, kinds, strict=True))
 
 
 NO_ROWS: Columns = tuple(np.frombuffer(b"", kind) for kind in (np.int64, *(np.float64,) * 5, np.int32))

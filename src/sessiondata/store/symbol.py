@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sessiondata._native.objects.tape import Lazy
+from sessiondata._native.objects.tick_buffer import Lazy
 from sessiondata.copying import not_copied
 from sessiondata.errors import (
     ArgumentError,

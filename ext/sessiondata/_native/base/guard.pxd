@@ -144,10 +144,10 @@ cdef inline uintptr_t* guard_enter(Guard* guard) noexcept nogil:
     A thread is in one guard at a time, and calls nothing from inside that might wait for another
     thread: no Python."""
     cdef uintptr_t* inside = guard_try(guard)
-    return inside if inside != NULL else guard_take(guard)
+    return inside if inside != NULL else guard_acquire(guard)
 
 
-cdef uintptr_t* guard_take(Guard* guard) noexcept nogil
+cdef uintptr_t* guard_acquire(Guard* guard) noexcept nogil
 cdef void guard_init(Guard* guard) noexcept nogil
 cdef Thread* read_begin() noexcept nogil
 cdef void read_end(Thread* thread) noexcept nogil

@@ -115,7 +115,7 @@ cdef extern from *:
         sd_wait_while([=] { return sd_load(&before->inside) == address && sd_load(&before->turns) == turns; });
     }
 
-    static std::uintptr_t* sd_guard_take(SdGuard* guard) {
+    static std::uintptr_t* sd_guard_acquire(SdGuard* guard) {
         if (!sd_can_fence_all()) {
             sd_lock(guard);
             return &guard->lock;
@@ -214,14 +214,14 @@ cdef extern from *:
     static const int sd_at_fork = pthread_atfork(sd_before_fork, sd_after_fork, sd_in_child);
     #endif
     """
-    uintptr_t* _take "sd_guard_take"(Guard* guard) noexcept nogil
+    uintptr_t* _take "sd_guard_acquire"(Guard* guard) noexcept nogil
     void _init "sd_guard_init"(Guard* guard) noexcept nogil
     Thread* _read_begin "sd_read_begin"() noexcept nogil
     void _read_end "sd_read_end"(Thread* thread) noexcept nogil
     void _wait_for_reads "sd_wait_for_reads"() noexcept nogil
 
 
-cdef uintptr_t* guard_take(Guard* guard) noexcept nogil:
+cdef uintptr_t* guard_acquire(Guard* guard) noexcept nogil:
     """Enter a guard that another thread had last, or nobody. Waits for that thread to leave; about
     a microsecond."""
     return _take(guard)

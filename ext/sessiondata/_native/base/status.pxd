@@ -27,7 +27,7 @@ cdef enum:
     ERR_MEMORY = -205
     ERR_NO_SYMBOL = -206
     ERR_NO_SERIES = -207
-    ERR_SOURCE = -208
+    ERR_INPUT_KIND = -208
     ERR_UNIT = -209
 
     # Not an outcome: the bar is from before the session's span, and may be of a day in history (see
@@ -49,7 +49,7 @@ cdef class Offence:
     cdef public object symbol, row, ts_ns, open, high, low, close, volume
     # Of a trade or quote: "ticks" or "quotes", and its values; and what feeds the symbol, where
     # that is the trouble.
-    cdef public object kind, source, values
+    cdef public object kind, input_kind, values
     # Of a row of a later session: its trade date.
     cdef public object date
 

@@ -7,7 +7,7 @@ symbol, code.
 """
 
 from sessiondata.copying import refuse_copy
-from sessiondata.errors import BarError, LaterSessionError, SessionStateError, SourceError, shown
+from sessiondata.errors import BarError, LaterSessionError, SessionStateError, InputKindError, shown
 from sessiondata.time.instants import unit_error
 
 REASONS = ("ERR_NOT_FINITE", "ERR_HIGH_LOW", "ERR_VOLUME", "ERR_NAT", "ERR_TS_RANGE", "ERR_LATER_SESSION",
@@ -43,7 +43,7 @@ _TICKS = {
     "ticks": (("price", "size"), "price and size", "size"),
     "quotes": (("bid", "ask", "bid_size", "ask_size"), "bid, ask, bid_size and ask_size", "bid_size and ask_size"),
 }
-SOURCES = (None, "bars", "ticks", "quotes")
+INPUT_KINDS = (None, "bars", "ticks", "quotes")
 
 
 cdef class Offence:
@@ -57,15 +57,15 @@ cdef class Offence:
         self.status = status
         self.symbol, self.row, self.ts_ns = symbol, row, ts_ns
         self.open, self.high, self.low, self.close, self.volume = open, high, low, close, volume
-        self.kind, self.source, self.values, self.date = "bars", None, None, None
+        self.kind, self.input_kind, self.values, self.date = "bars", None, None, None
 
 
 cdef int raise_status(Offence offence) except -1:
     """Raise the exception that belongs to a negative status."""
     if offence.status == ERR_MEMORY:
         raise MemoryError(f"no memory for more rows of symbol={offence.symbol!r}")
-    if offence.status == ERR_SOURCE:
-        raise SourceError(offence.symbol, SOURCES[offence.source], offence.kind)
+    if offence.status == ERR_INPUT_KIND:
+        raise InputKindError(offence.symbol, INPUT_KINDS[offence.input_kind], offence.kind)
     if offence.status == ERR_LATER_SESSION:
         raise LaterSessionError(offence.symbol, offence.ts_ns, offence.date, offence.row)
     if offence.status == ERR_UNIT:

@@ -1,19 +1,19 @@
 """Days: sessions taken out of live symbols as they are, and the bars that still come for them.
 
     live core   <-- swap -->   fresh core, laid out beforehand      nothing is copied, no page touched, nothing can fail
-                               and is a frozen day from then on
+                               and is a snapshot_of day from then on
 
-A frozen day is a SymbolCore like any other: rows, derived bars, trackers, counters. Its clock
-stands at the end of its span, so everything is over. It is settled when it is frozen and never
+A snapshot_of day is a SymbolCore like any other: rows, derived bars, trackers, counters. Its clock
+stands at the end of its span, so everything is over. It is settled when it is snapshot_of and never
 changed: a late bar goes into a copy, which takes its place, and windows keep the memory that they
 show.
 
-A bar from before the session's span finds its day through `Symbol.take_earlier`, from compiled
+A bar from before the session's span finds its day through `Symbol.route_earlier`, from compiled
 callers too, which is why that is a C function that takes the GIL. Bytecode runs nowhere in it: a
 Ctrl-C in the middle could not be passed on.
 
 A session between the first and the last day that shows, of which nothing is kept, is made by what
-comes for it: bars, marks, retries. As no calendar can be asked in `take_earlier`, the grids of
+comes for it: bars, marks, retries. As no calendar can be asked in `route_earlier`, the grids of
 these sessions are noted before (`absent`). Which of them lie between days is only decided where
 they are needed, so there may be too many of them: never too few.
 
@@ -37,7 +37,7 @@ from sessiondata._native.symbol.layout cimport Memory, copy_out
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_begin_change, ring_end_change
 from sessiondata._native.rows.ring cimport ring_oldest, ring_read
 from sessiondata._native.base.status cimport (
-    CORRECTED, ERR_INCONSISTENT, ERR_MEMORY, ERR_NAT, ERR_SOURCE, ERR_TS_RANGE, ERR_UNIT, N_REASONS, OTHER_SESSION,
+    CORRECTED, ERR_INCONSISTENT, ERR_MEMORY, ERR_NAT, ERR_INPUT_KIND, ERR_TS_RANGE, ERR_UNIT, N_REASONS, OTHER_SESSION,
     STORED,
 )
 from sessiondata._native.objects.store cimport Refusal, Rows, StoreClock, SymbolCore, store_rows
@@ -45,10 +45,10 @@ from sessiondata._native.symbol.symbol cimport (
     EARLIER_OPEN, EARLIER_STORE, Symbol, check_values, clock_reset, is_inconsistent, symbol_append, symbol_enter,
     symbol_leave,
     symbol_open_label,
-    symbol_reserve, symbol_settle, start_of_bar,
+    symbol_reserve, symbol_flush, start_of_bar,
 )
 from sessiondata._native.rows.ticks cimport (
-    N_TICK_REASONS, SOURCE_BARS, SOURCE_NONE, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickRing, ticks_oldest, ticks_read,
+    N_TICK_REASONS, INPUT_BARS, INPUT_NONE, INPUT_QUOTES, INPUT_TICKS, Tick, TickRing, ticks_oldest, ticks_read,
     ticks_write,
 )
 from sessiondata._native.base.time cimport LEAST_START, NAT
@@ -66,7 +66,7 @@ cdef SymbolCore _blank(SymbolCore like, StoreClock clock, int64_t capacity):
 cdef StoreClock _closed(Grid grid):
     """A clock at which the whole span is over."""
     cdef StoreClock clock = StoreClock()
-    clock.data.as_of = clock.data.judged = grid.data.span_stop
+    clock.data.as_of = clock.data.watermark = grid.data.span_stop
     return clock
 
 
@@ -76,13 +76,13 @@ def blank_day(SymbolCore like not None, Grid grid not None, bint is_whole):
     return _blank(like, _closed(grid), 0 if is_whole else like._capacity)
 
 
-cdef void _settle(SymbolCore day) noexcept nogil:
+cdef void _flush(SymbolCore day) noexcept nogil:
     cdef int32_t i
     for i in range(day.symbol.n_levels):
-        symbol_settle(&day.symbol, i)
+        symbol_flush(&day.symbol, i)
 
 
-cdef tuple _owners_of_tapes(SymbolCore day):
+cdef tuple _owners_of_ticks(SymbolCore day):
     """The memories in which a day's trades and quotes lie: its own, or those of sessions that it is
     a copy of. Trades may have come in another one of these than quotes."""
     cdef Memory memory
@@ -102,12 +102,12 @@ cdef SymbolCore _copied(SymbolCore day):
     copy._memory.evidence = evidence_like(day._memory.evidence)
     if copy_out(&copy.symbol, copy._memory) or copy_evidence(day._memory.evidence, copy._memory.evidence, &copy.symbol):
         raise MemoryError("no memory for a copy of a past day")
-    copy._memory.shared = _owners_of_tapes(day)  # bars change nothing in these
+    copy._memory.shared = _owners_of_ticks(day)  # bars change nothing in these
     copy._own_session(day.grid)
     return copy
 
 
-cdef int _copy_tape(SymbolCore copy, int kind, const TickRing* ring) noexcept nogil:
+cdef int _copy_ring(SymbolCore copy, int kind, const TickRing* ring) noexcept nogil:
     """Give a copied symbol its own ring of trades or quotes, those of `ring`; 0, or ERR_MEMORY.
     Rows begin at the start of their columns: where they lie in `ring`, rows of the upper half would
     lack their twins in the lower one."""
@@ -116,25 +116,25 @@ cdef int _copy_tape(SymbolCore copy, int kind, const TickRing* ring) noexcept no
     cdef int i
     if feed_make_ring(&copy.symbol, kind):
         return ERR_MEMORY
-    own = copy.symbol.quotes if kind == SOURCE_QUOTES else copy.symbol.ticks
+    own = copy.symbol.quotes if kind == INPUT_QUOTES else copy.symbol.ticks
     memcpy(own.ts, ring.ts + first, n * 8)
-    for i in range(4 if kind == SOURCE_QUOTES else 2):
+    for i in range(4 if kind == INPUT_QUOTES else 2):
         memcpy(own.value[i], ring.value[i] + first, n * 8)
-    if kind == SOURCE_TICKS:
+    if kind == INPUT_TICKS:
         memcpy(own.exchange, ring.exchange + first, n * 8)
     own.next_seq, own.origin, own.last_ts = ring.next_seq, oldest, ring.last_ts
     own.n_moves, own.evicted_ts, own.updated = ring.n_moves, ring.evicted_ts, ring.updated
     return 0
 
 
-cdef int _own_tapes(SymbolCore copy) except -1:
+cdef int _own_ticks(SymbolCore copy) except -1:
     """Give a copy of a day that goes on trades and quotes of its own: it will write to them, and
     the day never changes."""
     cdef const TickRing* ticks = copy.symbol.ticks
     cdef const TickRing* quotes = copy.symbol.quotes
     copy.symbol.ticks = copy.symbol.quotes = NULL
-    if (ticks != NULL and _copy_tape(copy, SOURCE_TICKS, ticks)) or (
-            quotes != NULL and _copy_tape(copy, SOURCE_QUOTES, quotes)):
+    if (ticks != NULL and _copy_ring(copy, INPUT_TICKS, ticks)) or (
+            quotes != NULL and _copy_ring(copy, INPUT_QUOTES, quotes)):
         raise MemoryError("no memory for the trades and quotes of a session that goes on")
     copy._memory.shared = ()
     return 0
@@ -148,33 +148,33 @@ cdef int _copy_newest(SymbolCore copy, int kind, const TickRing* ring) noexcept 
     copy.symbol.tick_capacity = copy.symbol.quote_capacity = 1
     if feed_make_ring(&copy.symbol, kind):
         return ERR_MEMORY
-    own = copy.symbol.quotes if kind == SOURCE_QUOTES else copy.symbol.ticks
+    own = copy.symbol.quotes if kind == INPUT_QUOTES else copy.symbol.ticks
     ticks_read(ring, ring.next_seq - 1, &newest)
     ticks_write(own, 0, &newest)
     own.capacity, own.next_seq, own.origin = ring.capacity, ring.next_seq, ring.next_seq - 1
     return 0
 
 
-cdef int _copy_ticks(SymbolCore copy, int kind, const TickRing* ring, bint tapes) noexcept nogil:
-    """Give a copied symbol what a copy with or without `tapes` has of trades or quotes; 0, or
+cdef int _copy_ticks(SymbolCore copy, int kind, const TickRing* ring, bint with_ticks) noexcept nogil:
+    """Give a copied symbol what a copy with or without `with_ticks` has of trades or quotes; 0, or
     ERR_MEMORY."""
-    if tapes:
-        return _copy_tape(copy, kind, ring)
+    if with_ticks:
+        return _copy_ring(copy, kind, ring)
     return _copy_newest(copy, kind, ring) if ring.next_seq > 0 else 0
 
 
-cdef SymbolCore snapshot(SymbolCore live, bint tapes):
+cdef SymbolCore snapshot(SymbolCore live, bint with_ticks):
     cdef bint collects = gc_pause()
     try:
-        return _snapshot(live, tapes)
+        return _snapshot(live, with_ticks)
     finally:
         gc_resume(collects)
 
 
-cdef SymbolCore _snapshot(SymbolCore live, bint tapes):
+cdef SymbolCore _snapshot(SymbolCore live, bint with_ticks):
     """What a symbol is at this moment, in memory of its own, so that it can be looked at outside
-    the guard; of its trades and quotes only the newest and how many there are, unless with `tapes`.
-    There must be a session."""
+    the guard; of its trades and quotes only the newest and how many there are, unless with
+    `with_ticks`. There must be a session."""
     cdef int status
     cdef StoreClock clock = StoreClock(live.clock.data.grace_ns)
     cdef SymbolCore copy = _blank(live, clock, live._capacity)
@@ -182,21 +182,21 @@ cdef SymbolCore _snapshot(SymbolCore live, bint tapes):
     memory.evidence = evidence_like(live._memory.evidence)
     copy._memory = memory
     cdef uintptr_t* inside = symbol_enter(&live.symbol)
-    clock.data.as_of, clock.data.judged = peek(&live.clock.data.as_of), peek(&live.clock.data.judged)
-    _settle(live)
+    clock.data.as_of, clock.data.watermark = peek(&live.clock.data.as_of), peek(&live.clock.data.watermark)
+    _flush(live)
     copy.symbol = live.symbol
     copy.symbol.clock = &clock.data
     copy.symbol.guard = NULL
     copy.symbol.owner = NULL
-    copy.symbol.take_earlier = NULL
+    copy.symbol.route_earlier = NULL
     copy.symbol.ticks = copy.symbol.quotes = NULL
     status = copy_out(&copy.symbol, memory)
     if status == 0:
         status = copy_evidence(live._memory.evidence, memory.evidence, &copy.symbol)
     if status == 0 and live.symbol.ticks != NULL:
-        status = _copy_ticks(copy, SOURCE_TICKS, live.symbol.ticks, tapes)
+        status = _copy_ticks(copy, INPUT_TICKS, live.symbol.ticks, with_ticks)
     if status == 0 and live.symbol.quotes != NULL:
-        status = _copy_ticks(copy, SOURCE_QUOTES, live.symbol.quotes, tapes)
+        status = _copy_ticks(copy, INPUT_QUOTES, live.symbol.quotes, with_ticks)
     symbol_leave(inside)
     if status:
         raise MemoryError("no memory for a copy of a session")
@@ -206,11 +206,11 @@ cdef SymbolCore _snapshot(SymbolCore live, bint tapes):
 
 cdef SymbolCore still(SymbolCore core):
     """The core itself if only holders of the GIL write to it, so that nobody does while one reads,
-    as long as no Python code runs; else a `snapshot` without its tapes."""
+    as long as no Python code runs; else a `snapshot` without its with_ticks."""
     return core if core.symbol.guard == NULL or core.symbol.grid == NULL else snapshot(core, False)
 
 
-cpdef SymbolCore frozen(SymbolCore core):
+cpdef SymbolCore snapshot_of(SymbolCore core):
     """The symbol as it is at this moment, for Python code: between two steps of that other threads
     run."""
     cdef SymbolCore copy
@@ -240,7 +240,7 @@ cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
     live.symbol.owner, other.symbol.owner = symbol.owner, live.symbol.owner
     live.symbol.guard, other.symbol.guard = symbol.guard, live.symbol.guard
     live.symbol.n_edits = symbol.n_edits + 1
-    live.symbol.take_earlier, other.symbol.take_earlier = symbol.take_earlier, live.symbol.take_earlier
+    live.symbol.route_earlier, other.symbol.route_earlier = symbol.route_earlier, live.symbol.route_earlier
     live._is_plain, other._is_plain = other._is_plain, live._is_plain
     live.session_id += 1
     ring_end_change(&live.symbol.base)
@@ -258,8 +258,8 @@ cdef extern from "Python.h":
 
 
 def adopt(SymbolCore into not None, SymbolCore held not None):
-    """Have a core that has no session yet go on as `held`, what `frozen` made of one of another
-    store, which is of no use afterwards. Nothing can fail here."""
+    """Have a core that has no session yet go on as `held`, what `snapshot_of` made of one of
+    another store, which is of no use afterwards. Nothing can fail here."""
     if held.symbol.grid != NULL:
         _swap(into, held)
     else:
@@ -272,7 +272,7 @@ cdef dict _NOTHING = {}  # what symbols without history share; nothing is ever a
 
 @cython.final
 cdef class Days:
-    """The frozen days of one symbol, and what is kept of those that were trimmed.
+    """The snapshot_of days of one symbol, and what is kept of those that were trimmed.
 
     Attributes
     ----------
@@ -280,7 +280,7 @@ cdef class Days:
         Ascending. Only a day that is there is ever replaced in place.
     daily : dict of date to tuple
         `summary` of trimmed days, ascending.
-    given : dict of str to dict of date to columns
+    supplied : dict of str to dict of date to columns
         Rows that were loaded as they are, by interval. Never changed in place.
     version : int
         Grows with every change of an answer; 0 as long as there never was anything.
@@ -297,7 +297,7 @@ cdef class Days:
         refuse_copy(self)
 
     def __cinit__(self, SymbolCore live not None):
-        self.cores = self.daily = self.given = self._reserved = self.absent = _NOTHING
+        self.cores = self.daily = self.supplied = self._reserved = self.absent = _NOTHING
         self._live = live
         live.attach(self)
 
@@ -310,7 +310,7 @@ cdef class Days:
                 return date
         return None
 
-    cdef object _last_shown(self):
+    cdef object _last_visible(self):
         """Date of the newest day that is history by now; None."""
         before = self._live.clock.next_date
         for date in reversed(self.cores):
@@ -327,7 +327,7 @@ cdef class Days:
         for date, noted in self.absent.items():
             grid = <Grid>PyTuple_GET_ITEM(<tuple>noted, 0)
             if grid.data.span_start <= ts < grid.data.span_stop:
-                return date if self._is_between(date, self._last_shown()) else None
+                return date if self._is_between(date, self._last_visible()) else None
         return None
 
     cdef bint _is_between(self, date, last) except -1:
@@ -352,11 +352,11 @@ cdef class Days:
         cdef dict absent = {**self.absent, **noted}
         self.absent = absent if _ascends(absent) else dict(sorted(absent.items()))
 
-    cdef int take(self, const Bar* given, bint store) except? -1:
+    cdef int take(self, const Bar* supplied, bint store) except? -1:
         """Store one checked bar in its day, or only see to it that this cannot fail; returns a
         status."""
         cdef SymbolCore day
-        cdef Bar bar = given[0]
+        cdef Bar bar = supplied[0]
         cdef int status
         cdef tuple staged = None
         date = self._target_of(bar.ts)
@@ -370,8 +370,8 @@ cdef class Days:
         if day is None:
             day = self._new(date)
         if not store:
-            if day.symbol.source > SOURCE_BARS:  # a slice is refused as a whole
-                return ERR_SOURCE
+            if day.symbol.input_kind > INPUT_BARS:  # a slice is refused as a whole
+                return ERR_INPUT_KIND
             self._reserved = {**self._reserved, date: day}
             if self._reserved_staged is not None or date not in self.cores:
                 self._reserved_staged = self.stage(self._reserved)
@@ -383,7 +383,7 @@ cdef class Days:
                 staged = self.stage({date: day})
         status = symbol_append(&day.symbol, &bar)
         if status >= 0:
-            _settle(day)
+            _flush(day)
             if staged is not None:
                 self._put(staged)
             else:
@@ -423,7 +423,7 @@ cdef class Days:
         self._live.symbol.bars_updated = 1
         symbol_leave(inside)
 
-    cdef bint _shows(self, dates) except -1:
+    cdef bint _is_visible(self, dates) except -1:
         """Whether one of these dates is history by now. Else no answer changes with its rows before
         a session begins, and then every consumer is told anyway."""
         before = self._live.clock.next_date
@@ -434,13 +434,13 @@ cdef class Days:
                 return True
         return False
 
-    def source_at(self, int64_t ts):
+    def input_kind_at(self, int64_t ts):
         """SOURCE_*: what fed the day that holds `ts`; None if there is none, or it is of the
         session under way."""
         if self._live.symbol.grid != NULL and ts >= self._live.symbol.grid.span_start:
             return None
         date = self._date_at(ts)
-        return None if date is None else (<SymbolCore>self.cores[date]).symbol.source
+        return None if date is None else (<SymbolCore>self.cores[date]).symbol.input_kind
 
     def release(self):
         """The slice is done: what it has reserved is a day like any other."""
@@ -518,7 +518,7 @@ cdef class Days:
                     before is None or date < before):
                 days[date] = _copied(day)
         if self.absent:
-            last = self._last_shown()
+            last = self._last_visible()
             for date, noted in self.absent.items():
                 grid = <Grid>PyTuple_GET_ITEM(<tuple>noted, 0)
                 if start < grid.data.span_stop and stop > grid.data.span_start and self._is_between(date, last):
@@ -601,14 +601,14 @@ cdef class Days:
                 continue
             refusal = Refusal(0, 0, 0)
             day = days[date] = self.draft(date, grid, hours)
-            is_unfed = day.symbol.source == SOURCE_NONE
+            is_unfed = day.symbol.input_kind == INPUT_NONE
             n = day._check_own(rows, False, close_label, skipped, &refusal)
             if refusal.status:
                 self._refuse(&refusal, rows)
             stored += _stored(day, rows, 0, n)
             if is_unfed:  # its session may begin later, and be one of trades
                 fill_forget_bars(&day.symbol)
-        staged, shows = self.stage(days), self._shows(days)
+        staged, shows = self.stage(days), self._is_visible(days)
         if today is not None:
             live = self._live._fill_own(today, False, close_label, True, &refusal)
             if refusal.status:
@@ -626,7 +626,7 @@ cdef class Days:
         cdef int64_t i = 0
         while rows.row[i] != refusal.row:
             i += 1
-        self._live._refuse(refusal.status, refusal.row, rows.given[i], rows.values[0][i], rows.values[1][i],
+        self._live._refuse(refusal.status, refusal.row, rows.supplied[i], rows.values[0][i], rows.values[1][i],
                            rows.values[2][i], rows.values[3][i], rows.values[4][i], refusal.ts)
 
     def draft(self, date, Grid grid not None, hours):
@@ -643,7 +643,7 @@ cdef class Days:
         """(cores, daily) with these days in their places: what `commit` takes."""
         cdef dict cores = {**self.cores, **days}
         for day in days.values():
-            _settle(<SymbolCore?>day)
+            _flush(<SymbolCore?>day)
         if len(cores) > len(self.cores) and not _ascends(cores):
             cores = dict(sorted(cores.items()))
         return cores, {date: bar for date, bar in self.daily.items() if date not in days}
@@ -708,18 +708,18 @@ cdef class Days:
         cdef uintptr_t* inside = symbol_enter(&self._live.symbol)
         # earlier bars come here while there is a day that could take them
         if PyDict_GET_SIZE(self.cores):
-            self._live.symbol.take_earlier = _take_earlier
+            self._live.symbol.route_earlier = _route_earlier
         else:
-            self._live.symbol.take_earlier = NULL
+            self._live.symbol.route_earlier = NULL
         symbol_leave(inside)
         cores = daily = None
 
-    cpdef void give(self, dict given, dict daily, bint shows=True) noexcept:
-        """Have other given rows, and other summaries of trimmed days (None: those that are). Not
+    cpdef void supply(self, dict supplied, dict daily, bint shows=True) noexcept:
+        """Have other supplied rows, and other summaries of trimmed days (None: those that are). Not
         `shows`: no answer changes by that yet. Nothing can fail here."""
-        cdef dict _before = self.given, _daily = self.daily  # these go last
+        cdef dict _before = self.supplied, _daily = self.daily  # these go last
         self.generation += 1
-        self.given = given
+        self.supplied = supplied
         if daily is not None:
             self.daily = daily
         if shows:
@@ -727,29 +727,29 @@ cdef class Days:
         else:
             self.version = self.version or 1
 
-    def replace_given(self, dict before not None, dict given not None, dates):
-        """Have other given rows, made of those `before` and others on these dates; False, and
+    def replace_supplied(self, dict before not None, dict supplied not None, dates):
+        """Have other supplied rows, made of those `before` and others on these dates; False, and
         nothing has changed, if there are others by now, None if the symbol has left its store."""
-        cdef bint shows = self._shows(dates)
+        cdef bint shows = self._is_visible(dates)
         if self._live.days is None:
             return None
-        if self.given is not before:
+        if self.supplied is not before:
             return False
-        self.give(given, None, shows)
+        self.supply(supplied, None, shows)
         self._count(1)
         return True
 
     cpdef void forget(self) noexcept:
         """Keep nothing. Nothing can fail here."""
-        cdef dict cores = self.cores, daily = self.daily, given = self.given  # these go last
+        cdef dict cores = self.cores, daily = self.daily, supplied = self.supplied  # these go last
         cdef dict absent = self.absent
         self.generation += 1
-        self.cores = self.daily = self.given = self._reserved = self.absent = _NOTHING
+        self.cores = self.daily = self.supplied = self._reserved = self.absent = _NOTHING
         cdef uintptr_t* inside = symbol_enter(&self._live.symbol)
-        self._live.symbol.take_earlier = NULL
+        self._live.symbol.route_earlier = NULL
         symbol_leave(inside)
         self._note()
-        cores = daily = given = absent = None
+        cores = daily = supplied = absent = None
 
 
 cdef int64_t _stored(SymbolCore day, Rows rows, int64_t first, int64_t stop) except -1:
@@ -785,14 +785,14 @@ cdef bint _ascends(dict days) except -1:
     return True
 
 
-cdef int _do(Days days, Bar* bar, int errand) except? -1:
-    return days.open_label(&bar.ts) if errand == EARLIER_OPEN else days.take(bar, errand == EARLIER_STORE)
+cdef int _do(Days days, Bar* bar, int operation) except? -1:
+    return days.open_label(&bar.ts) if operation == EARLIER_OPEN else days.take(bar, operation == EARLIER_STORE)
 
 
-ctypedef int (*_Errand)(Days, Bar*, int) noexcept
+ctypedef int (*_Operation)(Days, Bar*, int) noexcept
 
 
-cdef int _take_earlier(Symbol* symbol, Bar* bar, int errand) noexcept with gil:
+cdef int _route_earlier(Symbol* symbol, Bar* bar, int operation) noexcept with gil:
     cdef Days days = <Days>(<SymbolCore>symbol.owner).days
     cdef int status
     cdef bint collects
@@ -801,7 +801,7 @@ cdef int _take_earlier(Symbol* symbol, Bar* bar, int errand) noexcept with gil:
     # No `except`: where that needs memory itself, Cython would return 0, which says that the bar
     # was there.
     collects = gc_pause()
-    status = (<_Errand>_do)(days, bar, errand)
+    status = (<_Operation>_do)(days, bar, operation)
     gc_resume(collects)
     if PyErr_Occurred() != NULL:
         status = ERR_MEMORY
@@ -833,7 +833,7 @@ def summary(SymbolCore day not None):
         return None
     inside = symbol_enter(&day.symbol)
     region, level = day.symbol.grid.regions, &day.symbol.levels[day.symbol.n_levels - 2]
-    _settle(day)
+    _flush(day)
     is_there = level.ring.next_seq > 0
     for seq in range(ring_oldest(base), base.next_seq):
         ring_read(base, seq, &bar)
@@ -875,14 +875,14 @@ def open_sessions(list cores, list hours, date, bint touch):
                 if held is not None:
                     columns, first, stop = held.bounds(0)[:3]
                     fresh.extend(*(column[first:stop] for column in (columns or held.columns(0))[:6]), False, False)
-                    if held.symbol.source == SOURCE_NONE:
+                    if held.symbol.input_kind == INPUT_NONE:
                         fill_forget_bars(&fresh.symbol)
                     fresh._memory.evidence = evidence_like(held._memory.evidence)
                     if copy_evidence(held._memory.evidence, fresh._memory.evidence, &fresh.symbol):
                         raise MemoryError("no memory for the marks of a past day")
         else:
             fresh = _copied(held)
-            _own_tapes(fresh)
+            _own_ticks(fresh)
             fresh.clock = clock
         fresh.symbol.bars_updated = 0
         opened.append(fresh)
@@ -921,9 +921,9 @@ def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t ke
     return staged
 
 
-cdef tuple _staged_again(SymbolCore core, tuple staged, given, list kept, Py_ssize_t i):
+cdef tuple _staged_again(SymbolCore core, tuple staged, supplied, list kept, Py_ssize_t i):
     """What `stage_sessions` made of a symbol, made again if bars have come since: now that its
-    sessions have changed places no more of them can. `given` and `kept[i]` are of `turn`.
+    sessions have changed places no more of them can. `supplied` and `kept[i]` are of `turn`.
 
     Nothing can fail here: without memory for another summary the day stays until the next roll."""
     cdef tuple again = staged[2], untrimmed, how
@@ -932,16 +932,16 @@ cdef tuple _staged_again(SymbolCore core, tuple staged, given, list kept, Py_ssi
     untrimmed, how = again[1], again[2]
     try:
         staged = (<Days>core.days)._trimmed({**(<dict>untrimmed[0])}, untrimmed[1], how[0], how[1], how[2], None)
-        if given is not None:
-            kept[i] = {day: bar for day, bar in (<dict>staged[1]).items() if day not in (<tuple>given)[1]}
+        if supplied is not None:
+            kept[i] = {day: bar for day, bar in (<dict>staged[1]).items() if day not in (<tuple>supplied)[1]}
         return staged
     except MemoryError:
         return untrimmed
 
 
-def turn(list cores, list opened, list staged, list given, list versions, StoreClock clock not None, date, grid):
-    """Put opened sessions in the place of those that run, and these into history; `given` holds
-    rows as `Days.give` takes them and a set of the trimmed days to forget, or None. The clock has
+def turn(list cores, list opened, list staged, list supplied, list versions, StoreClock clock not None, date, grid):
+    """Put opened sessions in the place of those that run, and these into history; `supplied` holds
+    rows as `Days.supply` takes them and a set of the trimmed days to forget, or None. The clock has
     the `date` of the sessions and the `grid` by the store's calendar from then on. Nothing can fail
     once sessions change places: not even a loop in Python may ask for memory there. And no Python
     code runs, so nobody sees half.
@@ -950,22 +950,22 @@ def turn(list cores, list opened, list staged, list given, list versions, StoreC
     that was made."""
     cdef bint collects = gc_pause()
     try:
-        return _turn(cores, opened, staged, given, versions, clock, date, grid)
+        return _turn(cores, opened, staged, supplied, versions, clock, date, grid)
     finally:
         gc_resume(collects)
 
 
-cdef bint _turn(list cores, list opened, list staged, list given, list versions, StoreClock clock, date,
+cdef bint _turn(list cores, list opened, list staged, list supplied, list versions, StoreClock clock, date,
                 grid) except -1:
     cdef SymbolCore core, other
     cdef Py_ssize_t i
     cdef dict daily
     cdef list kept = []
     before = clock.date, clock.ended, clock.grid  # goes last
-    for i in range(len(given)):
-        if given[i] is not None:
+    for i in range(len(supplied)):
+        if supplied[i] is not None:
             daily = (<Days>(<SymbolCore>cores[i]).days).daily if staged[i] is None else (<tuple>staged[i])[1]
-            kept.append({day: bar for day, bar in daily.items() if day not in (<tuple>given[i])[1]})
+            kept.append({day: bar for day, bar in daily.items() if day not in (<tuple>supplied[i])[1]})
         else:
             kept.append(None)
     # last before the step itself: what has been made up to here may have run finalizers
@@ -976,11 +976,11 @@ cdef bint _turn(list cores, list opened, list staged, list given, list versions,
         core, other = <SymbolCore>cores[i], <SymbolCore>opened[i]
         _swap(core, other)
         if staged[i] is not None:
-            _settle(other)
-            (<Days>core.days).commit(_staged_again(core, <tuple>staged[i], given[i], kept, i), 0)
-    for i in range(len(given)):
-        if given[i] is not None:
-            (<Days>(<SymbolCore>cores[i]).days).give(<dict>(<tuple>given[i])[0], <dict>kept[i])
+            _flush(other)
+            (<Days>core.days).commit(_staged_again(core, <tuple>staged[i], supplied[i], kept, i), 0)
+    for i in range(len(supplied)):
+        if supplied[i] is not None:
+            (<Days>(<SymbolCore>cores[i]).days).supply(<dict>(<tuple>supplied[i])[0], <dict>kept[i])
     if clock.date is not None:
         clock.ended = clock.date
         clock_reset(&clock.data)

@@ -17,14 +17,14 @@ from sessiondata._native.base.guard cimport peek, peek_pointer, peek_small
 from sessiondata._native.base.prefetch cimport prefetch, prefetch_span
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_prefetch
 from sessiondata._native.base.status cimport (
-    CORRECTED, EARLIER, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_SOURCE, ERR_UNIT, OTHER_SESSION, STORED,
+    CORRECTED, EARLIER, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_INPUT_KIND, ERR_UNIT, OTHER_SESSION, STORED,
 )
 from sessiondata._native.objects.store cimport StoreClock, SymbolCore
 from sessiondata._native.symbol.symbol cimport (
     EARLIER_RESERVE, EARLIER_STORE, Symbol, check_bar, check_values, is_before_all, symbol_enter, symbol_leave,
     symbol_reserve, symbol_store,
 )
-from sessiondata._native.rows.ticks cimport SOURCE_BARS
+from sessiondata._native.rows.ticks cimport INPUT_BARS
 
 from sessiondata.copying import refuse_copy
 from sessiondata.errors import BarError, SessionDataError, SessionStateError, TimeError
@@ -96,7 +96,7 @@ cdef inline void _prefetch_slot(const Symbol* symbol) noexcept nogil:
         _prefetch_row(&child.ring)
 
 
-cdef int _check_apart(Symbol* symbol, Bar* bar) noexcept nogil:
+cdef int _check_cold(Symbol* symbol, Bar* bar) noexcept nogil:
     """0 if the symbol can take the bar and has a row for it, else the status that says why not.
     With the GIL."""
     cdef uintptr_t* inside
@@ -104,11 +104,11 @@ cdef int _check_apart(Symbol* symbol, Bar* bar) noexcept nogil:
     if status:
         return status
     if symbol.grid == NULL or bar.ts < symbol.grid.span_start:
-        if symbol.take_earlier == NULL and symbol.grid != NULL and is_before_all(symbol, bar.ts):
+        if symbol.route_earlier == NULL and symbol.grid != NULL and is_before_all(symbol, bar.ts):
             return ERR_UNIT
-        return 0 if symbol.take_earlier == NULL else symbol.take_earlier(symbol, bar, EARLIER_RESERVE)
-    if peek_small(&symbol.source) > SOURCE_BARS:
-        return ERR_SOURCE
+        return 0 if symbol.route_earlier == NULL else symbol.route_earlier(symbol, bar, EARLIER_RESERVE)
+    if peek_small(&symbol.input_kind) > INPUT_BARS:
+        return ERR_INPUT_KIND
     inside = symbol_enter(symbol)
     status = symbol_reserve(symbol, &bar.ts, 1, 1)
     symbol_leave(inside)
@@ -118,8 +118,8 @@ cdef int _check_apart(Symbol* symbol, Bar* bar) noexcept nogil:
 cdef int _store_earlier(Symbol* symbol, Bar* bar) noexcept nogil:
     """Store a checked bar for a symbol without a session, or from before it. With the GIL."""
     cdef uintptr_t* inside
-    if symbol.take_earlier != NULL:
-        return symbol.take_earlier(symbol, bar, EARLIER_STORE)
+    if symbol.route_earlier != NULL:
+        return symbol.route_earlier(symbol, bar, EARLIER_STORE)
     inside = symbol_enter(symbol)
     symbol.counters.other_session += 1
     symbol_leave(inside)
@@ -234,7 +234,7 @@ cdef class Slice:
             bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
             status = check_values(&bar)
             if status or not _seems_to_follow(symbols[i], bar.ts):
-                status = _check_apart(symbols[i], &bar)
+                status = _check_cold(symbols[i], &bar)
                 if symbols[i].grid == NULL:
                     is_late = True
                     if status == 0 and i >= checked:
@@ -303,6 +303,6 @@ cdef class Slice:
         """Days in history that bars of this slice were for are done."""
         cdef SymbolCore core
         for core in self._cores:
-            if core.symbol.take_earlier != NULL:
+            if core.symbol.route_earlier != NULL:
                 core.days.release()
         return 0

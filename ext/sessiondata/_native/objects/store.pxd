@@ -88,7 +88,7 @@ cdef class SymbolCore:
     # there is a session, and appended timestamps are the starts of bars
     cdef bint _is_plain
     # called with name and ts_ns by the first bar of a store without a session
-    cdef object _need_session
+    cdef object _start_for_first_bar
     cdef Memory _memory                 # everything `symbol` points to but the grid
     # of series, ticks, quotes: read-only arrays over the ring, made when asked for
     cdef list _columns
@@ -108,17 +108,17 @@ cdef class SymbolCore:
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil
     cdef object _append_any(self, object ts_ns, object open, object high, object low, object close, object volume)
     cdef object _append_first(self, const Bar* bar)
-    cdef bint _store_over(self, Bar* bar) except -1
+    cdef bint _append_elapsed(self, Bar* bar) except -1
     cdef int64_t _extend_newest(self, object ts_ns, object open, object high, object low, object close,
                                 object volume) except -2
     cdef int64_t _extend_columns(self, const Py_buffer* columns) noexcept nogil
     cdef int64_t _extend_any(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
                              const double[::1] low, const double[::1] close, const double[::1] volume,
                              bint skip, bint close_label, bint is_cold) except -2
-    cdef int64_t take_rows(self, Rows rows, bint skip, bint close_label, bint is_cold, bint to_days,
+    cdef int64_t store_own(self, Rows rows, bint skip, bint close_label, bint is_cold, bint to_days,
                            Refusal* out_refusal) except -2
     cdef int64_t _fill_own(self, Rows rows, bint skip, bint close_label, bint loading, Refusal* out_refusal) except -2
-    cdef bint _is_of_another_source(self, Rows rows, bint close_label, Refusal* out_refusal) noexcept nogil
+    cdef bint _has_other_input_kind(self, Rows rows, bint close_label, Refusal* out_refusal) noexcept nogil
     cdef int64_t _check_own(self, Rows rows, bint skip, bint close_label, int64_t* skipped,
                             Refusal* out_refusal) noexcept
     cdef void _open_label(self, int64_t* ts) noexcept nogil

@@ -45,18 +45,18 @@ from sessiondata._native.slots.marks cimport Spans, retries_of
 from sessiondata._native.rows.ring cimport Bar, ring_begin_change, ring_end_change, ring_find
 from sessiondata._native.rows.ring cimport ring_oldest, ring_read, ring_room
 from sessiondata._native.base.status cimport (
-    CORRECTED, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_SOURCE, ERR_TS_RANGE, ERR_UNIT, N_REASONS, OTHER_SESSION, STORED,
-    Offence, raise_status, reason_index,
+    CORRECTED, ERR_INPUT_KIND, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_TS_RANGE, ERR_UNIT, N_REASONS, OTHER_SESSION,
+    STORED, Offence, raise_status, reason_index,
 )
 from sessiondata._native.symbol.symbol cimport (
     EARLIER_STORE, MAX_LEVELS, Counters, check_bar, check_rows, clock_advance, clock_join, clock_part, clock_reset,
     clock_sequence, clock_touch, first_at_or_after, is_inconsistent, symbol_append, symbol_append_with_gil,
-    symbol_as_of, symbol_check, symbol_enter, symbol_extend, symbol_leave, symbol_open_label, symbol_reserve,
-    symbol_settle, symbol_start,
+    symbol_watermark, symbol_check, symbol_enter, symbol_extend, symbol_leave, symbol_open_label, symbol_reserve,
+    symbol_flush, symbol_start,
 )
-from sessiondata._native.rows.ticks cimport SOURCE_BARS, SOURCE_NONE, ticks_oldest
+from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_NONE, ticks_oldest
 from sessiondata._native.base.time cimport LEAST_START
-from sessiondata.capi cimport handle_give_back, handle_take
+from sessiondata.capi cimport handle_release, handle_acquire
 
 from sessiondata._native.base.status import REASONS
 
@@ -76,7 +76,7 @@ cdef class StoreClock:
         refuse_copy(self)
 
     def __cinit__(self, int64_t grace_ns=0):
-        self.data.as_of, self.data.judged, self.data.changes = INT64_MIN, INT64_MIN, 0
+        self.data.as_of, self.data.watermark, self.data.changes = INT64_MIN, INT64_MIN, 0
         self.epoch = 0
         self.date = self.ended = self.grid = None
         self.data.grace_ns = grace_ns
@@ -337,8 +337,8 @@ cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noe
         if i < first + n_late:
             n_late_new = n_new
     status = symbol_reserve(symbol, t + first, n - first, n_new)
-    if status == 0 and symbol.source > SOURCE_BARS:
-        status = ERR_SOURCE
+    if status == 0 and symbol.input_kind > INPUT_BARS:
+        status = ERR_INPUT_KIND
     i = first if status == 0 else n
     if i < n and t[i] >= symbol.grid.span_start and late_fits(symbol, n_late, n_late_new):
         late = LateRows(t + i, [o + i, h + i, l + i, c + i, v + i], rows.place + i, n_late)
@@ -392,7 +392,7 @@ cdef class SymbolCore:
         Rows of the base ring; 0 for one whole session.
     close_label : bool
         Appended timestamps are the ends of bars, not their starts.
-    need_session : callable
+    start_for_first_bar : callable
         Called with (core, ts_ns, close_label, store) when a bar arrives for a symbol without a
         session: it starts one, unless another thread has done so meanwhile, and returns what
         `store()` does then; None if the bar is of a session that is over. With None for `store` it
@@ -409,10 +409,10 @@ cdef class SymbolCore:
         refuse_copy(self)
 
     def __cinit__(self, str name, StoreClock clock not None, tuple intervals, tuple steps_ns, int64_t capacity,
-                  bint close_label, need_session, int64_t tick_capacity=0, int64_t quote_capacity=0,
+                  bint close_label, start_for_first_bar, int64_t tick_capacity=0, int64_t quote_capacity=0,
                   int quote_bars=0, bint strict=False):
         self.name, self.clock, self.intervals, self.steps_ns = name, clock, intervals, steps_ns
-        self._capacity, self.close_label, self._need_session = capacity, close_label, need_session
+        self._capacity, self.close_label, self._start_for_first_bar = capacity, close_label, start_for_first_bar
         self.symbol.clock, self.symbol.step_ns = &clock.data, steps_ns[0]
         self.symbol.grid = NULL
         self.symbol.newest_stop = self.symbol.base_stop = INT64_MIN
@@ -420,7 +420,7 @@ cdef class SymbolCore:
         self.symbol.quote_bars, self.symbol.strict = quote_bars, strict
 
     def __dealloc__(self):
-        handle_give_back(self._handle)
+        handle_release(self._handle)
         if self.symbol.owner == <void*>self:
             clock_part(&self.symbol)
 
@@ -429,7 +429,7 @@ cdef class SymbolCore:
         """What compiled code calls this symbol (see capi.pxd); the same for as long as the symbol
         lives."""
         if self._handle == 0:
-            self._handle = handle_take(&self.symbol, self.steps_ns, self.close_label)
+            self._handle = handle_acquire(&self.symbol, self.steps_ns, self.close_label)
         return self._handle
 
     # --- memory ---
@@ -465,7 +465,7 @@ cdef class SymbolCore:
         self.symbol.grid = NULL
         self.symbol.last_ts = 0  # as before any session
         self.symbol.newest_stop = self.symbol.base_stop = INT64_MIN
-        self.symbol.source, self.symbol.grown = SOURCE_NONE, 0
+        self.symbol.input_kind, self.symbol.grown = INPUT_NONE, 0
         self.symbol.ticks = self.symbol.quotes = NULL
         self.symbol.bars_updated = 0
         memset(&self.symbol.counters, 0, sizeof(self.symbol.counters))
@@ -480,21 +480,22 @@ cdef class SymbolCore:
         """Take no more bars: the symbol has left its store."""
         self.stop()
         self.days = None
-        self.symbol.take_earlier = NULL
-        self._need_session = _refuse_removed  # no method: that would be a cycle without a way out
+        self.symbol.route_earlier = NULL
+        # no method: that would be a cycle without a way out
+        self._start_for_first_bar = _refuse_removed
 
     cdef Ring* ring(self, Py_ssize_t k) noexcept nogil:
         if self.symbol.grid == NULL:
             return NULL
         if k > 0:
-            symbol_settle(&self.symbol, <int32_t>k - 1)
+            symbol_flush(&self.symbol, <int32_t>k - 1)
         return series_ring(&self.symbol, k)
 
     cdef Gaps* tracker(self, Py_ssize_t k) noexcept nogil:
         if self.symbol.grid == NULL:
             return NULL
         if k > 0:
-            symbol_settle(&self.symbol, <int32_t>k - 1)
+            symbol_flush(&self.symbol, <int32_t>k - 1)
         return series_gaps(&self.symbol, k)
 
     @property
@@ -649,8 +650,8 @@ cdef class SymbolCore:
             return self._append_first(&bar)
         if self.close_label:
             self._open_label(&bar.ts)
-        if peek_small(&self.symbol.source) > SOURCE_BARS and bar.ts >= self.symbol.grid.span_start:
-            self._refuse(ERR_SOURCE, None, None, None, None, None, None, None)
+        if peek_small(&self.symbol.input_kind) > INPUT_BARS and bar.ts >= self.symbol.grid.span_start:
+            self._refuse(ERR_INPUT_KIND, None, None, None, None, None, None, None)
         status = symbol_append_with_gil(&self.symbol, &bar)
         if status < 0:
             self._refuse(status, None, given_ts, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ts)
@@ -658,8 +659,8 @@ cdef class SymbolCore:
 
     def begin(self, ts_ns, bint close_label, store):
         """Start the session of a first bar of the symbol and return `store()`; see
-        `need_session`."""
-        return self._need_session(self, ts_ns, close_label, store)
+        `start_for_first_bar`."""
+        return self._start_for_first_bar(self, ts_ns, close_label, store)
 
     cdef object _append_first(self, const Bar* bar):
         """Start the session that a bar belongs to, then append it; a bar that is refused starts
@@ -670,17 +671,17 @@ cdef class SymbolCore:
             self._refuse(status, None, row.ts, row.open, row.high, row.low, row.close, row.volume)
         stored = self.begin(row.ts, self.close_label,
                             partial(self.append, row.ts, row.open, row.high, row.low, row.close, row.volume))
-        return self._store_over(&row) if stored is None else stored
+        return self._append_elapsed(&row) if stored is None else stored
 
-    cdef bint _store_over(self, Bar* bar) except -1:
+    cdef bint _append_elapsed(self, Bar* bar) except -1:
         """Append a checked bar of a session that is over: to its day in history, or it is
         counted."""
         cdef int64_t given_ts = bar.ts
         cdef int status = OTHER_SESSION
         if self.close_label:
             self._open_label(&bar.ts)
-        if self.symbol.take_earlier != NULL:
-            status = self.symbol.take_earlier(&self.symbol, bar, EARLIER_STORE)
+        if self.symbol.route_earlier != NULL:
+            status = self.symbol.route_earlier(&self.symbol, bar, EARLIER_STORE)
         else:
             self._count_skipped(NULL, 1)
         if status < 0:
@@ -781,7 +782,7 @@ cdef class SymbolCore:
             if row < 0 and in_order:
                 n = symbol_extend(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
             symbol_leave(inside)
-            if row >= 0 and not skip and status != ERR_SOURCE:
+            if row >= 0 and not skip and status != ERR_INPUT_KIND:
                 self._refuse(status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row],
                              ts[row])
             if row < 0 and in_order:
@@ -794,14 +795,14 @@ cdef class SymbolCore:
         rows.values[0], rows.values[1], rows.values[2] = <double*>&open[0], <double*>&high[0], <double*>&low[0]
         rows.values[3], rows.values[4] = <double*>&close[0], <double*>&volume[0]
         rows.gather(&given_ts[0], NULL)
-        n = self.take_rows(rows, skip, close_label, is_cold, True, &refusal)
+        n = self.store_own(rows, skip, close_label, is_cold, True, &refusal)
         if refusal.status:
             row = refusal.row
             self._refuse(refusal.status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row],
                          refusal.ts)
         return n
 
-    cdef int64_t take_rows(self, Rows rows, bint skip, bint close_label, bint is_cold, bint to_days,
+    cdef int64_t store_own(self, Rows rows, bint skip, bint close_label, bint is_cold, bint to_days,
                            Refusal* out_refusal) except -2:
         """Check and store rows that are this call's own, in time order: runs of newer rows as
         blocks, late ones and repeats one by one, those from before the session to their days in
@@ -822,13 +823,13 @@ cdef class SymbolCore:
                 return 0
         collects = gc_pause()
         try:
-            if self._is_of_another_source(rows, close_label, out_refusal):
+            if self._has_other_input_kind(rows, close_label, out_refusal):
                 return 0
             n = self._check_own(rows, skip, close_label, skipped, out_refusal)
             if out_refusal.status or (not skip and self._refuses_early(rows, n, out_refusal)):
                 return 0
             first = n if self.symbol.grid == NULL else first_at_or_after(rows.ts, n, self.symbol.grid.span_start)
-            if first and self.symbol.take_earlier != NULL and to_days:
+            if first and self.symbol.route_earlier != NULL and to_days:
                 staged, changed, other = self.days.prepare(rows, first)
             else:
                 other = first
@@ -843,18 +844,18 @@ cdef class SymbolCore:
             gc_resume(collects)
         return changed + stored
 
-    cdef bint _is_of_another_source(self, Rows rows, bint close_label, Refusal* out_refusal) noexcept nogil:
+    cdef bint _has_other_input_kind(self, Rows rows, bint close_label, Refusal* out_refusal) noexcept nogil:
         """Whether trades or quotes make the bars of the session and a row is not of an earlier one;
         the first such."""
         cdef int64_t i, ts
-        if self.symbol.grid == NULL or peek_small(&self.symbol.source) <= SOURCE_BARS:
+        if self.symbol.grid == NULL or peek_small(&self.symbol.input_kind) <= INPUT_BARS:
             return False
         for i in range(rows.n):
             ts = rows.given[i]
             if close_label:
                 self._open_label(&ts)
             if ts >= self.symbol.grid.span_start and (out_refusal.status == 0 or rows.row[i] < out_refusal.row):
-                out_refusal[0] = Refusal(ERR_SOURCE, rows.row[i], ts)
+                out_refusal[0] = Refusal(ERR_INPUT_KIND, rows.row[i], ts)
         return out_refusal.status != 0
 
     cdef int64_t _check_own(self, Rows rows, bint skip, bint close_label, int64_t* skipped,
@@ -933,7 +934,7 @@ cdef class SymbolCore:
         cdef bint collects
         out_refusal[0] = Refusal(0, 0, 0)
         memset(skipped, 0, sizeof(skipped))
-        if self.symbol.grid == NULL and self.symbol.take_earlier == NULL:
+        if self.symbol.grid == NULL and self.symbol.route_earlier == NULL:
             return -1
         collects = gc_pause()
         try:
@@ -943,7 +944,7 @@ cdef class SymbolCore:
             first = n
             if n and self.symbol.grid != NULL:
                 first = first_at_or_after(rows.ts, n, self.symbol.grid.span_start)
-            if first and self.symbol.take_earlier != NULL:
+            if first and self.symbol.route_earlier != NULL:
                 staged, filled = self.days.prepare_fill(rows, first)
             if first < n:
                 inside = symbol_enter(&self.symbol)
@@ -987,11 +988,11 @@ cdef class SymbolCore:
         cdef Offence offence = Offence(status, self.name, row, ts, open, high, low, close, volume)
         if status == ERR_LATER_SESSION:
             offence.date = self.date_of(ts if opened is None else opened)
-        offence.source = peek_small(&self.symbol.source)
-        if status == ERR_SOURCE and ts is not None and self.days is not None:
-            source = self.days.source_at(ts if opened is None else opened)
+        offence.input_kind = peek_small(&self.symbol.input_kind)
+        if status == ERR_INPUT_KIND and ts is not None and self.days is not None:
+            source = self.days.input_kind_at(ts if opened is None else opened)
             if source is not None:  # a bar of a past day, which was fed otherwise
-                offence.source = source
+                offence.input_kind = source
         raise_status(offence)
 
     # --- evidence about absent slots ---
@@ -1197,7 +1198,8 @@ cdef class SymbolCore:
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil:
         if self.symbol.grid == NULL or self.ring(k).next_seq == 0:
             return False
-        return symbol_as_of(&self.symbol) < (self.symbol.base_stop if k == 0 else self.symbol.levels[k - 1].slot_stop)
+        return symbol_watermark(&self.symbol) < (
+            self.symbol.base_stop if k == 0 else self.symbol.levels[k - 1].slot_stop)
 
     def forming(self, Py_ssize_t k):
         """Whether the newest row of series `k` is a bar still in progress."""
@@ -1209,7 +1211,7 @@ cdef class SymbolCore:
     cdef void _states(self, Py_ssize_t k, SlotStates* out_states) noexcept nogil:
         """Numbers of slots that are over, inside the guard; there must be a session."""
         cdef Gaps* gaps = self.tracker(k)
-        cdef int32_t expected = expected_at(gaps.table, symbol_as_of(&self.symbol))
+        cdef int32_t expected = expected_at(gaps.table, symbol_watermark(&self.symbol))
         cdef int32_t halted = gaps_halted(gaps, expected)
         out_states[0] = SlotStates(expected, gaps_present(gaps, expected), gaps_missing(gaps, expected),
                                    gaps_explained(gaps, expected) - halted, halted, gaps_count(gaps, expected))
@@ -1247,7 +1249,7 @@ cdef class SymbolCore:
             return -1
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef Gaps* gaps = self.tracker(k)
-        cdef int state = gaps_state(gaps, expected_at(gaps.table, symbol_as_of(&self.symbol)), <int32_t>ordinal)
+        cdef int state = gaps_state(gaps, expected_at(gaps.table, symbol_watermark(&self.symbol)), <int32_t>ordinal)
         symbol_leave(inside)
         return state
 
@@ -1286,7 +1288,7 @@ cdef class SymbolCore:
             return None, (0, 0, 0, 0, 0), [], None
         inside = symbol_enter(&self.symbol)
         gaps = self.tracker(k)
-        as_of = symbol_as_of(&self.symbol)
+        as_of = symbol_watermark(&self.symbol)
         self._states(k, &states)
         if states.n_gaps:
             ranges = _list_ranges(gaps, states.expected, states.n_gaps)
@@ -1335,7 +1337,7 @@ cdef class SymbolCore:
         if self.symbol.grid == NULL:
             return NULL
         if k > 0:
-            symbol_settle(&self.symbol, <int32_t>k - 1)
+            symbol_flush(&self.symbol, <int32_t>k - 1)
         return series_extended(&self.symbol, k)
 
     def extended_answer(self, Py_ssize_t k):
@@ -1347,7 +1349,7 @@ cdef class SymbolCore:
         cdef Range* ranges = NULL
         cdef int32_t expected = 0, present = 0, n = 0, i
         if extended != NULL:
-            expected = extended_expected(extended, symbol_as_of(&self.symbol))
+            expected = extended_expected(extended, symbol_watermark(&self.symbol))
             present, n = gaps_present(&extended.gaps, expected), gaps_count(&extended.gaps, expected)
             if n:
                 ranges = _list_ranges(&extended.gaps, expected, n)
@@ -1367,7 +1369,7 @@ cdef class SymbolCore:
     def as_of(self):
         """Up to when the symbol is judged, int ns; None before the first bar and the first advance
         of the clock."""
-        cdef int64_t as_of = symbol_as_of(&self.symbol)
+        cdef int64_t as_of = symbol_watermark(&self.symbol)
         return None if as_of == INT64_MIN else as_of
 
     @property
@@ -1387,7 +1389,7 @@ cdef class SymbolCore:
             return None
         cdef int32_t i = self.symbol.n_levels - (1 if extended else 2)
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
-        symbol_settle(&self.symbol, i)
+        symbol_flush(&self.symbol, i)
         cdef bint is_there = self.symbol.levels[i].ring.next_seq > 0
         cdef Bar bar = self.symbol.levels[i].bar
         symbol_leave(inside)
@@ -1416,7 +1418,7 @@ cdef class SymbolCore:
         for i in range(2):
             newest[i], are_there[i] = INT64_MIN, False
             if is_open:
-                symbol_settle(&self.symbol, level + i)
+                symbol_flush(&self.symbol, level + i)
                 newest[i] = peek(&self.symbol.newest_ts[1 - i])
                 are_there[i] = self.symbol.levels[level + i].ring.next_seq > 0
                 bars[i] = self.symbol.levels[level + i].bar
@@ -1527,7 +1529,7 @@ def count_missing(list series not None, int64_t start_ns, int64_t stop_ns, doubl
             continue
         inside = symbol_enter(&core.symbol)
         gaps = core.tracker(k)
-        expected = expected_at(gaps.table, symbol_as_of(&core.symbol))
+        expected = expected_at(gaps.table, symbol_watermark(&core.symbol))
         last = min(first_slot_from(gaps.table, stop_ns), expected)
         first = min(first_slot_from(gaps.table, start_ns), last)
         gaps_tally(gaps, first, last, &present, &missing)

@@ -1,4 +1,4 @@
-# What a consumer of exports has been shown, and what has changed since.
+# What a consumer of exports has been sent, and what has changed since.
 
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t
 
@@ -15,11 +15,11 @@ cdef enum:
     PINNED = 2            # its gaps are pinned
     # slots are over behind the tracker's frontier: the clock has made them expected
     TAIL = 4
-    DENSE = 8             # two rows have the same time, in the form of times that is shown
+    DENSE = 8             # two rows have the same time, in the form of times that is sent
 
 
-cdef struct Shown:
-    # One series as it was shown.
+cdef struct Sent:
+    # One series as it was sent.
     int64_t total         # rows ever added
     int64_t newest_ts     # ns, the newest row; INT64_MIN: there was none
     double values[5]      # of it: open, high, low, close, volume
@@ -37,65 +37,65 @@ cdef struct Label:
 
 
 cdef struct Head:
-    # One symbol as it was shown.
+    # One symbol as it was sent.
     int64_t last_ts       # of the symbol
     int64_t n_edits
     int64_t as_of         # ns, up to when it was judged
-    int64_t session       # session_id; NO_SESSION; NEVER shown
+    int64_t session       # session_id; NO_SESSION; NEVER sent
     int64_t n_edited
     int64_t n_pin_edits
     int64_t n_past_edits
-    int64_t n_tape[2]     # trades and quotes ever taken
+    int64_t n_ticks[2]     # trades and quotes ever taken
     Py_ssize_t name       # where its name begins in `names`, as a JSON string
     Py_ssize_t n_name
     const Label* labels   # of its series
-    Shown* series         # all of the symbol's, also those that are not selected
-    uint32_t selected     # bit k: series k is shown
+    Sent* series         # all of the symbol's, also those that are not selected
+    uint32_t selected     # bit k: series k is sent
     int32_t n_series
 
 
 cdef struct Visit:
     # What has become of one symbol.
-    bint whole            # it is new to the consumer, or its session is: everything is shown
+    bint whole            # it is new to the consumer, or its session is: everything is sent
     bint changed          # it has changed by more than time
     bint pins_changed
     bint past_changed
-    bint tapes[2]         # trades, quotes: there are some to be shown
-    bint in_turn          # the newest row is on a slot, and it is the one that time has come to
+    bint with_ticks[2]         # trades, quotes: there are some to be sent
+    bint in_order          # the newest row is on a slot, and it is the one that time has come to
     int64_t as_of         # ns, up to when it is judged
     int32_t n_edited      # base rows changed out of turn; -1: more than anybody remembers
     int64_t edited_ts[EDITS]
 
 
 cdef struct Change:
-    # What of one series is to be shown.
-    bint shown            # anything at all
+    # What of one series is to be sent.
+    bint sent            # anything at all
     bint gaps             # gaps, or that there are none any more
     bint replace          # the rows are all there are
     int32_t n_edited
     int64_t edited[EDITS]  # sequences of rows to show, ascending
-    int64_t first         # and of the first of the newest rows, which are all shown
+    int64_t first         # and of the first of the newest rows, which are all sent
     int64_t stop          # one past the newest
     Bar newest            # the newest row, if there is one; that of a ring may be behind it
 
 
 cdef class Cursor:
-    # symbols as they were shown, in order; names of those that had left before a cursor was saved
+    # symbols as they were sent, in order; names of those that had left before a cursor was saved
     cdef list cores
     cdef Head* heads      # one for each
-    cdef Shown* shown
+    cdef Sent* sent
     cdef ByteWriter names  # side by side, so that nothing has to be fetched from the symbols' own
     cdef dict labels      # tuple of names of intervals -> bytes that hold an array of Label
     cdef object intervals  # frozenset of names that are selected; None: all
-    cdef bint millis      # times are shown in milliseconds, so two rows may look the same
-    # an export is under way, or was given up: nothing is known of what was shown
+    cdef bint millis      # times are sent in milliseconds, so two rows may look the same
+    # an export is under way, or was given up: nothing is known of what was sent
     cdef bint is_open
     cdef Py_ssize_t _add_name(self, ByteWriter names, str name) except -1
     cdef const Label* _labels_of(self, tuple intervals) except NULL
     cdef bint has_changed(self, Py_ssize_t i) noexcept
     cdef bint lacks_past(self, Py_ssize_t i) noexcept
     cdef void visit(self, Py_ssize_t i, SymbolCore core, bint whole, Visit* out_visit) noexcept
-    cdef void step(self, SymbolCore core, Shown* shown, Py_ssize_t k, const Visit* visit, bint pinned_gaps,
+    cdef void step(self, SymbolCore core, Sent* sent, Py_ssize_t k, const Visit* visit, bint pinned_gaps,
                    int pinned_quality, Change* out_change) noexcept
     cdef int _align(self, list cores, list removed) except -1
     cdef uint32_t _selection(self, tuple intervals) except? 0

@@ -1,9 +1,9 @@
-"""Cursors: what each consumer of exports has been shown, and what has changed since.
+"""Cursors: what each consumer of exports has been sent, and what has changed since.
 
     symbol   Head   changes, as_of      neither has moved: nothing of the symbol has, on to the next one
-    series   Shown  rows, newest row, gaps, quality    compared with what is there now -> Change, and written over
+    series   Sent  rows, newest row, gaps, quality    compared with what is there now -> Change, and written over
 
-Rows that a consumer lacks are those after the newest one it was shown; that one again if its values
+Rows that a consumer lacks are those after the newest one it was sent; that one again if its values
 are others now (it was forming, or the clock had closed it and bars came all the same); and rows
 changed out of turn. Of these a symbol remembers the times of the last EDITS base rows; the derived
 rows concerned are those of the slots that hold them. A consumer who comes later than that is sent
@@ -18,10 +18,10 @@ slowest consumer (memory without a bound), deriving the newest row's change from
 that runs ahead of the bars, trades that grow a bar: comparing five numbers is simpler than being
 right about all of them).
 
-A cursor is saved as it is, as columns: a row for each Head, a row for each Shown. What it compares
+A cursor is saved as it is, as columns: a row for each Head, a row for each Sent. What it compares
 with are counts, so a store that is loaded counts on from where it stood
 (`out/snapshot.restore_counts`), and the next delta finds what it would have found. Whatever leads
-to a position in a ring is checked before: no more rows shown, or edits seen, than there are.
+to a position in a ring is checked before: no more rows sent, or edits seen, than there are.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -32,22 +32,22 @@ from libc.stdint cimport INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
 from libc.string cimport memcmp, memcpy, memmove, memset
 
 from sessiondata._native.rows.aggregate cimport INTRADAY, Level
-from sessiondata._native.objects.days cimport frozen
+from sessiondata._native.objects.days cimport snapshot_of
 from sessiondata._native.slots.gaps cimport gaps_explained, gaps_present
 from sessiondata._native.slots.grid cimport GridData, Region, expected_at, find_region
 from sessiondata._native.slots.grid cimport slot_start_in
 from sessiondata._native.base.guard cimport peek
 from sessiondata._native.symbol.layout cimport series_gaps, series_ring
 from sessiondata._native.rows.ring cimport ring_find, ring_oldest, ring_read
-from sessiondata._native.symbol.symbol cimport Symbol, symbol_as_of, symbol_fold_levels
-from sessiondata._native.symbol.symbol cimport symbol_settle
+from sessiondata._native.symbol.symbol cimport Symbol, symbol_watermark, symbol_fold_levels
+from sessiondata._native.symbol.symbol cimport symbol_flush
 from sessiondata._native.out.text cimport STRING_BYTES, STRING_FACTOR, ByteWriter, reserve
 from sessiondata._native.out.text cimport write_string
 from sessiondata._native.rows.ticks cimport TickRing
 from sessiondata._native.base.time cimport floor_div
 
 from sessiondata.copying import refuse_copy
-from sessiondata.export.document import shown_quality
+from sessiondata.export.document import format_quality
 
 import numpy as np
 
@@ -58,7 +58,7 @@ cdef enum:
     NEVER = -2
 
 
-# Columns of a saved cursor: a row for each symbol that was shown, a row for each of its series.
+# Columns of a saved cursor: a row for each symbol that was sent, a row for each of its series.
 _HEADS = ("symbol", "last", "edits", "as_of", "session", "edited", "pin_edits", "past_edits", "ticks", "quotes")
 _SERIES = ("total", "newest", "missing", "expected", "gap_edits", "quality", "flags")
 _VALUES = ("open", "high", "low", "close", "volume")
@@ -71,7 +71,7 @@ cdef inline bint _same_milli(const Ring* ring, int64_t seq) noexcept nogil:
 
 
 cdef bint _is_dense(const Ring* ring, const Change* change) noexcept nogil:
-    """Whether a row to be shown has the same time in milliseconds as a neighbour."""
+    """Whether a row to be sent has the same time in milliseconds as a neighbour."""
     cdef int64_t oldest = ring_oldest(ring), seq
     cdef int32_t i
     for seq in range(change.first if change.first > oldest else oldest + 1, change.stop):
@@ -106,7 +106,7 @@ cdef void _find_edited(const Symbol* symbol, Py_ssize_t k, const Ring* ring, con
     for i in range(visit.n_edited):
         ts = _row_time(symbol, k, visit.edited_ts[i])
         seq = ring_find(ring, ts)
-        if seq >= change.first or ring.ts[seq - ring.origin] != ts:  # shown anyway, or overwritten
+        if seq >= change.first or ring.ts[seq - ring.origin] != ts:  # sent anyway, or overwritten
             continue
         j = n
         while j > 0 and change.edited[j - 1] > seq:
@@ -119,44 +119,44 @@ cdef void _find_edited(const Symbol* symbol, Py_ssize_t k, const Ring* ring, con
     change.n_edited = n
 
 
-cdef inline bint _differs(const Shown* shown, const Bar* bar) noexcept nogil:
-    return memcmp(shown.values, &bar.open, 5 * sizeof(double)) != 0
+cdef inline bint _differs(const Sent* sent, const Bar* bar) noexcept nogil:
+    return memcmp(sent.values, &bar.open, 5 * sizeof(double)) != 0
 
 
-cdef inline void _find_rows(Symbol* symbol, Py_ssize_t k, const Ring* ring, const Shown* shown, const Visit* visit,
+cdef inline void _find_rows(Symbol* symbol, Py_ssize_t k, const Ring* ring, const Sent* sent, const Visit* visit,
                             Change* change) noexcept nogil:
     """Which rows a consumer lacks. Rings are settled where more than the newest row is read of
     them."""
     cdef int64_t oldest = ring_oldest(ring)
     cdef Bar row
     change.stop = ring.next_seq
-    if not visit.whole and visit.n_edited == 0 and shown.newest_ts != INT64_MIN and shown.total > oldest:
-        change.first = shown.total
-        if shown.total == ring.next_seq:
-            change.first -= _differs(shown, &change.newest)
+    if not visit.whole and visit.n_edited == 0 and sent.newest_ts != INT64_MIN and sent.total > oldest:
+        change.first = sent.total
+        if sent.total == ring.next_seq:
+            change.first -= _differs(sent, &change.newest)
             return
         # rows before the newest are always in the ring as they are
-        ring_read(ring, shown.total - 1, &row)
-        change.first -= _differs(shown, &row)
+        ring_read(ring, sent.total - 1, &row)
+        change.first -= _differs(sent, &row)
         return
     if k > 0:
-        symbol_settle(symbol, <int32_t>k - 1)
-    if visit.whole or visit.n_edited < 0 or shown.newest_ts == INT64_MIN:
+        symbol_flush(symbol, <int32_t>k - 1)
+    if visit.whole or visit.n_edited < 0 or sent.newest_ts == INT64_MIN:
         change.first = oldest
         change.replace = not visit.whole and visit.n_edited < 0
         return
-    change.first = shown.total if visit.n_edited == 0 else ring_find(ring, shown.newest_ts + 1)
+    change.first = sent.total if visit.n_edited == 0 else ring_find(ring, sent.newest_ts + 1)
     if change.first <= oldest:
         change.first = oldest
         return
     ring_read(ring, change.first - 1, &row)
-    change.first -= _differs(shown, &row)
+    change.first -= _differs(sent, &row)
     if visit.n_edited > 0:
         _find_edited(symbol, k, ring, visit, change)
 
 
 cdef class Cursor:
-    """What one consumer has been shown; nothing at first."""
+    """What one consumer has been sent; nothing at first."""
 
     def __reduce__(self):
         refuse_copy(self)
@@ -167,7 +167,7 @@ cdef class Cursor:
 
     def __dealloc__(self):
         PyMem_RawFree(self.heads)
-        PyMem_RawFree(self.shown)
+        PyMem_RawFree(self.sent)
 
     @property
     def is_served(self):
@@ -196,22 +196,22 @@ cdef class Cursor:
 
     cdef int _align(self, list cores, list removed) except -1:
         """Take these symbols. Those that were there stand in the same order, new ones at the end;
-        `removed` None: none has been shown."""
+        `removed` None: none has been sent."""
         cdef Py_ssize_t n = len(cores), n_old = len(self.cores), i = 0, j, n_series = 0
         cdef Head* heads
-        cdef Shown* shown
-        cdef Shown* at
+        cdef Sent* sent
+        cdef Sent* at
         cdef SymbolCore core
         cdef ByteWriter names = ByteWriter(0)
         for core in cores:
             n_series += len(core.intervals)
         heads = <Head*>PyMem_RawCalloc(<size_t>max(n, 1), sizeof(Head))
-        shown = <Shown*>PyMem_RawCalloc(<size_t>max(n_series, 1), sizeof(Shown))
-        if heads == NULL or shown == NULL:
+        sent = <Sent*>PyMem_RawCalloc(<size_t>max(n_series, 1), sizeof(Sent))
+        if heads == NULL or sent == NULL:
             PyMem_RawFree(heads)
-            PyMem_RawFree(shown)
+            PyMem_RawFree(sent)
             raise MemoryError("no memory for a cursor")
-        at = shown
+        at = sent
         for j, core in enumerate(cores):
             while removed is not None and i < n_old and self.cores[i] is not core:
                 removed.append(_name_of(self.cores[i]))
@@ -219,7 +219,7 @@ cdef class Cursor:
             heads[j].session = NEVER
             if removed is not None and i < n_old:
                 heads[j] = self.heads[i]
-                memcpy(at, self.heads[i].series, len(core.intervals) * sizeof(Shown))
+                memcpy(at, self.heads[i].series, len(core.intervals) * sizeof(Sent))
                 i += 1
             heads[j].series, heads[j].labels = at, self._labels_of(core.intervals)
             heads[j].name = names.size
@@ -230,8 +230,8 @@ cdef class Cursor:
             removed.append(_name_of(self.cores[i]))
             i += 1
         PyMem_RawFree(self.heads)
-        PyMem_RawFree(self.shown)
-        self.heads, self.shown, self.names, self.cores = heads, shown, names, cores
+        PyMem_RawFree(self.sent)
+        self.heads, self.sent, self.names, self.cores = heads, sent, names, cores
         return 0
 
     cdef uint32_t _selection(self, tuple intervals) except? 0:
@@ -266,14 +266,14 @@ cdef class Cursor:
         return <const Label*>PyBytes_AS_STRING(labels)
 
     cdef bint has_changed(self, Py_ssize_t i) noexcept:
-        """Whether anything of symbol `i` may be other than it was shown."""
+        """Whether anything of symbol `i` may be other than it was sent."""
         cdef const Symbol* symbol = &(<SymbolCore>PyList_GET_ITEM(self.cores, i)).symbol
         cdef const Head* head = &self.heads[i]
         return (head.last_ts != peek(&symbol.last_ts) or head.n_edits != peek(&symbol.n_edits)
-                or head.as_of != symbol_as_of(symbol) or head.session == NEVER)
+                or head.as_of != symbol_watermark(symbol) or head.session == NEVER)
 
     cdef bint lacks_past(self, Py_ssize_t i) noexcept:
-        """Whether `visit` would have the history of symbol `i` shown."""
+        """Whether `visit` would have the history of symbol `i` sent."""
         cdef SymbolCore live = <SymbolCore>PyList_GET_ITEM(self.cores, i)
         cdef const Head* head = &self.heads[i]
         return (head.n_past_edits != live.n_past_edits
@@ -281,7 +281,7 @@ cdef class Cursor:
 
     cdef void visit(self, Py_ssize_t i, SymbolCore core, bint whole, Visit* out_visit) noexcept:
         """Look at symbol `i`, of which something has changed, and bring it up to date. It then
-        counts as shown.
+        counts as sent.
 
         `core` is what `still` or `frozen` makes of it: nobody else writes to it."""
         cdef SymbolCore live = <SymbolCore>PyList_GET_ITEM(self.cores, i)
@@ -294,8 +294,8 @@ cdef class Cursor:
         out_visit.changed = head.last_ts != symbol.last_ts or head.n_edits != symbol.n_edits
         out_visit.pins_changed = head.n_pin_edits != live.n_pin_edits
         out_visit.past_changed = head.n_past_edits != live.n_past_edits
-        out_visit.as_of = symbol_as_of(symbol)
-        out_visit.in_turn = symbol.next_slot_ts != INT64_MAX and out_visit.as_of == symbol.newest_stop
+        out_visit.as_of = symbol_watermark(symbol)
+        out_visit.in_order = symbol.next_slot_ts != INT64_MAX and out_visit.as_of == symbol.newest_stop
         out_visit.n_edited = 0
         if symbol.grid != NULL:
             symbol_fold_levels(symbol)
@@ -308,21 +308,21 @@ cdef class Cursor:
         for j in range(2):
             tape = symbol.quotes if j else symbol.ticks
             n = 0 if tape == NULL else tape.next_seq
-            out_visit.tapes[j] = n > 0 and (out_visit.whole or n != head.n_tape[j])
-            head.n_tape[j] = n
+            out_visit.with_ticks[j] = n > 0 and (out_visit.whole or n != head.n_ticks[j])
+            head.n_ticks[j] = n
         head.last_ts, head.n_edits, head.as_of = symbol.last_ts, symbol.n_edits, out_visit.as_of
         head.session, head.n_edited, head.n_pin_edits = session, symbol.n_edited, live.n_pin_edits
         head.n_past_edits = live.n_past_edits
 
-    cdef void step(self, SymbolCore core, Shown* shown, Py_ssize_t k, const Visit* visit, bint pinned_gaps,
+    cdef void step(self, SymbolCore core, Sent* sent, Py_ssize_t k, const Visit* visit, bint pinned_gaps,
                    int pinned_quality, Change* out_change) noexcept:
-        """What of series `k` of a symbol that has been visited is to be shown. It then counts as
-        shown.
+        """What of series `k` of a symbol that has been visited is to be sent. It then counts as
+        sent.
 
         `pinned_gaps`: whether they are pinned; `pinned_quality` in hundredths of a percent, -1 if
         it is not."""
         cdef Symbol* symbol = &core.symbol
-        cdef Shown now
+        cdef Sent now
         cdef const Ring* ring
         cdef const Gaps* gaps
         cdef int32_t present
@@ -344,7 +344,7 @@ cdef class Cursor:
                     now.flags |= FORMING
                 now.newest_ts = out_change.newest.ts
                 memcpy(now.values, &out_change.newest.open, sizeof(now.values))
-            if visit.in_turn:  # the newest slot is the last one below the frontier
+            if visit.in_order:  # the newest slot is the last one below the frontier
                 now.expected = gaps.frontier - (now.flags & FORMING != 0)
             else:
                 now.expected = expected_at(gaps.table, visit.as_of)
@@ -355,31 +355,31 @@ cdef class Cursor:
                 now.flags |= TAIL
             if now.expected > present:
                 now.quality = <int16_t>(10_000 * <int64_t>present // now.expected)
-            _find_rows(symbol, k, ring, shown, visit, out_change)
+            _find_rows(symbol, k, ring, sent, visit, out_change)
             if self.millis:
-                if (not visit.whole and shown.flags & DENSE) or _is_dense(ring, out_change):
+                if (not visit.whole and sent.flags & DENSE) or _is_dense(ring, out_change):
                     now.flags |= DENSE
                     if not visit.whole and (out_change.first < out_change.stop or out_change.n_edited > 0
-                                            or now.total != shown.total):
+                                            or now.total != sent.total):
                         out_change.first, out_change.n_edited, out_change.replace = ring_oldest(ring), 0, True
         if pinned_quality >= 0:
             now.quality = <int16_t>pinned_quality
         if visit.whole:
-            out_change.gaps = out_change.shown = True
+            out_change.gaps = out_change.sent = True
         else:
-            if (now.flags | shown.flags) & PINNED:
+            if (now.flags | sent.flags) & PINNED:
                 out_change.gaps = visit.pins_changed
             else:
-                out_change.gaps = (now.missing != shown.missing or (now.missing > 0 and (
-                    now.gap_edits != shown.gap_edits or (shown.flags & TAIL and now.expected != shown.expected))))
-            out_change.shown = (
+                out_change.gaps = (now.missing != sent.missing or (now.missing > 0 and (
+                    now.gap_edits != sent.gap_edits or (sent.flags & TAIL and now.expected != sent.expected))))
+            out_change.sent = (
                 out_change.gaps or out_change.replace or out_change.n_edited > 0 or out_change.first < out_change.stop
-                or now.total != shown.total or now.quality != shown.quality
-                or (now.flags ^ shown.flags) & FORMING)
-        shown[0] = now
+                or now.total != sent.total or now.quality != sent.quality
+                or (now.flags ^ sent.flags) & FORMING)
+        sent[0] = now
 
     def take(self, dict pinned):
-        """Note that all of the symbols are shown as they are in the cores that this returns.
+        """Note that all of the symbols are sent as they are in the cores that this returns.
         `pinned`: core -> (gaps, quality), two mappings by series number, of symbols that have
         pins."""
         cdef Py_ssize_t i, k
@@ -388,7 +388,7 @@ cdef class Cursor:
         cdef Change change
         cdef list taken = []
         for i, live in enumerate(self.cores):
-            core = frozen(live)
+            core = snapshot_of(live)
             taken.append(core)
             self.visit(i, core, True, &visit)
             gaps, quality = pinned.get(live, (None, None))
@@ -398,9 +398,9 @@ cdef class Cursor:
         return taken
 
     def changes(self, dict pinned):
-        """What has changed, and note that it is shown: list of (number of the symbol, whole,
+        """What has changed, and note that it is sent: list of (number of the symbol, whole,
         series, trades and quotes, history, core), series a list of (number, gaps changed, replace,
-        positions of rows among the live ones), the rest whether it is to be shown, and the core as
+        positions of rows among the live ones), the rest whether it is to be sent, and the core as
         it was looked at."""
         cdef Py_ssize_t i, k
         cdef SymbolCore live, core
@@ -411,7 +411,7 @@ cdef class Cursor:
         for i, live in enumerate(self.cores):
             if not self.has_changed(i):
                 continue
-            core = frozen(live)
+            core = snapshot_of(live)
             self.visit(i, core, False, &visit)
             gaps, quality = pinned.get(live, (None, None))
             series = []
@@ -420,27 +420,27 @@ cdef class Cursor:
                     continue
                 self.step(core, &self.heads[i].series[k], k, &visit, gaps is not None and k in gaps,
                           pinned_hundredths(quality, k), &change)
-                if change.shown:
+                if change.sent:
                     oldest = 0 if core.symbol.grid == NULL else ring_oldest(series_ring(&core.symbol, k))
                     rows = [change.edited[j] - oldest for j in range(change.n_edited)]
                     rows.extend(range(change.first - oldest, change.stop - oldest))
                     series.append((k, change.gaps, change.replace, rows))
             if visit.whole or visit.changed or series:
-                found.append((i, visit.whole, series, (bool(visit.tapes[0]), bool(visit.tapes[1])),
+                found.append((i, visit.whole, series, (bool(visit.with_ticks[0]), bool(visit.with_ticks[1])),
                               bool(visit.past_changed), core))
         return found
 
     # --- snapshots ---
 
     def capture(self, dict numbers not None):
-        """What has been shown, as (columns by name, names of symbols that have left), of a cursor
+        """What has been sent, as (columns by name, names of symbols that have left), of a cursor
         that is served.
 
         `numbers`: core -> its number in the file. Series that are not selected are zeros: nobody
         looks at them."""
         cdef Py_ssize_t n = len(self.cores), n_series = 0, at = 0, i, k
         cdef const Head* head
-        cdef const Shown* shown
+        cdef const Sent* sent
         cdef list gone = []
         for entry in self.cores:
             if entry in numbers:
@@ -458,15 +458,15 @@ cdef class Cursor:
             heads[1, i], heads[2, i], heads[3, i] = head.last_ts, head.n_edits, head.as_of
             heads[4, i], heads[5, i] = head.session, head.n_edited
             heads[6, i], heads[7, i] = head.n_pin_edits, head.n_past_edits
-            heads[8, i], heads[9, i] = head.n_tape[0], head.n_tape[1]
+            heads[8, i], heads[9, i] = head.n_ticks[0], head.n_ticks[1]
             for k in range(len((<SymbolCore>entry).intervals)):
-                shown = &head.series[k]
+                sent = &head.series[k]
                 if head.selected >> k & 1:
-                    counts[0, at], counts[1, at] = shown.total, shown.newest_ts
-                    counts[2, at], counts[3, at], counts[4, at] = shown.missing, shown.expected, shown.gap_edits
-                    counts[5, at], counts[6, at] = shown.quality, shown.flags
+                    counts[0, at], counts[1, at] = sent.total, sent.newest_ts
+                    counts[2, at], counts[3, at], counts[4, at] = sent.missing, sent.expected, sent.gap_edits
+                    counts[5, at], counts[6, at] = sent.quality, sent.flags
                     for j in range(5):
-                        values[j, at] = shown.values[j]
+                        values[j, at] = sent.values[j]
                 at += 1
         columns = dict(zip(_HEADS, made, strict=True))
         columns.update(zip(_SERIES, made_counts, strict=True))
@@ -497,22 +497,22 @@ cdef class Cursor:
                 continue
             _require(last < number < len(cores), "a cursor's symbols are those of the store, in their order")
             core, last = cores[number], number
-            _require(symbols is None or core.name in symbols, "a cursor has shown what it selects")
+            _require(symbols is None or core.name in symbols, "a cursor has sent what it selects")
             entries.append(core)
             n_series += len(core.intervals)
         _require(not names and n_series == counts.shape[1] == values.shape[1], "a row for each symbol and series")
         PyMem_RawFree(self.heads)
-        PyMem_RawFree(self.shown)
+        PyMem_RawFree(self.sent)
         self.heads = <Head*>PyMem_RawCalloc(<size_t>max(n, 1), sizeof(Head))
-        self.shown = <Shown*>PyMem_RawCalloc(<size_t>max(n_series, 1), sizeof(Shown))
-        if self.heads == NULL or self.shown == NULL:
+        self.sent = <Sent*>PyMem_RawCalloc(<size_t>max(n_series, 1), sizeof(Sent))
+        if self.heads == NULL or self.sent == NULL:
             raise MemoryError("no memory for a cursor")
         for i in range(n):
             if heads[0, i] < 0:
                 continue
             core = entries[i]
             self._restore_head(i, core, heads)
-            self.heads[i].series = &self.shown[at]
+            self.heads[i].series = &self.sent[at]
             for k in range(len(core.intervals)):
                 if self.heads[i].selected >> k & 1:
                     self._restore_series(core, k, &self.heads[i], counts, values, at)
@@ -524,39 +524,39 @@ cdef class Cursor:
         head.last_ts, head.n_edits, head.as_of = heads[1, i], heads[2, i], heads[3, i]
         head.session, head.n_edited = heads[4, i], heads[5, i]
         head.n_pin_edits, head.n_past_edits = heads[6, i], heads[7, i]
-        head.n_tape[0], head.n_tape[1] = heads[8, i], heads[9, i]
+        head.n_ticks[0], head.n_ticks[1] = heads[8, i], heads[9, i]
         head.selected, head.n_series = self._selection(core.intervals), <int32_t>len(core.intervals)
         # A session that is still to come would not be checked here, and taken for the one that was
-        # shown.
-        _require(NO_SESSION <= head.session <= core.session_id, "a session that was shown had begun")
+        # sent.
+        _require(NO_SESSION <= head.session <= core.session_id, "a session that was sent had begun")
         return _require(not _is_at_hand(head, core) or 0 <= head.n_edited <= core.symbol.n_edited,
                         "edits that were seen are among those counted")
 
     cdef int _restore_series(self, SymbolCore core, Py_ssize_t k, const Head* head, const int64_t[:, ::1] counts,
                              const double[:, ::1] values, Py_ssize_t at) except -1:
-        cdef Shown* shown = &head.series[k]
+        cdef Sent* sent = &head.series[k]
         cdef const GridData* grid = core.symbol.grid
         cdef int j
         for j in range(2, 5):
             _require(INT32_MIN <= counts[j, at] <= INT32_MAX, "slots and their edits are counted in 32 bits")
         _require(0 <= counts[5, at] <= 10_000 and 0 <= counts[6, at] < 2 * DENSE,
                  "quality and flags are what they can be")
-        shown.total, shown.newest_ts = counts[0, at], counts[1, at]
-        shown.missing, shown.expected = <int32_t>counts[2, at], <int32_t>counts[3, at]
-        shown.gap_edits = <int32_t>counts[4, at]
-        shown.quality, shown.flags = <int16_t>counts[5, at], <uint8_t>counts[6, at]
+        sent.total, sent.newest_ts = counts[0, at], counts[1, at]
+        sent.missing, sent.expected = <int32_t>counts[2, at], <int32_t>counts[3, at]
+        sent.gap_edits = <int32_t>counts[4, at]
+        sent.quality, sent.flags = <int16_t>counts[5, at], <uint8_t>counts[6, at]
         for j in range(5):
-            shown.values[j] = values[j, at]
+            sent.values[j] = values[j, at]
         if not _is_at_hand(head, core):  # then nothing of this is looked at
             return 0
-        _require(0 <= shown.total <= series_ring(&core.symbol, k).next_seq,
-                 "rows that were shown are among those stored")
-        return _require(shown.newest_ts == INT64_MIN or grid.span_start <= shown.newest_ts < grid.span_stop,
-                        "the newest row shown lies in the session's span")
+        _require(0 <= sent.total <= series_ring(&core.symbol, k).next_seq,
+                 "rows that were sent are among those stored")
+        return _require(sent.newest_ts == INT64_MIN or grid.span_start <= sent.newest_ts < grid.span_stop,
+                        "the newest row sent lies in the session's span")
 
 
 cdef inline bint _is_at_hand(const Head* head, SymbolCore core) noexcept:
-    """Whether the session that was shown is the one under way."""
+    """Whether the session that was sent is the one under way."""
     return core.symbol.grid != NULL and head.session == core.session_id
 
 
@@ -579,7 +579,7 @@ cdef int _require(bint holds, str rule) except -1:
 
 
 cdef int pinned_hundredths(dict pinned_quality, Py_ssize_t k) except -2:
-    """A pinned quality as it is shown, in hundredths of a percent; -1 if there is none."""
+    """A pinned quality as it is sent, in hundredths of a percent; -1 if there is none."""
     if pinned_quality is None or k not in pinned_quality:
         return -1
-    return round(shown_quality(pinned_quality[k]) * 100)
+    return round(format_quality(pinned_quality[k]) * 100)

@@ -23,8 +23,8 @@ from libc.string cimport memcmp, memcpy, memset
 
 from sessiondata._native.rows.aggregate cimport Level
 from sessiondata._native.out.cursor cimport FORMING, PINNED, TAIL, Change, Cursor, Head, Label
-from sessiondata._native.out.cursor cimport Shown, Visit, pinned_hundredths
-from sessiondata._native.objects.days cimport Days, frozen, still
+from sessiondata._native.out.cursor cimport Sent, Visit, pinned_hundredths
+from sessiondata._native.objects.days cimport Days, snapshot_of, still
 from sessiondata._native.slots.gaps cimport Gaps, gaps_count, gaps_explained, gaps_list
 from sessiondata._native.slots.gaps cimport gaps_missing
 from sessiondata._native.slots.grid cimport ordinal_start
@@ -36,7 +36,7 @@ from sessiondata._native.base.prefetch cimport prefetch, prefetch_span
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_oldest, ring_prefetch, ring_read
 from sessiondata._native.objects.store cimport SymbolCore
 from sessiondata._native.symbol.symbol cimport (
-    MAX_LEVELS, Symbol, symbol_as_of, symbol_enter, symbol_fold_levels, symbol_leave, symbol_settle,
+    MAX_LEVELS, Symbol, symbol_watermark, symbol_enter, symbol_fold_levels, symbol_leave, symbol_flush,
 )
 from sessiondata._native.out.text cimport (
     F64_BYTES, I64_BYTES, STRING_BYTES, STRING_FACTOR, TIME_BYTES, ByteWriter, DayText, bits_of, day_holds,
@@ -93,21 +93,21 @@ cdef class Style:
         "time" is resolved already: the time of day is unambiguous.
     from_ns, offset_ns : ndarray of int64
         UTC offsets in force.
-    show : callable
+    format_time : callable
         Called with int ns, returns the JSON of a time that may lie anywhere: when a gap was asked
         for again.
     """
 
     cdef TimeStyle data
     cdef const int64_t[::1] _from_ns, _offset_ns
-    cdef object _show
-    cdef dict _shown            # times that were asked for -> JSON
+    cdef object _format
+    cdef dict _formatted            # times that were asked for -> JSON
 
     def __reduce__(self):
         refuse_copy(self)
 
-    def __cinit__(self, str kind, const int64_t[::1] from_ns, const int64_t[::1] offset_ns, show):
-        self._show, self._shown = show, {}
+    def __cinit__(self, str kind, const int64_t[::1] from_ns, const int64_t[::1] offset_ns, format_time):
+        self._format, self._formatted = format_time, {}
         self.data.kind = ("time", "iso", "epoch_ms", "epoch_ns").index(kind)
         self._from_ns, self._offset_ns = from_ns, offset_ns
         self.data.n_offsets = <int32_t>from_ns.shape[0]
@@ -117,10 +117,10 @@ cdef class Style:
     cdef bytes anytime(self, int64_t ts):
         """JSON of a time that may lie anywhere. Runs Python code unless the time has been
         learnt."""
-        cdef bytes shown = self._shown.get(ts)
-        if shown is None:
-            shown = self._shown[ts] = self._show(ts)
-        return shown
+        cdef bytes sent = self._formatted.get(ts)
+        if sent is None:
+            sent = self._formatted[ts] = self._format(ts)
+        return sent
 
     cdef int learn(self, SymbolCore core) except -1:
         """Have at hand the times at which gaps of a symbol have been asked for again, whoever asks
@@ -135,7 +135,7 @@ cdef class Style:
                 retries = &evidence.marks[k].retries
                 for i in range(retries.n):
                     times.add(retries.last_ns[i])
-            times.difference_update(self._shown)
+            times.difference_update(self._formatted)
             if not times:
                 break
             for ts in times:
@@ -361,7 +361,7 @@ cdef int _changed_rows(ByteWriter writer, Symbol* symbol, Py_ssize_t k, const Ch
         writer.size = _write_row(writer.data + writer.size, &change.newest, style) - writer.data
         return 0
     if k > 0:
-        symbol_settle(symbol, <int32_t>k - 1)
+        symbol_flush(symbol, <int32_t>k - 1)
     for i in range(change.n_edited):
         ring_read(ring, change.edited[i], &row)
         reserve(writer, ROW_BYTES)
@@ -384,28 +384,28 @@ cdef int _series(ByteWriter writer, Cursor cursor, SymbolCore core, Head* head, 
     """`"NAME":{"count":...,"data":[...]},` of one series, as far as its consumer lacks it."""
     cdef Change change
     cdef Symbol* symbol = &core.symbol
-    cdef Shown* shown = &head.series[k]
+    cdef Sent* sent = &head.series[k]
     cdef bint pinned = pinned_gaps is not None and k in pinned_gaps
     cdef Py_ssize_t before
     cdef char* out
-    cursor.step(core, shown, k, visit, pinned, -1 if pinned_quality is None else pinned_hundredths(pinned_quality, k),
+    cursor.step(core, sent, k, visit, pinned, -1 if pinned_quality is None else pinned_hundredths(pinned_quality, k),
                 &change)
-    if not change.shown:
+    if not change.sent:
         return 0
     reserve(writer, 2 * FIXED_BYTES)
     out = _write_label(writer.data + writer.size, &head.labels[k])
-    out = write_i64(out, 0 if symbol.grid == NULL else shown.total - ring_oldest(series_ring(symbol, k)))
-    out = write_i64(_write_literal(out, b',"total_count":'), shown.total)
+    out = write_i64(out, 0 if symbol.grid == NULL else sent.total - ring_oldest(series_ring(symbol, k)))
+    out = write_i64(_write_literal(out, b',"total_count":'), sent.total)
     out = _write_literal(out, b',"generated":true' if k else b',"generated":false')
-    if shown.flags & FORMING:
+    if sent.flags & FORMING:
         out = _write_literal(out, b',"forming":true')
-    out = write_cents(_write_literal(out, b',"quality":'), shown.quality)
+    out = write_cents(_write_literal(out, b',"quality":'), sent.quality)
     writer.size = before = out - writer.data
     if change.gaps:
         if pinned:
             _bytes(writer, pinned_gaps[k])
         elif symbol.grid != NULL:
-            _tracked_gaps(writer, series_gaps(symbol, k), shown.expected, style)
+            _tracked_gaps(writer, series_gaps(symbol, k), sent.expected, style)
         reserve(writer, FIXED_BYTES)
         if not visit.whole and writer.size == before:
             writer.size = _write_literal(writer.data + writer.size, b'"gaps":null,') - writer.data
@@ -476,20 +476,20 @@ cdef inline char* _write_metrics(char* out, const Symbol* symbol) noexcept nogil
     return _write_literal(_write_any_f64(out, day.bar.low), b',"data":{')
 
 
-cdef inline bint _is_in_turn(const Ring* ring, const Gaps* gaps, const Shown* shown) noexcept nogil:
+cdef inline bint _is_in_order(const Ring* ring, const Gaps* gaps, const Sent* sent) noexcept nogil:
     """Whether nothing has happened to a series but bars in turn, and of these it has at most one
     new row."""
     cdef int32_t missing = gaps.n_absent
     if gaps.marks != NULL:
         missing -= gaps_explained(gaps, gaps.frontier)
-    return (missing == shown.missing and <uint64_t>(ring.next_seq - shown.total) < 2 and shown.total != 0
-            and shown.flags & (TAIL | PINNED) == 0)
+    return (missing == sent.missing and <uint64_t>(ring.next_seq - sent.total) < 2 and sent.total != 0
+            and sent.flags & (TAIL | PINNED) == 0)
 
 
-cdef inline char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown, Py_ssize_t k, const Label* label,
-                                  SeriesText* text, int64_t as_of, bint was_in_turn, TimeStyle* style) noexcept nogil:
-    """What `_series` writes of a series that is in turn; it then counts as shown. `was_in_turn`:
-    its symbol's newest bar was the one that time had come to when it was shown before."""
+cdef inline char* _series_in_order(char* out, const Symbol* symbol, Sent* sent, Py_ssize_t k, const Label* label,
+                                   SeriesText* text, int64_t as_of, bint was_in_order, TimeStyle* style) noexcept nogil:
+    """What `_series` writes of a series that is in turn; it then counts as sent. `was_in_order`:
+    its symbol's newest bar was the one that time had come to when it was sent before."""
     cdef const Ring* ring
     cdef const Gaps* gaps
     cdef const Bar* newest
@@ -508,10 +508,10 @@ cdef inline char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown,
     expected, present = gaps.frontier - forming, gaps.frontier - gaps.n_absent - forming
     if expected > present:
         quality = <int32_t>(10_000 * <int64_t>present // expected)
-    newest_differs = total != shown.total or bits_of(shown.values[4]) != bits_of(newest.volume) or (
-        memcmp(shown.values, &newest.open, 4 * sizeof(double)) != 0)
-    shown.expected = expected
-    if not newest_differs and quality == shown.quality and forming == (shown.flags & FORMING != 0):
+    newest_differs = total != sent.total or bits_of(sent.values[4]) != bits_of(newest.volume) or (
+        memcmp(sent.values, &newest.open, 4 * sizeof(double)) != 0)
+    sent.expected = expected
+    if not newest_differs and quality == sent.quality and forming == (sent.flags & FORMING != 0):
         return out
     if (text.label != label or text.count != count or text.total != total or text.quality != quality
             or text.forming != forming or text.ts != newest.ts or text.style != style):
@@ -521,11 +521,11 @@ cdef inline char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown,
     if not newest_differs:
         out = _copy_text(out, text.text, text.n_head)
     else:
-        # The row before a new one has not changed since it was shown if its slot was over then, by
+        # The row before a new one has not changed since it was sent if its slot was over then, by
         # its own bars.
-        if k > 0 and total != shown.total and (shown.flags & FORMING or not was_in_turn):
+        if k > 0 and total != sent.total and (sent.flags & FORMING or not was_in_order):
             ring_read(ring, total - 2, &former)
-            if memcmp(shown.values, &former.open, 5 * sizeof(double)) != 0:
+            if memcmp(sent.values, &former.open, 5 * sizeof(double)) != 0:
                 out = _write_row(_copy_text(out, text.text, text.n_head), &former, style)
                 out[0] = c","
                 out = _copy_text(out + 1, text.text + text.n_head, text.n - text.n_head)
@@ -534,31 +534,31 @@ cdef inline char* _series_in_turn(char* out, const Symbol* symbol, Shown* shown,
         else:
             out = _copy_text(out, text.text, text.n)
         out = _write_values(out, newest)
-        shown.total, shown.newest_ts = total, newest.ts
-        shown.values[0], shown.values[1], shown.values[2] = newest.open, newest.high, newest.low
-        shown.values[3], shown.values[4] = newest.close, newest.volume
-    shown.quality = <int16_t>quality
-    shown.flags = (shown.flags & ~FORMING) | (FORMING if forming else 0)
+        sent.total, sent.newest_ts = total, newest.ts
+        sent.values[0], sent.values[1], sent.values[2] = newest.open, newest.high, newest.low
+        sent.values[3], sent.values[4] = newest.close, newest.volume
+    sent.quality = <int16_t>quality
+    sent.flags = (sent.flags & ~FORMING) | (FORMING if forming else 0)
     return _write_literal(out, b"]},")
 
 
-cdef bint _tape_grew(const TickRing* tape, const Head* head, int which) noexcept nogil:
+cdef bint _ticks_grew(const TickRing* tape, const Head* head, int which) noexcept nogil:
     """Whether a consumer lacks trades (0) or quotes (1)."""
-    return tape != NULL and tape.next_seq > 0 and tape.next_seq != head.n_tape[which]
+    return tape != NULL and tape.next_seq > 0 and tape.next_seq != head.n_ticks[which]
 
 
-cdef char* _symbol_in_turn(char* out, SymbolCore live, Head* head, SeriesText* texts, Visit* visit,
-                           TimeStyle* style) noexcept nogil:
+cdef char* _symbol_in_order(char* out, SymbolCore live, Head* head, SeriesText* texts, Visit* visit,
+                            TimeStyle* style) noexcept nogil:
     """The session of a symbol up to its trades, if nothing has happened to it but bars in turn, and
-    few since the consumer was shown it: the commonest case, a third of the work of `symbol/symbol`.
-    It then counts as shown. NULL, and nothing has changed, where it is another case; the place that
+    few since the consumer was sent it: the commonest case, a third of the work of `symbol/symbol`.
+    It then counts as sent. NULL, and nothing has changed, where it is another case; the place that
     was given where there is nothing to tell.
 
     No object is made and nothing is asked of Python, so this is done in the guard."""
     cdef Symbol* symbol = &live.symbol
     cdef uintptr_t* inside
     cdef int64_t as_of
-    cdef bint was_in_turn, is_in_turn, changed
+    cdef bint was_in_order, is_in_order, changed
     cdef Py_ssize_t k
     cdef char* start
     cdef char* begin = out
@@ -566,39 +566,39 @@ cdef char* _symbol_in_turn(char* out, SymbolCore live, Head* head, SeriesText* t
             or head.n_past_edits != live.n_past_edits):
         return NULL
     inside = symbol_enter(symbol)
-    as_of = symbol_as_of(symbol)
-    is_in_turn = head.n_edits == symbol.n_edits and symbol.next_slot_ts != INT64_MAX and as_of == symbol.newest_stop
-    if is_in_turn:
+    as_of = symbol_watermark(symbol)
+    is_in_order = head.n_edits == symbol.n_edits and symbol.next_slot_ts != INT64_MAX and as_of == symbol.newest_stop
+    if is_in_order:
         symbol_fold_levels(symbol)
         for k in range(head.n_series):
-            if head.selected >> k & 1 and not _is_in_turn(series_ring(symbol, k), series_gaps(symbol, k),
-                                                          &head.series[k]):
-                is_in_turn = False
+            if head.selected >> k & 1 and not _is_in_order(series_ring(symbol, k), series_gaps(symbol, k),
+                                                           &head.series[k]):
+                is_in_order = False
                 break
-    visit.tapes[0] = _tape_grew(symbol.ticks, head, 0)
-    visit.tapes[1] = _tape_grew(symbol.quotes, head, 1)
-    if (visit.tapes[0] or visit.tapes[1]) and symbol.guard != NULL:
-        is_in_turn = False  # they are written later, and are to be of the same moment
-    if not is_in_turn:
+    visit.with_ticks[0] = _ticks_grew(symbol.ticks, head, 0)
+    visit.with_ticks[1] = _ticks_grew(symbol.quotes, head, 1)
+    if (visit.with_ticks[0] or visit.with_ticks[1]) and symbol.guard != NULL:
+        is_in_order = False  # they are written later, and are to be of the same moment
+    if not is_in_order:
         symbol_leave(inside)
         return NULL
-    was_in_turn = head.as_of == head.last_ts + symbol.step_ns
+    was_in_order = head.as_of == head.last_ts + symbol.step_ns
     changed = head.last_ts != symbol.last_ts
     head.last_ts, head.as_of = symbol.last_ts, as_of
     start = out = _write_metrics(out, symbol)
     for k in range(head.n_series):
         if head.selected >> k & 1:
-            out = _series_in_turn(out, symbol, &head.series[k], k, &head.labels[k], &texts[k], as_of, was_in_turn,
-                                  style)
-    if visit.tapes[0]:
-        head.n_tape[0] = symbol.ticks.next_seq
-    if visit.tapes[1]:
-        head.n_tape[1] = symbol.quotes.next_seq
+            out = _series_in_order(out, symbol, &head.series[k], k, &head.labels[k], &texts[k], as_of, was_in_order,
+                                   style)
+    if visit.with_ticks[0]:
+        head.n_ticks[0] = symbol.ticks.next_seq
+    if visit.with_ticks[1]:
+        head.n_ticks[1] = symbol.quotes.next_seq
     symbol_leave(inside)
-    return out if changed or out > start or visit.tapes[0] or visit.tapes[1] else begin
+    return out if changed or out > start or visit.with_ticks[0] or visit.with_ticks[1] else begin
 
 
-cdef int _tape(ByteWriter writer, const Symbol* symbol, bint quotes, TimeStyle* style) except -1:
+cdef int _buffer(ByteWriter writer, const Symbol* symbol, bint quotes, TimeStyle* style) except -1:
     """`"ticks":{...},` or `"quotes":{...},`: how many there are, and the latest; nothing where
     there are none."""
     cdef const TickRing* ring = symbol.quotes if quotes else symbol.ticks
@@ -678,7 +678,7 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
     if delta and not cursor.millis and not is_pinned:
         reserve(writer, 2 * FIXED_BYTES + head.n_name + head.n_series * SERIES_BYTES)
         out = _write_literal(_write_name(writer, cursor, head), b'"session":{"volume":')
-        session = _symbol_in_turn(out, live, head, texts, &visit, &style.data)
+        session = _symbol_in_order(out, live, head, texts, &visit, &style.data)
         if session == out:
             return 0
         core = live
@@ -697,15 +697,15 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
             if not delta or cursor.lacks_past(i):
                 past = _past(live, source)
             style.learn(live)
-        # From here on none of it runs. A copy is shown where compiled code may write, as writing
+        # From here on none of it runs. A copy is sent where compiled code may write, as writing
         # takes longer.
         #
         # rounding a pinned quality is Python
-        core = still(live) if pinned_gaps is None else frozen(live)
+        core = still(live) if pinned_gaps is None else snapshot_of(live)
         cursor.visit(i, core, not delta, &visit)
         if head.n_pin_edits != pin_edits or head.n_past_edits != past_edits:
             # A function of an indicator changes history each time it is called. What it said last
-            # is shown, and the next delta looks again.
+            # is sent, and the next delta looks again.
             head.n_pin_edits, head.n_past_edits = pin_edits, past_edits
             head.n_edits -= 1
         reserve(writer, FIXED_BYTES + head.n_name)
@@ -723,13 +723,13 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
         for k in range(head.n_series):
             if head.selected >> k & 1:
                 _series(writer, cursor, core, head, k, &visit, pinned_gaps, pinned_quality, style)
-        if writer.size == start and not (visit.whole or visit.changed or visit.tapes[0] or visit.tapes[1]):
+        if writer.size == start and not (visit.whole or visit.changed or visit.with_ticks[0] or visit.with_ticks[1]):
             writer.size = before
             return 0
-    if visit.tapes[0]:
-        _tape(writer, &core.symbol, False, &style.data)
-    if visit.tapes[1]:
-        _tape(writer, &core.symbol, True, &style.data)
+    if visit.with_ticks[0]:
+        _buffer(writer, &core.symbol, False, &style.data)
+    if visit.with_ticks[1]:
+        _buffer(writer, &core.symbol, True, &style.data)
     reserve(writer, FIXED_BYTES)
     writer.size -= writer.data[writer.size - 1] == c","  # behind the last member
     writer.size = _write_literal(writer.data + writer.size, b"}}") - writer.data
@@ -826,7 +826,7 @@ def write_document(bytes meta, Cursor cursor not None, bint delta, object source
     meta : bytes
         The `meta` object as JSON.
     cursor : Cursor
-        Started, or (with `delta`) going on; it counts everything as shown.
+        Started, or (with `delta`) going on; it counts everything as sent.
     source : sessiondata.export.document.Source
         Asked for what stands beside native state, for those symbols only that have some.
     style : Style
@@ -846,7 +846,7 @@ def write_document(bytes meta, Cursor cursor not None, bint delta, object source
     cdef ByteWriter writer = ByteWriter(_wanted[delta], into)
     cdef list cores = cursor.cores
     cdef dict pinned = source.pinned, foreign = source.foreign
-    cdef Py_ssize_t i = 0, n_shown = 0
+    cdef Py_ssize_t i = 0, n_sent = 0
     cdef Queue queue
     cdef SeriesText texts[MAX_LEVELS]
     memset(texts, 0, sizeof(texts))
@@ -861,9 +861,9 @@ def write_document(bytes meta, Cursor cursor not None, bint delta, object source
         if i % 16 == 0:
             PyErr_CheckSignals()  # thousands of symbols take a while
         _look_ahead(cores, &queue, i, delta)
-        n_shown += _symbol(writer, cursor, queue.at[i % QUEUE], delta, texts, pinned, foreign, source, style)
+        n_sent += _symbol(writer, cursor, queue.at[i % QUEUE], delta, texts, pinned, foreign, source, style)
         i += 1
-    writer.size -= n_shown > 0  # the comma behind the last symbol
+    writer.size -= n_sent > 0  # the comma behind the last symbol
     _bytes(writer, b"}}")
     _wanted[delta] = writer.size + (writer.size >> 4)
     return writer.take() if into is None else writer.put()

@@ -20,8 +20,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from sessiondata._native.rows.aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_mark_settled
-from sessiondata._native.objects.days cimport frozen, snapshot
+from sessiondata._native.rows.aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_mark_flushed
+from sessiondata._native.objects.days cimport snapshot_of, snapshot
 from sessiondata._native.symbol.evidence cimport Evidence, evidence_of
 from sessiondata._native.slots.extended cimport extended_mark
 from sessiondata._native.symbol.feed cimport QUOTE_BARS_NONE, check_quote, check_trade, feed_check
@@ -38,20 +38,20 @@ from sessiondata._native.rows.ring cimport Bar, Ring, ring_oldest, ring_read
 from sessiondata._native.base.status cimport ERR_VOLUME, N_REASONS
 from sessiondata._native.objects.store cimport StoreClock, SymbolCore
 from sessiondata._native.symbol.symbol cimport (
-    EDITS, Symbol, check_values, symbol_check, symbol_extend, symbol_settle, symbol_start,
+    EDITS, Symbol, check_values, symbol_check, symbol_extend, symbol_flush, symbol_start,
 )
 from sessiondata._native.rows.ticks cimport (
-    N_TICK_REASONS, SOURCE_BARS, SOURCE_NONE, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_extend,
+    N_TICK_REASONS, INPUT_BARS, INPUT_NONE, INPUT_QUOTES, INPUT_TICKS, Tick, TickCounters, TickRing, ticks_extend,
     ticks_find, ticks_oldest,
 )
 
 from sessiondata._native.base.status import REASONS, TICK_REASONS
-from sessiondata._native.objects.tape import are_codes
+from sessiondata._native.objects.tick_buffer import are_codes
 from sessiondata.copying import refuse_copy
 
 import numpy as np
 
-cdef tuple _SOURCES = ("none", "bars", "ticks", "quotes")
+cdef tuple _INPUT_KINDS = ("none", "bars", "ticks", "quotes")
 cdef tuple _BARS = ("open", "high", "low", "close", "volume")
 cdef tuple _VALUES = (("price", "size"), ("bid", "ask", "bid_size", "ask_size"))
 cdef tuple _COUNTERS = ("late", "corrected", "repeated", "too_old", "other_session", "off_grid", "extended")
@@ -117,14 +117,14 @@ cdef tuple _capture(SymbolCore core):
     }
     cdef const int32_t[::1] filled  # its memory is copied below
     for i in range(2):
-        _capture_tape(core, i == 1, numbers, columns)
+        _capture_ticks(core, i == 1, numbers, columns)
     if core.grid is not None:
         for i in range(symbol.n_levels):
-            symbol_settle(symbol, i)
+            symbol_flush(symbol, i)
         numbers["capacity"] = core._capacity
         numbers["compact"] = is_compact(symbol)
         numbers["stored"] = symbol.base.next_seq
-        numbers["source"] = _SOURCES[symbol.source]
+        numbers["source"] = _INPUT_KINDS[symbol.input_kind]
         numbers["newest"] = [_or_none(symbol.newest_ts[0]), _or_none(symbol.newest_ts[1])]
         _add_rows(columns, "", &symbol.base)
         if ring_oldest(&symbol.base) > 0:
@@ -155,7 +155,7 @@ def capture_all(StoreClock clock not None, list cores not None, list values not 
     -------
     tuple
         Time of the clock, sequence, epoch; for each core (numbers, rows, its days, their daily
-        bars, given rows, copies of its dicts); columns of the symbols' counts; for each cursor
+        bars, supplied rows, copies of its dicts); columns of the symbols' counts; for each cursor
         (what was told, what it captured or None).
     """
     cdef list captured = [], counts = [], shown = []
@@ -164,7 +164,7 @@ def capture_all(StoreClock clock not None, list cores not None, list values not 
         still = _still(core)
         numbers, rows = _capture(still)
         copies = [dict(items) for items in dicts]
-        captured.append((numbers, rows, dict(core.days.cores), dict(core.days.daily), core.days.given, copies))
+        captured.append((numbers, rows, dict(core.days.cores), dict(core.days.daily), core.days.supplied, copies))
         counts.append(_counts(core, still) if cursors else None)
     numbers = {core: i for i, core in enumerate(cores)}
     for cursor in cursors:
@@ -175,14 +175,14 @@ def capture_all(StoreClock clock not None, list cores not None, list values not 
 
 
 def copy_all(StoreClock clock not None, list cores not None, list values not None, list cursors not None, told):
-    """All of a store for another one in this process: what `capture_all` says, with `frozen` of
+    """All of a store for another one in this process: what `capture_all` says, with `snapshot_of` of
     each core in place of its numbers and rows. The counts are always there."""
     cdef list copied = [], counts = [], shown = []
     cdef SymbolCore core, still
     for core, dicts in zip(cores, values, strict=True):
-        still = frozen(core)
+        still = snapshot_of(core)
         copies = [dict(items) for items in dicts]
-        copied.append((still, dict(core.days.cores), dict(core.days.daily), dict(core.days.given), copies))
+        copied.append((still, dict(core.days.cores), dict(core.days.daily), dict(core.days.supplied), copies))
         counts.append(_counts(core, still))
     numbers = {core: i for i, core in enumerate(cores)}
     for cursor in cursors:
@@ -230,7 +230,7 @@ cdef int _add_rows(_Columns columns, str prefix, const Ring* ring) except -1:
     return 0
 
 
-cdef int _capture_tape(SymbolCore core, bint quotes, dict numbers, _Columns columns) except -1:
+cdef int _capture_ticks(SymbolCore core, bint quotes, dict numbers, _Columns columns) except -1:
     """Trades, or quotes: what became of them, and the rows if there are any."""
     cdef const TickCounters* counters = &core.symbol.tick_counters[quotes]
     cdef const TickRing* ring = core.symbol.quotes if quotes else core.symbol.ticks
@@ -328,7 +328,7 @@ cdef object _filled_slots(const Symbol* symbol):
     feed the symbol."""
     cdef int32_t ordinal, n_slots = symbol.gaps.table.n_slots
     cdef list slots = []
-    if symbol.source != SOURCE_BARS:
+    if symbol.input_kind != INPUT_BARS:
         slots = [ordinal for ordinal in range(n_slots) if symbol.filled[ordinal >> 6] >> (ordinal & 63) & 1]
     return np.array(slots, np.int32)
 
@@ -450,7 +450,7 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
     cdef int64_t newest[2]
     cdef Bar bar
     _require(all(len(columns[name]) == n for name in _BARS), "the columns of bars have one length")
-    _require(not compact or core._capacity == 0, "a session of a given capacity is not compact")
+    _require(not compact or core._capacity == 0, "a session of a supplied capacity is not compact")
     for i in range(n):
         bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
         _require(grid.data.span_start <= bar.ts < grid.data.span_stop and (i == 0 or bar.ts > ts[i - 1]),
@@ -474,14 +474,14 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
         _restore_slots(core, numbers, columns, n > 0 and ts[0])
         # Of the rows before these there is nothing to fold: the levels' own come below.
         symbol.base.next_seq = symbol.base.origin = symbol.folded_seq = stored - n
-        level_mark_settled(symbol.levels, symbol.n_levels, stored - n)
+        level_mark_flushed(symbol.levels, symbol.n_levels, stored - n)
     if n > 0:
         # there is room for them
         symbol_extend(symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
     if wrapped:
         for i in range(symbol.n_levels):
             _restore_level(core, &symbol.levels[i], _level_name(core, <int32_t>i), columns, grid)
-        level_mark_settled(symbol.levels, symbol.n_levels, stored)
+        level_mark_flushed(symbol.levels, symbol.n_levels, stored)
     # Unpacked, not indexed: without bounds checks a list that is too short would be read beyond its
     # end.
     newest_extended, newest_regular = numbers["newest"]
@@ -499,13 +499,13 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
     i = _count(told, "extended", stored)
     _require(i == symbol.counters.extended or (wrapped and i > symbol.counters.extended), "extended counts bars")
     symbol.counters.extended = i
-    _restore_tape(core, False, numbers, columns)
-    _restore_tape(core, True, numbers, columns)
+    _restore_ticks(core, False, numbers, columns)
+    _restore_ticks(core, True, numbers, columns)
     _restore_filled(symbol, columns.get("filled"))
-    _restore_source(core, numbers["source"])
+    _restore_input_kind(core, numbers["source"])
     _restore_evidence(core, columns)
     for i in range(symbol.n_levels):
-        symbol_settle(symbol, <int32_t>i)
+        symbol_flush(symbol, <int32_t>i)
     _require(symbol_check(symbol) and feed_check(symbol), "rows, slots and counts agree")
     return 0
 
@@ -599,10 +599,10 @@ cdef int _restore_level(SymbolCore core, Level* level, str name, dict columns, G
     return 0
 
 
-cdef int _restore_tape(SymbolCore core, bint quotes, dict numbers, dict columns) except -1:
+cdef int _restore_ticks(SymbolCore core, bint quotes, dict numbers, dict columns) except -1:
     """The ring of trades, or quotes, if there was one."""
     cdef Symbol* symbol = &core.symbol
-    cdef int kind = SOURCE_QUOTES if quotes else SOURCE_TICKS
+    cdef int kind = INPUT_QUOTES if quotes else INPUT_TICKS
     cdef str name = "quotes" if quotes else "ticks"
     cdef const int64_t[::1] ts, codes
     cdef const double[::1] column
@@ -662,28 +662,28 @@ cdef int _restore_filled(Symbol* symbol, object told) except -1:
     return 0
 
 
-cdef int _restore_source(SymbolCore core, object told) except -1:
+cdef int _restore_input_kind(SymbolCore core, object told) except -1:
     """What feeds the symbol; of ticks and quotes that the base rows stand on them."""
     cdef Symbol* symbol = &core.symbol
     cdef Ring* base = &symbol.base
     cdef const TickRing* ring
     cdef const Region* region
-    cdef int source = _SOURCES.index(told)
+    cdef int source = _INPUT_KINDS.index(told)
     cdef int64_t i, at, stop = INT64_MIN
     cdef bint filled
-    _require(source == SOURCE_NONE or base.next_seq > 0 or (source == SOURCE_QUOTES and symbol.quotes != NULL),
+    _require(source == INPUT_NONE or base.next_seq > 0 or (source == INPUT_QUOTES and symbol.quotes != NULL),
              "nothing comes from no bars")  # but quotes of which none has a price
-    _require((source == SOURCE_TICKS) == (symbol.ticks != NULL), "a symbol with trades is fed by them")
+    _require((source == INPUT_TICKS) == (symbol.ticks != NULL), "a symbol with trades is fed by them")
     if symbol.quote_bars != QUOTE_BARS_NONE:
-        _require((source == SOURCE_QUOTES) == (symbol.quotes != NULL), "a symbol with such quotes is fed by them")
+        _require((source == INPUT_QUOTES) == (symbol.quotes != NULL), "a symbol with such quotes is fed by them")
     else:
-        _require(source != SOURCE_QUOTES, "quotes that make no bars feed no symbol")
-    symbol.source = source
-    if source != SOURCE_BARS:
+        _require(source != INPUT_QUOTES, "quotes that make no bars feed no symbol")
+    symbol.input_kind = source
+    if source != INPUT_BARS:
         symbol.next_slot_ts = INT64_MAX
-    if source <= SOURCE_BARS:
+    if source <= INPUT_BARS:
         return 0
-    ring = symbol.ticks if source == SOURCE_TICKS else symbol.quotes
+    ring = symbol.ticks if source == INPUT_TICKS else symbol.quotes
     for i in range(ring_oldest(base), base.next_seq):
         at = i - base.origin
         region = find_region(symbol.grid, base.ts[at])
@@ -695,7 +695,7 @@ cdef int _restore_source(SymbolCore core, object told) except -1:
             _require(at < ring.next_seq - ring.origin and ring.ts[at] < stop, "bars of ticks are made of some")
     filled = is_newest_filled(symbol)
     if base.next_seq > 0:
-        _require((ring.last_ts < stop or source == SOURCE_QUOTES)
+        _require((ring.last_ts < stop or source == INPUT_QUOTES)
                  and (filled or base.ts[base.next_seq - 1 - base.origin] <= ring.last_ts),
                  "the newest tick is in the newest bar")
     symbol.base_stop = INT64_MIN if filled else stop

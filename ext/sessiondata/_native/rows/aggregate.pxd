@@ -27,7 +27,7 @@ cdef struct Level:
     # the parent row that was folded in last, by its sequence; -1: none. Not used with parent -1
     int64_t merged_seq
     # sequence of the base ring when ring and tracker were last brought up to date
-    int64_t settled_seq
+    int64_t flushed_seq
     const Region* region  # of the newest row; NULL while there is no row
     Gaps gaps
     # up to next_seq, its first field, three cache lines: what is read of many symbols in a row
@@ -72,7 +72,7 @@ cdef inline void fold_rows(Fold* fold, const double* high, const double* low, co
     fold.high, fold.low, fold.volume, fold.closed_volume = highest, lowest, total, closed
 
 
-cdef inline bint level_takes(const Level* level, const Region* region) noexcept nogil:
+cdef inline bint level_accepts(const Level* level, const Region* region) noexcept nogil:
     """Whether parent rows of `region` belong to the level."""
     return level.kind < DAY or (level.kind == DAY) == region.regular
 
@@ -167,7 +167,7 @@ cdef inline void level_pull(Level* levels, int32_t i, const GridData* grid) noex
     cdef Level* level = &levels[i]
     cdef const Level* parent = &levels[level.parent]
     cdef int64_t seq = parent.ring.next_seq - 1
-    if seq < 0 or not level_takes(level, parent.region):
+    if seq < 0 or not level_accepts(level, parent.region):
         return
     if parent.bar.ts < level.slot_stop:
         level_merge(level, &parent.bar, seq != level.merged_seq)
@@ -214,5 +214,5 @@ cdef void level_begin(Level* levels, int32_t i, const GridData* grid, const Regi
                       const Bar* row) noexcept nogil
 cdef void level_hand_down_row(Level* levels, int32_t i, const GridData* grid, const Region* region,
                               int64_t seq) noexcept nogil
-cdef void level_settle(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil
-cdef void level_mark_settled(Level* levels, int32_t n_levels, int64_t base_seq) noexcept nogil
+cdef void level_flush(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil
+cdef void level_mark_flushed(Level* levels, int32_t n_levels, int64_t base_seq) noexcept nogil

@@ -7,7 +7,7 @@
 A base bar is folded at once only into the levels that stand directly on base rows (the roots). A
 level hands its newest row down to its children when that row is complete, that is before it begins
 another one; so a bar costs one fold, and the intervals above are paid for once per slot. What is
-still forming up the chain is folded when somebody asks (`level_settle`): the newest row of each
+still forming up the chain is folded when somebody asks (`level_flush`): the newest row of each
 ancestor once more, over the last fold of it.
 
 That works because a level keeps its newest bar beside the ring, together with the sum of the parent
@@ -17,7 +17,7 @@ the order of summation that law 1 asks for, whether bars came one by one, in blo
 or late (`level_rebuild`, which folds one slot anew).
 
 Invariants: a level's slot lies in one region (DAY and EXTENDED: in the session); all rows of a
-parent but its newest are folded into its children as they are. After `level_settle` the newest one
+parent but its newest are folded into its children as they are. After `level_flush` the newest one
 is too, and the ring's last row equals `bar`; blocks and late bars need settled levels and leave
 settled levels.
 """
@@ -31,7 +31,7 @@ import numpy as np
 from sessiondata._native.rows.columns cimport fold_slots
 from sessiondata._native.slots.extended cimport extended_ordinal
 from sessiondata._native.slots.gaps cimport Sweep, gaps_init, gaps_max_ranges, gaps_move
-from sessiondata._native.slots.gaps cimport sweep_end, sweep_over, sweep_take
+from sessiondata._native.slots.gaps cimport sweep_end, sweep_begin, sweep_add
 from sessiondata._native.slots.grid cimport Grid, find_region
 from sessiondata._native.base.guard cimport store
 from sessiondata._native.rows.ring cimport (
@@ -84,26 +84,26 @@ cdef void level_hand_down_row(Level* levels, int32_t i, const GridData* grid, co
         i = level.next
 
 
-cdef void level_settle(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil:
+cdef void level_flush(Level* levels, int32_t i, const GridData* grid, int64_t base_seq) noexcept nogil:
     """Bring ring and tracker of level `i` up to date with the base ring, which has come to
     `base_seq`. O(ancestors)."""
     cdef Level* level = &levels[i]
-    if level.settled_seq == base_seq:
+    if level.flushed_seq == base_seq:
         return
     if level.parent >= 0:
-        level_settle(levels, level.parent, grid, base_seq)
+        level_flush(levels, level.parent, grid, base_seq)
         level_pull(levels, i, grid)
     level_publish(level)
-    level.settled_seq = base_seq
+    level.flushed_seq = base_seq
 
 
-cdef void level_mark_settled(Level* levels, int32_t n_levels, int64_t base_seq) noexcept nogil:
+cdef void level_mark_flushed(Level* levels, int32_t n_levels, int64_t base_seq) noexcept nogil:
     """Each level has just been brought up to date, by a block or by folding slots anew."""
     cdef int32_t i
     for i in range(n_levels):
         if levels[i].parent >= 0:
             levels[i].merged_seq = levels[levels[i].parent].ring.next_seq - 1
-        levels[i].settled_seq = base_seq
+        levels[i].flushed_seq = base_seq
 
 
 cdef Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil:
@@ -332,7 +332,7 @@ cdef inline bint _fold(const Level* level, const GridData* grid, const Region* r
         if row.ts >= stop:
             break
         home = find_region(grid, row.ts)
-        if not level_takes(level, home):
+        if not level_accepts(level, home):
             continue
         if parent.n_base == NULL:
             row.n_base = is_aligned(home, level.base_ns, row.ts)
@@ -395,14 +395,14 @@ cdef void level_rebuild_rows(Level* level, const GridData* grid, const int64_t* 
     cdef Ring* ring = &level.ring
     cdef const Region* region = find_region(grid, ts[0])
     cdef int64_t i, seq, start = INT64_MAX, stop = INT64_MIN, n_new = 0, end, to
-    cdef Sweep sweep = sweep_over(&level.gaps)
+    cdef Sweep sweep = sweep_begin(&level.gaps)
     cdef Sweep extended
     cdef double closed_volume
     cdef int32_t closed_base
     cdef bint exists
     cdef Bar bar
     if level.extended != NULL:
-        extended = sweep_over(&level.extended.gaps)
+        extended = sweep_begin(&level.extended.gaps)
     for i in range(n):
         if place[i] < 0 or ts[i] < stop:
             continue
@@ -414,11 +414,11 @@ cdef void level_rebuild_rows(Level* level, const GridData* grid, const int64_t* 
             continue
         n_new += 1
         if region.regular:
-            sweep_take(&sweep, ordinal_in(level.gaps.table, region, start))
+            sweep_add(&sweep, ordinal_in(level.gaps.table, region, start))
         elif level.extended != NULL:
             seq = extended_ordinal(level.extended, start)
             if seq >= 0:
-                sweep_take(&extended, <int32_t>seq)
+                sweep_add(&extended, <int32_t>seq)
     sweep_end(&sweep)
     if level.extended != NULL:
         sweep_end(&extended)

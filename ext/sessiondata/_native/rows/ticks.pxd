@@ -5,10 +5,10 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 
 cdef enum:
     # What feeds a symbol: whatever comes first in a session and makes base rows.
-    SOURCE_NONE = 0
-    SOURCE_BARS = 1
-    SOURCE_TICKS = 2
-    SOURCE_QUOTES = 3
+    INPUT_NONE = 0
+    INPUT_BARS = 1
+    INPUT_TICKS = 2
+    INPUT_QUOTES = 3
 
 
 cdef extern from *:

@@ -62,7 +62,7 @@ cdef inline void gaps_mark_present(Gaps* gaps, int32_t ordinal) noexcept nogil:
     if ordinal == gaps.frontier:
         gaps.frontier += 1
     else:
-        gaps_mark_out_of_turn(gaps, ordinal)
+        gaps_mark_out_of_order(gaps, ordinal)
 
 
 cdef struct Sweep:
@@ -73,16 +73,16 @@ cdef struct Sweep:
     int32_t room          # one past the last of them
 
 
-cdef inline Sweep sweep_over(Gaps* gaps) noexcept nogil:
+cdef inline Sweep sweep_begin(Gaps* gaps) noexcept nogil:
     return Sweep(gaps, -1, 0)
 
 
-cdef void sweep_take(Sweep* sweep, int32_t ordinal) noexcept nogil
+cdef void sweep_add(Sweep* sweep, int32_t ordinal) noexcept nogil
 cdef void sweep_end(Sweep* sweep) noexcept nogil
 cdef int64_t gaps_max_ranges(const SlotTable* table) noexcept nogil
 cdef void gaps_init(Gaps* gaps, const SlotTable* table) noexcept nogil
 cdef void gaps_move(Gaps* gaps, int32_t* memory) noexcept nogil
-cdef void gaps_mark_out_of_turn(Gaps* gaps, int32_t ordinal) noexcept nogil
+cdef void gaps_mark_out_of_order(Gaps* gaps, int32_t ordinal) noexcept nogil
 cdef int64_t gaps_mark_rows(Gaps* gaps, const Region* region, const int64_t* ts, int64_t n) noexcept nogil
 cdef int32_t gaps_count(const Gaps* gaps, int32_t expected) noexcept nogil
 cdef int32_t gaps_list(const Gaps* gaps, int32_t expected, int32_t* out_start, int32_t* out_stop) noexcept nogil

@@ -14,7 +14,7 @@ counts in `marks` are those of the ranges.
 
 Rejected: a bitmap (listing gaps would scan it), one node per missing slot (a quiet stock has 20,000
 a day at 1s). Columns of times (a batch that extends a symbol, or plain arrays without a store) go
-through `_take_rows`: rows that follow each other step by step are compared in vectors, the others
+through `_scan_rows`: rows that follow each other step by step are compared in vectors, the others
 are turned into slot numbers and ranges without a branch, because where bars are missing is what no
 processor can foresee.
 """
@@ -45,7 +45,7 @@ cdef enum:
     # rows whose breaks are looked for together: 16 KB, which stay in the nearest cache
     BLOCK = 2048
     # Rows for which the GIL is given up. That and taking it back costs 0.3 µs where nobody else
-    # wants it and a good deal more where somebody does; this many rows take some 5 to 50 µs.
+    # wants it and a good deal more where somebody does; this many rows scan some 5 to 50 µs.
     GIL_WORTH = 40_000
 
 
@@ -56,7 +56,7 @@ cdef extern from *:
     const int64_t OFF_GRID "SESSIONDATA_OFF_GRID"  # above every ordinal, and far from overflow
 
 
-cdef struct Take:
+cdef struct Scan:
     # A column on its way into ranges, and the run at hand: rows of which each is one step after the
     # row before it.
     const SlotTable* table
@@ -75,26 +75,26 @@ cdef struct Take:
     int64_t end           # one past its last expected slot, or `first`
 
 
-cdef inline Take _new_take(const SlotTable* table) noexcept nogil:
-    return Take(table, table.step_ns if table.step_ns else 1, NULL, NULL, 0, 0, 0, 0, OFF_GRID, 0, NULL, 0, 0)
+cdef inline Scan _new_scan(const SlotTable* table) noexcept nogil:
+    return Scan(table, table.step_ns if table.step_ns else 1, NULL, NULL, 0, 0, 0, 0, OFF_GRID, 0, NULL, 0, 0)
 
 
-cdef inline int64_t _slot_ns(const Take* take, int64_t ordinal) noexcept nogil:
-    return take.region.anchor + (ordinal - take.first) * take.step_ns
+cdef inline int64_t _slot_ns(const Scan* scan, int64_t ordinal) noexcept nogil:
+    return scan.region.anchor + (ordinal - scan.first) * scan.step_ns
 
 
-cdef inline void _add_hole(Take* take, int64_t start, int64_t stop) noexcept nogil:
+cdef inline void _add_hole(Scan* scan, int64_t start, int64_t stop) noexcept nogil:
     """Slots [start, stop) of the segment at hand have no rows."""
-    cdef int64_t k = take.n_ranges
-    if take.holes != NULL:
-        take.holes[k], take.holes[k + take.apart] = _slot_ns(take, start), _slot_ns(take, stop - 1)
-        take.holes[k + 2 * take.apart] = stop - start
-    elif take.gaps != NULL:
-        take.gaps.start[k], take.gaps.stop[k] = <int32_t>start, <int32_t>stop
-    take.n_ranges += 1
+    cdef int64_t k = scan.n_ranges
+    if scan.holes != NULL:
+        scan.holes[k], scan.holes[k + scan.apart] = _slot_ns(scan, start), _slot_ns(scan, stop - 1)
+        scan.holes[k + 2 * scan.apart] = stop - start
+    elif scan.gaps != NULL:
+        scan.gaps.start[k], scan.gaps.stop[k] = <int32_t>start, <int32_t>stop
+    scan.n_ranges += 1
 
 
-cdef inline int64_t _take_holes(Take* take, const int64_t* ts, int64_t i, const uint16_t* at, int64_t k,
+cdef inline int64_t _scan_holes(Scan* scan, const int64_t* ts, int64_t i, const uint16_t* at, int64_t k,
                                 int64_t n) noexcept nogil:
     """Take the breaks at[k:n] of the rows from i on as far as they are nothing but holes: a run on
     the grid, slots without rows, another run on the grid. Returns the first break that is something
@@ -102,14 +102,14 @@ cdef inline int64_t _take_holes(Take* take, const int64_t* ts, int64_t i, const 
 
     Where bars are missing is what no processor can foresee: so one loop without other branches than
     such as always go the same way, and little enough in it for the registers there are."""
-    cdef SlotTable table = take.table[0]  # a copy, which the compiler can see that nobody writes to
-    cdef Gaps* gaps = take.gaps
-    cdef int64_t* out = take.holes
-    cdef int64_t step_ns = table.step_ns, apart = take.apart, zero = take.zero, n_ranges = take.n_ranges, start, last_ns
-    cdef uint64_t n_slots = <uint64_t>(take.end - take.first), steps
+    cdef SlotTable table = scan.table[0]  # a copy, which the compiler can see that nobody writes to
+    cdef Gaps* gaps = scan.gaps
+    cdef int64_t* out = scan.holes
+    cdef int64_t step_ns = table.step_ns, apart = scan.apart, zero = scan.zero, n_ranges = scan.n_ranges, start, last_ns
+    cdef uint64_t n_slots = <uint64_t>(scan.end - scan.first), steps
     if zero == OFF_GRID or step_ns == 0:
         return k
-    last_ns = _slot_ns(take, take.end - 1)
+    last_ns = _slot_ns(scan, scan.end - 1)
     ts += i
     # In both loops: the row before is on a slot, so this one is if it is whole steps away. So few
     # of them that none can have wrapped: then it is later, and the comparison is about the
@@ -125,8 +125,8 @@ cdef inline int64_t _take_holes(Take* take, const int64_t* ts, int64_t i, const 
             out += 1
             k += 1
         if k > start:
-            take.n_ranges += k - start
-            take.zero = take.first + <int64_t>slot_number(&table, take.region.anchor, ts[at[k - 1]]) - i - at[k - 1]
+            scan.n_ranges += k - start
+            scan.zero = scan.first + <int64_t>slot_number(&table, scan.region.anchor, ts[at[k - 1]]) - i - at[k - 1]
         return k
     while k < n:
         steps = slot_number(&table, ts[at[k] - 1], ts[at[k]])
@@ -138,43 +138,43 @@ cdef inline int64_t _take_holes(Take* take, const int64_t* ts, int64_t i, const 
         zero += <int64_t>steps - 1
         n_ranges += 1
         k += 1
-    take.zero, take.n_ranges = zero, n_ranges
+    scan.zero, scan.n_ranges = zero, n_ranges
     return k
 
 
-cdef inline void _begin_run(Take* take, const int64_t* ts, int64_t row) noexcept nogil:
+cdef inline void _begin_run(Scan* scan, const int64_t* ts, int64_t row) noexcept nogil:
     """A run begins at a row inside the segment."""
-    cdef uint64_t number = slot_number(take.table, take.region.anchor, ts[row])
+    cdef uint64_t number = slot_number(scan.table, scan.region.anchor, ts[row])
     cdef int64_t ordinal
-    take.zero = OFF_GRID
-    if number >= <uint64_t>(take.end - take.first):
+    scan.zero = OFF_GRID
+    if number >= <uint64_t>(scan.end - scan.first):
         return
-    ordinal = take.first + <int64_t>number
-    if ordinal > take.reach:
-        _add_hole(take, take.reach, ordinal)
+    ordinal = scan.first + <int64_t>number
+    if ordinal > scan.reach:
+        _add_hole(scan, scan.reach, ordinal)
     else:
-        take.n_present -= take.reach - ordinal  # repeats: the end of the run will count them again
-    take.zero, take.counted = ordinal - row, row
+        scan.n_present -= scan.reach - ordinal  # repeats: the end of the run will count them again
+    scan.zero, scan.counted = ordinal - row, row
 
 
 cdef inline bint _is_inside(const Region* region, int64_t ts) noexcept nogil:
     return region.start <= ts < region.stop
 
 
-cdef inline int64_t _end_run(Take* take, const int64_t* ts, int64_t stop) noexcept nogil:
+cdef inline int64_t _end_run(Scan* scan, const int64_t* ts, int64_t stop) noexcept nogil:
     """The run at hand ends before row `stop`, or where the segment does; returns the row after
     it."""
     # Behind the segment's end may be later rows and, if nobody has checked the times, rows that
     # have wrapped.
-    while not _is_inside(take.region, ts[stop - 1]):
+    while not _is_inside(scan.region, ts[stop - 1]):
         stop -= 1
-    if take.zero != OFF_GRID:
-        take.reach = take.zero + stop if take.zero + stop < take.end else take.end
-        take.n_present += take.reach - take.zero - take.counted
+    if scan.zero != OFF_GRID:
+        scan.reach = scan.zero + stop if scan.zero + stop < scan.end else scan.end
+        scan.n_present += scan.reach - scan.zero - scan.counted
     return stop
 
 
-cdef int64_t _take_rows(Take* take, const int64_t* ts, int64_t i, int64_t n) noexcept nogil:
+cdef int64_t _scan_rows(Scan* scan, const int64_t* ts, int64_t i, int64_t n) noexcept nogil:
     """Take rows ts[i:n] up to the end of the segment at hand; none lies before it. Repeats,
     off-grid rows and rows on slots that are not expected count for nothing.
 
@@ -182,35 +182,35 @@ cdef int64_t _take_rows(Take* take, const int64_t* ts, int64_t i, int64_t n) noe
     it."""
     cdef int64_t m, k, n_breaks = 0, row, most
     cdef uint16_t breaks[BLOCK + 64]
-    if i == n or ts[i] >= take.region.stop:
+    if i == n or ts[i] >= scan.region.stop:
         return i
     if i > 0 and ts[i] < ts[i - 1]:
         return -1 - i
-    _begin_run(take, ts, i)
+    _begin_run(scan, ts, i)
     i += 1
-    while i < n and _is_inside(take.region, ts[i - 1]):
+    while i < n and _is_inside(scan.region, ts[i - 1]):
         # No further than the segment: what comes then may be of the next one, and would be read
         # twice.
-        most = take.table.cuts[take.region.segment + 1] - (take.first if take.zero == OFF_GRID else take.zero + i)
+        most = scan.table.cuts[scan.region.segment + 1] - (scan.first if scan.zero == OFF_GRID else scan.zero + i)
         if n_breaks == 0:  # holes come together: after rows with some it would not get far
-            i += unbroken(ts + i, most if most < n - i else n - i, take.step_ns)
+            i += unbroken(ts + i, most if most < n - i else n - i, scan.step_ns)
         m = min(n - i, most + 64 if most + 64 < BLOCK else BLOCK)
-        n_breaks = find_breaks(ts + i, m, take.step_ns, breaks)
-        k = _take_holes(take, ts, i, breaks, 0, n_breaks)
+        n_breaks = find_breaks(ts + i, m, scan.step_ns, breaks)
+        k = _scan_holes(scan, ts, i, breaks, 0, n_breaks)
         while k < n_breaks:
-            row = _end_run(take, ts, i + breaks[k])
-            if row < i + breaks[k] or ts[row] >= take.region.stop:
+            row = _end_run(scan, ts, i + breaks[k])
+            if row < i + breaks[k] or ts[row] >= scan.region.stop:
                 return row
             if ts[row] < ts[row - 1]:
                 return -1 - row
-            _begin_run(take, ts, row)
-            k = _take_holes(take, ts, i, breaks, k + 1, n_breaks)
+            _begin_run(scan, ts, row)
+            k = _scan_holes(scan, ts, i, breaks, k + 1, n_breaks)
         i += m
-    return _end_run(take, ts, i)
+    return _end_run(scan, ts, i)
 
 
 cdef int64_t _pass_rows(const int64_t* ts, int64_t i, int64_t n, int64_t last) noexcept nogil:
-    """Pass over rows ts[i:n] up to `last`, which lie in no segment; returns what `_take_rows`
+    """Pass over rows ts[i:n] up to `last`, which lie in no segment; returns what `_scan_rows`
     does."""
     cdef int64_t j, stop
     cdef bint disorder
@@ -345,7 +345,7 @@ cdef inline bint _is_missing(const Gaps* gaps, int32_t i, int32_t ordinal) noexc
 
 
 cdef void _discount(Gaps* gaps, int32_t i, int32_t ordinal) noexcept nogil:
-    """An absent slot of range `i` is about to be taken out of it: take it out of the counts of the
+    """An absent slot of range `i` is about to be taken out of it: scan it out of the counts of the
     marks."""
     cdef Marks* marks = gaps.marks
     if slots_hold(&marks.explained, ordinal):
@@ -355,7 +355,7 @@ cdef void _discount(Gaps* gaps, int32_t i, int32_t ordinal) noexcept nogil:
         marks.n_gaps += _is_missing(gaps, i, ordinal - 1) + _is_missing(gaps, i, ordinal + 1) - 1
 
 
-cdef void gaps_mark_out_of_turn(Gaps* gaps, int32_t ordinal) noexcept nogil:
+cdef void gaps_mark_out_of_order(Gaps* gaps, int32_t ordinal) noexcept nogil:
     """The two cases that are not "the next slot": a jump over absent slots, and a late bar."""
     cdef int32_t i = gaps.n_ranges, behind
     if ordinal >= gaps.frontier:
@@ -389,7 +389,7 @@ cdef void gaps_mark_out_of_turn(Gaps* gaps, int32_t ordinal) noexcept nogil:
         gaps.n_ranges += 1
 
 
-cdef void sweep_take(Sweep* sweep, int32_t ordinal) noexcept nogil:
+cdef void sweep_add(Sweep* sweep, int32_t ordinal) noexcept nogil:
     """`gaps_mark_present` of slots that ascend; until `sweep_end` the tracker answers nothing."""
     cdef Gaps* gaps = sweep.gaps
     cdef int32_t i
@@ -443,21 +443,21 @@ cdef int64_t gaps_mark_rows(Gaps* gaps, const Region* region, const int64_t* ts,
 
     O(n)."""
     cdef int32_t before = gaps.n_ranges
-    cdef Take take = _new_take(gaps.table)
-    take.gaps, take.n_ranges = gaps, gaps.n_ranges
-    take.region, take.reach = region, gaps.frontier
-    take.first, take.end = gaps.table.cuts[region.segment], gaps.table.cuts[region.segment + 1]
+    cdef Scan scan = _new_scan(gaps.table)
+    scan.gaps, scan.n_ranges = gaps, gaps.n_ranges
+    scan.region, scan.reach = region, gaps.frontier
+    scan.first, scan.end = gaps.table.cuts[region.segment], gaps.table.cuts[region.segment + 1]
     # what is left of the segments before is missing, if a row here sits on a slot
-    if gaps.frontier < take.first:
-        take.n_ranges = _cut_range(gaps.table, gaps.frontier, <int32_t>take.first, gaps.n_ranges, gaps.start, gaps.stop)
-        take.reach = take.first
-    _take_rows(&take, ts, 0, n)
-    if take.n_present > 0:
-        gaps.n_absent += <int32_t>(take.reach - gaps.frontier - take.n_present)
-        gaps.n_ranges, gaps.frontier = <int32_t>take.n_ranges, <int32_t>take.reach
+    if gaps.frontier < scan.first:
+        scan.n_ranges = _cut_range(gaps.table, gaps.frontier, <int32_t>scan.first, gaps.n_ranges, gaps.start, gaps.stop)
+        scan.reach = scan.first
+    _scan_rows(&scan, ts, 0, n)
+    if scan.n_present > 0:
+        gaps.n_absent += <int32_t>(scan.reach - gaps.frontier - scan.n_present)
+        gaps.n_ranges, gaps.frontier = <int32_t>scan.n_ranges, <int32_t>scan.reach
         if gaps.marks != NULL:
             _count_absent(gaps, before)
-    return n - take.n_present
+    return n - scan.n_present
 
 
 cdef int32_t _add_tail(const Gaps* gaps, int32_t expected, int32_t n, int32_t* out_start,
@@ -592,30 +592,30 @@ cdef void scan_gaps(Job* job, int64_t* holes) noexcept nogil:
     cdef const SlotTable* table = job.table
     cdef const Region* region
     cdef int32_t r
-    cdef Take take = _new_take(table)
-    take.holes = holes
-    take.apart = job.apart = job.room
+    cdef Scan scan = _new_scan(table)
+    scan.holes = holes
+    scan.apart = job.apart = job.room
     job.offence = 0 if n > 0 and ts[0] == NAT else -1
     if job.offence == 0:
         return
     for r in range(table.grid.n_regions):
-        region = take.region = &table.grid.regions[r]
+        region = scan.region = &table.grid.regions[r]
         if not region.regular or region.segment >= table.n_cuts:
             continue  # the session as one slot has one cut, whatever its segments
-        take.reach = take.first = take.end = table.cuts[region.segment]
-        if job.expected > take.first:
-            take.end = min(job.expected, table.cuts[region.segment + 1])
+        scan.reach = scan.first = scan.end = table.cuts[region.segment]
+        if job.expected > scan.first:
+            scan.end = min(job.expected, table.cuts[region.segment + 1])
         row = _pass_rows(ts, row, n, region.start - 1)
         if row >= 0:
-            row = _take_rows(&take, ts, row, n)
+            row = _scan_rows(&scan, ts, row, n)
         if row < 0:
             break
-        if take.reach < take.end:
-            _add_hole(&take, take.reach, take.end)
+        if scan.reach < scan.end:
+            _add_hole(&scan, scan.reach, scan.end)
     if row >= 0:
         row = _pass_rows(ts, row, n, INT64_MAX)
     job.offence = -1 - row if row < 0 else -1
-    job.n_ranges, job.n_present = take.n_ranges, take.n_present
+    job.n_ranges, job.n_present = scan.n_ranges, scan.n_present
 
 
 cdef void write_gaps(const Job* job, const int64_t* holes) noexcept nogil:

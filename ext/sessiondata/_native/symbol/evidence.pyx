@@ -20,8 +20,8 @@ from sessiondata._native.slots.marks cimport (
     spans_free, spans_of_market, spans_of_slots, spans_union,
 )
 from sessiondata._native.base.status cimport ERR_MEMORY
-from sessiondata._native.symbol.symbol cimport symbol_as_of, symbol_enter, symbol_leave
-from sessiondata._native.symbol.symbol cimport symbol_settle
+from sessiondata._native.symbol.symbol cimport symbol_watermark, symbol_enter, symbol_leave
+from sessiondata._native.symbol.symbol cimport symbol_flush
 
 from sessiondata.copying import refuse_copy
 
@@ -159,9 +159,9 @@ cdef class Evidence:
         cdef int32_t* ranges
         cdef int status
         if k > 0:
-            symbol_settle(symbol, <int32_t>k - 1)
+            symbol_flush(symbol, <int32_t>k - 1)
         gaps = series_gaps(symbol, k)
-        expected = expected_at(gaps.table, symbol_as_of(symbol))
+        expected = expected_at(gaps.table, symbol_watermark(symbol))
         n = gaps_count(gaps, expected)
         ranges = <int32_t*>PyMem_RawMalloc(<size_t>(2 * n + 1) * sizeof(int32_t))
         if ranges == NULL:

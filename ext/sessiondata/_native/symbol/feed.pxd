@@ -2,11 +2,11 @@
 
 from libc.stdint cimport int32_t, int64_t
 
-from sessiondata._native.rows.aggregate cimport level_merge, level_takes
+from sessiondata._native.rows.aggregate cimport level_merge, level_accepts
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_begin_change, ring_end_change
 from sessiondata._native.base.status cimport ERR_NOT_FINITE, ERR_SIZE, STORED
 from sessiondata._native.symbol.symbol cimport Symbol
-from sessiondata._native.rows.ticks cimport SOURCE_QUOTES, SOURCE_TICKS, SUM_LIMIT, Tick, TickRing
+from sessiondata._native.rows.ticks cimport INPUT_QUOTES, INPUT_TICKS, SUM_LIMIT, Tick, TickRing
 from sessiondata._native.rows.ticks cimport ticks_push
 
 
@@ -18,13 +18,13 @@ cdef enum:
 
 
 cdef inline TickRing* feed_ring(const Symbol* symbol, int kind) noexcept nogil:
-    """Ring of SOURCE_TICKS or SOURCE_QUOTES; NULL before the first of them."""
-    return symbol.ticks if kind == SOURCE_TICKS else symbol.quotes
+    """Ring of INPUT_TICKS or INPUT_QUOTES; NULL before the first of them."""
+    return symbol.ticks if kind == INPUT_TICKS else symbol.quotes
 
 
 cdef inline double price_of(int kind, int quote_bars, double first, double second) noexcept nogil:
     """What a trade, or a quote that makes bars, adds to a bar."""
-    if kind == SOURCE_TICKS or quote_bars == QUOTE_BARS_BID:
+    if kind == INPUT_TICKS or quote_bars == QUOTE_BARS_BID:
         return first
     # of huge ones the sum overflows
     return second if quote_bars == QUOTE_BARS_ASK else 0.5 * first + 0.5 * second
@@ -35,7 +35,7 @@ cdef inline int check_trade(const Tick* tick) noexcept nogil:
     # x - x is 0 for finite x and NaN for infinities and NaN, for which no comparison holds.
     if tick.value[1] >= tick.value[0] - tick.value[0] and not tick.value[1] >= SUM_LIMIT:
         return 0
-    return check_trade_apart(tick.value[0], tick.value[1])
+    return check_trade_cold(tick.value[0], tick.value[1])
 
 
 cdef inline bint _is_empty(double price, double size, double other) noexcept nogil:
@@ -48,7 +48,7 @@ cdef inline bint _is_empty(double price, double size, double other) noexcept nog
 cdef inline bint lacks_side(const Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
     """Whether a quote that makes bars has no price for them: a side that they are made of is empty.
     (What a feed says by NaN or a negative size breaks a rule.)"""
-    if kind == SOURCE_TICKS or symbol.quote_bars == QUOTE_BARS_NONE:
+    if kind == INPUT_TICKS or symbol.quote_bars == QUOTE_BARS_NONE:
         return False
     if symbol.quote_bars != QUOTE_BARS_ASK and _is_empty(tick.value[0], tick.value[2], tick.value[1]):
         return True
@@ -79,7 +79,7 @@ cdef inline void base_write(Symbol* symbol, double high, double low, double clos
     bar.high, bar.low, bar.close, bar.volume, bar.n_base = high, low, close, volume, 1
     i = symbol.root
     while i >= 0:
-        if level_takes(&symbol.levels[i], symbol.region):
+        if level_accepts(&symbol.levels[i], symbol.region):
             level_merge(&symbol.levels[i], &bar, False)
         i = symbol.levels[i].next
     if symbol.extended_root >= 0 and not symbol.region.regular:
@@ -103,8 +103,8 @@ cdef inline int feed_trade(Symbol* symbol, const Tick* tick) noexcept nogil:
     cdef int status = check_trade(tick)
     if status:
         return status
-    if symbol.source != SOURCE_TICKS or not symbol.ticks.last_ts <= tick.ts < symbol.base_stop:
-        return feed_apart(symbol, SOURCE_TICKS, tick)
+    if symbol.input_kind != INPUT_TICKS or not symbol.ticks.last_ts <= tick.ts < symbol.base_stop:
+        return feed_cold(symbol, INPUT_TICKS, tick)
     ticks_push(symbol.ticks, tick)
     base_grow(symbol, tick.value[0], tick.value[1])
     symbol.newest_stop = tick.ts
@@ -122,7 +122,7 @@ cdef inline int feed_quote(Symbol* symbol, const Tick* tick) noexcept nogil:
     if status:
         return status
     if symbol.quote_bars != QUOTE_BARS_NONE or ring == NULL or not ring.last_ts <= tick.ts < symbol.grid.span_stop:
-        return feed_apart(symbol, SOURCE_QUOTES, tick)
+        return feed_cold(symbol, INPUT_QUOTES, tick)
     ticks_push(ring, tick)
     ring.updated = 1
     symbol.n_edits += 1
@@ -130,8 +130,8 @@ cdef inline int feed_quote(Symbol* symbol, const Tick* tick) noexcept nogil:
     return STORED
 
 
-cdef int check_trade_apart(double price, double size) noexcept nogil
-cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil
+cdef int check_trade_cold(double price, double size) noexcept nogil
+cdef int feed_cold(Symbol* symbol, int kind, const Tick* tick) noexcept nogil
 cdef int feed_make_ring(Symbol* symbol, int kind) noexcept nogil
 cdef int feed_reserve(Symbol* symbol, int kind, const int64_t* ts, int64_t n) noexcept nogil
 cdef int check_tick(const Symbol* symbol, int kind, const Tick* tick) noexcept nogil

@@ -1,8 +1,8 @@
 """A symbol fed by trades or quotes: they are the parents of its base rows.
 
     trade -> check -> in the newest base slot?  push; grow the newest row, and roots, in place     (feed_trade, inline)
-                      a later slot?             a new base row, as if a bar had come; push         (feed_apart)
-                      older than the newest?    insert; fold its slot again: it is corrected       (_take_late)
+                      a later slot?             a new base row, as if a bar had come; push         (feed_cold)
+                      older than the newest?    insert; fold its slot again: it is corrected       (_place_late)
                       of a slot that a bar has filled?  push or insert; the row stands             (see _fill)
     arrays -> check all -> in order: rows by runs of one slot, through symbol_extend; copy columns (feed_extend)
 
@@ -32,14 +32,14 @@ from sessiondata._native.slots.grid cimport Region, find_region, slot_start_in, 
 from sessiondata._native.symbol.layout cimport block_add
 from sessiondata._native.rows.ring cimport ring_find, ring_oldest, ring_read
 from sessiondata._native.base.status cimport (
-    ERR_LATER_SESSION, ERR_MEMORY, ERR_NAT, ERR_SOURCE, ERR_UNIT, LATE, OTHER_SESSION, TOO_OLD,
+    ERR_LATER_SESSION, ERR_MEMORY, ERR_NAT, ERR_INPUT_KIND, ERR_UNIT, LATE, OTHER_SESSION, TOO_OLD,
 )
 from sessiondata._native.symbol.symbol cimport (
     Block, first_at_or_after, is_before_all,
-    symbol_extend, symbol_is_too_old, symbol_place_late, symbol_reserve, symbol_take,
+    symbol_extend, symbol_is_too_old, symbol_place_late, symbol_reserve, symbol_place,
 )
 from sessiondata._native.rows.ticks cimport (
-    SOURCE_BARS, SOURCE_NONE, SUMMANDS, TickCounters, ticks_bytes, ticks_check, ticks_extend, ticks_find, ticks_init,
+    INPUT_BARS, INPUT_NONE, SUMMANDS, TickCounters, ticks_bytes, ticks_check, ticks_extend, ticks_find, ticks_init,
     ticks_insert, ticks_oldest,
 )
 from sessiondata._native.base.time cimport NAT
@@ -51,15 +51,15 @@ cdef enum:
 
 
 cdef inline bint _makes_bars(const Symbol* symbol, int kind) noexcept nogil:
-    return kind == SOURCE_TICKS or symbol.quote_bars != QUOTE_BARS_NONE
+    return kind == INPUT_TICKS or symbol.quote_bars != QUOTE_BARS_NONE
 
 
 cdef inline double _size_of(int kind, double second) noexcept nogil:
-    return second if kind == SOURCE_TICKS else 0.0  # a quote trades nothing
+    return second if kind == INPUT_TICKS else 0.0  # a quote trades nothing
 
 
 cdef inline TickCounters* _counters(Symbol* symbol, int kind) noexcept nogil:
-    return &symbol.tick_counters[kind == SOURCE_QUOTES]
+    return &symbol.tick_counters[kind == INPUT_QUOTES]
 
 
 # --- memory ---
@@ -67,8 +67,8 @@ cdef inline TickCounters* _counters(Symbol* symbol, int kind) noexcept nogil:
 cdef int feed_make_ring(Symbol* symbol, int kind) noexcept nogil:
     """Give the symbol its ring, in a block of its own that lives as long as the session; 0 or
     ERR_MEMORY."""
-    cdef int64_t capacity = symbol.tick_capacity if kind == SOURCE_TICKS else symbol.quote_capacity
-    cdef int64_t n_bytes = HEADER + <int64_t>sizeof(TickRing) + 64 + ticks_bytes(capacity, kind == SOURCE_QUOTES)
+    cdef int64_t capacity = symbol.tick_capacity if kind == INPUT_TICKS else symbol.quote_capacity
+    cdef int64_t n_bytes = HEADER + <int64_t>sizeof(TickRing) + 64 + ticks_bytes(capacity, kind == INPUT_QUOTES)
     cdef Block* block = block_add(symbol, n_bytes)
     cdef TickRing* ring
     cdef char* start
@@ -77,8 +77,8 @@ cdef int feed_make_ring(Symbol* symbol, int kind) noexcept nogil:
     ring = <TickRing*>(<char*>block + HEADER)
     start = <char*>(ring + 1)
     start += (64 - (<int64_t>start & 63)) & 63
-    ticks_init(ring, <uint8_t*>start, capacity, kind == SOURCE_QUOTES)
-    if kind == SOURCE_TICKS:
+    ticks_init(ring, <uint8_t*>start, capacity, kind == INPUT_QUOTES)
+    if kind == INPUT_TICKS:
         symbol.ticks = ring
     else:
         symbol.quotes = ring
@@ -99,7 +99,7 @@ cdef int feed_reserve(Symbol* symbol, int kind, const int64_t* ts, int64_t n) no
 
 # --- one ---
 
-cdef int check_trade_apart(double price, double size) noexcept nogil:
+cdef int check_trade_cold(double price, double size) noexcept nogil:
     """The rule that a trade breaks whose price is not finite, or whose size is not, is negative or
     has no finite sums.
     """
@@ -109,7 +109,7 @@ cdef int check_trade_apart(double price, double size) noexcept nogil:
 cdef int check_tick(const Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
     """0, or the status of the first rule that a trade or quote breaks; before a session any date
     will do."""
-    cdef int status = check_trade(tick) if kind == SOURCE_TICKS else check_quote(tick)
+    cdef int status = check_trade(tick) if kind == INPUT_TICKS else check_quote(tick)
     if status:
         return status
     if tick.ts == NAT:
@@ -117,7 +117,7 @@ cdef int check_tick(const Symbol* symbol, int kind, const Tick* tick) noexcept n
     return ERR_LATER_SESSION if symbol.grid != NULL and tick.ts >= symbol.grid.span_stop else 0
 
 
-cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
+cdef int feed_cold(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
     """Any trade or quote (values checked) that does not just go on in the newest base row."""
     cdef bint makes_bars = _makes_bars(symbol, kind)
     cdef TickRing* ring
@@ -125,8 +125,8 @@ cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
     cdef double price
     cdef int status
     cdef Bar bar
-    if makes_bars and symbol.source != SOURCE_NONE and symbol.source != kind:
-        return ERR_SOURCE
+    if makes_bars and symbol.input_kind != INPUT_NONE and symbol.input_kind != kind:
+        return ERR_INPUT_KIND
     status = check_tick(symbol, kind, tick)
     if status:
         return status
@@ -141,10 +141,10 @@ cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
         _counters(symbol, kind).other_session += 1
         return OTHER_SESSION
     if tick.ts < ring.last_ts:
-        return _take_late(symbol, kind, ring, tick)
+        return _place_late(symbol, kind, ring, tick)
     if makes_bars and lacks_side(symbol, kind, tick):
         _counters(symbol, kind).empty_side += 1
-        symbol.source = kind
+        symbol.input_kind = kind
         symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, fed_until(symbol, tick.ts)
         symbol.changes += 1
     elif makes_bars:
@@ -157,14 +157,14 @@ cdef int feed_apart(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
             bar = Bar(slot_start_in(region, symbol.step_ns, tick.ts), price, price, price, price,
                       _size_of(kind, tick.value[1]), 0)
             if bar.ts > symbol.last_ts:
-                symbol_take(symbol, &bar)  # the newest row, and there is room for it: it is stored
+                symbol_place(symbol, &bar)  # the newest row, and there is room for it: it is stored
                 symbol.base_stop = slot_stop_in(region, symbol.step_ns, tick.ts)
             elif _join_behind(symbol, kind, region, &bar):
                 symbol.changes += 1
             else:
                 _counters(symbol, kind).too_old += 1
                 return TOO_OLD
-        symbol.source = kind
+        symbol.input_kind = kind
         symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, fed_until(symbol, tick.ts)
     else:
         symbol.changes += 1
@@ -198,7 +198,7 @@ cdef bint _join_behind(Symbol* symbol, int kind, const Region* region, Bar* bar)
 
 cdef inline bint _row_lacks_side(const Symbol* symbol, int kind, const TickRing* ring, int64_t at) noexcept nogil:
     cdef Tick tick
-    if kind == SOURCE_TICKS:
+    if kind == INPUT_TICKS:
         return False
     tick.value[0], tick.value[1] = ring.value[0][at], ring.value[1][at]
     tick.value[2], tick.value[3] = ring.value[2][at], ring.value[3][at]
@@ -231,7 +231,7 @@ cdef void _fold_slot(const Symbol* symbol, int kind, const TickRing* ring, int64
         at += 1
 
 
-cdef int _take_late(Symbol* symbol, int kind, TickRing* ring, const Tick* tick) noexcept nogil:
+cdef int _place_late(Symbol* symbol, int kind, TickRing* ring, const Tick* tick) noexcept nogil:
     """A trade or quote (checked, of the span, with room) older than the newest. O(log rows + ticks
     after it), and one slot of each level."""
     cdef int64_t evicted_ts = ring.evicted_ts, start, stop, seq
@@ -267,7 +267,7 @@ cdef int _take_late(Symbol* symbol, int kind, TickRing* ring, const Tick* tick) 
             _fold_slot(symbol, kind, ring, start, stop, &bar)
             if is_newest:
                 bar.n_base = 0
-                symbol_take(symbol, &bar)
+                symbol_place(symbol, &bar)
                 symbol.base_stop = stop
                 symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, fed_until(symbol, ring.last_ts)
                 symbol.changes -= 1  # counted below
@@ -308,15 +308,15 @@ cdef int64_t check_ticks(const Symbol* symbol, int kind, const int64_t* ts, cons
     cdef Tick tick
     out_status[0] = 0
     tick.value[2] = tick.value[3] = 0.0
-    if _makes_bars(symbol, kind) and symbol.source != SOURCE_NONE and symbol.source != kind:
-        out_status[0] = ERR_SOURCE
+    if _makes_bars(symbol, kind) and symbol.input_kind != INPUT_NONE and symbol.input_kind != kind:
+        out_status[0] = ERR_INPUT_KIND
         return 0
     while i < n:
         stop = i + 256 if i + 256 < n else n
         # Whole blocks without a branch; a suspicious one is looked at row by row (see `check_rows`
         # of bars).
         not_zero = negative = 0
-        if kind == SOURCE_TICKS:
+        if kind == INPUT_TICKS:
             for j in range(i, stop):
                 total = first[j] + second[j] * SUMMANDS
                 not_zero |= double_bits(total - total)
@@ -330,7 +330,7 @@ cdef int64_t check_ticks(const Symbol* symbol, int kind, const int64_t* ts, cons
         if not_zero or negative >> 63:
             for j in range(i, stop):
                 tick.ts, tick.value[0], tick.value[1] = ts[j], first[j], second[j]
-                if kind == SOURCE_QUOTES:
+                if kind == INPUT_QUOTES:
                     tick.value[2], tick.value[3] = third[j], fourth[j]
                 out_status[0] = check_tick(symbol, kind, &tick)
                 if out_status[0]:
@@ -449,7 +449,7 @@ cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const doub
     exchange = exchange + skipped if exchange != NULL else NULL
     # Where a bar has filled the newest row, those that are not newer than its slot go one by one;
     # so do all quotes of a batch in which one has no price.
-    one_by_one = kind == SOURCE_QUOTES and _any_lacks_side(symbol, rest, n)
+    one_by_one = kind == INPUT_QUOTES and _any_lacks_side(symbol, rest, n)
     while n > 0 and (one_by_one or (
             _makes_bars(symbol, kind) and symbol.base_stop == INT64_MIN and slot_start_in(
                 find_region(symbol.grid, ts[0]), symbol.step_ns, ts[0]) <= symbol.last_ts)):
@@ -460,7 +460,7 @@ cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const doub
                 rest[i] += 1
             else:
                 tick.value[i] = 0.0
-        stored += feed_apart(symbol, kind, &tick) == STORED
+        stored += feed_cold(symbol, kind, &tick) == STORED
         ts += 1
         exchange = exchange + 1 if exchange != NULL else NULL
         n -= 1
@@ -468,7 +468,7 @@ cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const doub
         return stored
     rows = 0
     if _makes_bars(symbol, kind):
-        symbol.source = kind
+        symbol.input_kind = kind
         grown = _grow_newest(symbol, kind, ts, rest[0], rest[1], n)
         if grown < n:
             rows = _make_rows(symbol, kind, ts + grown, rest[0] + grown, rest[1] + grown, n - grown)
@@ -492,17 +492,17 @@ cdef bint feed_check(const Symbol* symbol) noexcept nogil:
         return False
     if symbol.quotes != NULL and not ticks_check(symbol.quotes):
         return False
-    if symbol.source == SOURCE_BARS:
+    if symbol.input_kind == INPUT_BARS:
         return symbol.base_stop == INT64_MIN
     if symbol.next_slot_ts != INT64_MAX:
         return False
     ring = NULL
-    if symbol.source != SOURCE_NONE:
-        ring = feed_ring(symbol, symbol.source)
+    if symbol.input_kind != INPUT_NONE:
+        ring = feed_ring(symbol, symbol.input_kind)
         if symbol.newest_stop != fed_until(symbol, ring.last_ts):
             return False
     if symbol.base_stop != INT64_MIN and (
-            ring == NULL or (symbol.source == SOURCE_TICKS and symbol.base_stop <= ring.last_ts)):
+            ring == NULL or (symbol.input_kind == INPUT_TICKS and symbol.base_stop <= ring.last_ts)):
         return False
     if (symbol.base_stop == INT64_MIN) != (base.next_seq == 0 or is_newest_filled(symbol)):
         return False
@@ -515,7 +515,8 @@ cdef bint feed_check(const Symbol* symbol) noexcept nogil:
             return False
         if base.ts[at] <= ring.evicted_ts:
             continue
-        _fold_slot(symbol, symbol.source, ring, base.ts[at], slot_stop_in(region, symbol.step_ns, base.ts[at]), &bar)
+        _fold_slot(symbol, symbol.input_kind, ring, base.ts[at], slot_stop_in(region, symbol.step_ns, base.ts[at]),
+                   &bar)
         if not (bar.n_base == 1 and base.open[at] == bar.open and base.high[at] == bar.high and base.low[at] == bar.low
                 and base.close[at] == bar.close and base.volume[at] == bar.volume):
             return False

@@ -30,10 +30,10 @@ from sessiondata._native.base.guard cimport peek
 from sessiondata._native.symbol.late cimport NOWHERE, LateRows, late_fits, late_place
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_find, ring_oldest
 from sessiondata._native.symbol.symbol cimport (
-    Symbol, first_at_or_after, symbol_as_of, symbol_is_too_old, symbol_note_edit, symbol_place_late, symbol_reserve,
-    symbol_take,
+    Symbol, first_at_or_after, symbol_watermark, symbol_is_too_old, symbol_note_edit, symbol_place_late, symbol_reserve,
+    symbol_place,
 )
-from sessiondata._native.rows.ticks cimport SOURCE_BARS, SOURCE_NONE
+from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_NONE
 
 
 cdef enum:
@@ -57,7 +57,7 @@ cdef inline int32_t _wanted_at(const Symbol* symbol, int64_t ts, int64_t over, i
         ordinal = ordinal_in(symbol.gaps.table, region, ts)
         state = gaps_state(&symbol.gaps, expected, ordinal)
         return _NOT_WANTED if state == PENDING or state == PRESENT else ordinal
-    if not loading or symbol.source > SOURCE_BARS or (ts + symbol.step_ns > over and region.stop > over):
+    if not loading or symbol.input_kind > INPUT_BARS or (ts + symbol.step_ns > over and region.stop > over):
         return _NOT_WANTED
     seq = ring_find(&symbol.base, ts)
     if seq < symbol.base.next_seq and symbol.base.ts[seq - symbol.base.origin] == ts:
@@ -65,16 +65,16 @@ cdef inline int32_t _wanted_at(const Symbol* symbol, int64_t ts, int64_t over, i
     return _NO_SLOT
 
 
-cdef int64_t _over_for_load(const Symbol* symbol, int64_t newest_ts) noexcept nogil:
+cdef int64_t _elapsed_for_load(const Symbol* symbol, int64_t newest_ts) noexcept nogil:
     """Up to when a load knows that slots are over; its newest row begins at `newest_ts`.
 
     Its rows are whole bars, so all that they cover is, but for what cannot be: beyond the store's
     clock, and, where trades or quotes come, at or after both the newest of them and the newest row,
     each of which may be in progress."""
-    cdef int64_t clock = peek(&symbol.clock.as_of), as_of = symbol_as_of(symbol), over = INT64_MAX
+    cdef int64_t clock = peek(&symbol.clock.as_of), as_of = symbol_watermark(symbol), over = INT64_MAX
     if clock != INT64_MIN:
         over = clock
-    elif symbol.source > SOURCE_BARS:
+    elif symbol.input_kind > INPUT_BARS:
         over = newest_ts
     return over if over > as_of else as_of
 
@@ -83,21 +83,21 @@ cdef void _push(Symbol* symbol, Bar* bar) noexcept nogil:
     """A filled row that is newer than all others. Whatever feeds the symbol, its time has been
     known to be over."""
     cdef int64_t stop = bar.ts + symbol.step_ns
-    symbol_take(symbol, bar)  # there is room for it, so it is stored
+    symbol_place(symbol, bar)  # there is room for it, so it is stored
     stop = stop if stop < symbol.region.stop else symbol.region.stop
     if stop > symbol.newest_stop:  # quotes without a price make no row: a newer one may have come
         symbol.newest_stop = stop
-    if symbol.source != SOURCE_BARS:
+    if symbol.input_kind != INPUT_BARS:
         symbol.next_slot_ts = INT64_MAX
-    if symbol.source > SOURCE_BARS:
+    if symbol.input_kind > INPUT_BARS:
         symbol.base_stop = INT64_MIN
 
 
 cdef inline void _note_filled(Symbol* symbol, int32_t ordinal) noexcept nogil:
     """What a stored row says of what feeds the symbol."""
     if ordinal == _NO_SLOT:
-        symbol.source = SOURCE_BARS
-    elif symbol.source != SOURCE_BARS:
+        symbol.input_kind = INPUT_BARS
+    elif symbol.input_kind != INPUT_BARS:
         symbol.filled[ordinal >> 6] |= <uint64_t>1 << (ordinal & 63)
 
 
@@ -145,7 +145,7 @@ cdef int64_t fill_rows(Symbol* symbol, const int64_t* ts, const double* open, co
     cdef LateRows late
     if symbol.grid == NULL or n == 0:  # the session has ended since somebody looked
         return 0
-    over = _over_for_load(symbol, ts[n - 1]) if loading else symbol_as_of(symbol)
+    over = _elapsed_for_load(symbol, ts[n - 1]) if loading else symbol_watermark(symbol)
     expected = expected_at(symbol.gaps.table, over)
     n_late = first_at_or_after(ts, n, symbol.last_ts + 1)
     for i in range(n):
@@ -195,12 +195,12 @@ cdef bint fill_forget_bars(Symbol* symbol) noexcept nogil:
     cdef const Region* region
     cdef int64_t seq, ts
     cdef int32_t ordinal
-    if symbol.source != SOURCE_BARS or symbol.counters.off_grid or symbol.counters.extended:
+    if symbol.input_kind != INPUT_BARS or symbol.counters.off_grid or symbol.counters.extended:
         return False
     for seq in range(ring_oldest(base), base.next_seq):
         ts = base.ts[seq - base.origin]
         region = find_region(symbol.grid, ts)
         ordinal = ordinal_in(symbol.gaps.table, region, ts)
         symbol.filled[ordinal >> 6] |= <uint64_t>1 << (ordinal & 63)
-    symbol.source, symbol.next_slot_ts = SOURCE_NONE, INT64_MAX
+    symbol.input_kind, symbol.next_slot_ts = INPUT_NONE, INT64_MAX
     return True

@@ -17,13 +17,13 @@ before.
 from libc.stdint cimport INT64_MIN, int32_t, int64_t
 
 from sessiondata._native.rows.aggregate cimport INTRADAY, Level, is_aligned, level_rebuild
-from sessiondata._native.rows.aggregate cimport level_rebuild_rows, level_takes
+from sessiondata._native.rows.aggregate cimport level_rebuild_rows, level_accepts
 from sessiondata._native.slots.extended cimport extended_ordinal
-from sessiondata._native.slots.gaps cimport Sweep, sweep_end, sweep_over, sweep_take
+from sessiondata._native.slots.gaps cimport Sweep, sweep_end, sweep_begin, sweep_add
 from sessiondata._native.slots.grid cimport Region, find_region, ordinal_in
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_find, ring_insert_rows, ring_read
-from sessiondata._native.symbol.symbol cimport symbol_end_block, symbol_note_edit, symbol_settle_all
-from sessiondata._native.rows.ticks cimport SOURCE_BARS, SOURCE_NONE
+from sessiondata._native.symbol.symbol cimport symbol_end_block, symbol_note_edit, symbol_flush_all
+from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_NONE
 
 
 cdef bint late_fits(const Symbol* symbol, int64_t n_rows, int64_t n_new) noexcept nogil:
@@ -59,8 +59,8 @@ cdef int64_t late_store(Symbol* symbol, const LateRows* rows) noexcept nogil:
         row, exists = bar, True
         symbol_note_edit(symbol, ts[i])
         changed += 1
-    if symbol.source == SOURCE_NONE:
-        symbol.source = SOURCE_BARS
+    if symbol.input_kind == INPUT_NONE:
+        symbol.input_kind = INPUT_BARS
     if changed:
         late_place(symbol, rows)
         symbol.changes += changed
@@ -77,7 +77,7 @@ cdef void late_place(Symbol* symbol, const LateRows* rows) noexcept nogil:
     cdef int32_t i
     cdef int regular
     cdef bint on_grid
-    symbol_settle_all(symbol)
+    symbol_flush_all(symbol)
     ring_insert_rows(&symbol.base, rows.ts, rows.value, rows.place, rows.n, _mark(symbol, rows, last))
     on_grid = symbol.counters.off_grid == 0
     for i in range(symbol.n_levels):
@@ -90,7 +90,7 @@ cdef void late_place(Symbol* symbol, const LateRows* rows) noexcept nogil:
             if last[regular] == NOWHERE:
                 continue
             region = find_region(symbol.grid, rows.ts[last[regular]])
-            if level_takes(level, region):
+            if level_accepts(level, region):
                 level_rebuild(level, symbol.grid, region, rows.ts[last[regular]], parent, regular and on_grid)
     symbol_end_block(symbol)
 
@@ -99,10 +99,10 @@ cdef int64_t _mark(Symbol* symbol, const LateRows* rows, int64_t* out_last) noex
     """Tell base trackers and counters of the rows that are new; returns how many are."""
     cdef int64_t i, ordinal, n_new = 0
     cdef const Region* region = find_region(symbol.grid, rows.ts[0])
-    cdef Sweep sweep = sweep_over(&symbol.gaps)
+    cdef Sweep sweep = sweep_begin(&symbol.gaps)
     cdef Sweep extended
     if symbol.extended != NULL:
-        extended = sweep_over(&symbol.extended.gaps)
+        extended = sweep_begin(&symbol.extended.gaps)
     out_last[0] = out_last[1] = NOWHERE
     for i in range(rows.n):
         if rows.place[i] == NOWHERE:
@@ -120,9 +120,9 @@ cdef int64_t _mark(Symbol* symbol, const LateRows* rows, int64_t* out_last) noex
             if symbol.extended != NULL and is_aligned(region, symbol.step_ns, rows.ts[i]):
                 ordinal = extended_ordinal(symbol.extended, rows.ts[i])
                 if ordinal >= 0:
-                    sweep_take(&extended, <int32_t>ordinal)
+                    sweep_add(&extended, <int32_t>ordinal)
         elif is_aligned(region, symbol.step_ns, rows.ts[i]):
-            sweep_take(&sweep, ordinal_in(symbol.gaps.table, region, rows.ts[i]))
+            sweep_add(&sweep, ordinal_in(symbol.gaps.table, region, rows.ts[i]))
         else:
             symbol.counters.off_grid += 1
     symbol.counters.late += n_new

@@ -26,9 +26,9 @@ from sessiondata._native.slots.grid cimport Region, find_region, slot_start_in, 
 from sessiondata._native.symbol.late cimport LateRows, late_fits, late_place
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_find
 from sessiondata._native.symbol.symbol cimport Symbol, symbol_is_too_old, symbol_note_edit
-from sessiondata._native.symbol.symbol cimport symbol_place_late, symbol_take
+from sessiondata._native.symbol.symbol cimport symbol_place_late, symbol_place
 from sessiondata._native.rows.ticks cimport (
-    SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_find, ticks_insert_rows, ticks_oldest,
+    INPUT_QUOTES, INPUT_TICKS, Tick, TickCounters, TickRing, ticks_find, ticks_insert_rows, ticks_oldest,
 )
 
 
@@ -64,7 +64,7 @@ cdef inline void _read(const LateTicks* ticks, int kind, int64_t i, Tick* out_ti
     cdef int k
     out_tick.ts, out_tick.exchange = ticks.ts[i], 0
     for k in range(4):
-        out_tick.value[k] = ticks.value[k][i] if k < (2 if kind == SOURCE_TICKS else 4) else 0.0
+        out_tick.value[k] = ticks.value[k][i] if k < (2 if kind == INPUT_TICKS else 4) else 0.0
 
 
 cdef inline void _skip_dropped(Merge* merge, const int64_t* place, int64_t stop) noexcept nogil:
@@ -120,7 +120,7 @@ cdef void _fold(const Symbol* symbol, int kind, const TickRing* ring, const Late
     while at < end or i < stop:
         if i == stop or (at < end and ring.ts[at] <= ticks.ts[i]):
             tick.value[0], tick.value[1] = ring.value[0][at], ring.value[1][at]
-            if kind == SOURCE_QUOTES:
+            if kind == INPUT_QUOTES:
                 tick.value[2], tick.value[3] = ring.value[2][at], ring.value[3][at]
             at += 1
             if lacks_side(symbol, kind, &tick):
@@ -131,7 +131,7 @@ cdef void _fold(const Symbol* symbol, int kind, const TickRing* ring, const Late
                 continue
             tick.value[0], tick.value[1] = ticks.value[0][i - 1], ticks.value[1][i - 1]
         _add(out_bar, price_of(kind, symbol.quote_bars, tick.value[0], tick.value[1]),
-             tick.value[1] if kind == SOURCE_TICKS else 0.0)
+             tick.value[1] if kind == INPUT_TICKS else 0.0)
 
 
 cdef void _begin(const Symbol* symbol, int64_t ts, int64_t i, Slot* slot) noexcept nogil:
@@ -157,7 +157,7 @@ cdef void _begin_newest(Symbol* symbol, int kind, const TickRing* ring, const La
     cdef Bar bar
     _fold(symbol, kind, ring, ticks, slot, stop, &bar)
     bar.n_base = 0
-    symbol_take(symbol, &bar)  # there is room for it
+    symbol_place(symbol, &bar)  # there is room for it
     symbol.base_stop = slot.stop
     symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, fed_until(symbol, ring.last_ts)
     symbol.changes -= 1  # that of the tick
@@ -211,8 +211,8 @@ cdef int64_t late_ticks(Symbol* symbol, int kind, const LateTicks* ticks, const 
     """Take late ticks as one by one in their order; there is room for them (`feed_reserve`).
     Returns how many are stored."""
     cdef TickRing* ring = feed_ring(symbol, kind)
-    cdef TickCounters* counters = &symbol.tick_counters[kind == SOURCE_QUOTES]
-    cdef bint makes_bars = kind == SOURCE_TICKS or symbol.quote_bars != QUOTE_BARS_NONE
+    cdef TickCounters* counters = &symbol.tick_counters[kind == INPUT_QUOTES]
+    cdef bint makes_bars = kind == INPUT_TICKS or symbol.quote_bars != QUOTE_BARS_NONE
     cdef Merge merge = Merge(ring.next_seq, ring.evicted_ts, ticks_oldest(ring) - ring.origin, 0)
     cdef Slot slot = Slot(NULL, INT64_MIN, INT64_MIN, 0, 0, 0, False, False, False, False)
     cdef LateRows late

@@ -33,7 +33,7 @@ from sessiondata._native.slots.grid cimport GridData, SlotTable
 from sessiondata._native.base.guard cimport wait_for_reads
 from sessiondata._native.rows.ring cimport ring_bytes, ring_init, ring_move, ring_row, ring_values
 from sessiondata._native.base.status cimport ERR_MEMORY
-from sessiondata._native.symbol.symbol cimport EDITS, MAX_LEVELS, filled_bytes, symbol_settle
+from sessiondata._native.symbol.symbol cimport EDITS, MAX_LEVELS, filled_bytes, symbol_flush
 
 from sessiondata.copying import refuse_copy
 
@@ -185,7 +185,7 @@ cdef double series_value(Symbol* symbol, int64_t k, int64_t column, int64_t i) n
     """A value of row `i` of a derived series, which is brought up to date; NaN if there is none.
     Columns: 1 to 5."""
     cdef int64_t at
-    symbol_settle(symbol, <int32_t>k - 1)
+    symbol_flush(symbol, <int32_t>k - 1)
     at = ring_row(series_ring(symbol, k), i)
     return NAN if at < 0 else ring_values(series_ring(symbol, k), column)[at]
 

@@ -3,7 +3,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
 
-from sessiondata._native.rows.aggregate cimport Level, level_pull, level_settle
+from sessiondata._native.rows.aggregate cimport Level, level_pull, level_flush
 from sessiondata._native.slots.extended cimport Extended
 from sessiondata._native.slots.gaps cimport Gaps
 from sessiondata._native.slots.grid cimport GridData, Region, SlotTable
@@ -19,7 +19,7 @@ cdef enum:
     EDITS = 64            # rows changed out of turn that a symbol remembers
 
 
-# errands of `take_earlier`, which takes the GIL: never from inside the symbol's guard
+# errands of `route_earlier`, which takes the GIL: never from inside the symbol's guard
 cdef enum:
     EARLIER_OPEN = 0      # the bar's time is that of its end: make it that of its start
     EARLIER_RESERVE = 1   # see to it that storing the bar cannot fail
@@ -36,7 +36,7 @@ cdef struct Clock:
     # Shared by the symbols of a store. Written in the guard of all clocks, read by everybody at any
     # time.
     int64_t as_of         # ns; moved by advance_to only, INT64_MIN before
-    int64_t judged        # ns, up to when slots are judged by the clock alone: as_of - grace_ns
+    int64_t watermark     # ns, up to when slots have elapsed by the clock alone: as_of - grace_ns
     int64_t grace_ns      # how long after its end a bar may still arrive
     int64_t changes       # of the store so far, but for those that its symbols count themselves
     Symbol** symbols      # those that do, in no order
@@ -95,7 +95,8 @@ cdef struct Symbol:
     # Moves a symbol without a capacity of its own to a block with room for so many more rows; else
     # NULL.
     int (*make_room)(Symbol*, int64_t n_new) noexcept nogil
-    int32_t source        # SOURCE_*: what makes base rows; ticks and quotes never set next_slot_ts
+    # INPUT_*: what makes base rows; ticks and quotes never set next_slot_ts
+    int32_t input_kind
     # 1: the newest base row has grown in place since levels were brought up to date
     int32_t grown
     int64_t n_edited      # base rows inserted or replaced out of turn in this session
@@ -109,7 +110,7 @@ cdef struct Symbol:
     void* owner           # the SymbolCore
     # What becomes of a bar from before the span, if the symbol has days in history; else NULL. See
     # _days.
-    int (*take_earlier)(Symbol*, Bar*, int errand) noexcept nogil
+    int (*route_earlier)(Symbol*, Bar*, int operation) noexcept nogil
     Extended* extended    # base slots expected outside the segments; NULL: none
     # ns, the last EDITS of the base rows counted by n_edited: number n at n % EDITS; in the block
     int64_t* edited_ts
@@ -145,7 +146,7 @@ cdef inline uintptr_t* symbol_enter(Symbol* symbol) noexcept nogil:
 
     Whoever is inside calls nothing that might wait for another thread, or run Python: no object
     that the garbage collector knows of is made there. Holding the GIL is enough for what only
-    holders of the GIL change (`grid`, `take_earlier`, `guard`)."""
+    holders of the GIL change (`grid`, `route_earlier`, `guard`)."""
     return guard_enter(symbol.guard) if symbol.guard != NULL else NULL
 
 
@@ -166,7 +167,7 @@ cdef inline int check_values(const Bar* bar) noexcept nogil:
     """0, or the status of the first rule about values that the bar breaks."""
     if has_plain_values(bar):
         return 0
-    return check_values_apart(bar.open, bar.high, bar.low, bar.close, bar.volume)
+    return check_values_cold(bar.open, bar.high, bar.low, bar.close, bar.volume)
 
 
 cdef inline bint is_inconsistent(double open, double high, double low, double close) noexcept nogil:
@@ -217,7 +218,7 @@ cdef inline int symbol_store(Symbol* symbol, const Bar* bar) noexcept nogil:
         return symbol_store_next(symbol, bar)
     # its address may go, that of `bar` not
     row = Bar(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, 0)
-    return symbol_store_apart(symbol, &row)
+    return symbol_store_cold(symbol, &row)
 
 
 cdef inline int symbol_append(Symbol* symbol, const Bar* bar) noexcept nogil:
@@ -226,13 +227,13 @@ cdef inline int symbol_append(Symbol* symbol, const Bar* bar) noexcept nogil:
     return status if status else symbol_store(symbol, bar)
 
 
-cdef inline void symbol_settle(Symbol* symbol, int32_t level) noexcept nogil:
+cdef inline void symbol_flush(Symbol* symbol, int32_t level) noexcept nogil:
     """Bring ring and tracker of a level up to date. Every reader of them calls it first."""
     if symbol.grown:
-        symbol_unsettle(symbol)
-    if symbol.levels[level].settled_seq != symbol.base.next_seq:
+        symbol_mark_dirty(symbol)
+    if symbol.levels[level].flushed_seq != symbol.base.next_seq:
         symbol_fold(symbol)
-        level_settle(symbol.levels, level, symbol.grid, symbol.base.next_seq)
+        level_flush(symbol.levels, level, symbol.grid, symbol.base.next_seq)
 
 
 cdef inline void symbol_fold_levels(Symbol* symbol) noexcept nogil:
@@ -241,11 +242,11 @@ cdef inline void symbol_fold_levels(Symbol* symbol) noexcept nogil:
     cdef int32_t i
     cdef Level* level
     if symbol.grown:
-        symbol_unsettle(symbol)
+        symbol_mark_dirty(symbol)
     symbol_fold(symbol)
     for i in range(symbol.n_levels - 1):
         level = &symbol.levels[i]
-        if level.parent >= 0 and level.settled_seq != symbol.base.next_seq:
+        if level.parent >= 0 and level.flushed_seq != symbol.base.next_seq:
             level_pull(symbol.levels, i, symbol.grid)
 
 
@@ -256,11 +257,11 @@ cdef inline void symbol_note_edit(Symbol* symbol, int64_t ts) noexcept nogil:
     symbol.n_edits += 1
 
 
-cdef inline int64_t symbol_as_of(const Symbol* symbol) noexcept nogil:
-    """Up to when the symbol is judged, in ns: the store's clock less its grace, or the end of the
+cdef inline int64_t symbol_watermark(const Symbol* symbol) noexcept nogil:
+    """Watermark of the symbol, in ns: the store's clock less its grace, or the end of the
     newest row, which proves that the feed has come so far; INT64_MIN if neither."""
-    cdef int64_t judged = peek(&symbol.clock.judged), newest_stop = peek(&symbol.newest_stop)
-    return judged if judged > newest_stop else newest_stop
+    cdef int64_t watermark = peek(&symbol.clock.watermark), newest_stop = peek(&symbol.newest_stop)
+    return watermark if watermark > newest_stop else newest_stop
 
 
 cdef bint clock_advance(Clock* clock, int64_t ts) noexcept nogil
@@ -270,18 +271,18 @@ cdef int64_t clock_sequence(Clock* clock, int64_t* out_latest) noexcept nogil
 cdef int clock_join(Symbol* symbol) noexcept nogil
 cdef void clock_part(Symbol* symbol) noexcept nogil
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
-cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil
+cdef int check_values_cold(double open, double high, double low, double close, double volume) noexcept nogil
 cdef void symbol_fold(Symbol* symbol) noexcept nogil
 cdef int64_t symbol_fold_due(Symbol* symbol, uintptr_t* inside) noexcept nogil
 cdef int64_t symbol_fold_due_all(Symbol* symbol, uintptr_t* inside) noexcept nogil
-cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil
-cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil
+cdef int symbol_store_cold(Symbol* symbol, Bar* bar) noexcept nogil
+cdef int symbol_place(Symbol* symbol, Bar* bar) noexcept nogil
 cdef bint symbol_is_too_old(const Symbol* symbol, const Region* region, int64_t ts, bint exists) noexcept nogil
 cdef void symbol_place_late(Symbol* symbol, const Region* region, int64_t seq, bint exists,
                             const Bar* bar) noexcept nogil
-cdef void symbol_settle_all(Symbol* symbol) noexcept nogil
+cdef void symbol_flush_all(Symbol* symbol) noexcept nogil
 cdef void symbol_end_block(Symbol* symbol) noexcept nogil
-cdef void symbol_unsettle(Symbol* symbol) noexcept nogil
+cdef void symbol_mark_dirty(Symbol* symbol) noexcept nogil
 cdef int64_t first_at_or_after(const int64_t* ts, int64_t n, int64_t bound) noexcept nogil
 cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil
 cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil

@@ -2,9 +2,9 @@
 
     bar -> check -> the next slot of the region?  push, and leave the fold for later        (symbol_store_next, inline)
                         rows wait, a root's slot is over: fold, hand down, begin the next   (symbol_fold_due)
-                    newest?      place it; push; roots whose slot is over hand it down      (symbol_store_apart)
+                    newest?      place it; push; roots whose slot is over hand it down      (symbol_store_cold)
                     else         find its place; equal: nothing; else replace or insert, then rebuild the one slot of
-                                 each level that holds it                                   (_append_out_of_turn)
+                                 each level that holds it                                   (_append_out_of_order)
     arrays -> check all -> in order: copy columns, then per region and level by runs        (symbol_extend)
 
 Nothing here allocates, calls the interpreter or knows a calendar. Functions return a status (see
@@ -21,7 +21,7 @@ from libc.string cimport memset
 
 from sessiondata._native.rows.aggregate cimport (
     DAY, EXTENDED, INTRADAY, Columns, Fold, fold_rows, is_aligned, level_extend, level_hand_down, level_hand_down_row,
-    level_mark_settled, level_merge, level_merge_rows, level_open, level_rebuild, level_takes, ring_columns,
+    level_mark_flushed, level_merge, level_merge_rows, level_open, level_rebuild, level_accepts, ring_columns,
 )
 from sessiondata._native.rows.columns cimport Bars, is_suspicious
 from sessiondata._native.slots.extended cimport extended_mark
@@ -34,10 +34,10 @@ from sessiondata._native.rows.ring cimport (
 )
 from sessiondata._native.base.status cimport (
     CORRECTED, EARLIER, ERR_HIGH_LOW, ERR_INCONSISTENT, ERR_LATER_SESSION, ERR_MEMORY, ERR_NAT, ERR_NOT_FINITE,
-    ERR_SOURCE, ERR_TS_RANGE,
+    ERR_INPUT_KIND, ERR_TS_RANGE,
     ERR_UNIT, ERR_VOLUME, LATE, OTHER_SESSION, REPEATED, TOO_OLD,
 )
-from sessiondata._native.rows.ticks cimport SOURCE_BARS, SOURCE_NONE, SUMMANDS
+from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_NONE, SUMMANDS
 from sessiondata._native.base.time cimport NAT
 
 
@@ -63,7 +63,7 @@ cdef bint clock_advance(Clock* clock, int64_t ts) noexcept nogil:
     cdef bint moves = ts > clock.as_of
     if moves:
         store(&clock.as_of, ts)
-        store(&clock.judged, ts - clock.grace_ns if ts >= INT64_MIN + clock.grace_ns else INT64_MIN)
+        store(&clock.watermark, ts - clock.grace_ns if ts >= INT64_MIN + clock.grace_ns else INT64_MIN)
         clock.changes += 1
     guard_leave(inside)
     return moves
@@ -73,7 +73,7 @@ cdef void clock_reset(Clock* clock) noexcept nogil:
     """Forget the time; the sequence goes on."""
     cdef uintptr_t* inside = guard_enter(&_clocks)
     store(&clock.as_of, INT64_MIN)
-    store(&clock.judged, INT64_MIN)
+    store(&clock.watermark, INT64_MIN)
     clock.changes += 1
     guard_leave(inside)
 
@@ -148,13 +148,13 @@ cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
     symbol.newest_ts[0] = symbol.newest_ts[1] = INT64_MIN
     symbol.folded_seq = symbol.base.next_seq
     symbol.bars_updated = 0
-    symbol.source, symbol.grown, symbol.base_stop = SOURCE_NONE, 0, INT64_MIN
+    symbol.input_kind, symbol.grown, symbol.base_stop = INPUT_NONE, 0, INT64_MIN
     symbol.ticks = symbol.quotes = NULL
     symbol.n_edited = 0
     memset(symbol.filled, 0, <size_t>filled_bytes(symbol.gaps.table))
 
 
-cdef int check_values_apart(double open, double high, double low, double close, double volume) noexcept nogil:
+cdef int check_values_cold(double open, double high, double low, double close, double volume) noexcept nogil:
     """`check_values` where the sum of the values is not finite: each by itself."""
     cdef double total
     # x - x is 0 for finite x and NaN for infinities and NaN.
@@ -369,13 +369,13 @@ cdef int64_t symbol_fold_due_all(Symbol* symbol, uintptr_t* inside) noexcept nog
     return STORED
 
 
-cdef inline int _take(Symbol* symbol, Bar* bar, bint of_bars) noexcept nogil:
+cdef inline int _place(Symbol* symbol, Bar* bar, bint of_bars) noexcept nogil:
     """Store a bar (values checked), whatever feeds the symbol; `of_bars`: its time is over then."""
     cdef const Region* region
     cdef int32_t i
     cdef int status
     if bar.ts <= symbol.last_ts or bar.ts >= symbol.grid.span_stop:
-        return _append_out_of_turn(symbol, bar)
+        return _append_out_of_order(symbol, bar)
     if symbol.make_room != NULL and (symbol.base.next_seq == ring_room(&symbol.base) or (
             symbol.base.capacity < symbol.span_rows
             and (bar.ts >= symbol.region.stop or not symbol.region.regular))):
@@ -391,7 +391,7 @@ cdef inline int _take(Symbol* symbol, Bar* bar, bint of_bars) noexcept nogil:
         symbol.newest_stop = bar.ts + symbol.step_ns if bar.ts + symbol.step_ns < region.stop else region.stop
     i = symbol.root
     while i >= 0:
-        if level_takes(&symbol.levels[i], region):
+        if level_accepts(&symbol.levels[i], region):
             _fold_newest(symbol, i, bar)
         i = symbol.levels[i].next
     if symbol.extended_root >= 0 and not region.regular:
@@ -402,26 +402,26 @@ cdef inline int _take(Symbol* symbol, Bar* bar, bint of_bars) noexcept nogil:
     return STORED
 
 
-cdef int symbol_store_apart(Symbol* symbol, Bar* bar) noexcept nogil:
+cdef int symbol_store_cold(Symbol* symbol, Bar* bar) noexcept nogil:
     """Any bar (values checked) that symbol_store does not take itself."""
     cdef int status
     # an earlier day has a source of its own
-    if symbol.source > SOURCE_BARS and bar.ts >= symbol.grid.span_start:
-        return ERR_SOURCE
+    if symbol.input_kind > INPUT_BARS and bar.ts >= symbol.grid.span_start:
+        return ERR_INPUT_KIND
     if symbol.strict and is_inconsistent(bar.open, bar.high, bar.low, bar.close):
         return ERR_INCONSISTENT
-    status = _take(symbol, bar, True)
+    status = _place(symbol, bar, True)
     # it is a row of this session
-    if symbol.source == SOURCE_NONE and REPEATED <= status <= CORRECTED:
-        symbol.source = SOURCE_BARS
+    if symbol.input_kind == INPUT_NONE and REPEATED <= status <= CORRECTED:
+        symbol.input_kind = INPUT_BARS
     return status
 
 
-cdef int symbol_take(Symbol* symbol, Bar* bar) noexcept nogil:
+cdef int symbol_place(Symbol* symbol, Bar* bar) noexcept nogil:
     """Store a bar (values checked) that ticks or quotes have made, or that fills a slot, and that
     symbol_store would not take itself. The caller knows what is over then: `newest_stop` stays as
     it is."""
-    return _take(symbol, bar, False)
+    return _place(symbol, bar, False)
 
 
 cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil:
@@ -447,19 +447,19 @@ cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_
     return 0
 
 
-cdef void symbol_unsettle(Symbol* symbol) noexcept nogil:
+cdef void symbol_mark_dirty(Symbol* symbol) noexcept nogil:
     """The newest base row has grown: what was made of it is no longer up to date."""
     cdef int32_t i
     for i in range(symbol.n_levels):
-        symbol.levels[i].settled_seq = -1
+        symbol.levels[i].flushed_seq = -1
     symbol.grown = 0
 
 
-cdef void symbol_settle_all(Symbol* symbol) noexcept nogil:
+cdef void symbol_flush_all(Symbol* symbol) noexcept nogil:
     """Bring all levels up to date: what blocks and late bars start from."""
     cdef int32_t i
     for i in range(symbol.n_levels):
-        symbol_settle(symbol, i)
+        symbol_flush(symbol, i)
 
 
 cdef bint _is_too_old(const Symbol* symbol, const Region* region, int64_t ts, int64_t evicted_ts) noexcept nogil:
@@ -485,7 +485,7 @@ cdef bint _is_too_old(const Symbol* symbol, const Region* region, int64_t ts, in
     return False
 
 
-cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
+cdef int _append_out_of_order(Symbol* symbol, Bar* bar) noexcept nogil:
     """A bar (values checked) that is not the newest, or lies outside the span. O(log rows), plus
     one slot per level."""
     cdef int status = check_bar(symbol, bar)
@@ -497,7 +497,7 @@ cdef int _append_out_of_turn(Symbol* symbol, Bar* bar) noexcept nogil:
     if status:
         return status
     if bar.ts < symbol.grid.span_start:
-        if symbol.take_earlier != NULL:
+        if symbol.route_earlier != NULL:
             return EARLIER
         if is_before_all(symbol, bar.ts):
             return ERR_UNIT
@@ -541,7 +541,7 @@ cdef void symbol_place_late(Symbol* symbol, const Region* region, int64_t seq, b
     cdef Level* level
     cdef bint all_aligned
     cdef int32_t i
-    symbol_settle_all(symbol)
+    symbol_flush_all(symbol)
     if exists:
         ring_replace(base, seq, bar)
         symbol.counters.corrected += 1
@@ -550,7 +550,7 @@ cdef void symbol_place_late(Symbol* symbol, const Region* region, int64_t seq, b
     all_aligned = region.regular and symbol.counters.off_grid == 0
     for i in range(symbol.n_levels):
         level = &symbol.levels[i]
-        if not level_takes(level, region):
+        if not level_accepts(level, region):
             continue
         level_rebuild(level, symbol.grid, region, bar.ts,
                       base if level.parent < 0 else &symbol.levels[level.parent].ring, all_aligned)
@@ -560,7 +560,7 @@ cdef void symbol_place_late(Symbol* symbol, const Region* region, int64_t seq, b
 
 cdef void symbol_end_block(Symbol* symbol) noexcept nogil:
     """Rows have been put in out of turn, and all levels brought up to date with them."""
-    level_mark_settled(symbol.levels, symbol.n_levels, symbol.base.next_seq)
+    level_mark_flushed(symbol.levels, symbol.n_levels, symbol.base.next_seq)
     _limit_folds(symbol)
     symbol.bars_updated = 1
 
@@ -591,7 +591,7 @@ cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* o
     cdef bint in_order = n == 0 or ts[0] > symbol.last_ts
     cdef Bars bars = Bars(ts, open, high, low, close, volume)
     cdef Bar bar
-    out_status[0] = ERR_SOURCE if symbol.source > SOURCE_BARS else 0
+    out_status[0] = ERR_INPUT_KIND if symbol.input_kind > INPUT_BARS else 0
     if out_status[0]:
         return 0
     while i < n:
@@ -652,7 +652,7 @@ cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open
     if status:
         return status
     symbol.counters.other_session += skipped
-    symbol_settle_all(symbol)
+    symbol_flush_all(symbol)
     i = skipped
     while i < n:
         region = symbol.region
@@ -671,10 +671,10 @@ cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open
         symbol.last_ts = ts[n - 1]
         before = symbol.last_ts + symbol.step_ns
         symbol.newest_stop = before if before < symbol.region.stop else symbol.region.stop
-        level_mark_settled(symbol.levels, symbol.n_levels, symbol.base.next_seq)
+        level_mark_flushed(symbol.levels, symbol.n_levels, symbol.base.next_seq)
         _limit_folds(symbol)
-        if symbol.source == SOURCE_NONE:
-            symbol.source = SOURCE_BARS
+        if symbol.input_kind == INPUT_NONE:
+            symbol.input_kind = INPUT_BARS
         symbol.changes += n - skipped
         symbol.bars_updated = 1
     return n - skipped
@@ -696,7 +696,7 @@ cdef void _extend_region(Symbol* symbol, const Region* region, const int64_t* ts
     cdef bint first_is_new
     for i in range(symbol.n_levels):
         level = &symbol.levels[i]
-        if not level_takes(level, region):
+        if not level_accepts(level, region):
             continue
         if level.parent < 0:
             rows = Columns(ts, open, high, low, close, volume, NULL)
@@ -718,12 +718,12 @@ cdef int symbol_append_with_gil(Symbol* symbol, Bar* bar) noexcept nogil:
     cdef uintptr_t* inside = symbol_enter(symbol)
     cdef int status = symbol_append(symbol, bar)
     symbol_leave(inside)
-    return status if status != EARLIER else symbol.take_earlier(symbol, bar, EARLIER_STORE)
+    return status if status != EARLIER else symbol.route_earlier(symbol, bar, EARLIER_STORE)
 
 
 cdef bint symbol_ends_earlier(const Symbol* symbol, int64_t end) noexcept nogil:
     """Whether a day in history says when the bar that ends then began."""
-    return (symbol.grid == NULL or end <= symbol.grid.span_start) and symbol.take_earlier != NULL
+    return (symbol.grid == NULL or end <= symbol.grid.span_start) and symbol.route_earlier != NULL
 
 
 cdef int64_t start_of_bar(const GridData* grid, int64_t step, int64_t end) noexcept nogil:
@@ -747,9 +747,9 @@ cdef void symbol_open_label(Symbol* symbol, int64_t* ts) noexcept nogil:
         return
     ts[0] = end - step
     if grid == NULL or end <= grid.span_start:
-        if symbol.take_earlier != NULL:
+        if symbol.route_earlier != NULL:
             bar.ts = end
-            symbol.take_earlier(symbol, &bar, EARLIER_OPEN)
+            symbol.route_earlier(symbol, &bar, EARLIER_OPEN)
             ts[0] = bar.ts
     elif end <= grid.span_stop:
         ts[0] = start_of_bar(grid, step, end)

@@ -3,7 +3,7 @@ from typing import Any, Final
 
 REASONS: Final[tuple[str, ...]]
 TICK_REASONS: Final[tuple[str, ...]]
-SOURCES: Final[tuple[str | None, ...]]
+INPUT_KINDS: Final[tuple[str | None, ...]]
 
 class Offence:
     status: int
@@ -16,7 +16,7 @@ class Offence:
     close: Any
     volume: Any
     kind: str
-    source: Any
+    input_kind: Any
     values: Any
     date: Any
     def __init__(

@@ -45,7 +45,7 @@ class SymbolCore:
         steps_ns: tuple[int, ...],
         capacity: int,
         close_label: bool,
-        need_session: Callable[[SymbolCore, int, bool, Callable[[], Any] | None], Any] | None,
+        start_for_first_bar: Callable[[SymbolCore, int, bool, Callable[[], Any] | None], Any] | None,
         tick_capacity: int = 0,
         quote_capacity: int = 0,
         quote_bars: int = 0,

@@ -17,7 +17,7 @@ class Style:
         kind: str,
         from_ns: npt.NDArray[np.int64],
         offset_ns: npt.NDArray[np.int64],
-        show: Callable[[int], bytes],
+        format_time: Callable[[int], bytes],
     ) -> Style: ...
 
 def write_document(

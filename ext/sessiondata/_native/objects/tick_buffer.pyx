@@ -16,21 +16,21 @@ from sessiondata.copying import refuse_copy
 from sessiondata.errors import BarError, BarTypeError, shown
 
 from sessiondata._native.symbol.feed cimport (
-    check_tick, check_ticks, feed_apart, feed_extend, feed_quote, feed_reserve, feed_ring, feed_trade,
+    check_tick, check_ticks, feed_cold, feed_extend, feed_quote, feed_reserve, feed_ring, feed_trade,
 )
 from sessiondata._native.base.guard cimport peek, peek_small
 from sessiondata._native.symbol.late cimport LATE_ROWS
 from sessiondata._native.symbol.late_ticks cimport BaseRows, LateTicks, late_ticks
 from sessiondata._native.symbol.layout cimport Memory
 from sessiondata._native.base.status cimport (
-    ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_SIZE, ERR_SOURCE, ERR_UNIT, LATE, STORED, Offence, raise_status,
+    ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_SIZE, ERR_INPUT_KIND, ERR_UNIT, LATE, STORED, Offence, raise_status,
 )
 from sessiondata._native.objects.store cimport Refusal, Rows, SymbolCore, number_of, time_of
 from sessiondata._native.objects.store cimport view_of
 from sessiondata._native.symbol.symbol cimport Symbol, first_at_or_after, symbol_enter, symbol_leave
 from sessiondata._native.base.time cimport LEAST_START
 from sessiondata._native.rows.ticks cimport (
-    N_TICK_REASONS, SOURCE_QUOTES, SOURCE_TICKS, Tick, TickCounters, TickRing, ticks_oldest,
+    N_TICK_REASONS, INPUT_QUOTES, INPUT_TICKS, Tick, TickCounters, TickRing, ticks_oldest,
 )
 
 from sessiondata._native.base.status import TICK_REASONS
@@ -93,7 +93,7 @@ def are_codes(const int64_t[::1] codes):
     return wrong & ~low_bits == 0
 
 
-cdef class Tape:
+cdef class TickBuffer:
     """What trades and quotes have in common.
 
     Parameters
@@ -115,15 +115,15 @@ cdef class Tape:
 
     cdef int _refuse(self, int status, row, const Tick* tick) except -1:
         cdef Offence offence = Offence(status, self.core.name, row, tick.ts)
-        offence.kind = "ticks" if self.kind == SOURCE_TICKS else "quotes"
-        offence.source = peek_small(&self.symbol.source)
-        offence.values = [tick.value[i] for i in range(2 if self.kind == SOURCE_TICKS else 4)]
+        offence.kind = "ticks" if self.kind == INPUT_TICKS else "quotes"
+        offence.input_kind = peek_small(&self.symbol.input_kind)
+        offence.values = [tick.value[i] for i in range(2 if self.kind == INPUT_TICKS else 4)]
         if status == ERR_LATER_SESSION:
             offence.date = self.core.date_of(tick.ts)
         raise_status(offence)
 
     cdef int _store(self, const Tick* tick) noexcept nogil:
-        return feed_trade(self.symbol, tick) if self.kind == SOURCE_TICKS else feed_quote(self.symbol, tick)
+        return feed_trade(self.symbol, tick) if self.kind == INPUT_TICKS else feed_quote(self.symbol, tick)
 
     cdef object _append_any(self, const Tick* tick):
         """Store one that may be the first of a session, or bad."""
@@ -138,17 +138,17 @@ cdef class Tape:
                 self._count(NULL, 1)
             return bool(stored)
         cdef uintptr_t* inside = symbol_enter(self.symbol)
-        status = ERR_SOURCE if self._is_of_another_source() else self._store(tick)
+        status = ERR_INPUT_KIND if self._has_other_input_kind() else self._store(tick)
         symbol_leave(inside)
         if status < 0:
             self._refuse(status, None, tick)
         return STORED <= status <= LATE
 
-    cdef bint _is_of_another_source(self) noexcept nogil:
+    cdef bint _has_other_input_kind(self) noexcept nogil:
         """Whether this makes base rows, and something else does in this session."""
-        cdef int32_t source = peek_small(&self.symbol.source)
+        cdef int32_t source = peek_small(&self.symbol.input_kind)
         return (source != 0 and source != self.kind
-                and (self.kind == SOURCE_TICKS or self.symbol.quote_bars != 0))
+                and (self.kind == INPUT_TICKS or self.symbol.quote_bars != 0))
 
     cdef list _set_columns(self, const double** out_values, list columns):
         """Point at columns, as long as what this returns is kept."""
@@ -203,7 +203,7 @@ cdef class Tape:
             if row < 0 and in_order:
                 n = feed_extend(self.symbol, self.kind, &ts[0], columns, code, n)
             symbol_leave(inside)
-            if row >= 0 and (not skip or status == ERR_SOURCE):
+            if row >= 0 and (not skip or status == ERR_INPUT_KIND):
                 self._refuse_row(status, row, given_ts, values)
             if row < 0 and in_order:
                 if n < 0:
@@ -216,12 +216,12 @@ cdef class Tape:
             rows.values[k] = <double*>columns[k]
         rows.gather(&ts[0], code)
         status = 0
-        n = self._take_rows(rows, skip, is_cold, &status, &row)
+        n = self._store_rows(rows, skip, is_cold, &status, &row)
         if status:
             self._refuse_row(status, row, given_ts, values)
         return n if kept is not None else 0
 
-    cdef int64_t _take_rows(self, Rows rows, bint skip, bint is_cold, int* out_status, int64_t* out_row) except -2:
+    cdef int64_t _store_rows(self, Rows rows, bint skip, bint is_cold, int* out_status, int64_t* out_row) except -2:
         """Check and store rows that are this call's own, in time order: late ones and newer ones as
         a block each. All or nothing, and in one step; -1, and nothing has changed, if there is no
         session and the call is not cold.
@@ -260,7 +260,7 @@ cdef class Tape:
             slots = Rows(n, 5, False)
             slots.blank()
         inside = symbol_enter(self.symbol)
-        status = ERR_SOURCE if self._is_of_another_source() else feed_reserve(self.symbol, self.kind, rows.ts, n)
+        status = ERR_INPUT_KIND if self._has_other_input_kind() else feed_reserve(self.symbol, self.kind, rows.ts, n)
         if status:  # nothing has changed, and from here on nothing can fail
             symbol_leave(inside)
             out_status[0] = status
@@ -271,11 +271,11 @@ cdef class Tape:
         i = 0
         while i < n_late:
             if i == first and n_late - i >= LATE_ROWS and slots is not None:
-                stored += self._take_late(rows, i, n_late - i, slots)
+                stored += self._store_late(rows, i, n_late - i, slots)
                 i = n_late
                 break
             self._read_own(&tick, rows, i, rows.ts[i])
-            status = feed_apart(self.symbol, self.kind, &tick)
+            status = feed_cold(self.symbol, self.kind, &tick)
             stored += STORED <= status <= LATE
             if status == ERR_UNIT:  # one among good rows is of another session, and no more
                 self._counters().other_session += 1
@@ -295,7 +295,7 @@ cdef class Tape:
         cdef const TickRing* ring = feed_ring(self.symbol, self.kind)
         return ring != NULL and ts < peek(&ring.last_ts)
 
-    cdef int64_t _take_late(self, Rows rows, int64_t first, int64_t n, Rows slots) noexcept nogil:
+    cdef int64_t _store_late(self, Rows rows, int64_t first, int64_t n, Rows slots) noexcept nogil:
         """Take late rows as a block, with room for the base rows that they make; returns how many
         are stored."""
         cdef LateTicks ticks
@@ -353,7 +353,7 @@ cdef class Tape:
         self._refuse(status, row, &tick)
 
     cdef TickCounters* _counters(self) noexcept nogil:
-        return &self.symbol.tick_counters[self.kind == SOURCE_QUOTES]
+        return &self.symbol.tick_counters[self.kind == INPUT_QUOTES]
 
     cdef void _count(self, const int64_t* skipped, int64_t other_session) noexcept nogil:
         """Count bad rows per reason (NULL: none), and rows of other sessions. Not called inside the
@@ -415,7 +415,7 @@ cdef class Tape:
         cdef TickRing ring = self._state()
         cdef Memory memory = self.core._memory
         cdef list made = self.core.column_cache()  # forgotten with the session
-        cdef Py_ssize_t k = len(made) - (2 if self.kind == SOURCE_TICKS else 1), i
+        cdef Py_ssize_t k = len(made) - (2 if self.kind == INPUT_TICKS else 1), i
         cdef int64_t n = 2 * ring.capacity
         if made[k] is None:
             values = tuple([view_of(memory, ring.value[i], n, _FLOAT64) for i in range(4) if ring.value[i] != NULL])
@@ -491,11 +491,11 @@ cdef class Lazy:
         return value
 
 
-cdef class TradeTape(Tape):
+cdef class TradeBuffer(TickBuffer):
     """Trades of one symbol."""
 
     def __cinit__(self, core):
-        self.kind = SOURCE_TICKS
+        self.kind = INPUT_TICKS
 
     @cython.binding(False)  # a plain built-in method, which the interpreter calls without a detour
     def append_tick(self, ts_ns, price, size, exchange="", /):
@@ -514,7 +514,7 @@ cdef class TradeTape(Tape):
         if PyFloat_CheckExact(price) and PyFloat_CheckExact(size) and PyLong_CheckExact(ts_ns):
             tick.ts = PyLong_AsLongLongAndOverflow(ts_ns, &overflow)
             tick.value[0], tick.value[1] = PyFloat_AS_DOUBLE(price), PyFloat_AS_DOUBLE(size)
-            if overflow == 0 and self.symbol.source == SOURCE_TICKS:
+            if overflow == 0 and self.symbol.input_kind == INPUT_TICKS:
                 inside = symbol_enter(self.symbol)
                 status = feed_trade(self.symbol, &tick)
                 symbol_leave(inside)
@@ -525,11 +525,11 @@ cdef class TradeTape(Tape):
         return self._append_any(&tick)
 
 
-cdef class QuoteTape(Tape):
+cdef class QuoteBuffer(TickBuffer):
     """Quotes of one symbol."""
 
     def __cinit__(self, core):
-        self.kind = SOURCE_QUOTES
+        self.kind = INPUT_QUOTES
 
     @cython.binding(False)
     def append_quote(self, ts_ns, bid, ask, bid_size, ask_size, /):
@@ -550,7 +550,7 @@ cdef class QuoteTape(Tape):
             tick.ts = PyLong_AsLongLongAndOverflow(ts_ns, &overflow)
             tick.value[0], tick.value[1] = PyFloat_AS_DOUBLE(bid), PyFloat_AS_DOUBLE(ask)
             tick.value[2], tick.value[3] = PyFloat_AS_DOUBLE(bid_size), PyFloat_AS_DOUBLE(ask_size)
-            if overflow == 0 and self.symbol.grid != NULL and not self._is_of_another_source():
+            if overflow == 0 and self.symbol.grid != NULL and not self._has_other_input_kind():
                 inside = symbol_enter(self.symbol)
                 status = feed_quote(self.symbol, &tick)
                 symbol_leave(inside)
