@@ -238,18 +238,18 @@ class InputKindError(SessionStateError):
     Attributes
     ----------
     symbol : str
-    source, kind : str
-        What feeds the symbol, and what was refused: ``"bars"``, ``"ticks"`` or ``"quotes"``.
+    input_kind, kind : str
+        What the symbol's bars are made of, and what was refused: ``"bars"``, ``"ticks"`` or ``"quotes"``.
     """
 
-    def __init__(self, symbol: str, source: str, kind: str) -> None:
+    def __init__(self, symbol: str, input_kind: str, kind: str) -> None:
         rule = "what feeds a symbol must not change during a session"
-        super().__init__(f"{rule}: {kind} for a symbol fed by {source} symbol={symbol!r} (ERR_INPUT_KIND)")
-        self.symbol, self.source, self.kind = symbol, source, kind
+        super().__init__(f"{rule}: {kind} for a symbol fed by {input_kind} symbol={symbol!r} (ERR_INPUT_KIND)")
+        self.symbol, self.input_kind, self.kind = symbol, input_kind, kind
         self.rule, self.value, self.code = rule, kind, "ERR_INPUT_KIND"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.symbol, self.source, self.kind), self.__dict__
+        return type(self), (self.symbol, self.input_kind, self.kind), self.__dict__
 
 
 class BufferTooSmallError(SessionDataError, BufferError):

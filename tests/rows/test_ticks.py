@@ -168,7 +168,7 @@ def test_bars_refuse_trades_and_quotes_that_make_bars() -> None:
         with pytest.raises(sd.InputKindError) as caught:
             call()
         error = caught.value
-        assert error.source == "bars"
+        assert error.input_kind == "bars"
         assert isinstance(error, sd.SessionStateError)
         assert str(pickle.loads(pickle.dumps(error))) == str(error)
         assert data.to_dict() == before

@@ -142,7 +142,7 @@ def test_a_close_of_midnight_for_a_day_of_trades_is_a_source_error() -> None:
     for ts in (midnight - MINUTE, midnight):
         with pytest.raises(sd.InputKindError) as caught:
             spy.append(ts, *BAR)
-        assert (caught.value.source, caught.value.kind, caught.value.symbol) == ("ticks", "bars", "SPY")
+        assert (caught.value.input_kind, caught.value.kind, caught.value.symbol) == ("ticks", "bars", "SPY")
 
 
 # --- names ----------------------------------------------------------------------------------------
