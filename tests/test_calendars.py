@@ -450,7 +450,7 @@ def test_always_open_is_the_utc_day() -> None:
 
 @given(st.integers(-(2**63) // DAY // 2 * DAY, 2**63 // DAY // 2 * DAY))
 def test_always_open_holds_every_time(ts_ns: int) -> None:
-    grid = calendar(None).session_at(ts_ns)
+    grid = calendar(None).session_at(ts_ns, unit="ns")
     assert grid.span_start == ts_ns // DAY * DAY
     assert grid.span_stop == grid.span_start + DAY
     assert grid.slot_of(ts_ns, "1m") == (ts_ns - grid.span_start) // MINUTE
@@ -478,7 +478,7 @@ def test_local_days_may_have_23_or_25_hours(tz: str, date: str, hours: float) ->
     assert from_ns(grid.span_start - 1, grid.zone).date() < grid.date
     assert from_ns(grid.span_stop - 1, grid.zone).date() == grid.date
     assert from_ns(grid.span_stop, grid.zone).date() > grid.date
-    assert source.session_at(grid.span_stop - 1) is grid
+    assert source.session_at(grid.span_stop - 1, unit="ns") is grid
 
 
 def test_always_open_may_start_at_another_time_and_apia_lost_a_day() -> None:

@@ -443,7 +443,7 @@ def test_corrections_answer_as_a_schedule_of_the_same_dates(data: st.DataObject)
         answers = []
         for calendar in (corrected, written):
             try:
-                answers.append(calendar.session_at(ts_ns).date)
+                answers.append(calendar.session_at(ts_ns, unit="ns").date)
             except sd.CalendarError:
                 answers.append(None)
         assert answers[0] == answers[1]

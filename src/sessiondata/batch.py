@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Callable, Hashable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sessiondata.arguments import check_index
 from sessiondata.errors import ArgumentError, SessionDataError, UnknownNameError
 from sessiondata.grids import compiled_of
 
@@ -101,7 +101,7 @@ def _count(workers: int | None) -> int:
     """Number of threads that `workers` asks for."""
     if workers is None:
         return 1
-    count = operator.index(workers)
+    count = check_index("workers", workers)
     if count == -1:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if count < 1:

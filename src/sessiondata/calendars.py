@@ -15,8 +15,8 @@ built once, before the first bar of a session; the bar path never sees a calenda
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sessiondata.dates import (
     DAY_NS,
@@ -48,15 +48,28 @@ from sessiondata.hours import (
     has_recipe,
     mapped_row,
 )
-from sessiondata.times import from_ns, to_ns
+from sessiondata.times import from_ns, instant_ns, to_ns
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-__all__ = ["SessionCalendar", "calendar"]
+__all__ = ["SessionCalendar", "TradeDates", "calendar"]
 
 
 _NEIGHBOURS = 5  # sessions on each side that tell the usual close: a week, of which holidays shorten a few
+
+
+class TradeDates(NamedTuple):
+    """A calendar as native code asks it, for rows whose unit was checked: they may be of 1970."""
+
+    session_at: Callable[[int], SessionGrid]
+
+
+def _listed(rule: str, values: Any) -> Any:
+    try:
+        return iter(values)
+    except TypeError:
+        raise CalendarError(f"{rule}: got {values!r}", value=values) from None
 
 
 def _close_of(grid: SessionGrid) -> int:
@@ -197,12 +210,15 @@ class SessionCalendar:
             grid = self._grids[day] = self._build(day)
         return grid
 
-    def session_at(self, ts_ns: Any) -> SessionGrid:
+    def session_at(self, ts_ns: Any, *, unit: str | None = None) -> SessionGrid:
         """Grid of the trade date that a time belongs to.
 
         Parameters
         ----------
-        ts_ns : int or anything `to_ns` takes
+        ts_ns : int, datetime64 or aware datetime
+            An int is ns since 1970 UTC.
+        unit : {"s", "ms", "us", "ns"}, optional
+            What an int counts from 1970 on; by default nanoseconds. Of a time that has a unit it must be that one.
 
         Returns
         -------
@@ -216,9 +232,20 @@ class SessionCalendar:
         DateOutOfRangeError
             If the calendar knows nothing about its local date.
         TimeError
-            If `ts_ns` is not a point in time.
+            If `ts_ns` is not a point in time, or an int from before 1990 that another unit puts after it
+            (``ERR_UNIT``). One that does mean 1970 takes ``unit="ns"``.
+        ArgumentError
+            If there is no such unit.
+
+        Examples
+        --------
+        >>> calendar("24/7").session_at(1_710_250_200, unit="s").date
+        datetime.date(2024, 3, 12)
         """
-        ts_ns = to_ns(ts_ns)
+        return self._session_at(instant_ns(ts_ns, unit))
+
+    def _session_at(self, ts_ns: int) -> SessionGrid:
+        """`session_at` of a time in ns, in whichever year: of callers that have asked for its unit."""
         source, day = self._source, from_ns(ts_ns, self.zone).date()
         first, last = source.range_near(day)
         # Spans ascend with their dates, and lie at or near them: begin on the local date and walk to the one that could
@@ -406,15 +433,22 @@ class SessionCalendar:
             """Time of day relative to midnight of the trade date: evenings of an overnight session are negative."""
             return time_ns - DAY_NS if overnight and time_ns >= open_ns else time_ns
 
-        days_open = frozenset(weekdays)
+        try:
+            days_open = frozenset(weekdays)
+        except TypeError:
+            days_open = frozenset()
         if not days_open or not days_open <= frozenset(range(7)):
             raise CalendarError(
                 f"weekdays are numbers from 0 (Monday) to 6, at least one: got {weekdays!r}", value=weekdays
             )
-        closed = frozenset(to_date(day) for day in holidays)
+        closed = frozenset(to_date(day) for day in _listed("holidays are trade dates", holidays))
         pauses, told_pauses = [], []
-        for pause in breaks:
-            edges = [to_time(pause[0], "break"), to_time(pause[1], "break")]
+        for pause in _listed("breaks are pairs (start, end)", breaks):
+            try:
+                first, last = pause
+            except (TypeError, ValueError):
+                raise CalendarError(f"breaks are pairs (start, end): got {pause!r}", value=pause) from None
+            edges = [to_time(first, "break"), to_time(last, "break")]
             told_pauses.append([time_text(edge) for edge in edges])
             start = place(edges[0])
             stop = start - start % DAY_NS + edges[1]
@@ -425,6 +459,9 @@ class SessionCalendar:
                     f"a break begins and ends within the hours {open} - {close}: got {pause}", value=pause
                 )
             pauses.append((start, stop))
+        for what, special in (("early_closes", early_closes), ("late_opens", late_opens)):
+            if special is not None and not isinstance(special, Mapping):
+                raise CalendarError(f"{what} are a mapping of trade date to time: got {special!r}", value=special)
         closes = {to_date(day): place(to_time(time, "early close")) for day, time in (early_closes or {}).items()}
         opens = {to_date(day): place(to_time(time, "late open")) for day, time in (late_opens or {}).items()}
         for day in closes.keys() | opens.keys():
@@ -432,13 +469,13 @@ class SessionCalendar:
                 raise CalendarError(f"special hours on {day}, which is no session", value=day)
             if opens.get(day, place(open_ns)) >= closes.get(day, close_ns):
                 raise CalendarError(f"special hours on {day} close before they open", value=day)
-            for special in (opens, closes):
-                if day in special:
+            for times in (opens, closes):
+                if day in times:
                     way = (
                         "leave the date out here, and give it its hours by with_sessions, as aware datetimes with"
                         " their UTC offset"
                     )
-                    check_shown_once(day, wall(day) + special[day], zone, way)
+                    check_shown_once(day, wall(day) + times[day], zone, way)
 
         def rule(day: dt.date) -> Hours:
             if day.weekday() not in days_open or day in closed:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from sessiondata.arguments import names_of
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentTypeError, DeltaError, UnknownNameError
 from sessiondata.intervals import parse_interval
@@ -138,15 +139,15 @@ class ExportCursor:
 
 
 def _names(symbols: Iterable[str]) -> frozenset[str]:
-    if isinstance(symbols, str):
-        raise ArgumentTypeError(f"symbols are a list of names, not one name: {symbols!r}")
-    return frozenset(symbols)
+    names = names_of("symbols", symbols)
+    try:
+        return frozenset(names)
+    except TypeError:  # a list is no name
+        raise ArgumentTypeError(f"symbols are a list of names: {names!r}", value=names) from None
 
 
 def _intervals(intervals: Iterable[str]) -> frozenset[str]:
-    if isinstance(intervals, str):
-        raise ArgumentTypeError(f"intervals are a list of names, not one name: {intervals!r}")
-    return frozenset(parse_interval(interval).name for interval in intervals)
+    return frozenset(parse_interval(interval).name for interval in names_of("intervals", intervals))
 
 
 def _checked_selection(

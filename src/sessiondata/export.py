@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sessiondata.arguments import check_bool, names_of
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentError
 from sessiondata.exclusive import exclusive
@@ -91,7 +92,8 @@ def document(
     intervals: Iterable[str] | None,
 ) -> dict[str, Any]:
     """The complete document as plain Python objects, in the order of its keys, or what has changed of it."""
-    chosen = symbols if symbols is None or isinstance(symbols, str) else list(symbols)
+    complete = check_bool("complete", complete)
+    chosen = None if symbols is None else names_of("symbols", symbols)
     _compute_indicators(data, chosen if complete else cursor.symbols)
     return _document(data, complete, cursor, timestamps, chosen, intervals)
 
@@ -151,7 +153,8 @@ def document_bytes(
     into: Any = None,
 ) -> Any:
     """What `document` gives as JSON, written natively; its length if it goes into a buffer."""
-    chosen = symbols if symbols is None or isinstance(symbols, str) else list(symbols)
+    complete = check_bool("complete", complete)
+    chosen = None if symbols is None else names_of("symbols", symbols)
     _compute_indicators(data, chosen if complete else cursor.symbols)
     return _document_bytes(data, complete, cursor, timestamps, chosen, intervals, into)
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from sessiondata._arrow import COLUMNS, StreamReader, schema_capsule, stream_capsule
+from sessiondata.arguments import check_bool
 from sessiondata.columns import ALIASES, NO_TZ, naive_hint
 from sessiondata.errors import (
     ArgumentError,
@@ -101,6 +102,7 @@ def arrow_stream(rows: _BarColumns, requested_schema: Any) -> Any:
 
 def to_pandas(rows: _BarColumns, copy: bool | None) -> Any:
     """See `BarSeries.to_pandas`."""
+    copy = None if copy is None else check_bool("copy", copy)
     pd = _library("pandas", "pandas")
     window = rows._window()
     if copy is False and not window.is_frozen:
@@ -142,6 +144,7 @@ def _library(name: str, extra: str) -> Any:
 
 def to_array(rows: _BarColumns, dtype: Any, copy: bool | None) -> npt.NDArray[Any]:
     """See `BarSeries.__array__`."""
+    copy = None if copy is None else check_bool("copy", copy)
     if copy is False:
         raise ArgumentError("an array of bars is always a copy (copy=False): a series is columns, not records")
     columns = _columns(_frozen(rows))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from bisect import bisect_right
 from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime, tzinfo
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, overload
 import numpy as np
 
 from sessiondata import _aggregate, _gaps
+from sessiondata.arguments import check_index
 from sessiondata.batch import map_symbols
 from sessiondata.columns import bar_columns, is_number
 from sessiondata.errors import ArgumentError, ArgumentTypeError, BarTypeError, IntervalError, TimeError, shown
@@ -171,7 +171,7 @@ def check_gap(gap: GapInfo) -> GapInfo:
     """A gap that a user made, its numbers as plain int64, or a TypeError or ValueError that says what is wrong."""
     if not isinstance(gap, GapInfo):
         raise ArgumentTypeError(f"a gap is a GapInfo: {gap!r}")
-    numbers: dict[str, Any] = {name: operator.index(getattr(gap, name)) for name in _NUMBERS}
+    numbers: dict[str, Any] = {name: check_index(f"{name} of a gap", getattr(gap, name)) for name in _NUMBERS}
     for name, number in numbers.items():
         if not -(2**63) < number < 2**63:
             raise ArgumentError(f"{name} of a gap must fit in int64: {number}", value=number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from sessiondata._grid import Grid
 from sessiondata.dates import DAY_NS, DateLike, instants, to_date, to_named_zone, wall
-from sessiondata.errors import CalendarError
+from sessiondata.errors import CalendarError, TimeError
 from sessiondata.intervals import Interval, parse_interval
 from sessiondata.times import LEAST_START_NS, Int64Array, check_meant, from_ns, to_ns, utc_offsets
 
@@ -55,7 +56,8 @@ class SessionGrid:
     ------
     CalendarError
         If no segment is left, they are not sorted, overlap, end before they start, lie outside the span, or a time
-        comes within two days of the ends of int64. Names the segment.
+        comes within two days of the ends of int64. Names the segment. Without `span` also if the date is of 1990 or
+        later and an edge is an int of 1970 that another unit puts after 1990 (``code`` is ``"ERR_UNIT"``).
     """
 
     __slots__ = ("date", "tz", "zone", "segments", "span_start", "span_stop", "compiled")  # noqa: RUF023
@@ -76,8 +78,8 @@ class SessionGrid:
         span: tuple[int, int] | None = None,
     ) -> None:
         day, zone = to_date(date), to_named_zone(tz)
-        pairs = check_segments(day, segments)
-        start, stop = local_span(day, zone, pairs) if span is None else (int(span[0]), int(span[1]))
+        pairs = check_segments(day, segments, is_span_given=span is not None)
+        start, stop = local_span(day, zone, pairs) if span is None else _checked_span(day, span)
         if start > pairs[0][0] or stop < pairs[-1][1]:
             raise CalendarError(
                 f"session {day}: the span [{start}, {stop}) does not hold all segments: {pairs}", value=day
@@ -245,13 +247,22 @@ def compiled_of(grid: Any, name: Any = None) -> Grid:
         ) from None
 
 
+def _checked_span(day: dt.date, span: Any) -> tuple[int, int]:
+    try:
+        start, stop = map(operator.index, span)
+    except (TypeError, ValueError):
+        raise CalendarError(f"session {day}: the span is two int of nanoseconds: got {span!r}", value=span) from None
+    return start, stop
+
+
 def _slots_in(start: int, stop: int, step_ns: int) -> int:
     """Slots that cover a segment; the last one may be shorter."""
     return -((start - stop) // step_ns)
 
 
-def check_segments(day: dt.date, segments: Any) -> list[tuple[int, int]]:
-    """Segments as pairs of int, without empty ones; a `CalendarError` if they contradict themselves."""
+def check_segments(day: dt.date, segments: Any, *, is_span_given: bool = False) -> list[tuple[int, int]]:
+    """Segments as pairs of int, without empty ones; a `CalendarError` if they contradict themselves, or count another
+    unit than ns: a span that is given says where the session lies."""
     array = np.asarray(segments)
     if array.size and (array.ndim != 2 or array.shape[1] != 2 or array.dtype.kind not in "iu"):
         raise CalendarError(
@@ -259,6 +270,9 @@ def check_segments(day: dt.date, segments: Any) -> list[tuple[int, int]]:
         )
     pairs = [(int(start), int(stop)) for start, stop in segments]
     at = -_LIMIT
+    if day.year >= 1990 and not is_span_given:
+        for edge in {edge for pair in pairs for edge in pair if edge < LEAST_START_NS}:
+            _check_edge(day, edge)
     for i, (start, stop) in enumerate(pairs):
         if start < at or stop < start or stop > _LIMIT:
             raise CalendarError(
@@ -270,6 +284,14 @@ def check_segments(day: dt.date, segments: Any) -> list[tuple[int, int]]:
     if not pairs:
         raise CalendarError(f"session {day}: no segment in which the market is open", value=day)
     return pairs
+
+
+def _check_edge(day: dt.date, ts_ns: int) -> None:
+    """A `CalendarError` for an edge of a session since 1990 that another unit than ns puts there."""
+    try:
+        check_meant(ts_ns)
+    except TimeError as error:
+        raise CalendarError(f"session {day}: {error}", value=ts_ns, code=error.code) from None
 
 
 def local_span(day: dt.date, zone: ZoneInfo, hours: Sequence[tuple[int, int]]) -> tuple[int, int]:

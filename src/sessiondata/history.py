@@ -514,7 +514,7 @@ class History:
         i = 0
         while i < len(keys):
             try:
-                grid = self.symbol.calendar.session_at(int(keys[i]))
+                grid = self.symbol.calendar._session_at(int(keys[i]))
             except CalendarError as error:
                 raise BarError(
                     "timestamp belongs to no trade date that the calendar knows",

@@ -7,11 +7,11 @@ indicators that nobody reads. Sums are made in time order, one after the other, 
 from __future__ import annotations
 
 import math
-import operator
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from sessiondata.arguments import check_index
 from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionStateError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def check_indicator_name(name: str) -> str:
 
 def check_days(days: int, what: str = "days") -> int:
     """A number of days as a plain int."""
-    number = operator.index(days)
+    number = check_index(what, days)
     if not 0 <= number < 2**63:
         raise ArgumentError(f"{what} must not be negative, and must fit in int64: {days}", value=days)
     return number

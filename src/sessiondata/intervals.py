@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from sessiondata.arguments import check_iterable
 from sessiondata.errors import IntervalError, UnknownNameError
 
 __all__ = ["MAX_DERIVED", "ByInterval", "Interval", "check_intervals", "names_and_steps", "parse_interval"]
@@ -106,6 +107,8 @@ def check_intervals(
 
     Raises
     ------
+    ArgumentTypeError
+        If `derived` is no iterable.
     IntervalError
         If one is not an interval, the base is ``"1d"``, a derived one is not a longer multiple of the base, or there
         are more than `MAX_DERIVED` of them.
@@ -118,7 +121,8 @@ def check_intervals(
         raise IntervalError(
             f"derived intervals are a sequence such as ('5m', '1h'): got {str(derived)!r}", value=derived
         )
-    levels = {parse_interval(text) for text in derived}
+    listed = check_iterable("derived intervals are a sequence such as ('5m', '1h')", derived)
+    levels = {parse_interval(text) for text in listed}
     for level in sorted(levels, key=_length):
         if level.step_ns and (level.step_ns <= base.step_ns or level.step_ns % base.step_ns):
             raise IntervalError(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 import math
-import operator
 import threading
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sessiondata.arguments import check_index, check_real
 from sessiondata.columns import NO_TZ, bar_columns
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionDataError, SessionStateError
@@ -195,7 +195,13 @@ class DataQualityManager:
             raise ArgumentError(f'mode is "live" or "backtest": {mode!r}', value=mode)
         if mode == "live" and fetch is None:
             raise ArgumentError("live mode needs fetch(symbol, interval, start_ns, stop_ns)")
-        if operator.index(max_retries) < 1:
+        for name, value in (
+            ("retry_interval_seconds", retry_interval_seconds), ("backoff", backoff),
+            ("max_interval_seconds", max_interval_seconds), ("timeout_seconds", timeout_seconds),
+            ("poll_seconds", poll_seconds),
+        ):  # fmt: skip
+            check_real(name, value)
+        if check_index("max_retries", max_retries) < 1:
             raise ArgumentError(f"max_retries is at least 1: {max_retries}", value=max_retries)
         if not (
             0 <= retry_interval_seconds < math.inf and 0 <= max_interval_seconds < math.inf and 1 <= backoff < math.inf
@@ -203,19 +209,19 @@ class DataQualityManager:
             raise ArgumentError("intervals must not be negative, backoff is at least 1, and all are finite")
         if not 0 < timeout_seconds <= _LONGEST_WAIT or not 0 < poll_seconds <= _LONGEST_WAIT:
             raise ArgumentError(f"timeout_seconds and poll_seconds must be positive, and at most {_LONGEST_WAIT:g}")
-        if operator.index(keep_lives) < 0:
+        if check_index("keep_lives", keep_lives) < 0:
             raise ArgumentError(f"keep_lives must not be negative: {keep_lives}", value=keep_lives)
         if placeholders not in ("drop", "keep"):
             raise ArgumentError(f'placeholders is "drop" or "keep": {placeholders!r}', value=placeholders)
         check_unit(unit)
         self._unit, self._drops, self._n_placeholders = None if unit == "ns" else unit, placeholders == "drop", 0
-        self.data, self.mode, self.max_retries = data, mode, operator.index(max_retries)
+        self.data, self.mode, self.max_retries = data, mode, check_index("max_retries", max_retries)
         self._fetch = fetch if mode == "live" else None
         self._wait_ns, self._most_ns = int(retry_interval_seconds * _SECOND_NS), int(max_interval_seconds * _SECOND_NS)
         self._backoff, self._timeout, self._poll = backoff, timeout_seconds, poll_seconds
         self._watched: dict[str, _Watch] = {}
         self._past: deque[GapLife] = deque()  # of sessions that were left, the oldest first
-        self._keep_lives, self._n_forgotten = operator.index(keep_lives), 0
+        self._keep_lives, self._n_forgotten = check_index("keep_lives", keep_lives), 0
         self._forgotten_outcomes: Counter[str] = Counter()
         self._stepping, self._reading = threading.Lock(), threading.RLock()
         self._starting = threading.Lock()
@@ -247,7 +253,14 @@ class DataQualityManager:
         ----------
         timeout : float, optional
             Seconds to wait for the request it may be waiting for; by default until it has ended.
+
+        Raises
+        ------
+        ArgumentTypeError
+            `timeout` is no number.
         """
+        if timeout is not None:
+            check_real("timeout", timeout)
         with self._starting:
             thread = self._thread
             if thread is None:

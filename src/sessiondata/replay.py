@@ -266,7 +266,7 @@ def _with_open_labels(table: BarTable, grid: SessionGrid, step_ns: int) -> BarTa
 
 def _session_at(calendar: SessionCalendar, ts_ns: int) -> SessionGrid | None:
     try:
-        return calendar.session_at(ts_ns)
+        return calendar._session_at(ts_ns)
     except DateOutOfRangeError:
         raise
     except CalendarError:  # a Saturday

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 
 import numpy as np
 
+from sessiondata.arguments import check_index
 from sessiondata.copying import refuse_copy
 from sessiondata.errors import ArgumentError
 from sessiondata.times import LEAST_START_NS, check_meant, from_ns, to_ns
@@ -232,7 +233,11 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
         return iter(window)
 
     def last(self, n: int) -> Window:
-        """Newest `n` rows (all, if there are fewer). A view, also after the ring has wrapped."""
+        """Newest `n` rows (all, if there are fewer). A view, also after the ring has wrapped.
+
+        `n` is a whole number, not negative, or an `ArgumentError`."""
+        if type(n) is not int:
+            n = check_index("n", n)
         if n < 0:
             raise ArgumentError(f"n must not be negative: {n}", value=n)
         return self.window(-n, None) if n else self.window(0, 0)
@@ -252,7 +257,13 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
         """Rows `[i, j)`, counted from the oldest live one; negative positions count from the end, None is the end. A
         view."""
         arrays, start, stop, place = self._live()
-        i, j, _ = slice(i, j).indices(stop - start)
+        try:
+            i, j, _ = slice(i, j).indices(stop - start)
+        except TypeError:
+            for name, position in (("i", i), ("j", j)):
+                if position is not None:
+                    check_index(name, position)
+            raise
         return self._new_window(arrays, start + i, start + max(i, j), place, place.oldest + i)
 
 

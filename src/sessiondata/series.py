@@ -161,6 +161,8 @@ class _BarColumns(TimedColumns):
         ------
         ImportError
             There is no pandas.
+        ArgumentError
+            ``copy=False`` of a live series; as an ArgumentTypeError, if `copy` is no bool.
         """
         from sessiondata import frames
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import operator
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -13,7 +12,8 @@ import numpy as np
 
 from sessiondata import _days, _store
 from sessiondata._slice import Slice
-from sessiondata.calendars import SessionCalendar
+from sessiondata.arguments import check_bool, check_index, check_iterable
+from sessiondata.calendars import SessionCalendar, TradeDates
 from sessiondata.calendars import calendar as find_calendar
 from sessiondata.columns import bar_columns
 from sessiondata.cursors import ExportCursor
@@ -98,6 +98,11 @@ class SessionData:
         Refuse bars whose open or close lies outside [low, high] (`BarError`, ``ERR_INCONSISTENT``); `register_symbol`
         may override it. By default they are taken, and counted as ``inconsistent`` (`SymbolSessionData.counters`).
 
+    Raises
+    ------
+    ArgumentTypeError
+        `strict` is no bool, a number no whole one, or `derived_intervals` no iterable. Names the parameter.
+
     Notes
     -----
     A session is started by `start_session`, or by the first bar. No bar allocates memory.
@@ -135,12 +140,13 @@ class SessionData:
         self.trailing_days = trailing_days
         self._capacity = 0 if capacity is None else _check_capacity(capacity)
         self._close_label = check_label(label)
-        if not 0 <= operator.index(grace_ns) < 2**63:
+        grace_ns = check_index("grace_ns", grace_ns)
+        if not 0 <= grace_ns < 2**63:
             raise ArgumentError(f"grace_ns is a number of nanoseconds, not negative: {grace_ns}", value=grace_ns)
         self._extended_hours = None if extended_hours is None else to_hours(extended_hours)
         self._tick_capacities = _check_capacity(tick_capacity, "tick_"), _check_capacity(quote_capacity, "quote_")
-        self._strict = bool(strict)
-        self._clock = _store.StoreClock(operator.index(grace_ns))
+        self._strict = check_bool("strict", strict)
+        self._clock = _store.StoreClock(grace_ns)
         self._begin = partial(self._need_session, self._calendar)  # one for all symbols with the store's calendar
         self._active = True
         self._symbols: dict[str, SymbolSessionData] = {}
@@ -386,7 +392,7 @@ class SessionData:
             raise unit_error(ts_ns, symbol=symbol, row=None)
         try:
             step_ns = core.steps_ns[0]
-            day = (_session_of_close(calendar, ts_ns, step_ns) if close_label else calendar.session_at(ts_ns)).date
+            day = (_session_of_close(calendar, ts_ns, step_ns) if close_label else calendar._session_at(ts_ns)).date
         except CalendarError as error:
             raise type(error)(f"{error} (ts_ns={ts_ns} symbol={symbol!r})", symbol=symbol, value=ts_ns) from error
         if last is not None and day <= last:
@@ -540,11 +546,14 @@ class SessionData:
             There is no such calendar, or the symbol is there with another.
         IntervalError
             The intervals do not fit each other, or the symbol is there with others.
-        ValueError
+        ArgumentError
             ``quote_bars`` is none of these, or the symbol is there with another one.
+        ArgumentTypeError
+            ``strict`` is no bool, or ``derived_intervals`` no iterable.
         """
-        if quote_bars not in _QUOTE_BARS:
+        if not (quote_bars is None or isinstance(quote_bars, str)) or quote_bars not in _QUOTE_BARS:
             raise ArgumentError(f'quote_bars is "mid", "bid", "ask" or None: {quote_bars!r}', value=quote_bars)
+        strict = None if strict is None else check_bool("strict", strict)
         intervals = self._intervals(base_interval, derived_intervals)
         own = self._calendar if calendar is None else find_calendar(calendar)
         if self._calendar._is_like(own):
@@ -574,7 +583,7 @@ class SessionData:
                 raise ArgumentError(f"{symbol!r} is registered with strict={held._core.strict}", symbol=symbol)
             return held
         alone(self)
-        is_strict = self._strict if strict is None else bool(strict)
+        is_strict = self._strict if strict is None else strict
         core = self._new_core(symbol, *names_and_steps(intervals), own, _QUOTE_BARS[quote_bars], is_strict)
         date = self._clock.date
         if date is not None and own.session_dates(date, date):
@@ -602,7 +611,7 @@ class SessionData:
 
     def _add(self, core: _store.SymbolCore, own: SessionCalendar) -> SymbolSessionData:
         """Have one more symbol."""
-        core.calendar = own
+        core.calendar = TradeDates(own._session_at)
         held = SymbolSessionData(self, core, own)
         if own is not self._calendar:
             self._foreign[core] = held
@@ -748,7 +757,7 @@ class SessionData:
         UnknownNameError, BarError, BarTypeError, TimeError, SessionStateError
             Names symbol, row, value and rule; no symbol has changed.
         """
-        names = symbols if type(symbols) is list else list(symbols)
+        names = symbols if type(symbols) is list else list(check_iterable("symbols are a list of names", symbols))
         if unit is not None:
             is_counted = are_counted(ts_ns if np.ndim(ts_ns) else [ts_ns])
             ts_ns = to_ns_array(ts_ns, unit=unit) if np.ndim(ts_ns) else to_ns_array([ts_ns], unit=unit)[0]
@@ -1061,8 +1070,9 @@ class SessionData:
             There is no such cursor, no such symbol, or no symbol selected holds the interval.
         DeltaError
             A delta with another selection than the complete export before it.
-        ValueError
-            No such form of times.
+        ArgumentError
+            No such form of times; as an ArgumentTypeError, if `complete` is no bool, or `symbols` or `intervals` are
+            no list of names.
         """
         self._check_active()
         return document(self, complete, self._cursor(cursor), timestamps, symbols, intervals)
@@ -1185,7 +1195,7 @@ class SessionData:
                 made = ExportCursor(None)
                 held = self._default_cursor = self._default_cursor or made  # by another thread meanwhile
             return held
-        held = self._cursors.get(name)
+        held = self._cursors.get(name) if isinstance(name, str) else None
         return (
             self._cursors.setdefault(name, ExportCursor(_check_text(name, "a cursor's name"))) if held is None else held
         )
@@ -1205,12 +1215,12 @@ class SessionData:
         """
         if name is None:
             self._default_cursor = None
-        elif self._cursors.pop(name, None) is None:
+        elif not isinstance(name, str) or self._cursors.pop(name, None) is None:
             raise UnknownNameError(f"no cursor {name!r}", value=name)
 
     def _cursor(self, cursor: str | ExportCursor | None) -> ExportCursor:
         name = cursor.name if isinstance(cursor, ExportCursor) else cursor
-        held = self.export_cursor() if name is None else self._cursors.get(name)
+        held = self.export_cursor() if name is None else self._cursors.get(name) if isinstance(name, str) else None
         if held is None or (isinstance(cursor, ExportCursor) and held is not cursor):
             raise UnknownNameError(f"no cursor {name!r}; export_cursor({name!r}) first", value=name)
         return held
@@ -1333,18 +1343,19 @@ class SessionData:
 def _session_of_close(calendar: SessionCalendar, end_ns: int, step_ns: int) -> SessionGrid:
     """Session in which a bar opened that ended at `end_ns`: a step earlier, or less at the end of a segment."""
     try:
-        grid = calendar.session_at(end_ns - 1)
+        grid = calendar._session_at(end_ns - 1)
         if end_ns in grid.segments[:, 1]:
             return grid
     except CalendarError:
         pass
-    return calendar.session_at(end_ns - step_ns)
+    return calendar._session_at(end_ns - step_ns)
 
 
 def _check_capacity(capacity: int, of: str = "") -> int:
-    if not 1 <= operator.index(capacity) <= _MAX_CAPACITY:
+    rows = check_index(f"{of}capacity", capacity)
+    if not 1 <= rows <= _MAX_CAPACITY:
         raise ArgumentError(f"{of}capacity is 1 to {_MAX_CAPACITY} rows: {capacity}", value=capacity)
-    return operator.index(capacity)
+    return rows
 
 
 def _check_name(symbol: str) -> str:

@@ -24,6 +24,7 @@ from sessiondata.errors import (
     SessionStateError,
     TimeError,
     UnknownNameError,
+    of_symbol,
 )
 from sessiondata.gaps import GapInfo, GapOwner, check_gap, check_number
 from sessiondata.history import HistoricalBars, HistoricalDay, History, opens_of_dates
@@ -41,6 +42,7 @@ from sessiondata.times import (
     from_ns,
     plausible_unit,
     to_ns,
+    to_zone,
     unit_error,
     with_unit,
 )  # fmt: skip
@@ -293,6 +295,8 @@ class SymbolSessionData(GapOwner):
             row from before 1990, where the symbol has no day, is a `TimeError` (``ERR_UNIT``) that names the unit it
             is in; with ``on_bad="skip"`` only if all rows are such, else they are in ``counters["other_session"]``.
         """
+        if tz is not None:
+            self._check_zone(tz)
         if on_bad == "raise" and label is None and unit is None:
             stored = self._core.extend_newest(ts_ns, open, high, low, close, volume)
             if stored >= 0:  # the usual case: what follows costs more than storing a few hundred bars
@@ -323,6 +327,13 @@ class SymbolSessionData(GapOwner):
             counted = () if is_counted else _DATETIMES
             unit = None if isinstance(ts_ns, np.ndarray) else unit
         return bar_columns(ts_ns, *values, symbol=self.symbol, tz=tz, unit=unit), counted
+
+    def _check_zone(self, tz: Any) -> None:
+        """A `TimeError` if ``tz=`` is no zone, also where the times are instants and need none."""
+        try:
+            to_zone(tz)
+        except TimeError as error:
+            raise of_symbol(error, self.symbol) from None
 
     def _check_unit(self, times: Any) -> None:
         """A `TimeError` if all times lie before 1990 and no day of the symbol does: nothing could come of them.
@@ -394,6 +405,8 @@ class SymbolSessionData(GapOwner):
         and for each row behind the newest what a late bar takes; a copy of each past day that is filled.
         """
         check_on_bad(on_bad)
+        if tz is not None:
+            self._check_zone(tz)
         close_label = self._core.close_label if label is None else check_label(label)
         columns, counted = self._bars_of(ts_ns, (open, high, low, close, volume), tz, unit)
         try:
@@ -476,6 +489,8 @@ class SymbolSessionData(GapOwner):
             The symbol was removed from its store.
         """
         which = parse_interval(interval)
+        if tz is not None:
+            self._check_zone(tz)
         is_daily = which.step_ns == 0
         settled = False  # whether the times have been converted by `unit`
         if open is high is low is close is volume is None:
@@ -611,6 +626,8 @@ class SymbolSessionData(GapOwner):
             Names symbol, row, value and rule; the store is as it was.
         """
         check_on_bad(on_bad)
+        if tz is not None:
+            self._check_zone(tz)
         times, values = tick_columns(ts_ns, price, size, symbol=self.symbol, tz=tz, unit=unit)
         try:
             self._check_unit(times)
@@ -665,6 +682,8 @@ class SymbolSessionData(GapOwner):
     ) -> int:
         """Store arrays of quotes, all or nothing; parameters, result and errors are like those of `extend_ticks`."""
         check_on_bad(on_bad)
+        if tz is not None:
+            self._check_zone(tz)
         times, values = quote_columns(ts_ns, bid, ask, bid_size, ask_size, symbol=self.symbol, tz=tz, unit=unit)
         try:
             self._check_unit(times)

@@ -38,6 +38,7 @@ __all__ = [
     "check_no_conflict",
     "first_early",
     "from_ns",
+    "instant_ns",
     "is_plain",
     "nulls_to_nat",
     "ticks_to_ns",
@@ -517,6 +518,50 @@ def check_meant(ts_ns: int, *, symbol: str | None = None) -> int:
         f" {UNIT_NS[unit]:_}, the unit of an int is ns",
         symbol=symbol, value=ts_ns, rule=rule, code="ERR_UNIT", unit=unit,
     )  # fmt: skip
+
+
+def instant_ns(value: Any, unit: str | None = None) -> int:
+    """A time that a caller asks about, in ns; an integer counts `unit`, by default nanoseconds.
+
+    Raises
+    ------
+    TimeError
+        As `to_ns`; if an integer lies before 1990 or beyond int64 and another unit puts it after 1990 (``ERR_UNIT``),
+        which ``unit="ns"`` takes as it is; or if `unit` is said of a time that is no integer.
+    ArgumentError
+        If there is no such unit.
+    """
+    if unit is not None:
+        check_unit(unit)
+    number = to_ns(value)
+    if not _is_integer(value):
+        if unit is not None and not (isinstance(value, np.datetime64) and np.datetime_data(value.dtype)[0] == unit):
+            raise TimeError(
+                f"unit={unit!r} says what an integer counts, and this is a {type(value).__name__}: leave it out",
+                value=unit,
+            )
+        return number
+    if unit == "ns":
+        return number
+    ts_ns, meant = number * UNIT_NS[unit or "ns"], plausible_unit(number)
+    if meant is None or LEAST_START_NS <= ts_ns <= _MAX_NS:
+        return _check_range(ts_ns, value)
+    said = _UNIT_NAMES[unit or "ns"]
+    rule = f"time lies before 1990, or beyond 2262, as an integer of {said}"
+    instead = "" if unit is None else f" in place of unit={unit!r}"
+    early = ", or unit='ns' if 1970 is meant" if meant != "ns" else ""
+    raise TimeError(
+        f"{rule}: {number} (ERR_UNIT); in {_UNIT_NAMES[meant]} it would be {_date(number, meant)}: pass"
+        f" unit={meant!r}{instead}{early}",
+        value=number, rule=rule, code="ERR_UNIT", unit=meant,
+    )  # fmt: skip
+
+
+def _is_integer(value: Any) -> bool:
+    """Whether a point in time, as `to_ns` takes it, is an integer."""
+    if _is_from("pyarrow", value):
+        return not hasattr(value.type, "unit")
+    return not isinstance(value, (np.datetime64, datetime)) and not _is_from("pandas", value)
 
 
 def plausible_unit(number: int) -> str | None:
