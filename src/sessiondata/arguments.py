@@ -1,24 +1,27 @@
-"""Options of a wrong kind: one error that names the parameter, in place of Python's own, which does
-not."""
+"""Checks of the kind of an option.
+
+An option of a wrong kind is one error that names the parameter; Python's own errors do not.
+"""
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from sessiondata.errors import ArgumentTypeError, shown
+from sessiondata.errors import ArgumentTypeError, format_value
 
-__all__ = ["check_bool", "check_index", "check_iterable", "check_real", "names_of"]
+__all__ = ["check_bool", "check_index", "check_iterable", "check_real", "is_number", "names_of"]
 
 
 def check_bool(name: str, value: Any) -> bool:
-    """A bool, Python's or NumPy's, as a plain one. Any other value has a truth, too: ``"no"`` is
-    true."""
+    """A bool of Python's or NumPy's as a plain one. Other values are refused, since all of them
+    have a truth: that of ``"no"`` is True."""
     if not isinstance(value, (bool, np.bool_)):
-        raise ArgumentTypeError(f"{name} is True or False: {shown(value)}", value=value)
+        raise ArgumentTypeError(f"{name} is True or False: {format_value(value)}", value=value)
     return bool(value)
 
 
@@ -27,34 +30,43 @@ def check_index(name: str, value: Any) -> int:
     try:
         return operator.index(value)
     except TypeError:
-        raise ArgumentTypeError(f"{name} is a whole number: {shown(value)}", value=value) from None
+        raise ArgumentTypeError(f"{name} is a whole number: {format_value(value)}", value=value) from None
 
 
-def check_real(name: str, value: Any) -> Any:
-    """A real number, as it is."""
-    try:
-        if not isinstance(value, (str, bytes, bytearray)):
-            float(value)
-            return value
-    except TypeError:
-        pass
-    except (ValueError, OverflowError):  # a number, whose range the caller checks
-        return value
-    raise ArgumentTypeError(f"{name} is a real number: {shown(value)}", value=value)
+def is_number(value: Any) -> bool:
+    """Whether a value may be passed to `float`. It would make a number of a bool, of the
+    nanoseconds of a time, of what is masked, and of a text or a bool in an array without
+    dimensions."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.dtype.kind in "iuf" and value.ndim == 0 and not isinstance(value, np.ma.MaskedArray)
+    return not isinstance(value, (bool, str, bytes, bytearray))
+
+
+def check_real(name: str, value: Any, symbol: str | None = None) -> float:
+    """A real number as a float. An int beyond floats is infinite: the caller checks the range."""
+    if is_number(value):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.copysign(math.inf, value > 0 or -1)
+        except (TypeError, ValueError):
+            pass
+    rule = f"{name} is a real number"
+    raise ArgumentTypeError(f"{rule}: {format_value(value)}", rule=rule, value=value, symbol=symbol, code="ERR_TYPE")
 
 
 def check_iterable(rule: str, values: Any) -> Any:
-    """What can be iterated over, as it is; `rule` says what it should be. What an iterable raises
-    is its own."""
+    """An iterable as it is. `rule` says what the option should be. Errors of the iterable itself
+    pass through."""
     try:
         iter(values)
     except TypeError:
-        raise ArgumentTypeError(f"{rule}: {shown(values)}", value=values) from None
+        raise ArgumentTypeError(f"{rule}: {format_value(values)}", value=values) from None
     return values
 
 
 def names_of(what: str, names: Iterable[str]) -> list[str]:
-    """A list of names, which one name is not."""
+    """Names as a list. A single str is refused, which would be a list of characters."""
     if isinstance(names, str):
         raise ArgumentTypeError(f"{what} are a list of names, not one name: {names!r}", value=names)
     return list(check_iterable(f"{what} are a list of names", names))

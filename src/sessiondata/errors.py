@@ -35,8 +35,8 @@ __all__ = [
 ]
 
 
-def shown(value: Any) -> str:
-    """`repr` of a value for a message; an int of over 4,300 digits has none."""
+def format_value(value: Any) -> str:
+    """`repr` of a value for a message. An int of more than 4,300 digits has none."""
     try:
         return repr(value)
     except ValueError:
@@ -119,7 +119,7 @@ class BarError(SessionDataError, ValueError):
         code: str = "ERR_VALUE",
     ) -> None:
         where = [f"row={row}"] if row is not None else []
-        where.append(value if isinstance(value, str) else f"value={shown(value)}")
+        where.append(value if isinstance(value, str) else f"value={format_value(value)}")
         if symbol is not None:
             where.append(f"symbol={symbol!r}")
         super().__init__(f"{rule}: {' '.join(where)} ({code})")
@@ -239,7 +239,8 @@ class InputKindError(SessionStateError):
     ----------
     symbol : str
     input_kind, kind : str
-        What the symbol's bars are made of, and what was refused: ``"bars"``, ``"ticks"`` or ``"quotes"``.
+        What the symbol's bars are made of, and what was refused: ``"bars"``, ``"ticks"`` or
+        ``"quotes"``.
     """
 
     def __init__(self, symbol: str, input_kind: str, kind: str) -> None:

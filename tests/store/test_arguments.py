@@ -302,7 +302,7 @@ def test_what_is_no_whole_number_is_refused_by_the_name_of_its_parameter(
 @pytest.mark.parametrize(
     "name", ["retry_interval_seconds", "backoff", "max_interval_seconds", "timeout_seconds", "poll_seconds"]
 )
-@pytest.mark.parametrize("value", ["1", b"1", [1], None, 1j], ids=repr)
+@pytest.mark.parametrize("value", ["1", b"1", [1], None, 1j, True], ids=repr)
 def test_seconds_that_are_no_numbers_are_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(sd.ArgumentTypeError, match=f"^{name} is a real number: ") as caught:
         manager(**{name: value})

@@ -57,7 +57,7 @@ def test_no_door_makes_a_number_of_it(value: Any) -> None:
         with pytest.raises(sd.BarTypeError, match="must be a real number"):
             a.append_quote(OPEN, *(1.0,) * i, value, *(1.0,) * (3 - i))
     if value is not None:
-        with pytest.raises(sd.BarTypeError, match="must be a real number"):
+        with pytest.raises(sd.ArgumentTypeError, match="quality is a real number"):
             data.set_quality("A", "1m", value)
     assert (len(a.bars()), len(a.ticks), len(a.quotes)) == (0, 0, 0)
 

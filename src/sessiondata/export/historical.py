@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from sessiondata.copying import not_copied
-from sessiondata.errors import ArgumentTypeError, shown
+from sessiondata.errors import ArgumentTypeError, format_value
 from sessiondata.export.format import format_volume, gap_dict, json_bytes, style_of, time_formatter
 from sessiondata.store.supplied import NO_ROWS
 from sessiondata.store.symbol import SymbolSessionData, state_of
@@ -106,9 +106,9 @@ def _interval_dict(
     rows: list[list[Any]] = []
     gaps: list[dict[str, Any]] = []
     for date, columns, its_gaps, _ in days:
-        shown = format_time if interval.name != _DAILY else lambda _, date=date: date.isoformat()
+        format_label = format_time if interval.name != _DAILY else lambda _, date=date: date.isoformat()
         values = zip(*(column.tolist() for column in columns[:6]), strict=True)
-        rows += [[shown(ts), *prices, format_volume(volume)] for ts, *prices, volume in values]
+        rows += [[format_label(ts), *prices, format_volume(volume)] for ts, *prices, volume in values]
         gaps += _ranges(interval, date, its_gaps, format_time)
     present, expected = (sum(tally[i] for *_, tally in days) for i in (0, 1))
     part = {
@@ -313,7 +313,7 @@ def _plain(value: Any, symbol: SymbolSessionData, name: str) -> Any:
 def _refusal(symbol: SymbolSessionData, name: str, value: Any) -> ArgumentTypeError:
     return ArgumentTypeError(
         f"indicator {name!r} of {symbol.symbol!r} cannot be exported: a value is None, a bool, int of 64 bits, float or"
-        f" text, or lists and dicts of these: {shown(value)[:200]}",
+        f" text, or lists and dicts of these: {format_value(value)[:200]}",
         symbol=symbol.symbol,
         value=value,
     )

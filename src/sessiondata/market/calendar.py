@@ -38,7 +38,7 @@ from sessiondata.time.dates import (
     DAY_NS,
     DateLike,
     TimeLike,
-    check_shown_once,
+    check_unique_wall_time,
     instants,
     time_of_text,
     time_text,
@@ -486,7 +486,7 @@ class SessionCalendar:
                         "leave the date out here, and give it its hours by with_sessions, as aware datetimes with"
                         " their UTC offset"
                     )
-                    check_shown_once(day, wall(day) + times[day], zone, way)
+                    check_unique_wall_time(day, wall(day) + times[day], zone, way)
 
         def rule(day: dt.date) -> Hours:
             if day.weekday() not in days_open or day in closed:
@@ -708,7 +708,7 @@ class SessionCalendar:
             )
         for edge in walls:
             way = "pass an instant, an aware datetime with its UTC offset"
-            check_shown_once(day, wall(day) + edge, self.zone, way)
+            check_unique_wall_time(day, wall(day) + edge, self.zone, way)
         edges = instants([wall(day) + edge for edge in walls], self.zone)
         return list(zip(edges[::2], edges[1::2], strict=True))
 

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
-from sessiondata.errors import BarError, BarTypeError, TimeError, of_symbol, shown
+from sessiondata.arguments import is_number
+from sessiondata.errors import BarError, BarTypeError, TimeError, format_value, of_symbol
 from sessiondata.time.instants import is_plain, to_ns_array
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["ALIASES", "NO_TZ", "bar_columns", "is_number", "naive_hint", "quote_columns", "tick_columns", "to_numpy"]
+__all__ = ["ALIASES", "NO_TZ", "bar_columns", "naive_hint", "quote_columns", "tick_columns", "to_numpy"]
 
 #: In place of a zone, by a call that has no ``tz=``: its messages name none.
 NO_TZ: Any = object()
@@ -145,21 +146,12 @@ def _floats(column: Any, name: str, symbol: str | None) -> _Floats:
         row = next(i for i, value in enumerate(column) if not is_number(value))
         raise BarTypeError(
             f"{name} must be a one-dimensional array of numbers",
-            symbol=symbol, row=row, value=f"{name}={shown(column[row])}", code="ERR_DTYPE",
+            symbol=symbol, row=row, value=f"{name}={format_value(column[row])}", code="ERR_DTYPE",
         )  # fmt: skip
     # a long double beyond float64 becomes infinite, and is refused as that
     with np.errstate(over="ignore"):
         floats = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
     return floats if mask is None else np.where(mask, np.nan, floats)
-
-
-def is_number(value: Any) -> bool:
-    """Whether `float` may be asked about a value. It would make a number of a bool, of the
-    nanoseconds of a time, of what is masked, and of a text or a bool in an array without
-    dimensions."""
-    if isinstance(value, (np.generic, np.ndarray)):
-        return value.dtype.kind in "iuf" and value.ndim == 0 and not isinstance(value, np.ma.MaskedArray)
-    return not isinstance(value, (bool, str, bytes, bytearray))
 
 
 def to_numpy(column: Any) -> Any:

@@ -7,12 +7,11 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple
 
 from sessiondata.arguments import check_index
-from sessiondata.errors import ArgumentError, ArgumentTypeError, BarTypeError, shown
-from sessiondata.rows.columns import is_number
+from sessiondata.errors import ArgumentError, ArgumentTypeError
 from sessiondata.time.instants import from_ns, to_ns
 from sessiondata.time.intervals import parse_interval
 
-__all__ = ["GapInfo", "check_gap", "check_number", "short_stop"]
+__all__ = ["GapInfo", "check_gap", "short_stop"]
 
 
 # A NamedTuple is made in a third of the time of an immutable dataclass, and a quiet stock has
@@ -115,17 +114,6 @@ def check_gap(gap: GapInfo) -> GapInfo:
     if gap.last_retry is not None:
         to_ns(gap.last_retry)
     return gap._replace(**numbers)
-
-
-def check_number(name: str, value: Any, symbol: str | None = None) -> float:
-    """A real number as float, or a `BarTypeError` naming it. `float` alone would read texts, and
-    cut complex ones."""
-    if not isinstance(value, (str, bytes, bytearray)) and is_number(value):
-        try:
-            return float(value)
-        except (TypeError, ValueError, OverflowError):
-            pass
-    raise BarTypeError(f"{name} must be a real number", symbol=symbol, value=f"{name}={shown(value)}", code="ERR_TYPE")
 
 
 _NUMBERS = ("start_ns", "end_ns", "bar_count", "retry_count")

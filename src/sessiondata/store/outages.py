@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sessiondata._native.objects import store as _store
+from sessiondata.arguments import check_real
 from sessiondata.errors import ArgumentError
-from sessiondata.rows.gap import check_number
 from sessiondata.rows.series import native_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def classify_gaps(
 ) -> list[ClassifiedGap]:
     """See `SessionData.classify_gaps`."""
     for name, share in (("outage_share", outage_share), ("active_share", active_share)):
-        if not 0.0 <= check_number(name, share) <= 1.0:
+        if not 0.0 <= check_real(name, share) <= 1.0:
             raise ArgumentError(f"{name} lies between 0 and 1: {share}", value=share)
     held: dict[str, list[tuple[SymbolCore, int]]] = {}
     for symbol in symbols:

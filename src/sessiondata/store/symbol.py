@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sessiondata._native.objects.tick_buffer import Lazy
+from sessiondata.arguments import check_real
 from sessiondata.copying import not_copied
 from sessiondata.errors import (
     ArgumentError,
@@ -17,7 +18,7 @@ from sessiondata.errors import (
     TimeError,
     UnknownNameError,
 )
-from sessiondata.rows.gap import GapInfo, check_gap, check_number
+from sessiondata.rows.gap import GapInfo, check_gap
 from sessiondata.rows.owner import Marked, gap_records, reported_quality
 from sessiondata.rows.series import BarSeries, glance
 from sessiondata.rows.ticks import QuoteSeries, TickSeries
@@ -374,14 +375,16 @@ class SymbolSessionData(SymbolFeed, Marked):
         ------
         UnknownNameError
             If the symbol does not hold that interval.
-        BarError, BarTypeError
-            If the quality does not lie between 0 and 100, or is no number.
+        BarError
+            If the quality does not lie between 0 and 100.
+        ArgumentTypeError
+            If it is no number.
         """
         k = self._number(interval)
         if quality is None:
             if self._state.pins_to_change().quality.pop(k, None) is None:
                 return
-        elif not 0.0 <= check_number("quality", quality, self.symbol) <= 100.0:
+        elif not 0.0 <= check_real("quality", quality, self.symbol) <= 100.0:
             raise BarError("quality lies between 0 and 100", symbol=self.symbol, value=quality, code="ERR_QUALITY")
         else:
             self._state.pins_to_change().quality[k] = float(quality)

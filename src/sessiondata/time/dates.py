@@ -22,7 +22,7 @@ __all__ = [
     "MINUTE_NS",
     "DateLike",
     "TimeLike",
-    "check_shown_once",
+    "check_unique_wall_time",
     "instants",
     "time_of_text",
     "time_text",
@@ -147,7 +147,7 @@ def instants(walls: Sequence[int], zone: ZoneInfo) -> list[int]:
     return [_instant(wall, zone) for wall in walls]
 
 
-def check_shown_once(day: dt.date, wall_ns: int, zone: ZoneInfo, way: str) -> None:
+def check_unique_wall_time(day: dt.date, wall_ns: int, zone: ZoneInfo, way: str) -> None:
     """Refuse a local time, meant for one date, that the clocks skip or show twice; `way` says what
     to do instead."""
     if zone.key == "UTC":

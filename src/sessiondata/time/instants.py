@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
-from sessiondata.errors import ArgumentError, TimeError, shown
+from sessiondata.errors import ArgumentError, TimeError, format_value
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -378,7 +378,9 @@ def check_unit(unit: str) -> int:
     try:
         return UNIT_NS[unit]
     except (KeyError, TypeError):
-        raise ArgumentError(f"unit is one of {', '.join(map(repr, UNIT_NS))}: {shown(unit)}", value=unit) from None
+        raise ArgumentError(
+            f"unit is one of {', '.join(map(repr, UNIT_NS))}: {format_value(unit)}", value=unit
+        ) from None
 
 
 def check_no_conflict(unit: str | None, own: str | None) -> None:
@@ -618,7 +620,7 @@ def _check_range(number: int, value: Any) -> int:
         raise TimeError(f"NaT is not a point in time: {value!r}", value=value)
     if not NAT < number <= _MAX_NS:
         raise TimeError(
-            f"outside the years 1677 to 2262 that int64 nanoseconds can express: {shown(value)}", value=value
+            f"outside the years 1677 to 2262 that int64 nanoseconds can express: {format_value(value)}", value=value
         )
     return number
 

@@ -7,7 +7,7 @@ symbol, code.
 """
 
 from sessiondata.copying import refuse_copy
-from sessiondata.errors import BarError, LaterSessionError, SessionStateError, InputKindError, shown
+from sessiondata.errors import BarError, LaterSessionError, SessionStateError, InputKindError, format_value
 from sessiondata.time.instants import unit_error
 
 REASONS = ("ERR_NOT_FINITE", "ERR_HIGH_LOW", "ERR_VOLUME", "ERR_NAT", "ERR_TS_RANGE", "ERR_LATER_SESSION",
@@ -73,7 +73,7 @@ cdef int raise_status(Offence offence) except -1:
     code, rule, values = _broken(offence)
     if offence.status == ERR_NOT_FINITE:  # show the culprit only
         values = {name: x for name, x in values.items() if not (x - x == 0.0)}
-    value = ", ".join(f"{name}={shown(x)}" for name, x in values.items())
+    value = ", ".join(f"{name}={format_value(x)}" for name, x in values.items())
     if offence.status == ERR_NO_SESSION:
         raise SessionStateError(f"{rule}: " + _place(offence) + f"{value} symbol={offence.symbol!r} ({code})",
                                 symbol=offence.symbol, row=offence.row, value=offence.ts_ns, rule=rule, code=code)

@@ -25,9 +25,9 @@ from functools import partial
 
 import numpy as np
 
-from sessiondata.rows.columns import is_number
+from sessiondata.arguments import is_number
 from sessiondata.copying import refuse_copy
-from sessiondata.errors import BarTypeError, CalendarError, SessionStateError, TimeError, of_symbol, shown
+from sessiondata.errors import BarTypeError, CalendarError, SessionStateError, TimeError, of_symbol, format_value
 from sessiondata.time.instants import to_ns
 
 from sessiondata._native.symbol.evidence cimport Evidence, evidence_of
@@ -148,7 +148,7 @@ cdef double number_of(object x, str column, SymbolCore core) except? -1.0:
             return PyFloat_AsDouble(x)
         except (TypeError, ValueError, OverflowError):
             pass
-    raise BarTypeError(f"{column} must be a real number", symbol=core.name, value=f"{column}={shown(x)}",
+    raise BarTypeError(f"{column} must be a real number", symbol=core.name, value=f"{column}={format_value(x)}",
                        code="ERR_TYPE")
 
 

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from sessiondata.copying import refuse_copy
-from sessiondata.errors import BarError, BarTypeError, shown
+from sessiondata.errors import BarError, BarTypeError, format_value
 
 from sessiondata._native.symbol.feed cimport (
     check_tick, check_ticks, feed_cold, feed_extend, feed_quote, feed_reserve, feed_ring, feed_trade,
@@ -50,7 +50,7 @@ cdef int64_t exchange_code(object text, SymbolCore core) except? -1:
     cdef uint64_t code = 0
     if not PyUnicode_CheckExact(text):
         if not isinstance(text, str):
-            raise BarTypeError("exchange must be a string", symbol=core.name, value=f"exchange={shown(text)}",
+            raise BarTypeError("exchange must be a string", symbol=core.name, value=f"exchange={format_value(text)}",
                                code="ERR_TYPE")
         text = str(text)
     try:
@@ -64,8 +64,8 @@ cdef int64_t exchange_code(object text, SymbolCore core) except? -1:
             code |= <uint64_t>characters[i] << 8 * i
         else:
             return <int64_t>code
-    raise BarError("exchange is at most eight ASCII characters", symbol=core.name, value=f"exchange={shown(text)}",
-                   code="ERR_EXCHANGE")
+    raise BarError("exchange is at most eight ASCII characters", symbol=core.name,
+                   value=f"exchange={format_value(text)}", code="ERR_EXCHANGE")
 
 
 def exchange_codes(list texts, SymbolCore core not None):
