@@ -21,8 +21,8 @@ from setuptools.command.build_py import build_py
 
 MODULES = {
     "base": ["status", "simd", "guard"],
-    "slots": ["grid", "marks", "gaps", "extended"],
-    "rows": ["ring", "ticks", "aggregate"],
+    "slots": ["grid", "marks", "scan", "gaps", "extended", "batch"],
+    "rows": ["ring", "ticks", "aggregate", "batch"],
     "symbol": ["symbol", "late", "late_ticks", "fill", "feed", "layout", "evidence"],
     "objects": ["store", "slice", "days", "tick_buffer"],
     "out": ["text", "cursor", "json", "snapshot", "arrow"],

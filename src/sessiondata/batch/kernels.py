@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, overload
 
 import numpy as np
 
-from sessiondata._native.rows import aggregate as _aggregate
-from sessiondata._native.slots import gaps as _gaps
+from sessiondata._native.rows.batch import aggregate_columns
+from sessiondata._native.slots.batch import count_present_i64, find_gaps_i64, find_gaps_plain
 from sessiondata.batch.threads import map_symbols
 from sessiondata.errors import BarTypeError, IntervalError, TimeError
 from sessiondata.market.grid import SessionGrid, compiled_of
@@ -128,9 +128,9 @@ def find_gaps(ts_ns: Any, grid: Any, interval: str, as_of: Any = None, *, worker
     now = None if as_of is None else to_ns(as_of)
     if type(ts_ns) is _ndarray or not isinstance(ts_ns, Mapping):
         compiled = compiled_of(grid)
-        gaps = _gaps.find_gaps_plain(ts_ns, compiled, step_ns, now)
+        gaps = find_gaps_plain(ts_ns, compiled, step_ns, now)
         if gaps is None:
-            (gaps,) = _gaps.find_gaps_i64([to_ns_array(ts_ns)], [compiled], [None], step_ns, now)
+            (gaps,) = find_gaps_i64([to_ns_array(ts_ns)], [compiled], [None], step_ns, now)
         return _new_tuple(GapArrays, gaps)
     return map_symbols(partial(_gaps_of, step_ns, now), _times_of, ts_ns, grid, workers)
 
@@ -138,7 +138,7 @@ def find_gaps(ts_ns: Any, grid: Any, interval: str, as_of: Any = None, *, worker
 def _gaps_of(
     step_ns: int, now: int | None, names: list[Any], columns: list[Int64Array], grids: list[Grid]
 ) -> list[GapArrays]:
-    return [_new_tuple(GapArrays, found) for found in _gaps.find_gaps_i64(columns, grids, names, step_ns, now)]
+    return [_new_tuple(GapArrays, found) for found in find_gaps_i64(columns, grids, names, step_ns, now)]
 
 
 @overload
@@ -163,10 +163,10 @@ def quality(ts_ns: Any, grid: Any, interval: str, as_of: Any = None, *, workers:
     step_ns = parse_interval(interval).step_ns
     now = None if as_of is None else to_ns(as_of)
     if isinstance(ts_ns, np.ndarray) or not isinstance(ts_ns, Mapping):
-        return _percent(*_gaps.count_present_i64([to_ns_array(ts_ns)], [compiled_of(grid)], [None], step_ns, now)[0])
+        return _percent(*count_present_i64([to_ns_array(ts_ns)], [compiled_of(grid)], [None], step_ns, now)[0])
 
     def kernel(names: list[Any], columns: list[Int64Array], grids: list[Grid]) -> list[float]:
-        return [_percent(*counts) for counts in _gaps.count_present_i64(columns, grids, names, step_ns, now)]
+        return [_percent(*counts) for counts in count_present_i64(columns, grids, names, step_ns, now)]
 
     return map_symbols(kernel, _times_of, ts_ns, grid, workers)
 
@@ -243,11 +243,11 @@ def aggregate(bars: Any, grid: Any, from_interval: str, to_interval: str, *, wor
     from_ns, step_ns = base.step_ns, derived[0].step_ns
     if not isinstance(bars, Mapping):
         columns = _bars_of(bars, None)
-        return BarArrays._make(_aggregate.aggregate_columns(*columns, compiled_of(grid), from_ns, step_ns, None))
+        return BarArrays._make(aggregate_columns(*columns, compiled_of(grid), from_ns, step_ns, None))
 
     def kernel(names: list[Any], columns: list[BarColumns], grids: list[Grid]) -> list[BarArrays]:
         jobs = zip(columns, grids, names, strict=True)
-        made = [_aggregate.aggregate_columns(*c, grid, from_ns, step_ns, name) for c, grid, name in jobs]
+        made = [aggregate_columns(*c, grid, from_ns, step_ns, name) for c, grid, name in jobs]
         return [BarArrays._make(columns) for columns in made]
 
     return map_symbols(kernel, _bars_of, bars, grid, workers)

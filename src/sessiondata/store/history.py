@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sessiondata._native.objects import days as _days
-from sessiondata._native.slots import gaps as _gaps
+from sessiondata._native.slots.batch import count_present_i64, find_gaps_i64
 from sessiondata.copying import not_copied
 from sessiondata.errors import BarError, CalendarError, IntervalError, SessionStateError, UnknownNameError
 from sessiondata.rows.bars import BarWindow, FixedRows, content_of, fixed_window, immutable
@@ -304,7 +304,7 @@ class History:
             expected, present, _, _, _ = core.states(core.intervals.index(interval.name))
             return present, expected
         times, grid = self.columns(interval, date)[0], self.calendar.session(date).compiled
-        ((present, expected),) = _gaps.count_present_i64([times], [grid], [None], interval.step_ns, None)
+        ((present, expected),) = count_present_i64([times], [grid], [None], interval.step_ns, None)
         return present, expected
 
     def gaps(self, interval: Interval, date: dt.date) -> list[GapInfo]:
@@ -317,7 +317,7 @@ class History:
         ):
             return HistoricalDay(date, core, self.zone).bars(interval.name).gaps
         times, grid = self.columns(interval, date)[0], self.calendar.session(date).compiled
-        ((starts, ends, counts),) = _gaps.find_gaps_i64([times], [grid], [None], interval.step_ns, None)
+        ((starts, ends, counts),) = find_gaps_i64([times], [grid], [None], interval.step_ns, None)
         name, zone, stops = self.core.name, self.zone, grid.segment_stops()
         return [
             GapInfo(name, interval.name, start, end, n, 0, None, zone, short_stop(stops, end, interval.step_ns))

@@ -91,4 +91,3 @@ cdef void gaps_tally(const Gaps* gaps, int32_t start, int32_t stop, int32_t* out
 cdef int gaps_state(const Gaps* gaps, int32_t expected, int32_t ordinal) noexcept nogil
 cdef void gaps_recount(Gaps* gaps) noexcept nogil
 cdef bint gaps_check(const Gaps* gaps) noexcept nogil
-cdef int open_column(object array, Py_buffer* out_view, bint is_time) except -1

@@ -1,4 +1,4 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_native/rows/aggregate.pyx.
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/rows/batch.pyx.
 from typing import Any, TypeAlias
 
 import numpy as np

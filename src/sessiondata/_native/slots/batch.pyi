@@ -1,4 +1,4 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_native/slots/gaps.pyx.
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/slots/batch.pyx.
 from typing import Any, TypeAlias
 
 import numpy as np
