@@ -1,4 +1,4 @@
-"""Hypothesis profiles, and real data as fixtures."""
+"""Hypothesis profiles, real data as fixtures, and tests that run in a process of their own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from market_data import LEAN, SAMPLE
+from own_process import pytest_pyfunc_call
+
+__all__ = ["pytest_pyfunc_call"]
 
 # deadline=None: a shared machine pauses now and then, and a slow example is not a wrong one.
 settings.register_profile("default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])

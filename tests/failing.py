@@ -1,4 +1,4 @@
-"""Calls whose allocations fail, one after the other."""
+"""Calls whose allocations fail, one after the other. Their tests are marked `allocations`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+from own_process import assert_own_process
 
 
 def each_allocation_fails(call: Callable[[], object], check: Callable[[], None]) -> int:
@@ -29,8 +31,7 @@ def each_allocation_fails(call: Callable[[], object], check: Callable[[], None])
     int
         How many runs have failed.
     """
-    testcapi = pytest.importorskip("_testcapi")
-    spare_code(testcapi)
+    testcapi = failing_allocations()
     for k in itertools.count():
         testcapi.set_nomemory(k, k + 1)
         try:
@@ -43,6 +44,15 @@ def each_allocation_fails(call: Callable[[], object], check: Callable[[], None])
             testcapi.remove_mem_hooks()
         check()
     raise AssertionError("unreachable")
+
+
+def failing_allocations() -> Any:
+    """CPython's `_testcapi`, of which `set_nomemory(start, stop)` lets allocations fail up to
+    `remove_mem_hooks()`."""
+    assert_own_process()
+    testcapi = pytest.importorskip("_testcapi")
+    spare_code(testcapi)
+    return testcapi
 
 
 # CPython 3.12 and 3.13 give a reference to a code object back twice where there is no memory for

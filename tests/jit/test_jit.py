@@ -31,6 +31,7 @@ from hypothesis import strategies as st
 
 import reference as ref
 import sessiondata as sd
+from failing import failing_allocations
 from sessiondata.store.symbol import state_of
 from shims import table_of_addresses
 from worlds import World, bad_values, configurations, quotes, tick_times, ticks, timestamps, values
@@ -493,10 +494,11 @@ def test_without_a_session(end: str) -> None:
     assert [len(column) for column in columns(spy.bars("5m"))] == [0] * 6
 
 
+@pytest.mark.allocations
 def test_a_handle_is_taken_back_where_there_is_no_memory() -> None:
     """Taking it back needed room in a list. Where there was none the handle was lost, and nobody
     saw the error."""
-    testcapi = pytest.importorskip("_testcapi")
+    testcapi = failing_allocations()
 
     def places(cores: list[Any]) -> set[int]:
         return {core.handle & ((1 << 24) - 1) for core in cores}

@@ -330,6 +330,7 @@ def test_no_export_leaks(spy: sd.SymbolSessionData) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.allocations
 @pytest.mark.parametrize("what", ["schema", "stream"])
 def test_where_there_is_no_memory_nothing_is_lost(watched: Watched, what: str) -> None:
     """Every allocation fails in its turn, until the call succeeds."""

@@ -170,6 +170,7 @@ def calls() -> dict[str, Any]:
     }
 
 
+@pytest.mark.allocations
 @pytest.mark.parametrize("name", calls())
 def test_where_there_is_no_memory_to_move_to_nothing_changes(name: str) -> None:
     """Every allocation of the call fails in its turn, until it succeeds."""
@@ -190,6 +191,7 @@ def test_where_there_is_no_memory_to_move_to_nothing_changes(name: str) -> None:
     assert data.to_json() != before
 
 
+@pytest.mark.allocations
 def test_a_list_that_cannot_grow_gives_its_items_back_once() -> None:
     """The helper of Cython 3.3.1 and its caller both did, and a freed object stayed in use: see
     setup.py."""

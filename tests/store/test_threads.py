@@ -31,6 +31,7 @@ import pytest
 
 import sessiondata as sd
 import stress
+from failing import failing_allocations
 from sessiondata import jit
 from sessiondata.store.lifecycle import Sessions
 from sessiondata.store.store import parts_of
@@ -863,10 +864,11 @@ def without_gil(name: str) -> Callable[..., int]:
     return ctypes.CFUNCTYPE(ctypes.c_int64, *arguments)(get_pointer(exported[name], get_name(exported[name])))
 
 
+@pytest.mark.allocations
 @pytest.mark.parametrize("what", ["sd_append", "sd_append_tick", "sd_append_quote"])
 def test_a_caller_without_the_gil_is_told_that_there_is_no_memory(what: str) -> None:
     """Every allocation fails in its turn, those of the call itself among them."""
-    testcapi = pytest.importorskip("_testcapi")
+    testcapi = failing_allocations()
     data = sd.SessionData("XNYS", "1m", ("5m",))
     data.start_session("2024-03-12")
     spy = data.register_symbol("SPY")
