@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
+import os
+import subprocess
 import sys
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -370,3 +373,46 @@ def test_every_byte_that_is_counted_is_given_back() -> None:
     del data
     gc.collect()
     assert allocated_bytes() == before
+
+
+TAKEN_BACK = """
+    import numpy as np
+    import sessiondata as sd
+
+    hours = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
+    data = sd.SessionData("24/7", "1s", ("1m", "1d"), trailing_days=3)
+    spy = data.register_symbol("SPY", calendar=hours)
+
+    def rows(date):
+        start = int(hours.session(date).segments[0, 0])
+        return [start + 10**9 * np.arange(3), *(np.full(3, x) for x in (10.0, 12.0, 9.0, 11.0, 5.0))]
+
+    for date in ("2024-03-12", "2024-03-13", "2024-03-14"):
+        spy.load_historical_bars("1s", *rows(date))
+    data.start_session("2024-03-14")
+    data.end_session()
+    bad = rows("2024-03-15")
+    bad[2][1] = 1.0
+    try:
+        spy.extend(*bad)
+    except sd.BarError:
+        print(data.session_date)
+    data.trailing_days = 1
+    data.roll_session("2024-03-16")  # a Saturday: the symbol has no session
+    print(spy.historical_bars["1s"].dates)
+"""
+
+
+def test_a_roll_behind_a_session_that_was_taken_back_reads_no_memory_that_is_gone() -> None:
+    """A first call that is refused takes its session back, and the memory goes. A roll that then
+    trimmed history looked at it: a segmentation fault once in ten runs of the machine of days."""
+    made = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(TAKEN_BACK)],
+        # glibc gives memory back to the system at once then, so that reading it is no luck
+        env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout == "None\n[datetime.date(2024, 3, 14)]\n"

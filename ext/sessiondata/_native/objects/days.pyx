@@ -78,8 +78,10 @@ def blank_day(SymbolCore like not None, Grid grid not None, bint is_whole):
 
 cdef void _flush(SymbolCore day) noexcept nogil:
     cdef int32_t i
-    for i in range(day.symbol.n_levels):
-        symbol_flush(&day.symbol, i)
+    # The levels of a session that was taken back lie in memory that is gone.
+    if day.symbol.grid != NULL:
+        for i in range(day.symbol.n_levels):
+            symbol_flush(&day.symbol, i)
 
 
 cdef tuple _owners_of_ticks(SymbolCore day):
