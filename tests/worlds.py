@@ -369,12 +369,13 @@ def same_series(symbol: Any, model: ref.RefSymbol) -> None:
         ]
         extended = [state for states in model.extended_states(interval) for _, state in states]
         present, missing = extended.count("present"), extended.count("missing")
-        counts = (series.extended.expected, series.extended.present, series.extended.missing)
+        extended = series.extended_slots
+        counts = (extended.expected, extended.present, extended.missing)
         assert counts == (present + missing, present, missing)
-        assert series.extended.quality == series.extended.completeness == ref.percentage(present, present + missing)
-        gaps = [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in series.extended.gaps]
+        assert extended.quality == extended.completeness == ref.percentage(present, present + missing)
+        gaps = [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in extended.gaps]
         assert gaps == model.extended_gaps(interval)
-        assert series.extended.gap_count == len(gaps)
+        assert extended.gap_count == len(gaps)
         assert series.total_count == model.total_count(interval)
 
 

@@ -642,7 +642,7 @@ def test_marks_and_retries_of_a_missing_day_are_kept(market: str) -> None:
     hole = Hole(market)
     gap = next(gap for gap in hole.data.get_historical_gaps("A") if gap.start_ns == hole.slots()[0])
     n, before = len(hole.gaps()), hole.data.sequence
-    assert hole.symbol.record_retry(gap, when=gap.stop_ns) == gap.bar_count
+    assert hole.symbol.record_retry(gap, when_ns=gap.stop_ns) == gap.bar_count
     assert hole.data.sequence == before + 1
     same(hole.data)
     (again,) = [held for held in hole.data.get_historical_gaps("A") if held.start_ns == gap.start_ns]
@@ -676,7 +676,7 @@ def test_a_gap_of_loaded_rows_that_no_mark_can_reach_says_what_to_load_first(int
     for call in (
         lambda: symbol.mark_no_trade(gap),
         lambda: symbol.mark_halted(gap),
-        lambda: symbol.record_retry(gap, when=gap.stop_ns),
+        lambda: symbol.record_retry(gap, when_ns=gap.stop_ns),
     ):
         with pytest.raises(sd.SessionStateError, match=rf"{date}.*load_historical_bars\('1m'") as caught:
             call()
@@ -695,5 +695,5 @@ def test_marks_of_time_that_is_no_missing_day_are_none() -> None:
         for stop in (start + MINUTE, start + 6 * MINUTE):
             assert not hole.symbol.mark_no_trade("1m", start, stop)
             assert not hole.symbol.mark_halted(start, stop)
-            assert hole.symbol.record_retry("1m", start, stop, when=stop) == 0
+            assert hole.symbol.record_retry("1m", start, stop, when_ns=stop) == 0
     assert len(hole.symbol.historical_bars["1m"]) == 2

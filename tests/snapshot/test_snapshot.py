@@ -138,7 +138,7 @@ def everything_of_day(symbol: Any) -> Any:
     for k, interval in enumerate(symbol.intervals):
         series = symbol.bars(interval)
         core = native_of(series)[0]
-        extended = series.extended
+        extended = series.extended_slots
         answers.append([
             [tuple(bar) for bar in series], series.n_base.tolist() if series.is_derived else None, series.total_count,
             series.forming, series.gaps, core.answer(k)[:3], core.as_of,

@@ -50,7 +50,7 @@ BESIDE = {
 SEEN = {
     "repr(series)": lambda a, _: repr(a.bars()),
     "repr(derived)": lambda a, _: repr(a.bars("5m")),
-    "repr(extended)": lambda a, _: repr(a.bars().extended),
+    "repr(extended)": lambda a, _: repr(a.bars().extended_slots),
     "repr(symbol)": lambda a, _: repr(a),
     "repr(ticks)": lambda _, b: repr(b.ticks),
     "repr(quotes)": lambda a, _: repr(a.quotes),
@@ -136,7 +136,7 @@ ONE_ANSWER: dict[str, Callable[[sd.SymbolSessionData], Any]] = {
     "bar_gaps": lambda spy: {name: told(gaps) for name, gaps in spy.bar_gaps.items()},
     "gaps": lambda spy: told(spy.bars("1h").gaps),
     "state.gaps": lambda spy: told(spy.bars("1h").state.gaps),
-    "extended": lambda spy: told(spy.bars("1h").extended.gaps),
+    "extended": lambda spy: told(spy.bars("1h").extended_slots.gaps),
 }
 CHANGES: dict[str, Callable[[sd.SessionData], Any]] = {
     "append": lambda data: data.append("SPY", OPENING + 2 * HOUR, 9.0, 9.0, 9.0, 9.0, 9.0),

@@ -294,7 +294,8 @@ def test_all_of_a_store_is_copied() -> None:
             "pins",
         },
         sd.SymbolSessionData: {
-            "__weakref__", "_append_quote", "_append_tick", "_bars", "_context", "_core", "_state", "append",
+            "__weakref__", "_append_quote", "_append_tick", "_bars", "_context", "_core", "_state", "_store",
+            "append",
         },
     }  # fmt: skip
     assert {kind: set(kind.__slots__) for kind in known} == known
@@ -375,7 +376,8 @@ def things() -> dict[str, Any]:
     }
     table = BarTable("A", ints, floats, floats, floats, floats, floats, "x")
     made = [
-        data, data.symbols, spy, five, five.extended, five.state, five.copy(), five[-1], spy.historical_bars["1m"],
+        data, data.symbols, spy, five, five.extended_slots, five.state, five.copy(), five[-1],
+        spy.historical_bars["1m"],
         spy.historical_day(date), history, Rendered(history, "iso"), history.days, history.daily(1)[0],
         state_of(spy).core,
         store.context.clock, spy.ticks, spy.quotes, spy.quotes[:].copy(), data.symbols["T"].ticks[:].copy(),

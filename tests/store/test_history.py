@@ -1142,14 +1142,14 @@ def test_evidence_and_extended_hours_go_with_the_day_and_into_its_copies() -> No
     after = spy.historical_day(MONDAY).bars()
     assert (before.present, before.no_trade, before.halted, before.missing) == (380, 2, 2, 6)
     assert (after.present, after.no_trade, after.halted, after.missing) == (381, 1, 2, 6)
-    assert (before.extended.present, before.extended.missing) == (1, 59)
-    assert (after.extended.present, after.extended.missing) == (2, 58)
+    assert (before.extended_slots.present, before.extended_slots.missing) == (1, 59)
+    assert (after.extended_slots.present, after.extended_slots.missing) == (2, 58)
     assert [gap.retry_count for gap in after.gaps] == [gap.retry_count for gap in before.gaps] == [1, 0, 0]
     assert spy.historical_bars["1m"].gaps(MONDAY) == after.gaps
     assert (spy.marks, spy.bars().no_trade) != (marks, 2)  # the new session was told nothing
     assert spy.bars().expected == 0
     spy.load_historical_bars("1m", *columns("2024-03-08", range(10)))
-    assert spy.historical_day("2024-03-08").bars().extended.expected == 60
+    assert spy.historical_day("2024-03-08").bars().extended_slots.expected == 60
 
 
 def test_the_quality_manager_goes_on_where_the_gate_is_closed_and_the_session_rolls() -> None:

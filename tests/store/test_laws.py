@@ -350,7 +350,7 @@ def test_law_1_arrival_order_does_not_matter(configuration: Any, data: st.DataOb
         del document["meta"]["sequence"]
         series = spy.bars_derived.values()
         counts = [
-            (s.missing, s.no_trade, s.halted, s.completeness, s.extended.present, s.extended.gaps)
+            (s.missing, s.no_trade, s.halted, s.completeness, s.extended_slots.present, s.extended_slots.gaps)
             for s in (spy.bars_base, *series)
         ]
         extras = (exact(spy.metrics()), [s.n_base.tolist() for s in series], counts, spy.marks)

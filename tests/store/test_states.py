@@ -434,7 +434,8 @@ def test_extended_hours_are_not_expected_unless_somebody_asks_for_them() -> None
     spy.append(OPEN - 10 * MINUTE, *BAR)
     spy.append(OPEN + 7 * HOUR, *BAR)
     for series in (spy.bars_base, *spy.bars_derived.values()):
-        assert (series.extended.expected, series.extended.gaps, series.extended.quality) == (0, [], 100.0)
+        extended = series.extended_slots
+        assert (extended.expected, extended.gaps, extended.quality) == (0, [], 100.0)
     assert spy.bars_base.expected == 390
 
 
@@ -444,11 +445,11 @@ def test_extended_hours_have_their_own_numbers() -> None:
     data.start_session("2024-03-12")
     spy = data.register_symbol("SPY")
     start = OPEN - 330 * MINUTE
-    assert (spy.bars_base.extended.expected, spy.bars_base.extended.quality) == (0, 100.0)
+    assert (spy.bars_base.extended_slots.expected, spy.bars_base.extended_slots.quality) == (0, 100.0)
     spy.append(start - MINUTE, *BAR)  # nobody expects it
     for i in (0, 1, 2, 5, 300):
         spy.append(start + i * MINUTE, *BAR)
-    minutes = spy.bars_base.extended
+    minutes = spy.bars_base.extended_slots
     assert (minutes.expected, minutes.present, minutes.missing, minutes.gap_count) == (301, 5, 296, 2)
     assert [(gap.start_time.strftime("%H:%M"), gap.bar_count) for gap in minutes.gaps] == [("04:03", 2), ("04:06", 294)]
     assert spy.bars_base.expected == 0
@@ -459,10 +460,10 @@ def test_extended_hours_have_their_own_numbers() -> None:
     data.advance_to(close + 8 * HOUR)
     assert (minutes.expected, minutes.present, minutes.gap_count) == (570, 105, 5)
     assert (spy.bars_base.quality, spy.bars_base.gaps) == (100.0, [])
-    hours = spy.bars("1h").extended  # 03:30 reaches into the hours, as does no slot before it
+    hours = spy.bars("1h").extended_slots  # 03:30 reaches into the hours, as does no slot before it
     assert (hours.expected, hours.present) == (10, 2 + 3)
     assert [gap.start_time.strftime("%H:%M") for gap in hours.gaps] == ["04:30", "16:00"]
-    assert spy.bars("1d").extended.expected == 0
+    assert spy.bars("1d").extended_slots.expected == 0
     document = data.to_dict()["symbols"]["SPY"]["session"]["data"]["1m"]
     assert (document["quality"], "gaps" in document) == (100.0, False)
     assert repr(minutes) == "<ExtendedSlots SPY 1m: 465 of 570 missing, quality 18.42>"
@@ -500,9 +501,9 @@ def test_extended_hours_lie_around_every_session(calendar: Any, date: str, hours
     spy = data.register_symbol("SPY")
     assert data.grid is not None
     data.advance_to(int(data.grid.segments[0, 0]))
-    before = spy.bars_base.extended.expected
+    before = spy.bars_base.extended_slots.expected
     data.advance_to(data.grid.span_stop)
-    found = (before, spy.bars_base.extended.expected - before)
+    found = (before, spy.bars_base.extended_slots.expected - before)
     assert found == expected
 
 
@@ -538,14 +539,14 @@ def test_extended_hours_of_half_days_in_history_and_snapshots(hours: Any, tmp_pa
     for store in (data, sd.load(tmp_path / "store")):
         spy = store.get_symbol_data("SPY")
         store.advance_to(store.grid.span_stop)
-        assert spy.bars_base.extended.expected == expected
-        assert spy.bars("5m").extended.expected == expected // 5
+        assert spy.bars_base.extended_slots.expected == expected
+        assert spy.bars("5m").extended_slots.expected == expected // 5
         store.roll_session()
     for store in (data, loaded):
         store.save(tmp_path / "rolled")
         for each in (store, sd.load(tmp_path / "rolled")):
             day = each.get_symbol_data("SPY").historical_day("2024-11-29").bars()
-            assert day.extended.expected == expected
+            assert day.extended_slots.expected == expected
 
 
 def test_a_snapshot_keeps_the_usual_close_that_its_hours_were_made_of(
@@ -561,7 +562,7 @@ def test_a_snapshot_keeps_the_usual_close_that_its_hours_were_made_of(
         assert store.calendar.usual_close("2024-11-29") == 16 * HOUR
         assert pickle.loads(pickle.dumps(store.calendar)).usual_close("2024-11-29") == 16 * HOUR
         store.advance_to(store.grid.span_stop)
-        assert store.get_symbol_data("SPY").bars_base.extended.expected == 570
+        assert store.get_symbol_data("SPY").bars_base.extended_slots.expected == 570
 
 
 @pytest.mark.parametrize("hours", ["04:00", ("04:00",), ("4", "20:00"), (4, 20), ("04:00", "25:00"), ("04:00", None)])

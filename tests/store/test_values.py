@@ -350,7 +350,7 @@ def test_a_gap_may_stand_for_its_range() -> None:
     one, two = a.bars().gaps
     assert (one.stop_ns, two.stop_ns) == (OPEN + 3 * MINUTE, OPEN + 6 * MINUTE)
     assert one.stop_time.isoformat() == "2024-03-12T09:33:00-04:00"
-    assert a.record_retry(two, when=OPEN + 7 * MINUTE) == 2
+    assert a.record_retry(two, when_ns=OPEN + 7 * MINUTE) == 2
     assert a.bars().gaps[1].retry_count == 1
     assert a.mark_no_trade(one)
     assert not a.mark_no_trade(one)

@@ -1,7 +1,7 @@
 """Gaps over time: found, asked for again, filled or given up. What a provider answers goes into the
 store.
 
-    step(now)  ->  gaps of each symbol (the store's own)
+    step(now_ns)  ->  gaps of each symbol (the store's own)
                ->  records: opened, shortened, closed with a reason
                ->  those whose turn it is  ->  fetch, in a thread of its own
                ->  bars, or evidence that there are none
@@ -229,12 +229,12 @@ class DataQualityManager:
 
     # --- a round ---
 
-    def step(self, now: Any = None) -> list[GapAttempt]:
+    def step(self, now_ns: Any = None) -> list[GapAttempt]:
         """Do one round: look at all gaps, ask for those whose turn it is, store what comes.
 
         Parameters
         ----------
-        now : int, datetime64 or aware datetime, optional
+        now_ns : int ns, datetime64 or aware datetime, optional
             Time of the round; by default the store's (`SessionData.as_of`), or that of the round
             before while the store has none. It does not move the store's clock.
 
@@ -243,13 +243,13 @@ class DataQualityManager:
         list of GapAttempt
             Requests made, in order of symbols and time.
         """
-        return self._round(now, None)
+        return self._round(now_ns, None)
 
-    def _round(self, now: Any, stopped: threading.Event | None) -> list[GapAttempt]:
+    def _round(self, now_ns: Any, stopped: threading.Event | None) -> list[GapAttempt]:
         attempts: list[GapAttempt] = []
         with self._stepping:
             sessions = parts_of(self.data).sessions
-            now_ns = sessions.as_of_ns() if now is None else sessions.meant(now)
+            now_ns = sessions.as_of_ns() if now_ns is None else sessions.meant(now_ns)
             if now_ns is None:  # a session was left, and nothing has come since
                 now_ns = self._seen_ns
                 if now_ns is None:

@@ -268,7 +268,7 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
         )  # fmt: skip
 
     @property
-    def extended(self) -> ExtendedSlots:
+    def extended_slots(self) -> ExtendedSlots:
         """What is expected of this series outside the session's segments, in a store with
         ``extended_hours``."""
         return ExtendedSlots(self._owner, self._k)

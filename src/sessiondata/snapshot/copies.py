@@ -31,7 +31,7 @@ def copy_of(data: _D, memo: dict[int, Any] | None = None) -> _D:
 
     made = _like(data)
     into = parts_of(made)
-    values = _copy_into(parts_of(data), into)
+    values = _copy_into(parts_of(data), into, made)
     if memo is not None:
         memo[id(data)] = made
     # Objects of users are looked at last: their own methods may run.
@@ -45,9 +45,9 @@ def copy_of(data: _D, memo: dict[int, Any] | None = None) -> _D:
 
 
 @exclusive("copy()")
-def _copy_into(store: StoreParts, made: StoreParts) -> list[dict[str, Any]]:
-    """Copy everything into a new store but the values of indicators, which are still to be copied:
-    these are returned, by symbol."""
+def _copy_into(store: StoreParts, made: StoreParts, owner: SessionData) -> list[dict[str, Any]]:
+    """Copy everything into the parts of `owner`, a new store, but the values of indicators, which
+    are still to be copied: these are returned, by symbol."""
     context, into = store.context, made.context
     states = list(store.registry.states.values())
     said = [(state.pins.gaps, state.pins.quality, state.values) for state in states]
@@ -59,7 +59,7 @@ def _copy_into(store: StoreParts, made: StoreParts) -> list[dict[str, Any]]:
         copy = made.sessions.new_symbol(
             core.name, core.intervals, core.steps_ns, state.calendar, core.quote_bars, core.strict
         )
-        made.registry.add(copy)
+        made.registry.add(copy, owner)
         days = state.history.days
         if days.version:
             copy.history.days.commit((cores, daily), 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sessiondata._native.objects import days as _days
 from sessiondata._native.objects.slice import Slice
@@ -47,9 +47,9 @@ class Registry:
         self.cores: list[SymbolCore] = []
         self.slice: tuple[list[str], Slice, list[SymbolCore]] = _no_slice()
 
-    def add(self, state: SymbolState) -> SymbolSessionData:
-        """Have one more symbol."""
-        core, symbol = state.core, SymbolSessionData(state)
+    def add(self, state: SymbolState, store: Any) -> SymbolSessionData:
+        """Have one more symbol, which finds its store by `SymbolSessionData.store`."""
+        core, symbol = state.core, SymbolSessionData(state, store)
         if state.calendar is not self._context.calendar:
             self.foreign[core] = state
         # Side by side: no signal is heard between them.

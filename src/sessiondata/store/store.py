@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -95,8 +95,8 @@ class SessionData:
     extended_hours : (start, stop) or (start, stop, early stop), optional
         Local times of day, ``"04:00"``, ``"20:00"``: bars are expected from the one before the open
         until the one after the close, too. What is missing there stands apart in
-        `BarSeries.extended`. By default nothing is expected. After a close that is earlier than
-        usual (`SessionCalendar.usual_close`) the hours are as long as after a usual one: until
+        `BarSeries.extended_slots`. By default nothing is expected. After a close that is earlier
+        than usual (`SessionCalendar.usual_close`) the hours are as long as after a usual one: until
         17:00 after 13:00 in New York; or they end at ``early stop``.
     tick_capacity, quote_capacity : int
         Rows of the rings of trades and quotes, which a symbol gets with its first one. Older rows
@@ -329,6 +329,39 @@ class SessionData:
         an `UnknownNameError`."""
         return BySymbol(self._symbols)
 
+    # The store reads like a mapping of its symbols.
+
+    def __getitem__(self, symbol: str) -> SymbolSessionData:
+        """What `get_symbol_data` returns.
+
+        Examples
+        --------
+        >>> data = SessionData(None)
+        >>> spy = data.register_symbol("SPY")
+        >>> data["SPY"] is spy, "QQQ" in data, len(data), list(data)
+        (True, False, 1, ['SPY'])
+        """
+        return self.get_symbol_data(symbol)
+
+    def __contains__(self, symbol: object) -> bool:
+        """Whether a symbol of that name is registered."""
+        return symbol in self._symbols
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of the symbols, in the order they were registered."""
+        return iter(self._symbols)
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._symbols)
+
+    def __len__(self) -> int:
+        """How many symbols are registered."""
+        return len(self._symbols)
+
+    def __bool__(self) -> bool:
+        """True, also without a symbol: ``if data:`` asks whether there is a store."""
+        return True
+
     @exclusive("register_symbol()", key=_context)
     def register_symbol(
         self,
@@ -412,7 +445,7 @@ class SessionData:
         if date is not None and own.session_dates(date, date):
             grid = own.session(date)
             state.core.start(grid.compiled, self._context.hours(grid, own), True)
-        held = self._registry.add(state)
+        held = self._registry.add(state, self)
         self._clock.touch()
         return held
 
@@ -667,9 +700,9 @@ class SessionData:
         """Newest `n` bars, oldest first, as a view."""
         return self.get_symbol_data(symbol).bars(interval).last(n)
 
-    def get_bars_since(self, symbol: str, ts: Any, interval: str | None = None) -> BarWindow:
+    def get_bars_since(self, symbol: str, ts_ns: Any, interval: str | None = None) -> BarWindow:
         """Bars at or after a time, as a view."""
-        return self.get_symbol_data(symbol).bars(interval).since(ts)
+        return self.get_symbol_data(symbol).bars(interval).since(ts_ns)
 
     def get_historical_bars(
         self, symbol: str, interval: str | None = None, days: int | None = None

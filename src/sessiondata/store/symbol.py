@@ -15,6 +15,7 @@ from sessiondata.errors import (
     ArgumentTypeError,
     BarError,
     IntervalError,
+    SessionStateError,
     TimeError,
     UnknownNameError,
 )
@@ -54,11 +55,13 @@ class SymbolSessionData(SymbolFeed, Marked):
         "_context": "what it shares with the other symbols of the store",
         "_core": "native state",
         "_state": "what the package works on",
+        "_store": "the `SessionData` that it belongs to, for users; None if it was made without one",
         "append": APPEND,
     }
 
-    def __init__(self, state: SymbolState) -> None:
+    def __init__(self, state: SymbolState, store: Any = None) -> None:
         self._state, self._core, self._context = state, state.core, state.context
+        self._store = store
         self.append = state.core.append
         self._bars = self._append_tick = self._append_quote = None
 
@@ -81,6 +84,26 @@ class SymbolSessionData(SymbolFeed, Marked):
     @property
     def symbol(self) -> str:
         return self._core.name
+
+    @property
+    def store(self) -> Any:
+        """The `SessionData` that registered it.
+
+        Raises
+        ------
+        SessionStateError
+            The symbol was removed from its store, by `remove_symbol` or `clear`.
+
+        Examples
+        --------
+        >>> data = SessionData(None)
+        >>> spy = data.register_symbol("SPY")
+        >>> spy.store is data
+        True
+        """
+        if self._core.days is None or self._store is None:
+            raise SessionStateError(f"symbol {self.symbol!r} was removed from its store", symbol=self.symbol)
+        return self._store
 
     @property
     def base_interval(self) -> str:
@@ -297,7 +320,9 @@ class SymbolSessionData(SymbolFeed, Marked):
             )
         return start_ns, stop_ns
 
-    def record_retry(self, interval: str | GapInfo, start_ns: Any = None, stop_ns: Any = None, when: Any = None) -> int:
+    def record_retry(
+        self, interval: str | GapInfo, start_ns: Any = None, stop_ns: Any = None, when_ns: Any = None
+    ) -> int:
         """Somebody has asked again for the missing bars of an interval.
 
         Parameters
@@ -305,8 +330,8 @@ class SymbolSessionData(SymbolFeed, Marked):
         interval : str
         start_ns, stop_ns : int ns, datetime64 or aware datetime
             The slots that are missing now and begin in ``[start_ns, stop_ns)`` are counted. A gap
-            may stand in place of all three: ``record_retry(gap, when=time)``.
-        when : int ns, datetime64 or aware datetime
+            may stand in place of all three: ``record_retry(gap, when_ns=time)``.
+        when_ns : int ns, datetime64 or aware datetime
             When that was; kept to the microsecond, rounded down.
 
         Returns
@@ -326,10 +351,11 @@ class SymbolSessionData(SymbolFeed, Marked):
         O(gaps).
         """
         name, start_ns, stop_ns = self._range_of(interval, start_ns, stop_ns)
-        if when is None:
-            raise ArgumentTypeError("a retry has a time: when=", symbol=self.symbol)
+        if when_ns is None:
+            raise ArgumentTypeError("a retry has a time: when_ns=", symbol=self.symbol)
         k = self._number(name)
-        when_ns = max(self._state.meant(when) // 1000, -(2**63 // 1000)) * 1000  # as GapInfo has it
+        # as GapInfo has it
+        when_ns = max(self._state.meant(when_ns) // 1000, -(2**63 // 1000)) * 1000
         span = self._checked_span(start_ns, stop_ns)
         history = self._state.history
         counted = self._has_session(history.days.record_retry(k, *span, when_ns))

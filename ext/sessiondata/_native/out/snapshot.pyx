@@ -175,8 +175,8 @@ def capture_all(StoreClock clock not None, list cores not None, list values not 
 
 
 def copy_all(StoreClock clock not None, list cores not None, list values not None, list cursors not None, told):
-    """All of a store for another one in this process: what `capture_all` says, with `snapshot_of` of
-    each core in place of its numbers and rows. The counts are always there."""
+    """All of a store for another one in this process: what `capture_all` says, with `snapshot_of`
+    of each core in place of its numbers and rows. The counts are always there."""
     cdef list copied = [], counts = [], shown = []
     cdef SymbolCore core, still
     for core, dicts in zip(cores, values, strict=True):

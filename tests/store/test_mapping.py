@@ -1,0 +1,102 @@
+"""A store reads like a mapping of its symbols, and a symbol knows its store."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+import weakref
+
+import pytest
+
+import sessiondata as sd
+
+
+def new_store(*names: str) -> sd.SessionData:
+    data = sd.SessionData(None)
+    for name in names:
+        data.register_symbol(name)
+    return data
+
+
+def test_symbols_are_found_by_name() -> None:
+    data = new_store("SPY", "QQQ")
+    assert data["SPY"] is data.get_symbol_data("SPY") is data.symbols["SPY"]
+    assert list(data) == ["SPY", "QQQ"]
+    assert list(reversed(data)) == ["QQQ", "SPY"]
+    assert len(data) == 2
+    assert "SPY" in data
+    assert "MSFT" not in data
+    assert 0 not in data
+    assert {name: data[name] for name in data} == dict(data.symbols)
+
+
+@pytest.mark.parametrize("name", ["MSFT", 0, None, ["SPY"]])
+def test_another_name_is_an_error_that_names_it(name: object) -> None:
+    data = new_store("SPY")
+    with pytest.raises(sd.UnknownNameError) as caught:
+        data[name]  # type: ignore[index]
+    assert isinstance(caught.value, KeyError)
+    assert repr(name) in str(caught.value)
+    assert caught.value.value == name
+
+
+def test_a_store_without_symbols_is_no_false_one() -> None:
+    data = new_store()
+    assert (len(data), list(data)) == (0, [])
+    assert data
+    assert (data or None) is data
+
+
+def test_a_symbol_knows_its_store() -> None:
+    data = new_store("SPY", "QQQ")
+    assert data["SPY"].store is data
+    assert data["QQQ"].store is data
+    assert data.register_symbol("SPY").store is data
+
+
+@pytest.mark.parametrize("gone", ["remove_symbol", "clear"])
+def test_a_symbol_that_was_removed_says_so(gone: str) -> None:
+    data = new_store("SPY", "QQQ")
+    spy, qqq = data["SPY"], data["QQQ"]
+    if gone == "clear":
+        data.clear()
+    else:
+        data.remove_symbol("SPY")
+        assert qqq.store is data
+    with pytest.raises(sd.SessionStateError, match="'SPY' was removed from its store") as caught:
+        _ = spy.store
+    assert caught.value.symbol == "SPY"
+    again = data.register_symbol("SPY")
+    assert again.store is data
+    with pytest.raises(sd.SessionStateError):
+        _ = spy.store
+
+
+def test_a_store_that_nobody_holds_goes_though_its_symbols_know_it() -> None:
+    data = new_store("SPY")
+    held = weakref.ref(data)
+    del data
+    gc.collect()
+    assert held() is None
+
+
+def test_a_symbol_keeps_its_store() -> None:
+    spy = new_store("SPY")["SPY"]
+    gc.collect()
+    assert spy.store["SPY"] is spy
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, sd.SessionData.copy, lambda data: pickle.loads(pickle.dumps(data))]
+)
+def test_symbols_of_a_copy_know_the_copy(copied: object) -> None:
+    data = new_store("SPY")
+    other = copied(data)  # type: ignore[operator]
+    assert other["SPY"].store is other
+    assert data["SPY"].store is data
+
+
+def test_symbols_of_a_loaded_store_know_it() -> None:
+    loaded = sd.loads(new_store("SPY").dumps())
+    assert loaded["SPY"].store is loaded
