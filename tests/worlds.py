@@ -16,7 +16,7 @@ from sessiondata.rows.series import native_of
 from sessiondata.rows.window import zone_of
 from sessiondata.store.store import parts_of
 from sessiondata.store.symbol import state_of
-from sessiondata.time.instants import from_ns
+from sessiondata.time.zones import from_ns
 
 MINUTE = 60_000_000_000
 SECOND = 1_000_000_000

@@ -28,7 +28,8 @@ from sessiondata.errors import CalendarError, DateOutOfRangeError, IntervalError
 from sessiondata.market.calendar import SessionCalendar, calendar
 from sessiondata.market.grid import SessionGrid
 from sessiondata.time.dates import instants
-from sessiondata.time.instants import from_ns, to_ns, utc_offsets, wall_to_ns
+from sessiondata.time.instants import to_ns
+from sessiondata.time.zones import from_ns, utc_offsets, wall_to_ns
 
 MINUTE = 60 * 10**9
 HOUR = 60 * MINUTE

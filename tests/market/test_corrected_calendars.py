@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sessiondata as sd
-from sessiondata.time.instants import from_ns, to_ns
+from sessiondata.time.instants import to_ns
+from sessiondata.time.zones import from_ns
 from shims import hours_by_date
 
 MINUTE = 60 * 10**9

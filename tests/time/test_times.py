@@ -17,7 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessiondata.errors import TimeError
-from sessiondata.time.instants import from_ns, to_ns, to_ns_array, to_zone, utc_offsets, wall_to_ns
+from sessiondata.time.arrays import to_ns_array
+from sessiondata.time.instants import to_ns
+from sessiondata.time.zones import from_ns, to_zone, utc_offsets, wall_to_ns
 
 NAT = -(2**63)
 MAX = 2**63 - 1
@@ -488,7 +490,7 @@ def test_offsets_are_exact_to_the_second() -> None:
 
 def test_importing_times_imports_no_data_frame_library() -> None:
     code = (
-        "import sys, numpy as np; from sessiondata.time import instants as times;"
+        "import sys, numpy as np; from sessiondata.time import arrays as times;"
         "from sessiondata.market import calendar as calendars;"
         "times.to_ns_array(np.arange(3)); times.to_ns_array([3]); calendars.calendar(None).session('2024-01-02');"
         "print([m for m in ('pandas', 'polars', 'pyarrow', 'exchange_calendars') if m in sys.modules])"

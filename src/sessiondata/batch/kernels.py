@@ -16,7 +16,8 @@ from sessiondata.market.grid import SessionGrid, compiled_of
 from sessiondata.rows.bars import BarWindow
 from sessiondata.rows.columns import bar_columns
 from sessiondata.rows.series import BarSeries
-from sessiondata.time.instants import to_ns, to_ns_array
+from sessiondata.time.arrays import to_ns_array
+from sessiondata.time.instants import to_ns
 from sessiondata.time.intervals import check_intervals, parse_interval
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from sessiondata.errors import ArgumentTypeError, format_value
 from sessiondata.export.format import format_volume, gap_dict, json_bytes, style_of, time_formatter
 from sessiondata.store.supplied import NO_ROWS
 from sessiondata.store.symbol import SymbolSessionData, state_of
-from sessiondata.time.instants import utc_offsets
+from sessiondata.time.zones import utc_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

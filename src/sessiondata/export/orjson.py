@@ -14,7 +14,7 @@ import numpy as np
 from sessiondata.errors import ArgumentTypeError
 from sessiondata.rows.series import native_of, owner_of
 from sessiondata.rows.window import zone_of
-from sessiondata.time.instants import utc_offsets
+from sessiondata.time.zones import utc_offsets
 
 if TYPE_CHECKING:
     from sessiondata.rows.bars import BarWindow

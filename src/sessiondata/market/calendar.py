@@ -48,7 +48,8 @@ from sessiondata.time.dates import (
     to_time,
     wall,
 )
-from sessiondata.time.instants import from_ns, instant_ns, to_ns
+from sessiondata.time.instants import instant_ns, to_ns
+from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

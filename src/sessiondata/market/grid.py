@@ -12,8 +12,10 @@ import numpy as np
 from sessiondata._native.slots.grid import Grid
 from sessiondata.errors import CalendarError, TimeError
 from sessiondata.time.dates import DAY_NS, DateLike, instants, to_date, to_named_zone, wall
-from sessiondata.time.instants import LEAST_START_NS, Int64Array, check_meant, from_ns, to_ns, utc_offsets
+from sessiondata.time.instants import to_ns
 from sessiondata.time.intervals import Interval, parse_interval
+from sessiondata.time.units import LEAST_START_NS, Int64Array, check_plausible
+from sessiondata.time.zones import from_ns, utc_offsets
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -133,7 +135,7 @@ class SessionGrid:
         (``ERR_UNIT``) if it is one of 1970 that another unit puts after 1990, and the session is
         later."""
         ts_ns = to_ns(time)
-        return ts_ns if ts_ns >= LEAST_START_NS or self.span_start < LEAST_START_NS else check_meant(ts_ns)
+        return ts_ns if ts_ns >= LEAST_START_NS or self.span_start < LEAST_START_NS else check_plausible(ts_ns)
 
     # Slots. Obvious rather than fast: they build grids and answer people, they are not called for
     # each bar.
@@ -301,7 +303,7 @@ def _check_edge(day: dt.date, ts_ns: int) -> None:
     """A `CalendarError` for an edge of a session since 1990 that another unit than ns puts
     there."""
     try:
-        check_meant(ts_ns)
+        check_plausible(ts_ns)
     except TimeError as error:
         raise CalendarError(f"session {day}: {error}", value=ts_ns, code=error.code) from None
 

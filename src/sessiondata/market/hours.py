@@ -22,8 +22,10 @@ import numpy as np
 
 from sessiondata.errors import CalendarError, TimeError, install_hint
 from sessiondata.market.grid import check_segments
+from sessiondata.time.arrays import to_ns_array
 from sessiondata.time.dates import to_date, to_named_zone
-from sessiondata.time.instants import NAT, Int64Array, to_ns, to_ns_array
+from sessiondata.time.instants import to_ns
+from sessiondata.time.units import NAT, Int64Array
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

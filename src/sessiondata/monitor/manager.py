@@ -31,7 +31,8 @@ from sessiondata.monitor.requests import Fetch, Requests
 from sessiondata.rows.owner import computed_gaps
 from sessiondata.store.store import parts_of
 from sessiondata.store.symbol import state_of
-from sessiondata.time.instants import check_unit, to_ns
+from sessiondata.time.instants import to_ns
+from sessiondata.time.units import check_unit
 
 if TYPE_CHECKING:
     from sessiondata.rows.gap import GapInfo

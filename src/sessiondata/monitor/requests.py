@@ -14,7 +14,8 @@ from sessiondata.errors import ArgumentTypeError, SessionDataError
 from sessiondata.rows.bars import BarWindow
 from sessiondata.rows.columns import NO_TZ, bar_columns
 from sessiondata.rows.series import BarSeries
-from sessiondata.time.instants import LEAST_START_NS, UNIT_NS, are_counted, plausible_unit
+from sessiondata.time.arrays import are_counted
+from sessiondata.time.units import LEAST_START_NS, UNIT_NS, plausible_unit
 
 if TYPE_CHECKING:
     from sessiondata.rows.columns import BarColumns

@@ -42,7 +42,7 @@ from sessiondata.readers.epochs import UNIT_NS, misread, unit_advice
 from sessiondata.readers.layouts import ColumnNames, NotBarsError, find_columns
 from sessiondata.readers.naming import Origin, PathName, UnreadText, hive_name, name_of_path
 from sessiondata.readers.prices import PriceScale, are_whole, check_not_scaled
-from sessiondata.time.instants import to_zone, wall_to_ns
+from sessiondata.time.zones import to_zone, wall_to_ns
 
 __all__ = ["BarTable", "InputFile", "NotBarsError", "ReadOptions", "find_inputs", "read_bars"]
 

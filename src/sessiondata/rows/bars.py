@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 
 from sessiondata.rows.window import Place, RowWindow, TimedColumns
-from sessiondata.time.instants import from_ns
+from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo

@@ -8,7 +8,7 @@ import numpy as np
 
 from sessiondata.arguments import is_number
 from sessiondata.errors import BarError, BarTypeError, TimeError, format_value, of_symbol
-from sessiondata.time.instants import is_plain, to_ns_array
+from sessiondata.time.arrays import is_plain, to_ns_array
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -45,7 +45,7 @@ def bar_columns(
     Parameters
     ----------
     ts_ns : array of times
-        See `sessiondata.time.instants.to_ns_array`.
+        See `sessiondata.time.arrays.to_ns_array`.
     *values : arrays of numbers
         open, high, low, close, volume: any integer or float dtype, byte order and stride. Nulls
         become NaN.

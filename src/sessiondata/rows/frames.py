@@ -38,7 +38,8 @@ from sessiondata.errors import (
 )
 from sessiondata.rows.bars import content_of, window_of
 from sessiondata.rows.columns import ALIASES, NO_TZ, naive_hint
-from sessiondata.time.instants import are_counted, check_no_conflict, nulls_to_nat, ticks_to_ns, to_ns_array
+from sessiondata.time.arrays import are_counted, check_no_conflict, to_ns_array
+from sessiondata.time.stamps import nulls_to_nat, ticks_to_ns
 
 if TYPE_CHECKING:
     import numpy.typing as npt

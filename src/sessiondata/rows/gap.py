@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from sessiondata.arguments import check_index
 from sessiondata.errors import ArgumentError, ArgumentTypeError
-from sessiondata.time.instants import from_ns, to_ns
+from sessiondata.time.instants import to_ns
 from sessiondata.time.intervals import parse_interval
+from sessiondata.time.zones import from_ns
 
 __all__ = ["GapInfo", "check_gap", "short_stop"]
 

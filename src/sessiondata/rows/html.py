@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessiondata.rows.series import glance
 from sessiondata.rows.window import zone_of
-from sessiondata.time.instants import from_ns
+from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
     from sessiondata.rows.bars import BarWindow

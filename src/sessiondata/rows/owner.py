@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sessiondata.copying import not_copied
 from sessiondata.rows.gap import GapInfo, short_stop
-from sessiondata.time.instants import from_ns
+from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
     from datetime import tzinfo

@@ -13,7 +13,8 @@ from sessiondata.rows.bars import EMPTY, Bar, BarColumns, BarWindow, fixed_windo
 from sessiondata.rows.owner import SlotOwner, gap_records, reported_gaps, reported_quality
 from sessiondata.rows.slots import STATES, ExtendedSlots, SeriesState
 from sessiondata.rows.window import LiveRows, Place
-from sessiondata.time.instants import check_meant, to_ns
+from sessiondata.time.instants import to_ns
+from sessiondata.time.units import check_plausible
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -250,7 +251,7 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
         if state >= 0:
             return STATES[state]
         if not self._core.has_early_days():
-            check_meant(time, symbol=self.symbol)
+            check_plausible(time, symbol=self.symbol)
         return None
 
     @property

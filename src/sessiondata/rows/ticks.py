@@ -9,7 +9,7 @@ import numpy as np
 
 from sessiondata.copying import not_copied
 from sessiondata.rows.window import LiveRows, Place, RowWindow, TimedColumns
-from sessiondata.time.instants import from_ns
+from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo

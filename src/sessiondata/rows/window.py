@@ -11,7 +11,9 @@ import numpy as np
 from sessiondata.arguments import check_index
 from sessiondata.copying import refuse_copy
 from sessiondata.errors import ArgumentError
-from sessiondata.time.instants import LEAST_START_NS, check_meant, from_ns, to_ns
+from sessiondata.time.instants import to_ns
+from sessiondata.time.units import LEAST_START_NS, check_plausible
+from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -266,7 +268,7 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
         arrays, start, stop, place = self._live()
         time = to_ns(ts_ns)
         if time < LEAST_START_NS and stop > start and arrays[0][start] >= LEAST_START_NS:
-            check_meant(time, symbol=self.symbol)
+            check_plausible(time, symbol=self.symbol)
         i = int(arrays[0][start:stop].searchsorted(time))
         return self._new_window(arrays, start + i, stop, place, place.oldest + i)
 

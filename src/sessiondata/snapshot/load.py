@@ -45,8 +45,8 @@ from sessiondata.store.settings import check_text
 from sessiondata.store.store import SessionData, parts_of
 from sessiondata.store.symbol import state_of
 from sessiondata.time.dates import to_date
-from sessiondata.time.instants import from_ns
 from sessiondata.time.intervals import parse_interval
+from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
     from sessiondata._native.objects.store import SymbolCore

@@ -19,8 +19,9 @@ from sessiondata.store.inputs import (
     loaded_bars_of,
 )
 from sessiondata.store.settings import check_label
-from sessiondata.time.instants import are_counted, with_unit
+from sessiondata.time.arrays import are_counted
 from sessiondata.time.intervals import parse_interval
+from sessiondata.time.units import with_unit
 
 if TYPE_CHECKING:
     from datetime import tzinfo

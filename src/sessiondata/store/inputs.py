@@ -13,17 +13,9 @@ from sessiondata.errors import ArgumentError, BarError, BarTypeError, TimeError,
 from sessiondata.rows.columns import bar_columns
 from sessiondata.store.settings import check_label
 from sessiondata.store.supplied import opens_of_dates
-from sessiondata.time.instants import (
-    LEAST_START_NS,
-    NAT,
-    UNIT_NS,
-    are_counted,
-    check_no_conflict,
-    first_early,
-    plausible_unit,
-    to_zone,
-    unit_error,
-)
+from sessiondata.time.arrays import are_counted, check_no_conflict
+from sessiondata.time.units import LEAST_START_NS, NAT, UNIT_NS, first_early, plausible_unit, unit_error
+from sessiondata.time.zones import to_zone
 
 if TYPE_CHECKING:
     from datetime import tzinfo

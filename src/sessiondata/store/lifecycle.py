@@ -15,7 +15,8 @@ from sessiondata.errors import CalendarError, LaterSessionError, SessionStateErr
 from sessiondata.store.exclusive import alone, exclusive
 from sessiondata.store.state import SymbolState
 from sessiondata.time.dates import to_date
-from sessiondata.time.instants import LEAST_START_NS, check_meant, to_ns, unit_error
+from sessiondata.time.instants import to_ns
+from sessiondata.time.units import LEAST_START_NS, check_plausible, unit_error
 
 if TYPE_CHECKING:
     from sessiondata.market.calendar import SessionCalendar
@@ -283,7 +284,7 @@ class Sessions:
     def meant(self, time: Any) -> int:
         """A time in ns, or an error where it is an integer of another unit."""
         ts_ns = to_ns(time)
-        return ts_ns if ts_ns >= LEAST_START_NS or self._has_early_days() else check_meant(ts_ns)
+        return ts_ns if ts_ns >= LEAST_START_NS or self._has_early_days() else check_plausible(ts_ns)
 
     def _has_early_days(self) -> bool:
         """Whether the session or a day of any symbol lies before 1990, so that such a time may be

@@ -10,7 +10,9 @@ from sessiondata.rows.owner import Pins
 from sessiondata.rows.series import BarSeries
 from sessiondata.rows.ticks import QuoteSeries, TickSeries
 from sessiondata.store.history import History
-from sessiondata.time.instants import LEAST_START_NS, check_meant, from_ns, to_ns
+from sessiondata.time.instants import to_ns
+from sessiondata.time.units import LEAST_START_NS, check_plausible
+from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
@@ -112,7 +114,7 @@ class SymbolState:
         ts_ns = to_ns(time)
         if ts_ns >= LEAST_START_NS or self.core.has_early_days():
             return ts_ns
-        return check_meant(ts_ns, symbol=self.core.name)
+        return check_plausible(ts_ns, symbol=self.core.name)
 
     def datetime(self, ts_ns: int | None) -> datetime | None:
         """A time in the exchange's zone."""

@@ -44,9 +44,12 @@ from sessiondata.store.outages import ClassifiedGap, classify_gaps
 from sessiondata.store.registry import Registry
 from sessiondata.store.settings import QUOTE_BARS, StoreSettings, check_capacity, check_label, check_text
 from sessiondata.store.symbol import SymbolSessionData, state_of
+from sessiondata.time.arrays import are_counted, to_ns_array
 from sessiondata.time.dates import to_hours
-from sessiondata.time.instants import are_counted, from_ns, to_ns, to_ns_array, with_unit
+from sessiondata.time.instants import to_ns
 from sessiondata.time.intervals import check_intervals, names_and_steps
+from sessiondata.time.units import with_unit
+from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
     from sessiondata.store.state import SymbolState

@@ -1,5 +1,4 @@
-"""Trade dates, times of day and zones as users write them, and the instants at which a wall clock
-shows them."""
+"""Trade dates, times of day and zones as users write them, and their instants."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from sessiondata.errors import CalendarError, TimeError
-from sessiondata.time.instants import from_ns, to_zone, wall_to_ns
+from sessiondata.time.zones import from_ns, to_zone, wall_to_ns
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -47,7 +46,7 @@ def to_date(value: Any) -> dt.date:
     """Trade date of a str ``YYYY-MM-DD``, a date, or a naive datetime or datetime64 at midnight."""
     day: Any = None
     if isinstance(value, str):
-        # fromisoformat alone would also take "20240102" and week dates.
+        # fromisoformat alone would also accept "20240102" and week dates.
         if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value, re.ASCII):
             try:
                 day = dt.date.fromisoformat(value)
@@ -107,8 +106,8 @@ def time_of_text(text: str) -> TimeLike:
 
 
 def to_hours(value: Any) -> tuple[int, int, int | None]:
-    """Two times of day, and perhaps the second one of days that close early, in ns since
-    midnight."""
+    """Extended hours in ns since midnight: start, stop, and the stop on days that close early or
+    None."""
     if not isinstance(value, (tuple, list)) or len(value) not in (2, 3):
         raise CalendarError(
             "extended hours are two local times of day, such as ('04:00', '20:00'), and perhaps a third, the stop of"
@@ -140,16 +139,16 @@ def wall(day: dt.date) -> int:
 
 
 def instants(walls: Sequence[int], zone: ZoneInfo) -> list[int]:
-    """Instants of local wall times: the first of two; the end of the jump where the clocks skip
-    one."""
+    """Instants of local wall times. Of a time that the clocks show twice the first; for one that
+    they skip, the instant of their jump."""
     if zone.key == "UTC":
         return list(walls)
     return [_instant(wall, zone) for wall in walls]
 
 
-def check_unique_wall_time(day: dt.date, wall_ns: int, zone: ZoneInfo, way: str) -> None:
-    """Refuse a local time, meant for one date, that the clocks skip or show twice; `way` says what
-    to do instead."""
+def check_unique_wall_time(day: dt.date, wall_ns: int, zone: ZoneInfo, remedy: str) -> None:
+    """Refuse a local time of one date that the clocks skip or show twice. `remedy` says what to do
+    instead."""
     if zone.key == "UTC":
         return
     local = dt.datetime(1970, 1, 1, tzinfo=zone) + dt.timedelta(microseconds=wall_ns // 1000)
@@ -158,15 +157,15 @@ def check_unique_wall_time(day: dt.date, wall_ns: int, zone: ZoneInfo, way: str)
     assert after is not None
     if before == after:
         return
-    shown = f"{local:%Y-%m-%d %H:%M}"
-    what = f"skip {shown}" if before < after else f"show {shown} twice"
-    raise CalendarError(f"session {day}: the clocks of {zone.key} {what}; {way}", value=day)
+    time = f"{local:%Y-%m-%d %H:%M}"
+    what = f"skip {time}" if before < after else f"show {time} twice"
+    raise CalendarError(f"session {day}: the clocks of {zone.key} {what}; {remedy}", value=day)
 
 
 @lru_cache(maxsize=1024)  # a session and the next one ask for the same midnights
 def _instant(wall: int, zone: ZoneInfo) -> int:
-    # The zone itself is asked: `wall_to_ns` is for columns, and took two thirds of the time of
-    # building a grid.
+    # By the zone itself: `wall_to_ns` is for columns, and took two thirds of the time of building a
+    # grid.
     local = dt.datetime(1970, 1, 1, tzinfo=zone) + dt.timedelta(microseconds=wall // 1000)
     offset = local.utcoffset()
     assert offset is not None  # of a ZoneInfo

@@ -8,7 +8,7 @@ symbol, code.
 
 from sessiondata.copying import refuse_copy
 from sessiondata.errors import BarError, LaterSessionError, SessionStateError, InputKindError, format_value
-from sessiondata.time.instants import unit_error
+from sessiondata.time.units import unit_error
 
 REASONS = ("ERR_NOT_FINITE", "ERR_HIGH_LOW", "ERR_VOLUME", "ERR_NAT", "ERR_TS_RANGE", "ERR_LATER_SESSION",
            "ERR_INCONSISTENT")

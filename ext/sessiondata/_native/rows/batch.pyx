@@ -21,7 +21,7 @@ from sessiondata._native.rows.ring cimport Ring, ring_bytes, ring_init, ring_mov
 from sessiondata._native.rows.ticks cimport SUM_LIMIT
 from sessiondata._native.slots.gaps cimport gaps_init, gaps_max_ranges, gaps_move
 from sessiondata._native.slots.grid cimport Grid, GridData, Region, SlotTable, find_region
-from sessiondata.time.instants import check_meant
+from sessiondata.time.units import check_plausible
 
 
 def aggregate_columns(const int64_t[::1] ts_ns, const double[::1] open, const double[::1] high,
@@ -55,7 +55,7 @@ def aggregate_columns(const int64_t[::1] ts_ns, const double[::1] open, const do
             i += 1
         raise_status(Offence(ERR_VOLUME, symbol=name, row=i, ts_ns=ts_ns[i], volume=volume[i]))
     if n > 0 and ts_ns[n - 1] < LEAST_START and data.span_start >= LEAST_START:
-        check_meant(ts_ns[n - 1], symbol=name)
+        check_plausible(ts_ns[n - 1], symbol=name)
     capacity = max(1, min(n, <int64_t>grid.possible_slots(to_ns)))
     cdef uint8_t[::1] memory = np.empty(ring_bytes(capacity, False, True), np.uint8)
     cdef int32_t[::1] ranges = np.empty(2 * gaps_max_ranges(table), np.int32)

@@ -23,7 +23,7 @@ from sessiondata._native.base.time cimport LEAST_START, NAT
 from sessiondata._native.slots.gaps cimport gaps_max_ranges
 from sessiondata._native.slots.grid cimport Grid, GridData, SlotTable, expected_at
 from sessiondata._native.slots.scan cimport Scan, scan_begin, scan_session
-from sessiondata.time.instants import check_meant
+from sessiondata.time.units import check_plausible
 
 cdef object _empty = np.empty
 cdef object _INT64 = np.dtype(np.int64)
@@ -113,9 +113,9 @@ cdef int _open_jobs(
         job.table = grid.table(step_ns)
         _open_column(columns[i], &job.column)
         if _may_be_of_another_unit(&job.column, &grid.data):
-            check_meant((<const int64_t*>job.column.buf)[job.column.shape[0] - 1], symbol=names[i])
+            check_plausible((<const int64_t*>job.column.buf)[job.column.shape[0] - 1], symbol=names[i])
         if as_of is not None and as_of < LEAST_START and grid.data.span_start >= LEAST_START:
-            check_meant(as_of, symbol=names[i])
+            check_plausible(as_of, symbol=names[i])
         job.expected = job.table.n_slots if as_of is None else expected_at(job.table, as_of)
         if find:
             job.room = _most_gaps(job)
