@@ -25,7 +25,7 @@ MODULES = {
     "rows": ["ring", "ticks", "aggregate", "batch"],
     "symbol": ["symbol", "late", "late_ticks", "fill", "feed", "layout", "evidence"],
     "objects": ["store", "slice", "days", "tick_buffer"],
-    "out": ["text", "cursor", "json", "snapshot", "arrow"],
+    "out": ["writer", "text", "cursor", "saved_cursor", "json", "capture", "restore", "arrow"],
 }
 SWITCHES = ["DEBUG", "SANITIZE", "COVERAGE", "LOCKS", "TSAN", "WERROR"]
 # Cython's memoryview code, once instead of in every module

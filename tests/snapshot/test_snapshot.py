@@ -32,7 +32,7 @@ from hypothesis.stateful import invariant, rule
 
 import sessiondata as sd
 from sessiondata import atomic as files
-from sessiondata._native.out.snapshot import capture
+from sessiondata._native.out.capture import capture
 from sessiondata.export.document import document_bytes
 from sessiondata.market.calendar import provider_of
 from sessiondata.rows.series import native_of
@@ -799,7 +799,7 @@ def test_a_time_that_no_retry_can_have_is_refused(tmp_path: Path) -> None:
         content = parts[number][2]
         changed_part = (b"session", 0, content[:at] + struct.pack("<q", last) + content[at + 8 :])
         path.write_bytes(sealed([*parts[:number], changed_part, *parts[number + 1 :]]))
-        with pytest.raises(sd.SnapshotError, match="retries are told to the microsecond"):
+        with pytest.raises(sd.SnapshotError, match="times of retries are whole microseconds"):
             sd.load(path)
 
 

@@ -340,10 +340,10 @@ def things() -> dict[str, Any]:
     from sessiondata._native.objects import store as _store
     from sessiondata._native.objects import tick_buffer as _tape
     from sessiondata._native.out import arrow as _arrow
+    from sessiondata._native.out import capture as _capture
     from sessiondata._native.out import cursor as _cursor
     from sessiondata._native.out import json as _json
-    from sessiondata._native.out import snapshot as _snapshot
-    from sessiondata._native.out import text as _text
+    from sessiondata._native.out import writer as _writer
     from sessiondata._native.slots import grid as _grid
     from sessiondata._native.symbol import evidence as _evidence
     from sessiondata._native.symbol import layout as _layout
@@ -372,7 +372,7 @@ def things() -> dict[str, Any]:
     style = _json.Style("epoch_ns", ints, ints, str)
     new = {
         kind: kind.__new__(kind)
-        for kind in (_arrow._Batch, _arrow._Memory, _evidence.Evidence, _grid._Table, _snapshot._Columns, _store._View)
+        for kind in (_arrow._Batch, _arrow._Memory, _evidence.Evidence, _grid._Table, _capture._Columns, _store._View)
     }
     table = BarTable("A", ints, floats, floats, floats, floats, floats, "x")
     made = [
@@ -387,7 +387,7 @@ def things() -> dict[str, Any]:
         data.classify_gaps("1m")[0], Source(store.context, {}, {}, lambda _: spy, "iso", None), style,
         _layout.Memory(), _slice.Slice([]),
         _store.Rows(1, 1, False),
-        _status.Offence(-1), _text.ByteWriter(0), _tape.Lazy("x", None), DataQualityManager(data),
+        _status.Offence(-1), _writer.ByteWriter(0), _tape.Lazy("x", None), DataQualityManager(data),
         GapAttempt(1, 2, 3, "filled"), GapRecord("A", "1m", date, 1, 2, 3), parse_interval("5m"), Place(1, 2, 3),
         Indicator(1, count_bars), Forgotten("n", 1), DemoEvent(1, "A", 1, 1.0, 1.0, 1.0, 1.0, 1.0),
         GapArrays(*[ints] * len(GapArrays._fields)), BarArrays(*[ints] * len(BarArrays._fields)), table, ReadOptions(),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import sessiondata as sd
-from sessiondata._native.out.snapshot import capture
+from sessiondata._native.out.capture import capture
 from sessiondata.rows.ticks import buffer_of
 from sessiondata.store.symbol import state_of
 from worlds import INTERVALS, SECOND, SHAPES, World, arrays_of, exact, step_of

@@ -978,14 +978,12 @@ def test_compiled_bars_of_days_in_history_do_not_wait_for_each_other() -> None:
 def test_a_snapshot_keeps_the_days_that_were_there_when_it_was_made() -> None:
     """A late bar of a past day, which came while the file was written, was in the file, and in no
     count of it."""
-    from sessiondata._native.out import snapshot as _snapshot
+    from sessiondata._native.out.capture import capture_all
 
     data, spy = new_symbol(trailing_days=3)
     spy.append(DAY_NS, 1.0, 1.0, 1.0, 1.0, 1.0)
     data.roll_session()
-    _, [(_, _, days, _, _, _)], _, _ = _snapshot.capture_all(
-        parts_of(data).context.clock, [state_of(spy).core], [()], [], None
-    )
+    _, [(_, _, days, _, _, _)], _, _ = capture_all(parts_of(data).context.clock, [state_of(spy).core], [()], [], None)
     spy.append(DAY_NS + SECOND, 2.0, 2.0, 2.0, 2.0, 2.0)
     assert [day.count(0) for day in days.values()] == [1]
     assert [day.count(0) for day in state_of(spy).core.days.cores.values()] == [2]
@@ -1056,7 +1054,7 @@ def test_what_a_store_consists_of_changes_before_or_after_a_look_at_all_of_it(
 ) -> None:
     """A roll in another thread gave documents the date of one session and the rows of another; a
     symbol that was removed meanwhile raised a KeyError."""
-    from sessiondata._native.out import snapshot
+    from sessiondata._native.out import capture
     from sessiondata.export import document as export
 
     data, spy = new_symbol()
@@ -1066,7 +1064,7 @@ def test_what_a_store_consists_of_changes_before_or_after_a_look_at_all_of_it(
         "register": lambda: data.register_symbol("IBM"),
     }
     changing = threading.Thread(target=works.get(change) or getattr(data, change), daemon=True)
-    target, name = (snapshot, "capture_all") if look == "save" else (export, "_meta")
+    target, name = (capture, "capture_all") if look == "save" else (export, "_meta")
     original = getattr(target, name)
 
     def slow(*arguments: Any) -> Any:

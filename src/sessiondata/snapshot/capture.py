@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sessiondata._native.out import snapshot as _snapshot
+from sessiondata._native.out import capture as _capture
 from sessiondata.copying import not_copied
 from sessiondata.errors import SnapshotError
 from sessiondata.market.calendar import provider_of
@@ -49,7 +49,7 @@ class StoreCopy:
         clock, calendar = context.clock, context.calendar
         states = list(store.registry.states.values())
         values = [(state.pins.gaps, state.pins.quality, state.values) for state in states]
-        (as_of, sequence, epoch), sessions, counts, shown = _snapshot.capture_all(
+        (as_of, sequence, epoch), sessions, counts, shown = _capture.capture_all(
             clock, [state.core for state in states], values, store.cursors.all(), TOLD
         )
         symbols = [self._symbol(*pair) for pair in zip(states, sessions, strict=True)]
@@ -143,7 +143,7 @@ class StoreCopy:
         entry: dict[str, Any] = {"date": _text(date)}
 
         def make() -> bytes:
-            numbers, rows = _snapshot.capture(core)
+            numbers, rows = _capture.capture(core)
             entry.update(numbers)
             return rows
 

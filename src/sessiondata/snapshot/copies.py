@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sessiondata._native.objects import days as _days
-from sessiondata._native.out import snapshot as _snapshot
+from sessiondata._native.out.capture import copy_all
+from sessiondata._native.out.restore import restore_clock, restore_counts
 from sessiondata.snapshot.load import loads
 from sessiondata.store.cursor import TOLD, resume_cursor
 from sessiondata.store.exclusive import exclusive
@@ -51,7 +52,7 @@ def _copy_into(store: StoreParts, made: StoreParts, owner: SessionData) -> list[
     context, into = store.context, made.context
     states = list(store.registry.states.values())
     said = [(state.pins.gaps, state.pins.quality, state.values) for state in states]
-    clock, sessions, counts, shown = _snapshot.copy_all(
+    clock, sessions, counts, shown = copy_all(
         context.clock, [state.core for state in states], said, store.cursors.all(), TOLD
     )
     values: list[dict[str, Any]] = []
@@ -77,8 +78,8 @@ def _copy_into(store: StoreParts, made: StoreParts, owner: SessionData) -> list[
     into.is_active = context.is_active
     into.indicators.update(context.indicators)
     made_cores = made.registry.all_cores()
-    _snapshot.restore_counts(made_cores, counts)
-    _snapshot.restore_clock(into.clock, *clock)
+    restore_counts(made_cores, counts)
+    restore_clock(into.clock, *clock)
     for (name, timestamps, symbols, intervals), sequence, captured in shown:
         seen = None if captured is None else (sequence, captured[1], captured[0], "")
         resume_cursor(made.cursors.get(name), made_cores, timestamps, symbols, intervals, seen)

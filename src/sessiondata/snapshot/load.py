@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sessiondata._native.objects import days as _days
-from sessiondata._native.out import snapshot as _snapshot
+from sessiondata._native.out.restore import restore, restore_clock, restore_counts
 from sessiondata.atomic import path_text
 from sessiondata.errors import ArgumentError, ArgumentTypeError, CalendarError, SessionDataError, SnapshotError
 from sessiondata.export.format import TIMESTAMPS
@@ -181,7 +181,7 @@ def _store(file: Container, place: _Place, kind: type[SessionData] | None) -> Se
         data.deactivate()
     as_of = kept["as_of"]
     sequence, epoch = _whole(kept["sequence"]), _whole(kept.get("epoch", 0))
-    _snapshot.restore_clock(clock, None if as_of is None else _whole(as_of), sequence, epoch)
+    restore_clock(clock, None if as_of is None else _whole(as_of), sequence, epoch)
     if "cursors" in kept:
         place.part = "cursors"
         _cursors(store, file, kept["cursors"], sequence)
@@ -193,7 +193,7 @@ def _cursors(store: StoreParts, file: Container, entry: dict[str, Any], sequence
     such a thing."""
     columns = file.columns(entry, CURSORS)
     cores = store.registry.all_cores()
-    _snapshot.restore_counts(cores, columns)
+    restore_counts(cores, columns)
     for number, told in enumerate(entry["cursors"]):
         name = told["name"]
         if name in store.cursors:
@@ -312,7 +312,7 @@ def _restore(
     entry: dict[str, Any],
 ) -> None:  # fmt: skip
     compiled = None if grid is None else grid.compiled
-    _snapshot.restore(core, compiled, context.hours(grid, calendar), entry, file.columns(entry))
+    restore(core, compiled, context.hours(grid, calendar), entry, file.columns(entry))
 
 
 def _table(file: Container, entry: dict[str, Any], names: tuple[str, ...]) -> list[Any]:

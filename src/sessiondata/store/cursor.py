@@ -181,9 +181,11 @@ def resume_cursor(
     cursor._symbols = None if symbols is None else _names(symbols)
     cursor._intervals = None if intervals is None else _intervals(intervals)
     if seen is not None:
+        from sessiondata._native.out.saved_cursor import restore_cursor  # not needed to store bars
+
         sequence, gone, columns, prefix = seen
-        millis = timestamps == "epoch_ms"
-        cursor._native.restore(cores, cursor._symbols, cursor._intervals, millis, gone, columns, prefix)
+        selected, millis = (cursor._symbols, cursor._intervals), timestamps == "epoch_ms"
+        restore_cursor(cursor._native, cores, *selected, millis, gone, columns, prefix)
         cursor._sequence = sequence
 
 

@@ -6,7 +6,7 @@ from sessiondata._native.slots.gaps cimport Gaps
 from sessiondata._native.rows.ring cimport Bar, Ring
 from sessiondata._native.objects.store cimport SymbolCore
 from sessiondata._native.symbol.symbol cimport EDITS
-from sessiondata._native.out.text cimport ByteWriter
+from sessiondata._native.out.writer cimport ByteWriter
 
 
 cdef enum:
@@ -16,6 +16,12 @@ cdef enum:
     # slots are over behind the tracker's frontier: the clock has made them expected
     TAIL = 4
     DENSE = 8             # two rows have the same time, in the form of times that is sent
+
+
+cdef enum:
+    # What stands for a session in a Head where there is none.
+    NO_SESSION = -1       # the symbol was sent without one
+    NEVER = -2            # the symbol was never sent
 
 
 cdef struct Sent:
@@ -98,10 +104,8 @@ cdef class Cursor:
     cdef void step(self, SymbolCore core, Sent* sent, Py_ssize_t k, const Visit* visit, bint pinned_gaps,
                    int pinned_quality, Change* out_change) noexcept
     cdef int _align(self, list cores, list removed) except -1
-    cdef uint32_t _selection(self, tuple intervals) except? 0
-    cdef int _restore_head(self, Py_ssize_t i, SymbolCore core, const int64_t[:, ::1] heads) except -1
-    cdef int _restore_series(self, SymbolCore core, Py_ssize_t k, const Head* head, const int64_t[:, ::1] counts,
-                             const double[:, ::1] values, Py_ssize_t at) except -1
+    cdef uint32_t selection(self, tuple intervals) except? 0
 
 
+cdef str name_of(object entry)
 cdef int pinned_hundredths(dict pinned_quality, Py_ssize_t k) except -2

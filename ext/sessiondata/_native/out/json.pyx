@@ -39,10 +39,11 @@ from sessiondata._native.symbol.symbol cimport (
     MAX_LEVELS, Symbol, symbol_watermark, symbol_enter, symbol_fold_levels, symbol_leave, symbol_flush,
 )
 from sessiondata._native.out.text cimport (
-    F64_BYTES, I64_BYTES, STRING_BYTES, STRING_FACTOR, TIME_BYTES, ByteWriter, DayText, bits_of, day_holds,
-    reserve, scale_column, set_day, store4, write_cents, write_f64, write_fine, write_i64, write_string, write_time,
-    write_u64, write_volume,
+    F64_BYTES, I64_BYTES, STRING_BYTES, STRING_FACTOR, TIME_BYTES, DayText, bits_of, day_holds, scale_column, set_day,
+    store4, write_cents, write_f64, write_fine, write_i64, write_literal, write_string, write_time, write_u64,
+    write_volume,
 )
+from sessiondata._native.out.writer cimport ByteWriter, reserve, write_bytes
 from sessiondata._native.rows.ticks cimport Tick, TickRing, ticks_oldest, ticks_read
 from sessiondata._native.base.time cimport floor_div
 
@@ -170,25 +171,6 @@ cdef inline char* _write_time(char* out, int64_t ts, TimeStyle* style) noexcept 
     return write_time(out, ts, &style.day)
 
 
-cdef extern from *:
-    """
-    #if defined(__GNUC__)
-    #define SD_ALWAYS __attribute__((always_inline))
-    #else
-    #define SD_ALWAYS
-    #endif
-
-    /* Always inline: its length is then a constant, and copying it a few moves instead of two
-       calls. */
-    static inline SD_ALWAYS char* sd_write_literal(char* out, const char* text) {
-        const std::size_t n = std::strlen(text);
-        std::memcpy(out, text, n);
-        return out + n;
-    }
-    """
-    char* _write_literal "sd_write_literal"(char* out, const char* text) noexcept nogil
-
-
 cdef inline char* _write_price(char* out, double x, int* hint) noexcept nogil:
     """A float and a comma."""
     out = write_f64(out, x, hint)
@@ -272,7 +254,7 @@ cdef char* _write_retries(char* out, const Gaps* gaps, int32_t start, int32_t st
     if count == 0:
         return out
     last = style.anytime(last_ns)
-    out = _write_literal(write_i64(_write_literal(out, b',"retry_count":'), count), b',"last_retry":')
+    out = write_literal(write_i64(write_literal(out, b',"retry_count":'), count), b',"last_retry":')
     memcpy(out, PyBytes_AS_STRING(last), len(last))
     return out + len(last)
 
@@ -295,28 +277,21 @@ cdef int _tracked_gaps(ByteWriter writer, const Gaps* gaps, int32_t expected, St
     try:
         stop = start + n
         gaps_list(gaps, expected, start, stop)
-        out = write_i64(_write_literal(writer.data + writer.size, b'"gaps":{"gap_count":'), n)
-        out = write_i64(_write_literal(out, b',"missing_bars":'), gaps_missing(gaps, expected))
-        out = _write_literal(out, b',"ranges":[')
+        out = write_i64(write_literal(writer.data + writer.size, b'"gaps":{"gap_count":'), n)
+        out = write_i64(write_literal(out, b',"missing_bars":'), gaps_missing(gaps, expected))
+        out = write_literal(out, b',"ranges":[')
         for i in range(n):
             ts = ordinal_start(gaps.table, start[i])
-            out = _write_time(_write_literal(out, b'{"start_time":'), ts, style)
+            out = _write_time(write_literal(out, b'{"start_time":'), ts, style)
             ts += (stop[i] - 1 - start[i]) * gaps.table.step_ns  # a gap lies in one segment
-            out = _write_time(_write_literal(out, b'"end_time":'), ts, style)
-            out = write_i64(_write_literal(out, b'"bar_count":'), stop[i] - start[i])
+            out = _write_time(write_literal(out, b'"end_time":'), ts, style)
+            out = write_i64(write_literal(out, b'"bar_count":'), stop[i] - start[i])
             if retried:
                 out = _write_retries(out, gaps, start[i], stop[i], times)
-            out = _write_literal(out, b"},")
-        writer.size = _write_literal(out - 1, b"]},") - writer.data
+            out = write_literal(out, b"},")
+        writer.size = write_literal(out - 1, b"]},") - writer.data
     finally:
         free(start)
-    return 0
-
-
-cdef int _bytes(ByteWriter writer, bytes ready) except -1:
-    reserve(writer, len(ready))
-    memcpy(writer.data + writer.size, PyBytes_AS_STRING(ready), len(ready))
-    writer.size += len(ready)
     return 0
 
 
@@ -395,29 +370,29 @@ cdef int _series(ByteWriter writer, Cursor cursor, SymbolCore core, Head* head, 
     reserve(writer, 2 * FIXED_BYTES)
     out = _write_label(writer.data + writer.size, &head.labels[k])
     out = write_i64(out, 0 if symbol.grid == NULL else sent.total - ring_oldest(series_ring(symbol, k)))
-    out = write_i64(_write_literal(out, b',"total_count":'), sent.total)
-    out = _write_literal(out, b',"generated":true' if k else b',"generated":false')
+    out = write_i64(write_literal(out, b',"total_count":'), sent.total)
+    out = write_literal(out, b',"generated":true' if k else b',"generated":false')
     if sent.flags & FORMING:
-        out = _write_literal(out, b',"forming":true')
-    out = write_cents(_write_literal(out, b',"quality":'), sent.quality)
+        out = write_literal(out, b',"forming":true')
+    out = write_cents(write_literal(out, b',"quality":'), sent.quality)
     writer.size = before = out - writer.data
     if change.gaps:
         if pinned:
-            _bytes(writer, pinned_gaps[k])
+            write_bytes(writer, pinned_gaps[k])
         elif symbol.grid != NULL:
             _tracked_gaps(writer, series_gaps(symbol, k), sent.expected, style)
         reserve(writer, FIXED_BYTES)
         if not visit.whole and writer.size == before:
-            writer.size = _write_literal(writer.data + writer.size, b'"gaps":null,') - writer.data
+            writer.size = write_literal(writer.data + writer.size, b'"gaps":null,') - writer.data
     out = writer.data + writer.size
     if change.replace:
-        out = _write_literal(out, b'"replace":true,')
-    out = _write_literal(out, b'"columns":["timestamp","open","high","low","close","volume"],"data":[')
+        out = write_literal(out, b'"replace":true,')
+    out = write_literal(out, b'"columns":["timestamp","open","high","low","close","volume"],"data":[')
     writer.size = out - writer.data
     if change.n_edited or change.first < change.stop:
         _changed_rows(writer, symbol, k, &change, &style.data)
     reserve(writer, FIXED_BYTES)
-    writer.size = _write_literal(writer.data + writer.size, b"]},") - writer.data
+    writer.size = write_literal(writer.data + writer.size, b"]},") - writer.data
     return 0
 
 
@@ -439,12 +414,12 @@ cdef struct SeriesText:
 cdef void _begin_series(SeriesText* text, bint derived, TimeStyle* style) noexcept nogil:
     """`"NAME":{"count":...,"data":[` without gaps, and the newest row up to its prices."""
     cdef char* end = write_u64(_write_label(text.text, text.label), text.count)
-    end = write_u64(_write_literal(end, b',"total_count":'), text.total)
-    end = _write_literal(end, b',"generated":true' if derived else b',"generated":false')
+    end = write_u64(write_literal(end, b',"total_count":'), text.total)
+    end = write_literal(end, b',"generated":true' if derived else b',"generated":false')
     if text.forming:
-        end = _write_literal(end, b',"forming":true')
-    end = write_cents(_write_literal(end, b',"quality":'), text.quality)
-    end = _write_literal(end, b'"columns":["timestamp","open","high","low","close","volume"],"data":[')
+        end = write_literal(end, b',"forming":true')
+    end = write_cents(write_literal(end, b',"quality":'), text.quality)
+    end = write_literal(end, b'"columns":["timestamp","open","high","low","close","volume"],"data":[')
     text.n_head = end - text.text
     end[0] = c"["
     text.n = _write_time(end + 1, text.ts, style) - text.text
@@ -466,14 +441,14 @@ cdef inline char* _write_metrics(char* out, const Symbol* symbol) noexcept nogil
     cdef int hint = 2
     cdef uint32_t cents[2]
     if day == NULL or day.ring.next_seq == 0:
-        return _write_literal(out, b'0,"high":null,"low":null,"data":{')
+        return write_literal(out, b'0,"high":null,"low":null,"data":{')
     if scale_column(&day.bar.high, 2, 100.0, cents):  # and the low, which stands behind it
-        out = _write_literal(write_volume(out, day.bar.volume, &hint), b',"high":')
-        out = write_cents(_write_literal(write_cents(out, cents[0]), b'"low":'), cents[1])
-        return _write_literal(out, b'"data":{')
-    out = _write_literal(write_volume(out, day.bar.volume, &hint), b',"high":')
-    out = _write_literal(_write_any_f64(out, day.bar.high), b',"low":')
-    return _write_literal(_write_any_f64(out, day.bar.low), b',"data":{')
+        out = write_literal(write_volume(out, day.bar.volume, &hint), b',"high":')
+        out = write_cents(write_literal(write_cents(out, cents[0]), b'"low":'), cents[1])
+        return write_literal(out, b'"data":{')
+    out = write_literal(write_volume(out, day.bar.volume, &hint), b',"high":')
+    out = write_literal(_write_any_f64(out, day.bar.high), b',"low":')
+    return write_literal(_write_any_f64(out, day.bar.low), b',"data":{')
 
 
 cdef inline bint _is_in_order(const Ring* ring, const Gaps* gaps, const Sent* sent) noexcept nogil:
@@ -539,7 +514,7 @@ cdef inline char* _series_in_order(char* out, const Symbol* symbol, Sent* sent, 
         sent.values[3], sent.values[4] = newest.close, newest.volume
     sent.quality = <int16_t>quality
     sent.flags = (sent.flags & ~FORMING) | (FORMING if forming else 0)
-    return _write_literal(out, b"]},")
+    return write_literal(out, b"]},")
 
 
 cdef bint _ticks_grew(const TickRing* tape, const Head* head, int which) noexcept nogil:
@@ -613,23 +588,23 @@ cdef int _buffer(ByteWriter writer, const Symbol* symbol, bint quotes, TimeStyle
     count, total = ring.next_seq - ticks_oldest(ring), ring.next_seq
     ticks_read(ring, total - 1, &tick)
     reserve(writer, FIXED_BYTES + STRING_BYTES + STRING_FACTOR * 8)
-    out = _write_literal(writer.data + writer.size, b'"quotes":{"count":' if quotes else b'"ticks":{"count":')
+    out = write_literal(writer.data + writer.size, b'"quotes":{"count":' if quotes else b'"ticks":{"count":')
     out = write_i64(out, count)
-    out = write_i64(_write_literal(out, b',"total_count":'), total)
-    out = _write_time(_write_literal(out, b',"latest":{"timestamp":'), tick.ts, style)
+    out = write_i64(write_literal(out, b',"total_count":'), total)
+    out = _write_time(write_literal(out, b',"latest":{"timestamp":'), tick.ts, style)
     if quotes:
-        out = _write_price(_write_literal(out, b'"bid":'), tick.value[0], &hint)
-        out = _write_price(_write_literal(out, b'"ask":'), tick.value[1], &hint)
-        out = write_volume(_write_literal(out, b'"bid_size":'), tick.value[2], &hint)
-        out = write_volume(_write_literal(out, b',"ask_size":'), tick.value[3], &hint)
+        out = _write_price(write_literal(out, b'"bid":'), tick.value[0], &hint)
+        out = _write_price(write_literal(out, b'"ask":'), tick.value[1], &hint)
+        out = write_volume(write_literal(out, b'"bid_size":'), tick.value[2], &hint)
+        out = write_volume(write_literal(out, b',"ask_size":'), tick.value[3], &hint)
     else:
-        out = _write_price(_write_literal(out, b'"price":'), tick.value[0], &hint)
-        out = write_volume(_write_literal(out, b'"size":'), tick.value[1], &hint)
+        out = _write_price(write_literal(out, b'"price":'), tick.value[0], &hint)
+        out = write_volume(write_literal(out, b'"size":'), tick.value[1], &hint)
         exchange = <const char*>&tick.exchange
         while n < 8 and exchange[n]:
             n += 1
-        out = write_string(_write_literal(out, b',"exchange":'), exchange, n)
-    writer.size = _write_literal(out, b"}},") - writer.data
+        out = write_string(write_literal(out, b',"exchange":'), exchange, n)
+    writer.size = write_literal(out, b"}},") - writer.data
     return 0
 
 
@@ -642,18 +617,18 @@ cdef int _historical(ByteWriter writer, list pieces) except -1:
     for piece in pieces:
         n += len(piece)
     reserve(writer, n)
-    out = _write_literal(writer.data + writer.size, b',"historical":{')
+    out = write_literal(writer.data + writer.size, b',"historical":{')
     for piece in pieces:
         memcpy(out, PyBytes_AS_STRING(piece), len(piece))
         out += len(piece)
-    writer.size = _write_literal(out, b"}") - writer.data
+    writer.size = write_literal(out, b"}") - writer.data
     return 0
 
 
 cdef inline char* _write_name(ByteWriter writer, Cursor cursor, const Head* head) noexcept:
     """`"NAME":{`, for which there is room. The writer does not move on."""
     memcpy(writer.data + writer.size, cursor.names.data + head.name, head.n_name)
-    return _write_literal(writer.data + writer.size + head.n_name, b":{")
+    return write_literal(writer.data + writer.size + head.n_name, b":{")
 
 
 cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, SeriesText* texts, dict pinned,
@@ -677,7 +652,7 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
     visit.whole = visit.past_changed = False
     if delta and not cursor.millis and not is_pinned:
         reserve(writer, 2 * FIXED_BYTES + head.n_name + head.n_series * SERIES_BYTES)
-        out = _write_literal(_write_name(writer, cursor, head), b'"session":{"volume":')
+        out = write_literal(_write_name(writer, cursor, head), b'"session":{"volume":')
         session = _symbol_in_order(out, live, head, texts, &visit, &style.data)
         if session == out:
             return 0
@@ -712,13 +687,13 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
         out = _write_name(writer, cursor, head)
         if visit.whole:
             if delta:
-                out = _write_literal(out, b'"replace":true,')
+                out = write_literal(out, b'"replace":true,')
             if zone is not None:
                 writer.size = out - writer.data
-                _bytes(writer, zone)
+                write_bytes(writer, zone)
                 reserve(writer, FIXED_BYTES)
                 out = writer.data + writer.size
-        out = _write_metrics(_write_literal(out, b'"session":{"volume":'), &core.symbol)
+        out = _write_metrics(write_literal(out, b'"session":{"volume":'), &core.symbol)
         writer.size = start = out - writer.data
         for k in range(head.n_series):
             if head.selected >> k & 1:
@@ -732,11 +707,11 @@ cdef int _symbol(ByteWriter writer, Cursor cursor, Py_ssize_t i, bint delta, Ser
         _buffer(writer, &core.symbol, True, &style.data)
     reserve(writer, FIXED_BYTES)
     writer.size -= writer.data[writer.size - 1] == c","  # behind the last member
-    writer.size = _write_literal(writer.data + writer.size, b"}}") - writer.data
+    writer.size = write_literal(writer.data + writer.size, b"}}") - writer.data
     if visit.whole or visit.past_changed:
         _historical(writer, past)
         reserve(writer, 2)
-    writer.size = _write_literal(writer.data + writer.size, b"},") - writer.data
+    writer.size = write_literal(writer.data + writer.size, b"},") - writer.data
     return 1
 
 
@@ -851,9 +826,9 @@ def write_document(bytes meta, Cursor cursor not None, bint delta, object source
     cdef SeriesText texts[MAX_LEVELS]
     memset(texts, 0, sizeof(texts))
     queue.scanned = queue.n = 0
-    _bytes(writer, b'{"meta":')
-    _bytes(writer, meta)
-    _bytes(writer, b',"symbols":{')
+    write_bytes(writer, b'{"meta":')
+    write_bytes(writer, meta)
+    write_bytes(writer, b',"symbols":{')
     while True:
         _scan(cursor, &queue, i, delta)
         if i == queue.n:
@@ -864,7 +839,7 @@ def write_document(bytes meta, Cursor cursor not None, bint delta, object source
         n_sent += _symbol(writer, cursor, queue.at[i % QUEUE], delta, texts, pinned, foreign, source, style)
         i += 1
     writer.size -= n_sent > 0  # the comma behind the last symbol
-    _bytes(writer, b"}}")
+    write_bytes(writer, b"}}")
     _wanted[delta] = writer.size + (writer.size >> 4)
     return writer.take() if into is None else writer.put()
 

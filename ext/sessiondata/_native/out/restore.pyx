@@ -1,339 +1,50 @@
-"""A session of a symbol as named columns and a few numbers, and back.
+"""A captured session of a symbol, put back: the checks of what a file says, and the way in.
 
-    capture:  settle -> numbers (a dict for JSON) and columns: one bytes object, each column padded to eight bytes
-    restore:  check  -> lay out -> the rows come again, as a block, and bring derived bars, trackers and counters with
-              them (laws 1 to 3: to the last bit what was there) -> what rows that have left the ring brought
+    check -> lay out -> store the rows as one block -> what rows that have left the ring brought
 
-What a ring that has wrapped has forgotten cannot come again: then the derived rows, the sums of the
-slots in progress, and the slots that were present up to the newest evicted row are columns too.
+The block brings derived bars, trackers and counters with it, to the last bit what was there (laws 1
+to 3). Only of rows that have left a ring everything is a column of its own (`out/capture`).
 
-A file may lie in any number although its checksums are right. So every count is compared with the
-columns that there are, every row with the rules that a bar meets, and every time with the grid,
-before memory is reserved or a pointer is made from it. A ValueError says which rule is broken; the
-session is then undone.
-
-Rejected: the memory of a session as it lies. It would be faster by a few milliseconds in a second,
-and would tie files to the layout of structs that change with every version.
+The numbers of a file may be anything although its checksums are right. So every count is compared
+with the columns that there are, every row with the rules for bars, and every time with the grid,
+before memory is reserved or a pointer is made from it. A ValueError names the rule that is broken;
+the session is then undone.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from sessiondata._native.base.status cimport ERR_VOLUME, N_REASONS
+from sessiondata._native.objects.store cimport StoreClock, SymbolCore
+from sessiondata._native.out.capture cimport BARS, COUNTS, INPUT_KINDS, TICK_VALUES, level_name
 from sessiondata._native.rows.aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_mark_flushed
-from sessiondata._native.objects.days cimport snapshot_of, snapshot
-from sessiondata._native.symbol.evidence cimport Evidence, evidence_of
+from sessiondata._native.rows.ring cimport Bar, Ring, ring_oldest, ring_read
+from sessiondata._native.rows.ticks cimport (
+    INPUT_BARS, INPUT_NONE, INPUT_QUOTES, INPUT_TICKS, N_TICK_REASONS, Tick, TickCounters, TickRing, ticks_extend,
+    ticks_find,
+)
 from sessiondata._native.slots.extended cimport extended_mark
-from sessiondata._native.symbol.feed cimport QUOTE_BARS_NONE, check_quote, check_trade, feed_check
-from sessiondata._native.symbol.feed cimport feed_make_ring
-from sessiondata._native.symbol.fill cimport fed_until, is_filled, is_newest_filled
 from sessiondata._native.slots.gaps cimport PRESENT, Gaps, gaps_check, gaps_mark_present
 from sessiondata._native.slots.gaps cimport gaps_max_ranges, gaps_state
 from sessiondata._native.slots.grid cimport Grid, GridData, Region, find_region, first_slot_from
-from sessiondata._native.slots.grid cimport ordinal_in, slot_start_in
-from sessiondata._native.slots.grid cimport slot_stop_in
-from sessiondata._native.symbol.layout cimport is_compact, lay_out, series_gaps
-from sessiondata._native.slots.marks cimport Retries, Spans, retries_alloc
-from sessiondata._native.rows.ring cimport Bar, Ring, ring_oldest, ring_read
-from sessiondata._native.base.status cimport ERR_VOLUME, N_REASONS
-from sessiondata._native.objects.store cimport StoreClock, SymbolCore
+from sessiondata._native.slots.grid cimport ordinal_in, slot_start_in, slot_stop_in
+from sessiondata._native.slots.marks cimport Retries, retries_alloc
+from sessiondata._native.symbol.evidence cimport Evidence, evidence_of
+from sessiondata._native.symbol.feed cimport QUOTE_BARS_NONE, check_quote, check_trade, feed_check
+from sessiondata._native.symbol.feed cimport feed_make_ring
+from sessiondata._native.symbol.fill cimport fed_until, is_filled, is_newest_filled
+from sessiondata._native.symbol.layout cimport lay_out, series_gaps
 from sessiondata._native.symbol.symbol cimport (
     EDITS, Symbol, check_values, symbol_check, symbol_extend, symbol_flush, symbol_start,
-)
-from sessiondata._native.rows.ticks cimport (
-    N_TICK_REASONS, INPUT_BARS, INPUT_NONE, INPUT_QUOTES, INPUT_TICKS, Tick, TickCounters, TickRing, ticks_extend,
-    ticks_find, ticks_oldest,
 )
 
 from sessiondata._native.base.status import REASONS, TICK_REASONS
 from sessiondata._native.objects.tick_buffer import are_codes
-from sessiondata.copying import refuse_copy
 
 import numpy as np
 
-cdef tuple _INPUT_KINDS = ("none", "bars", "ticks", "quotes")
-cdef tuple _BARS = ("open", "high", "low", "close", "volume")
-cdef tuple _VALUES = (("price", "size"), ("bid", "ask", "bid_size", "ask_size"))
-cdef tuple _COUNTERS = ("late", "corrected", "repeated", "too_old", "other_session", "off_grid", "extended")
-cdef tuple _TICK_COUNTERS = ("late", "too_old", "other_session", "covered", "empty_side")
-cdef tuple _COUNTS = ("edits", "pin_edits", "past_edits", "session", "n_edited")
 cdef int64_t _MOST = <int64_t>1 << 62  # of whatever is counted: far from overflow
 
-
-# --- out ------------------------------------------------------------------------------------------
-
-cdef class _Columns:
-    """Columns that lie somewhere in memory, on their way into one bytes object."""
-
-    cdef list told      # [name, type, rows] of each
-    cdef list places    # (address, bytes) of each
-    cdef Py_ssize_t n_bytes
-
-    def __reduce__(self):
-        refuse_copy(self)
-
-    def __cinit__(self):
-        self.told, self.places, self.n_bytes = [], [], 0
-
-    cdef int add(self, str name, str kind, const void* start, int64_t n) except -1:
-        cdef Py_ssize_t size = n * (4 if kind == "<i4" else 8)
-        self.told.append([name, kind, n])
-        self.places.append((<Py_ssize_t>start, size))
-        self.n_bytes += (size + 7) // 8 * 8
-        return 0
-
-    cdef bytes copied(self):
-        cdef bytes made = PyBytes_FromStringAndSize(NULL, self.n_bytes)
-        cdef char* at = PyBytes_AS_STRING(made)
-        cdef Py_ssize_t start, size
-        for start, size in self.places:
-            if size % 8:
-                memset(at + size // 8 * 8, 0, 8)
-            if size:
-                memcpy(at, <const void*>start, size)
-            at += (size + 7) // 8 * 8
-        return made
-
-
-def capture(SymbolCore core not None):
-    """The session of a core as (numbers for JSON, bytes of the columns that ``numbers["columns"]``
-    lists). Copies."""
-    return _capture(_still(core))
-
-
-cdef SymbolCore _still(SymbolCore core):
-    """The core itself, or a copy if other threads may write to it meanwhile."""
-    return snapshot(core, True) if core.symbol.guard != NULL and core.symbol.grid != NULL else core
-
-
-cdef tuple _capture(SymbolCore core):
-    cdef Symbol* symbol = &core.symbol
-    cdef _Columns columns = _Columns()
-    cdef int32_t i
-    cdef dict numbers = {
-        "updated": bool(symbol.bars_updated),
-        "counters": {name: n for name, n in symbol.counters.items() if name != "skipped" and n},
-        "skipped": {REASONS[i]: symbol.counters.skipped[i] for i in range(N_REASONS) if symbol.counters.skipped[i]},
-    }
-    cdef const int32_t[::1] filled  # its memory is copied below
-    for i in range(2):
-        _capture_ticks(core, i == 1, numbers, columns)
-    if core.grid is not None:
-        for i in range(symbol.n_levels):
-            symbol_flush(symbol, i)
-        numbers["capacity"] = core._capacity
-        numbers["compact"] = is_compact(symbol)
-        numbers["stored"] = symbol.base.next_seq
-        numbers["source"] = _INPUT_KINDS[symbol.input_kind]
-        numbers["newest"] = [_or_none(symbol.newest_ts[0]), _or_none(symbol.newest_ts[1])]
-        _add_rows(columns, "", &symbol.base)
-        if ring_oldest(&symbol.base) > 0:
-            _capture_forgotten(core, numbers, columns)
-        if core._memory.evidence is not None:
-            _capture_evidence(core, columns)
-        filled = _filled_slots(symbol)
-        if filled.shape[0]:
-            columns.add("filled", "<i4", &filled[0], filled.shape[0])
-    numbers["columns"] = columns.told
-    return numbers, columns.copied()
-
-
-def capture_all(StoreClock clock not None, list cores not None, list values not None, list cursors not None, told):
-    """All of a store that may change, of one moment: no other thread's Python code runs in between.
-    Threads without the GIL may: what they write to is of one moment for each symbol.
-
-    Parameters
-    ----------
-    values : list
-        For each core a tuple of dicts, which are copied.
-    cursors : list of ExportCursor
-    told : callable
-        Takes a cursor, and is no Python code itself; its last answer is None if the cursor is not
-        served.
-
-    Returns
-    -------
-    tuple
-        Time of the clock, sequence, epoch; for each core (numbers, rows, its days, their daily
-        bars, supplied rows, copies of its dicts); columns of the symbols' counts; for each cursor
-        (what was told, what it captured or None).
-    """
-    cdef list captured = [], counts = [], shown = []
-    cdef SymbolCore core, still
-    for core, dicts in zip(cores, values, strict=True):
-        still = _still(core)
-        numbers, rows = _capture(still)
-        copies = [dict(items) for items in dicts]
-        captured.append((numbers, rows, dict(core.days.cores), dict(core.days.daily), core.days.supplied, copies))
-        counts.append(_counts(core, still) if cursors else None)
-    numbers = {core: i for i, core in enumerate(cores)}
-    for cursor in cursors:
-        *said, native, sequence = told(cursor)
-        served = sequence is not None and native.is_served
-        shown.append((said, sequence if served else None, native.capture(numbers) if served else None))
-    return (clock.as_of, clock.sequence, clock.epoch), captured, _count_columns(counts) if cursors else None, shown
-
-
-def copy_all(StoreClock clock not None, list cores not None, list values not None, list cursors not None, told):
-    """All of a store for another one in this process: what `capture_all` says, with `snapshot_of`
-    of each core in place of its numbers and rows. The counts are always there."""
-    cdef list copied = [], counts = [], shown = []
-    cdef SymbolCore core, still
-    for core, dicts in zip(cores, values, strict=True):
-        still = snapshot_of(core)
-        copies = [dict(items) for items in dicts]
-        copied.append((still, dict(core.days.cores), dict(core.days.daily), dict(core.days.supplied), copies))
-        counts.append(_counts(core, still))
-    numbers = {core: i for i, core in enumerate(cores)}
-    for cursor in cursors:
-        *said, native, sequence = told(cursor)
-        served = sequence is not None and native.is_served
-        shown.append((said, sequence if served else None, native.capture(numbers) if served else None))
-    return (clock.as_of, clock.sequence, clock.epoch), copied, _count_columns(counts), shown
-
-
-cdef tuple _counts(SymbolCore core, SymbolCore still):
-    """What cursors compare with: counts of the symbol, edits of its trackers, times of the last
-    rows edited."""
-    cdef Symbol* symbol = &still.symbol
-    cdef int64_t n_edited = 0 if symbol.grid == NULL else symbol.n_edited, i
-    cdef Py_ssize_t k
-    numbers = symbol.n_edits, core.n_pin_edits, core.n_past_edits, core.session_id, n_edited
-    if symbol.grid == NULL:
-        return numbers, [], []
-    gap_edits = [series_gaps(symbol, k).n_edits for k in range(len(core.intervals))]
-    return numbers, gap_edits, [symbol.edited_ts[i % EDITS] for i in range(max(0, n_edited - EDITS), n_edited)]
-
-
-cdef dict _count_columns(list counts):
-    columns = np.array([numbers for numbers, _, _ in counts], np.int64).reshape(-1, len(_COUNTS)).T
-    made = {name: np.ascontiguousarray(column) for name, column in zip(_COUNTS, columns, strict=True)}
-    made["gap_edits"] = np.array([n for _, edits, _ in counts for n in edits], np.int32)
-    made["edited"] = np.array([ts for _, _, times in counts for ts in times], np.int64)
-    return made
-
-
-cdef object _or_none(int64_t ts):
-    return None if ts == INT64_MIN else ts
-
-
-cdef int _add_rows(_Columns columns, str prefix, const Ring* ring) except -1:
-    cdef int64_t oldest = ring_oldest(ring), n = ring.next_seq - oldest, at = oldest - ring.origin
-    columns.add(prefix + "time", "<i8", ring.ts + at, n)
-    columns.add(prefix + "open", "<f8", ring.open + at, n)
-    columns.add(prefix + "high", "<f8", ring.high + at, n)
-    columns.add(prefix + "low", "<f8", ring.low + at, n)
-    columns.add(prefix + "close", "<f8", ring.close + at, n)
-    columns.add(prefix + "volume", "<f8", ring.volume + at, n)
-    if ring.derived:
-        columns.add(prefix + "n_base", "<i4", ring.n_base + at, n)
-    return 0
-
-
-cdef int _capture_ticks(SymbolCore core, bint quotes, dict numbers, _Columns columns) except -1:
-    """Trades, or quotes: what became of them, and the rows if there are any."""
-    cdef const TickCounters* counters = &core.symbol.tick_counters[quotes]
-    cdef const TickRing* ring = core.symbol.quotes if quotes else core.symbol.ticks
-    cdef str name = "quotes" if quotes else "ticks"
-    cdef dict told = {}
-    cdef int64_t at, n
-    cdef int i
-    for key, count in (("late", counters.late), ("too_old", counters.too_old),
-                       ("other_session", counters.other_session), ("covered", counters.covered),
-                       ("empty_side", counters.empty_side)):
-        if count:
-            told[key] = count
-    for i in range(N_TICK_REASONS):
-        if counters.skipped[i]:
-            told.setdefault("skipped", {})[TICK_REASONS[i]] = counters.skipped[i]
-    # the first one may have been too old
-    if core.grid is not None and ring != NULL and ring.next_seq > 0:
-        at, n = ticks_oldest(ring) - ring.origin, ring.next_seq - ticks_oldest(ring)
-        told["stored"], told["updated"] = ring.next_seq, bool(ring.updated)
-        told["evicted"] = _or_none(ring.evicted_ts)
-        columns.add(f"{name}.time", "<i8", ring.ts + at, n)
-        for i, column in enumerate(_VALUES[quotes]):
-            columns.add(f"{name}.{column}", "<f8", ring.value[i] + at, n)
-        if not quotes:
-            columns.add("ticks.exchange", "|S8", ring.exchange + at, n)
-    if told:
-        numbers[name] = told
-    return 0
-
-
-cdef int32_t _known_below(const Gaps* gaps, int32_t stop, int32_t* out_n) noexcept nogil:
-    """Frontier of the tracker if nothing had come for the slots from `stop` on, and its ranges
-    below that."""
-    cdef int32_t frontier = min(stop, gaps.frontier), n = gaps.n_ranges
-    while n > 0 and gaps.stop[n - 1] >= frontier:
-        frontier = min(frontier, gaps.start[n - 1])
-        n -= 1
-    out_n[0] = n
-    return frontier
-
-
-cdef int _capture_forgotten(SymbolCore core, dict numbers, _Columns columns) except -1:
-    """What the rows that have left the base ring brought, and no other row can bring again."""
-    cdef Symbol* symbol = &core.symbol
-    cdef const Gaps* gaps = &symbol.gaps
-    cdef Level* level
-    cdef int32_t n, i
-    numbers["evicted"] = symbol.base.evicted_ts
-    numbers["frontier"] = _known_below(gaps, first_slot_from(gaps.table, symbol.base.evicted_ts + 1), &n)
-    columns.add("absent.start", "<i4", gaps.start, n)
-    columns.add("absent.stop", "<i4", gaps.stop, n)
-    if symbol.extended != NULL:
-        gaps = &symbol.extended.gaps
-        numbers["extended_frontier"] = gaps.frontier
-        columns.add("extended_absent.start", "<i4", gaps.start, gaps.n_ranges)
-        columns.add("extended_absent.stop", "<i4", gaps.stop, gaps.n_ranges)
-    for i in range(symbol.n_levels):
-        level = &symbol.levels[i]
-        name = _level_name(core, i)
-        _add_rows(columns, name, &level.ring)
-        columns.add(name + "closed_volume", "<f8", &level.closed_volume, 1)
-        columns.add(name + "closed_base", "<i4", &level.closed_base, 1)
-    return 0
-
-
-cdef str _level_name(SymbolCore core, int32_t i):
-    """What the columns of a level begin with."""
-    cdef int32_t kind = core.symbol.levels[i].kind
-    return "session." if kind == DAY else "extended." if kind == EXTENDED else f"{core.intervals[i + 1]}."
-
-
-cdef int _capture_evidence(SymbolCore core, _Columns columns) except -1:
-    cdef Evidence evidence = core._memory.evidence
-    cdef const Spans* spans
-    cdef const Retries* retries
-    cdef int32_t k
-    for k in range(2):
-        spans = &evidence.halted if k else &evidence.no_trade
-        if spans.n:
-            name = "halted" if k else "no_trade"
-            columns.add(f"{name}.start", "<i8", spans.start, spans.n)
-            columns.add(f"{name}.stop", "<i8", spans.stop, spans.n)
-    for k in range(evidence.n_trackers):
-        retries = &evidence.marks[k].retries
-        if retries.n:
-            columns.add(f"retries.{k}.start", "<i4", retries.start, retries.n)
-            columns.add(f"retries.{k}.stop", "<i4", retries.stop, retries.n)
-            columns.add(f"retries.{k}.count", "<i4", retries.count, retries.n)
-            columns.add(f"retries.{k}.last", "<i8", retries.last_ns, retries.n)
-    return 0
-
-
-cdef object _filled_slots(const Symbol* symbol):
-    """Ordinals of the base slots that bars have filled and ticks must leave alone; none where bars
-    feed the symbol."""
-    cdef int32_t ordinal, n_slots = symbol.gaps.table.n_slots
-    cdef list slots = []
-    if symbol.input_kind != INPUT_BARS:
-        slots = [ordinal for ordinal in range(n_slots) if symbol.filled[ordinal >> 6] >> (ordinal & 63) & 1]
-    return np.array(slots, np.int32)
-
-
-# --- back -----------------------------------------------------------------------------------------
 
 cdef int _require(bint holds, str rule) except -1:
     if not holds:
@@ -357,8 +68,8 @@ cdef int64_t _time(object ts, const GridData* grid, str what) except? -1:
 
 
 def restore_counts(list cores not None, dict columns not None):
-    """Have all symbols of a store count on from where they stood, which is what cursors compare
-    with. After everything else: restoring a session, pins and history are changes themselves."""
+    """Set the counts of all symbols of a store to where they stood; cursors compare with them. Call
+    it last: restoring a session, pins and history are changes themselves."""
     cdef const int64_t[::1] edits = columns["edits"], pin_edits = columns["pin_edits"]
     cdef const int64_t[::1] past_edits = columns["past_edits"], session = columns["session"]
     cdef const int64_t[::1] n_edited = columns["n_edited"], edited = columns["edited"]
@@ -367,7 +78,7 @@ def restore_counts(list cores not None, dict columns not None):
     cdef int64_t number
     cdef SymbolCore core
     cdef Symbol* symbol
-    _require(all(len(columns[name]) == n for name in _COUNTS), "a count for each symbol")
+    _require(all(len(columns[name]) == n for name in COUNTS), "a count for each symbol")
     for i in range(n):
         core = cores[i]
         symbol = &core.symbol
@@ -391,7 +102,7 @@ def restore_counts(list cores not None, dict columns not None):
 
 
 def restore_clock(StoreClock clock not None, as_of, int64_t sequence, int64_t epoch):
-    """Have a clock stand where it stood: `as_of` in ns or None, and so many changes and sessions
+    """Set a clock to where it stood: `as_of` in ns or None, its number of changes, and of sessions
     begun."""
     _require(0 <= epoch < _MOST, f"sessions begun are counted: {epoch}")
     clock.reset()
@@ -403,9 +114,9 @@ def restore_clock(StoreClock clock not None, as_of, int64_t sequence, int64_t ep
 
 
 def restore(SymbolCore core not None, Grid grid, hours, dict numbers not None, dict columns not None):
-    """Give a core that has no session the one that was captured, on `grid` (None: it had none);
-    `hours` as for `start`, `columns` by name, contiguous. A ValueError, TypeError or MemoryError
-    leaves it without one."""
+    """Begin the captured session in a core that has none, on `grid` (None: it had none); `hours` as
+    for `start`, `columns` by name, contiguous. After a ValueError, TypeError or MemoryError the core
+    has no session."""
     cdef Symbol* symbol = &core.symbol
     cdef int i
     try:
@@ -449,7 +160,7 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
     cdef const Region* region = grid.data.regions
     cdef int64_t newest[2]
     cdef Bar bar
-    _require(all(len(columns[name]) == n for name in _BARS), "the columns of bars have one length")
+    _require(all(len(columns[name]) == n for name in BARS), "the columns of bars have one length")
     _require(not compact or core._capacity == 0, "a session of a supplied capacity is not compact")
     for i in range(n):
         bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
@@ -461,8 +172,8 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
         while bar.ts >= region.stop:
             region += 1
         _require(region.regular or not compact, "a compact session has no bars outside its segments")
-    # No page is touched, whatever the file says of its size. Files of before may hold sessions that
-    # have lost rows although no capacity was asked for: these keep the ring that they had.
+    # No page is touched, whatever the file says of its size. Older files may hold sessions that have
+    # lost rows although no capacity was asked for: these keep the ring that they had.
     core._memory = lay_out(symbol, grid, core.steps_ns, core._capacity or (grid.possible_slots(
         core.steps_ns[0]) if wrapped else 0), hours, False)
     core._own_session(grid)
@@ -472,7 +183,7 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
     _require(n == min(stored, symbol.base.capacity), "as many bars as were stored, or as the ring holds")
     if wrapped:
         _restore_slots(core, numbers, columns, n > 0 and ts[0])
-        # Of the rows before these there is nothing to fold: the levels' own come below.
+        # The rows before these are gone, so nothing is folded for them: the levels' rows come below.
         symbol.base.next_seq = symbol.base.origin = symbol.folded_seq = stored - n
         level_mark_flushed(symbol.levels, symbol.n_levels, stored - n)
     if n > 0:
@@ -480,10 +191,9 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
         symbol_extend(symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
     if wrapped:
         for i in range(symbol.n_levels):
-            _restore_level(core, &symbol.levels[i], _level_name(core, <int32_t>i), columns, grid)
+            _restore_level(core, &symbol.levels[i], level_name(core, <int32_t>i), columns, grid)
         level_mark_flushed(symbol.levels, symbol.n_levels, stored)
-    # Unpacked, not indexed: without bounds checks a list that is too short would be read beyond its
-    # end.
+    # Unpacked, not indexed: without bounds checks a short list would be read beyond its end.
     newest_extended, newest_regular = numbers["newest"]
     for i in range(2):
         told = newest_regular if i else newest_extended
@@ -539,8 +249,7 @@ cdef int _restore_tracker(Gaps* gaps, int32_t frontier, int32_t most, const int3
 
 
 cdef int _restore_level(SymbolCore core, Level* level, str name, dict columns, Grid grid) except -1:
-    """All rows of a level, in place of those that have come again from the rows left in the base
-    ring."""
+    """All rows of a level, in place of those that the rows left in the base ring have made."""
     cdef Ring* ring = &level.ring
     cdef const GridData* data = &grid.data
     cdef const int64_t[::1] ts = columns[name + "time"]
@@ -552,13 +261,13 @@ cdef int _restore_level(SymbolCore core, Level* level, str name, dict columns, G
     cdef Bar bar
     cdef int k
     column[0], column[1], column[2], column[3], column[4] = ring.open, ring.high, ring.low, ring.close, ring.volume
-    # The newest slot is known from the newest base row; where appends go on depends on it.
+    # The newest slot is known from the newest base row, and the next append depends on it.
     _require(ring.next_seq <= n <= ring.capacity, "a derived row for each slot with bars")
     _require(level.kind != INTRADAY or ts[n - 1] == level.bar.ts, "the newest derived row is of the newest bar's slot")
     _require(n_base.shape[0] == n and closed_base.shape[0] == 1 and closed_volume.shape[0] == 1
-             and all(len(columns[name + value]) == n for value in _BARS), "the columns of derived bars have one length")
+             and all(len(columns[name + value]) == n for value in BARS), "the columns of derived bars have one length")
     for k in range(5):
-        values = columns[name + _BARS[k]]
+        values = columns[name + BARS[k]]
         if n:
             memcpy(column[k], &values[0], n * sizeof(double))
     level.gaps.n_ranges = level.gaps.frontier = level.gaps.n_absent = 0
@@ -619,7 +328,7 @@ cdef int _restore_ticks(SymbolCore core, bint quotes, dict numbers, dict columns
     memset(values, 0, sizeof(values))
     memset(&tick, 0, sizeof(tick))
     for k in range(n_values):
-        column = columns[f"{name}.{_VALUES[quotes][k]}"]
+        column = columns[f"{name}.{TICK_VALUES[quotes][k]}"]
         _require(column.shape[0] == n > 0, f"the columns of {name} have one length, and a row")
         values[k] = &column[0]  # `columns` keeps it
     if not quotes:
@@ -662,28 +371,28 @@ cdef int _restore_filled(Symbol* symbol, object told) except -1:
     return 0
 
 
-cdef int _restore_input_kind(SymbolCore core, object told) except -1:
-    """What feeds the symbol; of ticks and quotes that the base rows stand on them."""
+cdef int _restore_input_kind(SymbolCore core, object name) except -1:
+    """The input kind. Of trades and quotes it is checked that base rows are made of them."""
     cdef Symbol* symbol = &core.symbol
     cdef Ring* base = &symbol.base
     cdef const TickRing* ring
     cdef const Region* region
-    cdef int source = _INPUT_KINDS.index(told)
+    cdef int kind = INPUT_KINDS.index(name)
     cdef int64_t i, at, stop = INT64_MIN
     cdef bint filled
-    _require(source == INPUT_NONE or base.next_seq > 0 or (source == INPUT_QUOTES and symbol.quotes != NULL),
+    _require(kind == INPUT_NONE or base.next_seq > 0 or (kind == INPUT_QUOTES and symbol.quotes != NULL),
              "nothing comes from no bars")  # but quotes of which none has a price
-    _require((source == INPUT_TICKS) == (symbol.ticks != NULL), "a symbol with trades is fed by them")
+    _require((kind == INPUT_TICKS) == (symbol.ticks != NULL), "a symbol with trades is fed by them")
     if symbol.quote_bars != QUOTE_BARS_NONE:
-        _require((source == INPUT_QUOTES) == (symbol.quotes != NULL), "a symbol with such quotes is fed by them")
+        _require((kind == INPUT_QUOTES) == (symbol.quotes != NULL), "a symbol with such quotes is fed by them")
     else:
-        _require(source != INPUT_QUOTES, "quotes that make no bars feed no symbol")
-    symbol.input_kind = source
-    if source != INPUT_BARS:
+        _require(kind != INPUT_QUOTES, "quotes that make no bars feed no symbol")
+    symbol.input_kind = kind
+    if kind != INPUT_BARS:
         symbol.next_slot_ts = INT64_MAX
-    if source <= INPUT_BARS:
+    if kind <= INPUT_BARS:
         return 0
-    ring = symbol.ticks if source == INPUT_TICKS else symbol.quotes
+    ring = symbol.ticks if kind == INPUT_TICKS else symbol.quotes
     for i in range(ring_oldest(base), base.next_seq):
         at = i - base.origin
         region = find_region(symbol.grid, base.ts[at])
@@ -695,7 +404,7 @@ cdef int _restore_input_kind(SymbolCore core, object told) except -1:
             _require(at < ring.next_seq - ring.origin and ring.ts[at] < stop, "bars of ticks are made of some")
     filled = is_newest_filled(symbol)
     if base.next_seq > 0:
-        _require((ring.last_ts < stop or source == INPUT_QUOTES)
+        _require((ring.last_ts < stop or kind == INPUT_QUOTES)
                  and (filled or base.ts[base.next_seq - 1 - base.origin] <= ring.last_ts),
                  "the newest tick is in the newest bar")
     symbol.base_stop = INT64_MIN if filled else stop
@@ -704,7 +413,7 @@ cdef int _restore_input_kind(SymbolCore core, object told) except -1:
 
 
 cdef int _restore_evidence(SymbolCore core, dict columns) except -1:
-    """Marks and retries. Only what of the marks lies in the market's hours counts."""
+    """Marks and retries. Marks outside the market's hours count for nothing."""
     cdef Symbol* symbol = &core.symbol
     cdef Evidence evidence
     cdef Retries retries
@@ -727,7 +436,7 @@ cdef int _restore_evidence(SymbolCore core, dict columns) except -1:
         for i in range(n):
             _require((stop[i - 1] if i else 0) <= start[i] < stop[i] <= _n_slots(symbol, k) and count[i] > 0,
                      "retries ascend, of slots of the session")
-            _require(last[i] % 1000 == 0 and last[i] >= INT64_MIN // 1000 * 1000, "retries are told to the microsecond")
+            _require(last[i] % 1000 == 0 and last[i] >= INT64_MIN // 1000 * 1000, "times of retries are whole microseconds")
         if retries_alloc(&retries, max(n, 1)):
             raise MemoryError("no memory for retries")
         for i in range(n):

@@ -1,9 +1,8 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_native/out/snapshot.pyx.
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/out/capture.pyx.
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from sessiondata._native.objects.store import StoreClock, SymbolCore
-from sessiondata._native.slots.grid import Grid
 
 _Cursor = TypeVar("_Cursor")
 
@@ -22,8 +21,3 @@ def copy_all(
     cursors: list[_Cursor],
     told: Callable[[_Cursor], Any],
 ) -> tuple[tuple[int | None, int, int], list[tuple[Any, ...]], dict[str, Any], list[tuple[Any, ...]]]: ...
-def restore_counts(cores: list[SymbolCore], columns: dict[str, Any]) -> None: ...
-def restore_clock(clock: StoreClock, as_of: int | None, sequence: int, epoch: int) -> None: ...
-def restore(
-    core: SymbolCore, grid: Grid | None, hours: tuple[int, int] | None, numbers: dict[str, Any], columns: dict[str, Any]
-) -> None: ...
