@@ -25,7 +25,21 @@ MODULES = {
     "rows": ["ring", "ticks", "aggregate", "batch"],
     "symbol": ["symbol", "late", "late_ticks", "fill", "feed", "layout", "evidence"],
     "objects": ["store", "slice", "days", "tick_buffer"],
-    "out": ["writer", "text", "cursor", "saved_cursor", "json", "capture", "restore", "arrow"],
+    "out": [
+        "writer",
+        "text",
+        "style",
+        "rows",
+        "gaps",
+        "cursor",
+        "saved_cursor",
+        "in_order",
+        "symbol",
+        "json",
+        "capture",
+        "restore",
+        "arrow",
+    ],
 }
 SWITCHES = ["DEBUG", "SANITIZE", "COVERAGE", "LOCKS", "TSAN", "WERROR"]
 # Cython's memoryview code, once instead of in every module

@@ -342,7 +342,7 @@ def things() -> dict[str, Any]:
     from sessiondata._native.out import arrow as _arrow
     from sessiondata._native.out import capture as _capture
     from sessiondata._native.out import cursor as _cursor
-    from sessiondata._native.out import json as _json
+    from sessiondata._native.out import style as _style
     from sessiondata._native.out import writer as _writer
     from sessiondata._native.slots import grid as _grid
     from sessiondata._native.symbol import evidence as _evidence
@@ -369,7 +369,7 @@ def things() -> dict[str, Any]:
     date = spy.historical_bars["1m"].dates[-1]
     ints, floats = np.arange(3), np.ones(3)
     tape = buffer_of(spy.quotes)
-    style = _json.Style("epoch_ns", ints, ints, str)
+    style = _style.Style("epoch_ns", ints, ints, str)
     new = {
         kind: kind.__new__(kind)
         for kind in (_arrow._Batch, _arrow._Memory, _evidence.Evidence, _grid._Table, _capture._Columns, _store._View)

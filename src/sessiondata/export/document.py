@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from sessiondata._native.objects.store import SymbolCore
-    from sessiondata._native.out import json as _json
+    from sessiondata._native.out.style import Style
     from sessiondata.market.calendar import SessionCalendar
     from sessiondata.market.grid import SessionGrid
     from sessiondata.rows.bars import BarWindow
@@ -70,7 +70,7 @@ class Source:
     ) -> None:
         self.pinned, self.foreign, self.all_past = pinned, foreign, bool(context.indicators)
         self._context, self._symbol_of, self._timestamps, self._intervals = context, symbol_of, timestamps, intervals
-        self._styles: dict[SessionCalendar, tuple[_json.Style, bytes | None]] = {}
+        self._styles: dict[SessionCalendar, tuple[Style, bytes | None]] = {}
         self._past: Callable[[SymbolCore], list[bytes] | None] | None = None
 
     def pins(self, core: SymbolCore) -> tuple[dict[int, bytes], dict[int, float]]:
@@ -80,7 +80,7 @@ class Source:
             return {}, {}
         return pinned_gaps(symbol.pins, _symbol_formatter(symbol, self._timestamps)), dict(symbol.pins.quality)
 
-    def style(self, core: SymbolCore) -> tuple[_json.Style, bytes | None]:
+    def style(self, core: SymbolCore) -> tuple[Style, bytes | None]:
         """How its times are written, and the ready member with its zone where that is not the
         store's."""
         symbol = self.foreign[core]
@@ -230,7 +230,7 @@ def _pins(registry: Registry) -> dict[SymbolCore, Any]:
     return {core: (dict(state.pins.gaps), dict(state.pins.quality)) for core, state in pinned}
 
 
-def _style(calendar: SessionCalendar, grid: SessionGrid | None, timestamps: str) -> _json.Style:
+def _style(calendar: SessionCalendar, grid: SessionGrid | None, timestamps: str) -> Style:
     # Without a session there are no rows, so any offset will do.
     offsets = (np.zeros(1, np.int64), np.zeros(1, np.int64)) if grid is None else grid.offsets()
     return style_of(_resolve(grid, timestamps), calendar.zone, offsets)

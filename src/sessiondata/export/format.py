@@ -10,7 +10,7 @@ from sessiondata.time.instants import to_ns
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sessiondata._native.out import json as _json
+    from sessiondata._native.out.style import Style
     from sessiondata.rows.gap import GapInfo
     from sessiondata.rows.owner import Pins
 
@@ -61,12 +61,12 @@ def fraction(ts_ns: int) -> str:
     return "." + (digits[:3] if ns % 1_000_000 == 0 else digits[:6] if ns % 1_000 == 0 else digits)
 
 
-def style_of(kind: str, zone: tzinfo, offsets: tuple[Any, Any]) -> _json.Style:
+def style_of(kind: str, zone: tzinfo, offsets: tuple[Any, Any]) -> Style:
     """A resolved form of times, natively, with the UTC offsets in force."""
-    from sessiondata._native.out import json as _json
+    from sessiondata._native.out.style import Style
 
     format_time = time_formatter(zone, kind)
-    return _json.Style(kind, *offsets, lambda ts_ns: json_bytes(format_time(ts_ns)))
+    return Style(kind, *offsets, lambda ts_ns: json_bytes(format_time(ts_ns)))
 
 
 def json_bytes(small: Any) -> bytes:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sessiondata._native.objects.store import SymbolCore
-    from sessiondata._native.out.json import Style
+    from sessiondata._native.out.style import Style
     from sessiondata.rows.gap import GapInfo
     from sessiondata.store.history import History
     from sessiondata.time.intervals import Interval

@@ -436,7 +436,8 @@ cdef int _restore_evidence(SymbolCore core, dict columns) except -1:
         for i in range(n):
             _require((stop[i - 1] if i else 0) <= start[i] < stop[i] <= _n_slots(symbol, k) and count[i] > 0,
                      "retries ascend, of slots of the session")
-            _require(last[i] % 1000 == 0 and last[i] >= INT64_MIN // 1000 * 1000, "times of retries are whole microseconds")
+            _require(last[i] % 1000 == 0 and last[i] >= INT64_MIN // 1000 * 1000,
+                     "times of retries are whole microseconds")
         if retries_alloc(&retries, max(n, 1)):
             raise MemoryError("no memory for retries")
         for i in range(n):

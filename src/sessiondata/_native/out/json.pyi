@@ -1,5 +1,4 @@
 # Types of the compiled module; docstrings stand in ext/sessiondata/_native/out/json.pyx.
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -7,18 +6,10 @@ import numpy.typing as npt
 
 from sessiondata._native.objects.store import SymbolCore
 from sessiondata._native.out.cursor import Cursor
+from sessiondata._native.out.style import Style
 
 _Ints: TypeAlias = npt.NDArray[np.int64]
 _Floats: TypeAlias = npt.NDArray[np.float64]
-
-class Style:
-    def __new__(
-        cls,
-        kind: str,
-        from_ns: npt.NDArray[np.int64],
-        offset_ns: npt.NDArray[np.int64],
-        format_time: Callable[[int], bytes],
-    ) -> Style: ...
 
 def write_document(
     meta: bytes,
