@@ -75,8 +75,3 @@ cdef double sd_quality(int64_t handle, int64_t k) noexcept nogil
 cdef double sd_session_value(int64_t handle, int64_t column) noexcept nogil
 cdef int64_t sd_as_of(int64_t handle) noexcept nogil
 cdef int64_t sd_sequence(int64_t handle) noexcept nogil
-
-# The package's own: SymbolCore takes a handle when it is first asked for one, and gives it back
-# when it dies.
-cdef int64_t handle_acquire(void* symbol, tuple steps_ns, bint close_label) except -1
-cdef void handle_release(int64_t handle) noexcept

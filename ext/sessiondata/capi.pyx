@@ -1,18 +1,7 @@
 """C functions for compiled callers: thin, on plain numbers, without the interpreter.
 
-A caller holds a symbol by its handle, a number, never by its address. A handle names an entry of
-one table:
-
-    handle  = generation << 24 | index
-    entries [ guard, handle, Symbol*, label, steps ... ]   an entry that is given back forgets its handle, and gets
-                                                           another generation when it is taken again
-
-so that a handle that has outlived its symbol, or was never one, is told by one comparison: the call
-returns SD_ERR_NO_SYMBOL and touches nothing. (Rejected: the address itself as the handle. It costs
-a load less, which the processor hides anyway, and the first stale one reads freed memory.)
-
-Handles are taken and given back under the GIL only. Entries never move and are never freed, because
-a thread without the GIL may just be looking at one.
+A caller holds a symbol by its handle, a number (see `symbol/handles`). One that is of no living symbol
+gets SD_ERR_NO_SYMBOL, and nothing is touched.
 
 Threads: each entry has a guard (see _guard), and every call is inside it while it touches the
 symbol; so is whoever holds the GIL and touches a symbol that has a handle. A call that has found
@@ -21,33 +10,30 @@ session are for days in history, which are Python's: such a call leaves the guar
 with the GIL. `sd_read_last` reads base rows without the guard, as long as that goes well.
 """
 
-from libc.stdint cimport INT64_MIN, int32_t, uint8_t, uint64_t, uintptr_t
-from libc.stdlib cimport calloc
+from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint64_t, uintptr_t
 from libc.string cimport memcpy
 
-from sessiondata._native.rows.aggregate cimport Level
-from sessiondata._native.slots.gaps cimport Gaps, gaps_count, gaps_explained, gaps_halted
-from sessiondata._native.slots.gaps cimport gaps_missing, gaps_present
-from sessiondata._native.symbol.feed cimport feed_cold, feed_quote, feed_trade
-from sessiondata._native.slots.grid cimport GridData, expected_at, slot_stop_in
 from sessiondata._native.base.guard cimport (
-    Guard, Thread, acquire_fence, guard_acquire, guard_enter, guard_init, guard_leave, guard_try, load, load_pointer,
-    peek, peek_ints, peek_small, peek_value, peek_values, read_begin, read_end, store, store_pointer, wait_for_reads,
+    Thread, acquire_fence, guard_leave, guard_try, load, peek, peek_ints, peek_small, peek_value, peek_values,
+    read_begin, read_end,
 )
-from sessiondata._native.symbol.layout cimport block_allocate, block_free, series_gaps, series_ring
-from sessiondata._native.symbol.layout cimport series_value
-from sessiondata._native.rows.ring cimport Bar, Ring, ring_add_base, ring_oldest, ring_row
-from sessiondata._native.rows.ring cimport ring_values
 from sessiondata._native.base.status cimport (
     EARLIER, ERR_MEMORY, ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL, ERR_UNIT, STORED,
 )
-from sessiondata._native.symbol.symbol cimport (
-    MAX_LEVELS, Block, Symbol, clock_advance, clock_sequence, has_plain_values, symbol_append, symbol_append_with_gil,
-    symbol_watermark, symbol_count_next, symbol_ends_earlier, symbol_fold_due, symbol_follows, symbol_open_label,
-    symbol_push_next, symbol_flush,
-)
-from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_QUOTES, INPUT_TICKS, Tick
 from sessiondata._native.base.time cimport LEAST_START, NAT, is_in_another_unit
+from sessiondata._native.rows.aggregate cimport Level
+from sessiondata._native.rows.ring cimport Bar, Ring, ring_add_base, ring_oldest, ring_row, ring_values
+from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_QUOTES, INPUT_TICKS, Tick
+from sessiondata._native.slots.gaps cimport Gaps, gaps_count, gaps_explained, gaps_halted, gaps_missing, gaps_present
+from sessiondata._native.slots.grid cimport GridData, expected_at, slot_stop_in
+from sessiondata._native.symbol.clock cimport clock_advance, clock_sequence
+from sessiondata._native.symbol.feed cimport feed_cold, feed_quote, feed_trade
+from sessiondata._native.symbol.handles cimport Entry, acquire_entry, enter_entry, find_entry
+from sessiondata._native.symbol.layout cimport block_allocate, block_free, series_gaps, series_ring, series_value
+from sessiondata._native.symbol.symbol cimport (
+    Block, Symbol, has_plain_values, symbol_append, symbol_append_with_gil, symbol_count_next, symbol_ends_earlier,
+    symbol_flush, symbol_fold_due, symbol_follows, symbol_open_label, symbol_push_next, symbol_watermark,
+)
 
 ABI = 4  # see sd_abi_4 in the .pxd
 
@@ -61,31 +47,7 @@ cdef extern from *:
 
 
 cdef enum:
-    INDEX_BITS = 24
-    CHUNK_BITS = 8              # of the index: entries are allocated so many at once
-    CHUNK_SIZE = 1 << CHUNK_BITS
-    N_CHUNKS = 1 << (INDEX_BITS - CHUNK_BITS)
-    ENTRY_ALIGN = 64
     TRIES = 8                   # of a read without the guard
-
-
-cdef struct Entry:
-    # 256 bytes on a boundary of 64: found by a shift, and the first line is all that a call looks
-    # at.
-    Guard guard
-    int64_t handle              # free: that of another entry, so that nobody finds it
-    Symbol* symbol
-    # base interval if timestamps that are appended are the ends of bars, else 0
-    int64_t label_ns
-    int64_t n_series
-    int64_t generation          # of this entry, so far
-    int64_t next_free           # free: index of the next free entry, or -1
-    int64_t steps_ns[MAX_LEVELS + 5]  # MAX_LEVELS + 1, and what is left of the 256 bytes
-
-
-cdef void* _chunks[N_CHUNKS]    # of Entry each, NULL from `_n_chunks` on
-cdef int64_t _n_chunks = 0
-cdef int64_t _first_free = -1   # index; a chain, as a list may need memory to take a handle back
 
 
 cdef struct Apart:
@@ -102,40 +64,6 @@ cdef struct Apart:
 cdef Apart _apart
 
 
-cdef inline Entry* _find(int64_t handle) noexcept nogil:
-    """Entry of a handle; NULL if it is of no living symbol."""
-    cdef int64_t index = handle & ((<int64_t>1 << INDEX_BITS) - 1)
-    cdef Entry* entry = <Entry*>load_pointer(&_chunks[index >> CHUNK_BITS])
-    if entry == NULL:
-        return NULL
-    entry += index & (CHUNK_SIZE - 1)
-    return entry if load(&entry.handle) == handle else NULL
-
-
-cdef uintptr_t* _acquire(Entry* entry, int64_t handle) noexcept nogil:
-    """Enter an entry's guard that another thread had last; NULL if the handle has been given back
-    meanwhile."""
-    cdef uintptr_t* inside = guard_acquire(&entry.guard)
-    if load(&entry.handle) == handle:
-        return inside
-    guard_leave(inside)
-    return NULL
-
-
-cdef inline Entry* _enter(int64_t handle, uintptr_t** out_inside) noexcept nogil:
-    """Entry of a handle with this thread inside its guard; NULL if it is of no living symbol.
-
-    Who gives a handle back is the owner of the guard afterwards: whoever enters as the owner need
-    not look again."""
-    cdef Entry* entry = _find(handle)
-    if entry == NULL:
-        return NULL
-    out_inside[0] = guard_try(&entry.guard)
-    if out_inside[0] == NULL:
-        out_inside[0] = _acquire(entry, handle)
-    return entry if out_inside[0] != NULL else NULL
-
-
 cdef inline int64_t _check(const Entry* entry, int64_t k) noexcept nogil:
     """0 if there is a series `k`, else the error."""
     if entry.symbol.grid == NULL:
@@ -148,7 +76,7 @@ cdef inline int64_t _enter_series(int64_t handle, int64_t k, Entry** out_entry, 
     """0 and the entry with this thread inside its guard, if there is a series `k`; else the
     error."""
     cdef int64_t status
-    out_entry[0] = _enter(handle, out_inside)
+    out_entry[0] = enter_entry(handle, out_inside)
     if out_entry[0] == NULL:
         return ERR_NO_SYMBOL
     status = _check(out_entry[0], k)
@@ -173,7 +101,7 @@ cdef inline const Level* _enter_root(int64_t handle, int64_t k, uintptr_t** out_
     """`_root` of a living symbol whose guard is to be had at once, and inside it; NULL, and
     outside, else."""
     cdef const Level* root = NULL
-    cdef Entry* entry = _find(handle)
+    cdef Entry* entry = find_entry(handle)
     if entry == NULL:
         return NULL
     out_inside[0] = guard_try(&entry.guard)
@@ -205,7 +133,7 @@ cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, 
                        double volume) noexcept nogil:
     """Store one bar and everything it causes; returns what became of it."""
     cdef uintptr_t* inside
-    cdef Entry* entry = _find(handle)
+    cdef Entry* entry = find_entry(handle)
     cdef Bar bar
     cdef int64_t at
     if entry == NULL:
@@ -243,7 +171,7 @@ cdef int64_t _append_lapping(Symbol* symbol, uintptr_t* inside, int64_t ts_ns, d
 cdef int64_t _append_waiting(Entry* entry, int64_t handle, int64_t ts_ns, double open, double high, double low,
                              double close, double volume) noexcept nogil:
     """A bar for a symbol whose guard another thread had last."""
-    cdef uintptr_t* inside = _acquire(entry, handle)
+    cdef uintptr_t* inside = acquire_entry(entry, handle)
     return ERR_NO_SYMBOL if inside == NULL else _append_cold(entry, inside, ts_ns, open, high, low, close, volume)
 
 
@@ -269,7 +197,7 @@ cdef int _bring_block(Entry* entry, int64_t handle, uintptr_t** inside) noexcept
     block = block_allocate(n_bytes)  # NULL for 0 bytes, too: there simply was no memory
     if block == NULL:
         return ERR_MEMORY
-    inside[0] = _acquire(entry, handle)
+    inside[0] = acquire_entry(entry, handle)
     if inside[0] == NULL:
         block_free(block)
         return ERR_NO_SYMBOL
@@ -308,7 +236,7 @@ cdef int64_t _append_earlier(int64_t handle, int64_t ts_ns, double open, double 
                              double volume) noexcept with gil:
     """A bar that may be of a day in history. With the GIL the symbol stays, and so do its session
     and its days."""
-    cdef Entry* entry = _find(handle)
+    cdef Entry* entry = find_entry(handle)
     cdef Bar bar = Bar(ts_ns, open, high, low, close, volume, 0)
     if entry == NULL:
         return ERR_NO_SYMBOL
@@ -323,7 +251,7 @@ cdef int64_t sd_append_tick(int64_t handle, int64_t ts_ns, double price, double 
                             int64_t exchange) noexcept nogil:
     """Store one trade and everything it causes; returns what became of it."""
     cdef uintptr_t* inside
-    cdef Entry* entry = _enter(handle, &inside)
+    cdef Entry* entry = enter_entry(handle, &inside)
     cdef int64_t status = ERR_NO_SESSION
     cdef Tick tick
     if entry == NULL:
@@ -341,7 +269,7 @@ cdef int64_t sd_append_quote(int64_t handle, int64_t ts_ns, double bid, double a
                              double ask_size) noexcept nogil:
     """Store one quote and everything it causes; returns what became of it."""
     cdef uintptr_t* inside
-    cdef Entry* entry = _enter(handle, &inside)
+    cdef Entry* entry = enter_entry(handle, &inside)
     cdef int64_t status = ERR_NO_SESSION
     cdef Tick tick
     if entry == NULL:
@@ -373,7 +301,7 @@ cdef int64_t _feed_with_block(Entry* entry, uintptr_t* inside, int kind, const T
 cdef bint _is_early(int64_t handle) noexcept nogil:
     """Whether the symbol has a session that begins before 1990."""
     cdef uintptr_t* inside
-    cdef Entry* entry = _enter(handle, &inside)
+    cdef Entry* entry = enter_entry(handle, &inside)
     if entry == NULL:
         return False
     cdef bint early = entry.symbol.grid != NULL and entry.symbol.grid.span_start < LEAST_START
@@ -386,9 +314,9 @@ cdef int64_t sd_advance_to(int64_t handle, int64_t ts_ns) noexcept nogil:
     ERR_UNIT for a time of 1970 that another unit puts after 1990, unless the symbol has a session
     before that."""
     if is_in_another_unit(ts_ns) and not _is_early(handle):
-        return ERR_UNIT if _find(handle) != NULL else ERR_NO_SYMBOL
+        return ERR_UNIT if find_entry(handle) != NULL else ERR_NO_SYMBOL
     cdef Thread* thread = read_begin()  # the clock has a guard of its own; so its symbol stays
-    cdef Entry* entry = _find(handle)
+    cdef Entry* entry = find_entry(handle)
     cdef int64_t status = ERR_NO_SYMBOL
     if entry != NULL:
         status = ERR_NAT if ts_ns == NAT else clock_advance(entry.symbol.clock, ts_ns)
@@ -398,7 +326,7 @@ cdef int64_t sd_advance_to(int64_t handle, int64_t ts_ns) noexcept nogil:
 
 cdef int64_t sd_series(int64_t handle, int64_t step_ns) noexcept nogil:
     """Number of the series with bars of this length (0: the session's, "1d"). Needs no session."""
-    cdef Entry* entry = _find(handle)
+    cdef Entry* entry = find_entry(handle)
     cdef int32_t k
     if entry == NULL:
         return ERR_NO_SYMBOL
@@ -629,7 +557,7 @@ cdef int64_t sd_read_last(int64_t handle, int64_t k, int64_t n, int64_t* out_ts,
     out_values[3], out_values[4] = out_close, out_volume
     if k == 0:
         thread = read_begin()
-        entry = _find(handle)
+        entry = find_entry(handle)
         if entry == NULL:
             count = ERR_NO_SYMBOL
         else:
@@ -746,7 +674,7 @@ cdef double sd_session_value(int64_t handle, int64_t column) noexcept nogil:
     """A value of the session's bar: all regular rows so far, whether "1d" is a series or not.
     Without rows the volume is 0."""
     cdef uintptr_t* inside
-    cdef Entry* entry = _enter(handle, &inside)
+    cdef Entry* entry = enter_entry(handle, &inside)
     cdef Ring* ring
     cdef const double* values
     cdef double value = NAN
@@ -764,7 +692,7 @@ cdef double sd_session_value(int64_t handle, int64_t column) noexcept nogil:
 cdef int64_t sd_as_of(int64_t handle) noexcept nogil:
     """Up to when the symbol is judged, ns."""
     cdef uintptr_t* inside
-    cdef Entry* entry = _enter(handle, &inside)
+    cdef Entry* entry = enter_entry(handle, &inside)
     cdef int64_t as_of = NAT
     if entry != NULL:
         as_of = symbol_watermark(entry.symbol)
@@ -775,71 +703,11 @@ cdef int64_t sd_as_of(int64_t handle) noexcept nogil:
 cdef int64_t sd_sequence(int64_t handle) noexcept nogil:
     """Changes of the symbol's store so far. O(symbols of the store)."""
     cdef Thread* thread = read_begin()  # the clock has a guard of its own; so its symbol stays
-    cdef Entry* entry = _find(handle)
+    cdef Entry* entry = find_entry(handle)
     cdef int64_t latest, sequence
     sequence = ERR_NO_SYMBOL if entry == NULL else clock_sequence(entry.symbol.clock, &latest)
     read_end(thread)
     return sequence
-
-
-# --- handles ---
-
-cdef int64_t handle_acquire(void* symbol, tuple steps_ns, bint close_label) except -1:
-    """A handle for a symbol that stays where it is until the handle is given back. From now on the
-    symbol has a guard.
-    """
-    cdef Entry* entry
-    cdef Py_ssize_t k
-    global _first_free
-    if _first_free < 0:
-        _grow()
-    cdef int64_t index = _first_free
-    entry = <Entry*>_chunks[index >> CHUNK_BITS] + (index & (CHUNK_SIZE - 1))
-    _first_free = entry.next_free
-    entry.symbol, entry.n_series, entry.label_ns = <Symbol*>symbol, len(steps_ns), steps_ns[0] if close_label else 0
-    for k in range(len(steps_ns)):
-        entry.steps_ns[k] = steps_ns[k]
-    entry.generation += 1
-    entry.symbol.guard = &entry.guard
-    store(&entry.handle, entry.generation << INDEX_BITS | index)
-    return entry.handle
-
-
-cdef void handle_release(int64_t handle) noexcept:
-    """Let calls with this handle fail from now on, and wait for those that have found it."""
-    global _first_free
-    cdef Entry* entry = _find(handle)
-    cdef uintptr_t* inside
-    cdef int64_t index
-    if entry != NULL:
-        index = handle & ((<int64_t>1 << INDEX_BITS) - 1)
-        inside = guard_enter(&entry.guard)
-        store(&entry.handle, index ^ 1)
-        guard_leave(inside)
-        wait_for_reads()
-        entry.symbol = NULL
-        entry.next_free, _first_free = _first_free, index
-
-
-cdef int _grow() except -1:
-    """Make more entries."""
-    global _n_chunks, _first_free
-    cdef Entry* chunk
-    cdef int64_t first = _n_chunks << CHUNK_BITS, i
-    if _n_chunks == N_CHUNKS:
-        raise MemoryError("too many symbols are held by compiled callers")
-    cdef uint8_t* memory = <uint8_t*>calloc(CHUNK_SIZE * sizeof(Entry) + ENTRY_ALIGN, 1)
-    if memory == NULL:
-        raise MemoryError
-    chunk = <Entry*>(memory + (-<uintptr_t>memory & (ENTRY_ALIGN - 1)))
-    for i in range(CHUNK_SIZE):
-        chunk[i].handle = (first + i) ^ 1
-        chunk[i].next_free = first + i + 1 if i + 1 < CHUNK_SIZE else _first_free
-        guard_init(&chunk[i].guard)
-    store_pointer(&_chunks[_n_chunks], <void*>chunk)
-    _n_chunks += 1
-    _first_free = first
-    return 0
 
 
 _apart = Apart(_append_cold, _append_lapping, _append_waiting, _count_cold, _slot_stop_cold, _value_cold)

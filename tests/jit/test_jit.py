@@ -40,7 +40,8 @@ numba = pytest.importorskip("numba")
 njit = numba.njit
 
 from sessiondata import capi, jit  # noqa: E402
-from sessiondata._native.objects import store as _store  # noqa: E402
+from sessiondata._native.objects.clock import StoreClock  # noqa: E402
+from sessiondata._native.objects.store import SymbolCore  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 PXD = Path(sd.get_include(), "sessiondata", "capi.pxd").read_text(encoding="utf-8")
@@ -504,7 +505,7 @@ def test_a_handle_is_taken_back_where_there_is_no_memory() -> None:
         return {core.handle & ((1 << 24) - 1) for core in cores}
 
     def new_cores() -> list[Any]:
-        return [_store.SymbolCore("A", _store.StoreClock(), ("1m",), (MINUTE,), 0, False, None) for _ in range(600)]
+        return [SymbolCore("A", StoreClock(), ("1m",), (MINUTE,), 0, False, None) for _ in range(600)]
 
     gc.collect()
     cores = new_cores()

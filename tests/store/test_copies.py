@@ -336,9 +336,10 @@ def classes() -> dict[str, type]:
 def things() -> dict[str, Any]:
     """An instance of each class that has any."""
     from sessiondata._native.base import status as _status
+    from sessiondata._native.objects import lazy as _lazy
+    from sessiondata._native.objects import rows as _rows
     from sessiondata._native.objects import slice as _slice
-    from sessiondata._native.objects import store as _store
-    from sessiondata._native.objects import tick_buffer as _tape
+    from sessiondata._native.objects import view as _view
     from sessiondata._native.out import arrow as _arrow
     from sessiondata._native.out import capture as _capture
     from sessiondata._native.out import cursor as _cursor
@@ -372,7 +373,7 @@ def things() -> dict[str, Any]:
     style = _style.Style("epoch_ns", ints, ints, str)
     new = {
         kind: kind.__new__(kind)
-        for kind in (_arrow._Batch, _arrow._Memory, _evidence.Evidence, _grid._Table, _capture._Columns, _store._View)
+        for kind in (_arrow._Batch, _arrow._Memory, _evidence.Evidence, _grid._Table, _capture._Columns, _view._View)
     }
     table = BarTable("A", ints, floats, floats, floats, floats, floats, "x")
     made = [
@@ -386,8 +387,8 @@ def things() -> dict[str, Any]:
         buffer_of(data.symbols["T"].ticks), sd.GapInfo("A", "1m", 1, 2, 3),
         data.classify_gaps("1m")[0], Source(store.context, {}, {}, lambda _: spy, "iso", None), style,
         _layout.Memory(), _slice.Slice([]),
-        _store.Rows(1, 1, False),
-        _status.Offence(-1), _writer.ByteWriter(0), _tape.Lazy("x", None), DataQualityManager(data),
+        _rows.Rows(1, 1, False),
+        _status.Offence(-1), _writer.ByteWriter(0), _lazy.Lazy("x", None), DataQualityManager(data),
         GapAttempt(1, 2, 3, "filled"), GapRecord("A", "1m", date, 1, 2, 3), parse_interval("5m"), Place(1, 2, 3),
         Indicator(1, count_bars), Forgotten("n", 1), DemoEvent(1, "A", 1, 1.0, 1.0, 1.0, 1.0, 1.0),
         GapArrays(*[ints] * len(GapArrays._fields)), BarArrays(*[ints] * len(BarArrays._fields)), table, ReadOptions(),

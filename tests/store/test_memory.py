@@ -16,7 +16,7 @@ import pytest
 
 import sessiondata as sd
 from failing import each_allocation_fails
-from sessiondata._native.objects import days as _days
+from sessiondata._native.objects.sessions import all_cores
 from sessiondata._native.symbol.layout import allocated_bytes
 from sessiondata.store import garbage
 from sessiondata.store.store import parts_of
@@ -208,8 +208,8 @@ def test_a_list_that_cannot_grow_gives_its_items_back_once() -> None:
         now = [sys.getrefcount(core) for core in cores]  # counted as before: zip holds one more
         assert all(n >= m for n, m in zip(now, held, strict=True))
 
-    assert each_allocation_fails(lambda: _days.all_cores(registry), check) >= 1  # the list grows
-    assert _days.all_cores(registry) == cores
+    assert each_allocation_fails(lambda: all_cores(registry), check) >= 1  # the list grows
+    assert all_cores(registry) == cores
 
 
 def test_before_a_move_the_slots_of_a_half_day_are_room_enough() -> None:

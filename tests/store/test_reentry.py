@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pytest
 
 import sessiondata as sd
-from sessiondata._native.objects import days as native
+from sessiondata._native.objects import sessions as native
 from sessiondata.store.context import StoreContext
 from sessiondata.store.lifecycle import Sessions
 from sessiondata.store.symbol import state_of

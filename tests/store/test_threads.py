@@ -995,13 +995,13 @@ def test_a_snapshot_keeps_the_days_that_were_there_when_it_was_made() -> None:
 def test_a_late_bar_of_a_past_day_that_comes_while_a_session_rolls_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """The new history was made, another thread stored a late bar in the old one, and the new one
     took its place."""
-    from sessiondata._native.objects import days as _days
+    from sessiondata._native.objects import sessions as _sessions
 
     data, spy = new_symbol(trailing_days=3)
     spy.append(DAY_NS, 1.0, 1.0, 1.0, 1.0, 1.0)
     data.roll_session()
     yesterday = data.session_date - dt.timedelta(days=1)
-    stage, late = _days.stage_sessions, [DAY_NS + SECOND, DAY_NS + 2 * SECOND]
+    stage, late = _sessions.stage_sessions, [DAY_NS + SECOND, DAY_NS + 2 * SECOND]
 
     def stage_and_lose_time(*arguments: Any) -> Any:
         staged = stage(*arguments)
@@ -1022,7 +1022,7 @@ def test_the_summary_of_a_day_that_is_not_kept_has_its_last_bars(
 ) -> None:
     """The summary was made, a compiled feeder stored another bar, then the sessions changed
     places."""
-    from sessiondata._native.objects import days as _days
+    from sessiondata._native.objects import sessions as _sessions
 
     data, spy = new_symbol(trailing_days=0)
     data.add_historical_indicator("last", lambda *_: 0.0, days=3)
@@ -1030,7 +1030,7 @@ def test_the_summary_of_a_day_that_is_not_kept_has_its_last_bars(
         spy.load_historical_bars("1d", [np.datetime64("2023-11-14")], *([[7.0]] * 5))
     if not first:
         spy.append(DAY_NS, 1.0, 1.0, 1.0, 1.0, 1.0)
-    stage, counts = _days.stage_sessions, np.zeros(8, np.int64)
+    stage, counts = _sessions.stage_sessions, np.zeros(8, np.int64)
 
     def stage_and_lose_time(*arguments: Any) -> Any:
         staged = stage(*arguments)

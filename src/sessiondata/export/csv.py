@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sessiondata._native.objects.days import snapshot_of
+from sessiondata._native.objects.copies import snapshot_of
 from sessiondata.atomic import path_text, written
 from sessiondata.errors import UnknownNameError
 from sessiondata.export.format import format_volume, fraction

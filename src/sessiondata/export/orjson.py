@@ -106,7 +106,7 @@ def _symbol(symbol: SymbolSessionData) -> bytes:
 
 
 def _series(series: BarSeries) -> bytes:
-    from sessiondata._native.objects.days import snapshot_of
+    from sessiondata._native.objects.copies import snapshot_of
     from sessiondata._native.out import json as _json
     from sessiondata.export.format import pinned_gaps, style_of, time_formatter
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sessiondata._native.objects import days as _days
+from sessiondata._native.objects.copies import adopt
 from sessiondata._native.out.capture import copy_all
 from sessiondata._native.out.restore import restore_clock, restore_counts
 from sessiondata.snapshot.load import loads
@@ -67,7 +67,7 @@ def _copy_into(store: StoreParts, made: StoreParts, owner: SessionData) -> list[
             copy.history.days.supply(supplied, None)
             copy.history.days.note_absent(days.absent)
         copy.history.days.has_values = days.has_values
-        _days.adopt(copy.core, core)
+        adopt(copy.core, core)
         if gaps or quality:
             pins = copy.pins_to_change()
             pins.gaps.update((k, list(pinned)) for k, pinned in gaps.items())

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sessiondata._native.objects import days as _days
+from sessiondata._native.objects.copies import blank_day
+from sessiondata._native.objects.rules import check_rows
 from sessiondata._native.out.restore import restore, restore_clock, restore_counts
 from sessiondata.atomic import path_text
 from sessiondata.errors import ArgumentError, ArgumentTypeError, CalendarError, SessionDataError, SnapshotError
@@ -289,7 +290,7 @@ def _symbol(
         capacity = _whole(day["capacity"])
         if capacity not in (0, store.settings.capacity):
             raise ValueError(f"a day has the capacity of its store, or of a session: {capacity}")
-        cores[grid.date] = _days.blank_day(core, grid.compiled, capacity == 0)
+        cores[grid.date] = blank_day(core, grid.compiled, capacity == 0)
         _restore(context, cores[grid.date], calendar, grid, file, day)
     place.part = f"history of {name!r:.60}"
     days.commit((cores, _daily(state, file, entry["daily"])), 0)
@@ -369,7 +370,7 @@ def _supplied(symbol: SymbolState, file: Container, entries: list[Any]) -> dict[
         # Labelled by closes, a bar may open before the span in which it ends.
         if times[0] <= grid.span_start - (interval.step_ns or 1) or times[-1] >= grid.span_stop:
             raise ValueError(f"bars of {interval.name} lie in the session of their date: {date}")
-        _days.check_rows(symbol.core, *columns)
+        check_rows(symbol.core, *columns)
         # Over bytes of their own: others of the same part would keep all of it.
         supplied.setdefault(interval.name, {})[date] = tuple(
             np.frombuffer(column.tobytes(), column.dtype) for column in columns

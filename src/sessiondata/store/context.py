@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from sessiondata._native.objects.store import StoreClock
+from sessiondata._native.objects.clock import StoreClock
 from sessiondata.copying import not_copied
 from sessiondata.errors import InactiveError, SessionStateError
 

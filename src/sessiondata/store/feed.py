@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sessiondata._native.objects import store as _store
-from sessiondata._native.objects.tick_buffer import Lazy, QuoteBuffer, TickBuffer, TradeBuffer
+from sessiondata._native.objects.lazy import Lazy
+from sessiondata._native.objects.rules import earliest
+from sessiondata._native.objects.tick_buffer import QuoteBuffer, TickBuffer, TradeBuffer
 from sessiondata.errors import SessionStateError, TimeError
 from sessiondata.rows.columns import quote_columns, tick_columns
 from sessiondata.rows.ticks import buffer_of
@@ -203,8 +204,8 @@ class SymbolFeed:
             if stored >= 0:
                 return stored
             store = partial(self._core.extend, *columns, on_bad == "skip", close_label, True)
-            earliest = partial(_store.earliest, self._core, *columns)
-            return self._context.start_for_rows(self._core, earliest, close_label, store)
+            first = partial(earliest, self._core, *columns)
+            return self._context.start_for_rows(self._core, first, close_label, store)
         except TimeError as error:
             raise with_unit(error, columns[0], unit, are_counted(counted)) from None
 

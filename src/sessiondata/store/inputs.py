@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sessiondata._native.objects.days import check_rows
+from sessiondata._native.objects.rules import check_rows
 from sessiondata._native.objects.tick_buffer import are_codes, exchange_codes
 from sessiondata.errors import ArgumentError, BarError, BarTypeError, TimeError, of_symbol
 from sessiondata.rows.columns import bar_columns

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sessiondata._native.objects import days as _days
-from sessiondata._native.objects.store import SymbolCore, earliest
+from sessiondata._native.objects import sessions as _sessions
+from sessiondata._native.objects.rules import earliest
+from sessiondata._native.objects.store import SymbolCore
 from sessiondata.copying import not_copied
 from sessiondata.errors import CalendarError, LaterSessionError, SessionStateError
 from sessiondata.store.exclusive import alone, exclusive
@@ -154,21 +155,21 @@ class Sessions:
         switched = False
         while not switched:
             versions = [core.days.generation for core in cores]
-            opened = _days.open_sessions(
+            opened = _sessions.open_sessions(
                 cores, [hours.get(state.calendar, _NO_SESSION) for state in states], date, ended is None
             )
             staged: list[Any] = [None] * len(cores)
             supplied: list[Any] = [None] * len(cores)
             if ended is not None or trim:
                 assert before is not None
-                staged = _days.stage_sessions(cores, opened, ended, keep, keep_daily, before)
+                staged = _sessions.stage_sessions(cores, opened, ended, keep, keep_daily, before)
                 supplied = [state.history.trimmed(keep, keep_daily, before, ended) for state in states]
                 for state, days in zip(states, staged, strict=True):
                     if days is not None:
                         state.history.note_absent(days[0])
             # From here on nothing can fail; only a bar that has come for a past day meanwhile makes
             # it begin anew.
-            switched = _days.turn(cores, opened, staged, supplied, versions, clock, date, grid)
+            switched = _sessions.turn(cores, opened, staged, supplied, versions, clock, date, grid)
 
     def keep_daily(self) -> int:
         """Days of which history keeps the session's bar."""
@@ -257,7 +258,7 @@ class Sessions:
             self._switch_session(*self._grids(day))
             yield
         except BaseException:
-            _days.undo(self._registry.all_cores(), self.context.clock)
+            _sessions.undo(self._registry.all_cores(), self.context.clock)
             raise
 
     def _earliest_start_ns(self, core: SymbolCore) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sessiondata._native.objects import store as _store
+from sessiondata._native.objects.outage import count_missing
 from sessiondata.arguments import check_real
 from sessiondata.errors import ArgumentError
 from sessiondata.rows.series import native_of
@@ -67,8 +67,8 @@ def classify_gaps(
             span = (gap.start_ns, gap.end_ns + 1)
             key = (series.interval, *span)
             if key not in seen:
-                seen[key] = _store.count_missing(held[series.interval], *span, active_share)
-            own = _store.count_missing([native_of(series)], *span, active_share)
+                seen[key] = count_missing(held[series.interval], *span, active_share)
+            own = count_missing([native_of(series)], *span, active_share)
             n_missing, n_active = (both - mine for both, mine in zip(seen[key], own, strict=True))
             kind = "unknown" if n_active == 0 else "outage" if n_missing > outage_share * n_active else "quiet"
             found.append(ClassifiedGap(gap, kind, n_missing, n_active))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sessiondata._native.objects import days as _days
+from sessiondata._native.objects import sessions as _sessions
 from sessiondata._native.objects.slice import Slice
 from sessiondata.copying import not_copied
 from sessiondata.store.by_symbol import unknown_symbol
@@ -74,18 +74,18 @@ class Registry:
     def leave(self, core: SymbolCore) -> None:
         """Forget a symbol and its history."""
         nothing = _no_slice()
-        _days.leave(self, core)
+        _sessions.leave(self, core)
         self.slice = nothing
 
     def clear(self) -> None:
         """Forget all symbols, the session and the time."""
         nothing = _no_slice()
-        _days.clear(self, self._context.clock)
+        _sessions.clear(self, self._context.clock)
         self.slice = nothing
 
     def all_cores(self) -> list[SymbolCore]:
         """Native state of all symbols in order; another list whenever they change."""
-        return _days.all_cores(self)
+        return _sessions.all_cores(self)
 
     def resolve(self, names: list[str]) -> Slice:
         """What the names of a slice stand for."""

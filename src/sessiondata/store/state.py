@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sessiondata._native.objects.tick_buffer import Lazy, QuoteBuffer, TradeBuffer
+from sessiondata._native.objects.lazy import Lazy
+from sessiondata._native.objects.tick_buffer import QuoteBuffer, TradeBuffer
 from sessiondata.copying import not_copied
 from sessiondata.rows.owner import Pins
 from sessiondata.rows.series import BarSeries

@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sessiondata._native.objects.tick_buffer import Lazy
+from sessiondata._native.objects.lazy import Lazy
 from sessiondata.arguments import check_real
 from sessiondata.copying import not_copied
 from sessiondata.errors import (

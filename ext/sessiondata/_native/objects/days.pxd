@@ -4,12 +4,11 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from sessiondata._native.rows.ring cimport Bar
-from sessiondata._native.objects.store cimport Refusal, Rows, SymbolCore
+from sessiondata._native.objects.rows cimport Refusal, Rows
+from sessiondata._native.objects.store cimport SymbolCore
 
 
-cdef SymbolCore snapshot(SymbolCore live, bint with_ticks)
-cdef SymbolCore still(SymbolCore core)
-cpdef SymbolCore snapshot_of(SymbolCore core)
+cdef bint ascends(dict days) except -1
 
 
 @cython.final
@@ -40,7 +39,7 @@ cdef class Days:
     cdef int64_t _load(self, list pieces, bint close_label) except -1
     cdef int _refuse(self, const Refusal* refusal, Rows rows) except -1
     cdef dict _copies_of(self, int64_t start, int64_t stop, before)
-    cdef tuple _trimmed(self, dict cores, dict daily, Py_ssize_t keep, Py_ssize_t keep_daily, before, ended)
+    cdef tuple trimmed(self, dict cores, dict daily, Py_ssize_t keep, Py_ssize_t keep_daily, before, ended)
     cpdef void commit(self, tuple staged, int64_t changed) noexcept
     cpdef void commit_rows(self, tuple staged, int64_t changed) noexcept
     cdef void _put_ahead(self, tuple staged, int64_t changed) noexcept

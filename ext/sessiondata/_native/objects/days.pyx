@@ -24,249 +24,32 @@ a case of a few microseconds.
 cimport cython
 from cpython.exc cimport PyErr_Clear, PyErr_ExceptionMatches, PyErr_Occurred, PyErr_WriteUnraisable
 from cpython.tuple cimport PyTuple_GET_ITEM
-from libc.stdint cimport INT64_MAX, int32_t, int64_t, uintptr_t
-from libc.string cimport memcpy, memset
+from libc.stdint cimport int64_t, uintptr_t
+from libc.string cimport memset
 
-from sessiondata._native.rows.aggregate cimport Level
-from sessiondata._native.symbol.evidence cimport copy_evidence, evidence_like
-from sessiondata._native.symbol.feed cimport feed_make_ring
-from sessiondata._native.symbol.fill cimport fill_forget_bars, fill_rows
-from sessiondata._native.slots.grid cimport Grid, Region
-from sessiondata._native.base.guard cimport gc_pause, gc_resume, peek, store_words
-from sessiondata._native.symbol.layout cimport Memory, copy_out
-from sessiondata._native.rows.ring cimport Bar, Ring, ring_begin_change, ring_end_change
-from sessiondata._native.rows.ring cimport ring_oldest, ring_read
+from sessiondata._native.base.guard cimport gc_pause, gc_resume
 from sessiondata._native.base.status cimport (
-    CORRECTED, ERR_INCONSISTENT, ERR_MEMORY, ERR_NAT, ERR_INPUT_KIND, ERR_TS_RANGE, ERR_UNIT, N_REASONS, OTHER_SESSION,
-    STORED,
+    CORRECTED, ERR_INPUT_KIND, ERR_MEMORY, ERR_UNIT, N_REASONS, OTHER_SESSION, STORED,
 )
-from sessiondata._native.objects.store cimport Refusal, Rows, StoreClock, SymbolCore, store_rows
+from sessiondata._native.base.time cimport LEAST_START
+from sessiondata._native.objects.copies cimport blank_core, copy_of_day, elapsed_clock, flush_core
+from sessiondata._native.objects.rows cimport Refusal, Rows, rows_of, store_rows
+from sessiondata._native.objects.store cimport SymbolCore
+from sessiondata._native.rows.aggregate cimport Level
+from sessiondata._native.rows.ring cimport Bar, Ring, ring_oldest, ring_read
+from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_NONE
+from sessiondata._native.slots.grid cimport Grid, Region
+from sessiondata._native.symbol.fill cimport fill_forget_bars, fill_rows
 from sessiondata._native.symbol.symbol cimport (
-    EARLIER_OPEN, EARLIER_STORE, Symbol, check_values, clock_reset, is_inconsistent, symbol_append, symbol_enter,
-    symbol_leave,
-    symbol_open_label,
-    symbol_reserve, symbol_flush, start_of_bar,
+    EARLIER_OPEN, EARLIER_STORE, Symbol, start_of_bar, symbol_append, symbol_enter, symbol_leave, symbol_open_label,
+    symbol_reserve,
 )
-from sessiondata._native.rows.ticks cimport (
-    N_TICK_REASONS, INPUT_BARS, INPUT_NONE, INPUT_QUOTES, INPUT_TICKS, Tick, TickRing, ticks_oldest, ticks_read,
-    ticks_write,
-)
-from sessiondata._native.base.time cimport LEAST_START, NAT
 
 from sessiondata.copying import refuse_copy
 
 
-cdef SymbolCore _blank(SymbolCore like, StoreClock clock, int64_t capacity):
-    """A core of the same symbol without a session."""
-    return SymbolCore(like.name, clock, like.intervals, like.steps_ns, capacity, like.close_label, None,
-                      like.symbol.tick_capacity, like.symbol.quote_capacity, like.symbol.quote_bars,
-                      like.symbol.strict)
-
-
-cdef StoreClock _closed(Grid grid):
-    """A clock at which the whole span is over."""
-    cdef StoreClock clock = StoreClock()
-    clock.data.as_of = clock.data.watermark = grid.data.span_stop
-    return clock
-
-
-def blank_day(SymbolCore like not None, Grid grid not None, bint is_whole):
-    """A core for a past day of a symbol, without a session yet. `is_whole`: with room for all of
-    its session, whatever capacity the symbol has."""
-    return _blank(like, _closed(grid), 0 if is_whole else like._capacity)
-
-
-cdef void _flush(SymbolCore day) noexcept nogil:
-    cdef int32_t i
-    # The levels of a session that was taken back lie in memory that is gone.
-    if day.symbol.grid != NULL:
-        for i in range(day.symbol.n_levels):
-            symbol_flush(&day.symbol, i)
-
-
-cdef tuple _owners_of_ticks(SymbolCore day):
-    """The memories in which a day's trades and quotes lie: its own, or those of sessions that it is
-    a copy of. Trades may have come in another one of these than quotes."""
-    cdef Memory memory
-    cdef list owners = []
-    for memory in (day._memory, *day._memory.shared):
-        if memory.holds(day.symbol.ticks) or memory.holds(day.symbol.quotes):
-            owners.append(memory)
-    return tuple(owners)
-
-
-cdef SymbolCore _copied(SymbolCore day):
-    """The same day in memory of its own."""
-    cdef SymbolCore copy = _blank(day, day.clock, day._capacity)
-    copy.symbol = day.symbol
-    copy.symbol.guard = NULL
-    copy._memory = Memory()
-    copy._memory.evidence = evidence_like(day._memory.evidence)
-    if copy_out(&copy.symbol, copy._memory) or copy_evidence(day._memory.evidence, copy._memory.evidence, &copy.symbol):
-        raise MemoryError("no memory for a copy of a past day")
-    copy._memory.shared = _owners_of_ticks(day)  # bars change nothing in these
-    copy._own_session(day.grid)
-    return copy
-
-
-cdef int _copy_ring(SymbolCore copy, int kind, const TickRing* ring) noexcept nogil:
-    """Give a copied symbol its own ring of trades or quotes, those of `ring`; 0, or ERR_MEMORY.
-    Rows begin at the start of their columns: where they lie in `ring`, rows of the upper half would
-    lack their twins in the lower one."""
-    cdef int64_t oldest = ticks_oldest(ring), first = oldest - ring.origin, n = ring.next_seq - oldest
-    cdef TickRing* own
-    cdef int i
-    if feed_make_ring(&copy.symbol, kind):
-        return ERR_MEMORY
-    own = copy.symbol.quotes if kind == INPUT_QUOTES else copy.symbol.ticks
-    memcpy(own.ts, ring.ts + first, n * 8)
-    for i in range(4 if kind == INPUT_QUOTES else 2):
-        memcpy(own.value[i], ring.value[i] + first, n * 8)
-    if kind == INPUT_TICKS:
-        memcpy(own.exchange, ring.exchange + first, n * 8)
-    own.next_seq, own.origin, own.last_ts = ring.next_seq, oldest, ring.last_ts
-    own.n_moves, own.evicted_ts, own.updated = ring.n_moves, ring.evicted_ts, ring.updated
-    return 0
-
-
-cdef int _own_ticks(SymbolCore copy) except -1:
-    """Give a copy of a day that goes on trades and quotes of its own: it will write to them, and
-    the day never changes."""
-    cdef const TickRing* ticks = copy.symbol.ticks
-    cdef const TickRing* quotes = copy.symbol.quotes
-    copy.symbol.ticks = copy.symbol.quotes = NULL
-    if (ticks != NULL and _copy_ring(copy, INPUT_TICKS, ticks)) or (
-            quotes != NULL and _copy_ring(copy, INPUT_QUOTES, quotes)):
-        raise MemoryError("no memory for the trades and quotes of a session that goes on")
-    copy._memory.shared = ()
-    return 0
-
-
-cdef int _copy_newest(SymbolCore copy, int kind, const TickRing* ring) noexcept nogil:
-    """Give a copied symbol a ring that says how many trades or quotes there are in `ring`, and
-    holds only the newest; 0, or ERR_MEMORY."""
-    cdef TickRing* own
-    cdef Tick newest
-    copy.symbol.tick_capacity = copy.symbol.quote_capacity = 1
-    if feed_make_ring(&copy.symbol, kind):
-        return ERR_MEMORY
-    own = copy.symbol.quotes if kind == INPUT_QUOTES else copy.symbol.ticks
-    ticks_read(ring, ring.next_seq - 1, &newest)
-    ticks_write(own, 0, &newest)
-    own.capacity, own.next_seq, own.origin = ring.capacity, ring.next_seq, ring.next_seq - 1
-    return 0
-
-
-cdef int _copy_ticks(SymbolCore copy, int kind, const TickRing* ring, bint with_ticks) noexcept nogil:
-    """Give a copied symbol what a copy with or without `with_ticks` has of trades or quotes; 0, or
-    ERR_MEMORY."""
-    if with_ticks:
-        return _copy_ring(copy, kind, ring)
-    return _copy_newest(copy, kind, ring) if ring.next_seq > 0 else 0
-
-
-cdef SymbolCore snapshot(SymbolCore live, bint with_ticks):
-    cdef bint collects = gc_pause()
-    try:
-        return _snapshot(live, with_ticks)
-    finally:
-        gc_resume(collects)
-
-
-cdef SymbolCore _snapshot(SymbolCore live, bint with_ticks):
-    """What a symbol is at this moment, in memory of its own, so that it can be looked at outside
-    the guard; of its trades and quotes only the newest and how many there are, unless with
-    `with_ticks`. There must be a session."""
-    cdef int status
-    cdef StoreClock clock = StoreClock(live.clock.data.grace_ns)
-    cdef SymbolCore copy = _blank(live, clock, live._capacity)
-    cdef Memory memory = Memory()
-    memory.evidence = evidence_like(live._memory.evidence)
-    copy._memory = memory
-    cdef uintptr_t* inside = symbol_enter(&live.symbol)
-    clock.data.as_of, clock.data.watermark = peek(&live.clock.data.as_of), peek(&live.clock.data.watermark)
-    _flush(live)
-    copy.symbol = live.symbol
-    copy.symbol.clock = &clock.data
-    copy.symbol.guard = NULL
-    copy.symbol.owner = NULL
-    copy.symbol.route_earlier = NULL
-    copy.symbol.ticks = copy.symbol.quotes = NULL
-    status = copy_out(&copy.symbol, memory)
-    if status == 0:
-        status = copy_evidence(live._memory.evidence, memory.evidence, &copy.symbol)
-    if status == 0 and live.symbol.ticks != NULL:
-        status = _copy_ticks(copy, INPUT_TICKS, live.symbol.ticks, with_ticks)
-    if status == 0 and live.symbol.quotes != NULL:
-        status = _copy_ticks(copy, INPUT_QUOTES, live.symbol.quotes, with_ticks)
-    symbol_leave(inside)
-    if status:
-        raise MemoryError("no memory for a copy of a session")
-    copy._own_session(live.grid)
-    return copy
-
-
-cdef SymbolCore still(SymbolCore core):
-    """The core itself if only holders of the GIL write to it, so that nobody does while one reads,
-    as long as no Python code runs; else a `snapshot` without its with_ticks."""
-    return core if core.symbol.guard == NULL or core.symbol.grid == NULL else snapshot(core, False)
-
-
-cpdef SymbolCore snapshot_of(SymbolCore core):
-    """The symbol as it is at this moment, for Python code: between two steps of that other threads
-    run."""
-    cdef SymbolCore copy
-    if core.symbol.grid != NULL:
-        return snapshot(core, True)
-    copy = _blank(core, core.clock, core._capacity)
-    copy.symbol.last_ts, copy.symbol.n_edits = core.symbol.last_ts, core.symbol.n_edits
-    copy.symbol.counters, copy.symbol.bars_updated = core.symbol.counters, core.symbol.bars_updated
-    memcpy(copy.symbol.tick_counters, core.symbol.tick_counters, sizeof(core.symbol.tick_counters))
-    return copy
-
-
-cdef void _swap(SymbolCore live, SymbolCore other) noexcept:
-    """Exchange the sessions of two cores, and nothing else: clocks, history and names stay where
-    they are."""
-    cdef uintptr_t* inside = symbol_enter(&live.symbol)
-    ring_begin_change(&live.symbol.base)
-    other.symbol.base.version = live.symbol.base.version  # it goes on where the live core is
-    # These are read without the guard: where the structs change places they have to be what they
-    # are all the time.
-    other.symbol.clock, other.symbol.place = live.symbol.clock, live.symbol.place
-    other.symbol.changes = live.symbol.changes
-    cdef Symbol symbol = live.symbol
-    store_words(&live.symbol, &other.symbol, sizeof(Symbol))
-    other.symbol = symbol
-    other.symbol.clock, other.symbol.changes = &other.clock.data, 0
-    live.symbol.owner, other.symbol.owner = symbol.owner, live.symbol.owner
-    live.symbol.guard, other.symbol.guard = symbol.guard, live.symbol.guard
-    live.symbol.n_edits = symbol.n_edits + 1
-    live.symbol.route_earlier, other.symbol.route_earlier = symbol.route_earlier, live.symbol.route_earlier
-    live._is_plain, other._is_plain = other._is_plain, live._is_plain
-    live.session_id += 1
-    ring_end_change(&live.symbol.base)
-    ring_end_change(&other.symbol.base)
-    symbol_leave(inside)
-    live._memory, other._memory = other._memory, live._memory
-    live.grid, other.grid = other.grid, live.grid
-    live._columns, other._columns = other._columns, live._columns
-    live._columns_at, other._columns_at = other._columns_at, live._columns_at
-    live.n_past_edits += 1
-
-
 cdef extern from "Python.h":
     Py_ssize_t PyDict_GET_SIZE(object days) noexcept
-
-
-def adopt(SymbolCore into not None, SymbolCore held not None):
-    """Have a core that has no session yet go on as `held`, what `snapshot_of` made of one of
-    another store, which is of no use afterwards. Nothing can fail here."""
-    if held.symbol.grid != NULL:
-        _swap(into, held)
-    else:
-        into.symbol.counters, into.symbol.bars_updated = held.symbol.counters, held.symbol.bars_updated
-        memcpy(into.symbol.tick_counters, held.symbol.tick_counters, sizeof(held.symbol.tick_counters))
 
 
 cdef dict _NOTHING = {}  # what symbols without history share; nothing is ever added to it
@@ -344,7 +127,7 @@ cdef class Days:
     cdef SymbolCore _new(self, date):
         """A copy of the day of a date, or the day as it would be with nothing but its hours."""
         if date in self.cores:
-            return _copied(<SymbolCore>self.cores[date])
+            return copy_of_day(<SymbolCore>self.cores[date])
         noted = <tuple>self.absent[date]
         return self.draft(date, <Grid?>noted[0], noted[1])
 
@@ -352,7 +135,7 @@ cdef class Days:
         """Remember hours of sessions, as `absent` has them. None is forgotten: days that are loaded
         later may lie around it again."""
         cdef dict absent = {**self.absent, **noted}
-        self.absent = absent if _ascends(absent) else dict(sorted(absent.items()))
+        self.absent = absent if ascends(absent) else dict(sorted(absent.items()))
 
     cdef int take(self, const Bar* supplied, bint store) except? -1:
         """Store one checked bar in its day, or only see to it that this cannot fail; returns a
@@ -385,7 +168,7 @@ cdef class Days:
                 staged = self.stage({date: day})
         status = symbol_append(&day.symbol, &bar)
         if status >= 0:
-            _flush(day)
+            flush_core(day)
             if staged is not None:
                 self._put(staged)
             else:
@@ -518,7 +301,7 @@ cdef class Days:
             day = <SymbolCore>core
             if start < day.grid.data.span_stop and stop > day.grid.data.span_start and (
                     before is None or date < before):
-                days[date] = _copied(day)
+                days[date] = copy_of_day(day)
         if self.absent:
             last = self._last_visible()
             for date, noted in self.absent.items():
@@ -636,8 +419,8 @@ cdef class Days:
         room for all of its session."""
         cdef SymbolCore day
         if date in self.cores:
-            return _copied(<SymbolCore>self.cores[date])
-        day = _blank(self._live, _closed(grid), 0)
+            return copy_of_day(<SymbolCore>self.cores[date])
+        day = blank_core(self._live, elapsed_clock(grid), 0)
         day.start(grid, hours, False)
         return day
 
@@ -645,12 +428,12 @@ cdef class Days:
         """(cores, daily) with these days in their places: what `commit` takes."""
         cdef dict cores = {**self.cores, **days}
         for day in days.values():
-            _flush(<SymbolCore?>day)
-        if len(cores) > len(self.cores) and not _ascends(cores):
+            flush_core(<SymbolCore?>day)
+        if len(cores) > len(self.cores) and not ascends(cores):
             cores = dict(sorted(cores.items()))
         return cores, {date: bar for date, bar in self.daily.items() if date not in days}
 
-    cdef tuple _trimmed(self, dict cores, dict daily, Py_ssize_t keep, Py_ssize_t keep_daily, before, ended):
+    cdef tuple trimmed(self, dict cores, dict daily, Py_ssize_t keep, Py_ssize_t keep_daily, before, ended):
         """Without all but the newest days before a date; of `keep_daily` days with a session bar
         the summary stays. The session that is ending is still the live core's."""
         cdef SymbolCore day
@@ -675,7 +458,7 @@ cdef class Days:
             dates = sorted([*daily, *dates])
             dates = dates[max(0, len(dates) - keep_daily):]
             daily = {date: bar for date, bar in daily.items() if date in dates or date >= before}
-            if not _ascends(daily):  # a day that was loaded behind newer ones
+            if not ascends(daily):  # a day that was loaded behind newer ones
                 daily = dict(sorted(daily.items()))
         return cores, daily
 
@@ -762,23 +545,7 @@ cdef int64_t _stored(SymbolCore day, Rows rows, int64_t first, int64_t stop) exc
     return stored
 
 
-cdef Rows rows_of(columns):
-    """Six contiguous columns as rows of a call's own, in time order."""
-    cdef const int64_t[::1] ts = columns[0]
-    cdef const double[::1] column
-    cdef Rows rows = Rows(ts.shape[0], 5, False)
-    cdef int j
-    cdef list kept = []
-    if rows.n:
-        for j in range(5):
-            column = columns[1 + j]
-            kept.append(column)
-            rows.values[j] = <double*>&column[0]
-        rows.gather(&ts[0], NULL)
-    return rows
-
-
-cdef bint _ascends(dict days) except -1:
+cdef bint ascends(dict days) except -1:
     cdef object before = None
     for date in days:
         if before is not None and date < before:
@@ -835,7 +602,7 @@ def summary(SymbolCore day not None):
         return None
     inside = symbol_enter(&day.symbol)
     region, level = day.symbol.grid.regions, &day.symbol.levels[day.symbol.n_levels - 2]
-    _flush(day)
+    flush_core(day)
     is_there = level.ring.next_seq > 0
     for seq in range(ring_oldest(base), base.next_seq):
         ring_read(base, seq, &bar)
@@ -849,243 +616,3 @@ def summary(SymbolCore day not None):
     if not is_there:
         return None
     return bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.n_base, turnover, traded
-
-
-def open_sessions(list cores, list hours, date, bint touch):
-    """A fresh core for each symbol with its session of a date begun; nothing changes before `turn`.
-
-    `hours` holds (Grid, hours around it or None), (None, None) for a symbol without a session. A
-    day of that date in history is continued. `touch` the memory now, or leave that to the bars."""
-    cdef SymbolCore core, fresh, held
-    cdef StoreClock clock
-    cdef Py_ssize_t i
-    cdef list opened = []
-    cdef dict clocks = {}
-    for i in range(len(cores)):
-        core = <SymbolCore?>cores[i]
-        clock = core.clock
-        if core.grid is not None:
-            clock = clocks.get(core.grid)
-            if clock is None:
-                clock = clocks[core.grid] = _closed(core.grid)
-        held = core.days.cores.get(date)
-        grid, around = <tuple>hours[i]
-        if grid is None or held is None or held._capacity != core._capacity:
-            fresh = _blank(core, clock, core._capacity)
-            if grid is not None:
-                fresh.start(grid, around, touch)
-                if held is not None:
-                    columns, first, stop = held.bounds(0)[:3]
-                    fresh.extend(*(column[first:stop] for column in (columns or held.columns(0))[:6]), False, False)
-                    if held.symbol.input_kind == INPUT_NONE:
-                        fill_forget_bars(&fresh.symbol)
-                    fresh._memory.evidence = evidence_like(held._memory.evidence)
-                    if copy_evidence(held._memory.evidence, fresh._memory.evidence, &fresh.symbol):
-                        raise MemoryError("no memory for the marks of a past day")
-        else:
-            fresh = _copied(held)
-            _own_ticks(fresh)
-            fresh.clock = clock
-        fresh.symbol.bars_updated = 0
-        opened.append(fresh)
-    return opened
-
-
-def stage_sessions(list cores, list opened, date, Py_ssize_t keep, Py_ssize_t keep_daily, before):
-    """History of each symbol with the session that runs as a day of `date`, trimmed; None where
-    nothing changes.
-
-    Where the session itself is trimmed away, what it was, and how to do it again: bars may come for
-    it until `turn`."""
-    cdef SymbolCore core
-    cdef int64_t changes
-    cdef Py_ssize_t i
-    cdef Days days
-    cdef dict daily
-    cdef list staged = []
-    for i in range(len(cores)):
-        core = <SymbolCore>cores[i]
-        days = <Days>core.days
-        if core.grid is None:
-            pair = days._trimmed({**days.cores}, days.daily, keep, keep_daily, before, None)
-            staged.append(None if len(pair[0]) == len(days.cores) and pair[1] == days.daily else (*pair, None))
-            continue
-        all_days = {**days.cores, date: opened[i]}
-        if not _ascends(all_days):
-            all_days = dict(sorted(all_days.items()))
-        daily = days.daily
-        if date in daily:
-            daily = {day: bar for day, bar in daily.items() if day != date}
-        changes = peek(&core.symbol.changes)
-        pair = days._trimmed({**all_days}, daily, keep, keep_daily, before, date)
-        again = None if date in pair[0] else (changes, (all_days, daily), (keep, keep_daily, before))
-        staged.append((*pair, again))
-    return staged
-
-
-cdef tuple _staged_again(SymbolCore core, tuple staged, supplied, list kept, Py_ssize_t i):
-    """What `stage_sessions` made of a symbol, made again if bars have come since: now that its
-    sessions have changed places no more of them can. `supplied` and `kept[i]` are of `turn`.
-
-    Nothing can fail here: without memory for another summary the day stays until the next roll."""
-    cdef tuple again = staged[2], untrimmed, how
-    if again is None or peek(&core.symbol.changes) == <int64_t>again[0]:
-        return staged
-    untrimmed, how = again[1], again[2]
-    try:
-        staged = (<Days>core.days)._trimmed({**(<dict>untrimmed[0])}, untrimmed[1], how[0], how[1], how[2], None)
-        if supplied is not None:
-            kept[i] = {day: bar for day, bar in (<dict>staged[1]).items() if day not in (<tuple>supplied)[1]}
-        return staged
-    except MemoryError:
-        return untrimmed
-
-
-def turn(list cores, list opened, list staged, list supplied, list versions, StoreClock clock not None, date, grid):
-    """Put opened sessions in the place of those that run, and these into history; `supplied` holds
-    rows as `Days.supply` takes them and a set of the trimmed days to forget, or None. The clock has
-    the `date` of the sessions and the `grid` by the store's calendar from then on. Nothing can fail
-    once sessions change places: not even a loop in Python may ask for memory there. And no Python
-    code runs, so nobody sees half.
-
-    False, and nothing has changed, if a history is of another version than it was before all of
-    that was made."""
-    cdef bint collects = gc_pause()
-    try:
-        return _turn(cores, opened, staged, supplied, versions, clock, date, grid)
-    finally:
-        gc_resume(collects)
-
-
-cdef bint _turn(list cores, list opened, list staged, list supplied, list versions, StoreClock clock, date,
-                grid) except -1:
-    cdef SymbolCore core, other
-    cdef Py_ssize_t i
-    cdef dict daily
-    cdef list kept = []
-    before = clock.date, clock.ended, clock.grid  # goes last
-    for i in range(len(supplied)):
-        if supplied[i] is not None:
-            daily = (<Days>(<SymbolCore>cores[i]).days).daily if staged[i] is None else (<tuple>staged[i])[1]
-            kept.append({day: bar for day, bar in daily.items() if day not in (<tuple>supplied[i])[1]})
-        else:
-            kept.append(None)
-    # last before the step itself: what has been made up to here may have run finalizers
-    for i in range(len(cores)):
-        if (<Days>(<SymbolCore>cores[i]).days).generation != <int64_t>versions[i]:
-            return False
-    for i in range(len(cores)):
-        core, other = <SymbolCore>cores[i], <SymbolCore>opened[i]
-        _swap(core, other)
-        if staged[i] is not None:
-            _flush(other)
-            (<Days>core.days).commit(_staged_again(core, <tuple>staged[i], supplied[i], kept, i), 0)
-    for i in range(len(supplied)):
-        if supplied[i] is not None:
-            (<Days>(<SymbolCore>cores[i]).days).supply(<dict>(<tuple>supplied[i])[0], <dict>kept[i])
-    if clock.date is not None:
-        clock.ended = clock.date
-        clock_reset(&clock.data)
-    clock.date, clock.grid = date, grid
-    clock.epoch += 1
-    clock.begun = _counted(cores)
-    return before is not None
-
-
-cdef int64_t _counted(list cores) except -1:
-    """Sum of all that is counted of these symbols; grows with whatever happens to their
-    sessions."""
-    cdef int64_t total = 0
-    cdef SymbolCore core
-    cdef uintptr_t* inside
-    cdef int i, j
-    for entry in cores:
-        core = <SymbolCore>entry
-        inside = symbol_enter(&core.symbol)
-        total += core.symbol.changes + core.symbol.n_edits
-        total += core.symbol.counters.late + core.symbol.counters.corrected + core.symbol.counters.repeated
-        total += core.symbol.counters.too_old + core.symbol.counters.other_session
-        for i in range(N_REASONS):
-            total += core.symbol.counters.skipped[i]
-        for j in range(2):
-            total += core.symbol.tick_counters[j].late + core.symbol.tick_counters[j].too_old
-            total += core.symbol.tick_counters[j].other_session + core.symbol.tick_counters[j].covered
-            for i in range(N_TICK_REASONS):
-                total += core.symbol.tick_counters[j].skipped[i]
-        symbol_leave(inside)
-    return total
-
-
-def undo(list cores not None, StoreClock clock not None):
-    """Take back the session that has just begun for a call that is refused then; False, and it
-    stays, if anything was stored or counted in it meanwhile. That counts as no change."""
-    cdef tuple before = (clock.date, clock.grid)
-    if clock.date is None or _counted(cores) != clock.begun:
-        return False
-    for core in cores:
-        (<SymbolCore>core).stop(True)
-    clock.date = clock.grid = None
-    clock.epoch -= 1
-    return before is not None
-
-
-def all_cores(registry):
-    """Cores of all symbols of a store, in order; another list whenever they change. In one step
-    with the look."""
-    cdef bint collects = gc_pause()
-    cdef list cores
-    try:
-        cores = registry.cores
-        if not cores:  # in place: whoever remembers the list, as slices do, has it still
-            cores.extend(registry.states)
-        return cores
-    finally:
-        gc_resume(collects)
-
-
-def leave(registry, SymbolCore core not None):
-    """Have a symbol leave its store."""
-    cdef list fresh = []
-    cdef list _held = [registry.symbols.pop(core.name, None), registry.states.pop(core, None),
-                       registry.pinned.pop(core, None), registry.foreign.pop(core, None)]
-    registry.cores = fresh  # what has left goes last: finalizers find everything done
-    (<Days>core.days).forget()
-    core.detach()
-
-
-def clear(registry, StoreClock clock not None):
-    """Have all symbols leave their store, which forgets its session and the time."""
-    cdef list mappings = [registry.symbols, registry.states, registry.pinned, registry.foreign]
-    # goes last: finalizers find everything done
-    cdef list contents = [dict(mapping) for mapping in mappings]
-    cdef tuple before = (clock.date, clock.ended, clock.grid)
-    cdef list cores = all_cores(registry), fresh = []
-    for core in cores:
-        (<Days>(<SymbolCore>core).days).forget()
-        (<SymbolCore>core).detach()
-    for mapping in mappings:
-        (<dict>mapping).clear()
-    registry.cores = fresh
-    clock.date = clock.ended = clock.grid = None
-    clock.epoch += 1
-    clock_reset(&clock.data)
-    return before is not None and contents is not None
-
-
-def check_rows(SymbolCore core not None, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
-               const double[::1] low, const double[::1] close, const double[::1] volume):
-    """Raise for the first row that breaks a rule, whatever its trade date."""
-    cdef Py_ssize_t i
-    cdef int status
-    cdef Bar bar
-    for i in range(ts.shape[0]):
-        bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
-        status = check_values(&bar)
-        if status == 0 and core.symbol.strict and is_inconsistent(bar.open, bar.high, bar.low, bar.close):
-            status = ERR_INCONSISTENT
-        elif status == 0 and bar.ts == NAT:
-            status = ERR_NAT
-        elif status == 0 and bar.ts > INT64_MAX - core.symbol.step_ns:
-            status = ERR_TS_RANGE
-        if status:
-            core._refuse(status, i, bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)

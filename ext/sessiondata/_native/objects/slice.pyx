@@ -19,7 +19,8 @@ from sessiondata._native.rows.ring cimport Bar, Ring, ring_prefetch
 from sessiondata._native.base.status cimport (
     CORRECTED, EARLIER, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_INPUT_KIND, ERR_UNIT, OTHER_SESSION, STORED,
 )
-from sessiondata._native.objects.store cimport StoreClock, SymbolCore
+from sessiondata._native.objects.clock cimport StoreClock
+from sessiondata._native.objects.store cimport SymbolCore
 from sessiondata._native.symbol.symbol cimport (
     EARLIER_RESERVE, EARLIER_STORE, Symbol, check_bar, check_values, is_before_all, symbol_enter, symbol_leave,
     symbol_reserve, symbol_store,

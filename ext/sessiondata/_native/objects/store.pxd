@@ -1,19 +1,16 @@
-# The objects that own native state: the clock of a store, and a symbol with its memory.
+# A symbol with its memory: the object that Python holds.
 
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 
+from sessiondata._native.objects.clock cimport StoreClock
+from sessiondata._native.objects.rows cimport Refusal, Rows
 from sessiondata._native.slots.extended cimport Extended
 from sessiondata._native.slots.gaps cimport Gaps
 from sessiondata._native.slots.grid cimport Grid
 from sessiondata._native.symbol.layout cimport Memory
 from sessiondata._native.rows.ring cimport Bar, Ring
-from sessiondata._native.symbol.symbol cimport Clock, Symbol
-
-
-cdef double number_of(object x, str column, SymbolCore core) except? -1.0
-cdef int64_t time_of(object x, SymbolCore core) except? -1
-cdef object view_of(Memory memory, void* start, int64_t n, object dtype)
+from sessiondata._native.symbol.symbol cimport Symbol
 
 
 cdef struct SlotStates:
@@ -24,46 +21,6 @@ cdef struct SlotStates:
     int32_t no_trade
     int32_t halted
     int32_t n_gaps
-
-
-cdef struct Refusal:
-    int status              # of the first rule that a row breaks; 0: none
-    int64_t row             # its number among the rows as they were given
-    int64_t ts              # start of its bar
-
-
-cdef class Rows:
-    cdef int64_t n
-    cdef int n_values
-    cdef int64_t* given     # times as they were given, ascending
-    cdef int64_t* row       # which row of the call that was
-    cdef int64_t* ts        # starts of bars, of the rows that are good; set by whoever checks them
-    cdef double* values[5]
-    cdef int64_t* place     # room for what becomes of each row, see `symbol/late`
-    cdef int64_t* codes     # of exchanges; NULL
-    cdef int64_t* _block
-    cdef void gather(self, const int64_t* ts, const int64_t* codes) noexcept
-    cdef void blank(self) noexcept nogil
-    cdef void move(self, int64_t i, int64_t to, int64_t ts) noexcept nogil
-    cdef void order_again(self, int64_t n) noexcept nogil
-
-
-cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noexcept nogil
-
-
-cdef class StoreClock:
-    cdef Clock data
-    # sessions begun so far, and times that the store was cleared
-    cdef readonly int64_t epoch
-    # What session is under way changes in one step with the cores, so it stands here. See
-    # `objects/days.turn`.
-    #
-    # trade date of the session under way, by whichever calendar; None
-    cdef public object date
-    cdef public object ended            # that of the one before; None
-    cdef public object grid             # hours of the date by the store's calendar; None
-    # what `objects/days.undo` compares: all that was counted when the session began
-    cdef int64_t begun
 
 
 @cython.final

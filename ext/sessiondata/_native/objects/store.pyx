@@ -1,190 +1,76 @@
-"""Owners of native state, and the `def` wrappers around it.
+"""One symbol as the object that Python holds: its native state, and the `def` wrappers around it.
 
 Series are numbered: 0 is the base, 1 .. the derived intervals shown, in the order of `intervals`.
 The session bar is always maintained; it is a numbered series only where "1d" was asked for.
 
+    memory    start, stop: a session's `Memory`, laid out by `symbol/layout`
+    writing   append, extend, fill -> checked, stored in the guard, refused with an error
+    evidence  marks and retries of absent slots
+    answers   rows, states and gaps of one moment, as numbers and tuples
+
 The memory of a session is never reused: starting another one allocates anew, so a window on the old
 one keeps its blocks alive and says that it is no longer valid.
+
+The file is long because the class is one: everything in it is done inside the symbol's guard, and a
+class cannot be cut. What needs no more than its C fields stands in other modules (`objects/copies`,
+`objects/outage`, `objects/rules`). Rejected: one class for writing and one for answers. Every
+symbol would pay for two objects, and the second would look into the first for all it says.
 """
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBuffer_FillInfo, PyBuffer_Release
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBuffer_Release
 from cpython.exc cimport PyErr_Clear
 from cpython.list cimport PyList_GET_ITEM
-from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_AsDouble, PyFloat_CheckExact
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport Py_TYPE, PyTypeObject
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t, uintptr_t
-from libc.stdlib cimport free
+from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
 
-from datetime import timedelta
 from functools import partial
 
 import numpy as np
 
-from sessiondata.arguments import is_number
-from sessiondata.copying import refuse_copy
-from sessiondata.errors import BarTypeError, CalendarError, SessionStateError, TimeError, of_symbol, format_value
-from sessiondata.time.instants import to_ns
-
-from sessiondata._native.symbol.evidence cimport Evidence, evidence_of
-from sessiondata._native.slots.extended cimport Extended, extended_expected, extended_start
-from sessiondata._native.symbol.feed cimport feed_check
-from sessiondata._native.symbol.fill cimport fill_rows
-from sessiondata._native.slots.gaps cimport (
-    gaps_count, gaps_explained, gaps_halted, gaps_list, gaps_missing, gaps_present, gaps_state, gaps_tally,
-)
-from sessiondata._native.slots.grid cimport expected_at, first_slot_from, ordinal_start
 from sessiondata._native.base.guard cimport gc_pause, gc_resume, peek, peek_small
-from sessiondata._native.symbol.late cimport LateRows, late_fits, late_store
-from sessiondata._native.symbol.layout cimport lay_out, series_extended, series_gaps, series_ring
-from sessiondata._native.slots.marks cimport Spans, retries_of
-from sessiondata._native.rows.ring cimport Bar, ring_begin_change, ring_end_change, ring_find
-from sessiondata._native.rows.ring cimport ring_oldest, ring_read, ring_room
 from sessiondata._native.base.status cimport (
-    CORRECTED, ERR_INPUT_KIND, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_TS_RANGE, ERR_UNIT, N_REASONS, OTHER_SESSION,
-    STORED, Offence, raise_status, reason_index,
+    CORRECTED, ERR_INPUT_KIND, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_UNIT, N_REASONS, OTHER_SESSION, STORED, Offence,
+    raise_status, reason_index,
 )
-from sessiondata._native.symbol.symbol cimport (
-    EARLIER_STORE, MAX_LEVELS, Counters, check_bar, check_rows, clock_advance, clock_join, clock_part, clock_reset,
-    clock_sequence, clock_touch, first_at_or_after, is_inconsistent, symbol_append, symbol_append_with_gil,
-    symbol_watermark, symbol_check, symbol_enter, symbol_extend, symbol_leave, symbol_open_label, symbol_reserve,
-    symbol_flush, symbol_start,
+from sessiondata._native.base.time cimport LEAST_START
+from sessiondata._native.objects.rows cimport store_rows
+from sessiondata._native.objects.scalars cimport number_of, time_of
+from sessiondata._native.objects.view cimport view_of
+from sessiondata._native.rows.ring cimport (
+    Bar, ring_begin_change, ring_end_change, ring_oldest, ring_read, ring_room,
 )
 from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_NONE, ticks_oldest
-from sessiondata._native.base.time cimport LEAST_START
-from sessiondata.capi cimport handle_release, handle_acquire
+from sessiondata._native.slots.extended cimport Extended, extended_expected, extended_start
+from sessiondata._native.slots.gaps cimport (
+    gaps_count, gaps_explained, gaps_halted, gaps_list, gaps_missing, gaps_present, gaps_state,
+)
+from sessiondata._native.slots.grid cimport expected_at, ordinal_start
+from sessiondata._native.slots.marks cimport Spans, retries_of
+from sessiondata._native.symbol.clock cimport clock_join, clock_part
+from sessiondata._native.symbol.evidence cimport Evidence, evidence_of
+from sessiondata._native.symbol.feed cimport feed_check
+from sessiondata._native.symbol.fill cimport fill_rows
+from sessiondata._native.symbol.handles cimport handle_acquire, handle_release
+from sessiondata._native.symbol.layout cimport lay_out, series_extended, series_gaps, series_ring
+from sessiondata._native.symbol.symbol cimport (
+    EARLIER_STORE, MAX_LEVELS, Counters, check_bar, check_rows, first_at_or_after, is_inconsistent, symbol_append,
+    symbol_append_with_gil, symbol_check, symbol_enter, symbol_extend, symbol_flush, symbol_leave, symbol_open_label,
+    symbol_start, symbol_watermark,
+)
 
 from sessiondata._native.base.status import REASONS
-
-
-@cython.no_gc  # dates and hours, which refer to nothing that could refer to it
-cdef class StoreClock:
-    """Clock and change sequence of a store; every symbol of the store points into it.
-
-    Parameters
-    ----------
-    grace_ns : int
-        How long after its end a bar may still arrive before its slot counts as over, if nothing
-        newer has come.
-    """
-
-    def __reduce__(self):
-        refuse_copy(self)
-
-    def __cinit__(self, int64_t grace_ns=0):
-        self.data.as_of, self.data.watermark, self.data.changes = INT64_MIN, INT64_MIN, 0
-        self.epoch = 0
-        self.date = self.ended = self.grid = None
-        self.data.grace_ns = grace_ns
-        self.data.symbols = NULL
-        self.data.n_symbols = self.data.room = 0
-
-    def __dealloc__(self):
-        free(self.data.symbols)
-
-    @property
-    def as_of(self):
-        """Latest time given to `advance`, int ns; None before."""
-        cdef int64_t as_of = peek(&self.data.as_of)
-        return None if as_of == INT64_MIN else as_of
-
-    @property
-    def grace_ns(self):
-        return self.data.grace_ns
-
-    @property
-    def sequence(self):
-        """Changes of the store so far, int; those that symbols which have left it made are still
-        counted. O(symbols).
-        """
-        cdef int64_t latest
-        return clock_sequence(&self.data, &latest)
-
-    def reading(self):
-        """(latest time that the store knows of, int ns or None; `sequence`), both at once.
-        O(symbols)."""
-        cdef int64_t latest, sequence = clock_sequence(&self.data, &latest)
-        return None if latest == INT64_MIN else latest, sequence
-
-    def advance(self, int64_t ts_ns):
-        """Move the clock forwards; False (and no change) if it stands there already or further."""
-        return clock_advance(&self.data, ts_ns)
-
-    def touch(self):
-        """Count a change that no bar made."""
-        clock_touch(&self.data)
-
-    @property
-    def next_date(self):
-        """The earliest date that is not over: of the session under way, or the day after the one
-        that has ended. None before the first session: there is no now yet, and nothing is ahead of
-        it."""
-        if self.date is not None or self.ended is None:
-            return self.date
-        return self.ended + _ONE_DAY
-
-    def reset(self):
-        """Forget the time (a new session); the sequence goes on."""
-        clock_reset(&self.data)
+from sessiondata.copying import refuse_copy
+from sessiondata.errors import CalendarError, SessionStateError
 
 
 def _refuse_removed(core, ts_ns, close_label, store):
     raise SessionStateError(f"symbol {core.name!r} was removed from its store and takes no bars", symbol=core.name)
-
-
-cdef object _ONE_DAY = timedelta(1)
-
-
-cdef double number_of(object x, str column, SymbolCore core) except? -1.0:
-    """A Python number as a double; anything that is not a real number is a typed error."""
-    # float() would take these: a bool, the nanoseconds of a datetime64, the real part of a complex
-    # scalar, the text in an array without dimensions.
-    if PyFloat_CheckExact(x) or PyLong_CheckExact(x) or is_number(x):
-        try:
-            return PyFloat_AsDouble(x)
-        except (TypeError, ValueError, OverflowError):
-            pass
-    raise BarTypeError(f"{column} must be a real number", symbol=core.name, value=f"{column}={format_value(x)}",
-                       code="ERR_TYPE")
-
-
-cdef int64_t time_of(object x, SymbolCore core) except? -1:
-    cdef int overflow = 0
-    cdef int64_t ts_ns
-    if not PyLong_CheckExact(x):
-        try:
-            return to_ns(x)
-        except TimeError as error:
-            raise of_symbol(error, core.name) from error
-    ts_ns = PyLong_AsLongLongAndOverflow(x, &overflow)
-    if overflow:
-        raise_status(Offence(ERR_TS_RANGE, symbol=core.name, ts_ns=x))
-    return ts_ns
-
-
-cdef class _View:
-    """The memory of a symbol as a read-only buffer. Behind a memoryview's `toreadonly()` stands
-    `.obj`, the writable owner; behind this there is nothing that Python code can reach."""
-
-    cdef Memory _memory
-    cdef void* _start
-    cdef Py_ssize_t _n_bytes
-
-    def __reduce__(self):
-        refuse_copy(self)
-
-    def __getbuffer__(self, Py_buffer* buffer, int flags):
-        PyBuffer_FillInfo(buffer, self, self._start, self._n_bytes, 1, flags)
-
-
-cdef object view_of(Memory memory, void* start, int64_t n, object dtype):
-    cdef _View view = _View.__new__(_View)
-    view._memory, view._start, view._n_bytes = memory, start, n * dtype.itemsize
-    return np.frombuffer(view, dtype)
 
 
 cdef object _INT64 = np.dtype("int64"), _INT32 = np.dtype("int32"), _FLOAT64 = np.dtype("float64")
@@ -216,149 +102,6 @@ cdef inline bint _borrow_column(object array, Py_buffer* columns, int* n_open, b
     return (column.ndim == 1 and column.itemsize == 8 and column.format[1] == 0
             and (column.format[0] in (c"l", c"q") if is_time else column.format[0] == c"d")
             and <uint64_t>column.buf % 8 == 0)
-
-
-cdef extern from *:
-    """
-    #include <algorithm>
-    #include <cstdint>
-
-    // Numbers of rows in time order, of equal times as they came. Touches nothing but these two
-    // arrays.
-    static void sd_order(const std::int64_t* ts, std::int64_t* order, std::int64_t n) {
-        for (std::int64_t i = 0; i < n; ++i) order[i] = i;
-        if (!std::is_sorted(ts, ts + n))
-            std::stable_sort(order, order + n, [ts](std::int64_t a, std::int64_t b) { return ts[a] < ts[b]; });
-    }
-    """
-    void _order "sd_order"(const int64_t* ts, int64_t* order, int64_t n) noexcept nogil
-
-
-cdef class Rows:
-    """Rows of one call in memory of its own, sorted by time: whatever other threads do, they are
-    what they are.
-
-    `values` point to the columns to copy from when `gather` is called, and to the copies
-    afterwards."""
-
-    def __reduce__(self):
-        refuse_copy(self)
-
-    def __cinit__(self, int64_t n, int n_values, bint has_codes):
-        cdef int i
-        self.n, self.n_values = n, n_values
-        for i in range(5):
-            self.values[i] = NULL
-        self.codes = NULL
-        self._block = <int64_t*>PyMem_RawMalloc(<size_t>max(n, 1) * 8 * (4 + n_values + has_codes))
-        if self._block == NULL:
-            raise MemoryError("no memory for the rows of a call")
-        self.ts, self.given, self.row = self._block, self._block + n, self._block + 2 * n
-        self.place = self._block + (3 + n_values + has_codes) * n
-
-    def __dealloc__(self):
-        PyMem_RawFree(self._block)
-
-    cdef void gather(self, const int64_t* ts, const int64_t* codes) noexcept:
-        """Copy the columns in the order of their times. Lets other threads run where there are
-        many."""
-        cdef int64_t i
-        cdef int j
-        cdef double* column
-        cdef const double* source
-        with nogil:
-            _order(ts, self.row, self.n)
-            for i in range(self.n):
-                self.given[i] = ts[self.row[i]]
-            for j in range(self.n_values):
-                source, column = self.values[j], <double*>(self._block + (3 + j) * self.n)
-                for i in range(self.n):
-                    column[i] = source[self.row[i]]
-                self.values[j] = column
-            if codes != NULL:
-                self.codes = self._block + (3 + self.n_values) * self.n
-                for i in range(self.n):
-                    self.codes[i] = codes[self.row[i]]
-
-    cdef void blank(self) noexcept nogil:
-        """Point at columns of its own that hold nothing yet, instead of `gather`."""
-        cdef int j
-        for j in range(self.n_values):
-            self.values[j] = <double*>(self._block + (3 + j) * self.n)
-
-    cdef void move(self, int64_t i, int64_t to, int64_t ts) noexcept nogil:
-        """Row `i`, at a time, becomes row `to` <= i."""
-        cdef int j
-        self.ts[to] = ts
-        if i == to:
-            return
-        for j in range(self.n_values):
-            self.values[j][to] = self.values[j][i]
-        if self.codes != NULL:
-            self.codes[to] = self.codes[i]
-
-    cdef void order_again(self, int64_t n) noexcept nogil:
-        """Sort the first rows by `ts` once more: the starts of bars ascend as their ends do, but
-        for those around the end of a session."""
-        cdef int64_t i, at, ts
-        cdef double value
-        cdef int j
-        for i in range(1, n):
-            at = i
-            while at > 0 and self.ts[at - 1] > self.ts[at]:
-                ts, self.ts[at - 1] = self.ts[at - 1], self.ts[at]
-                self.ts[at] = ts
-                for j in range(self.n_values):
-                    value, self.values[j][at - 1] = self.values[j][at - 1], self.values[j][at]
-                    self.values[j][at] = value
-                at -= 1
-
-
-cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noexcept nogil:
-    """Store checked rows [first, n), ascending in time: runs of newer rows as blocks, many late
-    rows as one, others one by one. There must be a session. Returns how many changed something, or
-    ERR_MEMORY and nothing has changed."""
-    cdef const int64_t* t = rows.ts
-    cdef const double* o = rows.values[0]
-    cdef const double* h = rows.values[1]
-    cdef const double* l = rows.values[2]
-    cdef const double* c = rows.values[3]
-    cdef const double* v = rows.values[4]
-    cdef const Ring* base = &symbol.base
-    cdef int64_t i, stop, stored = 0, n_new = 0, n_late_new = 0
-    cdef int status, what
-    cdef Bar bar
-    cdef LateRows late
-    cdef uintptr_t* inside = symbol_enter(symbol)
-    cdef int64_t n_late = first_at_or_after(t + first, n - first, symbol.last_ts + 1)
-    for i in range(first, n):
-        stop = ring_find(base, t[i])
-        n_new += (i == first or t[i] != t[i - 1]) and (stop == base.next_seq or base.ts[stop - base.origin] != t[i])
-        if i < first + n_late:
-            n_late_new = n_new
-    status = symbol_reserve(symbol, t + first, n - first, n_new)
-    if status == 0 and symbol.input_kind > INPUT_BARS:
-        status = ERR_INPUT_KIND
-    i = first if status == 0 else n
-    if i < n and t[i] >= symbol.grid.span_start and late_fits(symbol, n_late, n_late_new):
-        late = LateRows(t + i, [o + i, h + i, l + i, c + i, v + i], rows.place + i, n_late)
-        stored = late_store(symbol, &late)
-        i += n_late
-    while i < n:
-        stop = i + 1
-        if t[i] <= symbol.last_ts:
-            bar = Bar(t[i], o[i], h[i], l[i], c[i], v[i], 0)
-            what = symbol_append(symbol, &bar)
-            stored += STORED <= what <= CORRECTED
-            if what == ERR_UNIT:  # one among good rows is of another session, and no more
-                symbol.counters.other_session += 1
-        else:
-            while stop < n and t[stop] > t[stop - 1]:
-                stop += 1
-            stored += symbol_extend(symbol, t + i, o + i, h + i, l + i, c + i, v + i, stop - i)
-        i = stop
-    symbol_leave(inside)
-    return status if status else stored
 
 
 cdef struct Range:
@@ -641,11 +384,11 @@ cdef class SymbolCore:
         bad bars."""
         cdef Bar bar
         cdef int status
-        bar.ts = time_of(ts_ns, self)
+        bar.ts = time_of(ts_ns, self.name)
         cdef int64_t given_ts = bar.ts
-        bar.open, bar.high = number_of(open, "open", self), number_of(high, "high", self)
-        bar.low, bar.close = number_of(low, "low", self), number_of(close, "close", self)
-        bar.volume = number_of(volume, "volume", self)
+        bar.open, bar.high = number_of(open, "open", self.name), number_of(high, "high", self.name)
+        bar.low, bar.close = number_of(low, "low", self.name), number_of(close, "close", self.name)
+        bar.volume = number_of(volume, "volume", self.name)
         if self.symbol.grid == NULL:
             return self._append_first(&bar)
         if self.close_label:
@@ -851,7 +594,7 @@ cdef class SymbolCore:
         if self.symbol.grid == NULL or peek_small(&self.symbol.input_kind) <= INPUT_BARS:
             return False
         for i in range(rows.n):
-            ts = rows.given[i]
+            ts = rows.supplied[i]
             if close_label:
                 self._open_label(&ts)
             if ts >= self.symbol.grid.span_start and (out_refusal.status == 0 or rows.row[i] < out_refusal.row):
@@ -866,7 +609,7 @@ cdef class SymbolCore:
         cdef int status
         cdef Bar bar
         for i in range(rows.n):
-            bar = Bar(rows.given[i], rows.values[0][i], rows.values[1][i], rows.values[2][i], rows.values[3][i],
+            bar = Bar(rows.supplied[i], rows.values[0][i], rows.values[1][i], rows.values[2][i], rows.values[3][i],
                       rows.values[4][i], 0)
             if close_label:
                 self._open_label(&bar.ts)
@@ -885,9 +628,9 @@ cdef class SymbolCore:
     cdef bint _refuses_early(self, Rows rows, int64_t n, Refusal* out_refusal) except -1:
         """Whether the earliest of these rows, none of which was left out, lies before 1990 and no
         day does."""
-        if n == 0 or rows.given[0] >= LEAST_START or self.has_early_days():
+        if n == 0 or rows.supplied[0] >= LEAST_START or self.has_early_days():
             return False
-        out_refusal[0] = Refusal(ERR_UNIT, rows.row[0], rows.given[0])
+        out_refusal[0] = Refusal(ERR_UNIT, rows.row[0], rows.supplied[0])
         return True
 
     cdef void _count_skipped(self, const int64_t* skipped, int64_t other_session) noexcept nogil:
@@ -1514,51 +1257,6 @@ cdef void _copy_ring(const Ring* ring, int64_t n, list columns) noexcept:
         memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 6)), ring.n_base + at, 4 * n)
 
 
-def count_missing(list series not None, int64_t start_ns, int64_t stop_ns, double active_share):
-    """(how many miss most of the slots that begin in [start_ns, stop_ns), how many are active) of
-    series that are given as (SymbolCore, number): those that expect some of the slots, and have
-    bars on that share of all others, or of these where there are no others."""
-    cdef SymbolCore core
-    cdef Py_ssize_t k
-    cdef Gaps* gaps
-    cdef int32_t expected, first, last, present, missing, present_outside, missing_outside
-    cdef int64_t n_missing = 0, n_active = 0
-    cdef uintptr_t* inside
-    for core, k in series:
-        if core.symbol.grid == NULL:
-            continue
-        inside = symbol_enter(&core.symbol)
-        gaps = core.tracker(k)
-        expected = expected_at(gaps.table, symbol_watermark(&core.symbol))
-        last = min(first_slot_from(gaps.table, stop_ns), expected)
-        first = min(first_slot_from(gaps.table, start_ns), last)
-        gaps_tally(gaps, first, last, &present, &missing)
-        present_outside = gaps_present(gaps, expected) - present
-        missing_outside = gaps_missing(gaps, expected) - missing
-        symbol_leave(inside)
-        if present_outside + missing_outside == 0:
-            present_outside, missing_outside = present, missing
-        if present + missing > 0 and present_outside > 0 and (
-                present_outside >= active_share * (present_outside + missing_outside)):
-            n_active += 1
-            n_missing += missing > present
-    return n_missing, n_active
-
-
 cdef list _list_spans(const Spans* spans):
     cdef int64_t i
     return [(spans.start[i], spans.stop[i]) for i in range(spans.n)]
-
-
-def earliest(SymbolCore core, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
-             const double[::1] low, const double[::1] close, const double[::1] volume, int64_t floor):
-    """Time of the earliest row from `floor` on that breaks no rule, as far as can be told without a
-    session; None if there is none."""
-    cdef Py_ssize_t i
-    cdef int64_t least = INT64_MAX
-    cdef Bar bar
-    for i in range(ts.shape[0]):
-        bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
-        if floor <= ts[i] < least and check_bar(&core.symbol, &bar) == 0:
-            least = ts[i]
-    return None if least == INT64_MAX else least

@@ -25,8 +25,10 @@ from sessiondata._native.symbol.layout cimport Memory
 from sessiondata._native.base.status cimport (
     ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE, ERR_SIZE, ERR_INPUT_KIND, ERR_UNIT, LATE, STORED, Offence, raise_status,
 )
-from sessiondata._native.objects.store cimport Refusal, Rows, SymbolCore, number_of, time_of
-from sessiondata._native.objects.store cimport view_of
+from sessiondata._native.objects.rows cimport Refusal, Rows
+from sessiondata._native.objects.scalars cimport number_of, time_of
+from sessiondata._native.objects.store cimport SymbolCore
+from sessiondata._native.objects.view cimport view_of
 from sessiondata._native.symbol.symbol cimport Symbol, first_at_or_after, symbol_enter, symbol_leave
 from sessiondata._native.base.time cimport LEAST_START
 from sessiondata._native.rows.ticks cimport (
@@ -240,7 +242,7 @@ cdef class TickBuffer:
         if self.symbol.grid == NULL and not is_cold:
             return -1
         for i in range(rows.n):
-            self._read_own(&tick, rows, i, rows.given[i])
+            self._read_own(&tick, rows, i, rows.supplied[i])
             status = check_tick(self.symbol, self.kind, &tick)
             if status == 0:
                 rows.move(i, n, tick.ts)
@@ -456,41 +458,6 @@ cdef class TickBuffer:
         }
 
 
-cdef class Lazy:
-    """An attribute that is made when it is first asked for: most symbols never need it. `slot`
-    holds it, None before.
-
-    In C, because a Python property would cost as much again as a call of `append_tick`, and so that
-    two threads that ask at once get the same object: no Python code runs between the last look into
-    the slot and what is put there."""
-
-    cdef str _slot
-    cdef object _make
-    cdef readonly str text
-
-    def __reduce__(self):
-        refuse_copy(self)
-
-    def __cinit__(self, str slot, make, str text=""):
-        self._slot, self._make, self.text = slot, make, text
-
-    @property
-    def __doc__(self):
-        return self.text
-
-    def __get__(self, owner, kind):
-        if owner is None:
-            return self
-        value = getattr(owner, self._slot)
-        if value is None:
-            made = self._make(owner)
-            value = getattr(owner, self._slot)
-            if value is None:
-                setattr(owner, self._slot, made)
-                value = made
-        return value
-
-
 cdef class TradeBuffer(TickBuffer):
     """Trades of one symbol."""
 
@@ -520,8 +487,9 @@ cdef class TradeBuffer(TickBuffer):
                 symbol_leave(inside)
                 if status >= 0:
                     return STORED <= status <= LATE
-        tick.ts = time_of(ts_ns, self.core)
-        tick.value[0], tick.value[1] = number_of(price, "price", self.core), number_of(size, "size", self.core)
+        tick.ts = time_of(ts_ns, self.core.name)
+        tick.value[0] = number_of(price, "price", self.core.name)
+        tick.value[1] = number_of(size, "size", self.core.name)
         return self._append_any(&tick)
 
 
@@ -556,8 +524,8 @@ cdef class QuoteBuffer(TickBuffer):
                 symbol_leave(inside)
                 if status >= 0:
                     return STORED <= status <= LATE
-        tick.ts = time_of(ts_ns, self.core)
-        tick.value[0], tick.value[1] = number_of(bid, "bid", self.core), number_of(ask, "ask", self.core)
-        tick.value[2] = number_of(bid_size, "bid_size", self.core)
-        tick.value[3] = number_of(ask_size, "ask_size", self.core)
+        tick.ts = time_of(ts_ns, self.core.name)
+        tick.value[0], tick.value[1] = number_of(bid, "bid", self.core.name), number_of(ask, "ask", self.core.name)
+        tick.value[2] = number_of(bid_size, "bid_size", self.core.name)
+        tick.value[3] = number_of(ask_size, "ask_size", self.core.name)
         return self._append_any(&tick)

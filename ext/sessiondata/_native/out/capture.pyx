@@ -17,8 +17,9 @@ from libc.stdint cimport INT64_MIN, int32_t, int64_t
 from libc.string cimport memcpy, memset
 
 from sessiondata._native.base.status cimport N_REASONS
-from sessiondata._native.objects.days cimport snapshot_of, snapshot
-from sessiondata._native.objects.store cimport StoreClock, SymbolCore
+from sessiondata._native.objects.copies cimport snapshot_of, snapshot
+from sessiondata._native.objects.clock cimport StoreClock
+from sessiondata._native.objects.store cimport SymbolCore
 from sessiondata._native.out.saved_cursor cimport capture_cursor
 from sessiondata._native.rows.aggregate cimport DAY, EXTENDED, Level
 from sessiondata._native.rows.ring cimport Ring, ring_oldest

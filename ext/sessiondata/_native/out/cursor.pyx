@@ -27,7 +27,7 @@ from libc.stdint cimport INT64_MAX, INT64_MIN
 from libc.string cimport memcmp, memcpy, memmove, memset
 
 from sessiondata._native.rows.aggregate cimport INTRADAY, Level
-from sessiondata._native.objects.days cimport snapshot_of
+from sessiondata._native.objects.copies cimport snapshot_of
 from sessiondata._native.slots.gaps cimport gaps_explained, gaps_present
 from sessiondata._native.slots.grid cimport Region, expected_at, find_region
 from sessiondata._native.slots.grid cimport slot_start_in

@@ -15,7 +15,8 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from sessiondata._native.base.status cimport ERR_VOLUME, N_REASONS
-from sessiondata._native.objects.store cimport StoreClock, SymbolCore
+from sessiondata._native.objects.clock cimport StoreClock
+from sessiondata._native.objects.store cimport SymbolCore
 from sessiondata._native.out.capture cimport BARS, COUNTS, INPUT_KINDS, TICK_VALUES, level_name
 from sessiondata._native.rows.aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_mark_flushed
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_oldest, ring_read

@@ -14,7 +14,8 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
-from sessiondata._native.objects.days cimport Days, snapshot_of, still
+from sessiondata._native.objects.copies cimport snapshot_of, still
+from sessiondata._native.objects.days cimport Days
 from sessiondata._native.out.cursor cimport FORMING, Change, Sent, pinned_hundredths
 from sessiondata._native.out.gaps cimport add_gaps
 from sessiondata._native.out.in_order cimport SERIES_BYTES, symbol_in_order, write_label, write_metrics

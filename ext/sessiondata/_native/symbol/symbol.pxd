@@ -264,12 +264,6 @@ cdef inline int64_t symbol_watermark(const Symbol* symbol) noexcept nogil:
     return watermark if watermark > newest_stop else newest_stop
 
 
-cdef bint clock_advance(Clock* clock, int64_t ts) noexcept nogil
-cdef void clock_reset(Clock* clock) noexcept nogil
-cdef void clock_touch(Clock* clock) noexcept nogil
-cdef int64_t clock_sequence(Clock* clock, int64_t* out_latest) noexcept nogil
-cdef int clock_join(Symbol* symbol) noexcept nogil
-cdef void clock_part(Symbol* symbol) noexcept nogil
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
 cdef int check_values_cold(double open, double high, double low, double close, double volume) noexcept nogil
 cdef void symbol_fold(Symbol* symbol) noexcept nogil

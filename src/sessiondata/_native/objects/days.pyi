@@ -3,14 +3,9 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
-from sessiondata._native.objects.store import Rows, StoreClock, SymbolCore
+from sessiondata._native.objects.rows import Rows
+from sessiondata._native.objects.store import SymbolCore
 from sessiondata._native.slots.grid import Grid
-
-_Ints: TypeAlias = npt.NDArray[np.int64]
-_Floats: TypeAlias = npt.NDArray[np.float64]
 
 _Staged: TypeAlias = tuple[dict[dt.date, SymbolCore], dict[dt.date, tuple[Any, ...]]]
 
@@ -49,36 +44,5 @@ class Days:
         self, supplied: dict[str, dict[dt.date, Any]], daily: dict[dt.date, Any] | None, shows: bool = True
     ) -> None: ...
 
-def blank_day(like: SymbolCore, grid: Grid, is_whole: bool) -> SymbolCore: ...
 def has_session_bar(day: SymbolCore) -> bool: ...
 def summary(day: SymbolCore) -> tuple[Any, ...] | None: ...
-def open_sessions(
-    cores: list[SymbolCore],
-    hours: list[tuple[Grid | None, tuple[int, int] | None]],
-    date: dt.date | None,
-    touch: bool,
-) -> list[SymbolCore]: ...
-def stage_sessions(
-    cores: list[SymbolCore], opened: list[SymbolCore], date: dt.date | None, keep: int, keep_daily: int, before: dt.date
-) -> list[_Staged | None]: ...
-def turn(
-    cores: list[SymbolCore],
-    opened: list[SymbolCore],
-    staged: list[_Staged | None],
-    supplied: list[Any],
-    versions: list[int],
-    clock: StoreClock,
-    date: dt.date | None,
-    grid: Any,
-) -> bool: ...
-def undo(cores: list[SymbolCore], clock: StoreClock) -> bool: ...
-
-# A registry is a sessiondata.store.registry.Registry.
-def all_cores(registry: Any) -> list[SymbolCore]: ...
-def leave(registry: Any, core: SymbolCore) -> None: ...
-def clear(registry: Any, clock: StoreClock) -> bool: ...
-def check_rows(
-    core: SymbolCore, ts: _Ints, open: _Floats, high: _Floats, low: _Floats, close: _Floats, volume: _Floats
-) -> None: ...
-def snapshot_of(core: SymbolCore) -> SymbolCore: ...
-def adopt(into: SymbolCore, held: SymbolCore) -> None: ...

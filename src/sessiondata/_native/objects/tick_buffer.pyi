@@ -1,6 +1,5 @@
-# Types of the compiled module; docstrings stand in ext/sessiondata/_native/objects/tape.pyx.
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/objects/tick_buffer.pyx.
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +8,6 @@ from sessiondata._native.objects.store import SymbolCore
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
-_T = TypeVar("_T")
 
 class TickBuffer:
     core: SymbolCore
@@ -37,8 +35,3 @@ class QuoteBuffer(TickBuffer):
 
 def exchange_codes(texts: list[str], core: SymbolCore) -> _Ints: ...
 def are_codes(codes: _Ints) -> bool: ...
-
-class Lazy(Generic[_T]):
-    text: str
-    def __new__(cls, slot: str, make: Callable[[Any], _T], text: str = "") -> Lazy[_T]: ...
-    def __get__(self, owner: Any, kind: Any) -> _T: ...

@@ -2,7 +2,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sessiondata._native.objects.store import StoreClock, SymbolCore
+from sessiondata._native.objects.clock import StoreClock
+from sessiondata._native.objects.store import SymbolCore
 
 _Cursor = TypeVar("_Cursor")
 

@@ -1,0 +1,183 @@
+"""Rows of one call in memory of its own, sorted by time, and how they are stored.
+
+    columns of the caller -> gather: copied in time order -> checked, bad ones left out -> store_rows
+                                                                    -> runs of newer rows  symbol_extend
+                                                                    -> many late rows      late_store
+                                                                    -> else one by one     symbol_append
+
+Copied, because checking and storing are one step: nobody may change a row between the two. The call
+that finds its rows in order and newer than all others needs none of this and copies nothing
+(`SymbolCore._extend_columns`).
+"""
+
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from libc.stdint cimport int64_t, uintptr_t
+
+from sessiondata._native.base.status cimport CORRECTED, ERR_INPUT_KIND, ERR_UNIT, STORED
+from sessiondata._native.rows.ring cimport Bar, Ring, ring_find
+from sessiondata._native.rows.ticks cimport INPUT_BARS
+from sessiondata._native.symbol.late cimport LateRows, late_fits, late_store
+from sessiondata._native.symbol.symbol cimport (
+    first_at_or_after, symbol_append, symbol_enter, symbol_extend, symbol_leave, symbol_reserve,
+)
+
+from sessiondata.copying import refuse_copy
+
+
+cdef extern from *:
+    """
+    #include <algorithm>
+    #include <cstdint>
+
+    // Numbers of rows in time order, of equal times as they came. Touches nothing but these two
+    // arrays.
+    static void sd_order(const std::int64_t* ts, std::int64_t* order, std::int64_t n) {
+        for (std::int64_t i = 0; i < n; ++i) order[i] = i;
+        if (!std::is_sorted(ts, ts + n))
+            std::stable_sort(order, order + n, [ts](std::int64_t a, std::int64_t b) { return ts[a] < ts[b]; });
+    }
+    """
+    void _order "sd_order"(const int64_t* ts, int64_t* order, int64_t n) noexcept nogil
+
+
+cdef class Rows:
+    """Rows of one call in memory of its own, sorted by time: whatever other threads do, they are
+    what they are.
+
+    `values` point to the columns to copy from when `gather` is called, and to the copies
+    afterwards."""
+
+    def __reduce__(self):
+        refuse_copy(self)
+
+    def __cinit__(self, int64_t n, int n_values, bint has_codes):
+        cdef int i
+        self.n, self.n_values = n, n_values
+        for i in range(5):
+            self.values[i] = NULL
+        self.codes = NULL
+        self._block = <int64_t*>PyMem_RawMalloc(<size_t>max(n, 1) * 8 * (4 + n_values + has_codes))
+        if self._block == NULL:
+            raise MemoryError("no memory for the rows of a call")
+        self.ts, self.supplied, self.row = self._block, self._block + n, self._block + 2 * n
+        self.place = self._block + (3 + n_values + has_codes) * n
+
+    def __dealloc__(self):
+        PyMem_RawFree(self._block)
+
+    cdef void gather(self, const int64_t* ts, const int64_t* codes) noexcept:
+        """Copy the columns in the order of their times. Lets other threads run where there are
+        many."""
+        cdef int64_t i
+        cdef int j
+        cdef double* column
+        cdef const double* source
+        with nogil:
+            _order(ts, self.row, self.n)
+            for i in range(self.n):
+                self.supplied[i] = ts[self.row[i]]
+            for j in range(self.n_values):
+                source, column = self.values[j], <double*>(self._block + (3 + j) * self.n)
+                for i in range(self.n):
+                    column[i] = source[self.row[i]]
+                self.values[j] = column
+            if codes != NULL:
+                self.codes = self._block + (3 + self.n_values) * self.n
+                for i in range(self.n):
+                    self.codes[i] = codes[self.row[i]]
+
+    cdef void blank(self) noexcept nogil:
+        """Point at columns of its own that hold nothing yet, instead of `gather`."""
+        cdef int j
+        for j in range(self.n_values):
+            self.values[j] = <double*>(self._block + (3 + j) * self.n)
+
+    cdef void move(self, int64_t i, int64_t to, int64_t ts) noexcept nogil:
+        """Row `i`, at a time, becomes row `to` <= i."""
+        cdef int j
+        self.ts[to] = ts
+        if i == to:
+            return
+        for j in range(self.n_values):
+            self.values[j][to] = self.values[j][i]
+        if self.codes != NULL:
+            self.codes[to] = self.codes[i]
+
+    cdef void order_again(self, int64_t n) noexcept nogil:
+        """Sort the first rows by `ts` once more: the starts of bars ascend as their ends do, but
+        for those around the end of a session."""
+        cdef int64_t i, at, ts
+        cdef double value
+        cdef int j
+        for i in range(1, n):
+            at = i
+            while at > 0 and self.ts[at - 1] > self.ts[at]:
+                ts, self.ts[at - 1] = self.ts[at - 1], self.ts[at]
+                self.ts[at] = ts
+                for j in range(self.n_values):
+                    value, self.values[j][at - 1] = self.values[j][at - 1], self.values[j][at]
+                    self.values[j][at] = value
+                at -= 1
+
+
+cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noexcept nogil:
+    """Store checked rows [first, n), ascending in time: runs of newer rows as blocks, many late
+    rows as one, others one by one. There must be a session. Returns how many changed something, or
+    ERR_MEMORY and nothing has changed."""
+    cdef const int64_t* t = rows.ts
+    cdef const double* o = rows.values[0]
+    cdef const double* h = rows.values[1]
+    cdef const double* l = rows.values[2]
+    cdef const double* c = rows.values[3]
+    cdef const double* v = rows.values[4]
+    cdef const Ring* base = &symbol.base
+    cdef int64_t i, stop, stored = 0, n_new = 0, n_late_new = 0
+    cdef int status, what
+    cdef Bar bar
+    cdef LateRows late
+    cdef uintptr_t* inside = symbol_enter(symbol)
+    cdef int64_t n_late = first_at_or_after(t + first, n - first, symbol.last_ts + 1)
+    for i in range(first, n):
+        stop = ring_find(base, t[i])
+        n_new += (i == first or t[i] != t[i - 1]) and (stop == base.next_seq or base.ts[stop - base.origin] != t[i])
+        if i < first + n_late:
+            n_late_new = n_new
+    status = symbol_reserve(symbol, t + first, n - first, n_new)
+    if status == 0 and symbol.input_kind > INPUT_BARS:
+        status = ERR_INPUT_KIND
+    i = first if status == 0 else n
+    if i < n and t[i] >= symbol.grid.span_start and late_fits(symbol, n_late, n_late_new):
+        late = LateRows(t + i, [o + i, h + i, l + i, c + i, v + i], rows.place + i, n_late)
+        stored = late_store(symbol, &late)
+        i += n_late
+    while i < n:
+        stop = i + 1
+        if t[i] <= symbol.last_ts:
+            bar = Bar(t[i], o[i], h[i], l[i], c[i], v[i], 0)
+            what = symbol_append(symbol, &bar)
+            stored += STORED <= what <= CORRECTED
+            if what == ERR_UNIT:  # one among good rows is of another session, and no more
+                symbol.counters.other_session += 1
+        else:
+            while stop < n and t[stop] > t[stop - 1]:
+                stop += 1
+            stored += symbol_extend(symbol, t + i, o + i, h + i, l + i, c + i, v + i, stop - i)
+        i = stop
+    symbol_leave(inside)
+    return status if status else stored
+
+
+cdef Rows rows_of(columns):
+    """Six contiguous columns as rows of a call's own, in time order."""
+    cdef const int64_t[::1] ts = columns[0]
+    cdef const double[::1] column
+    cdef Rows rows = Rows(ts.shape[0], 5, False)
+    cdef int j
+    cdef list kept = []
+    if rows.n:
+        for j in range(5):
+            column = columns[1 + j]
+            kept.append(column)
+            rows.values[j] = <double*>&column[0]
+        rows.gather(&ts[0], NULL)
+    return rows

@@ -1,0 +1,3 @@
+# Types of the compiled module; docstrings stand in ext/sessiondata/_native/objects/rows.pyx.
+class Rows:
+    def __new__(cls, n: int, n_values: int, has_codes: bool) -> Rows: ...
