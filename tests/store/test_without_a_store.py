@@ -138,5 +138,6 @@ def test_a_row_that_a_loaded_day_refuses_is_named_by_its_number_and_time() -> No
     pieces = [(GRID.date, GRID.compiled, None, columns)]
     with pytest.raises(sd.BarError) as caught:
         state.history.days.load(pieces, False, state.history.days.generation)
-    assert (caught.value.row, caught.value.ts_ns) == (1, OPEN)
+    assert caught.value.row == 1
+    assert f"ts={OPEN}" in str(caught.value)
     assert not state.history.days.cores
