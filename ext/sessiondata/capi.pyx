@@ -1,7 +1,7 @@
 """C functions for compiled callers: thin, on plain numbers, without the interpreter.
 
-A caller holds a symbol by its handle, a number (see `symbol/handles`). One that is of no living symbol
-gets SD_ERR_NO_SYMBOL, and nothing is touched.
+A caller holds a symbol by its handle, a number (see `symbol/handles`). One that is of no living
+symbol gets SD_ERR_NO_SYMBOL, and nothing is touched.
 
 Threads: each entry has a guard (see _guard), and every call is inside it while it touches the
 symbol; so is whoever holds the GIL and touches a symbol that has a handle. A call that has found

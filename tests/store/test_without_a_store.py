@@ -130,14 +130,15 @@ def test_a_series_needs_native_state_a_zone_and_pins() -> None:
     assert series[0].datetime(CALENDAR.zone).isoformat() == "2024-03-12T09:30:00-04:00"
 
 
-def test_a_row_that_a_loaded_day_refuses_is_named_by_its_number_and_time() -> None:
-    """It was an AttributeError: the error looked for the row's time under another name."""
+def test_a_row_that_a_loaded_day_refuses_is_named_by_its_number_and_values() -> None:
+    """It was an AttributeError: the error looked for the row's time under another name. The values
+    were those of a good row, which had moved to where the bad one was."""
     state = state_of(new_symbol())
     opens = OPEN + np.array([1, 0]) * MINUTE
-    columns = opens, *[np.array([value, np.nan]) for value in BAR]
+    columns = opens, *[np.array([value, -value]) for value in BAR]
     pieces = [(GRID.date, GRID.compiled, None, columns)]
     with pytest.raises(sd.BarError) as caught:
         state.history.days.load(pieces, False, state.history.days.generation)
     assert caught.value.row == 1
-    assert f"ts={OPEN}" in str(caught.value)
+    assert "high=-12.0, low=-9.0" in str(caught.value)
     assert not state.history.days.cores

@@ -5,8 +5,8 @@
     blank_core   the same symbol without a session
     swap_sessions  two cores exchange their sessions, memory and all: nothing is copied, nothing can fail
 
-A copy of a day shares the memory of its trades and quotes, which no bar changes. Where the copy goes
-on as a session it gets its own (`own_ticks`).
+A copy of a day shares the memory of its trades and quotes, which no bar changes. Where the copy
+goes on as a session it gets its own (`own_ticks`).
 """
 
 from libc.stdint cimport int32_t, int64_t, uintptr_t

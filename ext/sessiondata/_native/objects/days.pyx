@@ -1,21 +1,24 @@
-"""Days: sessions taken out of live symbols as they are, and the bars that still come for them.
+"""Past days of one symbol, and the bars that still come for them.
 
-    live core   <-- swap -->   fresh core, laid out beforehand      nothing is copied, no page touched, nothing can fail
-                               and is a snapshot_of day from then on
+    late bar -> route_earlier -> day of its time -> a copy of that day with the bar -> takes the day's place
+    fill, marks, retries, loads -> copies of all days they are for -> commit: one step, nothing can fail
 
-A snapshot_of day is a SymbolCore like any other: rows, derived bars, trackers, counters. Its clock
-stands at the end of its span, so everything is over. It is settled when it is snapshot_of and never
-changed: a late bar goes into a copy, which takes its place, and windows keep the memory that they
+A past day is a SymbolCore like any other: rows, derived bars, trackers, counters. Its clock stands
+at the end of its span, so all its slots have elapsed. It is flushed when it becomes a day and is
+immutable from then on: what comes for it goes into a copy, and windows keep the memory that they
 show.
 
 A bar from before the session's span finds its day through `Symbol.route_earlier`, from compiled
-callers too, which is why that is a C function that takes the GIL. Bytecode runs nowhere in it: a
+callers too, which is why that is a C function that acquires the GIL. No bytecode runs in it: a
 Ctrl-C in the middle could not be passed on.
 
 A session between the first and the last day that shows, of which nothing is kept, is made by what
-comes for it: bars, marks, retries. As no calendar can be asked in `route_earlier`, the grids of
-these sessions are noted before (`absent`). Which of them lie between days is only decided where
-they are needed, so there may be too many of them: never too few.
+comes for it: bars, marks, retries. No calendar can be asked in `route_earlier`, so the grids of
+such sessions are noted before (`absent`). Which of them lie between days is only decided where they
+are needed: there may be too many of them, never too few.
+
+The file is long because the class is one: every change ends in `_put`, which needs all of its
+fields. Copies of a day stand in `objects/copies`, the roll of all symbols in `objects/sessions`.
 
 Rejected: changing a day in place while nobody looks at it. Who looks would have to be counted, for
 a case of a few microseconds.
@@ -57,7 +60,7 @@ cdef dict _NOTHING = {}  # what symbols without history share; nothing is ever a
 
 @cython.final
 cdef class Days:
-    """The snapshot_of days of one symbol, and what is kept of those that were trimmed.
+    """The past days of one symbol, and what is kept of those that were trimmed.
 
     Attributes
     ----------

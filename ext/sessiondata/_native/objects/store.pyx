@@ -615,13 +615,15 @@ cdef class SymbolCore:
                 self._open_label(&bar.ts)
             status = check_bar(&self.symbol, &bar)
             if status == 0:
-                rows.move(i, n, bar.ts)
+                # else a row that is refused keeps its values for the error
+                if out_refusal.status == 0:
+                    rows.move(i, n, bar.ts)
                 n += 1
             elif skip:
                 skipped[reason_index(status)] += 1
             elif out_refusal.status == 0 or rows.row[i] < out_refusal.row:
                 out_refusal.status, out_refusal.row, out_refusal.ts = status, rows.row[i], bar.ts
-        if close_label:
+        if close_label and out_refusal.status == 0:
             rows.order_again(n)
         return n
 
