@@ -1009,7 +1009,7 @@ def test_a_late_bar_of_a_past_day_that_comes_while_a_session_rolls_is_kept(monke
             assert spy.append(late.pop(0), 2.0, 2.0, 2.0, 2.0, 2.0)
         return staged
 
-    monkeypatch.setattr(_days, "stage_sessions", stage_and_lose_time)
+    monkeypatch.setattr(_sessions, "stage_sessions", stage_and_lose_time)
     data.roll_session()
     assert not late
     assert spy.historical_bars["1s"][yesterday].timestamp.tolist() == [DAY_NS, DAY_NS + SECOND, DAY_NS + 2 * SECOND]
@@ -1037,7 +1037,7 @@ def test_the_summary_of_a_day_that_is_not_kept_has_its_last_bars(
         write_every(spy.handle, 2, 1, 3, counts)
         return staged
 
-    monkeypatch.setattr(_days, "stage_sessions", stage_and_lose_time)
+    monkeypatch.setattr(_sessions, "stage_sessions", stage_and_lose_time)
     ended = data.session_date
     data.roll_session()
     bar = state_of(spy).core.days.daily[ended]
