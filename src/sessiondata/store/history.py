@@ -405,7 +405,7 @@ class History:
 
     def trimmed(self, keep: int, keep_daily: int, before: dt.date, ended: dt.date | None) -> Any:
         """Given rows without those of all but the newest dates before one, and the dates of daily
-        bars to forget with them, as `objects/sessions.turn` takes them; None if nothing was supplied.
+        bars to forget with them, for `turn` of `objects/sessions`; None if nothing was supplied.
         `ended` is the session that is becoming history."""
         supplied = self.days.supplied
         if not supplied:
