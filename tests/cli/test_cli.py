@@ -18,7 +18,8 @@ import sessiondata
 from market_data import on_both
 from sessiondata.cli import command as cli
 from sessiondata.playback.sessions import replay
-from sessiondata.readers.bars import ReadOptions, read_bars
+from sessiondata.readers.bars import read_bars
+from sessiondata.readers.options import ReadOptions
 
 HEADER = "timestamp,open,high,low,close,volume\n"
 START_NS = 1_710_244_800_000_000_000  # 2024-03-12T12:00:00Z, a Tuesday

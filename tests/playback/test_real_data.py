@@ -1,7 +1,7 @@
 """Real market data: what the store makes of LEAN's files, compared with the vendor's own numbers
 and with the model.
 
-The files are read twice: by `sessiondata.readers.bars`, and here with `zipfile` and `csv` alone, so
+The files are read twice: by `sessiondata.readers`, and here with `zipfile` and `csv` alone, so
 that a fault of the reader cannot hide behind itself. All of it runs on the project's sample, and on
 LEAN's own data where that is.
 """
@@ -26,7 +26,8 @@ import reference as ref
 import sessiondata as sd
 from market_data import on_both
 from sessiondata.playback.sessions import ReplaySession, replay
-from sessiondata.readers.bars import BarTable, read_bars
+from sessiondata.readers.bars import read_bars
+from sessiondata.readers.table import BarTable
 from sessiondata.store.symbol import state_of
 from worlds import MINUTE, exact, same_history, same_symbol
 

@@ -16,8 +16,14 @@ import pytest
 
 from market_data import on_both
 from sessiondata.errors import InputError
-from sessiondata.readers import bars as readers
-from sessiondata.readers.bars import BarTable, NotBarsError, ReadOptions, find_inputs, read_bars
+from sessiondata.readers import text as text_reader
+from sessiondata.readers import zips
+from sessiondata.readers.bars import read_bars
+from sessiondata.readers.inputs import find_inputs
+from sessiondata.readers.layouts import NotBarsError
+from sessiondata.readers.options import ReadOptions
+from sessiondata.readers.table import BarTable
+from sessiondata.time.units import UNIT_NS
 
 HEADER = "timestamp,open,high,low,close,volume\n"
 ROW = "2024-03-12T13:30:00Z,10,11,9,10.5,100\n"
@@ -71,7 +77,7 @@ def test_lean_equity_is_unscaled_and_in_new_york_time(real: Path, n: int, first:
     assert (table.symbol, len(table), table.interval_ns, table.calendar) == ("SPY", n, 60_000_000_000, "XNYS")
     assert table.ts_ns[:1].view("datetime64[ns]")[0] == np.datetime64(f"2013-10-07T{first}")
     assert table.open[0] == open_
-    assert table.source.endswith("20131007_trade.zip!20131007_spy_minute_trade.csv")
+    assert table.path.endswith("20131007_trade.zip!20131007_spy_minute_trade.csv")
 
 
 @on_both("volume open_", [(0.6394899, 88.48)], [(0.60046, 95.0)])
@@ -168,9 +174,9 @@ def test_zip_that_is_encrypted(tmp_path: Path) -> None:
 def test_zip_caps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = lean_path(tmp_path)
     fails(write_zip(path, b" " * (4 << 20)), "packed by more than 200 to 1")
-    monkeypatch.setattr(readers, "_ZIP_MAX_BYTES", 1000)
+    monkeypatch.setattr(zips, "MAX_BYTES", 1000)
     fails(write_zip(path, "0,1,1,1,1,1\n" * 100), "unpacks to more than 1000 bytes", "1200")
-    monkeypatch.setattr(readers, "_ZIP_MAX_MEMBERS", 2)
+    monkeypatch.setattr(zips, "MAX_MEMBERS", 2)
     fails(write_zip(path, *["0,1,1,1,1,1\n"] * 3), "more than 2 members")
 
 
@@ -226,7 +232,7 @@ def test_csv_of_many_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     rows = [f"{1000 + k},{'AB'[k % 2]},1,1,1,1,{k}\n" for k in range(10)]
     path = write(tmp_path / "x.csv", "t,sym,o,h,l,c,v\n" + "".join(rows))
     whole = read_bars(path, ReadOptions(unit="s"))
-    monkeypatch.setattr(readers, "_BLOCK_ROWS", 3)
+    monkeypatch.setattr(text_reader, "BLOCK_ROWS", 3)
     parts = read_bars(path, ReadOptions(unit="s"))
     for a, b in zip(whole, parts, strict=True):
         assert a.symbol == b.symbol
@@ -237,7 +243,7 @@ def test_csv_of_many_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_block_without_good_rows_is_not_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "_BLOCK_ROWS", 3)
+    monkeypatch.setattr(text_reader, "BLOCK_ROWS", 3)
     path = write(tmp_path / "x.csv", HEADER + ROW + "\n" * 7 + "x\n" * 7 + ROW.replace("10.5", "?") * 7 + ROW)
     assert len(read_one(path, on_bad="skip")) == 2
 
@@ -250,7 +256,7 @@ def test_file_name_that_is_no_symbol(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("unit", "number"), [("s", 1_710_244_800), ("ms", 1_710_244_800_001), ("us", 7), ("ns", -5)])
 def test_csv_whole_times_are_exact(tmp_path: Path, unit: str, number: int) -> None:
     table = read_one(write(tmp_path / "x.csv", f"{HEADER}{number},1,1,1,1,1\n"), unit=unit)
-    assert table.ts_ns.tolist() == [number * readers.UNIT_NS[unit]]
+    assert table.ts_ns.tolist() == [number * UNIT_NS[unit]]
 
 
 @pytest.mark.parametrize(
@@ -408,7 +414,7 @@ def write_parquet(path: Path, **changes: Any) -> Path:
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_parquet_times_of_any_unit(tmp_path: Path, unit: str) -> None:
     pa = pytest.importorskip("pyarrow")
-    times = pa.array([NOON_NS // readers.UNIT_NS[unit]] * 2, type=pa.timestamp(unit, tz="America/New_York"))
+    times = pa.array([NOON_NS // UNIT_NS[unit]] * 2, type=pa.timestamp(unit, tz="America/New_York"))
     table = read_one(write_parquet(tmp_path / "abc.parquet", timestamp=times))
     assert table.symbol == "ABC"
     assert table.ts_ns.tolist() == [NOON_NS] * 2

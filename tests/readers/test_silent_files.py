@@ -16,7 +16,10 @@ import pytest
 from sessiondata.cli import command as cli
 from sessiondata.errors import InputError
 from sessiondata.playback.sessions import replay
-from sessiondata.readers.bars import BarTable, ReadOptions, find_inputs, read_bars
+from sessiondata.readers.bars import read_bars
+from sessiondata.readers.inputs import find_inputs
+from sessiondata.readers.options import ReadOptions
+from sessiondata.readers.table import BarTable
 
 HEADER = "timestamp,open,high,low,close,volume\n"
 START_S = 1_710_250_200  # 2024-03-12T13:30:00Z, a Tuesday: 09:30 in New York
@@ -420,7 +423,7 @@ def test_thin_symbols_keep_their_interval(run: Run, tmp_path: Path) -> None:
 def test_interval_that_no_two_bars_show(run: Run, tmp_path: Path) -> None:
     path = bars(tmp_path / "x.csv", stamps(0, 4, 10, 14, 20))
     assert run(path).status == 3
-    assert f"{path}: the interval of the bars does not show from their times: pass --interval" in run.err
+    assert f"{path}: the interval of the bars does not follow from their times: pass --interval" in run.err
     assert "no two bars are 2m apart" in run.err
     beside = bars(tmp_path / "y.csv", stamps(*range(0, 20, 2)))
     assert run(path, beside).counts("2m") == {"X": 5, "Y": 10}
@@ -435,7 +438,7 @@ def test_a_thin_file_whose_rows_are_days_apart_fails_alone(run: Run, tmp_path: P
     path = bars(tmp_path / "x.csv", stamps(0, days * DAY + 1))
     # 3 steps apart is none
     other = bars(tmp_path / "z.csv", stamps(0, 2 * days * DAY + 6, 5 * days * DAY + 15))
-    said = ": the interval of the bars does not show from their times: pass --interval: 'no two bars are nearer"
+    said = ": the interval of the bars does not follow from their times: pass --interval: 'no two bars are nearer"
     assert run(path).status == 3
     assert f"sessiondata: error: {path}{said}" in run.err
     assert run(path, other).status == 3
@@ -457,7 +460,7 @@ def test_rows_days_apart_off_the_steps_of_other_files(run: Run, tmp_path: Path) 
 def test_one_odd_stamp_among_rows_whole_days_apart(run: Run, tmp_path: Path) -> None:
     path = bars(tmp_path / "x.csv", stamps(*range(0, 5 * DAY, DAY), 4 * DAY + 1))
     assert run(path).status == 3
-    assert f"{path}:7: the interval of the bars does not show from their times: pass --interval" in run.err
+    assert f"{path}:7: the interval of the bars does not follow from their times: pass --interval" in run.err
     assert "2024-03-16T13:31Z, off the steps of 86400 s of the other rows" in run.err
     assert run(path, "--interval", "1m").counts() == {"X": 6}
 

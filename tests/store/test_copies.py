@@ -322,7 +322,7 @@ def classes() -> dict[str, type]:
     recipe (`test_calendar_copies`), and what readers of files are made of: these hold no store."""
     found = {}
     for module in modules():
-        if module.__name__.rpartition(".")[2] in ("hours", "naming", "prices"):
+        if module.__name__.rpartition(".")[2] in ("hours", "naming", "prices", "faults", "times"):
             continue
         for name, kind in inspect.getmembers(module, inspect.isclass):
             is_native = not kind.__flags__ & 1 << 9  # of a type that was made by a class statement
@@ -356,7 +356,9 @@ def things() -> dict[str, Any]:
     from sessiondata.monitor.manager import DataQualityManager
     from sessiondata.monitor.requests import Requests
     from sessiondata.playback.sessions import ReplaySession
-    from sessiondata.readers.bars import BarTable, InputFile, ReadOptions
+    from sessiondata.readers.inputs import InputFile
+    from sessiondata.readers.options import ReadOptions
+    from sessiondata.readers.table import BarTable
     from sessiondata.rows.owner import Owner, Pins
     from sessiondata.rows.window import Place
     from sessiondata.store.day import Grids

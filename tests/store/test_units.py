@@ -17,7 +17,8 @@ import pytest
 
 import sessiondata as sd
 from sessiondata import jit
-from sessiondata.readers.bars import ReadOptions, read_bars
+from sessiondata.readers.bars import read_bars
+from sessiondata.readers.options import ReadOptions
 
 OPEN = datetime(2024, 3, 12, 13, 30, tzinfo=UTC)  # 09:30 in New York
 SECONDS = int(OPEN.timestamp())

@@ -23,7 +23,9 @@ from sessiondata.time.intervals import check_intervals, parse_interval
 
 if TYPE_CHECKING:
     from sessiondata.playback.sessions import ReplaySession
-    from sessiondata.readers.bars import BarTable, InputFile, ReadOptions
+    from sessiondata.readers.inputs import InputFile
+    from sessiondata.readers.options import ReadOptions
+    from sessiondata.readers.table import BarTable
     from sessiondata.rows.gap import GapInfo
 
 __all__ = ["main"]
@@ -330,7 +332,7 @@ def _is_device(path: Path) -> bool:
 
 def _replay(args: argparse.Namespace) -> int:
     """Play everything, print it, and say how it went."""
-    from sessiondata.readers.bars import find_inputs
+    from sessiondata.readers.inputs import find_inputs
 
     files = find_inputs(args.inputs, None if args.quiet else _say)
     _check_outputs(args, files)
@@ -427,7 +429,8 @@ class _Run:
             raise _UsageError(str(error)) from error
 
     def _tables(self) -> list[BarTable]:
-        from sessiondata.readers.bars import NotBarsError, read_bars
+        from sessiondata.readers.bars import read_bars
+        from sessiondata.readers.layouts import NotBarsError
 
         options = _read_options(self._args)
         tables: list[BarTable] = []
@@ -455,9 +458,9 @@ class _Run:
             if table.interval_ns is not None:
                 for flag, value in (("--interval", self._args.interval), ("--label", self._args.label)):
                     if value is not None:
-                        alike.add(f"{flag} does not apply to LEAN's files, whose format says it", table.source)
+                        alike.add(f"{flag} does not apply to LEAN's files, whose format says it", table.path)
             for remark in table.remarks:
-                alike.add(remark, table.source)
+                alike.add(remark, table.path)
         for remark, sources, _ in alike:
             self._note(
                 f"{sources[0] if len(sources) == 1 else f'{len(sources)} files, such as {sources[0]}'}: {remark}"
@@ -474,7 +477,7 @@ class _Run:
 
 
 def _read_options(args: argparse.Namespace) -> ReadOptions:
-    from sessiondata.readers.bars import ReadOptions
+    from sessiondata.readers.options import ReadOptions
 
     try:
         return ReadOptions(

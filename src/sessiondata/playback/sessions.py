@@ -1,14 +1,13 @@
 """Bars of many symbols, fed to one store per trade date.
 
-A store holds one session, so the bars are first parted by (trade date, calendar, base interval),
-then each part is played on its own and handed out; only one store is alive at a time unless the
-caller keeps them.
+A store holds one session, so the bars are first split by trade date, calendar and base interval.
+Then each part is played into a store of its own and yielded. Only one store is alive at a time,
+unless the caller keeps them.
 
-Within a session bars go in the way a day runs: hour by hour, and in each hour symbol by symbol as
-arrays. Bars of one symbol are sorted by time first; of equal times with different values the caller
-says which stands (`merging`). At the end the clock is moved to the newest end of any bar in the
-session, so a symbol that fell silent early shows what it misses; nothing after that is expected of
-anyone.
+Within a session bars are stored hour by hour, and in each hour symbol by symbol as arrays. Bars of
+one symbol are sorted by time before; of equal times with different values the caller says which one
+counts (`merging`). At the end the clock is moved to the newest end of any bar in the session: what
+a symbol lacks up to there is missing, and nothing after that is expected.
 """
 
 from __future__ import annotations
@@ -25,9 +24,10 @@ from sessiondata.errors import ArgumentError, CalendarError, DateOutOfRangeError
 from sessiondata.market.calendar import SessionCalendar
 from sessiondata.market.calendar import calendar as named_calendar
 from sessiondata.market.grid import SessionGrid
-from sessiondata.readers.bars import BarTable
-from sessiondata.readers.merging import DUPLICATES, Placed, apart, joined, settled
+from sessiondata.readers.merging import DUPLICATES, Placed, concatenate, refuse_mixed_origins, resolve_duplicates
 from sessiondata.readers.steps import interval_name, with_intervals
+from sessiondata.readers.table import BarTable
+from sessiondata.readers.types import Note, OnError
 from sessiondata.store.store import SessionData
 from sessiondata.time.intervals import parse_interval
 
@@ -41,8 +41,6 @@ _SLICE_NS = 3_600 * _SECOND_NS
 _INT64_MAX = 2**63 - 1
 
 Progress = Callable[[int, int, str], None]  # done, total, what
-Note = Callable[[str], None]
-OnError = Callable[[InputError], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +100,21 @@ def replay(
     tables : iterable of BarTable
         All are held in memory until the last session has been played.
     calendar : str or SessionCalendar, optional
-        For all tables. By default what each table suggests, and 24/7 for one that suggests none.
+        For all tables. By default that of the table, and 24/7 for a table without one.
     derive : sequence of str, optional
         Derived intervals. By default those of 5m, 15m, 1h and 1d that a base interval divides.
     interval : str, optional
         Base interval of tables that do not know theirs. By default what the steps between their
-        times show; a file that leaves two readings is refused.
+        times say; a file that can be read in two ways is refused.
     label : {"open", "close"}
         Which end of its interval a timestamp names in tables that do not know their interval.
         LEAN's name the open.
     date : datetime.date, optional
         Play this trade date only.
     duplicates : {"error", "last", "first"}
-        Of rows of one symbol with equal times and different values the later one stands, as a
-        correction, or the first one; by default the files that they are in are refused. Equal rows
-        are repeats, and counted.
+        Which of the rows of one symbol with equal times and different values counts: the last, as a
+        correction, or the first. By default their files are refused. Equal rows are repeats, and
+        counted.
     progress : callable, optional
         Called as ``progress(rows done, rows in all, what)``.
     note : callable, optional
@@ -155,15 +153,15 @@ def replay(
         Placed(table, step_ns, calendars.of(table).name)
         for table, step_ns in with_intervals(tables, interval, note, on_error)
     ]
-    for table, step_ns, name in settled(apart(placed, on_error), duplicates, note, on_error):
-        if table.source in failed:  # one message is enough, however many symbols the file holds
+    for table, step_ns, name in resolve_duplicates(refuse_mixed_origins(placed, on_error), duplicates, note, on_error):
+        if table.path in failed:  # one message is enough, however many symbols the file holds
             continue
         try:
             by_close = label == "close" and table.interval_ns is None
             parts = list(_part_by_date(table, calendars.by_name[name], step_ns if by_close else 0, outside))
         except CalendarError as error:
-            failed.add(table.source)
-            on_error(InputError(str(error), path=table.source))
+            failed.add(table.path)
+            on_error(InputError(str(error), path=table.path))
             continue
         for part in parts:
             if date is None or part.grid.date == date:
@@ -203,16 +201,16 @@ def _derived_by_base(bases: set[int], derive: Sequence[str] | None, note: Note) 
 class _Calendars:
     """The calendar of each table, and all that were used by name."""
 
-    def __init__(self, given: str | SessionCalendar | None, note: Note) -> None:
+    def __init__(self, chosen: str | SessionCalendar | None, note: Note) -> None:
         self.by_name: dict[str, SessionCalendar] = {}
         self._note, self._has_noted = note, False
-        self._given = None if given is None else self._find(given)
+        self._chosen = None if chosen is None else self._find(chosen)
 
     def of(self, table: BarTable) -> SessionCalendar:
-        if self._given is None and table.calendar is None and not self._has_noted:
+        if self._chosen is None and table.calendar is None and not self._has_noted:
             self._has_noted = True
-            self._note(f"{table.source} names no market: 24/7 is used for such files; --calendar says otherwise")
-        calendar = self._given or self._find(table.calendar)
+            self._note(f"{table.path} names no market: 24/7 is used for such files; --calendar says otherwise")
+        calendar = self._chosen or self._find(table.calendar)
         return self.by_name.setdefault(calendar.name, calendar)
 
     @staticmethod
@@ -234,24 +232,24 @@ class _Outside:
         self._found: dict[tuple[str, str], tuple[int, int]] = {}
 
     def add(self, table: BarTable, calendar: SessionCalendar, start: int, stop: int) -> None:
-        count, first_ns = self._found.get((table.source, calendar.name), (0, _INT64_MAX))
+        count, first_ns = self._found.get((table.path, calendar.name), (0, _INT64_MAX))
         first_ns = min(first_ns, int(table.ts_ns[start]))
-        self._found[table.source, calendar.name] = count + stop - start, first_ns
+        self._found[table.path, calendar.name] = count + stop - start, first_ns
 
     def report(self, note: Note) -> None:
-        for (source, calendar), (count, first_ns) in self._found.items():
+        for (path, calendar), (count, first_ns) in self._found.items():
             first = np.datetime_as_string(np.datetime64(first_ns, "ns"), "s")
             note(
-                f"{source}: bars left out that belong to no trade date of {calendar}: {count},"
+                f"{path}: bars left out that belong to no trade date of {calendar}: {count},"
                 f" the first of them at {first} UTC"
             )
 
 
 def _part_by_date(table: BarTable, calendar: SessionCalendar, close_step_ns: int, outside: _Outside) -> Iterator[_Part]:
-    """Cut a table at the spans of its sessions. With `close_step_ns` its times name the close, of
-    bars that long."""
+    """Cut a table at the spans of its sessions. With `close_step_ns` its times are the closes of
+    bars of that length."""
     table = table.in_time_order()
-    # A moment within each bar: the close of the last one may be the start of the next trade date.
+    # A time within each bar: the close of the last one may be the start of the next trade date.
     inside_ns = table.ts_ns - 1 if close_step_ns else table.ts_ns
     start = 0
     while start < len(table):
@@ -284,8 +282,8 @@ def _session_at(calendar: SessionCalendar, ts_ns: int) -> SessionGrid | None:
 
 
 def _next_span_start(calendar: SessionCalendar, ts_ns: int) -> int:
-    """Where the first trade date after a time outside all of them begins; a day on if that is not
-    known."""
+    """Start of the first trade date after a time that belongs to none; a day later if the calendar
+    does not know one."""
     day = dt.date(1970, 1, 1) + dt.timedelta(days=ts_ns // _DAY_NS)
     for n in range(-1, 31):  # the local date may be the day before
         try:
@@ -320,12 +318,12 @@ def _play_all(
 
 
 def _by_symbol(parts: Sequence[_Part]) -> list[BarTable]:
-    """Join the parts of each symbol. Symbols are sorted by name, so the order of the files does not
-    show."""
+    """Join the parts of each symbol. Symbols are sorted by name, so the result does not depend on
+    the order of the files."""
     tables: dict[str, list[BarTable]] = {}
     for part in parts:
         tables.setdefault(part.table.symbol, []).append(part.table)
-    return [joined(tables[symbol]) for symbol in sorted(tables)]
+    return [concatenate(tables[symbol]) for symbol in sorted(tables)]
 
 
 def _play(data: SessionData, tables: Sequence[BarTable], grid: SessionGrid, step_ns: int) -> Iterator[int]:

@@ -16,22 +16,22 @@ _READ = frozenset([*(alias for names in ALIASES.values() for alias in names), *I
 
 
 class NotBarsError(InputError):
-    """A file that is not meant to hold intraday bars. An error when it was named, passed over in a
-    folder."""
+    """A file that is not meant to hold intraday bars. It is an error where the user named it, and
+    is passed over in a folder."""
 
 
 class ColumnNames(NamedTuple):
-    """The names that a file gives to what a bar needs."""
+    """The columns of a file, by what they are of a bar."""
 
     time: tuple[str, ...]
     values: tuple[str, ...]
     symbol: str | None
     is_fixed_point: bool  # a file of Databento's, whose whole-number prices are 1e-9 each
-    others: tuple[str, ...]  # of a file without a column of symbols: what is not read
+    others: tuple[str, ...]  # columns that are not read, of a file without a column of symbols
 
 
 def find_columns(
-    found: Sequence[str], symbol_column: str | None, source: str, remark: Callable[[str], None]
+    found: Sequence[str], symbol_column: str | None, path: str, remark: Callable[[str], None]
 ) -> ColumnNames:
     """Match the columns of a file with the usual names, ignoring case and surrounding blanks.
 
@@ -40,8 +40,9 @@ def find_columns(
     found : sequence of str
         The names that the file has.
     symbol_column : str or None
-        The one that names symbols, if the caller knows it. It may be absent: a folder may have it.
-    source : str
+        Column that names symbols, if the caller says it. The file may lack it, since a Hive folder
+        may have it as its key.
+    path : str
         Path of the file, for messages.
     remark : callable
         Called with a sentence about a choice that was made by rule.
@@ -56,14 +57,14 @@ def find_columns(
     by_alias: dict[str, str] = {}
     twice = [name for name in found if by_alias.setdefault(name.strip().lower(), name) is not name]
     chosen = {role: [by_alias[alias] for alias in names if alias in by_alias] for role, names in ALIASES.items()}
-    _check_values(chosen, found, source)
+    _check_values(chosen, found, path)
     for name in twice:
         if name.strip().lower() in (*_READ, (symbol_column or "").strip().lower()):
-            raise InputError("a column name stands twice", path=source, value=name)
+            raise InputError("a column name stands twice", path=path, value=name)
     if symbol_column is not None:
         symbol = by_alias.get(symbol_column.strip().lower())
     else:
-        symbol = _symbol(by_alias, chosen["symbol"], source, remark)
+        symbol = _symbol(by_alias, chosen["symbol"], path, remark)
     used = {*chosen["time"], *(chosen[name][0] for name in _VALUES), symbol}
     return ColumnNames(
         time=_time(chosen["time"], remark),
@@ -74,15 +75,15 @@ def find_columns(
     )
 
 
-def _check_values(chosen: dict[str, list[str]], found: Sequence[str], source: str) -> None:
+def _check_values(chosen: dict[str, list[str]], found: Sequence[str], path: str) -> None:
     missing = [role for role in ("time", *_VALUES) if not chosen[role]]
     if missing:
         needed = "; ".join(f"{role} ({', '.join(ALIASES[role])})" for role in missing)
-        raise NotBarsError(f"columns are missing: {needed}. The file has", path=source, value=list(found))
+        raise NotBarsError(f"columns are missing: {needed}. The file has", path=path, value=list(found))
     for role in _VALUES:
         if len(chosen[role]) > 1:
             rule = f"several columns may be the {role}: rename those that are not"
-            raise InputError(rule, path=source, value=chosen[role])
+            raise InputError(rule, path=path, value=chosen[role])
 
 
 def _time(found: Sequence[str], remark: Callable[[str], None]) -> tuple[str, ...]:
@@ -93,11 +94,11 @@ def _time(found: Sequence[str], remark: Callable[[str], None]) -> tuple[str, ...
     return (found[0],)
 
 
-def _symbol(by_alias: dict[str, str], usual: Sequence[str], source: str, remark: Callable[[str], None]) -> str | None:
+def _symbol(by_alias: dict[str, str], usual: Sequence[str], path: str, remark: Callable[[str], None]) -> str | None:
     """The column that names symbols; None if there is none, and the path is asked."""
     found = usual or [by_alias[name] for name in INSTRUMENT_COLUMNS if name in by_alias]
     if len(found) > 1:
-        raise InputError("several columns may name the symbol: pass --symbol-column", path=source, value=found)
+        raise InputError("several columns may name the symbol: pass --symbol-column", path=path, value=found)
     if not found:
         return None
     if not usual:

@@ -1,12 +1,12 @@
-"""Bars of one symbol from several rows and files: are they of one symbol, and which row stands.
+"""Bars of one symbol from several files: whether it is one symbol, and which of two rows counts.
 
-Equal times with equal values are repeats, and harmless. With different values they are corrections,
-or two instruments under one name, or two vendors: three readings, so nobody but the caller can say.
+Rows of equal times and equal values are repeats, and harmless. With different values they are
+corrections, or two instruments under one name, or two vendors. Only the caller knows which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,16 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessiondata.errors import InputError
-from sessiondata.readers.bars import BarTable
+from sessiondata.readers.table import BarTable
+from sessiondata.readers.types import VALUE_NAMES, Note, OnError
 
-__all__ = ["DUPLICATES", "Placed", "apart", "joined", "settled"]
-
-Note = Callable[[str], None]
-OnError = Callable[[InputError], None]
+__all__ = ["DUPLICATES", "Placed", "concatenate", "refuse_mixed_origins", "resolve_duplicates"]
 
 DUPLICATES = ("error", "last", "first")
 
-_NAMES = ("open", "high", "low", "close", "volume")
 _ORIGIN_RULES = {
     "file": "files of one name in different folders, or in capitals and not, may hold one symbol or several:"
     " --symbol-from folder names symbols by their folders, --symbol-from file by their files, in capitals",
@@ -34,33 +31,33 @@ _DUPLICATES_RULE = "equal times with different values under one symbol: --duplic
 
 
 class Placed(NamedTuple):
-    """A table with what else decides which store its bars go to."""
+    """A table, and what else decides which store its bars go to."""
 
     table: BarTable
     step_ns: int
     calendar: str
 
 
-def apart(placed: Iterable[Placed], on_error: OnError) -> list[Placed]:
-    """Refuse files that got one symbol from different places. The others come back, in order."""
+def refuse_mixed_origins(placed: Iterable[Placed], on_error: OnError) -> list[Placed]:
+    """Refuse files whose symbol has one name from different places. Return the others, in order."""
     placed = list(placed)
     refused: set[str] = set()
     for group in _by_symbol(placed):
-        origins = {one.table.origin: one.table.source for one in group if one.table.origin is not None}
+        origins = {one.table.origin: one.table.path for one in group if one.table.origin is not None}
         if len(origins) < 2:
             continue
         for one in group:
             table = one.table
-            if table.origin is None or table.source in refused:
+            if table.origin is None or table.path in refused:
                 continue
-            refused.add(table.source)
-            other = next(source for origin, source in origins.items() if origin != table.origin)
+            refused.add(table.path)
+            other = next(path for origin, path in origins.items() if origin != table.origin)
             rule = _ORIGIN_RULES[table.origin.kind]
-            on_error(InputError(rule, path=table.source, value=f"{table.symbol}, as of {other}"))
-    return [one for one in placed if one.table.source not in refused]
+            on_error(InputError(rule, path=table.path, value=f"{table.symbol}, as of {other}"))
+    return [one for one in placed if one.table.path not in refused]
 
 
-def settled(placed: Iterable[Placed], duplicates: str, note: Note, on_error: OnError) -> list[Placed]:
+def resolve_duplicates(placed: Iterable[Placed], duplicates: str, note: Note, on_error: OnError) -> list[Placed]:
     """Decide between rows of equal times and different values.
 
     Parameters
@@ -75,7 +72,7 @@ def settled(placed: Iterable[Placed], duplicates: str, note: Note, on_error: OnE
     Returns
     -------
     list of Placed
-        What is to be played, in order.
+        What is left to be played, in order.
     """
     placed = list(placed)
     if duplicates == "last":
@@ -99,7 +96,7 @@ def settled(placed: Iterable[Placed], duplicates: str, note: Note, on_error: OnE
                 on_error(error)
     if left_out:
         note(f"rows left out that differ from an earlier one of their time: {left_out}, the first is {first_place}")
-    remaining = [one for one in placed if one.table.source not in refused]
+    remaining = [one for one in placed if one.table.path not in refused]
     return [one._replace(table=_masked(one.table, kept.get(id(one.table)))) for one in remaining]
 
 
@@ -131,7 +128,7 @@ class _Rows:
             return np.empty(0, dtype=np.int64)
         first = self._order[np.maximum.accumulate(np.where(is_new, np.arange(len(times)), 0))]
         differs = np.zeros(len(times), dtype=np.bool_)
-        for name in _NAMES:
+        for name in VALUE_NAMES:
             column = np.concatenate([getattr(table, name) for table in self._tables])
             differs |= column[self._order] != column[first]
         self._first = dict(zip(self._order[differs].tolist(), first[differs].tolist(), strict=True))
@@ -139,7 +136,7 @@ class _Rows:
 
     def place(self, row: int) -> str:
         table, k = self._find(row)
-        return table.source if table.rows is None else f"{table.source}:{table.rows[k]}"
+        return table.path if table.rows is None else f"{table.path}:{table.rows[k]}"
 
     def without(self, bad: NDArray[np.int64]) -> dict[int, NDArray[np.bool_]]:
         keep = np.ones(len(self._ts_ns), dtype=np.bool_)
@@ -148,14 +145,14 @@ class _Rows:
         return {id(table): keep[start:stop] for table, start, stop in parts}
 
     def errors(self, bad: NDArray[np.int64]) -> list[InputError]:
-        """One for each file that takes part."""
+        """One for each file that has such a row."""
         found: dict[str, InputError] = {}
         for row in bad.tolist():
             for one, other in ((row, self._first[row]), (self._first[row], row)):
                 table, k = self._find(one)
-                if table.source not in found:
-                    found[table.source] = self._error(table, k, other)
-            if len(found) == len({table.source for table in self._tables}):
+                if table.path not in found:
+                    found[table.path] = self._error(table, k, other)
+            if len(found) == len({table.path for table in self._tables}):
                 break
         return list(found.values())
 
@@ -164,22 +161,22 @@ class _Rows:
         if table.unread_text:
             rule += f"; if column {table.unread_text[0]!r} names symbols, pass --symbol-column {table.unread_text[0]!r}"
         there, i = self._find(other)
-        name = next(name for name in _NAMES if getattr(table, name)[k] != getattr(there, name)[i])
+        name = next(name for name in VALUE_NAMES if getattr(table, name)[k] != getattr(there, name)[i])
         time = np.datetime_as_string(np.datetime64(int(table.ts_ns[k]), "ns"), "s")
         mine, others = (float(getattr(t, name)[at]) for t, at in ((table, k), (there, i)))
         value = f"{table.symbol} at {time}Z: {name}={mine!r}, and {others!r} at {self.place(other)}"
-        return InputError(rule, path=table.source, row=None if table.rows is None else int(table.rows[k]), value=value)
+        return InputError(rule, path=table.path, row=None if table.rows is None else int(table.rows[k]), value=value)
 
     def _find(self, row: int) -> tuple[BarTable, int]:
         n = int(np.searchsorted(self._starts, row, side="right")) - 1
         return self._tables[n], int(row - self._starts[n])
 
 
-def joined(tables: Sequence[BarTable]) -> BarTable:
+def concatenate(tables: Sequence[BarTable]) -> BarTable:
     """One table of the bars of one symbol, in time order; of equal times in that of the tables."""
     if len(tables) == 1:
         return tables[0]
     columns: dict[str, Any] = {
-        name: np.concatenate([getattr(table, name) for table in tables]) for name in ("ts_ns", *_NAMES)
+        name: np.concatenate([getattr(table, name) for table in tables]) for name in ("ts_ns", *VALUE_NAMES)
     }
     return replace(tables[0], rows=None, **columns).in_time_order()

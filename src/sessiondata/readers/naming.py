@@ -1,8 +1,8 @@
 """Which symbol the rows of a file are of, where no column of a usual name says so.
 
-A Hive folder (``symbol=SPY``) says it. A column that numbers or names instruments says it. The name
-of the file does, or that of its folder where the file is named by a date. If files of one name lie
-in different folders, there are two readings, and `symbol_from` chooses.
+By the first of these that there is: a Hive folder (``symbol=SPY``), a column that numbers or names
+instruments, the name of the file, or the name of its folder where that of the file is a date. Files
+of one name in different folders can be read in two ways, and `symbol_from` chooses.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def name_of_path(path: Path, stem: str, symbol_from: str | None, remark: Callabl
     stem : str
         Name of the file without its ending.
     symbol_from : {"file", "folder"} or None
-        What names the symbol; None takes the file's name, the folder's if that is a date.
+        What names the symbol; None is the name of the file, or of its folder if that is a date.
     remark : callable
         Called with a sentence about a choice that was made by rule.
 

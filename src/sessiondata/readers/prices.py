@@ -1,7 +1,7 @@
 """Prices that files write as whole numbers of some small part.
 
-Databento writes whole numbers of 1e-9, and is known by its columns. Else the factor is asked for;
-prices so high that they may be such numbers are refused until the caller says what they are.
+Databento's are whole numbers of 1e-9; its columns tell its files from others. For other files the
+caller names the factor. Prices so high that they may be such numbers are refused until then.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessiondata.errors import InputError
+from sessiondata.readers.types import Floats, Ints
 
 __all__ = ["PriceScale", "are_whole", "check_not_scaled"]
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 _FIXED_POINT = 1e9
 _NO_PRICE = 2.0**63  # the largest int64, as float64 has it
@@ -33,21 +31,21 @@ class PriceScale:
 
     Parameters
     ----------
-    given : float or None
-        The divisor, if the caller knows it.
-    source : str
+    divisor : float or None
+        The number to divide by, if the caller says it.
+    path : str
         Path of the file, for messages.
     remark : callable or None
-        Given for a file of Databento's, whose prices are whole numbers of 1e-9 unless the first
-        rows have fractions. Called with a sentence if they are.
+        None but for a file of Databento's. Its prices are whole numbers of 1e-9 unless the first
+        rows have fractions; it is called with a sentence if they are.
     """
 
-    def __init__(self, given: float | None, source: str, remark: Callable[[str], None] | None = None) -> None:
-        self._source, self._remark = source, remark
-        self._divisor = 1.0 if given is None else given
+    def __init__(self, divisor: float | None, path: str, remark: Callable[[str], None] | None = None) -> None:
+        self._source, self._remark = path, remark
+        self._divisor = 1.0 if divisor is None else divisor
         self._is_fixed: bool | None = None  # not known before the first rows
-        # needs to know which rows are whole numbers
-        self.asks = given is None and remark is not None
+        # whether a call needs to know which rows are whole numbers
+        self.needs_whole = divisor is None and remark is not None
 
     def __call__(self, values: Sequence[Floats], rows: Ints, whole: Any) -> tuple[Floats, ...]:
         """Divide the prices of the next rows.
@@ -59,9 +57,9 @@ class PriceScale:
         rows : ndarray
             Numbers of the rows, for messages.
         whole : bool, or ndarray of bool by row
-            Whether the prices are written as whole numbers; looked at if `asks`.
+            Whether the prices are written as whole numbers; looked at if `needs_whole`.
         """
-        if self.asks and len(rows):
+        if self.needs_whole and len(rows):
             self._decide(values[0], rows, np.broadcast_to(whole, len(rows)))
         if self._divisor == 1.0:
             return tuple(values)
@@ -86,8 +84,8 @@ def are_whole(texts: Iterable[str]) -> bool:
     return _FRACTION.search(" ".join(texts)) is None
 
 
-def check_not_scaled(prices: Floats, rows: Ints, source: str) -> None:
+def check_not_scaled(prices: Floats, rows: Ints, path: str) -> None:
     """Refuse prices, of shape (4, n), that look like whole numbers of some small part."""
     if np.median(np.abs(prices)) >= _HUGE_PRICE and not (prices % 1).any():
         rule = "prices are whole numbers of nine digits and more: pass --price-scale 1e9 or, if they are so high, 1"
-        raise InputError(rule, path=source, row=int(rows[0]), value=float(prices[0, 0]))
+        raise InputError(rule, path=path, row=int(rows[0]), value=float(prices[0, 0]))
