@@ -42,3 +42,11 @@ def real(request: pytest.FixtureRequest) -> Path:
     folder = request.getfixturevalue(request.param)
     assert isinstance(folder, Path)
     return folder
+
+
+@pytest.fixture(scope="session")
+def compiled_doors() -> None:
+    """Compile the doors to native functions before the first test that goes through them."""
+    from native import doors
+
+    doors()
