@@ -68,7 +68,7 @@ directives = {
     "boundscheck": DEBUG,
     "wraparound": False,
     "initializedcheck": DEBUG,
-    "cdivision": True,  # floor division goes through _time.floor_div, see there
+    "cdivision": True,  # floor division goes through floor_div of base/time
     "embedsignature": True,
     "embedsignature.format": "clinic",
     "linetrace": COVERAGE,

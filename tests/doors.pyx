@@ -97,7 +97,8 @@ cdef class RingDoor:
         return rows
 
     def view(self, int64_t seq, int64_t stop):
-        """Live rows [seq, stop) as columns over the ring's memory: they show what is written later."""
+        """Live rows [seq, stop) as columns over the ring's memory: they show what is written
+        later."""
         cdef int64_t at = seq - self.ring.origin, n = stop - seq
         cdef object whole = self.memory[-1]
         columns = []
@@ -257,8 +258,9 @@ cdef class TrackerDoor:
 
 
 def scan(Grid grid not None, int64_t step_ns, const int64_t[::1] ts, int32_t expected, str into):
-    """A column scanned into "times", "ordinals" or "nothing": (holes, n_ranges, n_present, offence).
-    `ts` has at least one row in front of its memory, as all columns that are scanned have."""
+    """A column scanned into "times", "ordinals" or "nothing": (holes, n_ranges, n_present,
+    offence). `ts` has at least one row in front of its memory, as all columns that are scanned
+    have."""
     cdef SlotTable* table = grid.table(step_ns)
     cdef Scan scan = scan_begin(table)
     cdef int64_t room = gaps_max_ranges(table), offence

@@ -31,10 +31,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 options = {{"language": "c++", "extra_compile_args": {arguments!r}}}
-# as the library is: what is inline in a .pxd divides by this directive
-directives = {{"language_level": 3, "cdivision": True}}
-doors = [Extension("doors", ["doors.pyx"], **options)]
-doors = cythonize(doors, include_path=[{include!r}], compiler_directives=directives, quiet=True)
+doors = cythonize([Extension("doors", ["doors.pyx"], **options)], include_path=[{include!r}], quiet=True)
 setup(name="doors", ext_modules=doors, script_args=["-q", "build_ext", "--inplace"])
 """
 

@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uintptr_t
 
 
 cdef extern from *:
-    # Inline in every module that uses it; base/guard.pyx says what it is about and why it is right.
+    # Inline in every module that uses it; base/guard.pyx explains it.
     """
     #include <cstddef>
     #include <cstdint>
@@ -73,12 +73,12 @@ cdef extern from *:
         std::uintptr_t inside;
         // of sd_self, by which its owner enters; 0: it must not, because nobody could stop it
         std::uintptr_t self;
-        std::uintptr_t turns;   // how often it has taken a guard from another thread
+        std::uintptr_t turns;   // how often it became the owner in place of another thread
         std::uintptr_t reads;   // odd while it reads without a guard
     };
 
     struct SdGuard {
-        SdThread* owner;        // whoever came in last
+        SdThread* owner;        // the thread that came in last
         std::uintptr_t lock;    // 1: somebody is inside, where threads cannot be made to fence
         SdGuard* next;          // of all guards
     };
@@ -103,7 +103,7 @@ cdef extern from *:
         uintptr_t reads       # odd while it reads without a guard
 
     struct Guard "SdGuard":
-        Thread* owner         # whoever came in last
+        Thread* owner         # the thread that came in last
 
     uintptr_t* guard_try "sd_guard_try"(Guard* guard) noexcept nogil    # NULL for all but the owner
     void guard_leave "sd_guard_leave"(uintptr_t* inside) noexcept nogil

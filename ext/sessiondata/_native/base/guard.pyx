@@ -2,12 +2,11 @@
 two stores.
 
     enter:  inside = guard; (fence); am I still the owner?  --yes-->  work;  inside = 0
-                                                            --no--->  take it, under the one mutex:
-                                                                      owner = me; inside = guard; have all threads
-                                                                      fence; wait while the former owner is inside
+                                                            --no--->  under the one mutex:
+        owner = me;  inside = guard;  have all threads fence;  wait while the former owner is inside
 
 This is Dekker's algorithm with its two fences put on one side. A thread that enters writes
-`inside`, then reads `owner`; one that takes over writes `owner`, then reads `inside`. With a fence
+`inside`, then reads `owner`; the next owner writes `owner`, then reads `inside`. With a fence
 between on both sides at least one sees what the other has written. The fence of the side that is in
 a hurry is left to the other one: the system call membarrier (Windows: FlushProcessWriteBuffers)
 makes every running thread of the process fence, for about a microsecond, which is what a change of
@@ -21,18 +20,18 @@ names another guard, or it has come for another turn.
 `SdThread.self` names a thread by a number that a later thread may get again. That thread then
 simply is the owner: the former one has ended, so it is not inside.
 
-Whoever is inside never waits for the GIL or the mutex. So the GIL may be held while waiting for a
-guard.
+A thread that is inside never waits for the GIL or the mutex. So the GIL may be held while waiting
+for a guard.
 
-Readers without a guard (`sd_read_last`) only announce that they read. Who frees memory that they
-might have found first takes it out of their sight, then has them fence and waits until each has
-finished the read it was in.
+Readers without a guard (`sd_read_last`) only announce that they read. Before memory that they might
+have found is freed, all pointers to it are removed, all threads fence, and each read that was under
+way has ended.
 
-Fork: all guards are taken before, so that the child finds no symbol half written.
+Fork: all guards are entered before, so that the child finds no symbol half written.
 
 Rejected: an atomic exchange at each entry (20 cycles, half of what a bar costs); a counter that
-readers check (readers of derived bars must write first, see _aggregate); an owner for life (a pool
-of threads hands symbols around).
+readers check (readers of derived bars must write first, see `rows/aggregate`); an owner for life (a
+pool of threads hands symbols around).
 """
 
 cdef extern from *:
@@ -75,8 +74,8 @@ cdef extern from *:
     #endif
     }
 
-    // Asked for with the first guard: the system call takes some 20 ms in a process with threads,
-    // and importing the package is to cost nothing of it.
+    // Asked for with the first guard: the system call lasts some 20 ms in a process with threads,
+    // which importing the package does not have to pay.
     static bool sd_can_fence_all() {
         static const bool can = sd_fence_all();
         return can;

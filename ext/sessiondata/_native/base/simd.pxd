@@ -1,4 +1,4 @@
-# Which vector code runs: what the processor can do, or less where the environment says so.
+# Which vector code runs: what the processor can do, or less if the environment asks for less.
 
 cdef extern from *:
     """

@@ -1,10 +1,10 @@
 """Which vector code runs. One wheel serves all processors, so kernels exist several times and ask
 here.
 
-`SESSIONDATA_SIMD` in the environment, read once at import, takes a lower level than the
-processor's: `baseline`, `avx2` or `avx512`. It is for tests of all code on one machine, and for bug
-reports: answers are the same at every level. What is unknown, or more than the processor has, is
-refused: a level that silently was another one would prove nothing.
+`SESSIONDATA_SIMD` in the environment, read once at import, sets a lower level than the processor's:
+`baseline`, `avx2` or `avx512`. It is for tests of all code on one machine, and for bug reports:
+answers are the same at every level. An unknown level, or one that the processor does not have, is
+refused, because a test at a level that silently was another one would prove nothing.
 """
 
 import os

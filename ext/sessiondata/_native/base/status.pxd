@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t
 
 cdef enum:
-    # What became of a bar. `changed` is STORED..CORRECTED.
+    # The outcome of a bar. `changed` is STORED..CORRECTED.
     REPEATED = 0        # same timestamp, same values: nothing changed
     STORED = 1          # newest row
     LATE = 2            # inserted between or before other rows
@@ -30,8 +30,8 @@ cdef enum:
     ERR_INPUT_KIND = -208
     ERR_UNIT = -209
 
-    # Not an outcome: the bar is from before the session's span, and may be of a day in history (see
-    # _days)
+    # Not an outcome: the bar is from before the session's span, and may be of a past day
+    # (`objects/days`)
     EARLIER = -300
 
     # The errors that on_bad="skip" counts, in the order of their counters: -101 .. -105, -201, -107
@@ -44,11 +44,11 @@ cdef inline int reason_index(int status) noexcept nogil:
 
 
 cdef class Offence:
-    # What a kernel found, gathered for the message.
+    # The broken rule and the row, for the message.
     cdef public int status
     cdef public object symbol, row, ts_ns, open, high, low, close, volume
-    # Of a trade or quote: "ticks" or "quotes", and its values; and what feeds the symbol, where
-    # that is the trouble.
+    # Of a trade or quote: "ticks" or "quotes", its values, and the symbol's input kind where that
+    # is another one.
     cdef public object kind, input_kind, values
     # Of a row of a later session: its trade date.
     cdef public object date

@@ -1,7 +1,7 @@
 """Status codes of nogil code; the one place where they become exceptions.
 
-A kernel that may not touch the interpreter returns an int: zero or positive tells what became of a
-bar, negative (`ERR_*`) which rule it broke, in groups (-1xx a value, -2xx order and state).
+A kernel that may not touch the interpreter returns an int: zero or positive for the outcome of a
+bar, negative (`ERR_*`) for the rule that it broke, in groups (-1xx a value, -2xx order and state).
 `raise_status` looks the code up in one table, so every message has the same form: rule, row, value,
 symbol, code.
 """
@@ -14,7 +14,7 @@ REASONS = ("ERR_NOT_FINITE", "ERR_HIGH_LOW", "ERR_VOLUME", "ERR_NAT", "ERR_TS_RA
            "ERR_INCONSISTENT")
 TICK_REASONS = ("ERR_NOT_FINITE", "ERR_SIZE", "ERR_NAT", "ERR_LATER_SESSION")
 
-# status -> (code, rule, the values that the message shows)
+# status -> (code, rule, the values in the message)
 _RULES = {
     ERR_NOT_FINITE: (
         "ERR_NOT_FINITE",
@@ -71,7 +71,7 @@ cdef int raise_status(Offence offence) except -1:
     if offence.status == ERR_UNIT:
         raise unit_error(offence.ts_ns, symbol=offence.symbol, row=offence.row)
     code, rule, values = _broken(offence)
-    if offence.status == ERR_NOT_FINITE:  # show the culprit only
+    if offence.status == ERR_NOT_FINITE:  # the culprits only
         values = {name: x for name, x in values.items() if not (x - x == 0.0)}
     value = ", ".join(f"{name}={format_value(x)}" for name, x in values.items())
     if offence.status == ERR_NO_SESSION:

@@ -1,20 +1,20 @@
 """Bars through the Arrow C data interface, without any Arrow library: structs out, structs in.
 
-    ArrowArrayStream ── get_schema ─► ArrowSchema  "+s"                       names and formats are static text
-                     └─ get_next ───► ArrowArray   struct of 7 to 10 columns ─► children, each with its own owner
+    ArrowArrayStream ── get_schema ─► ArrowSchema  "+s", names and formats are static text
+                     └─ get_next ───► ArrowArray   struct of 7 to 10 columns ─► children with owners
 
 The struct layouts and who may free what are fixed by the Arrow project; what they ask of us:
 
 * A consumer may *move* a struct (copy it and clear `release` in the original), also a single child
   of a batch, and may call `release` on any thread, without the GIL, after the store has gone. So
-  every child holds its own reference to the object behind its memory, and takes the GIL to give it
-  back.
+  every child holds its own reference to the object behind its memory, and releases it under the
+  GIL.
 * The batch is made together with the stream, under the GIL; `get_schema` and `get_next` need no
   Python.
-* What is exported never changes. Callers hand in arrays that nobody can write to (those of frozen
-  windows).
+* What is exported never changes. Callers pass arrays that are read-only (those of windows that are
+  snapshots).
 
-Coming in, a stream is moved out of its capsule, and each batch is owned by the arrays that show its
+Coming in, a stream is moved out of its capsule, and each batch is owned by the arrays over its
 memory.
 
 Rejected: exporting by way of pyarrow. It would be needed by everybody, and is a hundred times the
@@ -36,8 +36,8 @@ import numpy as np
 
 cdef extern from "Python.h":
     int Py_IsInitialized() noexcept nogil
-    # NULL where a consumer has given the capsule another name: it is the owner of what is inside
-    # then. A destructor asks PyCapsule_IsValid first, so that no exception is set.
+    # NULL where a consumer has renamed the capsule: then it owns what is inside. A destructor asks
+    # PyCapsule_IsValid first, so that no exception is set.
     void* pointer_of "PyCapsule_GetPointer"(object capsule, const char* name) noexcept
 
 
@@ -133,7 +133,7 @@ cdef void free_schema_capsule(object capsule) noexcept:
     cdef ArrowSchema* schema
     if PyCapsule_IsValid(capsule, "arrow_schema"):
         schema = <ArrowSchema*>pointer_of(capsule, "arrow_schema")
-        if schema.release != NULL:  # nobody took it
+        if schema.release != NULL:  # no consumer moved it out
             schema.release(schema)
         PyMem_RawFree(schema)
 
@@ -168,7 +168,7 @@ cdef struct BatchParts:
 
 
 cdef struct StreamParts:
-    ArrowArray batch            # its release is NULL once it has been handed out
+    ArrowArray batch            # its release is NULL once a consumer has it
     int64_t n_columns
 
 
@@ -237,7 +237,7 @@ cdef int stream_next(ArrowArrayStream* stream, ArrowArray* out) noexcept nogil:
 
 
 cdef const char* stream_error(ArrowArrayStream* stream) noexcept nogil:
-    return NULL  # there is nothing to say but ENOMEM
+    return NULL  # there is no error but ENOMEM
 
 
 cdef void release_stream(ArrowArrayStream* stream) noexcept nogil:
@@ -380,7 +380,7 @@ cdef class StreamReader:
     Raises
     ------
     ValueError
-        It has been read already, does not hold columns, or says an error of its own.
+        It has been read already, does not hold columns, or reports an error of its own.
     """
 
     cdef ArrowArrayStream stream
@@ -391,13 +391,13 @@ cdef class StreamReader:
         refuse_copy(self)
 
     def __cinit__(self, capsule):
-        cdef ArrowArrayStream* given = <ArrowArrayStream*>PyCapsule_GetPointer(capsule, "arrow_array_stream")
+        cdef ArrowArrayStream* supplied = <ArrowArrayStream*>PyCapsule_GetPointer(capsule, "arrow_array_stream")
         cdef ArrowSchema schema
         cdef int status
-        if given.release == NULL:
+        if supplied.release == NULL:
             raise ValueError("the stream has been read already")
-        self.stream = given[0]
-        given.release = NULL
+        self.stream = supplied[0]
+        supplied.release = NULL
         memset(&schema, 0, sizeof(ArrowSchema))
         with nogil:
             status = self.stream.get_schema(&self.stream, &schema)

@@ -1,4 +1,4 @@
-# Names of what a captured session consists of, for whoever restores it.
+# Names of what a captured session consists of, shared with out/restore.
 
 from libc.stdint cimport int32_t
 

@@ -1,6 +1,6 @@
 """A session of a symbol as named columns and a few numbers.
 
-    flush -> numbers (a dict for JSON) + columns: one bytes object, each column padded to eight bytes
+    flush -> numbers (a dict for JSON) + columns (one bytes object, each padded to eight bytes)
 
 What rows of the base ring can bring again is not captured: derived bars, trackers, most counters
 (`out/restore`). A ring that has wrapped has lost rows, so then the derived rows, the sums of the
@@ -118,7 +118,7 @@ cdef tuple _capture(SymbolCore core):
     return numbers, columns.copied()
 
 
-def capture_all(StoreClock clock not None, list cores not None, list values not None, list cursors not None, told):
+def capture_all(StoreClock clock not None, list cores not None, list values not None, list cursors not None, facts_of):
     """All of a store that may change, of one moment: no other thread's Python code runs in between.
     Threads without the GIL may write meanwhile, so each symbol is of one moment of its own.
 
@@ -127,16 +127,16 @@ def capture_all(StoreClock clock not None, list cores not None, list values not 
     values : list
         For each core a tuple of dicts, which are copied.
     cursors : list of ExportCursor
-    told : callable
-        Takes a cursor, and is no Python code itself; its last answer is None if the cursor is not
-        served.
+    facts_of : callable
+        Gets a cursor, and is no Python code itself; the last of its facts is None if the cursor is
+        not served.
 
     Returns
     -------
     tuple
         Time of the clock, sequence, epoch; for each core (numbers, rows, its days, their daily
         bars, supplied rows, copies of its dicts); columns of the symbols' counts; for each cursor
-        (what was told, what it captured or None).
+        (its facts, sequence, what it captured or None).
     """
     cdef list captured = [], counts = []
     cdef SymbolCore core, still
@@ -146,13 +146,13 @@ def capture_all(StoreClock clock not None, list cores not None, list values not 
         copies = [dict(items) for items in dicts]
         captured.append((numbers, rows, dict(core.days.cores), dict(core.days.daily), core.days.supplied, copies))
         counts.append(_counts(core, still) if cursors else None)
-    sent = _capture_cursors(cursors, cores, told)
+    sent = _capture_cursors(cursors, cores, facts_of)
     return (clock.as_of, clock.sequence, clock.epoch), captured, _count_columns(counts) if cursors else None, sent
 
 
-def copy_all(StoreClock clock not None, list cores not None, list values not None, list cursors not None, told):
-    """All of a store for another one in this process: what `capture_all` returns, with `snapshot_of`
-    each core in place of its numbers and rows. The counts are always there."""
+def copy_all(StoreClock clock not None, list cores not None, list values not None, list cursors not None, facts_of):
+    """All of a store for another one in this process: what `capture_all` returns, with
+    `snapshot_of` each core in place of its numbers and rows. The counts are always there."""
     cdef list copied = [], counts = []
     cdef SymbolCore core, still
     for core, dicts in zip(cores, values, strict=True):
@@ -160,17 +160,16 @@ def copy_all(StoreClock clock not None, list cores not None, list values not Non
         copies = [dict(items) for items in dicts]
         copied.append((still, dict(core.days.cores), dict(core.days.daily), dict(core.days.supplied), copies))
         counts.append(_counts(core, still))
-    sent = _capture_cursors(cursors, cores, told)
+    sent = _capture_cursors(cursors, cores, facts_of)
     return (clock.as_of, clock.sequence, clock.epoch), copied, _count_columns(counts), sent
 
 
-cdef list _capture_cursors(list cursors, list cores, object told):
-    """For each cursor what `told` says of it, its sequence, and what it captured (None of a cursor
-    that is not served)."""
+cdef list _capture_cursors(list cursors, list cores, object facts_of):
+    """For each cursor its facts, its sequence, and what it captured (None if it is not served)."""
     cdef dict numbers = {core: i for i, core in enumerate(cores)}
     cdef list captured = []
     for cursor in cursors:
-        *facts, native, sequence = told(cursor)
+        *facts, native, sequence = facts_of(cursor)
         served = sequence is not None and native.is_served
         captured.append((facts, sequence if served else None, capture_cursor(native, numbers) if served else None))
     return captured

@@ -13,7 +13,7 @@ cdef enum:
     # Flags of a series.
     FORMING = 1           # the newest row is a bar in progress
     PINNED = 2            # its gaps are pinned
-    # slots are over behind the tracker's frontier: the clock has made them expected
+    # slots have elapsed behind the tracker's frontier: the clock has made them expected
     TAIL = 4
     DENSE = 8             # two rows have the same time, in the form of times that is sent
 
@@ -30,7 +30,7 @@ cdef struct Sent:
     int64_t newest_ts     # ns, the newest row; INT64_MIN: there was none
     double values[5]      # of it: open, high, low, close, volume
     int32_t missing       # slots
-    int32_t expected      # slots that were over
+    int32_t expected      # slots that had elapsed
     int32_t gap_edits     # of the tracker
     int16_t quality       # hundredths of a percent
     uint8_t flags
@@ -46,12 +46,12 @@ cdef struct Head:
     # One symbol as it was sent.
     int64_t last_ts       # of the symbol
     int64_t n_edits
-    int64_t as_of         # ns, up to when it was judged
+    int64_t as_of         # ns, its watermark
     int64_t session       # session_id; NO_SESSION; NEVER sent
     int64_t n_edited
     int64_t n_pin_edits
     int64_t n_past_edits
-    int64_t n_ticks[2]     # trades and quotes ever taken
+    int64_t n_ticks[2]    # trades and quotes ever stored
     Py_ssize_t name       # where its name begins in `names`, as a JSON string
     Py_ssize_t n_name
     const Label* labels   # of its series
@@ -61,15 +61,15 @@ cdef struct Head:
 
 
 cdef struct Visit:
-    # What has become of one symbol.
+    # What has changed of one symbol since it was sent.
     bint whole            # it is new to the consumer, or its session is: everything is sent
     bint changed          # it has changed by more than time
     bint pins_changed
     bint past_changed
     bint with_ticks[2]         # trades, quotes: there are some to be sent
-    bint in_order          # the newest row is on a slot, and it is the one that time has come to
-    int64_t as_of         # ns, up to when it is judged
-    int32_t n_edited      # base rows changed out of turn; -1: more than anybody remembers
+    bint in_order          # the newest row is on a slot, and no later slot has begun
+    int64_t as_of         # ns, its watermark
+    int32_t n_edited      # base rows changed out of order; -1: more than the symbol remembers
     int64_t edited_ts[EDITS]
 
 
@@ -79,7 +79,7 @@ cdef struct Change:
     bint gaps             # gaps, or that there are none any more
     bint replace          # the rows are all there are
     int32_t n_edited
-    int64_t edited[EDITS]  # sequences of rows to show, ascending
+    int64_t edited[EDITS]  # sequences of rows to send, ascending
     int64_t first         # and of the first of the newest rows, which are all sent
     int64_t stop          # one past the newest
     Bar newest            # the newest row, if there is one; that of a ring may be behind it
@@ -94,7 +94,7 @@ cdef class Cursor:
     cdef dict labels      # tuple of names of intervals -> bytes that hold an array of Label
     cdef object intervals  # frozenset of names that are selected; None: all
     cdef bint millis      # times are sent in milliseconds, so two rows may look the same
-    # an export is under way, or was given up: nothing is known of what was sent
+    # an export is under way, or has failed: nothing is known of what was sent
     cdef bint is_open
     cdef Py_ssize_t _add_name(self, ByteWriter names, str name) except -1
     cdef const Label* _labels_of(self, tuple intervals) except NULL

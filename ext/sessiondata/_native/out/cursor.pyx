@@ -1,17 +1,17 @@
 """Cursors: what each consumer of exports has been sent, and what has changed since.
 
-    symbol   Head   changes, as_of      neither has moved: nothing of the symbol has, on to the next one
-    series   Sent  rows, newest row, gaps, quality    compared with what is there now -> Change, and written over
+    symbol   Head   changes, watermark      neither has moved: nothing has, on to the next symbol
+    series   Sent   rows, newest row, gaps, quality      compared with what is there now -> Change
 
 Rows that a consumer lacks are those after the newest one it was sent; that one again if its values
-are others now (it was forming, or the clock had closed it and bars came all the same); and rows
-changed out of turn. Of these a symbol remembers the times of the last EDITS base rows; the derived
+differ now (it was forming, or the clock had closed it and bars came all the same); and rows changed
+out of order. Of these a symbol remembers the times of the last EDITS base rows; the derived
 rows concerned are those of the slots that hold them. A consumer who comes later than that is sent
 all rows.
 
-The gaps of a tracker are others if slots below its frontier have been edited, if the number of
-missing slots differs, or if there was a tail (slots that were over and had no newer row behind
-them) and the clock has moved on: a tail may lose as many slots to bars as it gains from the clock.
+The gaps of a tracker differ if slots below its frontier have been edited, if the number of missing
+slots differs, or if there was a tail (slots that had elapsed without a newer row behind them) and
+the clock has moved on: a tail may lose as many slots to bars as it gains from the clock.
 
 Rejected: marking rows as changed (a store for each bar, for each consumer), keeping deltas for the
 slowest consumer (memory without a bound), deriving the newest row's change from counters (a clock
@@ -110,7 +110,7 @@ cdef inline bint _differs(const Sent* sent, const Bar* bar) noexcept nogil:
 
 cdef inline void _find_rows(Symbol* symbol, Py_ssize_t k, const Ring* ring, const Sent* sent, const Visit* visit,
                             Change* change) noexcept nogil:
-    """Which rows a consumer lacks. Rings are settled where more than the newest row is read of
+    """Which rows a consumer lacks. Rings are flushed where more than the newest row is read of
     them."""
     cdef int64_t oldest = ring_oldest(ring)
     cdef Bar row
@@ -156,8 +156,8 @@ cdef class Cursor:
 
     @property
     def is_served(self):
-        """Whether it is known what the consumer has: a complete export was finished, and every one
-        since."""
+        """Whether it is known what the consumer has: a complete export was finished, and every
+        delta since."""
         return not self.is_open
 
     def start(self, list cores not None, object intervals, bint millis):
@@ -180,7 +180,7 @@ cdef class Cursor:
         self.is_open = False
 
     cdef int _align(self, list cores, list removed) except -1:
-        """Take these symbols. Those that were there stand in the same order, new ones at the end;
+        """Have these symbols. Those that were there are in the same order, new ones at the end;
         `removed` None: none has been sent."""
         cdef Py_ssize_t n = len(cores), n_old = len(self.cores), i = 0, j, n_series = 0
         cdef Head* heads
@@ -266,15 +266,15 @@ cdef class Cursor:
                 or head.session != (NO_SESSION if live.symbol.grid == NULL else live.session_id))
 
     cdef void visit(self, Py_ssize_t i, SymbolCore core, bint whole, Visit* out_visit) noexcept:
-        """Look at symbol `i`, of which something has changed, and bring it up to date. It then
-        counts as sent.
+        """Look at symbol `i`, of which something has changed, and fold its levels. It then counts
+        as sent.
 
-        `core` is what `still` or `frozen` makes of it: nobody else writes to it."""
+        `core` is what `still` or `snapshot_of` makes of it: no other thread writes to it."""
         cdef SymbolCore live = <SymbolCore>PyList_GET_ITEM(self.cores, i)
         cdef Symbol* symbol = &core.symbol
         cdef Head* head = &self.heads[i]
         cdef int64_t session = NO_SESSION if symbol.grid == NULL else live.session_id, n
-        cdef const TickRing* tape
+        cdef const TickRing* ticks
         cdef int j
         out_visit.whole = whole or head.session != session
         out_visit.changed = head.last_ts != symbol.last_ts or head.n_edits != symbol.n_edits
@@ -292,8 +292,8 @@ cdef class Cursor:
                     out_visit.edited_ts[n - 1] = symbol.edited_ts[(symbol.n_edited - n) % EDITS]
                     n -= 1
         for j in range(2):
-            tape = symbol.quotes if j else symbol.ticks
-            n = 0 if tape == NULL else tape.next_seq
+            ticks = symbol.quotes if j else symbol.ticks
+            n = 0 if ticks == NULL else ticks.next_seq
             out_visit.with_ticks[j] = n > 0 and (out_visit.whole or n != head.n_ticks[j])
             head.n_ticks[j] = n
         head.last_ts, head.n_edits, head.as_of = symbol.last_ts, symbol.n_edits, out_visit.as_of

@@ -1,4 +1,4 @@
-# What a delta says of a symbol to which only bars in order have come.
+# The delta of a symbol to which only bars in order have come.
 
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.string cimport memcpy

@@ -1,9 +1,9 @@
-"""What a delta says of a symbol to which only bars in order have come: the commonest case.
+"""The delta of a symbol to which only bars in order have come: the commonest case.
 
     has it changed? -> fold -> series: head copied from the symbol before, newest row written
 
-It takes a third of the work of `out/symbol`, which handles all other cases. No object is made and
-no Python code runs, so all of it is done in the symbol's guard.
+It is a third of the work of `out/symbol`, which handles all other cases. No object is made and no
+Python code runs, so all of it is done in the symbol's guard.
 
 Symbols of a store mostly have the same counts, quality and newest time. So the text of a series up
 to its prices is kept (`SeriesText`) and copied for the next symbol, unless one of these differs.
@@ -59,8 +59,8 @@ cdef inline bint _is_in_order(const Ring* ring, const Gaps* gaps, const Sent* se
 
 cdef inline char* _series_in_order(char* out, const Symbol* symbol, Sent* sent, Py_ssize_t k, const Label* label,
                                    SeriesText* text, int64_t as_of, bint was_in_order, TimeStyle* style) noexcept nogil:
-    """What `add_series` writes of a series in order; it then counts as sent. `was_in_order`: when it
-    was sent before, its symbol's newest bar was the newest that could be."""
+    """What `add_series` writes of a series in order; it then counts as sent. `was_in_order`: when
+    it was sent before, its symbol's newest bar was the newest that could be."""
     cdef const Ring* ring
     cdef const Gaps* gaps
     cdef const Bar* newest
@@ -92,8 +92,8 @@ cdef inline char* _series_in_order(char* out, const Symbol* symbol, Sent* sent, 
     if not newest_differs:
         out = _copy_text(out, text.text, text.n_head)
     else:
-        # The row before a new one has not changed since it was sent if its slot had elapsed then, by
-        # its own bars.
+        # The row before a new one has not changed since it was sent, if its own bars had closed it
+        # by then.
         if k > 0 and total != sent.total and (sent.flags & FORMING or not was_in_order):
             ring_read(ring, total - 2, &former)
             if memcmp(sent.values, &former.open, 5 * sizeof(double)) != 0:
@@ -120,8 +120,8 @@ cdef bint _ticks_grew(const TickRing* ring, const Head* head, int which) noexcep
 
 cdef char* symbol_in_order(char* out, SymbolCore live, Head* head, SeriesText* texts, Visit* visit,
                            TimeStyle* style) noexcept nogil:
-    """The session of a symbol up to its trades, if only bars in order have come to it, and few since
-    the consumer was sent it. It then counts as sent.
+    """The session of a symbol up to its trades, if only bars in order have come to it, and few
+    since the consumer was sent it. It then counts as sent.
 
     NULL, and nothing has changed, where it is another case; `out` where there is nothing to send.
     """

@@ -1,7 +1,9 @@
 """The exported document as bytes, in one pass over native state into one bytes object.
 
-    document -> symbol -> series -> block of rows    each level reserves for itself, then writes without checks
-    (here)      symbol    symbol    rows             (of `out/`)
+    document -> symbol -> series -> block of rows
+    (here)      symbol    symbol    rows             modules of `out/`
+
+Each reserves memory for its own text first, and then writes without checks.
 
 The layout is that of `sessiondata.export.document.document`, key for key; the text of numbers,
 strings and times is `out/text`'s. What a consumer lacks is known to its cursor (`out/cursor`).
@@ -32,7 +34,7 @@ from sessiondata._native.symbol.symbol cimport MAX_LEVELS, Symbol
 
 cdef enum:
     SYMBOL_BYTES = 448    # of a SymbolCore: what is read of it
-    SCANNED_BYTES = 88    # of a Symbol: what tells whether it has changed
+    SCANNED_BYTES = 88    # of a Symbol: what is compared to see whether it has changed
     LEVEL_BYTES = 192     # of a Level
     QUEUE = 16            # symbols found ahead of the one that is written; a power of two
     AHEAD = 12            # how many symbols ahead the first part is prefetched
@@ -60,9 +62,9 @@ cdef void _scan(Cursor cursor, Queue* queue, Py_ssize_t i, bint delta) noexcept:
 
 
 cdef void _look_ahead(list cores, const Queue* queue, Py_ssize_t i, bint delta) noexcept:
-    """Prefetch the scattered parts of symbols a few ahead of number `i` of those to be written, each
-    part once the pointer to it has come. Others may be writing to them; a line that is fetched in
-    vain does no harm.
+    """Prefetch the scattered parts of symbols a few ahead of number `i` of those to be written,
+    each part once the pointer to it has come. Others may be writing to them; a line that is fetched
+    in vain does no harm.
 
     Of many symbols with few rows nothing is in a near cache, and waiting takes longer than writing:
     1.3 us a symbol instead of 2.3."""

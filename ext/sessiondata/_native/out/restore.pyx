@@ -1,4 +1,4 @@
-"""A captured session of a symbol, put back: the checks of what a file says, and the way in.
+"""A captured session of a symbol, restored from a file after all of it has been checked.
 
     check -> lay out -> store the rows as one block -> what rows that have left the ring brought
 
@@ -116,8 +116,8 @@ def restore_clock(StoreClock clock not None, as_of, int64_t sequence, int64_t ep
 
 def restore(SymbolCore core not None, Grid grid, hours, dict numbers not None, dict columns not None):
     """Begin the captured session in a core that has none, on `grid` (None: it had none); `hours` as
-    for `start`, `columns` by name, contiguous. After a ValueError, TypeError or MemoryError the core
-    has no session."""
+    for `start`, `columns` by name, contiguous. After a ValueError, TypeError or MemoryError the
+    core has no session."""
     cdef Symbol* symbol = &core.symbol
     cdef int i
     try:
@@ -126,11 +126,12 @@ def restore(SymbolCore core not None, Grid grid, hours, dict numbers not None, d
         skipped = numbers.get("skipped", {})
         for i in range(N_REASONS):
             symbol.counters.skipped[i] = _count(skipped, REASONS[i], _MOST)
-        told = numbers["counters"]
-        symbol.counters.late, symbol.counters.corrected = _count(told, "late", _MOST), _count(told, "corrected", _MOST)
-        symbol.counters.repeated = _count(told, "repeated", _MOST)
-        symbol.counters.too_old = _count(told, "too_old", _MOST)
-        symbol.counters.other_session = _count(told, "other_session", _MOST)
+        counts = numbers["counters"]
+        symbol.counters.late = _count(counts, "late", _MOST)
+        symbol.counters.corrected = _count(counts, "corrected", _MOST)
+        symbol.counters.repeated = _count(counts, "repeated", _MOST)
+        symbol.counters.too_old = _count(counts, "too_old", _MOST)
+        symbol.counters.other_session = _count(counts, "other_session", _MOST)
         for i in range(2):
             _restore_tick_counters(&symbol.tick_counters[i], numbers.get("quotes" if i else "ticks", {}))
         symbol.bars_updated = bool(numbers["updated"])
@@ -139,12 +140,12 @@ def restore(SymbolCore core not None, Grid grid, hours, dict numbers not None, d
         raise
 
 
-cdef int _restore_tick_counters(TickCounters* counters, object told) except -1:
+cdef int _restore_tick_counters(TickCounters* counters, object counts) except -1:
     cdef int i
-    counters.late, counters.too_old = _count(told, "late", _MOST), _count(told, "too_old", _MOST)
-    counters.other_session, counters.covered = _count(told, "other_session", _MOST), _count(told, "covered", _MOST)
-    counters.empty_side = _count(told, "empty_side", _MOST)
-    skipped = told.get("skipped", {})
+    counters.late, counters.too_old = _count(counts, "late", _MOST), _count(counts, "too_old", _MOST)
+    counters.other_session, counters.covered = _count(counts, "other_session", _MOST), _count(counts, "covered", _MOST)
+    counters.empty_side = _count(counts, "empty_side", _MOST)
+    skipped = counts.get("skipped", {})
     for i in range(N_TICK_REASONS):
         counters.skipped[i] = _count(skipped, TICK_REASONS[i], _MOST)
     return 0
@@ -173,7 +174,7 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
         while bar.ts >= region.stop:
             region += 1
         _require(region.regular or not compact, "a compact session has no bars outside its segments")
-    # No page is touched, whatever the file says of its size. Older files may hold sessions that have
+    # No page is touched, whatever size the file claims. Older files may hold sessions that have
     # lost rows although no capacity was asked for: these keep the ring that they had.
     core._memory = lay_out(symbol, grid, core.steps_ns, core._capacity or (grid.possible_slots(
         core.steps_ns[0]) if wrapped else 0), hours, False)
@@ -184,7 +185,7 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
     _require(n == min(stored, symbol.base.capacity), "as many bars as were stored, or as the ring holds")
     if wrapped:
         _restore_slots(core, numbers, columns, n > 0 and ts[0])
-        # The rows before these are gone, so nothing is folded for them: the levels' rows come below.
+        # The rows before these are gone, and not folded again: the levels' rows come below.
         symbol.base.next_seq = symbol.base.origin = symbol.folded_seq = stored - n
         level_mark_flushed(symbol.levels, symbol.n_levels, stored - n)
     if n > 0:
@@ -197,17 +198,17 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
     # Unpacked, not indexed: without bounds checks a short list would be read beyond its end.
     newest_extended, newest_regular = numbers["newest"]
     for i in range(2):
-        told = newest_regular if i else newest_extended
-        newest[i] = INT64_MIN if told is None else _time(told, &grid.data, "newest bar")
+        newest_ts = newest_regular if i else newest_extended
+        newest[i] = INT64_MIN if newest_ts is None else _time(newest_ts, &grid.data, "newest bar")
         _require(newest[i] == symbol.newest_ts[i] or (
             wrapped and symbol.newest_ts[i] == INT64_MIN and newest[i] <= symbol.base.evicted_ts
             and find_region(&grid.data, newest[i]).regular == i), "the newest bar is one of those stored")
         symbol.newest_ts[i] = newest[i]
-    told = numbers["counters"]
-    i = _count(told, "off_grid", stored)
+    counts = numbers["counters"]
+    i = _count(counts, "off_grid", stored)
     _require(i == symbol.counters.off_grid or (wrapped and i > symbol.counters.off_grid), "off_grid counts bars")
     symbol.counters.off_grid = i
-    i = _count(told, "extended", stored)
+    i = _count(counts, "extended", stored)
     _require(i == symbol.counters.extended or (wrapped and i > symbol.counters.extended), "extended counts bars")
     symbol.counters.extended = i
     _restore_ticks(core, False, numbers, columns)
@@ -324,8 +325,8 @@ cdef int _restore_ticks(SymbolCore core, bint quotes, dict numbers, dict columns
     cdef Tick tick
     if name + ".time" not in columns:
         return 0
-    told, ts = numbers[name], columns[name + ".time"]
-    n, stored = ts.shape[0], _count(told, "stored", _MOST)
+    counts, ts = numbers[name], columns[name + ".time"]
+    n, stored = ts.shape[0], _count(counts, "stored", _MOST)
     memset(values, 0, sizeof(values))
     memset(&tick, 0, sizeof(tick))
     for k in range(n_values):
@@ -349,21 +350,21 @@ cdef int _restore_ticks(SymbolCore core, bint quotes, dict numbers, dict columns
     ring = symbol.quotes if quotes else symbol.ticks
     _require(n == min(stored, ring.capacity), f"as many {name} as were stored, or as the ring holds")
     if stored > n:
-        ring.evicted_ts = _time(told["evicted"], symbol.grid, "newest evicted tick")
+        ring.evicted_ts = _time(counts["evicted"], symbol.grid, "newest evicted tick")
         _require(ring.evicted_ts <= ts[0], f"{name} are not older than those evicted")
         ring.next_seq = ring.origin = stored - n
     ticks_extend(ring, &ts[0], values, exchange, n)
-    ring.updated = bool(told["updated"])
+    ring.updated = bool(counts["updated"])
     return 0
 
 
-cdef int _restore_filled(Symbol* symbol, object told) except -1:
+cdef int _restore_filled(Symbol* symbol, object filled) except -1:
     """The base slots that bars have filled while no bars fed the symbol; None: there are none."""
     cdef const int32_t[::1] slots
     cdef Py_ssize_t i
-    if told is None:
+    if filled is None:
         return 0
-    slots = told
+    slots = filled
     for i in range(slots.shape[0]):
         _require((slots[i - 1] if i else -1) < slots[i] < symbol.gaps.table.n_slots,
                  "filled slots ascend, of slots of the session")

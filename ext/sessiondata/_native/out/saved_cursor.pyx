@@ -26,11 +26,10 @@ _VALUES = ("open", "high", "low", "close", "volume")
 
 
 cdef tuple capture_cursor(Cursor cursor, dict numbers):
-    """What has been sent, as (columns by name, names of symbols that have left), of a cursor
-    that is served.
+    """What has been sent, as (columns by name, names of symbols that have left), of a cursor that
+    is served.
 
-    `numbers`: core -> its number in the file. Series that are not selected are zeros: nobody
-    looks at them."""
+    `numbers`: core -> its number in the file. Series that are not selected are zeros."""
     cdef Py_ssize_t n = len(cursor.cores), n_series = 0, at = 0, i, k
     cdef const Head* head
     cdef const Sent* sent
@@ -69,12 +68,12 @@ cdef tuple capture_cursor(Cursor cursor, dict numbers):
 
 def restore_cursor(Cursor cursor not None, list cores not None, object symbols, object intervals, bint millis,
                    list gone not None, dict columns not None, str prefix not None):
-    """Be the cursor that was captured, of which a delta may be asked at once. `cores`: all
-    symbols of the file, by number, counting from where they stood; `symbols`: names of those
-    selected, None for all; `prefix` of the names of columns.
+    """Make a cursor the one that was captured; a delta may follow at once. `cores`: all symbols of
+    the file, by number, counting from where they stood; `symbols`: names of those selected, None
+    for all; `prefix` of the names of columns.
 
-    Raises ValueError where the columns cannot be what a cursor was: whatever they say, no row
-    is looked for where there is none."""
+    Raises ValueError where the columns cannot be those of a cursor. Whatever is in them, no row is
+    looked for where there is none."""
     cdef const int64_t[:, ::1] heads = _matrix(columns, prefix, _HEADS, np.int64)
     cdef const int64_t[:, ::1] counts = _matrix(columns, prefix, _SERIES, np.int64)
     cdef const double[:, ::1] values = _matrix(columns, prefix, _VALUES, np.float64)
@@ -121,7 +120,7 @@ cdef int _restore_head(Cursor cursor, Py_ssize_t i, SymbolCore core, const int64
     head.n_pin_edits, head.n_past_edits = heads[6, i], heads[7, i]
     head.n_ticks[0], head.n_ticks[1] = heads[8, i], heads[9, i]
     head.selected, head.n_series = cursor.selection(core.intervals), <int32_t>len(core.intervals)
-    # A session that is still to come would not be checked here, and taken for the one that was
+    # A session that is still to come would pass unchecked, and later count as the one that was
     # sent.
     _require(NO_SESSION <= head.session <= core.session_id, "a session that was sent had begun")
     return _require(not _is_at_hand(head, core) or 0 <= head.n_edited <= core.symbol.n_edited,
@@ -143,7 +142,7 @@ cdef int _restore_series(SymbolCore core, Py_ssize_t k, const Head* head, const 
     sent.quality, sent.flags = <int16_t>counts[5, at], <uint8_t>counts[6, at]
     for j in range(5):
         sent.values[j] = values[j, at]
-    if not _is_at_hand(head, core):  # then nothing of this is looked at
+    if not _is_at_hand(head, core):  # then none of this is looked at
         return 0
     _require(0 <= sent.total <= series_ring(&core.symbol, k).next_seq,
              "rows that were sent are among those stored")

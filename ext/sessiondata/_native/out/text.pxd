@@ -274,7 +274,7 @@ cdef inline char* write_date(char* out, int64_t days) noexcept nogil:
     Calendar arithmetic in years that begin on 1 March (the method of Richards' and Hinnant's
     civil_from_days): the leap day is then the last one of its year, of its century, and of the 400
     years after which everything repeats, so that quarter days (4n + 3) divide evenly into centuries
-    and years, and (5d + 2) / 153 gives the month.
+    and years, and (5d + 2) / 153 is the month.
     """
     cdef uint32_t quarters = 4 * <uint32_t> (days + 719468) + 3      # since 0000-03-01
     cdef uint32_t century = quarters / 146097
@@ -299,7 +299,7 @@ cdef inline char* write_date(char* out, int64_t days) noexcept nogil:
 cdef struct DayText:
     # The text of times at one UTC offset on one local day, but for the time of day.
     #
-    # UTC time at which a clock at that offset shows 00:00. Unsigned: it may lie before int64
+    # UTC time at which it is 00:00 at that offset. Unsigned: it may lie before int64
     uint64_t midnight_ns
     uint64_t from_ns         # since midnight, when the offset begins to hold
     uint64_t length_ns       # for how long it does on that day; 0: no day is set

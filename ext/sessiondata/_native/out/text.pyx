@@ -1,17 +1,17 @@
 """Numbers, strings and times exactly as orjson >= 3.11.7 writes them.
 
-    reserve (once per row, for the worst case) -> writers (no checks, no calls on the usual path) -> size
+    reserve (once per row, for the worst case) -> writers (no checks) -> size
 
-A writer takes a pointer and returns the pointer behind its text. What a row needs is inline in
-out/text.pxd, so that it melts into the loop of whoever cimports it; what is rare or long is here.
+A writer gets a pointer and returns the pointer behind its text. What a row needs is inline in
+out/text.pxd, and so part of the caller's loop; what is rare or long is here.
 
 **Short decimals.** Prices are m / 10^k with few decimals. With m an integer below 10^15 and k <=
 22, let m / 10^k == x in double arithmetic. Both operands are exact and division rounds correctly,
-so x is the double nearest to the decimal m / 10^k: the text reads back. A double tells any two
-decimals of at most 15 digits apart (in the normal range), so no other one reads back as x: in
-particular no shorter one but m without its trailing zeros, and none of that length that were
-closer. That is the shortest round-trip form, found with a multiplication, a rounding and a
-division. The multiplication only proposes m and may be wrong or fused; the division alone decides.
+so x is the double nearest to the decimal m / 10^k: the text reads back. Two decimals of at most 15
+digits (in the normal range) never have the same double, so no other one reads back as x: no shorter
+one but m without its trailing zeros, and none of that length that were closer. That is the shortest
+round-trip form, found with a multiplication, a rounding and a division. The multiplication only
+proposes m and may be wrong or fused; the division alone decides.
 
 Tried are the k of the column's `hint` (2, 6 or 9), then the largest that the magnitude allows. A
 number with fewer decimals passes at a higher k too and loses its zeros in the text, so three steps
@@ -378,7 +378,7 @@ def dumps_str(str text):
 
 def dumps_scaled(const double[::1] values, int decimals):
     """A JSON list of numbers of 2 or 5 decimals, or of 0 as integers; None where `scale_column`
-    says no."""
+    refuses."""
     cdef uint32_t m[64]
     cdef double scale = 100.0 if decimals == 2 else 1e5 if decimals == 5 else 1.0
     cdef ByteWriter writer = ByteWriter()

@@ -45,7 +45,7 @@ cdef class ByteWriter:
 
     def __dealloc__(self):
         Py_XDECREF(self._bytes)
-        PyBuffer_Release(&self._into)  # does nothing where none was taken
+        PyBuffer_Release(&self._into)  # does nothing where there is none
 
     cdef int grow(self, Py_ssize_t extra) except -1:
         """The cold half of `reserve`: at least twice the block, so that growing costs O(1) per

@@ -39,7 +39,7 @@ cdef struct Level:
 
 
 cdef struct Fold:
-    # What becomes of a bar with each row.
+    # A bar in progress, as far as each further row changes it.
     double high
     double low
     double volume
@@ -109,10 +109,10 @@ cdef inline void level_open(Level* level, const GridData* grid, const Region* re
 
 cdef inline void level_open_next(Level* level, const Region* region, const Bar* row) noexcept nogil:
     """Begin the slot after the newest one, of the same segment, with a parent row at its start. No
-    search, no question.
+    search, no branch.
 
-    Of the ring's row only what stays is written: `level_publish` writes the rest, before anybody
-    reads it."""
+    Of the ring's row only what stays is written: `level_publish` writes the rest before it is
+    read."""
     cdef Ring* ring = &level.ring
     cdef int64_t at = ring.next_seq - ring.origin, stop = row.ts + level.step_ns
     ring.ts[at] = row.ts
@@ -192,7 +192,7 @@ cdef inline int32_t is_aligned(const Region* region, int64_t base_ns, int64_t ts
 
 
 cdef struct Columns:
-    # Parent rows: a stretch of a ring, or arrays that were handed in.
+    # Parent rows: a stretch of a ring, or a caller's arrays.
     const int64_t* ts
     const double* open
     const double* high

@@ -18,8 +18,8 @@ or late (`level_rebuild`, which folds one slot anew).
 
 Invariants: a level's slot lies in one region (DAY and EXTENDED: in the session); all rows of a
 parent but its newest are folded into its children as they are. After `level_flush` the newest one
-is too, and the ring's last row equals `bar`; blocks and late bars need settled levels and leave
-settled levels.
+is too, and the ring's last row equals `bar`; blocks and late bars need levels that are flushed, and
+leave them so.
 """
 
 from libc.stdint cimport INT64_MAX, INT64_MIN
@@ -119,8 +119,8 @@ cdef inline int64_t _whole_slots(const Level* level, const Region* region, const
     """How many slots begin with row `i`, one after the other, and have all the `whole` rows that
     they can have.
 
-    Rows are at different multiples of `row_ns` from the region's anchor, so the ends of a stretch
-    tell."""
+    Rows are at different multiples of `row_ns` from the region's anchor, so looking at the ends of
+    a stretch is enough."""
     cdef const int64_t* ts = rows.ts + i
     cdef int64_t start = ts[0], step_ns = level.step_ns, most, count = 1
     if i + whole > n or ts[whole - 1] != start + step_ns - row_ns or start + step_ns > region.stop:
@@ -183,8 +183,8 @@ cdef void _push_whole_slots(Level* level, const Region* region, const Columns* r
 
 
 cdef inline int64_t _first_at_or_after(const int64_t* ts, int64_t n, int64_t bound) noexcept nogil:
-    """First of `n` ascending rows at or after `bound`, n if there is none. Without a branch: nobody
-    can foresee it."""
+    """First of `n` ascending rows at or after `bound`, n if there is none. Without a branch: no
+    processor can predict it."""
     cdef int64_t first = 0, half
     while n > 0:
         half = (n + 1) >> 1
@@ -201,7 +201,7 @@ cdef inline void _merge_rows(Level* level, const Region* region, const Columns* 
     cdef int64_t last = i + n - 1, j
     cdef double high = bar.high, low = bar.low, volume = bar.volume if is_new else level.closed_volume
     cdef int32_t n_base = bar.n_base if is_new else level.closed_base
-    # one loop: while an addition waits for the one before it there is time for the others
+    # One loop: an addition waits for the one before it, which leaves time for the comparisons.
     for j in range(i, last):
         high = rows.high[j] if rows.high[j] > high else high
         low = rows.low[j] if rows.low[j] < low else low
@@ -221,14 +221,14 @@ cdef inline void _merge_rows(Level* level, const Region* region, const Columns* 
 
 cdef bint level_extend(Level* level, const GridData* grid, const Region* region, const Columns* rows, int64_t n,
                        int64_t row_ns, bint first_is_new, bint all_aligned) noexcept nogil:
-    """Take `n` newest parent rows, slots of `row_ns` and all in `region`, in time order.
+    """Fold `n` newest parent rows, slots of `row_ns` and all in `region`, in time order.
 
     `first_is_new` is False if rows[0] was folded before and has grown since. `all_aligned`: each
     base row sits on its slot. Returns True if the first row of this level that changed is a new one
     (else it was there before)."""
     cdef int64_t i = 0, count, reach, n_slots
     cdef bint first_opened = rows.ts[0] >= level.slot_stop
-    # Rows of a whole slot; 0 where that cannot be told from the ends of the slot.
+    # Rows of a whole slot; 0 where looking at its ends is not enough.
     cdef int64_t whole = 0
     cdef Bar row
     if level.kind == INTRADAY and region.regular and (rows.n_base != NULL or all_aligned):
@@ -282,8 +282,8 @@ cdef inline bint _fold_columns(const Level* level, const Region* region, const R
         return False
     rows = ring_columns(parent, seq)
     high, low, volume = rows.high[0], rows.low[0], rows.volume[0]
-    # Volumes are summed one after the other by definition; highs and lows are done while each sum
-    # is waited for.
+    # Volumes are summed one after the other by definition; highs and lows cost nothing beside
+    # these additions, which wait for each other.
     for i in range(1, n):
         high = rows.high[i] if rows.high[i] > high else high
         low = rows.low[i] if rows.low[i] < low else low

@@ -1,8 +1,8 @@
 """Derived bars of plain columns, without a store.
 
-    columns -> rows of one region at a time -> a level on scratch memory (`rows/aggregate`) -> new arrays
+    columns -> rows of one region at a time -> a level on scratch memory -> new arrays
 
-The level is the one that a symbol has, so the bars are the store's to the last bit. Times are
+The level is a symbol's (`rows/aggregate`), so the bars are the store's to the last bit. Times are
 checked before, because a level relies on their order.
 """
 
@@ -91,7 +91,7 @@ cdef tuple _copy_rows(const Ring* ring):
 
 
 cdef object _copy(object array, const void* source):
-    """`array`, filled from memory. Wrapping the memory as an array of its own would take ten times
+    """`array`, filled from memory. Wrapping the memory as an array of its own would last ten times
     as long."""
     cdef Py_buffer view
     PyObject_GetBuffer(array, &view, PyBUF_SIMPLE)

@@ -1,4 +1,4 @@
-# Columns of bars in handed-over memory: push, insert, replace, find.
+# Columns of bars in memory of others: push, insert, replace, find.
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
@@ -18,8 +18,8 @@ cdef struct Bar:
 
 
 cdef struct Ring:
-    # Columns; room for 2 * capacity rows if `laps`, else for capacity. Memory belongs to whoever
-    # called ring_move.
+    # Columns; room for 2 * capacity rows if `laps`, else for capacity. The memory is that of
+    # the caller of ring_move.
     int64_t next_seq      # sequence of the next row; only grows
     int64_t origin        # physical row of sequence s is s - origin
     int64_t* ts           # ns, strictly increasing over the live rows
@@ -35,7 +35,7 @@ cdef struct Ring:
     int64_t n_moves       # late inserts and moves so far: rows changed places
     int64_t evicted_ts    # ns, newest overwritten row; INT64_MIN while there is none
     int64_t version       # odd while rows that are there change; readers without a guard look at it
-    # 1: may wrap, has an upper half; 0: whoever pushes sees to it that there is room
+    # 1: may wrap, has an upper half; 0: before a push there must be room
     int32_t laps
     int32_t derived       # 1: has the column n_base
 
@@ -93,8 +93,7 @@ cdef inline int64_t ring_claim(Ring* ring) noexcept nogil:
 
 cdef inline void ring_write_base(Ring* ring, int64_t at, const Bar* bar) noexcept nogil:
     """Write one physical row of a ring without the column n_base."""
-    # From two addresses, not six pointers: whoever stores a bar keeps it in the registers that it
-    # came in.
+    # From two addresses, not six pointers: so the bar stays in the registers that it came in.
     cdef int64_t stride = ring.stride
     cdef char* ts = <char*>(ring.ts + at)
     cdef char* open = ts + stride
@@ -132,7 +131,7 @@ cdef inline void ring_push_base(Ring* ring, int64_t at, const Bar* bar) noexcept
     """Add the newest row of a ring without the column n_base, at the physical row that is its
     own."""
     if at >= ring.capacity:
-        # whoever sees the row that is overwritten here also sees `next_seq` as it stands before it
+        # a reader that sees the row written here also sees `next_seq` as it is now
         release_fence()
         ring.evicted_ts = ring.ts[at - ring.capacity]
         ring_write_base(ring, at - ring.capacity, bar)
@@ -140,8 +139,8 @@ cdef inline void ring_push_base(Ring* ring, int64_t at, const Bar* bar) noexcept
 
 
 cdef inline void ring_begin_change(Ring* ring) noexcept nogil:
-    """Rows that are there are about to change, or their memory: readers without a guard are to
-    throw away what they read from now on."""
+    """Rows that are there, or their memory, are about to change: readers without a guard discard
+    what they read from now on."""
     store(&ring.version, ring.version + 1)
     release_fence()
 
@@ -157,7 +156,7 @@ cdef inline void ring_write_again(Ring* ring, int64_t seq, const Bar* bar) noexc
     if at >= ring.capacity:
         ring_write(ring, at - ring.capacity, bar)
     elif seq >= ring.capacity:
-        # written in the upper half, a lap ago: windows taken then still read it there
+        # written in the upper half, a lap ago: windows of that time still read it there
         ring_write(ring, at + ring.capacity, bar)
 
 

@@ -1,23 +1,22 @@
 """A ring of bars whose live rows are always one contiguous stretch of each column.
 
-    first lap      [ r0 r1 r2 .. .. .. | .. .. .. .. .. .. ]      rows are written once, the upper half is untouched
-    second lap     [ r6 r7 r2 r3 r4 r5 | r6 r7 .. .. .. .. ]      each row twice, at p and at p - capacity
-                           ^-- live: r2 .. r7 --^
-    third lap      origin moves on by capacity: the live rows are read from the lower half again
+    first lap     [ r0 r1 r2 .. .. .. | .. .. .. .. .. .. ]    each row once, in the lower half
+    second lap    [ r6 r7 r2 r3 r4 r5 | r6 r7 .. .. .. .. ]    each row twice, at p and p - capacity
+                          ^-- live: r2 .. r7 --^
+    third lap     origin moves on by capacity: live rows are read from the lower half again
 
 Invariants (`ring_check`, called by the tests after every action):
     0 <= next_seq; live sequences are [max(0, next_seq - capacity), next_seq); row of a sequence =
     sequence - origin; 0 <= next_seq - origin <= 2 * capacity; timestamps strictly increase over the
-    live rows;
-    in the upper half, row p equals row p - capacity.
+    live rows; in the upper half, row p equals row p - capacity.
 
-One thread at a time writes. Another may read meanwhile without a guard, if it throws away what it
+One thread at a time writes. Another may read meanwhile without a guard, if it discards what it
 cannot be sure of (`sd_read_last`): all rows below `next_seq` are whole, unless `version` is odd or
-has moved on, or they are so old that the row about to be written, number `next_seq`, takes their
-place. For that pushing costs nothing on x86.
+has moved on, or they are so old that the row about to be written, number `next_seq`, overwrites
+them. Pushing pays nothing for that on x86.
 
 A ring does not own its memory: a block of the symbol's today, shared or mapped tomorrow.
-docs/decisions.md (Capacity is exact) says what was rejected.
+docs/decisions.md (Capacity is exact) has what was rejected.
 """
 
 from libc.stdint cimport INT64_MIN
@@ -58,7 +57,7 @@ cdef int64_t ring_bytes(int64_t capacity, bint laps, bint derived) noexcept nogi
 
 
 cdef void ring_init(Ring* ring, bint derived) noexcept nogil:
-    """An empty ring without memory; `ring_move` gives it some."""
+    """An empty ring without memory; `ring_move` lays it over some."""
     memset(ring, 0, sizeof(Ring))
     ring.derived = derived
     ring.evicted_ts = INT64_MIN
@@ -96,13 +95,13 @@ cdef int64_t ring_find(const Ring* ring, int64_t ts) noexcept nogil:
     less for newer rows."""
     cdef const int64_t* times = ring.ts - ring.origin
     cdef int64_t oldest = ring_oldest(ring), first, n, half, reach = 8
-    # From the newest row back in growing steps: what is asked for is mostly near, where the lines
-    # are in a near cache.
+    # From the newest row back in growing steps: most times that are looked for are recent, and
+    # recent rows are in a near cache.
     while ring.next_seq - reach > oldest and times[ring.next_seq - reach] >= ts:
         reach *= 4
     first = ring.next_seq - reach if ring.next_seq - reach > oldest else oldest
     n = ring.next_seq - first
-    # Halving without a branch: which way it goes is what no processor can foresee.
+    # Halving without a branch, because no processor can predict which way it goes.
     while n > 0:
         half = (n + 1) >> 1
         first += half if times[first + half - 1] < ts else 0
@@ -142,7 +141,7 @@ cdef void ring_insert(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil:
     _shift(<char*>ring.volume, 8, at, stop, ring.capacity)
     if ring.n_base != NULL:
         _shift(<char*>ring.n_base, 4, at, stop, ring.capacity)
-    # in one piece, like wherever readers without a guard look
+    # in one piece, because readers without a guard look at it
     store(&ring.next_seq, ring.next_seq + 1)
     ring.n_moves += 1
     ring_write_again(ring, seq, bar)
@@ -167,9 +166,9 @@ cdef void ring_carry(Ring* ring, int64_t at, int64_t stop, int64_t to) noexcept 
 
 cdef void ring_insert_rows(Ring* ring, const int64_t* ts, const double* const* values, const int64_t* place, int64_t n,
                            int64_t n_new) noexcept nogil:
-    """Put `n` rows, ascending in time, in their places, which `place` says: twice the live row
-    before which a row comes (`n_new` do), or one more where it replaces that row; negative if it
-    goes nowhere. Values are open to volume.
+    """Put `n` rows, ascending in time, in their places. `place` is twice the live row before which
+    a row comes (`n_new` do), or one more where it replaces that row; negative where it goes
+    nowhere. Values are open to volume.
 
     Base rings only, in their first lap, with room for the new rows there. No row moves twice: O(n +
     rows behind)."""

@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 
 
 cdef enum:
-    # What feeds a symbol: whatever comes first in a session and makes base rows.
+    # Input kinds of a symbol: what comes first in a session and makes base rows.
     INPUT_NONE = 0
     INPUT_BARS = 1
     INPUT_TICKS = 2
@@ -38,13 +38,13 @@ cdef struct Tick:
 
 
 cdef struct TickCounters:
-    # What became of a symbol's trades, or quotes.
+    # Outcomes of a symbol's trades, or quotes.
     int64_t late
     int64_t too_old
     int64_t other_session
-    # quotes: kept, but not folded: a side that their bars are made of is empty
+    # quotes: kept, but not folded, because a side that their bars are made of is empty
     int64_t empty_side
-    int64_t covered       # kept, but not folded: a bar had filled their base slot
+    int64_t covered       # kept, but not folded, because a bar had filled their base slot
     int64_t skipped[N_TICK_REASONS]
 
 

@@ -1,6 +1,6 @@
 """A ring of trades or quotes, whose live rows are always one contiguous stretch of each column.
 
-It is the ring of bars (`rows/ring`) over again, with two differences. Times may repeat: what
+It is a ring like that of bars (`rows/ring`), with two differences. Times may repeat: what
 happens within a nanosecond, or a millisecond of a vendor's clock, is kept in order of arrival, so a
 late row goes behind those of its own time. And rows are never replaced: two equal trades are two
 trades.
@@ -9,10 +9,10 @@ Invariants (`ticks_check`, called by the tests after every action): live sequenc
 next_seq - capacity), next_seq); row of a sequence = sequence - origin; times never decrease over
 the live rows; last_ts is the newest row's; in the upper half, row p equals row p - capacity.
 
-Rejected: one ring for bars, trades and quotes with as many columns as it takes (a bar's push would
-loop over them), a column of Python strings for exchanges (objects cannot be read without the GIL),
-one of int32 codes with a table beside it (a view of the column would mean nothing by itself; eight
-bytes are a text that NumPy shows as one).
+Rejected: one ring for bars, trades and quotes with any number of columns (a bar's push would loop
+over them), a column of Python strings for exchanges (objects cannot be read without the GIL), one
+of int32 codes with a table beside it (a view of the column would mean nothing by itself; NumPy
+reads eight bytes as a text).
 """
 
 from libc.stdint cimport INT64_MIN
@@ -99,7 +99,7 @@ cdef void ticks_insert(TickRing* ring, const Tick* tick) noexcept nogil:
     if at >= ring.capacity:
         ticks_write(ring, at - ring.capacity, tick)
     elif seq >= ring.capacity:
-        # a lap ago it was in the upper half, and windows taken then still read it there
+        # a lap ago it was in the upper half, and windows of that time still read it there
         ticks_write(ring, at + ring.capacity, tick)
 
 

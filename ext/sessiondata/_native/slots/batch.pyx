@@ -32,8 +32,8 @@ cdef list _NO_NAMES = [None]
 
 
 cdef enum:
-    # Rows for which the GIL is given up. That and getting it back costs 0.3 µs where nobody else
-    # wants it and a good deal more where somebody does; this many rows scan some 5 to 50 µs.
+    # Rows for which the GIL is given up. That and getting it back costs 0.3 µs where no other
+    # thread wants it and a good deal more where one does; this many rows scan some 5 to 50 µs.
     GIL_WORTH = 40_000
 
 
@@ -41,7 +41,7 @@ cdef struct Job:
     # One column of a batch.
     Py_buffer column      # int64 times
     const SlotTable* table
-    int32_t expected      # slots that are over
+    int32_t expected      # slots that have elapsed
     int64_t room          # for the most holes there can be; 0: present slots are counted only
     int64_t first         # where its holes begin in the memory of all
     int64_t apart         # how far their columns lie apart there
@@ -53,7 +53,7 @@ cdef struct Job:
 
 cdef struct Scratch:
     # Holes of all jobs, one behind the other: memory for the most that each could find would be
-    # mostly untouched, but would be handed out and taken back page by page.
+    # mostly untouched, but would be allocated and freed page by page.
     int64_t* memory
     int64_t room
     int64_t used
@@ -226,7 +226,7 @@ def find_gaps_i64(list columns not None, list grids not None, list names not Non
 
 def find_gaps_plain(column, Grid grid not None, int64_t step_ns, as_of=None):
     """What `find_gaps_i64` finds in one column, or None if that is no plain ndarray
-    (`times.is_plain`), or lies before 1990.
+    (`time.arrays.is_plain`), or lies before 1990.
 
     Without the lists, and without the questions of the facade, which are half the time of a day of
     minutes."""

@@ -1,8 +1,8 @@
 """Expected slots outside the session's segments, if the store was asked to expect any.
 
     hours start       open                close        hours stop
-         | -3 | -2 | -1 |  the session     | 0 | 1 | 2 | 3 |         numbers as slots are counted (`slots/grid`)
-           0    1    2                       3   4   5   6           ordinals here
+         | -3 | -2 | -1 |  the session     | 0 | 1 | 2 | 3 |   numbers as in `slots/grid`
+           0    1    2                       3   4   5   6     ordinals here
 
 The slots are those that a bar outside the segments falls in anyway; expected are those that reach
 into the hours, of the region before the open and of the one after the close (breaks are not). They
@@ -32,7 +32,7 @@ cdef void extended_init(Extended* extended, const GridData* grid, int64_t step_n
 
 
 cdef int64_t extended_ordinal(const Extended* extended, int64_t slot_start) noexcept nogil:
-    """Ordinal of the slot that starts there, outside the segments; -1 if nobody expects it."""
+    """Ordinal of the slot that starts there, outside the segments; -1 if it is not expected."""
     cdef const GridData* grid = extended.table.grid
     cdef int64_t ordinal
     if slot_start < grid.open_ns:
@@ -45,15 +45,15 @@ cdef int64_t extended_ordinal(const Extended* extended, int64_t slot_start) noex
 
 
 cdef void extended_mark(Extended* extended, int64_t slot_start) noexcept nogil:
-    """A row now sits on the slot that starts there, outside the segments; no effect if nobody
-    expects it."""
+    """A row now sits on the slot that starts there, outside the segments; no effect if it is
+    not expected."""
     cdef int64_t ordinal = extended_ordinal(extended, slot_start)
     if ordinal >= 0:
         gaps_mark_present(&extended.gaps, <int32_t>ordinal)
 
 
 cdef int32_t extended_expected(const Extended* extended, int64_t as_of) noexcept nogil:
-    """Number of slots that are over (end <= as_of)."""
+    """Number of slots that have elapsed (end <= as_of)."""
     cdef const GridData* grid = extended.table.grid
     cdef int64_t n
     if as_of >= grid.span_stop:

@@ -23,17 +23,18 @@ cdef struct Gaps:
     # slots below are explicit (present or in a range), slots from here on are absent
     int32_t frontier
     int32_t n_absent      # slots in the ranges; the others below the frontier are present
-    # late bars, marks and retries so far: the gaps below the frontier may be others
+    # late bars, marks and retries so far: with each the gaps below the frontier may differ
     int32_t n_edits
     const SlotTable* table
-    # what explains absent slots, and retries; NULL: nothing was told. Memory is Evidence's
+    # what explains absent slots, and retries; NULL: there are none. Memory is Evidence's
     Marks* marks
 
 
 cdef inline int32_t gaps_present(const Gaps* gaps, int32_t expected) noexcept nogil:
-    """Present slots among the `expected` that are over. O(1).
+    """Present slots among the `expected` that have elapsed. O(1).
 
-    At most the newest present slot is not over (a forming derived bar); no count has it then."""
+    At most the newest present slot has not elapsed (a forming derived bar); no count has it
+    then."""
     return gaps.frontier - gaps.n_absent - (gaps.frontier > expected)
 
 
@@ -53,7 +54,7 @@ cdef inline int32_t gaps_halted(const Gaps* gaps, int32_t expected) noexcept nog
 
 
 cdef inline int32_t gaps_missing(const Gaps* gaps, int32_t expected) noexcept nogil:
-    """Missing slots when `expected` slots are over: the absent ones that nothing explains."""
+    """Missing slots when `expected` slots have elapsed: the absent ones that nothing explains."""
     return expected - gaps_present(gaps, expected) - gaps_explained(gaps, expected)
 
 
@@ -66,8 +67,8 @@ cdef inline void gaps_mark_present(Gaps* gaps, int32_t ordinal) noexcept nogil:
 
 
 cdef struct Sweep:
-    # Ascending slots on their way out of the ranges, which go by once: those above wait at the end
-    # of their memory.
+    # Ascending slots that leave the ranges, in one pass over these: ranges above the slot at hand
+    # wait at the end of their memory.
     Gaps* gaps
     int32_t waiting       # first of the ranges that wait; -1: none was moved there yet
     int32_t room          # one past the last of them

@@ -30,7 +30,7 @@ cdef int64_t gaps_max_ranges(const SlotTable* table) noexcept nogil:
 
 
 cdef void gaps_init(Gaps* gaps, const SlotTable* table) noexcept nogil:
-    """An empty tracker without memory; `gaps_move` gives it some."""
+    """An empty tracker without memory; `gaps_move` lays it over some."""
     gaps.table = table
     gaps.start = gaps.stop = NULL
     gaps.n_ranges = gaps.frontier = gaps.n_absent = gaps.n_edits = 0
@@ -106,7 +106,7 @@ cdef int32_t _add_missing(const Marks* marks, int32_t start, int32_t stop, int32
 
 
 cdef void _count_absent(Gaps* gaps, int32_t first) noexcept nogil:
-    """Take the ranges from `first` on into the counts of the marks. O(ranges + marks) of that
+    """Add the ranges from `first` on to the counts of the marks. O(ranges + marks) of that
     stretch."""
     cdef Marks* marks = gaps.marks
     cdef const Slots* explained = &marks.explained
@@ -134,8 +134,7 @@ cdef inline bint _is_missing(const Gaps* gaps, int32_t i, int32_t ordinal) noexc
 
 
 cdef void _discount(Gaps* gaps, int32_t i, int32_t ordinal) noexcept nogil:
-    """An absent slot of range `i` is about to be taken out of it: scan it out of the counts of the
-    marks."""
+    """An absent slot is about to leave range `i`: subtract it from the counts of the marks."""
     cdef Marks* marks = gaps.marks
     if slots_hold(&marks.explained, ordinal):
         marks.n_explained -= 1
@@ -187,8 +186,8 @@ cdef void sweep_add(Sweep* sweep, int32_t ordinal) noexcept nogil:
         gaps_mark_present(gaps, ordinal)
         return
     if sweep.waiting < 0:
-        # Before each slot, what is written and what waits are the ranges of a tracker, so there is
-        # room for both.
+        # What is written and what waits are together the ranges of a tracker before each slot, so
+        # there is room for both.
         sweep.room = <int32_t>gaps_max_ranges(gaps.table)
         sweep.waiting = sweep.room - gaps.n_ranges
         memmove(&gaps.start[sweep.waiting], gaps.start, gaps.n_ranges * sizeof(int32_t))
@@ -217,7 +216,7 @@ cdef inline void _sweep_to(Sweep* sweep, int32_t ordinal) noexcept nogil:
 
 
 cdef void sweep_end(Sweep* sweep) noexcept nogil:
-    """All slots have been told of. O(ranges + marks), unless none was below the frontier."""
+    """No more slots come. O(ranges + marks), unless none was below the frontier."""
     if sweep.waiting < 0:
         return
     _sweep_to(sweep, sweep.gaps.frontier)
@@ -263,7 +262,7 @@ cdef int32_t _add_tail(const Gaps* gaps, int32_t expected, int32_t n, int32_t* o
 
 
 cdef int32_t gaps_count(const Gaps* gaps, int32_t expected) noexcept nogil:
-    """Number of gaps when `expected` slots are over: those of the ranges, and the tail cut at
+    """Number of gaps when `expected` slots have elapsed: those of the ranges, and the tail cut at
     segments.
 
     O(segments + marks in the tail)."""
@@ -290,7 +289,7 @@ cdef int32_t gaps_list(const Gaps* gaps, int32_t expected, int32_t* out_start, i
 
 
 cdef int gaps_state(const Gaps* gaps, int32_t expected, int32_t ordinal) noexcept nogil:
-    """State of a slot when `expected` slots are over. O(log ranges + log marks)."""
+    """State of a slot when `expected` slots have elapsed. O(log ranges + log marks)."""
     cdef int32_t i
     if ordinal >= expected:
         return PENDING
@@ -311,8 +310,8 @@ cdef inline int32_t _missing_between(const Gaps* gaps, int32_t start, int32_t st
 
 cdef void gaps_tally(const Gaps* gaps, int32_t start, int32_t stop, int32_t* out_present,
                      int32_t* out_missing) noexcept nogil:
-    """Present and missing slots among [start, stop), all of which are over. O(log ranges + ranges
-    in it)."""
+    """Present and missing slots among [start, stop), all of which have elapsed. O(log ranges +
+    ranges in it)."""
     cdef int32_t i = max(_find(gaps, start), 0), low, high
     cdef int32_t tail = min(stop, max(start, gaps.frontier))
     out_present[0], out_missing[0] = tail - start, _missing_between(gaps, tail, stop)

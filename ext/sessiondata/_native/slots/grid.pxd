@@ -65,7 +65,7 @@ cdef inline uint64_t slot_number(const SlotTable* table, int64_t anchor, int64_t
     so what is no multiple lands above the multiples (then the rotation: the bits of step_ns below
     its odd part must be zero, and come out on top if they are not). `slot_number(...) < n` is
     therefore the whole question: inside [0, n * step_ns) and on a slot."""
-    # Unsigned: nobody has checked these times, and their difference may overflow.
+    # Unsigned: these times are unchecked, and their difference may overflow.
     cdef uint64_t product = (<uint64_t>ts - <uint64_t>anchor) * table.inverse
     return product >> table.shift | product << (-table.shift & 63)
 
@@ -92,7 +92,7 @@ cdef inline int32_t ordinal_in(const SlotTable* table, const Region* region, int
 
 
 cdef inline int32_t expected_at(const SlotTable* table, int64_t as_of) noexcept nogil:
-    """Number of regular slots that are over (end <= as_of). O(log segments)."""
+    """Number of regular slots that have elapsed (end <= as_of). O(log segments)."""
     cdef const GridData* grid = table.grid
     cdef const Region* region
     if as_of >= grid.close_ns:

@@ -1,4 +1,4 @@
-"""Segments of one session, compiled: the only thing the bar path knows about a calendar.
+"""Segments of one session, compiled: all that the path of a bar knows of a calendar.
 
     span_start      open         close   open          close      span_stop
         |  before    |  segment 0  | break |  segment 1  |  after     |
@@ -170,7 +170,7 @@ cdef class Grid:
         return total
 
     def expected(self, int64_t step_ns, as_of=None):
-        """Regular slots that are over at `as_of` (int ns; None: all slots of the session)."""
+        """Regular slots that have elapsed at `as_of` (int ns; None: all slots of the session)."""
         cdef SlotTable* table = self.table(step_ns)
         return table.n_slots if as_of is None else expected_at(table, as_of)
 

@@ -1,5 +1,4 @@
-# What is known of slots beside their bars: spans of time that explain an absence, and slots that
-# were asked for again.
+# What is known of slots beside their bars: spans of time that explain an absence, and retries.
 
 from libc.stdint cimport int32_t, int64_t
 
@@ -23,7 +22,8 @@ cdef struct Slots:
 
 
 cdef struct Retries:
-    # Slots that were asked for again: sorted ranges of ordinals. One allocation, at `last_ns`.
+    # Slots that were asked for again (retries): sorted ranges of ordinals. One allocation, at
+    # `last_ns`.
     int64_t* last_ns      # when that was last done
     int32_t* start
     int32_t* stop

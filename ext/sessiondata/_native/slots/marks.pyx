@@ -1,22 +1,21 @@
 """What is known of slots beside their bars.
 
-    time without trade   [ 09:40 ........ 10:00 )                  told by `mark_no_trade`, in slots of any interval
-    halted time               [ 09:50 ... 10:10 )                  told by `mark_halted`
-    explained                 their union                          1m: 09:40 .. 10:09   5m: 09:40 .. 10:05   15m: 09:45
+    time without trade   [ 09:40 ........ 10:00 )          from `mark_no_trade`
+    halted time               [ 09:50 ... 10:10 )          from `mark_halted`
+    explained            [ 09:40 ........ 10:10 )          their union
+    slots explained      1m: 09:40 to 10:09    5m: 09:40 to 10:05    15m: 09:45
 
 Evidence is about time, so that one mark explains the slots of every interval that lie wholly in it.
-Marks only grow, so the order in which they are told does not show. For each tracker they are
-compiled to ranges of slot ordinals with running sums: how many slots of a stretch are explained is
-two binary searches.
+Marks only grow, so their order makes no difference. For each tracker they are compiled to ranges of
+slot ordinals with running sums: two binary searches count the explained slots of a stretch.
 
-A tracker's own ranges say which slots are *absent*, whether explained or not; a bar on a marked
-slot therefore is nothing special, and in-order bars never look at marks. What is missing is absent
-and not explained: the counts of that are kept with each jump and each late bar (`slots/gaps`), the
-list is made when somebody asks.
+A tracker's own ranges are the *absent* slots, explained or not. So a bar on a marked slot is like
+any other, and bars in order never look at marks. Missing slots are those that are absent and not
+explained: their counts are kept with each jump and each late bar (`slots/gaps`), their list is made
+when it is asked for.
 
-Rejected: taking explained slots out of the tracker's ranges. The next slot would then be one that
-in-order bars have to look out for, and a slot that is marked again as halted could not be told from
-one that has a bar.
+Rejected: leaving explained slots out of the tracker's ranges. In-order bars would have to check for
+them, and a slot that is marked again as halted would look like one that has a bar.
 """
 
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
@@ -214,11 +213,11 @@ cdef inline void _add_retries(Retries* retries, int32_t start, int32_t stop, int
 
 cdef int retries_add(const Retries* old, const int32_t* start, const int32_t* stop, int32_t n, int32_t first,
                      int32_t last, int64_t when_ns, Retries* out_retries, int32_t* out_counted) noexcept nogil:
-    """The slots in [first, last) of the `n` gaps given were asked for once more at `when_ns`; 0, or
-    -1 without memory.
+    """The slots in [first, last) of `n` gaps were asked for once more at `when_ns`; 0, or -1
+    without memory.
 
-    Writes the retries of the gaps from then on (what was asked for and has been filled or explained
-    since is dropped) and how many slots were counted. O(gaps + old ranges)."""
+    Writes the retries of the gaps from then on, and how many slots were counted. Retries of slots
+    that have been filled or explained since are dropped. O(gaps + old ranges)."""
     # Two sorted lists cut each other into n + old.n pieces at most, of which the two ends of
     # [first, last) cut two more; what lies between the pieces (never asked for before) is at most
     # as many again.

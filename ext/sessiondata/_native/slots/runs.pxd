@@ -1,5 +1,4 @@
-# Where a column of times does not go on step by step: the only code that is written for a
-# processor.
+# Where a column of times does not go on step by step: code written for the vectors of a processor.
 
 from libc.stdint cimport int64_t, uint16_t, uint64_t
 
@@ -8,8 +7,8 @@ from sessiondata._native.base.simd cimport AVX2, AVX512, simd
 cdef extern from *:
     """
     // AVX2 halves the scan of a day without holes, AVX-512 packs the numbers of 64 rows that break
-    // in one instruction. Unsigned, because nobody has checked these times: the difference of two
-    // may overflow, and then it is no step.
+    // in one instruction. Unsigned, because these times are unchecked: the difference of two may
+    // overflow, and then it is no step.
     static inline int64_t sessiondata_unbroken_any(const int64_t* ts, int64_t n, uint64_t step_ns) {
         int64_t i = 0, j;
         for (; i + 64 <= n; i += 64) {
@@ -31,7 +30,7 @@ cdef extern from *:
     }
 
     #ifdef SESSIONDATA_AVX2
-    // Against the times that are due, which takes one load a row instead of two.
+    // Compared with the times that are due: one load a row instead of two.
     SESSIONDATA_AVX2 static int64_t sessiondata_unbroken_avx2(const int64_t* ts, int64_t n, uint64_t step_ns) {
         const __m256i step4 = _mm256_set1_epi64x((long long)(4 * step_ns)), step8 = _mm256_add_epi64(step4, step4);
         uint64_t due_ns = (uint64_t)ts[-1] + step_ns;
@@ -76,7 +75,7 @@ cdef extern from *:
             }
             mask = ~equal;
             many = _mm_popcnt_u64(mask);
-            // four at once: how many there are is not to be foreseen
+            // four at once: their number is hard to predict
             for (at = found; at < found + many; at += 4) {
                 for (j = 0; j < 4; j++) {
                     out[at + j] = (uint16_t)(i + (int64_t)_tzcnt_u64(mask));

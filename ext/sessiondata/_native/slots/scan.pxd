@@ -1,4 +1,4 @@
-# A column of times as slots with rows and stretches without: the state of a scan, and its two loops.
+# A scan of a column of times: its state, and its two loops. Design note in slots/scan.pyx.
 
 from libc.stdint cimport int32_t, int64_t
 

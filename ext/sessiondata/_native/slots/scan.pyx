@@ -11,8 +11,8 @@ row, no repeat, no end of a segment. What is something else ends the run at hand
 A hole never crosses the end of a segment. Holes go out as ordinals (a tracker that many rows are
 marked in), or as times (plain arrays without a store), or are counted only.
 
-Invariants: rows are in time order, or the scan says where not; every expected slot up to `reach` is
-in a hole or has a row that counts in `n_present`.
+Invariants: rows are in time order, or the scan returns where not; every expected slot up to `reach`
+is in a hole or has a row that counts in `n_present`.
 
 Rejected: slot numbers of all rows, compared afterwards: rows in a run need none, and they are most
 of a column.

@@ -13,12 +13,12 @@ def capture_all(
     cores: list[SymbolCore],
     values: Sequence[tuple[dict[Any, Any], ...]],
     cursors: list[_Cursor],
-    told: Callable[[_Cursor], Any],
+    facts_of: Callable[[_Cursor], Any],
 ) -> tuple[tuple[int | None, int, int], list[tuple[Any, ...]], dict[str, Any] | None, list[tuple[Any, ...]]]: ...
 def copy_all(
     clock: StoreClock,
     cores: list[SymbolCore],
     values: Sequence[tuple[dict[Any, Any], ...]],
     cursors: list[_Cursor],
-    told: Callable[[_Cursor], Any],
+    facts_of: Callable[[_Cursor], Any],
 ) -> tuple[tuple[int | None, int, int], list[tuple[Any, ...]], dict[str, Any], list[tuple[Any, ...]]]: ...
