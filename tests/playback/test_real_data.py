@@ -241,7 +241,7 @@ def test_yesbank_trades_on_the_calendar_of_bombay(real: Path) -> None:
     assert bank.bars("1d")[0].n_expected == 375
     assert bank.bars_base.present == len(regular)
     assert bank.bars_base.expected == min(375, (max(row[0] for row in rows) - open_ns) // MINUTE + 1)
-    assert bank.bars_base[0].datetime(ZoneInfo("Asia/Kolkata")).utcoffset() == dt.timedelta(hours=5, minutes=30)
+    assert bank.bars_base[0].datetime.utcoffset() == dt.timedelta(hours=5, minutes=30)
 
 
 @on_both("files days", [(SAMPLE_FILES, ("04", "07", "08", "09"))],

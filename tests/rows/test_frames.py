@@ -226,7 +226,7 @@ def test_a_live_daily_bar_and_its_window_keep_their_trade_date() -> None:
     grid = data.start_session("2024-03-12")
     es = data.register_symbol("ES")
     es.append(int(grid.segments[0, 0]), 1.0, 1.0, 1.0, 1.0, 1.0)
-    assert es.bars("1d")[0].datetime(CHICAGO).date() == dt.date(2024, 3, 11)
+    assert es.bars("1d")[0].datetime.date() == dt.date(2024, 3, 11)
     kept = es.bars("1d").last(1).copy()
     assert dates_of(es.bars("1d")) == dates_of(kept) == [[dt.date(2024, 3, 12)]] * 4
     data.roll_session()
@@ -315,7 +315,7 @@ def test_a_frozen_window_is_shown_without_a_copy(spy: sd.SymbolSessionData) -> N
 def test_nobody_can_write_to_what_frames_show(spy: sd.SymbolSessionData) -> None:
     """A copy had writable arrays; a frame on them would have changed under its owner."""
     for window in (spy.bars("5m")[:].copy(), spy.bars("5m")[::2]):
-        for column in (window.timestamp, window.datetime, window.close, content_of(window).n_base):
+        for column in (window.timestamp, window.datetime64, window.close, content_of(window).n_base):
             assert not column.flags.writeable
             with pytest.raises(ValueError, match="WRITEABLE"):
                 column.flags.writeable = True
@@ -364,7 +364,7 @@ def test_an_array_of_bars_is_records(spy: sd.SymbolSessionData) -> None:
     records = np.asarray(spy.bars("5m"))
     assert records.shape == (5,)
     assert records["close"].tolist() == spy.bars("5m").close.tolist()
-    assert (records["timestamp"] == spy.bars("5m").datetime).all()
+    assert (records["timestamp"] == spy.bars("5m").datetime64).all()
     assert records.dtype.isalignedstruct
     assert records.flags.writeable
     assert not np.shares_memory(records["close"], spy.bars("5m").close)

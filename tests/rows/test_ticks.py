@@ -277,7 +277,7 @@ def test_windows() -> None:
     assert list(window[::3]) == list(window)[::3]
     assert list(spy.ticks.since(int(ts[45]))) == list(spy.ticks)[45:]
     assert spy.ticks.since(dt.datetime(2024, 3, 12, tzinfo=dt.UTC)).timestamp[0] == DAY_NS
-    assert window.datetime[0] == np.datetime64(int(ts[40]), "ns")
+    assert window.datetime64[0] == np.datetime64(int(ts[40]), "ns")
     assert (window.symbol, len(spy.ticks.window(-3, -1)), len(spy.ticks.window(3, 1))) == ("SPY", 2, 0)
     with pytest.raises(IndexError):
         window[10]

@@ -97,7 +97,7 @@ def survives(code: str) -> str:
 def test_a_bar_is_a_named_record(spy: sd.SymbolSessionData) -> None:
     bar = spy.bars_base[3]
     assert bar == sd.Bar(OPEN + 3 * MINUTE, 103.0, 104.0, 102.0, 103.5, 13.0)
-    assert bar.datetime(ZONE) == dt.datetime(2024, 3, 12, 9, 33, tzinfo=ZONE)
+    assert bar.datetime == dt.datetime(2024, 3, 12, 9, 33, tzinfo=ZONE)
     assert (bar.forming, bar.extended, bar.n_base, bar.n_expected) == (False, False, 1, 1)
 
 
@@ -180,7 +180,7 @@ def test_an_empty_series_answers_everything(data: sd.SessionData) -> None:
         assert list(series) == list(series[::2]) == series.gaps == []
         assert series.timestamp.dtype == np.int64
         assert series.volume.dtype == np.float64
-        assert series.datetime.dtype == np.dtype("datetime64[ns]")
+        assert series.datetime64.dtype == np.dtype("datetime64[ns]")
         assert (series.coverage, series.forming, series.quality, series.total_count) == ((0, 0), False, 100.0, 0)
         assert series.n_base.dtype == np.int32
         assert series.last(1).is_valid()
@@ -212,7 +212,7 @@ def test_a_store_without_a_session_answers_everything() -> None:
 
 
 def test_the_datetime_column_says_the_same_as_the_timestamps(spy: sd.SymbolSessionData) -> None:
-    column = spy.bars_base.datetime
+    column = spy.bars_base.datetime64
     assert column[0] == np.datetime64("2024-03-12T13:30:00", "ns")
     assert (column.view(np.int64) == spy.bars_base.timestamp).all()
     assert np.shares_memory(column, spy.bars_base.timestamp)
@@ -222,7 +222,7 @@ def test_the_datetime_column_says_the_same_as_the_timestamps(spy: sd.SymbolSessi
 
 
 def view_columns(rows: Any) -> list[np.ndarray]:
-    return [rows.timestamp, rows.datetime, rows.open, rows.high, rows.low, rows.close, rows.volume]
+    return [rows.timestamp, rows.datetime64, rows.open, rows.high, rows.low, rows.close, rows.volume]
 
 
 @pytest.mark.parametrize("n", [3, 12, 23, 39])
@@ -458,9 +458,9 @@ def test_columns_go_into_numpy_pandas_and_polars_without_warnings(spy: sd.Symbol
     assert np.asarray(series.close) is not None
     assert np.shares_memory(np.asarray(series.close), series.close)
     assert pd.Series(series.close).tolist() == pl.Series(series.close).to_list() == series.close.tolist()
-    frame = pd.DataFrame({"close": series.close}, index=pd.DatetimeIndex(series.datetime, tz="UTC"))
+    frame = pd.DataFrame({"close": series.close}, index=pd.DatetimeIndex(series.datetime64, tz="UTC"))
     assert frame.loc["2024-03-12 13:33":"2024-03-12 13:34", "close"].tolist() == [103.5, 104.5]
-    assert pl.DataFrame({"t": series.datetime, "c": series.close}).height == 10
+    assert pl.DataFrame({"t": series.datetime64, "c": series.close}).height == 10
     changed = pd.Series(series.close)
     with contextlib.suppress(ValueError):  # pandas before 3 does not copy, and may not write
         changed.iloc[0] = -1.0

@@ -64,7 +64,7 @@ class Day(World):
         return self.spy.bars(interval)
 
     def times(self, interval: str) -> list[str]:
-        return [bar.datetime(self.calendar.zone).strftime("%H:%M") for bar in self.series(interval)]
+        return [bar.datetime.strftime("%H:%M") for bar in self.series(interval)]
 
 
 def bar_of(i: int) -> tuple[float, float, float, float, float]:
@@ -329,7 +329,7 @@ def test_the_calendar_says_how_many_bars_a_half_day_has(calendar: str, date: str
     assert len(ts) == minutes
     spy.extend(ts, *(np.full(minutes, x) for x in BAR))
     assert (spy.bars_base.expected, spy.bars_base.missing, spy.bars_base.quality) == (minutes, 0, 100.0)
-    assert spy.bars_base[-1].datetime(grid.zone).strftime("%H:%M") == last
+    assert spy.bars_base[-1].datetime.strftime("%H:%M") == last
     assert spy.bars("1d")[0].n_base == spy.bars("1d")[0].n_expected == minutes
     assert not spy.bars("1d").forming, "the session is over at its early close"
     spy.append(grid.segments[-1, 1], *BAR)

@@ -127,7 +127,7 @@ def test_a_series_needs_native_state_a_zone_and_pins() -> None:
     assert (len(series), series.gap_count, series.symbol) == (2, 1, "SPY")
     pins.gaps[0] = []
     assert (series.gaps, series.gap_count) == ([], 0)
-    assert series[0].datetime(CALENDAR.zone).isoformat() == "2024-03-12T09:30:00-04:00"
+    assert series[0].datetime.isoformat() == "2024-03-12T09:30:00-04:00"
 
 
 def test_a_row_that_a_loaded_day_refuses_is_named_by_its_number_and_values() -> None:

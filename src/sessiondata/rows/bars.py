@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
+from sessiondata.rows.records import in_zone
 from sessiondata.rows.window import Place, RowWindow, TimedColumns
 from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
-    from datetime import datetime, tzinfo
+    import datetime as dt
+    from datetime import tzinfo
     from typing import Any
 
     import numpy.typing as npt
@@ -63,9 +66,15 @@ class Bar(NamedTuple):
     n_base: int = 1
     n_expected: int = 1
 
-    def datetime(self, zone: tzinfo) -> datetime:
-        """Open time in `zone`, rounded down to a microsecond."""
-        return from_ns(self.timestamp, zone)
+    @property
+    def zone(self) -> tzinfo:
+        """The exchange's; UTC of a record that was made by hand."""
+        return UTC
+
+    @property
+    def datetime(self) -> dt.datetime:
+        """Open time, aware, in the exchange's zone, rounded down to a microsecond."""
+        return from_ns(self.timestamp, self.zone)
 
 
 class BarColumns(TimedColumns):
@@ -309,11 +318,12 @@ def content_of(window: BarWindow) -> WindowContent:
 class FixedRows:
     """Makes records of rows that belong to no series: what `BarWindow` asks its series for."""
 
-    __slots__ = ("_base_ns", "_step_ns", "_zone", "interval", "is_derived", "symbol")
+    __slots__ = ("_base_ns", "_make", "_step_ns", "_zone", "interval", "is_derived", "symbol")
 
     def __init__(self, symbol: str, interval: str, zone: tzinfo, is_derived: bool, step_ns: int, base_ns: int) -> None:
         self.symbol, self.interval, self._zone = symbol, interval, zone
         self.is_derived, self._step_ns, self._base_ns = is_derived, step_ns, base_ns
+        self._make = in_zone(Bar, zone)._make
 
     def _session_id(self) -> None:
         """Of none: nothing changes them."""
@@ -323,7 +333,8 @@ class FixedRows:
 
     def _make_bar(self, grid: Grid, forming_ts: int | None, values: tuple[Any, ...], n_base: int) -> Bar:
         n_expected = grid.base_slots(values[0], self._step_ns, self._base_ns)
-        return Bar._make((*values, values[0] == forming_ts, n_expected == 0, n_base, n_expected))
+        bar: Bar = self._make((*values, values[0] == forming_ts, n_expected == 0, n_base, n_expected))
+        return bar
 
 
 def _restored(columns: list[bytes | None], rows: tuple[Any, ...], grid: Any, forming_ts: int | None) -> BarWindow:

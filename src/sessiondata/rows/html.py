@@ -47,7 +47,7 @@ def _bars(title: str, window: BarWindow) -> str:
 def _cells_of(window: BarWindow, i: int) -> list[str]:
     bar = window[i]
     flag = "forming" if bar.forming else "extended" if bar.extended else ""
-    time = bar.datetime(zone_of(window)).isoformat(sep=" ")
+    time = bar.datetime.isoformat(sep=" ")
     return [time, *(f"{x:.12g}" for x in (bar.open, bar.high, bar.low, bar.close, bar.volume)), flag]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from sessiondata.copying import not_copied
 from sessiondata.rows.bars import EMPTY, Bar, BarColumns, BarWindow, fixed_window, has_hours
 from sessiondata.rows.owner import SlotOwner, gap_records, reported_gaps, reported_quality
+from sessiondata.rows.records import in_zone
 from sessiondata.rows.slots import STATES, ExtendedSlots, SeriesState
 from sessiondata.rows.window import LiveRows, Place
 from sessiondata.time.instants import to_ns
@@ -53,10 +54,11 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
     nothing is computed from the rows to answer.
     """
 
-    __slots__ = ("_core", "_k", "_owner")
+    __slots__ = ("_core", "_k", "_make", "_owner")
 
     def __init__(self, owner: SlotOwner, k: int) -> None:
         self._owner, self._core, self._k = owner, owner.core, k
+        self._make = in_zone(Bar, owner.zone)._make
 
     # --- what it is ---
 
@@ -193,7 +195,8 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
     def _make_bar(self, grid: Grid | None, forming_ts: int | None, values: tuple[Any, ...], n_base: int) -> Bar:
         assert grid is not None  # where there is a row there is a session
         n_expected = grid.base_slots(values[0], self._core.steps_ns[self._k], self._core.steps_ns[0])
-        return Bar._make((*values, values[0] == forming_ts, n_expected == 0, n_base, n_expected))
+        bar: Bar = self._make((*values, values[0] == forming_ts, n_expected == 0, n_base, n_expected))
+        return bar
 
     def __iter__(self) -> Iterator[Bar]:
         return iter(self.copy())
@@ -312,7 +315,7 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
     def __repr__(self) -> str:
         seen, newest = self._glance(), ""
         if seen.newest is not None:
-            newest = f", newest {seen.newest.datetime(self._zone).isoformat(sep=' ')} close={seen.newest.close:g}"
+            newest = f", newest {seen.newest.datetime.isoformat(sep=' ')} close={seen.newest.close:g}"
             newest += " forming" if seen.newest.forming else ""
         return (
             f"<BarSeries {self.symbol} {self.interval}: {len(seen.rows)} bars, {seen.missing} of {seen.expected}"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
 from sessiondata.copying import not_copied
+from sessiondata.rows.records import in_zone
 from sessiondata.rows.window import LiveRows, Place, RowWindow, TimedColumns
 from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
-    from datetime import datetime, tzinfo
+    import datetime as dt
+    from collections.abc import Callable
+    from datetime import tzinfo
 
     import numpy.typing as npt
 
@@ -41,9 +45,15 @@ class Tick(NamedTuple):
     size: float
     exchange: str = ""
 
-    def datetime(self, zone: tzinfo) -> datetime:
-        """Time in `zone`, rounded down to a microsecond."""
-        return from_ns(self.timestamp, zone)
+    @property
+    def zone(self) -> tzinfo:
+        """The exchange's; UTC of a record that was made by hand."""
+        return UTC
+
+    @property
+    def datetime(self) -> dt.datetime:
+        """Time, aware, in the exchange's zone, rounded down to a microsecond."""
+        return from_ns(self.timestamp, self.zone)
 
 
 class Quote(NamedTuple):
@@ -67,9 +77,15 @@ class Quote(NamedTuple):
         """Half way between bid and ask."""
         return 0.5 * self.bid + 0.5 * self.ask
 
-    def datetime(self, zone: tzinfo) -> datetime:
-        """Time in `zone`, rounded down to a microsecond."""
-        return from_ns(self.timestamp, zone)
+    @property
+    def zone(self) -> tzinfo:
+        """The exchange's; UTC of a record that was made by hand."""
+        return UTC
+
+    @property
+    def datetime(self) -> dt.datetime:
+        """Time, aware, in the exchange's zone, rounded down to a microsecond."""
+        return from_ns(self.timestamp, self.zone)
 
 
 class _TickColumns(TimedColumns):
@@ -115,8 +131,10 @@ class _QuoteColumns(TimedColumns):
         return self._column(4)
 
 
-def _tick(timestamp: int, price: float, size: float, exchange: bytes) -> Tick:
-    return Tick(timestamp, price, size, exchange.decode())
+def _tick_maker(zone: tzinfo) -> Callable[..., Tick]:
+    """What makes trades of what their columns hold."""
+    tick = in_zone(Tick, zone)
+    return lambda timestamp, price, size, exchange: tick(timestamp, price, size, exchange.decode())
 
 
 _Row = TypeVar("_Row", Tick, Quote)
@@ -154,7 +172,7 @@ class _Rows:
 
     __slots__ = ("_make", "_zone", "symbol")
 
-    def __init__(self, symbol: str, zone: tzinfo, make: Any) -> None:
+    def __init__(self, symbol: str, zone: tzinfo, make: Callable[..., Any]) -> None:
         self.symbol, self._zone, self._make = symbol, zone, make
 
 
@@ -163,7 +181,8 @@ def _restored(kind: type[_Window[Any]], columns: list[bytes], symbol: str, zone:
     trades = issubclass(kind, TickWindow)
     empty = _EMPTY[:3] + _EMPTY[5:] if trades else _EMPTY[:5]
     arrays = tuple(np.frombuffer(column, array.dtype) for column, array in zip(columns, empty, strict=True))
-    return kind(arrays, 0, len(arrays[0]), _Rows(symbol, zone, _tick if trades else Quote), None)
+    make = _tick_maker(zone) if trades else in_zone(Quote, zone)
+    return kind(arrays, 0, len(arrays[0]), _Rows(symbol, zone, make), None)
 
 
 _W = TypeVar("_W", TickWindow, QuoteWindow)
@@ -173,15 +192,11 @@ class _Series(LiveRows[_Row, _W]):
     """Rows of one symbol in the current session, oldest first; always current. Of equal times the
     later arrival stands later. Reading is O(1) unless said otherwise."""
 
-    __slots__ = ("_buffer", "_owner")
+    __slots__ = ("_buffer", "_make", "_owner")
 
-    _buffer: TickBuffer
-
-    def __init__(self, owner: SlotOwner, tape: TickBuffer) -> None:
-        self._owner, self._buffer = owner, tape
-
-    def _make(self, *values: Any) -> _Row:
-        raise NotImplementedError
+    def __init__(self, owner: SlotOwner, buffer: TickBuffer, make: Callable[..., _Row]) -> None:
+        self._owner, self._buffer = owner, buffer
+        self._make: Callable[..., _Row] = make
 
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
         columns, start, stop, _ = self._live()
@@ -240,7 +255,7 @@ class _Series(LiveRows[_Row, _W]):
     def __repr__(self) -> str:
         rows: Any = self.window(0, None)  # of one moment
         latest = rows[-1] if len(rows) else None
-        newest = "" if latest is None else f", latest {latest.datetime(self._zone).isoformat(sep=' ')} {latest[1:]}"
+        newest = "" if latest is None else f", latest {latest.datetime.isoformat(sep=' ')} {latest[1:]}"
         return f"<{type(self).__name__} {self.symbol}: {len(rows)} rows{newest}>"
 
 
@@ -250,8 +265,8 @@ class TickSeries(_TickColumns, _Series[Tick, TickWindow]):
 
     __slots__ = ()
 
-    def _make(self, *values: Any) -> Tick:
-        return _tick(*values)
+    def __init__(self, owner: SlotOwner, buffer: TickBuffer) -> None:
+        super().__init__(owner, buffer, _tick_maker(owner.zone))
 
     def _empty(self) -> tuple[npt.NDArray[Any], ...]:
         return _EMPTY[:3] + _EMPTY[5:]
@@ -266,8 +281,8 @@ class QuoteSeries(_QuoteColumns, _Series[Quote, QuoteWindow]):
 
     __slots__ = ()
 
-    def _make(self, *values: Any) -> Quote:
-        return Quote(*values)
+    def __init__(self, owner: SlotOwner, buffer: TickBuffer) -> None:
+        super().__init__(owner, buffer, in_zone(Quote, owner.zone))
 
     def _empty(self) -> tuple[npt.NDArray[Any], ...]:
         return _EMPTY[:5]

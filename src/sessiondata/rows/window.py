@@ -16,6 +16,7 @@ from sessiondata.time.units import LEAST_START_NS, check_plausible
 from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
+    import datetime as dt
     from datetime import tzinfo
 
     import numpy.typing as npt
@@ -65,7 +66,14 @@ class TimedColumns:
         return self._column(0)
 
     @property
-    def datetime(self) -> npt.NDArray[np.datetime64]:
+    def datetime(self) -> list[dt.datetime]:
+        """`timestamp` as the records have it: aware datetimes in the exchange's zone, rounded down
+        to a microsecond. A new list, O(n); `datetime64` is a view."""
+        zone = zone_of(self)
+        return [from_ns(ts_ns, zone) for ts_ns in self._column(0).tolist()]
+
+    @property
+    def datetime64(self) -> npt.NDArray[np.datetime64]:
         """`timestamp` as datetime64[ns] in UTC. Read-only view, no copy."""
         return self._column(0).view("datetime64[ns]")
 
