@@ -38,6 +38,8 @@ from sessiondata.rows.series import BarSeries
 from sessiondata.rows.slots import ExtendedSlots, SeriesState
 from sessiondata.rows.ticks import Quote, QuoteSeries, QuoteWindow, Tick, TickSeries, TickWindow
 from sessiondata.store.cursor import ExportCursor
+from sessiondata.store.day import HistoricalDay
+from sessiondata.store.historical import HistoricalBars
 from sessiondata.store.outages import ClassifiedGap
 from sessiondata.store.store import SessionData
 from sessiondata.store.symbol import SymbolSessionData
@@ -45,29 +47,32 @@ from sessiondata.store.symbol import SymbolSessionData
 if TYPE_CHECKING:
     from sessiondata.export.delta import apply_delta
     from sessiondata.export.orjson import orjson_default
+    from sessiondata.monitor.gap_log import GapAttempt, GapRecord
     from sessiondata.monitor.manager import DataQualityManager
 
 __version__ = "0.1.0"
 
 
-# Modules of what is not for a plain import.
-_LATER = {
+# Modules of what most programs never ask for: imported when it is.
+_LAZY = {
     "DataQualityManager": "sessiondata.monitor.manager",
+    "GapAttempt": "sessiondata.monitor.gap_log",
+    "GapRecord": "sessiondata.monitor.gap_log",
     "apply_delta": "sessiondata.export.delta",
     "orjson_default": "sessiondata.export.orjson",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
+    if name in _LAZY:
         from importlib import import_module
 
-        return getattr(import_module(_LATER[name]), name)
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LAZY})
 
 
 def load(path: Any) -> SessionData:
@@ -169,7 +174,11 @@ __all__ = [
     "ExportCursor",
     "ExtendedSlots",
     "GapArrays",
+    "GapAttempt",
     "GapInfo",
+    "GapRecord",
+    "HistoricalBars",
+    "HistoricalDay",
     "InactiveError",
     "InputError",
     "InputKindError",

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sessiondata.rows.gap import GapInfo
     from sessiondata.store.store import SessionData
 
-__all__ = ["DataQualityManager", "GapAttempt", "GapRecord"]
+__all__ = ["DataQualityManager"]
 
 _SECOND_NS = 1_000_000_000
 _LONGEST_WAIT = min(threading.TIMEOUT_MAX, 1e9)  # seconds; threads wait no longer
