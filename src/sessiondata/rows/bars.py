@@ -325,6 +325,9 @@ class FixedRows:
         self.is_derived, self._step_ns, self._base_ns = is_derived, step_ns, base_ns
         self._make = in_zone(Bar, zone)._make
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FixedRows, (self.symbol, self.interval, self._zone, self.is_derived, self._step_ns, self._base_ns)
+
     def _session_id(self) -> None:
         """Of none: nothing changes them."""
 

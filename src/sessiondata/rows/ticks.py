@@ -170,10 +170,14 @@ class QuoteWindow(_QuoteColumns, _Window[Quote]):
 class _Rows:
     """Makes records of rows that belong to no series: what a window asks its series for."""
 
-    __slots__ = ("_make", "_zone", "symbol")
+    __slots__ = ("_make", "_record", "_zone", "symbol")
 
-    def __init__(self, symbol: str, zone: tzinfo, make: Callable[..., Any]) -> None:
-        self.symbol, self._zone, self._make = symbol, zone, make
+    def __init__(self, symbol: str, zone: tzinfo, record: type[Tick] | type[Quote]) -> None:
+        self.symbol, self._zone, self._record = symbol, zone, record
+        self._make: Callable[..., Any] = _tick_maker(zone) if record is Tick else in_zone(Quote, zone)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Rows, (self.symbol, self._zone, self._record)
 
 
 def _restored(kind: type[_Window[Any]], columns: list[bytes], symbol: str, zone: tzinfo) -> _Window[Any]:
@@ -181,8 +185,7 @@ def _restored(kind: type[_Window[Any]], columns: list[bytes], symbol: str, zone:
     trades = issubclass(kind, TickWindow)
     empty = _EMPTY[:3] + _EMPTY[5:] if trades else _EMPTY[:5]
     arrays = tuple(np.frombuffer(column, array.dtype) for column, array in zip(columns, empty, strict=True))
-    make = _tick_maker(zone) if trades else in_zone(Quote, zone)
-    return kind(arrays, 0, len(arrays[0]), _Rows(symbol, zone, make), None)
+    return kind(arrays, 0, len(arrays[0]), _Rows(symbol, zone, Tick if trades else Quote), None)
 
 
 _W = TypeVar("_W", TickWindow, QuoteWindow)
