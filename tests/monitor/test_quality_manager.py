@@ -470,7 +470,7 @@ def test_the_thread_survives_a_round_that_fails(caplog: pytest.LogCaptureFixture
     assert "broken on purpose" in caplog.text
 
 
-def test_a_session_that_is_left_closes_its_lives() -> None:
+def test_a_session_that_is_left_closes_its_records() -> None:
     data, provider = new_store(), Provider(lambda *_: None)
     feed(data, [0, 3])
     manager = sd.DataQualityManager(data, "live", provider)
@@ -487,7 +487,7 @@ def test_a_session_that_is_left_closes_its_lives() -> None:
 
 
 @pytest.mark.parametrize("leave", ["end_session", "roll_session", "clear"])
-def test_a_session_that_is_left_closes_its_lives_before_anything_comes(leave: str) -> None:
+def test_a_session_that_is_left_closes_its_records_before_anything_comes(leave: str) -> None:
     """A store without a session, or with one that nothing has come for yet, has no time; its
     records stayed open."""
     data = new_store()
@@ -529,7 +529,7 @@ def test_pinned_gaps_are_not_asked_for() -> None:
     ],
 )
 def test_bad_arguments(arguments: Any, options: Any) -> None:
-    with pytest.raises(ValueError, match=r"mode|fetch|max_retries|intervals|positive|keep_lives"):
+    with pytest.raises(ValueError, match=r"mode|fetch|max_retries|intervals|positive|keep_records"):
         sd.DataQualityManager(new_store(), *arguments, **options)
 
 

@@ -1,8 +1,8 @@
 """A session as CSV, step by step, for people who compare runs.
 
-A step is a slot of the interval that is over, or a row that sits on none (off the grid, outside
-trading hours, still in progress). The numbers of gaps and quality are what a store would have said
-at the end of the step had nothing come later, so two runs can be laid side by side from their first
+A step is an elapsed slot of the interval, or a row that lies on none (off the grid, outside trading
+hours, still in progress). The numbers of gaps and quality are what a store would have answered at
+the end of the step had nothing come later, so two runs can be laid side by side from their first
 difference on; those of the last step are the store's.
 """
 
@@ -47,7 +47,7 @@ _BLOCK = 4_096  # rows that become text at once
 def write_csv(stores: Iterable[SessionData], path: Any, interval: str | None = None) -> int:
     """Write the sessions of some stores, one after the other; see `SessionData.to_csv`."""
     n = 0
-    with written(Path(path_text(path, "to_csv writes a file of which it is given the path"))) as file:
+    with written(Path(path_text(path, "to_csv writes a file and needs its path"))) as file:
         for k, data in enumerate(stores):
             for text, rows in csv_pieces(data, interval, with_header=k == 0):
                 file.write(text)
@@ -66,14 +66,14 @@ def csv_pieces(data: SessionData, interval: str | None, *, with_header: bool) ->
         yield from _blocks(state_of(symbol), symbol.bars(interval).interval)
 
 
-def _still(live: SymbolState) -> tuple[Any, SymbolState]:
+def _still(state: SymbolState) -> tuple[Any, SymbolState]:
     """Hours of the session, and the symbol as it is at one moment of it: what is written takes many
     questions."""
     while True:
-        session_id = live.core.session_id
-        grid, core = live.grid, snapshot_of(live.core)
-        if live.core.session_id == session_id:
-            return grid, live.on(core)
+        session_id = state.core.session_id
+        grid, core = state.grid, snapshot_of(state.core)
+        if state.core.session_id == session_id:
+            return grid, state.on(core)
 
 
 def _text(rows: Iterable[Sequence[Any]]) -> bytes:
@@ -82,8 +82,8 @@ def _text(rows: Iterable[Sequence[Any]]) -> bytes:
     return file.getvalue().encode()
 
 
-def _blocks(live: SymbolState, interval: str) -> Iterator[tuple[bytes, int]]:
-    grid, symbol = _still(live)
+def _blocks(state: SymbolState, interval: str) -> Iterator[tuple[bytes, int]]:
+    grid, symbol = _still(state)
     if grid is None:
         return
     series = symbol.series[interval]
@@ -92,7 +92,7 @@ def _blocks(live: SymbolState, interval: str) -> Iterator[tuple[bytes, int]]:
     times, states = _steps(series, grid.slot_starts(series.interval), grid.compiled)
     # the row may have been overwritten
     updated = [_has_any(series.timestamp, times, 1) | (states == _PRESENT)]
-    updated += [_has_any(tape.timestamp, times, step_ns) for tape in (symbol.ticks, symbol.quotes)]
+    updated += [_has_any(series.timestamp, times, step_ns) for series in (symbol.ticks, symbol.quotes)]
     columns = [column.tolist() for column in (*updated, *_running(series, times, states))]
     texts = np.datetime_as_string(times.view("datetime64[ns]"), "s").tolist()
     values = _values(series, times)
@@ -111,8 +111,8 @@ def _steps(series: BarSeries, slots: npt.NDArray[np.int64], grid: Any) -> tuple[
     """Times of all steps, ascending, and what each is: a number in `_SHOWN`."""
     core, k = native_of(series)
     states = np.array([core.state_at(k, ts) for ts in slots.tolist()], np.int8)
-    over = states != _PENDING
-    slots, states = slots[over], states[over]
+    elapsed = states != _PENDING
+    slots, states = slots[elapsed], states[elapsed]
     others = np.setdiff1d(series.timestamp, slots)
     kinds = np.where(grid.extended(others), _EXTENDED, _OFF_GRID).astype(np.int8)
     for i, ts in enumerate(others.tolist()):

@@ -1,4 +1,5 @@
-"""The exported document: as a dict here, as bytes in `out/json`; both say the same (law 6)."""
+"""The exported document: as a dict here, as bytes in `out/json`; both have the same content (law
+6)."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from sessiondata.export.format import (
     style_of,
     time_formatter,
 )
-from sessiondata.store.cursor import Export, ExportCursor, begin_export, end_export
+from sessiondata.store.cursor import Export, ExportCursor, FoundCursor, begin_export, end_export
 from sessiondata.store.exclusive import exclusive
 from sessiondata.store.symbol import SymbolSessionData, state_of
 
@@ -38,13 +39,13 @@ if TYPE_CHECKING:
     from sessiondata.store.state import SymbolState
     from sessiondata.store.store import StoreParts
 
-__all__ = ["Source", "changes_dict", "document", "document_bytes", "series_dict", "symbol_bytes"]
+__all__ = ["DocumentInput", "changes_dict", "document", "document_bytes", "series_dict", "symbol_bytes"]
 
 _COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
 
 
 @not_copied("copy the store with data.copy()")
-class Source:
+class DocumentInput:
     """What stands in a document beside native state; asked for symbols that have it.
 
     Attributes
@@ -52,7 +53,7 @@ class Source:
     pinned, foreign : dict of SymbolCore to SymbolState
         Symbols with pinned gaps or quality; with a calendar of their own.
     all_past : bool
-        Every symbol has something to format_time of the past.
+        Every symbol has something to write of the past.
     """
 
     __slots__ = (
@@ -76,7 +77,7 @@ class Source:
     def pins(self, core: SymbolCore) -> tuple[dict[int, bytes], dict[int, float]]:
         """Gaps as a ready member of the series, and quality, by number of the series."""
         symbol = self.pinned.get(core)
-        if symbol is None:  # taken back since somebody looked
+        if symbol is None:  # no longer pinned, since somebody looked
             return {}, {}
         return pinned_gaps(symbol.pins, _symbol_formatter(symbol, self._timestamps)), dict(symbol.pins.quality)
 
@@ -104,7 +105,7 @@ class Source:
 def document(
     store: StoreParts,
     complete: bool,
-    cursor: ExportCursor,
+    found: FoundCursor,
     timestamps: str,
     symbols: Iterable[str] | None,
     intervals: Iterable[str] | None,
@@ -113,13 +114,13 @@ def document(
     of it."""
     complete = check_bool("complete", complete)
     chosen = None if symbols is None else names_of("symbols", symbols)
-    _compute_indicators(store, chosen if complete else cursor.symbols)
-    return _document(store, complete, cursor, timestamps, chosen, intervals)
+    _compute_indicators(store, chosen if complete else found.symbols)
+    return _document(store, complete, found.cursor, timestamps, chosen, intervals)
 
 
 def _compute_indicators(store: StoreParts, names: Iterable[str] | None) -> None:
-    """Have functions of users called before the lock of exports is taken: they may take their time,
-    and wait for threads that roll. What they compute is kept; one whose history changes in the
+    """Have functions of users called before the lock of exports is held: they may be slow, and
+    wait for threads that roll. What they compute is kept; one whose history changes in the
     middle of the export is called again.
     """
     own = [name for name, kept in list(store.context.indicators.items()) if not kept.is_built_in]
@@ -149,7 +150,7 @@ def _document(
             parts[core.name] = _symbol(registry.symbols[core.name], core, begun.intervals, timestamps)
         end_export(cursor, meta["sequence"])
         return {"meta": meta, "symbols": parts}
-    _add_to_meta(meta, store.context, cursor, begun)
+    _add_to_meta(meta, store.context, begun)
     if begun.since is not None:
         for i, whole, *changes, core in begun.native.changes(_pins(registry)):
             symbol = registry.symbols[begun.selected[i].name]
@@ -164,7 +165,7 @@ def _document(
 def document_bytes(
     store: StoreParts,
     complete: bool,
-    cursor: ExportCursor,
+    found: FoundCursor,
     timestamps: str,
     symbols: Iterable[str] | None = None,
     intervals: Iterable[str] | None = None,
@@ -173,8 +174,8 @@ def document_bytes(
     """What `document` gives as JSON, written natively; its length if it goes into a buffer."""
     complete = check_bool("complete", complete)
     chosen = None if symbols is None else names_of("symbols", symbols)
-    _compute_indicators(store, chosen if complete else cursor.symbols)
-    return _document_bytes(store, complete, cursor, timestamps, chosen, intervals, into)
+    _compute_indicators(store, chosen if complete else found.symbols)
+    return _document_bytes(store, complete, found.cursor, timestamps, chosen, intervals, into)
 
 
 @exclusive("an export", claims=2)
@@ -193,13 +194,13 @@ def _document_bytes(
     meta = _meta(context, timestamps, *context.clock.reading())
     begun = begin_export(cursor, registry, complete, timestamps, symbols, intervals)
     if not complete:
-        _add_to_meta(meta, context, cursor, begun)
-    source = Source(
+        _add_to_meta(meta, context, begun)
+    beside = DocumentInput(
         context, registry.pinned, registry.foreign, lambda core: registry.symbols[core.name], timestamps,
         begun.intervals,
     )  # fmt: skip
     style = _style(context.calendar, context.clock.grid, timestamps)
-    written = _json.write_document(json_bytes(meta), begun.native, not complete, source, style, into)
+    written = _json.write_document(json_bytes(meta), begun.native, not complete, beside, style, into)
     if complete or begun.since is not None:
         end_export(cursor, meta["sequence"])
     return written
@@ -215,11 +216,11 @@ def symbol_bytes(symbol: SymbolSessionData, timestamps: str) -> bytes:
     context, core = state.context, state.core
     pinned = {core: state} if state.pins else {}
     foreign = {core: state} if state.calendar is not context.calendar else {}
-    source = Source(context, pinned, foreign, lambda _: symbol, timestamps, None)
+    beside = DocumentInput(context, pinned, foreign, lambda _: symbol, timestamps, None)
     native = Cursor()
     native.start([core], None, timestamps == "epoch_ms")
     style = _style(context.calendar, context.clock.grid, timestamps)
-    text: bytes = _json.write_document(b"{}", native, False, source, style)
+    text: bytes = _json.write_document(b"{}", native, False, beside, style)
     return text[len(b'{"meta":{},"symbols":{') + len(dumps_str(symbol.symbol)) + 1 : -2]
 
 
@@ -260,9 +261,9 @@ def _meta(context: StoreContext, timestamps: str, as_of: int | None, sequence: i
     }
 
 
-def _add_to_meta(meta: dict[str, Any], context: StoreContext, cursor: ExportCursor, begun: Export) -> None:
+def _add_to_meta(meta: dict[str, Any], context: StoreContext, begun: Export) -> None:
     """What the `meta` of a delta has more, or other, than that of a complete document."""
-    meta.update(complete=False, cursor=cursor.name, since=begun.since, epoch=context.clock.epoch)
+    meta.update(complete=False, cursor=begun.name, since=begun.since, epoch=context.clock.epoch)
     if begun.since is None:
         meta["resync"] = True
     if begun.removed:
@@ -270,7 +271,7 @@ def _add_to_meta(meta: dict[str, Any], context: StoreContext, cursor: ExportCurs
 
 
 def _symbol_formatter(symbol: SymbolState, timestamps: str) -> Callable[[int], str | int]:
-    """A function that writes a time as the symbol's own exchange shows it."""
+    """A function that writes a time by the clock of the symbol's own exchange."""
     return time_formatter(symbol.calendar.zone, _resolve(symbol.grid, timestamps))
 
 
@@ -279,9 +280,9 @@ def _number(x: float | None) -> float | None:
 
 
 def _symbol(
-    live: SymbolSessionData, core: SymbolCore, intervals: frozenset[str] | None, timestamps: str
+    facade: SymbolSessionData, core: SymbolCore, intervals: frozenset[str] | None, timestamps: str
 ) -> dict[str, Any]:
-    symbol = state_of(live).on(core)
+    symbol = state_of(facade).on(core)
     format_time = _symbol_formatter(symbol, timestamps)
     zone = symbol.calendar.tz
     from sessiondata.export.historical import past_dict
@@ -297,7 +298,7 @@ def _symbol(
                 **({"quotes": _quotes(symbol, format_time)} if symbol.quotes else {}),
             },
         },
-        "historical": past_dict(live, timestamps, intervals),
+        "historical": past_dict(facade, timestamps, intervals),
     }
 
 
@@ -318,11 +319,11 @@ def series_dict(series: BarSeries, format_time: Callable[[int], str | int]) -> d
 
 
 def changes_dict(
-    live: SymbolSessionData, changes: list[Any], core: Any, intervals: frozenset[str] | None, timestamps: str
+    facade: SymbolSessionData, changes: list[Any], core: Any, intervals: frozenset[str] | None, timestamps: str
 ) -> dict[str, Any]:
     """What has changed of a symbol, by its cursor."""
     changed, (ticks, quotes), past = changes
-    symbol = state_of(live).on(core)
+    symbol = state_of(facade).on(core)
     format_time = _symbol_formatter(symbol, timestamps)
     parts: dict[str, Any] = {}
     for k, gaps_changed, replace, positions in changed:
@@ -344,7 +345,7 @@ def changes_dict(
     if past:
         from sessiondata.export.historical import past_dict
 
-        change["historical"] = past_dict(live, timestamps, intervals)
+        change["historical"] = past_dict(facade, timestamps, intervals)
     return change
 
 

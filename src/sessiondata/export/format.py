@@ -1,4 +1,4 @@
-"""How a document writes what it shows: times, numbers, gaps."""
+"""How a document writes its values: times, numbers, gaps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 TIMESTAMPS = ("time", "iso", "epoch_ms", "epoch_ns")
 
 _SECOND_NS = 1_000_000_000
-_EXACT = 2**53  # beyond it a float64 no longer tells neighbouring integers apart
+_EXACT = 2**53  # beyond it a float64 no longer holds every integer
 
 
 def time_formatter(zone: Any, kind: str) -> Callable[[int], str | int]:
@@ -99,15 +99,15 @@ def gaps_dict(gaps: Sequence[GapInfo], format_time: Callable[[int], str | int]) 
 
 
 def gap_dict(gap: GapInfo, format_time: Callable[[int], str | int]) -> dict[str, Any]:
-    shown: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "start_time": format_time(gap.start_ns),
         "end_time": format_time(gap.end_ns),
         "bar_count": gap.bar_count,
     }
     if gap.retry_count:
-        shown["retry_count"] = gap.retry_count
-        shown["last_retry"] = None if gap.last_retry is None else format_time(to_ns(gap.last_retry))
-    return shown
+        entry["retry_count"] = gap.retry_count
+        entry["last_retry"] = None if gap.last_retry is None else format_time(to_ns(gap.last_retry))
+    return entry
 
 
 def pinned_gaps(pins: Pins, format_time: Callable[[int], str | int]) -> dict[int, bytes]:

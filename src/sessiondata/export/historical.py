@@ -128,8 +128,8 @@ def _ranges(
     """Gaps of a day; of daily bars what is missing is a date, as its row would have been."""
     ranges = [gap_dict(gap, format_time) for gap in gaps]
     if interval.name == _DAILY:
-        for shown in ranges:
-            shown["start_time"] = shown["end_time"] = date.isoformat()
+        for entry in ranges:
+            entry["start_time"] = entry["end_time"] = date.isoformat()
     return ranges
 
 
@@ -147,7 +147,7 @@ def _quality(present: int, expected: int) -> float:
 class _Day(NamedTuple):
     """A day of an interval as text, and what is summed up over days."""
 
-    source: tuple[Any, ...]  # what it was made of
+    parts: tuple[Any, ...]  # what it was made of
     n_rows: int
     present: int
     expected: int
@@ -198,17 +198,17 @@ class Rendered:
         members: dict[str, list[bytes]] = {}
         for interval, dates, counted in held:
             for date in counted:
-                source = self._source(interval, date)
+                parts = self._parts(interval, date)
                 day = self._days.get((interval.name, date))
-                if day is None or any(one is not other for one, other in zip(day.source, source, strict=True)):
+                if day is None or any(one is not other for one, other in zip(day.parts, parts, strict=True)):
                     style = self._style([date for _, dates, _ in held for date in dates]) if style is None else style
-                    day = self._render_day(interval, date, source, style)
+                    day = self._render_day(interval, date, parts, style)
                 days[interval.name, date] = day
             members[interval.name] = _member(interval, dates, [days[interval.name, date] for date in counted])
         self._days = days  # those of other dates are forgotten
         return members
 
-    def _source(self, interval: Interval, date: dt.date) -> tuple[Any, ...]:
+    def _parts(self, interval: Interval, date: dt.date) -> tuple[Any, ...]:
         days = self._history.days
         return days.cores.get(date), days.supplied.get(interval.name, {}).get(date), days.daily.get(date)
 
@@ -218,7 +218,7 @@ class Rendered:
         grids = [calendar.session(date) for date in (min(dates), max(dates))]
         return style_of(self.kind, calendar.zone, utc_offsets(calendar.zone, grids[0].span_start, grids[1].span_stop))
 
-    def _render_day(self, interval: Interval, date: dt.date, source: tuple[Any, ...], style: Style) -> _Day:
+    def _render_day(self, interval: Interval, date: dt.date, parts: tuple[Any, ...], style: Style) -> _Day:
         from sessiondata._native.out import json as _json
 
         (ts, opens, highs, lows, closes, volumes, *_), gaps, (present, expected) = self._content(interval, date)
@@ -228,12 +228,12 @@ class Rendered:
         ranges = _ranges(interval, date, gaps, time_formatter(self._history.zone, self.kind))
         missing = sum(gap.bar_count for gap in gaps)
         texts = rows, json_bytes(ranges)[1:-1]
-        return _Day(source, len(ts), present, expected, len(gaps), missing, *texts)
+        return _Day(parts, len(ts), present, expected, len(gaps), missing, *texts)
 
     def _content(self, interval: Interval, date: dt.date) -> tuple[Sequence[Any], list[GapInfo], tuple[int, int]]:
         """Columns, gaps, and (present, expected) of a day of an interval."""
         history = self._history
-        core, supplied, _ = self._source(interval, date)
+        core, supplied, _ = self._parts(interval, date)
         if core is None or supplied is not None or interval.name not in core.intervals:
             return (
                 history.columns(interval, date),

@@ -61,7 +61,7 @@ def orjson_default(obj: Any) -> Any:
     from sessiondata.rows.gap import GapInfo
     from sessiondata.rows.series import BarSeries
     from sessiondata.rows.ticks import Quote, Tick
-    from sessiondata.store.cursor import ExportCursor
+    from sessiondata.store.cursor import new_cursor
     from sessiondata.store.store import SessionData, parts_of
     from sessiondata.store.symbol import SymbolSessionData
 
@@ -72,7 +72,7 @@ def orjson_default(obj: Any) -> Any:
     if isinstance(obj, SessionData):
         store = parts_of(obj)
         store.context.check_active()
-        text = document_bytes(store, True, ExportCursor(None), "time")  # moves nobody's cursor
+        text = document_bytes(store, True, new_cursor(), "time")
     elif isinstance(obj, SymbolSessionData):
         text = _symbol(obj)
     elif isinstance(obj, BarSeries):
@@ -110,8 +110,8 @@ def _series(series: BarSeries) -> bytes:
     from sessiondata._native.out import json as _json
     from sessiondata.export.format import pinned_gaps, style_of, time_formatter
 
-    live, k = native_of(series)
-    core = snapshot_of(live)  # other threads may write to it meanwhile
+    own, k = native_of(series)
+    core = snapshot_of(own)  # other threads may write to it meanwhile
     owner, grid = owner_of(series), core.grid
     zone = owner.zone
     # Without a session there are no rows, so any offset will do.

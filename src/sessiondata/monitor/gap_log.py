@@ -67,9 +67,9 @@ class GapRecord:
     reason : str or None
         None while it is open. ``"filled"``: bars stand in all slots that nothing else explains;
         ``"confirmed_empty"``: there was no trade, or a halt, in any of them; ``"exhausted"``:
-        `max_retries` were in vain; ``"session_ended"``: its session was left.
+        `max_retries` brought nothing; ``"session_ended"``: its session was left.
     closed_ns : int or None
-        When that was seen. A gap that was given up and is filled after all changes its reason.
+        When that was seen. An exhausted gap that is filled after all changes its reason.
     """
 
     symbol: str
@@ -92,7 +92,7 @@ class Watch:
     session_id: int
     session_date: Any
     seen: tuple[Any, ...] | None = None
-    records: list[GapRecord] = field(default_factory=list)  # open and given up, in time order
+    records: list[GapRecord] = field(default_factory=list)  # open and exhausted, in time order
     closed: list[GapRecord] = field(default_factory=list)
 
     @property
@@ -140,7 +140,7 @@ class GapLog:
         self._forgotten_outcomes: Counter[str] = Counter()
 
     def watch_all(self, symbols: Mapping[str, SymbolSessionData], now_ns: int) -> list[Watch]:
-        """The symbols that have a session; what was watched in another session is over."""
+        """The symbols that have a session; records of another session are closed."""
         with self.reading:
             for name, watch in list(self._watched.items()):
                 symbol = symbols.get(name)
@@ -170,7 +170,7 @@ class GapLog:
         gives_up: bool,
     ) -> None:
         """The gaps of a symbol are these by now, and these of their parts may be asked for (again);
-        what has none of those is given up, if anybody asks at all."""
+        what has none of those is exhausted, if anybody asks at all."""
         with self.reading:
             watch.seen = seen
             self._match(watch, gaps, open_parts, now_ns, gives_up)
@@ -227,7 +227,7 @@ class GapLog:
                 records += sorted(chain(watch.closed, watch.records), key=lambda record: record.start_ns)
             return [_copy(record) for record in records]
 
-    def told(self) -> tuple[list[GapRecord], int, dict[str, int]]:
+    def summary(self) -> tuple[list[GapRecord], int, dict[str, int]]:
         """All records, how many were forgotten, and the outcomes of their requests; of one
         moment."""
         with self.reading:

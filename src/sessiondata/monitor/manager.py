@@ -1,15 +1,15 @@
-"""Gaps over time: found, asked for again, filled or given up. What a provider answers goes into the
-store.
+"""Gaps over time: found, asked for again, filled or exhausted. What a provider answers goes into
+the store.
 
     step(now_ns)  ->  gaps of each symbol (the store's own)
                ->  records: opened, shortened, closed with a reason
-               ->  those whose turn it is  ->  fetch, in a thread of its own
+               ->  those that are due  ->  fetch, in a thread of its own
                ->  bars, or evidence that there are none
 
-The store says what is missing and keeps the retries of each slot, so a gap that splits takes them
-along; the manager keeps the records and decides whose turn it is. The feeder never waits for any of
-it: the two share nothing but the store, whose calls are short. Time is the store's clock, so a
-replay that steps at the same times does the same.
+The store says what is missing and keeps the retries of each slot, so the parts of a gap keep them;
+the manager keeps the records and decides which are due. The feeder never waits for any of it: the
+two share nothing but the store, whose calls are short. Time is the store's clock, so a replay that
+steps at the same times does the same.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ class DataQualityManager:
         ``fetch(symbol, interval, start_ns, stop_ns)`` for the bars that open in
         ``[start_ns, stop_ns)``; needed in live mode. It returns six columns (time, open, high, low,
         close, volume) as a tuple, list or array, a `BarWindow` or `BarArrays`, a mapping with
-        ``"timestamp"`` and the other names, or a frame as `SymbolSessionData.extend` takes it. No
+        ``"timestamp"`` and the other names, or a frame as `SymbolSessionData.extend` accepts it. No
         rows at all confirm that nothing was traded; None says nothing, and anything else is
         invalid, also a frame that names several symbols. It runs in a thread of its own.
     max_retries : int
-        Requests for a slot before it is given up. A gap counts as often as the slot of it that was
+        Requests for a slot before it is exhausted. A gap counts as often as the slot of it that was
         asked for most; what went missing after its last retry gets its own requests once the gap
         has ended.
     retry_interval_seconds : float
@@ -84,8 +84,8 @@ class DataQualityManager:
         is ``"invalid"``; "keep" has them stored as far as they are good bars, for markets in which
         a price of 0 or -1 means itself.
     keep_records : int
-        Lives to remember of sessions that were left, over all symbols. Of more the oldest are
-        forgotten; their requests stay in `get_quality_stats`, which says how many they were.
+        Gap records to keep of sessions that were left, of all symbols together. Of more the oldest
+        are forgotten; their requests stay in `get_quality_stats`, which says how many they were.
 
     Notes
     -----
@@ -139,7 +139,7 @@ class DataQualityManager:
         if not 0 < timeout_seconds <= _LONGEST_WAIT or not 0 < poll_seconds <= _LONGEST_WAIT:
             raise ArgumentError(f"timeout_seconds and poll_seconds must be positive, and at most {_LONGEST_WAIT:g}")
         if keep_records < 0:
-            raise ArgumentError(f"keep_lives must not be negative: {keep_records}", value=keep_records)
+            raise ArgumentError(f"keep_records must not be negative: {keep_records}", value=keep_records)
         if placeholders not in ("drop", "keep"):
             raise ArgumentError(f'placeholders is "drop" or "keep": {placeholders!r}', value=placeholders)
         check_unit(unit)
@@ -163,7 +163,7 @@ class DataQualityManager:
     def start(self) -> None:
         """Watch the store from a thread of its own (a daemon); nothing happens if it runs already.
 
-        One that `stop` has told to end, and that still waits for a request, is replaced."""
+        One that `stop` is ending, and that still waits for a request, is replaced."""
         # else two threads that start it would each see none, and leave one that nobody ends
         with self._starting:
             if self.is_running:
@@ -204,7 +204,7 @@ class DataQualityManager:
 
     @property
     def is_running(self) -> bool:
-        """Whether there is a thread, and nobody has told it to end."""
+        """Whether there is a thread, and `stop` was not called."""
         return self._thread is not None and self._thread.is_alive() and not self._stopped.is_set()
 
     def __enter__(self) -> DataQualityManager:
@@ -231,7 +231,7 @@ class DataQualityManager:
     # --- a round ---
 
     def step(self, now_ns: Any = None) -> list[GapAttempt]:
-        """Do one round: look at all gaps, ask for those whose turn it is, store what comes.
+        """Do one round: look at all gaps, ask for those that are due, store what comes.
 
         Parameters
         ----------
@@ -284,7 +284,7 @@ class DataQualityManager:
     # --- requests ---
 
     def _due(self, watch: Watch, now_ns: int) -> Iterator[GapInfo]:
-        """Gaps whose turn it is."""
+        """Gaps that are due."""
         if self._requests is None or not any(record.reason is None for record in watch.records):
             return
         for gap in open_parts(watch, computed_gaps(watch.state, 0), self.max_retries):
@@ -323,8 +323,8 @@ class DataQualityManager:
     # --- answers ---
 
     def records(self, symbol: str | None = None) -> list[GapRecord]:
-        """Lives of the gaps seen so far (of one symbol), open ones included: copies, by symbol and
-        time; those of sessions that were left come first, `keep_records` of them at most."""
+        """Records of the gaps found so far (of one symbol), open ones included: copies, by symbol
+        and time; those of sessions that were left come first, `keep_records` of them at most."""
         return self._log.records(symbol)
 
     def get_quality_stats(self) -> dict[str, Any]:
@@ -342,7 +342,7 @@ class DataQualityManager:
             have not come back; ``failures``: rounds of the thread that failed; ``mode``;
             ``running``.
         """
-        records, forgotten, outcomes = self._log.told()
+        records, forgotten, outcomes = self._log.summary()
         requests = self._requests
         symbols: dict[str, dict[str, Any]] = {}
         for name, symbol in dict(self.data.symbols).items():

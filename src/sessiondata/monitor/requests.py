@@ -27,7 +27,7 @@ __all__ = ["Fetch", "Requests"]
 #: ``fetch(symbol, interval, start_ns, stop_ns)``
 Fetch = Callable[[str, str, int, int], Any]
 
-# calls of `fetch` that have been given up and not come back; no further ones are made then
+# abandoned calls of `fetch` that have not come back; with so many no further one is made
 _MOST_HANGING = 8
 _NAMES = ("timestamp", "open", "high", "low", "close", "volume")
 
@@ -44,7 +44,7 @@ class Requests:
 
     def __init__(self, fetch: Fetch, timeout: float, unit: str | None, drops_placeholders: bool) -> None:
         self._fetch, self._timeout, self._unit, self._drops = fetch, timeout, unit, drops_placeholders
-        # of calls that have been given up; set when they come back
+        # of abandoned calls; set when they come back
         self._hanging: list[threading.Event] = []
         self.n_placeholders = 0
 
@@ -126,8 +126,8 @@ def _placeholders(columns: BarColumns) -> Any:
 def _why(times: Any, n_none: int, unit: str | None) -> str:
     """What else is to be said about the rows of an answer, integers of which count a unit."""
     why = f"; {n_none} rows say that there is none (prices and volume of 0, -1 or NaN)" if n_none else ""
-    given = int(times.max()) // UNIT_NS[unit or "ns"]
-    other = plausible_unit(given) if times.max() < LEAST_START_NS else None
+    latest = int(times.max()) // UNIT_NS[unit or "ns"]
+    other = plausible_unit(latest) if times.max() < LEAST_START_NS else None
     if other is None:
         return why
     said = "" if unit is None else f" in place of unit={unit!r}"

@@ -47,7 +47,7 @@ class Bar(NamedTuple):
         Open time, ns since 1970 UTC; of a derived bar the start of its slot.
     open, high, low, close, volume : float
     forming : bool
-        The bar's slot is not over; its values may still grow.
+        The bar's slot has not elapsed; its values may still grow.
     extended : bool
         The bar lies outside the session's segments.
     n_base, n_expected : int
@@ -119,8 +119,8 @@ class BarColumns(TimedColumns):
         Parameters
         ----------
         copy : bool, optional
-            By default, and with False, an immutable window (a `copy`, a closed day) is shown
-            without a copy, as a read-only frame, and a live series is copied (with False: an
+            By default, and with False, an immutable window (a `copy`, a closed day) is not
+            copied but in a read-only frame, and a series is copied (with False: an
             error). True copies in any case.
 
         Returns
@@ -137,7 +137,7 @@ class BarColumns(TimedColumns):
         ImportError
             There is no pandas.
         ArgumentError
-            ``copy=False`` of a live series; as an ArgumentTypeError, if `copy` is no bool.
+            ``copy=False`` of a series; as an ArgumentTypeError, if `copy` is no bool.
         """
         from sessiondata.rows import frames
 
@@ -145,7 +145,7 @@ class BarColumns(TimedColumns):
 
     def to_polars(self) -> Any:
         """A polars DataFrame with the columns of `to_pandas`, first among them ``timestamp``,
-        Datetime("ns", "UTC"). Of ``"1d"`` the last one, ``trade_date``, is a Date. A live series is
+        Datetime("ns", "UTC"). Of ``"1d"`` the last one, ``trade_date``, is a Date. A series is
         copied, an immutable window is not."""
         from sessiondata.rows import frames
 
@@ -153,7 +153,7 @@ class BarColumns(TimedColumns):
 
     def to_arrow(self) -> Any:
         """A pyarrow Table with the columns of `to_polars`, first among them ``timestamp``,
-        timestamp[ns, tz=UTC]. Of ``"1d"`` the last one, ``trade_date``, is date32. A live series is
+        timestamp[ns, tz=UTC]. Of ``"1d"`` the last one, ``trade_date``, is date32. A series is
         copied, an immutable window is not."""
         from sessiondata.rows import frames
 
@@ -161,7 +161,7 @@ class BarColumns(TimedColumns):
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """Capsule of an Arrow C stream of one batch: what lets ``polars.DataFrame(series)``,
-        ``pyarrow.table(series)`` and others take a series as it is. Needs no Arrow library.
+        ``pyarrow.table(series)`` and others read a series as it is. Needs no Arrow library.
 
         Columns and copies are those of `to_arrow`. `requested_schema` must have the same columns;
         other types in it are a wish that is not followed.
@@ -216,7 +216,7 @@ class BarWindow(BarColumns, RowWindow[Bar]):
         a copy."""
         return self._seq is None
 
-    def _told(self) -> tuple[Any, ...]:
+    def _pickled(self) -> tuple[Any, ...]:
         series = self._series
         rows = series.symbol, series.interval, series._zone, series.is_derived, *series._steps()
         return _restored, (self._bytes(), rows, self._grid, self._forming())
@@ -341,7 +341,7 @@ class FixedRows:
 
 
 def _restored(columns: list[bytes | None], rows: tuple[Any, ...], grid: Any, forming_ts: int | None) -> BarWindow:
-    """A immutable window that was pickled."""
+    """An immutable window that was pickled."""
     arrays = tuple(
         None if column is None else np.frombuffer(column, empty.dtype)
         for column, empty in zip(columns, EMPTY, strict=True)

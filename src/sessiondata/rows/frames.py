@@ -1,7 +1,7 @@
 """Bars as frames of other libraries, and such frames as columns of bars.
 
 A frame has a row per bar, oldest first, and the columns that a `Bar` has fields for: the stored
-ones, and what the rows of a frame could not be told by once they have left the store (`extended`;
+ones, and what the rows of a frame would lack once they have left the store (`extended`;
 of a derived series `forming` and `n_base`; of daily bars `trade_date`). Times are UTC with
 nanoseconds, in every library.
 
@@ -9,12 +9,12 @@ nanoseconds, in every library.
                 derived:     the same, then forming n_base
                 daily:       the same, then trade_date
 
-Whatever leaves by way of Arrow never changes afterwards. A live ring is therefore copied; a window
+Whatever leaves by way of Arrow never changes afterwards. A ring is therefore copied; a window
 that can never become invalid (a copy, a closed day) hands out its own memory.
 
 pandas, polars and pyarrow are imported here when one of them is asked for, and not to recognise
-what comes in: pandas frames are told by the module of their type, everything else comes through the
-Arrow C stream protocol, which needs none of them.
+what comes in: pandas frames are known by the module of their type, everything else comes through
+the Arrow C stream protocol, which needs none of them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ __all__ = ["arrow_schema", "arrow_stream", "frame_columns", "to_array", "to_arro
 # columns of a base, a derived and a daily series
 _N_BASE, _N_DERIVED, _N_DAILY = 7, 9, len(COLUMNS)
 
-# Aligned as C does it, so that compiled code can take the records as a struct.
+# Aligned as C does it, so that compiled code can read the records as a struct.
 _RECORD = {
     n: np.dtype(list(zip(COLUMNS[:n], ["M8[ns]", *["f8"] * 5, "?", "?", "i4", "M8[D]"][:n], strict=True)), align=True)
     for n in (_N_BASE, _N_DERIVED, _N_DAILY)
@@ -84,7 +84,7 @@ def _columns(window: BarWindow) -> list[npt.NDArray[Any]]:
     return columns
 
 
-def _frozen(rows: BarColumns) -> BarWindow:
+def _immutable_window(rows: BarColumns) -> BarWindow:
     """Rows that nothing changes any more: an immutable window as it is, anything else copied at one
     moment."""
     window = window_of(rows)
@@ -100,7 +100,7 @@ def arrow_schema(rows: BarColumns) -> Any:
 
 def arrow_stream(rows: BarColumns, requested_schema: Any) -> Any:
     """See `BarSeries.__arrow_c_stream__`."""
-    columns = _columns(_frozen(rows))
+    columns = _columns(_immutable_window(rows))
     # Arrow keeps bools as bits.
     bits = [np.packbits(column, bitorder="little") if column.dtype == np.bool_ else column for column in columns[1:]]
     return stream_capsule((columns[0], *bits), requested_schema)
@@ -112,10 +112,8 @@ def to_pandas(rows: BarColumns, copy: bool | None) -> Any:
     pd = _library("pandas", "pandas")
     window = window_of(rows)
     if copy is False and not window.is_immutable:
-        raise ArgumentError(
-            "a live series cannot be shown without a copy (copy=False): its rows change; copy() it first"
-        )
-    columns = _columns(_frozen(rows))
+        raise ArgumentError("a series is always copied (copy=False): its rows change; copy() it first")
+    columns = _columns(_immutable_window(rows))
     if copy or not window.is_immutable:
         columns = [column.copy() for column in columns]
     if len(columns) == _N_DAILY:
@@ -129,7 +127,7 @@ def to_pandas(rows: BarColumns, copy: bool | None) -> Any:
 def to_polars(rows: BarColumns) -> Any:
     """See `BarSeries.to_polars`."""
     polars = _library("polars", "polars")
-    if not hasattr(polars.DataFrame, "__arrow_c_stream__"):  # such a one takes no streams either
+    if not hasattr(polars.DataFrame, "__arrow_c_stream__"):  # such a one reads no streams either
         raise ImportError(f"this needs polars >= 1.20: {install_hint('polars', 'polars')}")
     return polars.DataFrame(rows)
 
@@ -154,7 +152,7 @@ def to_array(rows: BarColumns, dtype: Any, copy: bool | None) -> npt.NDArray[Any
     copy = None if copy is None else check_bool("copy", copy)
     if copy is False:
         raise ArgumentError("an array of bars is always a copy (copy=False): a series is columns, not records")
-    columns = _columns(_frozen(rows))
+    columns = _columns(_immutable_window(rows))
     out = np.empty(len(columns[0]), _RECORD[len(columns)])
     for name, column in zip(COLUMNS, columns, strict=False):
         out[name] = column.view("M8[ns]") if name == COLUMNS[0] else column.astype(out.dtype[name], copy=False)
@@ -172,7 +170,7 @@ def to_array(rows: BarColumns, dtype: Any, copy: bool | None) -> npt.NDArray[Any
 
 _TRADE_DATE = COLUMNS[-1]
 _ROLES = ("time", "open", "high", "low", "close", "volume")
-# Libraries guess the type of a column without a value (null, float), so it tells nothing.
+# Libraries guess the type of a column without a value (null, float), so it says nothing.
 _NO_ROWS = (np.empty(0, np.int64), *[np.empty(0)] * 5)
 _UNITS = {"s": "s", "m": "ms", "u": "us", "n": "ns"}
 
@@ -260,7 +258,7 @@ def _check_symbols(named: Callable[[int], list[Any]], names: Sequence[Any], posi
         others = [str(name) for name in named(k) if str(name) != symbol]
         if others:
             raise BarTypeError(
-                "a frame holds the bars of one symbol, the one that takes them: select rows or leave the column out",
+                "a frame holds the bars of one symbol, the one that stores them: select rows or leave the column out",
                 symbol=symbol,
                 value=f"column {names[k]!r} names {', '.join(map(repr, others[:3]))}",
                 code="ERR_COLUMNS",
@@ -353,7 +351,7 @@ def _symbol_names(frame: Any, reader: StreamReader, symbol: str) -> Callable[[in
 
     def refuse(k: int) -> list[Any]:
         raise BarTypeError(
-            "which symbols the rows are of can only be told of a pandas, polars or Arrow frame: leave the column out",
+            "which symbols the rows are of is known only of a pandas, polars or Arrow frame: leave the column out",
             symbol=symbol, value=f"column {reader.fields[k][0]!r}", code="ERR_COLUMNS",
         )  # fmt: skip
 
@@ -384,16 +382,16 @@ def _joined(
 
 
 def _times(
-    values: npt.NDArray[Any], null: npt.NDArray[np.bool_] | None, name: str, format_: str, tz: Any, given: str | None
+    values: npt.NDArray[Any], null: npt.NDArray[np.bool_] | None, name: str, format_: str, tz: Any, asked: str | None
 ) -> npt.NDArray[np.int64]:
     if null is not None:
         # what stands behind a null is anything
         values = np.where(null, values.dtype.type(0), values)
     ns = nulls_to_nat(values, np.zeros(len(values), np.bool_) if null is None else null)
     if not format_.startswith("ts"):
-        return ns if given is None else to_ns_array(ns, unit=given)
+        return ns if asked is None else to_ns_array(ns, unit=asked)
     unit, zone = _UNITS[format_[2]], format_[4:] or None
-    check_no_conflict(given, unit)
+    check_no_conflict(asked, unit)
     return ticks_to_ns(ns, unit, zone, tz, f"column {name!r} of Arrow type timestamp[{unit}]")
 
 

@@ -25,7 +25,7 @@ class GapInfo(NamedTuple):
     symbol, interval : str
     start_ns, end_ns : int
         Starts of the first and of the last missing slot, ns since 1970 UTC; both inclusive.
-        Half-open ranges, such as `SymbolSessionData.mark_no_trade` takes, end at `stop_ns`.
+        Half-open ranges, such as those of `SymbolSessionData.mark_no_trade`, end at `stop_ns`.
     bar_count : int
         Missing slots.
     retry_count : int
@@ -48,19 +48,19 @@ class GapInfo(NamedTuple):
     zone: tzinfo = UTC
     last_stop_ns: int | None = None
 
-    # The zone is for show, and the grid says where a slot ends: two gaps are equal without them.
+    # The zone is for display, and the grid says where a slot ends: two gaps are equal without them.
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, GapInfo) and self[:_N_TOLD] == other[:_N_TOLD]
+        return isinstance(other, GapInfo) and self[:_N_COMPARED] == other[:_N_COMPARED]
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
     def __hash__(self) -> int:
-        return hash(self[:_N_TOLD])
+        return hash(self[:_N_COMPARED])
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={value!r}" for name, value in zip(self._fields[:_N_TOLD], self, strict=False))
+        values = ", ".join(f"{name}={value!r}" for name, value in zip(self._fields[:_N_COMPARED], self, strict=False))
         return f"GapInfo({values})"
 
     @property
@@ -91,7 +91,7 @@ class GapInfo(NamedTuple):
         return f"{self.symbol} {self.interval}: {self.bar_count} missing, {start} .. {end}"
 
 
-_N_TOLD = 7  # fields of a gap that two equal ones have in common
+_N_COMPARED = 7  # fields of a gap that two equal ones have in common
 
 
 def short_stop(stops: list[int], end: int, step_ns: int) -> int | None:

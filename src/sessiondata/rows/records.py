@@ -1,8 +1,8 @@
 """Records that know their zone.
 
 A record is a tuple of its values and nothing else: it is compared, unpacked and sorted as one. The
-zone is for show and the same in all records of an exchange, so their class has it: for each zone
-there is one subclass, without fields of its own. As a field it would take part in every comparison
+zone is for display and the same in all records of an exchange, so their class has it: for each zone
+there is one subclass, without fields of its own. As a field it would be part of every comparison
 of two bars.
 """
 

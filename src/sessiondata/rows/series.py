@@ -1,4 +1,4 @@
-"""A live series of bars."""
+"""The series of the bars of one interval."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NO_ROW = 2**62  # beyond all positions
 
 
 class Glance(NamedTuple):
-    """A series as it is told in one line."""
+    """A series in one line."""
 
     rows: BarWindow
     newest: Bar | None
@@ -50,7 +50,7 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
     """The bars of one interval of one symbol in the current session, oldest first; always current.
 
     Rows include extended ones (before the open, in breaks, after the close); gaps, quality and
-    expected counts are of the session's segments only. Reading is O(1) unless said otherwise;
+    expected counts are of the session's segments only. Reading is O(1) unless noted otherwise;
     nothing is computed from the rows to answer.
     """
 
@@ -110,7 +110,7 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
 
     def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, place: Place, seq: int) -> BarWindow:
         window = BarWindow(arrays, start, stop, self, seq, place)
-        # The session has just ended, and its hours are gone: no rows of it are shown.
+        # The session has just ended, and its hours are gone: it has no rows any more.
         if stop > start and (not has_hours(window) or self._core.session_id != place.session_id):
             return fixed_window(EMPTY, self, None)
         return window
@@ -205,7 +205,7 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
 
     @property
     def expected(self) -> int:
-        """Slots of the session that are over: ``present + missing + no_trade + halted``."""
+        """Elapsed slots of the session: ``present + missing + no_trade + halted``."""
         return self._core.states(self._k)[0]
 
     @property
@@ -241,7 +241,7 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
         Returns
         -------
         {"present", "missing", "no_trade", "halted", "pending"} or None
-            None outside the session's segments; pending is a slot that is not over.
+            None outside the session's segments; pending is a slot that has not elapsed.
 
         Raises
         ------
@@ -323,7 +323,7 @@ class BarSeries(BarColumns, LiveRows[Bar, BarWindow]):
         )
 
     def _glance(self) -> Glance:
-        """What is told of the series, all of one session: another thread may end it between two
+        """The series in one line, all of one session: another thread may end it between two
         questions."""
         return self._in_one_session(self._look)
 
@@ -349,7 +349,7 @@ def owner_of(series: BarSeries) -> SlotOwner:
 
 
 def glance(series: BarSeries) -> Glance:
-    """A series as it is told in one line, all of one session."""
+    """A series in one line, all of one session."""
     return series._glance()
 
 

@@ -18,12 +18,12 @@ STATES = ("pending", "present", "missing", "no_trade", "halted")
 
 
 class SeriesState(NamedTuple):
-    """What is known of the slots of a series that are over, at one moment.
+    """What is known of the elapsed slots of a series, at one moment.
 
     Attributes
     ----------
     as_of_ns : int or None
-        Up to when the symbol was judged, ns since 1970 UTC; None before the first bar.
+        Watermark of the symbol, ns since 1970 UTC; None before the first bar.
     expected, present, missing, no_trade, halted : int
         ``present + missing + no_trade + halted == expected``.
     quality, completeness : float
@@ -65,7 +65,7 @@ class ExtendedSlots:
 
     @property
     def expected(self) -> int:
-        """Slots that are over."""
+        """Elapsed slots."""
         return self._tally()[1]
 
     @property

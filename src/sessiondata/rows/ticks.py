@@ -1,4 +1,4 @@
-"""Trades and quotes as arrays: live series, and windows on them."""
+"""Trades and quotes as arrays: series, and windows on them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Tick(NamedTuple):
         ns since 1970 UTC.
     price, size : float
     exchange : str
-        At most eight ASCII characters; "" where it was not given.
+        At most eight ASCII characters; "" where there was none.
     """
 
     timestamp: int
@@ -144,7 +144,7 @@ class _Window(RowWindow[_Row]):
     __slots__ = ()
     __doc__ = RowWindow.__doc__
 
-    def _told(self) -> tuple[Any, ...]:
+    def _pickled(self) -> tuple[Any, ...]:
         return _restored, (type(self), self._bytes(), self.symbol, self._series._zone)
 
     def _row(self, i: int) -> _Row:
@@ -181,7 +181,7 @@ class _Rows:
 
 
 def _restored(kind: type[_Window[Any]], columns: list[bytes], symbol: str, zone: tzinfo) -> _Window[Any]:
-    """A immutable window that was pickled."""
+    """An immutable window that was pickled."""
     trades = issubclass(kind, TickWindow)
     empty = _EMPTY[:3] + _EMPTY[5:] if trades else _EMPTY[:5]
     arrays = tuple(np.frombuffer(column, array.dtype) for column, array in zip(columns, empty, strict=True))
@@ -193,7 +193,7 @@ _W = TypeVar("_W", TickWindow, QuoteWindow)
 
 class _Series(LiveRows[_Row, _W]):
     """Rows of one symbol in the current session, oldest first; always current. Of equal times the
-    later arrival stands later. Reading is O(1) unless said otherwise."""
+    later arrival stands later. Reading is O(1) unless noted otherwise."""
 
     __slots__ = ("_buffer", "_make", "_owner")
 

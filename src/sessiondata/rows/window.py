@@ -82,7 +82,7 @@ class RowWindow(TimedColumns, Generic[Row]):
     """A fixed range of rows of a series, oldest first.
 
     Windows of a live series are views: they cost no copy, and values that are replaced in place (a
-    correction, the forming bar) show through. `is_valid` tells when the ring has since overwritten
+    correction, the forming bar) show through. `is_valid` says when the ring has since overwritten
     or moved a row.
     """
 
@@ -102,7 +102,7 @@ class RowWindow(TimedColumns, Generic[Row]):
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
         return self._arrays, self._start, self._stop
 
-    # Copies and pickles: nobody ever writes to the rows of an immutable window, those of a live one
+    # Copies and pickles: nobody ever writes to the rows of an immutable window, those of a view
     # are the store's.
 
     def __copy__(self: Window) -> Window:
@@ -115,14 +115,14 @@ class RowWindow(TimedColumns, Generic[Row]):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         self._check_immutable()
-        return self._told()
+        return self._pickled()
 
     def _check_immutable(self) -> None:
         if self._seq is not None:
             refuse_copy(self, "window.copy() is a window of its own, which can be")
 
-    def _told(self) -> tuple[Any, ...]:
-        """What `pickle` is told of an immutable window."""
+    def _pickled(self) -> tuple[Any, ...]:
+        """What `pickle` writes of an immutable window."""
         raise NotImplementedError
 
     def _bytes(self) -> list[bytes | None]:
@@ -135,7 +135,7 @@ class RowWindow(TimedColumns, Generic[Row]):
         return name
 
     def is_valid(self) -> bool:
-        """Whether the window still shows the rows it was taken for.
+        """Whether the window still has the rows that it was made of.
 
         False once the ring has overwritten one of them, a late row has moved others, or the session
         is gone. Always True for a window made by `copy`. O(1).
@@ -213,8 +213,8 @@ class RowWindow(TimedColumns, Generic[Row]):
 
 
 class LiveRows(TimedColumns, Generic[Row, Window]):
-    """Rows of one symbol in a session, oldest first; always current. Reading is O(1) unless said
-    otherwise."""
+    """Rows of one symbol in a session, oldest first; always current. Reading is O(1) unless
+    noted otherwise."""
 
     __slots__ = ()
 
@@ -301,6 +301,6 @@ def zone_of(rows: Any) -> tzinfo:
 
 
 def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The same numbers over bytes, which nobody can write to: frames of other libraries may show
+    """The same numbers over bytes, which nobody can write to: frames of other libraries may use
     them."""
     return np.frombuffer(array.tobytes(), array.dtype)

@@ -1,6 +1,6 @@
 """What a snapshot holds of a store.
 
-The copy is all that a feeder waits for: one native call for all sessions, which shows one moment of
+The copy is all that a feeder waits for: one native call for all sessions, which is of one moment of
 them. Days of history never change, so they are copied when it is their turn to be written. Columns
 have names and one session is one part, so that a next version, or another language, can read it.
 """
@@ -20,7 +20,7 @@ from sessiondata.errors import SnapshotError
 from sessiondata.market.calendar import provider_of
 from sessiondata.market.hours import has_recipe
 from sessiondata.snapshot.container import BARS, DAILY
-from sessiondata.store.cursor import TOLD
+from sessiondata.store.cursor import cursor_state
 from sessiondata.store.exclusive import exclusive
 from sessiondata.store.history import sessions_between
 from sessiondata.time.instants import to_ns
@@ -49,8 +49,8 @@ class StoreCopy:
         clock, calendar = context.clock, context.calendar
         states = list(store.registry.states.values())
         values = [(state.pins.gaps, state.pins.quality, state.values) for state in states]
-        (as_of, sequence, epoch), sessions, counts, shown = _capture.capture_all(
-            clock, [state.core for state in states], values, store.cursors.all(), TOLD
+        (as_of, sequence, epoch), sessions, counts, sent = _capture.capture_all(
+            clock, [state.core for state in states], values, store.cursors.all(), cursor_state
         )
         symbols = [self._symbol(*pair) for pair in zip(states, sessions, strict=True)]
         self.cursors: list[bytes] = []
@@ -77,7 +77,7 @@ class StoreCopy:
             "symbols": symbols,
         }
         if counts is not None:
-            self.store["cursors"] = self._cursors(counts, shown)
+            self.store["cursors"] = self._cursors(counts, sent)
 
     def _calendar(self, calendar: SessionCalendar, *dates: dt.date | None) -> int:
         """Number of a calendar, of which the hours of these dates are kept."""
@@ -114,11 +114,11 @@ class StoreCopy:
             },
         }
 
-    def _cursors(self, counts: dict[str, Any], shown: list[tuple[Any, ...]]) -> dict[str, Any]:
-        """One part for all: counts of the symbols, and what each cursor has shown, its number
+    def _cursors(self, counts: dict[str, Any], sent: list[tuple[Any, ...]]) -> dict[str, Any]:
+        """One part for all: counts of the symbols, and what each cursor was sent, its number
         before the names."""
-        columns, told = dict(counts), []
-        for number, ((name, timestamps, symbols, intervals), sequence, captured) in enumerate(shown):
+        columns, entries = dict(counts), []
+        for number, ((name, timestamps, symbols, intervals), sequence, captured) in enumerate(sent):
             entry = {
                 "name": name,
                 "timestamps": timestamps,
@@ -129,16 +129,16 @@ class StoreCopy:
             if captured is not None:
                 rows, entry["gone"] = captured
                 columns.update((f"{number}.{column}", values) for column, values in rows.items())
-            told.append(entry)
+            entries.append(entry)
         self.cursors = _packed(list(columns.values()))
-        return {"part": len(self.parts), "columns": _described(tuple(columns), columns.values()), "cursors": told}
+        return {"part": len(self.parts), "columns": _described(tuple(columns), columns.values()), "cursors": entries}
 
     def _part(self, make: Callable[[], bytes]) -> int:
         self.parts.append(make)
         return len(self.parts) - 1
 
     def _day(self, date: dt.date, core: SymbolCore) -> dict[str, Any]:
-        """A frozen day. It never changes, so it is copied only when it is written; its numbers
+        """A past day. It never changes, so it is copied only when it is written; its numbers
         follow then."""
         entry: dict[str, Any] = {"date": _text(date)}
 

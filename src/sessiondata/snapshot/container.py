@@ -30,7 +30,7 @@ VERSION = 1
 HEAD = struct.Struct("<8sIIQ")  # magic, version, parts, bytes of the file
 PART = struct.Struct("<8sIIQQ")  # kind, flags, crc32, offset, bytes
 TAIL = struct.Struct("<II")  # crc32 of head and table, zero
-OPTIONAL = 1  # flag of a part that a reader may pass over if it does not know the kind
+OPTIONAL = 1  # flag of a part that a reader may skip if it does not know the kind
 STORE, SESSION, CURSORS = b"store", b"session", b"cursors"
 
 _TYPES: dict[str, Any] = {"<i8": np.dtype("<i8"), "<i4": np.dtype("<i4"), "<f8": np.dtype("<f8"), "|S8": np.dtype("S8")}
@@ -51,18 +51,18 @@ def name_of(file: Any) -> str:
 
 
 @contextmanager
-def asked(call: str, mode: str, shown: str) -> Iterator[None]:
+def asked(call: str, mode: str, label: str) -> Iterator[None]:
     """What a file object says of a call that it cannot answer, as an error of the library."""
     try:
         yield
     except (OSError, SessionDataError):  # io.UnsupportedOperation is a ValueError too
         raise
-    except TypeError as error:  # a wrapper of a text file does not tell that it is one
+    except TypeError as error:  # a wrapper of a text file does not say that it is one
         raise ArgumentTypeError(
-            f"a snapshot is bytes, {call}() of {shown} fails with them ({error}): open the file with mode {mode}"
+            f"a snapshot is bytes, {call}() of {label} fails with them ({error}): open the file with mode {mode}"
         ) from error
     except ValueError as error:
-        raise ArgumentError(f"{call}() of {shown} fails: {error}") from error
+        raise ArgumentError(f"{call}() of {label} fails: {error}") from error
 
 
 def packed_head(entries: list[bytes], n_bytes: int) -> bytes:
@@ -161,5 +161,5 @@ class Container:
             columns[name] = np.frombuffer(content, dtype, n, at)
             at += -(-n * dtype.itemsize // 8) * 8
         if at != len(content):
-            raise ValueError("columns take all of their part")
+            raise ValueError("columns fill all of their part")
         return columns

@@ -1,6 +1,6 @@
 """A store of its own, made of another one.
 
-copy      frozen copies of all sessions, days shared  -->  swapped into the symbols of a new store
+copy      copies of all sessions, days shared  -->  swapped into the symbols of a new store
 pickle    the bytes of a snapshot, functions of indicators by reference (as pickle does it)
 """
 
@@ -12,7 +12,7 @@ from sessiondata._native.objects.copies import adopt
 from sessiondata._native.out.capture import copy_all
 from sessiondata._native.out.restore import restore_clock, restore_counts
 from sessiondata.snapshot.load import loads
-from sessiondata.store.cursor import TOLD, resume_cursor
+from sessiondata.store.cursor import cursor_state, resume_cursor
 from sessiondata.store.exclusive import exclusive
 from sessiondata.store.indicators import Forgotten
 from sessiondata.store.store import SessionData, parts_of
@@ -51,9 +51,9 @@ def _copy_into(store: StoreParts, made: StoreParts, owner: SessionData) -> list[
     are still to be copied: these are returned, by symbol."""
     context, into = store.context, made.context
     states = list(store.registry.states.values())
-    said = [(state.pins.gaps, state.pins.quality, state.values) for state in states]
-    clock, sessions, counts, shown = copy_all(
-        context.clock, [state.core for state in states], said, store.cursors.all(), TOLD
+    added = [(state.pins.gaps, state.pins.quality, state.values) for state in states]
+    clock, sessions, counts, sent = copy_all(
+        context.clock, [state.core for state in states], added, store.cursors.all(), cursor_state
     )
     values: list[dict[str, Any]] = []
     for state, (core, cores, daily, supplied, (gaps, quality, set_values)) in zip(states, sessions, strict=True):
@@ -80,9 +80,9 @@ def _copy_into(store: StoreParts, made: StoreParts, owner: SessionData) -> list[
     made_cores = made.registry.all_cores()
     restore_counts(made_cores, counts)
     restore_clock(into.clock, *clock)
-    for (name, timestamps, symbols, intervals), sequence, captured in shown:
-        seen = None if captured is None else (sequence, captured[1], captured[0], "")
-        resume_cursor(made.cursors.get(name), made_cores, timestamps, symbols, intervals, seen)
+    for (name, timestamps, symbols, intervals), sequence, captured in sent:
+        last = None if captured is None else (sequence, captured[1], captured[0], "")
+        resume_cursor(made.cursors.get(name), made_cores, timestamps, symbols, intervals, last)
     return values
 
 
@@ -109,7 +109,7 @@ def _added(data: SessionData) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def pickled(data: SessionData) -> tuple[Any, ...]:
-    """What `pickle` is told of a store."""
+    """What `pickle` writes of a store."""
     functions = {
         name: kept.compute
         for name, kept in parts_of(data).context.indicators.items()

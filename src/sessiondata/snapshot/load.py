@@ -69,14 +69,14 @@ _WRONG = (
 def load(path: Any) -> SessionData:
     """Make a store of a file; see `sessiondata.load`."""
     if hasattr(path, "read"):
-        shown = name_of(path)
-        content = _read_from(path, shown)
-        return _load(io.BytesIO(content), shown, len(content))
+        label = name_of(path)
+        content = _read_from(path, label)
+        return _load(io.BytesIO(content), label, len(content))
     if isinstance(path, (bytes, bytearray, memoryview)) and bytes(path[: len(MAGIC)]) == MAGIC:
         raise ArgumentTypeError("load takes a path or a file object; of the bytes of a snapshot: sessiondata.loads()")
-    shown = path_text(path, "a snapshot is loaded from a path or a binary file object")
-    with open(shown, "rb") as opened:
-        return _load(opened, shown, os.fstat(opened.fileno()).st_size)
+    label = path_text(path, "a snapshot is loaded from a path or a binary file object")
+    with open(label, "rb") as opened:
+        return _load(opened, label, os.fstat(opened.fileno()).st_size)
 
 
 def loads(content: Any, kind: type[SessionData] | None = None) -> SessionData:
@@ -92,7 +92,7 @@ def loads(content: Any, kind: type[SessionData] | None = None) -> SessionData:
     return _load(io.BytesIO(whole), "<bytes>", len(whole), kind)
 
 
-def _read_from(file: Any, shown: str) -> bytes:
+def _read_from(file: Any, label: str) -> bytes:
     """The bytes of a snapshot from where a file object stands, and not one more: others may stand
     behind it."""
     content = bytearray()
@@ -102,29 +102,29 @@ def _read_from(file: Any, shown: str) -> bytes:
             asked_for = min(n, CHUNK)
             piece = file.read(asked_for)
             if isinstance(piece, str):
-                raise ArgumentTypeError(f"a snapshot is bytes, {shown} gives text: open the file with mode 'rb'")
+                raise ArgumentTypeError(f"a snapshot is bytes, {label} gives text: open the file with mode 'rb'")
             if piece is None:
-                raise BlockingIOError(errno.EAGAIN, "the file has no more bytes yet", shown)
+                raise BlockingIOError(errno.EAGAIN, "the file has no more bytes yet", label)
             if not isinstance(piece, (bytes, bytearray, memoryview)):
-                raise ArgumentTypeError(f"a snapshot is bytes, read() of {shown} returns {piece!r:.80}", value=piece)
+                raise ArgumentTypeError(f"a snapshot is bytes, read() of {label} returns {piece!r:.80}", value=piece)
             piece = bytes(piece)
             if not piece:
                 return  # cut off, which is said when it is read
             if len(piece) > asked_for:  # of which those behind the snapshot would be lost
-                raise ArgumentError(f"read() of {shown} was asked for {asked_for} bytes and gives {len(piece)}")
+                raise ArgumentError(f"read() of {label} was asked for {asked_for} bytes and gives {len(piece)}")
             content.extend(piece)
             n -= len(piece)
 
-    with asked("read", "'rb'", shown):
+    with asked("read", "'rb'", label):
         more(HEAD.size)
         if len(content) == HEAD.size and content.startswith(MAGIC):
             more(HEAD.unpack(content)[3] - HEAD.size)
     return bytes(content)
 
 
-def _load(opened: Any, shown: str, size: int, kind: type[SessionData] | None = None) -> SessionData:
-    check_byte_order(shown)
-    file = Container(opened, shown, size)
+def _load(opened: Any, label: str, size: int, kind: type[SessionData] | None = None) -> SessionData:
+    check_byte_order(label)
+    file = Container(opened, label, size)
     place = _Place()
     try:
         return _store(file, place, kind)
@@ -132,7 +132,7 @@ def _load(opened: Any, shown: str, size: int, kind: type[SessionData] | None = N
         rule = str(error) or type(error).__name__
         if not isinstance(error, (SessionDataError, ValueError, MemoryError)):
             rule = f"not laid out as this version writes it ({type(error).__name__}: {error!s:.100})"
-        raise SnapshotError(rule, path=shown, part=place.part) from error
+        raise SnapshotError(rule, path=label, part=place.part) from error
 
 
 class _Place:
@@ -195,21 +195,21 @@ def _cursors(store: StoreParts, file: Container, entry: dict[str, Any], sequence
     columns = file.columns(entry, CURSORS)
     cores = store.registry.all_cores()
     restore_counts(cores, columns)
-    for number, told in enumerate(entry["cursors"]):
-        name = told["name"]
+    for number, saved in enumerate(entry["cursors"]):
+        name = saved["name"]
         if name in store.cursors:
             raise ValueError(f"a cursor has one name: {name!r:.40}")
-        cursor, timestamps, shown = store.cursors.get(name), told["timestamps"], None
-        if told["sequence"] is not None:
-            if not 0 <= _whole(told["sequence"]) <= sequence:
-                raise ValueError(f"a cursor has shown no changes to come: {told['sequence']}")
-            shown = told["sequence"], _texts(told["gone"]), columns, f"{number}."
-        if timestamps not in (TIMESTAMPS if shown else (None, *TIMESTAMPS)):
-            raise ValueError(f"a cursor has shown times in a form that there is: {timestamps!r:.40}")
-        symbols, intervals = told["symbols"], told["intervals"]
+        cursor, timestamps, sent = store.cursors.get(name), saved["timestamps"], None
+        if saved["sequence"] is not None:
+            if not 0 <= _whole(saved["sequence"]) <= sequence:
+                raise ValueError(f"a cursor was sent no changes to come: {saved['sequence']}")
+            sent = saved["sequence"], _texts(saved["gone"]), columns, f"{number}."
+        if timestamps not in (TIMESTAMPS if sent else (None, *TIMESTAMPS)):
+            raise ValueError(f"the times of a cursor have a form that there is: {timestamps!r:.40}")
+        symbols, intervals = saved["symbols"], saved["intervals"]
         resume_cursor(
             cursor, cores, timestamps, None if symbols is None else _texts(symbols),
-            None if intervals is None else _texts(intervals), shown,
+            None if intervals is None else _texts(intervals), sent,
         )  # fmt: skip
 
 
@@ -240,7 +240,7 @@ def _calendar(entry: dict[str, Any]) -> SessionCalendar:
         grids[grid.date] = grid
     closes = {to_date(date): _whole(close) for date, close in entry.get("usual_closes", {}).items()}
     if not closes.keys() <= grids.keys():
-        raise ValueError("usual closes are of dates whose hours are told")
+        raise ValueError("usual closes are of dates whose hours are saved")
     try:
         same = calendar.tz == entry["tz"] and all(calendar.session(date) == grid for date, grid in grids.items())
         same = same and all(calendar.usual_close(date) == close for date, close in closes.items())

@@ -46,12 +46,12 @@ def save(data: SessionData, path: Any) -> None:
     if hasattr(path, "write"):
         _save_into(data, path)
         return
-    shown = path_text(path, "a snapshot is saved to a path or a binary file object")
-    check_byte_order(shown)
-    target = os.path.realpath(shown)
+    label = path_text(path, "a snapshot is saved to a path or a binary file object")
+    check_byte_order(label)
+    target = os.path.realpath(label)
     folder, prefix = os.path.dirname(target), temporary_prefix(target)
     mode = _mode(target)
-    copy = StoreCopy(parts_of(data), shown)
+    copy = StoreCopy(parts_of(data), label)
     sweep(folder, prefix)
     file, name = new_file(folder, prefix)
     try:
@@ -78,10 +78,10 @@ def dumps(data: SessionData) -> bytes:
     return b"".join(_contents(data, "<bytes>"))
 
 
-def _contents(data: SessionData, shown: str) -> list[bytes]:
+def _contents(data: SessionData, label: str) -> list[bytes]:
     """What a file would hold, in pieces: all of it is known before the first one is written."""
-    check_byte_order(shown)
-    copy = StoreCopy(parts_of(data), shown)
+    check_byte_order(label)
+    copy = StoreCopy(parts_of(data), label)
     at = _first_offset(copy)
     pieces, entries = [b""], []
     for kind, flags, content in _parts(copy):
@@ -96,26 +96,26 @@ def _save_into(data: SessionData, file: Any) -> None:
     """Write a store to a file object, from where it stands, whether it can seek or not."""
     if isinstance(file, io.TextIOBase):
         raise ArgumentTypeError(f"a snapshot is bytes, {name_of(file)} takes text: open the file with mode 'wb'")
-    shown = name_of(file)
-    content = memoryview(b"".join(_contents(data, shown)))
-    with asked("write", "'wb'", shown):
+    label = name_of(file)
+    content = memoryview(b"".join(_contents(data, label)))
+    with asked("write", "'wb'", label):
         for at in range(0, len(content), CHUNK):
-            _write_piece(file, bytes(content[at : at + CHUNK]), shown)
+            _write_piece(file, bytes(content[at : at + CHUNK]), label)
         if hasattr(file, "flush"):
             file.flush()
 
 
-def _write_piece(file: Any, rest: bytes, shown: str) -> None:
+def _write_piece(file: Any, rest: bytes, label: str) -> None:
     while rest:
         n = file.write(rest)
         if n is None and not isinstance(file, io.RawIOBase):
             return  # not everything that takes bytes counts them
         if isinstance(n, bool) or not (n is None or hasattr(n, "__index__")):
-            raise ArgumentTypeError(f"write() of {shown} returns how many bytes it took: {n!r:.80}", value=n)
+            raise ArgumentTypeError(f"write() of {label} returns how many bytes it took: {n!r:.80}", value=n)
         if not n:
-            raise BlockingIOError(errno.EAGAIN, "the file takes no more bytes", shown)
+            raise BlockingIOError(errno.EAGAIN, "the file takes no more bytes", label)
         if not 0 < n <= len(rest):
-            raise ArgumentError(f"write() of {shown} was supplied {len(rest)} bytes and says it took {n}", value=n)
+            raise ArgumentError(f"write() of {label} was supplied {len(rest)} bytes and says it took {n}", value=n)
         rest = rest[n:]
 
 

@@ -14,7 +14,7 @@ __all__ = ["BySymbol", "unknown_symbol"]
 
 @not_copied("dict(data.symbols) is a plain dict; copy the store with data.copy()")
 class BySymbol(Mapping[str, SymbolSessionData]):
-    """The symbols of a store by name: live and read-only; a name that it does not hold is an
+    """The symbols of a store by name: current and read-only; a name that it does not hold is an
     `UnknownNameError`."""
 
     __slots__ = ("_held",)

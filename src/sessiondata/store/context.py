@@ -67,7 +67,7 @@ class StoreContext:
 
     @property
     def next_date(self) -> dt.date | None:
-        """The earliest date that is not over: of the session under way, or the day after the one
+        """The earliest date that has not ended: of the session under way, or the day after the one
         that has ended. None before the first session: there is no now yet, and nothing is ahead of
         it."""
         return self.clock.next_date

@@ -1,5 +1,8 @@
-"""Cursors of exports: which consumer has seen what. Exports drive one by `begin_export` and
-`end_export`."""
+"""Cursors of exports: what each consumer has been sent.
+
+An export stops here three times: `Cursors.find`, which answers all that is asked before a document
+is begun; `begin_export`, which answers all that its text needs; `end_export`, once that is written.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,25 @@ if TYPE_CHECKING:
     from sessiondata.store.registry import Registry
     from sessiondata.store.state import SymbolState
 
-__all__ = ["TOLD", "Cursors", "Export", "ExportCursor", "begin_export", "end_export", "resume_cursor"]
+__all__ = [
+    "Cursors",
+    "Export",
+    "ExportCursor",
+    "FoundCursor",
+    "begin_export",
+    "cursor_state",
+    "end_export",
+    "new_cursor",
+    "resume_cursor",
+]
 
-#: What of a cursor is said natively, with nothing of Python in between.
-TOLD = attrgetter("_name", "_timestamps", "_symbols", "_intervals", "_native", "_sequence")
+#: What snapshots copy of a cursor, in one native step.
+cursor_state = attrgetter("_name", "_timestamps", "_symbols", "_intervals", "_native", "_sequence")
 
 
 @not_copied("data.copy() has cursors of its own: copy.export_cursor(name)")
 class ExportCursor:
-    """One consumer of exports, and what it has been shown; made by `SessionData.export_cursor`.
+    """One consumer of exports, and what it has been sent; made by `SessionData.export_cursor`.
 
     A complete export through it says which symbols and intervals the consumer follows and how times
     are written. Deltas go on from there. Nothing is kept of the exports themselves.
@@ -44,7 +57,7 @@ class ExportCursor:
         self._timestamps: str | None = None
         self._symbols: frozenset[str] | None = None
         self._intervals: frozenset[str] | None = None
-        # all of the store, of which `_selected` was taken
+        # all of the store, from which `_selected` was made
         self._cores: list[SymbolCore] | None = None
         self._selected: list[SymbolCore] = []
 
@@ -88,7 +101,7 @@ class ExportCursor:
         self._native.start(self._select(registry), series, timestamps == "epoch_ms")
 
     def _check(self, symbols: Iterable[str] | None, intervals: Iterable[str] | None) -> None:
-        """A delta selects what the complete export selected, whether that is said again or not."""
+        """A delta selects what the complete export selected, whether it is named again or not."""
         for what, supplied, held in (
             ("symbols", None if symbols is None else _names(symbols), self._symbols),
             ("intervals", None if intervals is None else _intervals(intervals), self._intervals),
@@ -110,11 +123,32 @@ class ExportCursor:
         return self._selected
 
 
+class FoundCursor(NamedTuple):
+    """The cursor of an export.
+
+    Attributes
+    ----------
+    cursor : ExportCursor
+    symbols : frozenset of str or None
+        Names of those that a delta through it is about; None: all.
+    """
+
+    cursor: ExportCursor
+    symbols: frozenset[str] | None
+
+
+def new_cursor() -> FoundCursor:
+    """A cursor of no consumer: an export through it moves nobody's."""
+    return FoundCursor(ExportCursor(None), None)
+
+
 class Export(NamedTuple):
     """An export that has begun.
 
     Attributes
     ----------
+    name : str or None
+        Of the cursor.
     native : Cursor
         What it is written by.
     intervals : frozenset of str or None
@@ -123,11 +157,12 @@ class Export(NamedTuple):
         Sequence of the export before; None: there is none to go on from, so only a complete one can
         be served.
     removed : list of str
-        Names that the consumer has seen and that are gone.
+        Names that the consumer has been sent and that are gone.
     selected : list of SymbolCore
         Symbols of a delta, by their numbers in `native`.
     """
 
+    name: str | None
     native: Cursor
     intervals: frozenset[str] | None
     since: int | None
@@ -147,16 +182,16 @@ def begin_export(
     cannot be served is about nothing, and the cursor stays where it is."""
     if complete:
         cursor._start(registry, timestamps, symbols, intervals)
-        return Export(cursor._native, cursor._intervals, None, [], cursor._selected)
+        return Export(cursor._name, cursor._native, cursor._intervals, None, [], cursor._selected)
     if symbols is not None or intervals is not None:
         cursor._check(symbols, intervals)
     since = cursor.sequence if cursor._timestamps == timestamps else None
     if since is None:
         from sessiondata._native.out.cursor import Cursor
 
-        return Export(Cursor(), cursor._intervals, None, [], [])
+        return Export(cursor._name, Cursor(), cursor._intervals, None, [], [])
     removed = cursor._native.go_on(cursor._select(registry))
-    return Export(cursor._native, cursor._intervals, since, removed, cursor._selected)
+    return Export(cursor._name, cursor._native, cursor._intervals, since, removed, cursor._selected)
 
 
 def end_export(cursor: ExportCursor, sequence: int) -> None:
@@ -172,18 +207,18 @@ def resume_cursor(
     timestamps: str | None,
     symbols: list[str] | None,
     intervals: list[str] | None,
-    seen: tuple[int, list[str], dict[str, Any], str] | None,
+    sent: tuple[int, list[str], dict[str, Any], str] | None,
 ) -> None:
     """Have a cursor be as it was when a store was saved, which has been loaded but for its cursors.
-    `seen`: sequence, names of symbols that have left, columns and what their names begin with; None
+    `sent`: sequence, names of symbols that have left, columns and what their names begin with; None
     if the next export has to be complete."""
     cursor._timestamps = timestamps
     cursor._symbols = None if symbols is None else _names(symbols)
     cursor._intervals = None if intervals is None else _intervals(intervals)
-    if seen is not None:
+    if sent is not None:
         from sessiondata._native.out.saved_cursor import restore_cursor  # not needed to store bars
 
-        sequence, gone, columns, prefix = seen
+        sequence, gone, columns, prefix = sent
         selected, millis = (cursor._symbols, cursor._intervals), timestamps == "epoch_ms"
         restore_cursor(cursor._native, cores, *selected, millis, gone, columns, prefix)
         cursor._sequence = sequence
@@ -222,14 +257,14 @@ class Cursors:
         held = self._named.get(name) if isinstance(name, str) else None
         return self._named.setdefault(name, ExportCursor(check_text(name, "a cursor's name"))) if held is None else held
 
-    def find(self, cursor: str | ExportCursor | None) -> ExportCursor:
+    def find(self, cursor: str | ExportCursor | None) -> FoundCursor:
         """The cursor of an export, by its name or as it is; an error if the store has no such
         one."""
         name = cursor.name if isinstance(cursor, ExportCursor) else cursor
         held = self.get(None) if name is None else self._named.get(name) if isinstance(name, str) else None
         if held is None or (isinstance(cursor, ExportCursor) and held is not cursor):
             raise UnknownNameError(f"no cursor {name!r}; export_cursor({name!r}) first", value=name)
-        return held
+        return FoundCursor(held, held.symbols)
 
     def drop(self, name: str | None) -> None:
         """Forget a cursor."""
@@ -254,7 +289,7 @@ def _intervals(intervals: Iterable[str]) -> frozenset[str]:
 def _checked_selection(
     registry: Registry, symbols: Iterable[str] | None, intervals: Iterable[str] | None
 ) -> tuple[frozenset[str] | None, frozenset[str] | None]:
-    """Names that are there: a slip would show nothing, and nobody would notice."""
+    """Names that are there: a slip would select nothing, and nobody would notice."""
     names = None if symbols is None else _names(symbols)
     chosen: Iterable[SymbolState] = registry.states.values()
     if names is not None:

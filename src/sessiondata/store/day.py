@@ -25,8 +25,8 @@ __all__ = ["Grids", "HistoricalDay"]
 
 @not_copied("day.bars(interval).copy() is a window of its own, which can be")
 class HistoricalDay(Marked):
-    """One past session of one symbol: series like those of the session under way, with everything
-    over.
+    """One past session of one symbol: series like those of the session under way, all slots of
+    which have elapsed.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class HistoricalDay(Marked):
 
     def bars(self, interval: str | None = None) -> BarSeries:
         """Series of an interval that the symbol holds; by default the base one. It never changes:
-        of a day that has taken a late bar since, it shows what was there before.
+        once a late bar comes for the day, it stays what was there before.
 
         Raises
         ------

@@ -50,7 +50,7 @@ def exclusive(
         Which argument knows the store.
     claims : int, optional
         Which argument no call from inside this one may use: a cursor, which compares with what it
-        has shown.
+        has sent.
     key : callable
         Of that argument: the store's context.
     """

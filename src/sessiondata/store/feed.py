@@ -69,7 +69,7 @@ interval for another. Several writers of a symbol take turns.
 _APPEND_TICK = """append_tick(ts_ns, price, size, exchange="", /) -> bool
 
 Store one trade and everything it causes: it grows the bar of its base slot, which is forming until
-the grid or the clock says that the slot is over.
+the grid or the clock says that the slot has elapsed.
 
 Parameters
 ----------
@@ -148,7 +148,7 @@ class SymbolFeed:
     ) -> int:
         """Store arrays of bars, or the rows of a frame; all or nothing.
 
-        ``extend(frame)`` takes a pandas or polars DataFrame, an Arrow table, or any object with
+        ``extend(frame)`` accepts a pandas or polars DataFrame, an Arrow table, or any object with
         ``__arrow_c_stream__`` in place of the six columns. They are found by their usual names in
         any case: time (ts_event, window_start, timestamp, datetime, t, time or date; of a pandas
         frame also its index), open (o), high (h), low (l), close (c) and volume (vol, v). Other
@@ -158,7 +158,7 @@ class SymbolFeed:
         ----------
         ts_ns : array of times, shape (n,)
             Open times: int64 ns since 1970 UTC, datetime64 of any unit, or a pandas, polars or
-            Arrow column. Any order: rows are taken in time order, and of equal times the later row
+            Arrow column. Any order: rows are stored in time order, and of equal times the later row
             is a correction.
         open, high, low, close, volume : arrays of numbers, shape (n,)
             Any integer or float dtype, byte order and stride; contiguous float64 is not copied.
@@ -226,9 +226,9 @@ class SymbolFeed:
         """Store bars that somebody was asked for, where a bar is missing and nowhere else; all or
         nothing.
 
-        A slot is filled if it is a regular one of the base interval, is over (by the symbol's
+        A slot is filled if it is a regular one of the base interval, has elapsed (by the symbol's
         ``as_of``) and has no bar, whether that was explained by a mark or not: a bar is better
-        evidence. Rows for other slots (present ones, such that are not over, beside the grid,
+        evidence. Rows for other slots (present ones, pending ones, beside the grid,
         outside the segments, of a date that is not here) are left out. So nothing that is there
         changes, and the same call again stores nothing. A session that is missing between past
         days, whose gaps history lists, becomes one of them with its first row.
@@ -264,14 +264,14 @@ class SymbolFeed:
 
         Notes
         -----
-        What feeds the symbol is not decided: a filled symbol takes trades (or quotes) as well as
-        bars afterwards. Where these make the bars, a filled bar stands, because it covers its whole
-        slot: a trade that comes for it later is kept among the `ticks`, counted in
+        The input kind of the symbol stays open: a filled symbol accepts trades (or quotes) as well
+        as bars afterwards. Where these make the bars, a filled bar stands, because it covers its
+        whole slot: a trade that comes for it later is kept among the `ticks`, counted in
         ``ticks.counters["covered"]``, and changes no bar. A streamed *bar* that comes later for a
         filled slot corrects it, as one bar does another.
 
         Whether a slot is missing is found out in one go with the storing, whatever other threads
-        do. O(rows log rows), and for each row behind the newest what a late bar takes; a copy of
+        do. O(rows log rows), and for each row behind the newest what a late bar costs; a copy of
         each past day that is filled.
         """
         check_on_bad(on_bad)
@@ -326,9 +326,9 @@ class SymbolFeed:
             symbol does not hold, are kept as they are: they stand before derived ones of the same
             time. Loaded bars are whole ones: of the session under way those that end after the
             store's clock are left out (without a clock leave out the bar in progress), and where
-            trades make the bars also a newest row that nothing has followed. A load does not say
-            what feeds a session, so bars as well as trades may follow; rows beside the slots are
-            taken where bars feed it, or nothing yet, and then bars do.
+            trades make the bars also a newest row that nothing has followed. A load does not decide
+            the input kind of a session, so bars as well as trades may follow; rows beside the slots
+            are stored where bars feed it, or nothing yet, and then bars do.
         ts_ns : array of times, shape (n,); or a frame in place of all six columns
             As for `extend`, in any order. Of ``"1d"`` also trade dates: datetime64[D], `date`,
             ``"YYYY-MM-DD"`` or a polars or Arrow column of dates. A time belongs to the trade date
@@ -386,7 +386,7 @@ class SymbolFeed:
         ----------
         ts_ns : array of times, shape (n,)
             int64 ns since 1970 UTC, datetime64 of any unit, or a pandas, polars or Arrow column.
-            Any order: rows are taken in time order, of equal times in the order of the arrays.
+            Any order: rows are stored in time order, of equal times in the order of the arrays.
         price, size : arrays of numbers, shape (n,)
             Any integer or float dtype, byte order and stride; contiguous float64 is not copied.
         exchange : str, or array of str or bytes, shape (n,)
@@ -421,13 +421,13 @@ class SymbolFeed:
         except TimeError as error:
             raise with_unit(error, times, unit, are_counted(ts_ns)) from None
 
-    def _extend_buffer(self, tape: TickBuffer, times: Any, values: list[Any], codes: Any, skip: bool) -> int:
+    def _extend_buffer(self, buffer: TickBuffer, times: Any, values: list[Any], codes: Any, skip: bool) -> int:
         """Rows of trades or quotes, which may begin a session."""
         rows = times, values, codes, skip
-        stored = tape.extend(*rows)
+        stored = buffer.extend(*rows)
         if stored >= 0:
             return stored
-        earliest, store = partial(tape.earliest, *rows), partial(tape.extend, *rows, is_cold=True)
+        earliest, store = partial(buffer.earliest, *rows), partial(buffer.extend, *rows, is_cold=True)
         return self._context.start_for_rows(self._core, earliest, False, store)
 
     def extend_quotes(

@@ -61,7 +61,7 @@ class History:
     calendar : SessionCalendar
         Of the symbol.
     days : sessiondata._native.objects.days.Days
-        Frozen days.
+        Past days, which never change.
     rendered : object or None
         The days as text, as the last export wrote them; it knows its size as ``nbytes``.
     """
@@ -154,7 +154,7 @@ class History:
             if len(between) == len(held):
                 return
             grids = [calendar.session(date) for date in between if date not in held and date not in absent]
-        except CalendarError:  # nothing can be told of such a session then, nor does it count
+        except CalendarError:  # nothing is known of such a session then, nor does it count
             return
         if grids:
             hours = self._context.hours
@@ -374,11 +374,11 @@ class History:
 
     def _load_base(self, pieces: list[tuple[SessionGrid, BarColumns]], close_label: bool) -> int | None:
         hours, calendar = self._context.hours, self.calendar
-        taken = [(grid.date, grid.compiled, hours(grid, calendar), columns) for grid, columns in pieces]
+        staged = [(grid.date, grid.compiled, hours(grid, calendar), columns) for grid, columns in pieces]
         while True:  # until no other thread has come between the look and the change
             generation = self.days.generation
             self.note_absent([*self.days.cores, *(grid.date for grid, _ in pieces)])
-            stored = self.days.load(taken, close_label, generation)
+            stored = self.days.load(staged, close_label, generation)
             if stored is not False:
                 return stored
 
@@ -404,9 +404,9 @@ class History:
     # --- rolling ---
 
     def trimmed(self, keep: int, keep_daily: int, before: dt.date, ended: dt.date | None) -> Any:
-        """Given rows without those of all but the newest dates before one, and the dates of daily
-        bars to forget with them, for `turn` of `objects/sessions`; None if nothing was supplied.
-        `ended` is the session that is becoming history."""
+        """The supplied rows without those of all but the newest dates before one, and the dates of
+        daily bars to forget with them, for `turn` of `objects/sessions`; None if nothing was
+        supplied. `ended` is the session that is becoming history."""
         supplied = self.days.supplied
         if not supplied:
             return None

@@ -194,7 +194,7 @@ class Sessions:
         store: Callable[[], int],
     ) -> int:
         """Store rows for a symbol that had no session: start that of the earliest row that may
-        begin one, by a function of the time before which sessions are over."""
+        begin one, by a function of the time before which sessions have ended."""
         if core.days is None:
             core.begin(0, close_label, store)  # raises: the symbol was removed
         if core.grid is None:
@@ -213,19 +213,19 @@ class Sessions:
             return resolved.append(*columns)
         core = self._registry.cores_of(names[:1])[0]
         first = earliest(core, *columns, self._earliest_start_ns(core))
-        if first is not None:  # no session of it is over, so it does start one
+        if first is not None:  # its session has not ended, so it does start one
             store = partial(resolved.append, *columns)
             stored = self.start_for_first(core, first, self._settings.close_label, store)
             if stored is not None:
                 return stored
-        return resolved.append(*columns)  # bad bars, or all of sessions that are over
+        return resolved.append(*columns)  # bad bars, or all of sessions that have ended
 
     def start_for_first(
         self, core: SymbolCore, ts_ns: int, close_label: bool, store: Callable[[], _Stored] | None
     ) -> _Stored | bool | None:
         """Look whether the symbol still has no session, start that of the bar's trade date, and
-        return what `store` does in it. None if that session is over: nothing was stored. Inside of
-        an `exclusive` call."""
+        return what `store` does in it. None if that session has ended: nothing was stored. Inside
+        of an `exclusive` call."""
         if store is not None and (core.grid is not None or core.days is None):
             # another thread has started the session meanwhile, or removed the symbol
             return store()
@@ -262,7 +262,7 @@ class Sessions:
             raise
 
     def _earliest_start_ns(self, core: SymbolCore) -> int:
-        """Bars from before this time cannot start a session: theirs is over."""
+        """Bars from before this time cannot start a session: theirs has ended."""
         if core.grid is not None:
             return _LEAST
         last = self.context.last_date

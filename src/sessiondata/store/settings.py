@@ -24,7 +24,7 @@ class StoreSettings(NamedTuple):
     base : Interval
     derived : tuple of Interval
     capacity : int
-        Rows of a base ring; 0: as many as a session takes.
+        Rows of a base ring; 0: as many as a session needs.
     close_label : bool
         Incoming timestamps name the end of their interval.
     tick_capacity, quote_capacity : int

@@ -162,7 +162,7 @@ class SymbolState:
 
     def metrics(self, count: int, newest_ts: int | None, bar: tuple[float, ...] | None) -> dict[str, Any]:
         """Volume, high, low, last_update and bar_count of the regular bars, or of the others, as
-        the native code tells them."""
+        the native code answers."""
         volume, high, low = (bar or (0.0, None, None))[:3]
         last_update = self.datetime(newest_ts)
         return {"volume": volume, "high": high, "low": low, "last_update": last_update, "bar_count": count}

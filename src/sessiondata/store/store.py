@@ -92,9 +92,9 @@ class SessionData:
         Which end of its interval an incoming timestamp names. Stored bars are labelled by their
         open.
     grace_ns : int
-        How long after its end a bar may still arrive: by the clock a slot is over, and a forming
-        bar complete, so much later. A newer bar of the same symbol proves at once that the feed has
-        passed a slot.
+        How long after its end a bar may still arrive: by the clock a slot elapses, and a forming
+        bar is complete, so much later. A newer bar of the same symbol proves at once that the feed
+        has passed a slot.
     extended_hours : (start, stop) or (start, stop, early stop), optional
         Local times of day, ``"04:00"``, ``"20:00"``: bars are expected from the one before the open
         until the one after the close, too. What is missing there stands apart in
@@ -106,7 +106,7 @@ class SessionData:
         are overwritten; the bars made of them stay.
     strict : bool
         Refuse bars whose open or close lies outside [low, high] (`BarError`, ``ERR_INCONSISTENT``);
-        `register_symbol` may override it. By default they are taken, and counted as
+        `register_symbol` may override it. By default they are stored, and counted as
         ``inconsistent`` (`SymbolSessionData.counters`).
 
     Raises
@@ -122,7 +122,7 @@ class SessionData:
     Any thread may read and write, with the GIL or without (`sessiondata.jit`). Calls for one symbol
     take turns: two writers store all bars, in some order. What one call answers is of one moment,
     two calls may lie on both sides of a bar: `BarSeries.state` has gaps and quality together,
-    `BarSeries.copy` whole rows. Views of a live series show what is written meanwhile. Documents
+    `BarSeries.copy` whole rows. Views of a series follow what is written meanwhile. Documents
     and frames are of one moment for each symbol.
 
     Rows are checked and stored in one step, in which no Python code runs: whatever another thread,
@@ -280,8 +280,8 @@ class SessionData:
         return self._parts.sessions.roll(date)
 
     def advance_to(self, ts_ns: Any) -> None:
-        """Move the clock forwards: slots that are over by then are expected, also of symbols that
-        are silent.
+        """Move the clock forwards: slots that have elapsed by then are expected, also of symbols
+        that are silent.
 
         Parameters
         ----------
@@ -319,17 +319,17 @@ class SessionData:
         """Answer no reader until `activate`: questions to the store and its symbols, and exports,
         raise InactiveError.
 
-        The feeder goes on: bars, loads, marks, the clock and rolls are taken, and what it needs is
-        answered: counters, flags, marks, hours, times, memory. Series and windows that were handed
-        out before, and compiled callers, are not stopped."""
+        The feeder goes on: bars, loads, marks, the clock and rolls are accepted, and what it needs
+        is answered: counters, flags, marks, hours, times, memory. Series and windows that were
+        handed out before, and compiled callers, are not stopped."""
         self._context.is_active = False
 
     # --- symbols ---
 
     @property
     def symbols(self) -> Mapping[str, SymbolSessionData]:
-        """Symbols by name, in the order they were registered. Read-only and live; another name is
-        an `UnknownNameError`."""
+        """Symbols by name, in the order they were registered. Read-only and current; another name
+        is an `UnknownNameError`."""
         return BySymbol(self._symbols)
 
     # The store reads like a mapping of its symbols.
@@ -467,7 +467,7 @@ class SessionData:
 
     @exclusive("remove_symbol()", key=_context)
     def remove_symbol(self, symbol: str) -> None:
-        """Forget a symbol and its history. What still refers to it shows no rows and takes none;
+        """Forget a symbol and its history. What still refers to it has no rows and accepts none;
         windows that were handed out keep theirs."""
         core = state_of(self.get_symbol_data(symbol)).core
         alone(self._context)
@@ -661,7 +661,7 @@ class SessionData:
 
     def set_historical_indicator(self, symbol: str, name: str, value: Any) -> None:
         """Report this value for an indicator of a symbol, computed or not, until it is set again;
-        None takes it back.
+        None undoes that.
 
         Raises
         ------
@@ -714,8 +714,8 @@ class SessionData:
         Immutable windows.
 
         Past is what lies before the session under way; between two sessions, what lies up to the
-        one that has ended. Days that were loaded for later dates are kept, and not shown before
-        their sessions begin. Before the first session all that was loaded is shown.
+        one that has ended. Days that were loaded for later dates are kept, and not part
+        of it before their sessions begin. Before the first session all that was loaded is.
 
         Raises
         ------
@@ -743,7 +743,7 @@ class SessionData:
         """Bars of all days before the session under way, and its own, oldest first, copied into one
         window.
 
-        The session's bar of ``"1d"`` is the last row (forming until the session is over), also
+        The session's bar of ``"1d"`` is the last row (forming until the session has elapsed), also
         where ``"1d"`` is no derived interval.
 
         Raises
@@ -840,7 +840,7 @@ class SessionData:
         """Bytes: ``"reserved"`` by all rings and trackers of the session, and ``"rows"``, those of
         the live rows of all series (48 a base row, 52 a derived one, 32 a trade, 40 a quote);
         ``"history_reserved"`` and ``"history_rows"``, the same of the days in history, and of their
-        text once they have been exported (some 1.6 times their rows). A regular day takes 1.2 times
+        text once they have been exported (some 1.6 times their rows). A regular day needs 1.2 times
         its rows; rows outside it reserve room for the whole span, and a ring of trades or quotes
         for two laps, which are resident only where they have been written to."""
         usage = [core.memory_usage() for core in self._registry.all_cores()]
@@ -879,8 +879,8 @@ class SessionData:
             How times are written: the exchange's local time of day (ISO 8601 where that would be
             ambiguous), ISO 8601 with offset, or integers. JavaScript cannot hold epoch_ns.
         symbols, intervals : iterable of str, optional
-            Show these only; by default all. A complete export settles it for the deltas that
-            follow. They need not say it again.
+            Only these; by default all. Deltas have the selection of the complete export before
+            them, and need not repeat it.
 
         Raises
         ------
@@ -893,8 +893,8 @@ class SessionData:
             or `intervals` are no list of names.
         """
         self._context.check_active()
-        held = self._parts.cursors.find(cursor)
-        made: dict[str, Any] = _exporter().document(self._parts, complete, held, timestamps, symbols, intervals)
+        found = self._parts.cursors.find(cursor)
+        made: dict[str, Any] = _exporter().document(self._parts, complete, found, timestamps, symbols, intervals)
         return made
 
     def to_json(
@@ -914,8 +914,8 @@ class SessionData:
                 f"to_json returns the document, it writes no file: Path({str(complete)!r}).write_bytes(data.to_json())",
                 value=complete,
             )
-        held = self._parts.cursors.find(cursor)
-        text: bytes = _exporter().document_bytes(self._parts, complete, held, timestamps, symbols, intervals)
+        found = self._parts.cursors.find(cursor)
+        text: bytes = _exporter().document_bytes(self._parts, complete, found, timestamps, symbols, intervals)
         return text
 
     def export_into(
@@ -928,7 +928,7 @@ class SessionData:
         symbols: Iterable[str] | None = None,
         intervals: Iterable[str] | None = None,
     ) -> int:
-        """Write what `to_json` gives into memory of the caller's.
+        """Write what `to_json` returns into memory of the caller's.
 
         Parameters
         ----------
@@ -968,8 +968,8 @@ class SessionData:
             raise ArgumentTypeError(
                 f"a document goes into a writable, contiguous buffer of bytes: {type(buffer).__name__}"
             )
-        held = self._parts.cursors.find(cursor)
-        length: int = _exporter().document_bytes(self._parts, complete, held, timestamps, symbols, intervals, buffer)
+        found = self._parts.cursors.find(cursor)
+        length: int = _exporter().document_bytes(self._parts, complete, found, timestamps, symbols, intervals, buffer)
         return length
 
     def to_csv(self, path: Any, interval: str | None = None) -> int:
@@ -1013,7 +1013,7 @@ class SessionData:
     def export_cursor(self, name: str | None = None) -> ExportCursor:
         """The cursor of that name, made if it is not there; None for the default one.
 
-        Each consumer of deltas has one of its own. It takes some 500 bytes a symbol."""
+        Each consumer of deltas has one of its own. It needs some 500 bytes a symbol."""
         return self._parts.cursors.get(name)
 
     @property
@@ -1035,7 +1035,7 @@ class SessionData:
 
     def copy(self) -> Self:
         """A store of its own with all that this one holds. It gives the same answers, and whatever
-        is done to one of them afterwards does not show in the other.
+        is done to one of them afterwards leaves the other as it is.
 
         Days of history are shared, since they never change, as are calendars and functions of
         indicators. All else is copied: rows, cursors, marks, retries, pins, indicators with the
@@ -1110,14 +1110,14 @@ class SessionData:
         path : str, path-like or binary file object
             A file object is written to from where it stands, all of it, and flushed; it need not be
             able to seek, and is not closed. Nothing is written of a store that cannot be saved. A
-            ``write`` that takes fewer bytes is supplied the rest; None is its answer to all of
+            ``write`` that accepts fewer bytes is supplied the rest; None is its answer to all of
             them, but of a raw file.
 
         Raises
         ------
         ArgumentError
-            It is neither path nor file object, or the ``write`` of a file object takes text, says
-            that it took a number of bytes that cannot be, or fails (closed).
+            It is neither path nor file object, or the ``write`` of a file object wants text, says
+            that it accepted a number of bytes that cannot be, or fails (closed).
         SnapshotError
             The store holds what JSON cannot say (a set indicator that is neither number, text nor
             list or dict of them, a pinned gap in a zone of one's own), or a calendar that was not

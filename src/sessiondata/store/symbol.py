@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["SymbolSessionData", "state_of"]
 
 
-@not_copied("copy the store, data.copy(), and take the symbol of that name from it")
+@not_copied("copy the store: data.copy()[name] is its symbol")
 class SymbolSessionData(SymbolFeed, Marked):
     """Bars, gaps, quality and metrics of one symbol in the current session.
 
@@ -249,8 +249,8 @@ class SymbolSessionData(SymbolFeed, Marked):
             Half-open: of a gap that is `GapInfo.stop_ns`. Its `end_ns` is the last slot itself,
             which would stay missing. Times outside the segments of the session and of past days
             count for nothing; slots may lie in the future of the session, but what is known of a
-            later one can be told only once that has started. A session that is missing between past
-            days becomes one of them, without a bar.
+            later one can be marked only once that has started. A session that is missing between
+            past days becomes one of them, without a bar.
 
         Returns
         -------
@@ -281,7 +281,7 @@ class SymbolSessionData(SymbolFeed, Marked):
         return self._mark(False, name, start_ns, stop_ns)
 
     def _range_of(self, interval: Any, start: Any, stop: Any) -> tuple[Any, Any, Any]:
-        """Interval, start and stop of a call that takes them, or a gap in place of all three."""
+        """Interval, start and stop of a call, or a gap in place of all three."""
         if isinstance(interval, GapInfo):
             if start is not None or stop is not None:
                 raise ArgumentError("a gap has its own start and stop: pass it alone", symbol=self.symbol)

@@ -58,7 +58,7 @@ class Slots:
         self.present: set[int] = set()
         self.explained: set[int] = set()  # minutes
         self.attempts: Counter[int] = Counter()
-        self.tried: dict[int, int] = {}
+        self.asked: dict[int, int] = {}
         self.newest: int | None = None  # end of the newest bar
         self.clock: int | None = None
 
@@ -86,7 +86,7 @@ class Slots:
         for ts in self.missing():
             if first <= ts < stop:
                 self.attempts[ts] += 1
-                self.tried[ts] = max(self.tried.get(ts, when), when)
+                self.asked[ts] = max(self.asked.get(ts, when), when)
 
     def gaps(self) -> list[list[int]]:
         """Runs of missing slots; none goes on in the next segment."""
@@ -162,7 +162,7 @@ class RefManager:
 
     def due(self, slots: Slots, gap: list[int], part: list[int], now: int) -> bool:
         n = max(slots.attempts[ts] for ts in part)
-        last = max((slots.tried[ts] for ts in gap if ts in slots.tried), default=now)
+        last = max((slots.asked[ts] for ts in gap if ts in slots.asked), default=now)
         return n == 0 or now - last >= min(self.wait * self.backoff ** (n - 1), self.longest)
 
     def round(self, worlds: dict[str, Slots], now: int, answer: Any) -> list[tuple[Any, ...]]:
@@ -375,7 +375,7 @@ def _told(made: Any) -> tuple[Any, ...]:
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**32))
-def test_lives_of_gaps_are_those_of_a_model_of_slots(seed: int) -> None:
+def test_records_of_gaps_are_those_of_a_model_of_slots(seed: int) -> None:
     desk = Desk(seed)
     for _ in range(25):
         for _ in range(desk.random.randint(1, 4)):

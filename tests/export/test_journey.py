@@ -1,0 +1,49 @@
+"""The way of a cursor through an export: it is found, begun and ended, and asked for nothing in
+between."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+import sessiondata as sd
+from sessiondata.store import cursor as room
+
+OPEN = 1_710_244_800_000_000_000
+MINUTE = 60_000_000_000
+
+
+def stays(work: Any) -> list[str]:
+    """Functions of the room that were called from outside of it, in order."""
+    found: list[str] = []
+
+    def look(frame: Any, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_filename == room.__file__:
+            caller = frame.f_back
+            if caller is None or caller.f_code.co_filename != room.__file__:
+                found.append(frame.f_code.co_name)
+
+    sys.setprofile(look)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return found
+
+
+@pytest.mark.parametrize("form", ["to_json", "to_dict"])
+@pytest.mark.parametrize("cursor", [None, "ui"])
+def test_a_cursor_makes_three_stays_at_most(form: str, cursor: str | None) -> None:
+    data = sd.SessionData(None)
+    spy = data.register_symbol("SPY")
+    spy.append(OPEN, 1.0, 2.0, 0.5, 1.5, 3.0)
+    if cursor is not None:
+        data.export_cursor(cursor)
+    export = getattr(data, form)
+    expected = ["find", "begin_export", "end_export"]
+    assert stays(lambda: export(cursor=cursor)) == expected
+    spy.append(OPEN + MINUTE, 1.0, 2.0, 0.5, 1.5, 3.0)
+    assert stays(lambda: export(False, cursor=cursor)) == expected
+    assert stays(lambda: export(False, cursor=cursor, timestamps="iso")) == ["find", "begin_export"]
