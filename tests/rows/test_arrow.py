@@ -2,6 +2,8 @@
 
 The consumer here is written with ctypes from the layout of the structs. It calls the callbacks
 without the GIL, as other libraries do.
+
+Long because the consumer, which all tests share, is half of it.
 """
 
 from __future__ import annotations

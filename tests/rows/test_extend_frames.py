@@ -1,5 +1,8 @@
 """`extend(frame)`: columns by name, units by dtype, nulls refused with their row; the same result
-as six arrays."""
+as six arrays.
+
+Long because each way in which a frame is wrong is a case of its own.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """The laws of docs/concepts.md as properties: a random life beside the reference model, compared
-after every step."""
+after every step.
+
+Long because it is one state machine, with a rule for each call of the store.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ another, comes wholly before or wholly after the call that it interrupts, or is 
 Calls are interrupted where they run Python code: by arguments whose conversion does something else
 (which stands for another thread, a signal handler or a finalizer at that moment), by functions of
 users, and (`trace_pairs`) at every event that a trace function sees.
+
+Long because each call is interrupted by each; the table of calls is half of it.
 """
 
 # ruff: noqa: ARG001, ARG005
