@@ -406,13 +406,13 @@ def test_pins_that_are_taken_back_while_an_export_asks_for_them(monkeypatch: pyt
     data = store("A")
     data.append("A", T0, 1.0, 1.0, 1.0, 1.0, 1.0)
     data.set_quality("A", "1m", 50.0)
-    original = export.Source.pins
+    original = export.DocumentInput.pins
 
     def unpin(self: Any, core: Any) -> Any:
         data.set_quality("A", "1m", None)
         return original(self, core)
 
-    monkeypatch.setattr(export.Source, "pins", unpin)
+    monkeypatch.setattr(export.DocumentInput, "pins", unpin)
     assert b'"quality":100.0' in data.to_json()
 
 
