@@ -1,9 +1,9 @@
 """History in the document: both writers, a document by hand, text that is kept, and values of
 indicators.
 
-The life of a store with rolls, loads and late bars (`test_history.py`) compares documents with the
-model's after each step; here stand the cases that it does not meet, and what can only be seen from
-outside.
+The life of a store with rolls, loads and late bars (`test_history_laws.py`) compares documents with
+the model's after each step; here stand the cases that it does not meet, and what can only be seen
+from outside.
 """
 
 from __future__ import annotations
