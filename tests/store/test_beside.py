@@ -6,7 +6,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -58,7 +57,7 @@ SEEN = {
     "repr(ticks[:])": lambda _, b: repr(b.ticks[:]),
     "series._repr_html_": lambda a, _: a.bars()._repr_html_(),
     "symbol._repr_html_": lambda a, _: a._repr_html_(),
-    "store._repr_html_": lambda a, _: STORES[a]._repr_html_(),
+    "store._repr_html_": lambda a, _: a.store._repr_html_(),
     "window._repr_html_": lambda a, _: a.bars()[:]._repr_html_(),
     "rows": lambda a, _: list(a.bars()[:]),
     "ticks": lambda _, b: list(b.ticks),
@@ -77,10 +76,6 @@ SEEN = {
 OF_SEVERAL = {"store._repr_html_", "window._repr_html_"}
 
 
-#: Of the first symbol of each.
-STORES: WeakKeyDictionary[sd.SymbolSessionData, sd.SessionData] = WeakKeyDictionary()
-
-
 def of_two_sessions() -> tuple[sd.SessionData, sd.SymbolSessionData, sd.SymbolSessionData]:
     data = sd.SessionData(None, "1m", ("5m",))
     data.start_session("2024-03-11")
@@ -92,7 +87,6 @@ def of_two_sessions() -> tuple[sd.SessionData, sd.SymbolSessionData, sd.SymbolSe
     a.append(ts + 120 * 10**9, 3.0, 3.0, 3.0, 3.0, 3.0)
     a.append_quote(ts, 1.0, 2.0, 1.0, 1.0)
     b.append_tick(ts, 4.0, 1.0)
-    STORES[a] = data
     return data, a, b
 
 
