@@ -28,7 +28,7 @@ cdef extern from *:
     #include <pthread.h>
     typedef std::int64_t __attribute__((may_alias)) SdWord;
     // The thread sanitizer does not see a peek: what it reads may be in writing by plain stores of
-    // that size. Who peeks throws the value away if it proves to be of another moment, or needs no
+    // that size. The reader discards the value if it proves to be of another moment, or needs no
     // more than one that was there.
     #if defined(__SANITIZE_THREAD__)
     #define SD_UNSEEN __attribute__((no_sanitize_thread, noinline))
@@ -71,7 +71,7 @@ cdef extern from *:
     struct alignas(64) SdThread {
         // address of the guard that the thread is in, waits for, or is just asking for; 0
         std::uintptr_t inside;
-        // of sd_self, by which its owner enters; 0: it must not, because nobody could stop it
+        // of sd_self, by which its owner enters; 0: it must not, because no fence could stop it
         std::uintptr_t self;
         std::uintptr_t turns;   // how often it became the owner in place of another thread
         std::uintptr_t reads;   // odd while it reads without a guard
@@ -79,7 +79,7 @@ cdef extern from *:
 
     struct SdGuard {
         SdThread* owner;        // the thread that came in last
-        std::uintptr_t lock;    // 1: somebody is inside, where threads cannot be made to fence
+        std::uintptr_t lock;    // 1: a thread is inside, where threads cannot be made to fence
         SdGuard* next;          // of all guards
     };
 

@@ -15,7 +15,7 @@ threads costs. Where there is no such call a guard is a plain lock, 20 cycles fo
 What a thread announces stands in memory of its own, never in the guard's: a thread that has lost
 its guard between reading and writing must not be able to wipe out what the new owner has written.
 Those who wait stand in a queue, each watching the one before it: that has left when its `inside`
-names another guard, or it has come for another turn.
+names another guard, or it has become the owner once more (`turns`).
 
 `SdThread.self` names a thread by a number that a later thread may get again. That thread then
 simply is the owner: the former one has ended, so it is not inside.
@@ -86,7 +86,7 @@ cdef extern from *:
         for (SdNode* node = sd_threads; node != nullptr; node = node->next)
             if (node->self == self) return node;
         SdNode* node;
-        // 128 bytes: others end
+        // 128 bytes: memory comes back when other threads free some
         while ((node = new (std::nothrow) SdNode()) == nullptr) std::this_thread::yield();
         node->self = self;
         node->thread.self = sd_can_fence_all() ? self : 0;
@@ -162,7 +162,7 @@ cdef extern from *:
         SdNode* node;
         {
             const std::lock_guard<std::mutex> lock(sd_mutex);
-            // who begins to read after this finds what has been put in place before it
+            // a read that begins after this finds what was published before it
             if (!sd_reads) return;
             sd_fence_all();
             sd_full_fence();

@@ -283,7 +283,7 @@ def stream_capsule(tuple columns, requested_schema=None):
     columns : tuple of 7, 9 or 10 contiguous arrays
         The values of `COLUMNS`: int64 ns, five float64, one or two columns of bits (the least
         first, eight rows a byte) and int32 (twice), all of one number of rows. They are not copied,
-        so nobody may write to them afterwards.
+        so they must not be written to afterwards.
     requested_schema : capsule "arrow_schema", optional
         A wish, see `check_request`.
 
@@ -327,7 +327,7 @@ cdef int check_request(object capsule, int64_t n_columns) except -1:
 
 
 cdef class _Batch:
-    """Owner of a batch that somebody else made."""
+    """Owner of a batch that another library made."""
 
     cdef ArrowArray array
 
@@ -371,7 +371,7 @@ cdef object _nulls(_Batch batch, const ArrowArray* array, int64_t start, int64_t
 
 cdef class StreamReader:
     """
-    A stream of somebody else, moved out of its capsule; released with this object.
+    A stream of another library, moved out of its capsule; released with this object.
 
     Parameters
     ----------
@@ -449,7 +449,7 @@ cdef class StreamReader:
             with nogil:
                 status = self.stream.get_next(&self.stream, &batch.array)
             if status:
-                batch.array.release = NULL  # what is in it after an error nobody knows
+                batch.array.release = NULL  # after an error its content is undefined
                 self._check(status)
             if batch.array.release == NULL:
                 return batches

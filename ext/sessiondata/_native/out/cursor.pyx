@@ -6,8 +6,8 @@
 Rows that a consumer lacks are those after the newest one it was sent; that one again if its values
 differ now (it was forming, or the clock had closed it and bars came all the same); and rows changed
 out of order. Of these a symbol remembers the times of the last EDITS base rows; the derived
-rows concerned are those of the slots that hold them. A consumer who comes later than that is sent
-all rows.
+rows concerned are those of the slots that hold them. A consumer that lacks more edits than that is
+sent all rows.
 
 The gaps of a tracker differ if slots below its frontier have been edited, if the number of missing
 slots differs, or if there was a tail (slots that had elapsed without a newer row behind them) and

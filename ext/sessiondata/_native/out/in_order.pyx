@@ -148,7 +148,7 @@ cdef char* symbol_in_order(char* out, SymbolCore live, Head* head, SeriesText* t
     visit.with_ticks[0] = _ticks_grew(symbol.ticks, head, 0)
     visit.with_ticks[1] = _ticks_grew(symbol.quotes, head, 1)
     if (visit.with_ticks[0] or visit.with_ticks[1]) and symbol.guard != NULL:
-        is_in_order = False  # they are written later, and are to be of the same moment
+        is_in_order = False  # they are written later, and must be of the same moment
     if not is_in_order:
         symbol_leave(inside)
         return NULL

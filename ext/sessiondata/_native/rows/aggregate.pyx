@@ -7,7 +7,7 @@
 A base bar is folded at once only into the levels that stand directly on base rows (the roots). A
 level hands its newest row down to its children when that row is complete, that is before it begins
 another one; so a bar costs one fold, and the intervals above are paid for once per slot. What is
-still forming up the chain is folded when somebody asks (`level_flush`): the newest row of each
+still forming up the chain is folded when it is read (`level_flush`): the newest row of each
 ancestor once more, over the last fold of it.
 
 That works because a level keeps its newest bar beside the ring, together with the sum of the parent

@@ -1,4 +1,4 @@
-# Passes over whole columns of bars: are they as they should be, and what do slots of them amount
+# Passes over whole columns of bars: whether they keep the rules, and what slots of them amount
 # to.
 
 from libc.stdint cimport int64_t, uint64_t

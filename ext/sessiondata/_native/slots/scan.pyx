@@ -6,7 +6,7 @@
 
 Rows that follow each other step by step are compared in vectors (`slots/runs`). The breaks between
 them become slot numbers and holes without a branch, as long as they are nothing else: no off-grid
-row, no repeat, no end of a segment. What is something else ends the run at hand and begins another.
+row, no repeat, no end of a segment. Anything else ends the run at hand and begins another.
 
 A hole never crosses the end of a segment. Holes go out as ordinals (a tracker that many rows are
 marked in), or as times (plain arrays without a store), or are counted only.
@@ -53,7 +53,7 @@ cdef inline int64_t _scan_holes(Scan* scan, const int64_t* ts, int64_t i, const 
 
     No processor can predict where bars are missing. So each loop has only branches that nearly
     always go the same way, and few enough variables to stay in registers."""
-    cdef SlotTable table = scan.table[0]  # a copy, which the compiler can see that nobody writes to
+    cdef SlotTable table = scan.table[0]  # a copy: the compiler sees that no store changes it
     cdef int32_t* out_start = scan.start
     cdef int32_t* out_stop = scan.stop
     cdef int64_t* out = scan.holes
