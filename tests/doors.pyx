@@ -1,5 +1,7 @@
 """Doors to native functions that have none in Python, for the unit tests of ring, grid, scan and
 tracker. Compiled by `native.py` when the first of these tests runs; not part of the library.
+
+Without the library's compiler directives: what is inline in a .pxd has to be right in any module.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
@@ -7,6 +9,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 import numpy as np
 
 cimport sessiondata._native.base.simd as _simd
+from sessiondata._native.base.time cimport ceil_div, floor_div, floor_mod
 from sessiondata._native.rows.ring cimport (
     Bar, Ring, ring_bytes, ring_check, ring_extend, ring_find, ring_init, ring_insert, ring_insert_rows, ring_move,
     ring_oldest, ring_push, ring_read, ring_replace, ring_row,
@@ -31,6 +34,11 @@ def use_simd(int level):
     before = _simd.simd
     (&_simd.simd)[0] = level
     return before
+
+
+def divided(int64_t a, int64_t b):
+    """(floor, modulo, quotient rounded up), of which the last is for a >= 0."""
+    return floor_div(a, b), floor_mod(a, b), ceil_div(a, b)
 
 
 cdef object _poisoned(int64_t n_bytes):
