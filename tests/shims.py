@@ -23,8 +23,3 @@ def hours_by_date(calendar: sd.SessionCalendar) -> dict[dt.date, sd.SessionGrid]
 def usual_closes_by_date(calendar: sd.SessionCalendar) -> dict[dt.date, int]:
     """The same of usual closes."""
     return calendar._usual_closes
-
-
-def table_of_addresses(jit: Any) -> Any:
-    """What compiled callers are told of the library, its version first."""
-    return jit._table

@@ -33,7 +33,6 @@ import reference as ref
 import sessiondata as sd
 from failing import failing_allocations
 from sessiondata.store.symbol import state_of
-from shims import table_of_addresses
 from worlds import World, bad_values, configurations, quotes, tick_times, ticks, timestamps, values
 
 numba = pytest.importorskip("numba")
@@ -699,7 +698,7 @@ def test_numba_knows_each_c_function_by_its_signature() -> None:
     c_names = {"int64": "int64_t", "float64": "double"}
 
     def written(name: str) -> str:
-        signature = jit._SIGNATURES[name]
+        signature = jit.table.SIGNATURES[name]
         kinds = [c_names.get(str(kind), "pointer") for kind in signature.args]
         return f"{c_names[str(signature.return_type)]} ({', '.join(kinds)})"
 
@@ -707,7 +706,7 @@ def test_numba_knows_each_c_function_by_its_signature() -> None:
         name: re.sub(r"(double|int64_t|void const \*) ?\*(?=[,)])", "pointer", text)
         for name, text in declared().items()
     }
-    assert found == {name: written(name) for name in jit._SIGNATURES}
+    assert found == {name: written(name) for name in jit.table.SIGNATURES}
 
 
 def test_constants_are_those_of_the_c_declarations() -> None:
@@ -786,7 +785,7 @@ DIGESTS = {1: "365fd1f0139dfda4", 2: "a3b1eaa000e8d243", 3: "58e1a7427568c639", 
 
 def test_the_abi_number_stands_for_what_it_stood_for() -> None:
     constants = sorted(re.findall(r"SD_(\w+) = (-?\d+)", PXD))
-    contract = json.dumps([sorted(declared().items()), list(jit._SLOTS.items()), constants])
+    contract = json.dumps([sorted(declared().items()), list(jit.table.SLOTS.items()), constants])
     assert hashlib.sha256(contract.encode()).hexdigest()[:16] == DIGESTS[capi.ABI]
     assert f"sd_abi_{capi.ABI}" in capi.__pyx_capi__
     assert max(DIGESTS) == capi.ABI
@@ -797,7 +796,7 @@ def test_a_caller_of_another_version_raises() -> None:
     calls = (lambda: numbers(spy, 0), lambda: columns(spy.bars()), lambda: feed(spy, *minutes(3)))
     for call in calls:
         call()
-    table = table_of_addresses(jit)
+    table = jit.table.TABLE
     table[0] += 1
     try:
         for call in calls:

@@ -1,0 +1,90 @@
+"""Calls that pass memory: newest values, newest rows, counts of one moment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.extending import (
+    intrinsic,
+)
+from numba.np.arrayobj import make_array
+
+from sessiondata.jit.constants import (
+    ERR_NO_SERIES,
+)
+from sessiondata.jit.table import c_arguments, emit_call, signature_of
+
+__all__ = ["N_STATES", "copy_last_call", "read_last_call", "series_states_call", "states_call"]
+
+N_STATES = 6
+
+
+@intrinsic
+def copy_last_call(typingctx: Any, symbol: Any, k: Any, column: Any, out: Any) -> Any:  # noqa: ARG001
+    fits = isinstance(out, types.Array) and out.dtype == types.float64 and (out.ndim, out.layout) == (1, "C")
+    if not (fits and out.mutable):
+        raise TypingError(f"copy_last: out is a contiguous, writable array of float64 with one dimension: {out}")
+    checked = signature_of("value", (symbol, k, column, types.int64))
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        array = make_array(signature.args[-1])(context, builder, value=values[-1])
+        data = builder.bitcast(array.data, context.get_value_type(types.voidptr))
+        arguments = c_arguments(context, builder, signature.args[:-1], values[:-1])
+        return emit_call(context, builder, "copy_last", [*arguments, array.nitems, data])
+
+    return types.int64(*checked.args[:-1], out), codegen
+
+
+@intrinsic
+def read_last_call(typingctx: Any, symbol: Any, k: Any, ts: Any, o: Any, h: Any, low: Any, c: Any, v: Any) -> Any:  # noqa: ARG001
+    columns = (ts, o, h, low, c, v)
+    for column, dtype in zip(columns, (types.int64, *(types.float64,) * 5), strict=True):
+        fits = isinstance(column, types.Array) and column.dtype == dtype and (column.ndim, column.layout) == (1, "C")
+        if not (fits and column.mutable):
+            raise TypingError(
+                "read_last: columns are contiguous, writable arrays with one dimension, of int64 times, else of"
+                f" float64: {column}"
+            )
+    checked = signature_of("count", (symbol, k))
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        arrays = [
+            make_array(kind)(context, builder, value=value)
+            for kind, value in zip(signature.args[2:], values[2:], strict=True)
+        ]
+        pointers = [builder.bitcast(array.data, context.get_value_type(types.voidptr)) for array in arrays]
+        n, same = arrays[0].nitems, cgutils.true_bit
+        for array in arrays[1:]:
+            same = builder.and_(same, builder.icmp_signed("==", array.nitems, n))
+        # nothing may be written beyond the shortest
+        n = builder.select(same, n, context.get_constant(types.intp, 0))
+        arguments = c_arguments(context, builder, signature.args[:2], values[:2])
+        count = emit_call(context, builder, "read_last", [*arguments, n, *pointers])
+        return builder.select(same, count, context.get_constant(types.int64, ERR_NO_SERIES))
+
+    return types.int64(*checked.args, *columns), codegen
+
+
+def _emit_states(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    i64 = ir.IntType(64)
+    found = cgutils.alloca_once_value(builder, ir.Constant(ir.ArrayType(i64, N_STATES), None))
+    pointer = builder.bitcast(found, context.get_value_type(types.voidptr))
+    arguments = c_arguments(context, builder, signature.args, values)
+    status = emit_call(context, builder, "states", [*arguments, pointer])
+    numbers = [builder.load(cgutils.gep_inbounds(builder, found, 0, i)) for i in range(N_STATES)]
+    numbers[0] = builder.select(builder.icmp_signed("<", status, ir.Constant(i64, 0)), status, numbers[0])
+    return context.make_tuple(builder, signature.return_type, numbers)
+
+
+@intrinsic
+def states_call(typingctx: Any, symbol: Any, k: Any) -> Any:  # noqa: ARG001
+    return types.UniTuple(types.int64, N_STATES)(*signature_of("count", (symbol, k)).args), _emit_states
+
+
+@intrinsic
+def series_states_call(typingctx: Any, series: Any) -> Any:  # noqa: ARG001
+    return types.UniTuple(types.int64, N_STATES)(series), _emit_states
