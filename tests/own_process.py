@@ -28,7 +28,8 @@ import pytest
 # With threads of the system's own libraries around, a fork of macOS may crash by itself.
 CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"
 SECONDS = 300.0
-_ANSWER = "SESSIONDATA_TEST_ANSWER"  # tells a run of pytest that it is such a process, and where to answer
+# tells a run of pytest that it is such a process, and where to answer
+_ANSWER = "SESSIONDATA_TEST_ANSWER"
 
 running_alone = False
 

@@ -132,25 +132,25 @@ def test_the_morning_of_good_friday_is_a_session() -> None:
 
 
 def test_cme_without_the_library_that_has_its_hours(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sessiondata.market import hours
+    from sessiondata.market import exchange
 
     monkeypatch.setitem(__import__("sys").modules, "pandas_market_calendars", None)
     with pytest.raises(
         sd.CalendarError,
         match=r"pandas_market_calendars: .*installed, but .*pip install --upgrade \"sessiondata\[calendars\]\"",
     ):
-        sd.SessionCalendar(hours.Globex("CMES")).session("2024-12-03")
+        sd.SessionCalendar(exchange.Globex("CMES")).session("2024-12-03")
 
 
 def test_cme_with_a_release_that_lacks_its_markets(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sessiondata.market import hours
+    from sessiondata.market import exchange
 
     def broken(name: str) -> None:
         raise RuntimeError(f"Class {name} is not one of the registered classes")
 
     monkeypatch.setattr(pandas_market_calendars, "get_calendar", broken)
     with pytest.raises(sd.CalendarError, match=r"pandas_market_calendars .* cannot build 'CME Globex Equity'"):
-        sd.SessionCalendar(hours.Globex("CMES")).session("2024-12-03")
+        sd.SessionCalendar(exchange.Globex("CMES")).session("2024-12-03")
 
 
 # --- corrections ----------------------------------------------------------------------------------

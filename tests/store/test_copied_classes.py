@@ -35,12 +35,16 @@ def modules() -> Iterator[Any]:
     yield importlib.import_module("sessiondata.jit")
 
 
+_PARTS = {"exchange", "faults", "hours", "naming", "prices", "progress", "run", "times"}
+
+
 def classes() -> dict[str, type]:
     """Public classes of Python, and all native ones, but sources of hours, which are copied by
-    recipe (`test_calendar_copies`), and what readers of files are made of: these hold no store."""
+    recipe (`test_calendar_copies`), and parts of readers of files and of the command line, which
+    nobody copies."""
     found = {}
     for module in modules():
-        if module.__name__.rpartition(".")[2] in ("hours", "naming", "prices", "faults", "times"):
+        if module.__name__.rpartition(".")[2] in _PARTS:
             continue
         for name, kind in inspect.getmembers(module, inspect.isclass):
             is_native = not kind.__flags__ & 1 << 9  # of a type that was made by a class statement

@@ -9,7 +9,12 @@ date. Grids are built once, before the first bar of a session; the bar path neve
     from_hours()        --> Rule      --+    (cuts spans at      (segments and span
     always_open()       --> Rule      --+     neighbours)         of one trade date)
     x.with_sessions()   --> Corrected --+
-                            `hours`          here                `grids`
+                        `hours`, `exchange`      here                `grid`
+
+The arguments of `from_hours` and `with_sessions` are read by `regular` and `corrections`.
+
+This file is long because one class has three kinds of members (questions, constructors, recipes)
+and more than half of its lines are their documentation.
 """
 
 from __future__ import annotations
@@ -18,37 +23,32 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sessiondata.errors import ArgumentTypeError, CalendarError, DateOutOfRangeError, TimeError, install_hint
-from sessiondata.market.grid import SessionGrid, check_segments, local_span
+from sessiondata.errors import ArgumentTypeError, CalendarError, DateOutOfRangeError
+from sessiondata.market.corrections import corrected_hours
+from sessiondata.market.exchange import Exchange, Globex, exchange_name
+from sessiondata.market.grid import SessionGrid, local_span
 from sessiondata.market.hours import (
     Corrected,
-    Exchange,
-    Globex,
     Hours,
     HoursProvider,
-    Rule,
     Table,
-    check_cold,
-    cut,
+    check_no_overlap,
     frame_rows,
     has_recipe,
     mapped_row,
 )
+from sessiondata.market.regular import regular_hours, round_the_clock
 from sessiondata.time.dates import (
     DAY_NS,
     DateLike,
     TimeLike,
-    check_unique_wall_time,
     instants,
     time_of_text,
-    time_text,
-    time_texts,
     to_date,
     to_named_zone,
-    to_time,
     wall,
 )
-from sessiondata.time.instants import instant_ns, to_ns
+from sessiondata.time.instants import instant_ns
 from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
@@ -63,15 +63,8 @@ __all__ = [
 ]
 
 
-# sessions on each side that tell the usual close: a week, of which holidays shorten a few
+# sessions on each side from which the usual close is found: a week, of which holidays shorten a few
 _NEIGHBOURS = 5
-
-
-def _listed(rule: str, values: Any) -> Any:
-    try:
-        return iter(values)
-    except TypeError:
-        raise CalendarError(f"{rule}: got {values!r}", value=values) from None
 
 
 def _close_of(grid: SessionGrid) -> int:
@@ -112,12 +105,12 @@ class SessionCalendar:
         if not hasattr(provider, "hours"):
             made = f"sessiondata.calendar({provider!r})" if isinstance(provider, str) else "sessiondata.calendar(name)"
             raise CalendarError(
-                f"SessionCalendar is not called with a {type(provider).__name__}: take {made} for a named calendar,"
+                f"SessionCalendar is not called with a {type(provider).__name__}: use {made} for a named calendar,"
                 " SessionCalendar.from_hours, from_schedule or always_open for another one",
                 value=provider,
             )
         self._provider = provider
-        # of a snapshot: they stand before the hours of the provider
+        # hours that a snapshot kept, which come before those of the provider
         self._saved = {grid.date: grid for grid in saved}
         self._grids = dict(self._saved)
         self._usual_closes = dict(usual_closes or {})
@@ -163,15 +156,15 @@ class SessionCalendar:
         return _remade, (self.recipe(), tuple(self._saved.values()), closes)
 
     def _is_like(self, other: SessionCalendar) -> bool:
-        """Whether both were made in the same way, as a program does that loads a store and goes on
-        as it began. Hours that were saved may differ from those of the other one."""
+        """Whether both were made in the same way, as when a program loads a store and makes its
+        calendar anew. Hours that were saved may differ from those of the other one."""
         if self._provider is other._provider:
             return True
         return self.name == other.name and self._recipe_text() == other._recipe_text() != ""
 
     def _recipe_text(self) -> str:
-        """Recipe of the provider, made once: comparing calendars of many dates is comparing two
-        texts."""
+        """Recipe of the provider as text, made once, so that calendars of many dates are compared
+        as two texts."""
         if self._made_of is None:
             import json  # not needed until calendars are compared
 
@@ -226,8 +219,8 @@ class SessionCalendar:
         ts_ns : int, datetime64 or aware datetime
             An int is ns since 1970 UTC.
         unit : {"s", "ms", "us", "ns"}, optional
-            What an int counts from 1970 on; by default nanoseconds. Of a time that has a unit it
-            must be that one.
+            What an int counts from 1970 on; by default nanoseconds. A time that has a unit admits
+            that one only.
 
         Returns
         -------
@@ -243,7 +236,7 @@ class SessionCalendar:
             If the calendar knows nothing about its local date.
         TimeError
             If `ts_ns` is not a point in time, or an int from before 1990 that another unit puts
-            after it (``ERR_UNIT``). One that does mean 1970 takes ``unit="ns"``.
+            after it (``ERR_UNIT``). Where 1970 is meant, pass ``unit="ns"``.
         ArgumentError
             If there is no such unit.
 
@@ -317,9 +310,9 @@ class SessionCalendar:
         Returns
         -------
         int
-            ns after local midnight of the trade date: the close that most of the session itself,
-            the five before and the five after it have; of several the latest. The session closes
-            early if its own close is before that.
+            ns after local midnight of the trade date: the most frequent close of the session, the
+            five before it and the five after it; of several the latest. A session that closes
+            before that closes early.
 
         Raises
         ------
@@ -378,11 +371,11 @@ class SessionCalendar:
         start, stop = local_span(day, provider.zone, hours)
         if before is not None:
             earlier = provider.hours(before)
-            check_cold(self.name, before, earlier, day, hours)
+            check_no_overlap(self.name, before, earlier, day, hours)
             start = max(start, earlier[-1][1])
         if after is not None:
             later = provider.hours(after)
-            check_cold(self.name, day, hours, after, later)
+            check_no_overlap(self.name, day, hours, after, later)
             stop = min(stop, max(local_span(after, provider.zone, later)[0], hours[-1][1]))
         return SessionGrid(day, provider.zone, hours, (start, stop))
 
@@ -434,84 +427,7 @@ class SessionCalendar:
             If a value is not of these forms, a break lies outside the hours, or a special date is
             no session, has no hours left, or has hours that the clocks skip or show twice.
         """
-        zone = to_named_zone(tz)
-        open_ns, close_ns = to_time(open, "open"), to_time(close, "close")
-        if open_ns == DAY_NS:
-            raise CalendarError("open is before 24:00: pass '00:00'", value=open)
-        overnight = open_ns >= close_ns
-
-        def place(time_ns: int) -> int:
-            """Time of day relative to midnight of the trade date: evenings of an overnight session
-            are negative."""
-            return time_ns - DAY_NS if overnight and time_ns >= open_ns else time_ns
-
-        try:
-            days_open = frozenset(weekdays)
-        except TypeError:
-            days_open = frozenset()
-        if not days_open or not days_open <= frozenset(range(7)):
-            raise CalendarError(
-                f"weekdays are numbers from 0 (Monday) to 6, at least one: got {weekdays!r}", value=weekdays
-            )
-        closed = frozenset(to_date(day) for day in _listed("holidays are trade dates", holidays))
-        pauses, told_pauses = [], []
-        for pause in _listed("breaks are pairs (start, end)", breaks):
-            try:
-                first, last = pause
-            except (TypeError, ValueError):
-                raise CalendarError(f"breaks are pairs (start, end): got {pause!r}", value=pause) from None
-            edges = [to_time(first, "break"), to_time(last, "break")]
-            told_pauses.append([time_text(edge) for edge in edges])
-            start = place(edges[0])
-            stop = start - start % DAY_NS + edges[1]
-            if overnight and stop < start:
-                stop += DAY_NS
-            if not place(open_ns) <= start <= stop <= close_ns:
-                raise CalendarError(
-                    f"a break begins and ends within the hours {open} - {close}: got {pause}", value=pause
-                )
-            pauses.append((start, stop))
-        for what, special in (("early_closes", early_closes), ("late_opens", late_opens)):
-            if special is not None and not isinstance(special, Mapping):
-                raise CalendarError(f"{what} are a mapping of trade date to time: got {special!r}", value=special)
-        closes = {to_date(day): place(to_time(time, "early close")) for day, time in (early_closes or {}).items()}
-        opens = {to_date(day): place(to_time(time, "late open")) for day, time in (late_opens or {}).items()}
-        for day in closes.keys() | opens.keys():
-            if day.weekday() not in days_open or day in closed:
-                raise CalendarError(f"special hours on {day}, which is no session", value=day)
-            if opens.get(day, place(open_ns)) >= closes.get(day, close_ns):
-                raise CalendarError(f"special hours on {day} close before they open", value=day)
-            for times in (opens, closes):
-                if day in times:
-                    way = (
-                        "leave the date out here, and give it its hours by with_sessions, as aware datetimes with"
-                        " their UTC offset"
-                    )
-                    check_unique_wall_time(day, wall(day) + times[day], zone, way)
-
-        def rule(day: dt.date) -> Hours:
-            if day.weekday() not in days_open or day in closed:
-                return ()
-            edges = [opens.get(day, place(open_ns)), closes.get(day, close_ns)]
-            edges += [edge for pause in pauses for edge in pause]
-            start, stop, *rest = instants([wall(day) + edge for edge in edges], zone)
-            return cut(start, stop, zip(rest[::2], rest[1::2], strict=True))
-
-        for day in closes.keys() | opens.keys():
-            if not rule(day):  # a break, or a jump of the clocks, takes all of it
-                raise CalendarError(f"special hours on {day} leave no time in which the market is open", value=day)
-
-        recipe = {
-            "kind": "hours",
-            "open": time_text(open_ns),
-            "close": time_text(close_ns),
-            "breaks": told_pauses,
-            "weekdays": [int(day) for day in sorted(days_open)],
-            "holidays": [day.isoformat() for day in sorted(closed)],
-            "early_closes": time_texts(early_closes),
-            "late_opens": time_texts(late_opens),
-        }
-        return cls(Rule(name or f"{open}-{close} {zone.key}", zone, rule, recipe))
+        return cls(regular_hours(open, close, tz, breaks, weekdays, holidays, early_closes, late_opens, name))
 
     @classmethod
     def from_schedule(cls, schedule: Any, tz: str | ZoneInfo, name: str | None = None) -> SessionCalendar:
@@ -573,36 +489,24 @@ class SessionCalendar:
         CalendarError
             If `start` is not a time of day before 24:00, or there is no such zone.
         """
-        zone, start_ns = to_named_zone(tz), to_time(start, "start")
-        if start_ns == DAY_NS:
-            raise CalendarError("start is before 24:00: pass '00:00'", value=start)
-
-        def rule(day: dt.date) -> Hours:
-            opens = wall(day) + start_ns
-            edges = instants([opens, opens + DAY_NS], zone)
-            # nothing on a date that the zone skipped (Apia, 2011-12-30)
-            return cut(edges[0], edges[1], ())
-
-        plain = start_ns == 0 and zone.key == "UTC"
-        recipe = {"kind": "always", "start": time_text(start_ns)}
-        return cls(Rule("24/7" if plain else f"24/7 from {start} {zone.key}", zone, rule, recipe))
+        return cls(round_the_clock(start, tz))
 
     # Corrections
 
     def with_sessions(self, sessions: Mapping[Any, Any], *, name: str | None = None) -> SessionCalendar:
-        """The same calendar with other hours on given dates.
+        """The same calendar with other hours on some dates.
 
-        For what an exchange announces at short notice and a library learns late or never: storms,
-        days of mourning, special sessions on a Saturday or in the evening.
+        For hours that an exchange announces at short notice, and that libraries have late or never:
+        storms, days of mourning, special sessions on a Saturday or in the evening.
 
         Parameters
         ----------
         sessions : mapping of date to segments or None
             Trade date to a sequence of ``(open, close)``, half-open and sorted; None for no
             session. A date without a session becomes one. Edges of a date are either local times of
-            day, as `from_hours` takes them, or instants: ns, or what `to_ns` takes. Local times are
-            on the trade date; a pair whose open is at or after its close begins on the evening
-            before, and so do the pairs in front of it.
+            day, as in `from_hours`, or instants: ns, a ``datetime64`` or an aware datetime. Local
+            times are on the trade date; a pair whose open is at or after its close begins on the
+            evening before, and so do the pairs in front of it.
         name : str, optional
             Default: the name of this calendar and ``"corrected"``.
 
@@ -646,7 +550,7 @@ class SessionCalendar:
             self._check_range(day)
             if day in changed:
                 raise CalendarError(f"with_sessions names {day} twice", value=day)
-            changed[day] = () if segments is None else self._corrected(day, segments)
+            changed[day] = () if segments is None else corrected_hours(self._provider, day, segments)
         name = name or (self.name if base is not provider else f"{self.name} corrected")
         recipe = provider.base_recipe if isinstance(provider, Corrected) else self._recipe_or_none()
         # Hours that a snapshot kept are hours like any others: their spans, too, follow what is
@@ -654,82 +558,13 @@ class SessionCalendar:
         kept = {day: tuple((int(a), int(b)) for a, b in grid.segments) for day, grid in self._saved.items()}
         return SessionCalendar(Corrected(name, base, {**changes, **kept, **changed}, recipe))
 
-    def _corrected(self, day: dt.date, segments: Any) -> Hours:
-        """Segments of a date as a user writes them, in ns."""
-        rule = f"session {day}: segments are pairs (open, close), each of local times of day or of instants"
-        try:
-            pairs = [(start, stop) for start, stop in segments]
-        except (TypeError, ValueError) as error:
-            raise CalendarError(f"{rule}: got {segments!r}", value=segments) from error
-        if not pairs:
-            raise CalendarError(
-                f"session {day}: no segment in which the market is open; pass None for no session", value=day
-            )
-        local = {isinstance(edge, (str, dt.time)) for pair in pairs for edge in pair}
-        if len(local) == 2:
-            raise CalendarError(f"{rule}, not of both: got {segments!r}", value=segments)
-        if local == {True}:
-            times = [(to_time(a, f"session {day}: an open"), to_time(b, f"session {day}: a close")) for a, b in pairs]
-            pairs = self._local_instants(day, times)
-        else:
-            try:
-                pairs = [(to_ns(start), to_ns(stop)) for start, stop in pairs]
-            except TimeError as error:
-                raise CalendarError(
-                    f"session {day}: an instant is an int of ns or an aware datetime; a local time of day is 'HH:MM':"
-                    f" {error}",
-                    value=day,
-                ) from error
-        return tuple(check_segments(day, pairs))
-
-    def _local_instants(self, day: dt.date, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Local times of day of a session. A pair that closes at or before its open begins on the
-        evening before."""
-        turns = [i for i, (start, stop) in enumerate(pairs) if start >= stop]
-        if len(turns) > 1:
-            raise CalendarError(
-                f"session {day}: more than one segment reaches over midnight; pass aware datetimes", value=day
-            )
-        turn = turns[0] if turns else -1
-        walls = []
-        for i, (start, stop) in enumerate(pairs):
-            walls += [start - DAY_NS if i <= turn else start, stop - DAY_NS if i < turn else stop]
-        if walls != sorted(walls):
-            raise CalendarError(
-                f"session {day}: segments of local times must be sorted and must not overlap; pass aware datetimes"
-                f" where one is on another date: got {[(time_text(a), time_text(b)) for a, b in pairs]}",
-                value=day,
-            )
-        evening = None if turns else self._evening_open(day)
-        if evening is not None and pairs[-1][0] >= evening:
-            raise CalendarError(
-                f"session {day}: {time_text(pairs[-1][0])[:5]} may be on {day} or on the evening before, when calendar"
-                f" {self.name!r} opens at {time_text(evening)[:5]}; pass aware datetimes",
-                value=day,
-            )
-        for edge in walls:
-            way = "pass an instant, an aware datetime with its UTC offset"
-            check_unique_wall_time(day, wall(day) + edge, self.zone, way)
-        edges = instants([wall(day) + edge for edge in walls], self.zone)
-        return list(zip(edges[::2], edges[1::2], strict=True))
-
-    def _evening_open(self, day: dt.date) -> int | None:
-        """Local time of day in ns at which the session of a date, or the one next to it, opens on
-        the date before."""
-        provider = self._provider
-        near = day if provider.hours(day) else provider.before(day) or provider.after(day)
-        if near is None:
-            return None
-        opens = from_ns(provider.hours(near)[0][0], self.zone)
-        return None if opens.date() >= near else to_time(opens.time(), "an open")
-
     def _recipe_or_none(self) -> dict[str, Any] | None:
         return self.recipe() if has_recipe(self._provider) else None
 
     # To disk and back
 
     def recipe(self) -> dict[str, Any]:
-        """What `from_recipe` makes the same calendar of: a dict of texts, ints, lists and dicts,
+        """A dict for `from_recipe`, which makes the same calendar: texts, ints, lists and dicts,
         fit for JSON."""
         if _known.get(self.name) is self:
             return {"kind": "known", "name": self.name}
@@ -772,13 +607,13 @@ class SessionCalendar:
 def _remade(
     recipe: Mapping[str, Any], saved: Iterable[SessionGrid], usual_closes: Mapping[dt.date, int]
 ) -> SessionCalendar:
-    """A calendar that was pickled."""
+    """Make a calendar that was pickled."""
     made = SessionCalendar.from_recipe(recipe)
     return SessionCalendar(made._provider, saved, usual_closes) if saved else made
 
 
 _ALWAYS_OPEN = "24/7"
-_known: dict[str, SessionCalendar] = {}  # filled when asked: a plain import reads no time zones
+_known: dict[str, SessionCalendar] = {}  # filled on demand: a plain import reads no time zones
 
 
 def calendar(name: str | SessionCalendar | None = None) -> SessionCalendar:
@@ -816,7 +651,7 @@ def calendar(name: str | SessionCalendar | None = None) -> SessionCalendar:
     if found is None:
         if name == _ALWAYS_OPEN:
             return _known.setdefault(name, SessionCalendar.always_open())
-        canonical = _canonical(name)
+        canonical = exchange_name(name)
         found = _known.setdefault(
             canonical, SessionCalendar(Globex(canonical) if canonical == "CMES" else Exchange(canonical))
         )
@@ -824,24 +659,7 @@ def calendar(name: str | SessionCalendar | None = None) -> SessionCalendar:
     return found
 
 
-def _canonical(name: str) -> str:
-    """Name that an alias of exchange_calendars stands for."""
-    try:
-        import exchange_calendars
-    except ImportError as error:
-        hint = install_hint("exchange_calendars", "calendars", error)
-        raise CalendarError(f"calendar {name!r} comes from exchange_calendars: {hint}", value=name) from error
-    names = exchange_calendars.get_calendar_names()
-    if name not in names:
-        import difflib
-
-        near = difflib.get_close_matches(name.upper(), names, n=4, cutoff=0.5)
-        hint = f"did you mean {', '.join(near)}?" if near else "exchange_calendars.get_calendar_names() lists them all"
-        raise CalendarError(f"no calendar {name!r}; {hint}", value=name)
-    return str(exchange_calendars.resolve_alias(name))
-
-
-# --- what other modules of the package ask of a calendar ---
+# --- for other modules of the package ---
 
 
 def are_alike(one: SessionCalendar, other: SessionCalendar) -> bool:
@@ -855,6 +673,5 @@ def provider_of(calendar: SessionCalendar) -> HoursProvider:
 
 
 def saved_hours(calendar: SessionCalendar, day: dt.date) -> SessionGrid | None:
-    """Hours of a date that are at hand; None: they are not, whatever the calendar would find
-    out."""
+    """Hours of a date that the calendar has already; else None. Nothing is looked up."""
     return calendar._grids.get(day)

@@ -1,17 +1,12 @@
-"""Where the hours of a date come from: written down, computed, or an exchange's.
+"""Hours by date: written down, computed, or those of another provider with corrections.
 
-exchange_calendars (and with it pandas) is imported when hours of an exchange are asked for, not
-before.
-
-Rejected: one exchange_calendars table that grows with each date asked for. Its XKRX takes 0.18 s a
-year, so a session of 1965 would wait for sixty years of them; a table per decade waits for ten.
+Hours of exchanges are in `exchange`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -20,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
-from sessiondata.errors import CalendarError, TimeError, install_hint
+from sessiondata.errors import CalendarError, TimeError
 from sessiondata.market.grid import check_segments
 from sessiondata.time.arrays import to_ns_array
-from sessiondata.time.dates import to_date, to_named_zone
+from sessiondata.time.dates import to_date
 from sessiondata.time.instants import to_ns
 from sessiondata.time.units import NAT, Int64Array
 
@@ -31,18 +26,19 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 __all__ = [
+    "FIRST_DATE",
+    "LAST_DATE",
     "Corrected",
-    "Exchange",
-    "Globex",
     "Hours",
     "HoursProvider",
     "Rule",
     "Table",
-    "check_cold",
+    "check_no_overlap",
     "cut",
     "frame_rows",
     "has_recipe",
     "mapped_row",
+    "rows_of_columns",
 ]
 
 # segments [start, stop) in ns, sorted, not empty; () if none
@@ -51,11 +47,11 @@ Hours: TypeAlias = tuple[tuple[int, int], ...]
 _ONE_DAY = dt.timedelta(days=1)
 
 # Whole years in which no session can reach the limit of a grid.
-_FIRST_DATE, _LAST_DATE = dt.date(1680, 1, 1), dt.date(2259, 12, 31)
+FIRST_DATE, LAST_DATE = dt.date(1680, 1, 1), dt.date(2259, 12, 31)
 
 
 class HoursProvider(Protocol):
-    """Hours by date. Every date given lies inside the range."""
+    """Hours by date. Callers ask only for dates inside the range."""
 
     name: str
 
@@ -63,10 +59,12 @@ class HoursProvider(Protocol):
     def zone(self) -> ZoneInfo: ...
 
     def recipe(self) -> dict[str, Any]:
-        """What `from_recipe` makes the same provider of: texts, ints, lists and dicts."""
+        """A dict of texts, ints, lists and dicts, of which `from_recipe` makes the same
+        provider."""
 
     def range_near(self, day: dt.date) -> tuple[dt.date, dt.date]:
-        """First and last date known, inclusive. `day` is a hint what will be asked next."""
+        """First and last date known, inclusive. `day` is a hint: hours near it will be asked
+        for."""
 
     def hours(self, day: dt.date) -> Hours: ...
 
@@ -92,7 +90,7 @@ class Table:
         self._hours = {day: hours for day, hours in rows if hours}
         self._days = list(self._hours)
         for day, next_day in pairwise(self._days):
-            check_cold(name, day, self._hours[day], next_day, self._hours[next_day])
+            check_no_overlap(name, day, self._hours[day], next_day, self._hours[next_day])
 
     def recipe(self) -> dict[str, Any]:
         days = (*self._range, *self._days)
@@ -114,7 +112,8 @@ class Table:
         return self._days[i] if i < len(self._days) else None
 
 
-def check_cold(name: str, day: dt.date, hours: Hours, next_day: dt.date, next_hours: Hours) -> None:
+def check_no_overlap(name: str, day: dt.date, hours: Hours, next_day: dt.date, next_hours: Hours) -> None:
+    """A `CalendarError` if a session opens before the one before it has closed."""
     if next_hours[0][0] < hours[-1][1]:
         raise CalendarError(
             f"calendar {name!r}: session {next_day} opens before session {day} has closed", value=next_day
@@ -132,159 +131,25 @@ class Rule:
         return {**self._recipe, "tz": self.zone.key, "name": self.name}
 
     def range_near(self, day: dt.date) -> tuple[dt.date, dt.date]:  # noqa: ARG002
-        return _FIRST_DATE, _LAST_DATE
+        return FIRST_DATE, LAST_DATE
 
     def before(self, day: dt.date) -> dt.date | None:
-        while day > _FIRST_DATE:
+        while day > FIRST_DATE:
             day -= _ONE_DAY
             if self.hours(day):
                 return day
         return None
 
     def after(self, day: dt.date) -> dt.date | None:
-        while day < _LAST_DATE:
+        while day < LAST_DATE:
             day += _ONE_DAY
             if self.hours(day):
                 return day
         return None
 
 
-class Exchange:
-    """Hours of exchange_calendars, a table per decade, built when a date of it is first asked for.
-
-    The range is the library's: from its `bound_min`, if the calendar has one, to its default end,
-    about a year from now. It would go on further, but no exchange has announced its holidays by
-    then.
-    """
-
-    # Tables overlap by this much, so that the neighbours of a session at the turn of a decade are
-    # nearly always in its own.
-    _MARGIN = dt.timedelta(days=40)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._zone: ZoneInfo | None = None
-        self._range: tuple[dt.date, dt.date] | None = None
-        self._tables: dict[int, Table] = {}
-
-    def recipe(self) -> dict[str, Any]:
-        return {"kind": "known", "name": self.name}
-
-    @property
-    def zone(self) -> ZoneInfo:
-        if self._zone is None:
-            self.range_near(_today())
-        assert self._zone is not None  # set together with the range
-        return self._zone
-
-    def range_near(self, day: dt.date) -> tuple[dt.date, dt.date]:
-        if self._range is None:
-            # Known once something has been built. That of the date is needed next, so it costs
-            # nothing extra; but a decade that is not wholly inside the range is refused.
-            try:
-                self._table(min(max(day, _FIRST_DATE), _LAST_DATE).year // 10)
-            except CalendarError:
-                self._learn(self._load(None, None))
-        assert self._range is not None
-        return self._range
-
-    def hours(self, day: dt.date) -> Hours:
-        return self._table(day.year // 10).hours(day)
-
-    def before(self, day: dt.date) -> dt.date | None:
-        first, _ = self.range_near(day)
-        tables = (self._table(decade) for decade in range(day.year // 10, first.year // 10 - 1, -1))
-        return next((found for table in tables if (found := table.before(day))), None)
-
-    def after(self, day: dt.date) -> dt.date | None:
-        _, last = self.range_near(day)
-        tables = (self._table(decade) for decade in range(day.year // 10, last.year // 10 + 1))
-        return next((found for table in tables if (found := table.after(day))), None)
-
-    def _table(self, decade: int) -> Table:
-        table = self._tables.get(decade)
-        if table is None:
-            table = self._tables[decade] = self._build(decade)
-        return table
-
-    def _build(self, decade: int) -> Table:
-        start, stop = dt.date(decade * 10, 1, 1) - self._MARGIN, dt.date(decade * 10 + 9, 12, 31) + self._MARGIN
-        if self._range is None:
-            # In a decade that is not over the library ends where it likes.
-            built = self._load(start, stop if stop < _today() else None)
-            self._learn(built)
-        else:
-            built = self._load(max(start, self._range[0]), min(stop, self._range[1]))
-        assert self._range is not None  # learnt above
-        known = max(start, self._range[0]), min(stop, self._range[1])
-        return Table(self.name, self.zone, self._rows_of(built, *known))
-
-    def _rows_of(self, built: Any, start: dt.date, stop: dt.date) -> list[tuple[dt.date, Hours]]:  # noqa: ARG002
-        days = built.sessions.to_numpy().astype("datetime64[D]").tolist()
-        pauses = [(built.break_starts_nanos, built.break_ends_nanos)]
-        return _rows(days, built.opens_nanos, built.closes_nanos, pauses)
-
-    def _load(self, start: dt.date | None, stop: dt.date | None) -> Any:
-        """Calendar object of the library over a range of dates, or its default one."""
-        import exchange_calendars
-
-        # pandas warns of what the library does inside; that is nothing the caller could change.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                return exchange_calendars.get_calendar(
-                    self.name, start=start and start.isoformat(), end=stop and stop.isoformat()
-                )
-            except Exception as error:
-                # some calendars fail with some versions of pandas, in ways of their own
-                raise CalendarError(
-                    f"exchange_calendars {exchange_calendars.__version__} cannot build {self.name!r}"
-                    f" from {start or 'its first'} to {stop or 'its last date'}: {type(error).__name__}: {error}"
-                ) from error
-
-    def _learn(self, built: Any) -> None:
-        self._zone = to_named_zone(getattr(built.tz, "key", str(built.tz)))
-        bound = built.bound_min()
-        first = _FIRST_DATE if bound is None else max(bound.date(), _FIRST_DATE)
-        self._range = first, min(built.default_end().date(), _LAST_DATE)
-
-
-class Globex(Exchange):
-    """Hours of CME's equity index futures, of pandas_market_calendars.
-
-    exchange_calendars has a day of 17:00 to 17:00 without the maintenance break, closes at 12:00 or
-    16:00 where the market closes at 10:30 or 12:15, and lacks the mornings of Good Friday. The
-    range stays that of exchange_calendars.
-
-    Rejected: a table of the differences, kept here. It would be wrong with the next announcement.
-    """
-
-    _MARKET = "CME Globex Equity"
-
-    def _rows_of(self, built: Any, start: dt.date, stop: dt.date) -> list[tuple[dt.date, Hours]]:  # noqa: ARG002
-        try:
-            import pandas_market_calendars
-        except ImportError as error:
-            hint = install_hint("pandas_market_calendars", "calendars", error)
-            raise CalendarError(
-                f"the hours of calendar {self.name!r} come from pandas_market_calendars: {hint}"
-            ) from error
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                market = pandas_market_calendars.get_calendar(self._MARKET)
-                schedule = market.schedule(start, stop)
-            except Exception as error:  # one of its releases was published without its own markets
-                raise CalendarError(
-                    f"pandas_market_calendars {pandas_market_calendars.__version__} cannot build {self._MARKET!r}"
-                    f" from {start} to {stop}: {type(error).__name__}: {error}"
-                ) from error
-        return frame_rows(schedule)
-
-
 class Corrected:
-    """Hours of another provider, except on a few dates. Dates that are written down as no session
-    have ``()``."""
+    """Hours of another provider, except on a few dates. ``()`` is no session on that date."""
 
     def __init__(
         self, name: str, base: HoursProvider, changes: Mapping[dt.date, Hours], recipe: dict[str, Any] | None
@@ -294,9 +159,9 @@ class Corrected:
         for day in self._added:
             before, after = self.before(day), self.after(day)
             if before is not None:
-                check_cold(name, before, self.hours(before), day, self.changes[day])
+                check_no_overlap(name, before, self.hours(before), day, self.changes[day])
             if after is not None:
-                check_cold(name, day, self.changes[day], after, self.hours(after))
+                check_no_overlap(name, day, self.changes[day], after, self.hours(after))
 
     @property
     def zone(self) -> ZoneInfo:
@@ -330,22 +195,18 @@ class Corrected:
 
 
 def has_recipe(provider: HoursProvider) -> bool:
-    """Whether it can be made anew elsewhere; hours of a user's own making cannot, corrected or
-    not."""
+    """Whether a provider can be made anew from a recipe. One of a user's own class cannot, nor can
+    its corrections."""
     if isinstance(provider, Corrected):
         return has_recipe(provider.base)
     return hasattr(provider, "recipe")
 
 
-def _today() -> dt.date:
-    return dt.datetime.now(dt.UTC).date()
-
-
-def _rows(
+def rows_of_columns(
     days: Sequence[dt.date], opens: Int64Array, closes: Int64Array, breaks: Iterable[tuple[Int64Array, Int64Array]]
 ) -> list[tuple[dt.date, Hours]]:
-    """Rows of a `Table`, of columns in ns in which NaT stands for none; of breaks any number of
-    pairs of columns."""
+    """Rows of a `Table` from columns in ns, in which NaT is none. There may be any number of
+    breaks, each a pair of columns."""
     hours = _pairs(days, opens, closes, "hours")
     pauses = [_pairs(days, starts, ends, "a break") for starts, ends in breaks]
     return [(day, cut(*hours[i], (pause[i] for pause in pauses))) for i, day in enumerate(days)]
@@ -360,8 +221,8 @@ def _pairs(days: Sequence[dt.date], starts: Int64Array, stops: Int64Array, what:
 
 
 def cut(start: int, stop: int, breaks: Iterable[tuple[int, int]]) -> Hours:
-    """``[start, stop)`` without the breaks. An empty break is none; one that reaches out of the
-    hours is trimmed."""
+    """``[start, stop)`` without the breaks. Empty breaks have no effect; breaks that reach out of
+    the hours are trimmed."""
     segments = []
     for break_start, break_stop in sorted(breaks):
         if break_start >= break_stop:
@@ -378,6 +239,7 @@ def cut(start: int, stop: int, breaks: Iterable[tuple[int, int]]) -> Hours:
 
 
 def mapped_row(date: Any, segments: Any) -> tuple[dt.date, Hours]:
+    """Row of a `Table` from an item of a mapping."""
     day = to_date(date)
     try:
         pairs = [(to_ns(start), to_ns(stop)) for start, stop in segments]
@@ -389,6 +251,7 @@ def mapped_row(date: Any, segments: Any) -> tuple[dt.date, Hours]:
 
 
 def frame_rows(frame: Any) -> list[tuple[dt.date, Hours]]:
+    """Rows of a `Table` from a pandas frame."""
     columns = list(frame.columns)
     if {"market_open", "market_close"}.issubset(columns):
         names = [("market_open", "market_close")]
@@ -412,11 +275,11 @@ def frame_rows(frame: Any) -> list[tuple[dt.date, Hours]]:
                 names.append(pair)
     days = [to_date(label) for label in frame.index]
     opens, *breaks = ((_frame_times(frame, start), _frame_times(frame, stop)) for start, stop in names)
-    return _rows(days, *opens, breaks)
+    return rows_of_columns(days, *opens, breaks)
 
 
 def _frame_times(frame: Any, name: str) -> Int64Array:
-    if frame[name].isna().all():  # a column of no time has no zone to speak of
+    if frame[name].isna().all():  # such a column may be naive
         return np.full(len(frame), NAT)
     try:
         return to_ns_array(frame[name])
