@@ -1,5 +1,5 @@
 """Trades and quotes: what a user sees. The laws are tested in test_laws.py, real data in
-test_real_data.py.
+test_real_trades.py.
 
 Long because trades and quotes have each of the cases that bars have.
 """
