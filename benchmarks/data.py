@@ -42,8 +42,11 @@ Columns = tuple[npt.NDArray[Any], ...]
 
 _SPY = Path("equity", "usa", "second", "spy", "20131007_trade.zip")
 _IBM = Path("equity", "usa", "tick", "ibm", "20131007_trade.zip")
-# Beside the project's root; a worktree elsewhere has no real data, and rows on it are skipped.
-_LEAN = Path(__file__).resolve().parents[2] / "shared" / "data" / "lean"
+# Beside the project's root. A worktree elsewhere has no real data, and rows on it are skipped. The
+# tests have the same path in `tests/market_data.py`. It is written down twice because neither side
+# may need the other: benchmarks run without pytest, tests without the project's root on the path.
+# `tests/project/test_benchmarks.py` compares the two.
+LEAN = Path(__file__).resolve().parents[2] / "shared" / "data" / "lean"
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,7 @@ def seconds_with_holes() -> Day:
 def spy_seconds() -> Day | None:
     """SPY's regular seconds of 2013-10-07, 14,432 of 23,400; None where the sample data is
     absent."""
-    path = _LEAN / _SPY
+    path = LEAN / _SPY
     if not path.is_file():
         return None
     with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as member:
@@ -199,7 +202,7 @@ def trades() -> Trades:
 @cache
 def ibm_trades() -> Trades | None:
     """IBM's regular trades of 2013-10-07; None where the sample data is absent."""
-    path = _LEAN / _IBM
+    path = LEAN / _IBM
     if not path.is_file():
         return None
     with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as member:

@@ -1,9 +1,9 @@
 """Files that appear under their name when they are complete.
 
-Content is kept in a temporary file of the same folder until it takes its place: of a name that no
-other writer has, so that threads and processes may write to one path at once, and the last one to
-end decides. A lock on the file is its writer's sign of life. What a killed writer has left is swept
-by the next one of the same path.
+Content is written to a temporary file of the same folder, which is renamed at the end. No other
+writer has its name, so threads and processes may write to one path at once, and the last one to end
+wins. The writer holds a lock on the file; a file without a lock was left by a killed writer, and is
+removed by the next writer of the same path.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ except ImportError:  # Windows, where an open file cannot be removed anyway
 __all__ = ["HAS_LOCKS", "file_identity", "new_file", "path_text", "sweep", "temporary_prefix", "written"]
 
 HAS_LOCKS = fcntl is not None
-_os = os  # what the tests let fail
+_os = os  # tests replace it to make calls fail
 
 
 @contextmanager
 def written(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for writing that appears under its name when the block has ended well. Without
-    content nothing appears. Permission bits stay; of a symbolic link the file that it names is
-    replaced. A pipe or a device is written to, as nothing can take its place."""
+    """Open a file for writing that appears under its name when the block has ended without an
+    error. Without content nothing appears. Permission bits stay; of a symbolic link the file that
+    it names is replaced. A pipe or a device cannot be replaced, and is written to."""
     mode = None
     with suppress(FileNotFoundError):
         mode = os.stat(path).st_mode
@@ -65,7 +65,7 @@ def written(path: Path) -> Iterator[IO[bytes]]:
 
 
 def path_text(path: Any, rule: str) -> str:
-    """A path as text, or one of the library's errors that says what is asked for."""
+    """A path as text, or an error of the library that begins with `rule`."""
     try:
         text = os.fsdecode(path)
     except TypeError as error:
@@ -93,8 +93,8 @@ def new_file(folder: str, prefix: str) -> tuple[int, str]:
         file = _os.open(name, flags, 0o666)
         if fcntl is None:
             return file, name
-        with suppress(OSError):  # of a file system without locks, where nobody can sweep either
-            fcntl.flock(file, fcntl.LOCK_EX)  # a sign of life
+        with suppress(OSError):  # a file system without locks, where nobody can sweep either
+            fcntl.flock(file, fcntl.LOCK_EX)  # says that the writer lives
         if os.path.exists(name):  # else swept between the two calls
             return file, name
         os.close(file)
@@ -122,7 +122,7 @@ def sweep(folder: str, prefix: str) -> None:
 
 
 def file_identity(path: Path) -> tuple[int, int] | str:
-    """What is equal for two paths that name one file: through links, hard links, other spellings.
+    """A value that is equal for two paths of one file: through links, hard links, other spellings.
 
     A file that is not there yet is known by its spelling, links in its folders followed.
     """

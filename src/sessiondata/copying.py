@@ -1,9 +1,9 @@
 """What cannot be copied says so.
 
-What never changes (records, frozen windows, grids, calendars) is copied and pickled by its values.
-All else refers to the native state of a store: a copy that the interpreter made of it, member by
-member, would be a second owner of one session. `copy.copy`, `copy.deepcopy` and `pickle` ask the
-same question of an object, `__reduce_ex__`, so one answer is enough.
+Immutable objects (records, windows of the past, grids, calendars) are copied and pickled by their
+values. All others refer to the native state of a store: a copy that the interpreter made of it,
+member by member, would be a second owner of one session. `copy.copy`, `copy.deepcopy` and `pickle`
+all call `__reduce_ex__` of an object, so it is enough that this one refuses.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _NATIVE = "copy the store with data.copy(), or send it as bytes: data.dumps(), s
 
 
 def refuse_copy(thing: object, way_out: str = _NATIVE) -> NoReturn:
-    """Raise the TypeError for a try to copy or pickle what belongs to a store."""
+    """Raise the TypeError for an attempt to copy or pickle a part of a store."""
     raise TypeError(f"{type(thing).__name__} objects cannot be copied or pickled, they are part of a store; {way_out}")
 
 
 def not_copied(way_out: str) -> Callable[[_C], _C]:
-    """Have all of a class refuse to be copied or pickled, with a message that ends in what to do
+    """Make objects of a class refuse to be copied or pickled. The message ends in what to do
     instead."""
 
     def marked(cls: _C) -> _C:

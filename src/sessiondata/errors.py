@@ -102,7 +102,7 @@ class BarError(SessionDataError, ValueError):
     row : int or None
         Position of the first bad row in the batch; None for a single one.
     value : object
-        The offending value; a text shows it by name, such as ``"high=1.0, low=2.0"``.
+        The offending value; a text names it, such as ``"high=1.0, low=2.0"``.
     rule : str
         The rule that it breaks, as a sentence.
     code : str
@@ -171,14 +171,14 @@ class SessionStateError(SessionDataError, RuntimeError):
 class LaterSessionError(SessionStateError):
     """A bar, trade or quote of a later trade date than the session; nothing of the call was stored.
 
-    ``roll_session(error.date)`` of the store, and then the call again, is how a feed goes on.
-    (Symbols that have other calendars than the store may have sessions in between.)
+    A feed goes on with ``roll_session(error.date)`` of the store, and the same call again. (Symbols
+    that have other calendars than the store may have sessions in between.)
 
     Attributes
     ----------
     symbol : str
     ts_ns : int
-        Time of the first such row, as it was given; ns since 1970 UTC.
+        Time of the first such row, ns since 1970 UTC.
     date : datetime.date or None
         Its trade date; None if the symbol's calendar knows none.
     row : int or None
@@ -202,12 +202,12 @@ class LaterSessionError(SessionStateError):
 
 
 class InactiveError(SessionStateError):
-    """A question to a store that `deactivate` has closed to readers."""
+    """A read of a store that `deactivate` has closed to readers."""
 
 
 class ReentrantCallError(SessionStateError):
-    """A call from inside another one of the same store and thread, which it must not change in the
-    middle.
+    """A call from inside another one of the same store and thread, which would change what the
+    outer call is working on.
 
     Signal handlers, finalizers and functions that a call runs (of indicators, `fetch`,
     ``__array__``) may feed and ask the store. What would start, end or roll a session, add or
@@ -263,7 +263,7 @@ class BufferTooSmallError(SessionDataError, BufferError):
     """
 
     def __init__(self, needed: int, size: int) -> None:
-        super().__init__(f"the document takes {needed} bytes, the buffer has {size}")
+        super().__init__(f"the document needs {needed} bytes, the buffer has {size}")
         self.needed, self.size, self.value = needed, size, size
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -271,7 +271,7 @@ class BufferTooSmallError(SessionDataError, BufferError):
 
 
 class DeltaError(SessionDataError, ValueError):
-    """A delta that does not go on from the document at hand, or one that nobody can be given."""
+    """A delta that does not continue the document at hand, or one that cannot be made."""
 
 
 class UnknownNameError(SessionDataError, KeyError):
@@ -333,9 +333,9 @@ _Error = TypeVar("_Error", bound=SessionDataError)
 
 
 def of_symbol(error: _Error, symbol: str | None, **facts: Any) -> _Error:
-    """The same error, which is made of its text alone, with the symbol that the call was for (and
-    further facts)."""
+    """The same error with the symbol that the call was for, and further facts. Its class must be
+    made of the text alone."""
     text = str(error) if symbol is None else f"{error} (symbol={symbol!r})"
-    told = type(error)(text)
-    told.__dict__.update({**vars(error), **({} if symbol is None else {"symbol": symbol}), **facts})
-    return told
+    named = type(error)(text)
+    named.__dict__.update({**vars(error), **({} if symbol is None else {"symbol": symbol}), **facts})
+    return named

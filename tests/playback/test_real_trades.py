@@ -47,11 +47,10 @@ def read_ticks(path: Path) -> tuple[np.ndarray, list[list[str]]]:
     [
         ("ibm", 24_293, 5_123, {}, {}),
         # LEAN puts the first print of SPY's opening and of its closing auction (exchange P,
-        # conditions 20000040 and
-        # 20000080) into a bar: the first before all trades of its second, so that the open is
-        #           167.43, the other, of
-        # 16:00:00.726 and 3,500 shares at 167.42, behind the last trade of 15:59:59. The hundreds
-        # of prints that repeat them are in no bar; ours has none of them.
+        # conditions 20000040 and 20000080) into a bar. The first comes before all trades of its
+        # second, so that the open is 167.43. The other, of 16:00:00.726 and 3,500 shares at 167.42,
+        # comes after the last trade of 15:59:59. The hundreds of prints that repeat them are in no
+        # bar; ours has none of them.
         ("spy", 250_601, 16_675, {"09:30:00": (167.43, 167.41), "15:59:59": (167.45, 167.45)},
          {"09:30:00": 1_750.0, "15:59:59": 3_500.0}),
     ],

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks import instructions, report, results, targets
+from benchmarks import data, instructions, report, results, targets
+
+import market_data
+
+
+def test_benchmarks_and_tests_have_one_folder_of_real_data() -> None:
+    assert data.LEAN == market_data.LEAN
 
 
 def test_a_count_above_its_tolerance_is_a_fault() -> None:

@@ -255,7 +255,7 @@ def aggregate(bars: Any, grid: Any, from_interval: str, to_interval: str, *, wor
 
 
 def _bars_of(bars: Any, name: Any) -> BarColumns:
-    """Six columns as the kernel takes them."""
+    """Six columns for the kernel."""
     if isinstance(bars, (BarSeries, BarWindow)):
         bars = (bars.timestamp, bars.open, bars.high, bars.low, bars.close, bars.volume)
     elif not isinstance(bars, (tuple, list)) or len(bars) != 6:

@@ -1,4 +1,4 @@
-"""One call of a batch kernel for the columns of many symbols, on the threads there are."""
+"""One call of a batch kernel for the columns of many symbols, on several threads."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ __all__ = ["map_symbols"]
 Name = TypeVar("Name", bound=Hashable)
 Result = TypeVar("Result")
 
-# Symbols of one task: enough to make a thread's start worth while, few enough for Ctrl-C and for an
-# even share.
+# Symbols of one task: enough to make the start of a thread pay, few enough for Ctrl-C and for even
+# shares.
 _MOST = 32
 
 
@@ -37,10 +37,10 @@ def map_symbols(
     Parameters
     ----------
     kernel : callable
-        Takes names, converted columns and grids, of one length; releases the GIL while it works. Of
-        several bad columns it must complain about the first.
+        Called with names, converted columns and grids, of one length. It releases the GIL while it
+        works, and its error is that of the first bad column.
     convert : callable
-        Makes a column (and its name, for the message) what the kernel takes.
+        Called with a column and its name (for messages); returns what the kernel reads.
     columns : mapping
     grid : SessionGrid or mapping of SessionGrid
         One for all, or one for each name.

@@ -218,7 +218,7 @@ def _percentage(text: str) -> float:
 def check_arguments(args: argparse.Namespace) -> None:
     """Refuse arguments that do not go together."""
     if not args.inputs and not args.demo:
-        raise UsageError("INPUT or --demo is needed; 'sessiondata replay --help' tells more")
+        raise UsageError("INPUT or --demo is needed; see 'sessiondata replay --help'")
     if args.demo:
         others = (
             *("calendar", "date", "interval", "tz", "unit", "epoch", "label", "price_scale"),

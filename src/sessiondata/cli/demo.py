@@ -1,9 +1,9 @@
 """A day of six made-up stocks, for a first look without a file: ``sessiondata replay --demo``.
 
-What a live feed does to a store on a bad day happens here at fixed times, so every run shows the
+What a live feed does to a store on a bad day happens here at fixed times, so every run has the
 same numbers: pre-market bars, volume high at both ends of the day, minutes without a trade in a
 thin stock, an outage that hits several symbols at once and is repaired for one, late bars, a
-correction, a repeat, and an afternoon that is not over.
+correction, a repeat, and an unfinished afternoon.
 
 Only whole numbers are drawn, from a generator whose stream NumPy has frozen (`RandomState`), and
 prices are whole cents: the day is the same on every machine and for every NumPy.
@@ -73,7 +73,7 @@ _OUTAGE = range(107, 115)
 _OUTAGE_STOCKS = ("ALDER", "BIRCH", "MAPLE")
 _RESENT_STOCK, _RESENT_MINUTE = "ALDER", 131
 _LATE_SECONDS = {("CEDAR", 40): 190, ("CEDAR", 41): 130, ("ROWAN", 203): 95}
-_CORRECTED = ("BIRCH", 150)  # first sent with a high that the vendor takes back half a minute later
+_CORRECTED = ("BIRCH", 150)  # first sent with a high that the vendor corrects half a minute later
 _REPEATED = ("ROWAN", 75)
 
 

@@ -14,19 +14,19 @@ their `SymbolSessionData.handle` as an int64 array, and use the functions of thi
 Everything calls the compiled code that Python calls; there is no second implementation. Differences
 to Python:
 
-* Nothing raises because of a bar: `append` returns a status, positive if the store took notice,
+* Nothing raises because of a bar: `append` returns a status, positive if the store counted it,
   zero for a repeat, negative for an error (`ERR_*`; nothing has changed). Without an answer an
   integer is such an error, a float NaN, a time `NAT`.
-* A first bar cannot start a session (that takes a calendar): it returns `ERR_NO_SESSION`.
+* A first bar cannot start a session (that needs a calendar): it returns `ERR_NO_SESSION`.
 * ``quality`` is what is computed; ``set_quality`` pins it for Python only.
 * Columns are plain read-only arrays. Take them anew after an `append`: they do not grow, and rows
   may move.
 
 With ``nogil=True`` any number of threads may use the symbols of a store, and Python threads with
-them. Of calls for one symbol each waits for the other's end, some 2 µs where the thread before was
-another one; so two writers store all bars, in some order. What belongs together is asked for in one
+them. Calls for one symbol run one after the other; a call after one of another thread waits some
+2 µs. So two writers store all bars, in some order. What belongs together is asked for in one
 call: `read_last` for whole rows (base rows without waiting for the writer), `states` for counts. An
-array that ``series.close`` and the like gave shows memory, in which another thread may be writing.
+array of ``series.close`` and the like is a view of memory in which another thread may be writing.
 A session may start, roll or end, and symbols may be removed meanwhile: a call comes before or after
 it.
 """
@@ -229,7 +229,7 @@ def session_value(symbol: Symbol, column: int, /) -> float:
 
 @_compiled
 def as_of(symbol: Symbol, /) -> int:
-    """Up to when the symbol is judged, ns; `NAT` before the first bar and the first advance of the
+    """Watermark of the symbol, ns; `NAT` before the first bar and the first advance of the
     clock."""
     raise NotImplementedError
 
@@ -303,7 +303,7 @@ def slot_stop(symbol: Symbol, k: int, /) -> int:
 
 @_compiled
 def expected(symbol: Symbol, k: int, /) -> int:
-    """Slots of series `k` that are over."""
+    """Elapsed slots of series `k`."""
     raise NotImplementedError
 
 
@@ -409,9 +409,9 @@ overload(read_last)(
 
 
 def states(symbol: Symbol, k: int, /) -> tuple[int, int, int, int, int, int]:
-    """Expected, present, missing, no_trade and halted slots of series `k` that are over, and the
-    number of its gaps: of one moment, where calls one after the other may lie on both sides of a
-    bar. After an error the first is negative."""
+    """Expected, present, missing, no_trade and halted slots of series `k`, of those that have
+    elapsed, and the number of its gaps: of one moment, where calls one after the other may lie on
+    both sides of a bar. After an error the first is negative."""
     found = np.zeros(N_STATES, np.int64)
     status = from_python("states")(handle_of(symbol), k, found.ctypes.data)
     return (status or int(found[0]), *found[1:].tolist())

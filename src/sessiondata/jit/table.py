@@ -117,22 +117,21 @@ def c_arguments(context: Any, builder: Any, kinds: Any, values: Any) -> list[Any
     return arguments
 
 
-def signature_of(name: str, given: tuple[Any, ...], keywords: Any = None) -> Any:
-    """numba signature of a call with arguments of the given types; a TypingError if they do not
-    fit."""
-    declared, fits = SIGNATURES[name], list(given[:1])
+def signature_of(name: str, arguments: tuple[Any, ...], keywords: Any = None) -> Any:
+    """numba signature of a call by the types of its arguments. A TypingError if they do not fit."""
+    declared, fits = SIGNATURES[name], list(arguments[:1])
     if keywords:
         raise TypingError(f"{name}: arguments are positional")
-    if not given or not isinstance(given[0], SymbolType | SeriesType | types.Integer):
+    if not arguments or not isinstance(arguments[0], SymbolType | SeriesType | types.Integer):
         raise TypingError(
-            f"{name}: the first argument is a symbol or its handle, not {given[0] if given else 'absent'}"
+            f"{name}: the first argument is a symbol or its handle, not {arguments[0] if arguments else 'absent'}"
         )
-    n_first = 2 if isinstance(given[0], SeriesType) else 1
-    if len(declared.args) - n_first != len(given) - 1:
+    n_first = 2 if isinstance(arguments[0], SeriesType) else 1
+    if len(declared.args) - n_first != len(arguments) - 1:
         raise TypingError(
-            f"{name}: {len(declared.args) - n_first} arguments come after {given[0]}, not {len(given) - 1}"
+            f"{name}: {len(declared.args) - n_first} arguments come after {arguments[0]}, not {len(arguments) - 1}"
         )
-    for position, (kind, wanted) in enumerate(zip(given[1:], declared.args[n_first:], strict=True), 2):
+    for position, (kind, wanted) in enumerate(zip(arguments[1:], declared.args[n_first:], strict=True), 2):
         allowed = types.Integer if wanted == types.int64 else types.Integer | types.Float
         if not isinstance(kind, allowed):
             raise TypingError(
@@ -173,8 +172,8 @@ def _bind(name: str) -> Any:
     class Template(AbstractTemplate):
         key = function
 
-        def generic(self, given: Any, keywords: Any) -> Any:
-            return signature_of(name, given, keywords)
+        def generic(self, arguments: Any, keywords: Any) -> Any:
+            return signature_of(name, arguments, keywords)
 
     infer_global(function, types.Function(Template))
 

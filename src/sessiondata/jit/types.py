@@ -83,7 +83,7 @@ def _unbox(kind: Any, obj: Any, c: Any) -> NativeValue:
                 pass
             return value
 
-        # References are leaked where the next attribute fails, which takes that there is no memory
+        # References are leaked where the next attribute fails, which it only does without memory
         # for an int.
         core = attribute(obj, "_core")
         handle = attribute(core, "handle")

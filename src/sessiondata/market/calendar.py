@@ -1,6 +1,6 @@
 """Calendars: which dates are sessions, and when the market is open on them.
 
-A `SessionCalendar` answers by date and hands out a `SessionGrid`, the immutable hours of one trade
+A `SessionCalendar` answers by date and returns a `SessionGrid`, the immutable hours of one trade
 date. Grids are built once, before the first bar of a session; the bar path never sees a calendar.
 
     calendar("XNYS")    --> Exchange  --+
@@ -405,7 +405,7 @@ class SessionCalendar:
             trade date, which is the date of the close. Equal ones make a session of a whole day
             (17:00 to 17:00 in New York for currencies).
         tz : str or ZoneInfo
-            Hours follow its wall clock, so that a session over a change of the clocks is an hour
+            Hours follow its wall clock, so that a session with a change of the clocks is an hour
             shorter or longer. A wall time that the clocks skip becomes the instant they jump; of
             one shown twice the first counts.
         breaks : iterable of (start, end), optional
@@ -444,8 +444,8 @@ class SessionCalendar:
             ``pre`` and ``post``, are ignored. A row without open and close is no session; a break
             that is NaT or empty is none, one that reaches out of the hours is cut, and of breaks
             that overlap all are closed. Or a mapping of trade date to a sequence of
-            ``(start, stop)``, each an int of ns or what `to_ns` takes; an empty sequence is no
-            session.
+            ``(start, stop)``, each an int of ns, a ``datetime64`` or an aware datetime; an empty
+            sequence is no session.
         tz : str or ZoneInfo
             Zone of the exchange: it decides the spans, not the hours, which are instants.
         name : str, optional
@@ -522,8 +522,8 @@ class SessionCalendar:
         CalendarError
             There is no date; a date is named twice; a segment ends before it starts, or is not
             sorted, or overlaps another one or a neighbouring session; a date has no segment (pass
-            None); it mixes local times with instants; it cannot be told on which date a local time
-            is; or the clocks skip a local time or show it twice (pass instants). Names the date.
+            None); it mixes local times with instants; a local time may be on either of two dates;
+            or the clocks skip a local time or show it twice (pass instants). Names the date.
         DateOutOfRangeError
             The calendar knows nothing about a date.
 
@@ -538,7 +538,7 @@ class SessionCalendar:
         """
         if not isinstance(sessions, Mapping) or not sessions:
             raise CalendarError(
-                "with_sessions takes a mapping of dates to [(open, close), ...] or None, at least one:"
+                "with_sessions needs a mapping of dates to [(open, close), ...] or None, at least one:"
                 f" got {sessions!r}",
                 value=sessions,
             )

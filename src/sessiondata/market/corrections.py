@@ -49,9 +49,7 @@ def _local_instants(provider: HoursProvider, day: dt.date, pairs: list[tuple[int
     evening before."""
     turns = [i for i, (start, stop) in enumerate(pairs) if start >= stop]
     if len(turns) > 1:
-        raise CalendarError(
-            f"session {day}: more than one segment reaches over midnight; pass aware datetimes", value=day
-        )
+        raise CalendarError(f"session {day}: more than one segment crosses midnight; pass aware datetimes", value=day)
     turn = turns[0] if turns else -1
     walls = []
     for i, (start, stop) in enumerate(pairs):

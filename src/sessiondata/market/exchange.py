@@ -2,7 +2,7 @@
 
 Both (and with them pandas) are imported when hours of an exchange are asked for, not before.
 
-Rejected: one exchange_calendars table that grows with each date asked for. Its XKRX takes 0.18 s a
+Rejected: one exchange_calendars table that grows with each date. Its XKRX needs 0.18 s a
 year, so a session of 1965 would wait for sixty years of them; a table per decade waits for ten.
 """
 
@@ -98,7 +98,7 @@ class Exchange:
         return rows_of_columns(days, built.opens_nanos, built.closes_nanos, pauses)
 
     def _load(self, start: dt.date | None, stop: dt.date | None) -> Any:
-        """Calendar object of the library over a range of dates, or its default one."""
+        """Calendar object of the library for a range of dates, or its default one."""
         import exchange_calendars
 
         # pandas warns of code inside the library, which the caller cannot change.

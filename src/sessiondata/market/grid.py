@@ -84,7 +84,7 @@ class SessionGrid:
         span: tuple[int, int] | None = None,
     ) -> None:
         day, zone = to_date(date), to_named_zone(tz)
-        pairs = check_segments(day, segments, is_span_given=span is not None)
+        pairs = check_segments(day, segments, has_span=span is not None)
         start, stop = local_span(day, zone, pairs) if span is None else _checked_span(day, span)
         if start > pairs[0][0] or stop < pairs[-1][1]:
             raise CalendarError(
@@ -130,31 +130,30 @@ class SessionGrid:
         # Through the constructor: a copied or unpickled array would be writable.
         return SessionGrid, (self.date, self.tz, self.segments.tolist(), (self.span_start, self.span_stop))
 
-    def _meant(self, time: Any) -> int:
-        """A time in ns, of any kind that `to_ns` takes. A `TimeError` that names the unit
-        (``ERR_UNIT``) if it is one of 1970 that another unit puts after 1990, and the session is
-        later."""
+    def _plausible_ns(self, time: Any) -> int:
+        """Nanoseconds of a time. A `TimeError` that names the right unit (``ERR_UNIT``) if the time
+        lies before 1990, the session does not, and another unit puts the time after 1990."""
         ts_ns = to_ns(time)
         return ts_ns if ts_ns >= LEAST_START_NS or self.span_start < LEAST_START_NS else check_plausible(ts_ns)
 
-    # Slots. Obvious rather than fast: they build grids and answer people, they are not called for
-    # each bar.
+    # Slots. Obvious rather than fast: these build grids and answer questions of people. No bar
+    # calls them.
 
     def expected(self, interval: str | Interval, as_of: Any = None) -> int:
-        """Number of regular slots that are over at a time.
+        """Number of regular slots that have elapsed at a time.
 
         Parameters
         ----------
         interval : str or Interval
-        as_of : int or anything `to_ns` takes, optional
-            A slot is over when its end is at or before this. Default: all slots of the session.
+        as_of : int, datetime64 or aware datetime, optional
+            A slot has elapsed when its end is at or before this. Default: all slots of the session.
         """
         step_ns = parse_interval(interval).step_ns
         segments = self.segments.tolist()
-        now = segments[-1][1] if as_of is None else self._meant(as_of)
+        now = segments[-1][1] if as_of is None else self._plausible_ns(as_of)
         if step_ns == 0:
             return int(now >= segments[-1][1])
-        # The last slot of a segment may be shorter than a step: it is over when the segment is.
+        # The last slot of a segment may be shorter than a step: it has elapsed with the segment.
         return sum(
             _slots_in(start, stop, step_ns) if now >= stop else max(now - start, 0) // step_ns
             for start, stop in segments
@@ -185,7 +184,7 @@ class SessionGrid:
 
         Parameters
         ----------
-        ts_ns : int or anything `to_ns` takes
+        ts_ns : int, datetime64 or aware datetime
         interval : str or Interval
 
         Returns
@@ -194,7 +193,7 @@ class SessionGrid:
             0, 1, 2 ... through the session; -1 outside the segments, for ``"1d"`` too: also in a
             lunch break.
         """
-        ts_ns, step_ns = self._meant(ts_ns), parse_interval(interval).step_ns
+        ts_ns, step_ns = self._plausible_ns(ts_ns), parse_interval(interval).step_ns
         before = 0
         for start, stop in self.segments.tolist():
             if start <= ts_ns < stop:
@@ -205,7 +204,7 @@ class SessionGrid:
     # Local time
 
     def offsets(self) -> tuple[Int64Array, Int64Array]:
-        """UTC offsets in force over the span.
+        """UTC offsets in force within the span.
 
         Returns
         -------
@@ -248,8 +247,8 @@ class SessionGrid:
 
 
 def compiled_of(grid: Any, name: Any = None) -> Grid:
-    """What the kernels read of a grid that a user hands in (for the symbol `name`, if there are
-    many)."""
+    """What the kernels read of a grid that a user passes. `name` is the symbol, where there are
+    many."""
     try:
         return grid.compiled  # type: ignore[no-any-return]
     except AttributeError:
@@ -273,9 +272,10 @@ def _slots_in(start: int, stop: int, step_ns: int) -> int:
     return -((start - stop) // step_ns)
 
 
-def check_segments(day: dt.date, segments: Any, *, is_span_given: bool = False) -> list[tuple[int, int]]:
-    """Segments as pairs of int, without empty ones; a `CalendarError` if they contradict
-    themselves, or count another unit than ns: a span that is given says where the session lies."""
+def check_segments(day: dt.date, segments: Any, *, has_span: bool = False) -> list[tuple[int, int]]:
+    """Segments as pairs of int, without empty ones. A `CalendarError` if they contradict each
+    other, or (without a span, which would say where the session lies) count another unit than
+    ns."""
     array = np.asarray(segments)
     if array.size and (array.ndim != 2 or array.shape[1] != 2 or array.dtype.kind not in "iu"):
         raise CalendarError(
@@ -283,7 +283,7 @@ def check_segments(day: dt.date, segments: Any, *, is_span_given: bool = False) 
         )
     pairs = [(int(start), int(stop)) for start, stop in segments]
     at = -_LIMIT
-    if day.year >= 1990 and not is_span_given:
+    if day.year >= 1990 and not has_span:
         for edge in {edge for pair in pairs for edge in pair if edge < LEAST_START_NS}:
             _check_edge(day, edge)
     for i, (start, stop) in enumerate(pairs):

@@ -103,7 +103,7 @@ def regular_hours(
         return cut(start, stop, zip(rest[::2], rest[1::2], strict=True))
 
     for day in closes.keys() | opens.keys():
-        if not rule(day):  # a break, or a jump of the clocks, takes all of it
+        if not rule(day):  # all of it is a break, or a jump of the clocks
             raise CalendarError(f"special hours on {day} leave no time in which the market is open", value=day)
 
     recipe = {

@@ -1,4 +1,4 @@
-"""What is found wrong in one file, and what the user is told about the rest."""
+"""What is wrong in one file, and what the user should know about the rest of it."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def resolve_duplicates(placed: Iterable[Placed], duplicates: str, note: Note, on
     duplicates : {"error", "last", "first"}
         ``"error"`` refuses each file that such a row is in. ``"first"`` leaves out the rows that
         differ from an earlier one, in the order of the files and of their rows. ``"last"`` leaves
-        all in: the store takes a later row for a correction, and counts it.
+        all in: a later row is a correction for the store, which counts it.
     note, on_error : callable
 
     Returns

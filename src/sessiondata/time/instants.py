@@ -52,7 +52,7 @@ def to_ns(value: Any, tz: str | tzinfo | None = None) -> int:
     ----------
     value : int, numpy integer, datetime64, datetime, pandas Timestamp or Arrow timestamp scalar
         Integers are nanoseconds since 1970-01-01 UTC; a ``datetime64`` of any unit is UTC unless
-        `tz` is given.
+        there is a `tz`.
     tz : str or tzinfo, optional
         Zone whose wall clock a ``datetime64`` or a naive value shows. No effect on integers and
         aware values.

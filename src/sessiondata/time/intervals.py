@@ -150,7 +150,7 @@ def _length(interval: Interval) -> int:
 
 
 class ByInterval(dict[str, Any]):
-    """A dict by the names of intervals that takes any spelling of them: ``["60m"]`` is
+    """A dict by the names of intervals, in any spelling of them: ``["60m"]`` is
     ``["1h"]``."""
 
     __slots__ = ()
