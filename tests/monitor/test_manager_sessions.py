@@ -246,7 +246,7 @@ def test_a_session_that_is_left_inside_a_round(before: str, how: str, trailing_d
         assert all(OPEN < record.start_ns <= record.end_ns < OPEN + 4 * MINUTE for record in old)
 
 
-def test_a_gap_that_was_given_up_stays_so_when_its_session_is_left(monkeypatch: Any) -> None:
+def test_a_gap_that_is_exhausted_stays_so_when_its_session_is_left(monkeypatch: Any) -> None:
     """The retries of the session were asked of the next one: nobody seemed to have asked for the
     gap."""
     data = new_store()

@@ -265,7 +265,7 @@ def test_a_symbol_of_trades_is_filled_before_its_first_trade_and_after() -> None
     assert spy.ticks.counters["covered"] == 4
 
 
-def test_a_frame_that_names_several_symbols_is_rubbish() -> None:
+def test_a_frame_that_names_several_symbols_is_invalid() -> None:
     pandas = pytest.importorskip("pandas")
     data = new_store()
     feed(data, [0, 3])
@@ -280,7 +280,7 @@ def test_a_frame_that_names_several_symbols_is_rubbish() -> None:
     assert outcomes(manager.step()) == ["filled"]
 
 
-def test_retries_that_others_made_count_and_close_a_life() -> None:
+def test_retries_that_others_made_count_and_close_a_record() -> None:
     data, provider = new_store(), Provider(boom)
     feed(data, [0, 3])
     manager = sd.DataQualityManager(data, "live", provider, 3, 60)

@@ -38,7 +38,7 @@ from stored import (
 from test_history_laws import ResumedHistoryLife, ResumedStoreLife, ResumedTapeLife
 from worlds import MINUTE, SECOND
 
-# --- lives that go on after a load ----------------------------------------------------------------
+# --- operations that go on after a load -----------------------------------------------------------
 
 
 class Saved:
