@@ -150,13 +150,22 @@ class RefManager:
                 continue
             unseen = [gap for gap in unseen if gap not in mine]
             record["end"] = max(record["end"], mine[-1][-1])
+            record["stop"] = slots.stop[record["end"]]
             may_be_asked = any(self.parts(slots, gap) for gap in mine)
             if self.live and not may_be_asked and record["reason"] is None:
                 record["reason"], record["closed"] = "exhausted", now
             elif may_be_asked and record["reason"] == "exhausted":
                 record["reason"] = record["closed"] = None
         self.records[name] += [
-            {"start": gap[0], "end": gap[-1], "found": now, "attempts": [], "reason": None, "closed": None}
+            {
+                "start": gap[0],
+                "end": gap[-1],
+                "stop": slots.stop[gap[-1]],
+                "found": now,
+                "attempts": [],
+                "reason": None,
+                "closed": None,
+            }
             for gap in unseen
         ]
 
@@ -349,7 +358,8 @@ class Desk:
             ]
             assert [
                 {
-                    "start": record.start_ns, "end": record.end_ns, "found": record.found_ns, "reason": record.reason,
+                    "start": record.start_ns, "end": record.end_ns, "stop": record.stop_ns, "found": record.found_ns,
+                    "reason": record.reason,
                     "closed": record.closed_ns, "attempts": [_told(made) for made in record.attempts],
                 }
                 for record in self.manager.records(name)

@@ -113,7 +113,7 @@ def things() -> dict[str, Any]:
         _layout.Memory(), _slice.Slice([]),
         _rows.Rows(1, 1, False),
         _status.Offence(-1), _writer.ByteWriter(0), _lazy.Lazy("x", None), DataQualityManager(data),
-        GapAttempt(1, 2, 3, "filled"), GapRecord("A", "1m", date, 1, 2, 3), parse_interval("5m"), Place(1, 2, 3),
+        GapAttempt(1, 2, 3, "filled"), GapRecord("A", "1m", date, 1, 2, 3, 4), parse_interval("5m"), Place(1, 2, 3),
         Indicator(1, count_bars), Forgotten("n", 1), DemoEvent(1, "A", 1, 1.0, 1.0, 1.0, 1.0, 1.0),
         GapArrays(*[ints] * len(GapArrays._fields)), BarArrays(*[ints] * len(BarArrays._fields)), table, ReadOptions(),
         ByInterval({"1h": 1}),

@@ -61,6 +61,8 @@ class GapRecord:
     start_ns, end_ns : int
         First and last slot that it has had, both inclusive; while nothing arrives the last one
         moves on.
+    stop_ns : int
+        End of the last slot: it has been missing in ``[start_ns, stop_ns)``.
     found_ns : int
         The store's time when it was seen first.
     attempts : list of GapAttempt
@@ -77,6 +79,7 @@ class GapRecord:
     session_date: Any
     start_ns: int
     end_ns: int
+    stop_ns: int
     found_ns: int
     attempts: list[GapAttempt] = field(default_factory=list)
     reason: str | None = None
@@ -192,7 +195,9 @@ class GapLog:
                 gap = next(left, None)
             spent, parts = True, 0
             while gap is not None and gap.start_ns <= record.end_ns:
-                record.end_ns, parts = max(record.end_ns, gap.end_ns), parts + 1
+                parts += 1
+                if gap.end_ns > record.end_ns:
+                    record.end_ns, record.stop_ns = gap.end_ns, gap.stop_ns
                 i = bisect_left(open_starts, gap.start_ns)
                 spent = spent and not (i < len(open_starts) and open_starts[i] <= gap.end_ns)
                 gap = next(left, None)
@@ -235,7 +240,7 @@ class GapLog:
 
 
 def _open(watch: Watch, gap: GapInfo, now_ns: int) -> GapRecord:
-    return GapRecord(gap.symbol, gap.interval, watch.session_date, gap.start_ns, gap.end_ns, now_ns)
+    return GapRecord(gap.symbol, gap.interval, watch.session_date, gap.start_ns, gap.end_ns, gap.stop_ns, now_ns)
 
 
 def _why_closed(series: BarSeries, record: GapRecord) -> str:
@@ -279,8 +284,10 @@ def open_parts(watch: Watch, gaps: list[GapInfo], max_retries: int) -> list[GapI
                 continue
             if first > start:
                 n_slots = (first - start) // step
+                last_stop = gap.last_stop_ns if first - step == gap.end_ns else None
                 parts.append(gap._replace(start_ns=start, end_ns=first - step, bar_count=n_slots, retry_count=asked,
-                                          last_retry=gap.last_retry if asked else None))  # fmt: skip
+                                          last_retry=gap.last_retry if asked else None,
+                                          last_stop_ns=last_stop))  # fmt: skip
             start, asked = last + step, 0
     return parts
 

@@ -21,8 +21,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sessiondata.arguments import check_index, check_real
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentError, SessionStateError
@@ -302,21 +300,16 @@ class DataQualityManager:
 
     def _ask(self, watch: Watch, gap: GapInfo, now_ns: int) -> GapAttempt | None:
         """Ask for one gap and store the answer; None if too many requests hang already."""
-        # The last slot may be shorter than the interval; what comes after it is another gap's, or
-        # nobody's.
-        stops = watch.symbol.calendar.session(watch.session_date).segments[:, 1]
-        start, segment_stop = gap.start_ns, int(stops[np.searchsorted(stops, gap.end_ns, "right")])
-        stop = min(gap.end_ns + watch.state.core.steps_ns[0], segment_stop)
         assert self._requests is not None  # nothing is due without
         if self._requests.is_full():
             return None
-        outcome, rows, detail = self._requests.make(watch.symbol, gap, start, stop)
+        outcome, rows, detail = self._requests.make(watch.symbol, gap)
         if not watch.is_left:
             # It may be left here all the same: its day counts the retry, or there is none that
             # could.
             with suppress(SessionStateError):
-                watch.symbol.record_retry(gap.interval, start, gap.end_ns + 1, now_ns)
-        made = GapAttempt(now_ns, start, stop, outcome, rows, detail)
+                watch.symbol.record_retry(gap, when_ns=now_ns)
+        made = GapAttempt(now_ns, gap.start_ns, gap.stop_ns, outcome, rows, detail)
         self._log.add(watch, made)
         return made
 

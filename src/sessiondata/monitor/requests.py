@@ -58,8 +58,9 @@ class Requests:
         self._hanging = [done for done in self._hanging if not done.is_set()]
         return len(self._hanging) >= _MOST_HANGING
 
-    def make(self, symbol: SymbolSessionData, gap: GapInfo, start: int, stop: int) -> tuple[str, int, str]:
+    def make(self, symbol: SymbolSessionData, gap: GapInfo) -> tuple[str, int, str]:
         """(outcome, bars stored, what was wrong) of one request."""
+        start, stop = gap.start_ns, gap.stop_ns
         try:
             answer = self._call(gap.symbol, gap.interval, start, stop)
         except TimeoutError:
@@ -74,7 +75,7 @@ class Requests:
             return "invalid", 0, f"{type(error).__name__}: {error}"
         try:
             if not len(columns[0]):
-                symbol.mark_no_trade(gap.interval, start, gap.end_ns + 1)
+                symbol.mark_no_trade(gap)
                 return "empty", 0, ""
             none = _placeholders(columns) if self._drops else np.zeros(len(columns[0]), np.bool_)
             n_none = int(none.sum())
