@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -18,6 +19,13 @@ settings.register_profile("default", deadline=None, print_blob=True, suppress_he
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)
 settings.register_profile("quick", parent=settings.get_profile("default"), max_examples=20)
 settings.load_profile(os.environ.get("SESSIONDATA_HYPOTHESIS", "default"))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays for good: hundreds of thousands of objects that the collector need not
+    look at in each of the tests' collections."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

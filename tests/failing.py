@@ -72,6 +72,7 @@ def spare_code(testcapi: Any) -> None:
     if _n_modules == len(sys.modules) or not loses_code(testcapi):
         return
     _n_modules = len(sys.modules)
+    gc.unfreeze()  # frozen objects are not among those that it knows, see conftest.py
     for found in gc.get_objects():
         if type(found) is types.FunctionType:
             for code in _code_inside(found.__code__):

@@ -793,6 +793,26 @@ def closed_store(session: RefSession, extended: tuple[int, int] | None) -> RefSt
     return store
 
 
+@functools.cache
+def slots_before(at: int, start: int, span_start: int, step_ns: int) -> list[tuple[int, int]]:
+    """Start and stop of each slot from `start` to `at`, counted backwards from there."""
+    slots = []
+    while at > start:
+        slots.append((max(at - step_ns, span_start), at))
+        at -= step_ns
+    return slots[::-1]
+
+
+@functools.cache
+def slots_after(at: int, stop: int, span_stop: int, step_ns: int) -> list[tuple[int, int]]:
+    """Start and stop of each slot from `at` to `stop`."""
+    slots = []
+    while at < stop:
+        slots.append((at, min(at + step_ns, span_stop)))
+        at += step_ns
+    return slots
+
+
 class RefSymbol:
     """One symbol of a store; made by :meth:`RefStore.register`.
 
@@ -1474,15 +1494,8 @@ class RefSymbol:
         if step_ns is None or self.store.extended is None:
             return [[], []]
         start, stop = self.store.extended
-        before, after = [], []
-        at = session.open
-        while at > max(start, session.span_start):
-            before.append((max(at - step_ns, session.span_start), at))
-            at -= step_ns
-        at = session.close
-        while at < min(stop, session.span_stop):
-            after.append((at, min(at + step_ns, session.span_stop)))
-            at += step_ns
+        before = slots_before(session.open, max(start, session.span_start), session.span_start, step_ns)
+        after = slots_after(session.close, min(stop, session.span_stop), session.span_stop, step_ns)
         as_of = self.as_of()
         seen = {bar.ts for bar in self._all_bars(interval) if not bar.regular}
 
@@ -1491,7 +1504,7 @@ class RefSymbol:
                 return "pending"
             return "present" if slot[0] in seen else "missing"
 
-        return [[(slot[0], state(slot)) for slot in slots] for slots in (before[::-1], after)]
+        return [[(slot[0], state(slot)) for slot in slots] for slots in (before, after)]
 
     def extended_gaps(self, interval: str) -> list[tuple[int, int, int]]:
         """List the gaps outside the segments, in the form of :meth:`gaps`."""

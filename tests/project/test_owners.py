@@ -35,7 +35,7 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
 
 
-@cache
+# Not kept: two million nodes would make each later run of Python's collector take a second.
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -77,7 +77,9 @@ def names_of(scope: ast.AST) -> set[str]:
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
                 found.add(node.attr)
-        elif isinstance(node, ast.Assign) and any(ast.unparse(to) == "__slots__" for to in node.targets):
+        elif isinstance(node, ast.Assign) and any(
+            isinstance(to, ast.Name) and to.id == "__slots__" for to in node.targets
+        ):
             found |= {part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)}
     return found
 
@@ -96,17 +98,23 @@ def bases_of(tree: ast.Module) -> set[Path]:
     }
 
 
+@cache
 def own_names(path: Path) -> set[str]:
+    """What the module defines, and the modules of its base classes."""
     tree = tree_of(path)
     return names_of(tree).union(*(own_names(base) for base in bases_of(tree)))
 
 
 def private_uses(path: Path) -> Iterator[str]:
     tree = tree_of(path)
-    own = own_names(path) | PUBLIC.keys()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and re.fullmatch(r"_[a-z]\w*", node.attr) and node.attr not in own:
-            if not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            is_own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            if (
+                not is_own
+                and re.fullmatch(r"_[a-z]\w*", node.attr)
+                and node.attr not in PUBLIC.keys() | own_names(path)
+            ):
                 yield f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sessiondata"):
             for alias in node.names:

@@ -148,6 +148,7 @@ def told(gaps: list[sd.GapInfo]) -> list[tuple[int, ...]]:
     return [(gap.start_ns, gap.end_ns, gap.stop_ns, gap.bar_count) for gap in gaps]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("question", ONE_ANSWER)
 def test_one_answer_is_of_one_moment(question: str, change: str) -> None:

@@ -105,8 +105,8 @@ class HolesLife(HistoryLife):
         self.world.load(NAMES[0], base, [(self.world.sessions[day].open, *bar) for day in ends if day != first])
 
 
-HolesLife.TestCase.settings = settings(max_examples=40, stateful_step_count=20)
-TestHolesLife = HolesLife.TestCase
+HolesLife.TestCase.settings = settings(max_examples=20, stateful_step_count=20)
+TestHolesLife = pytest.mark.slow(HolesLife.TestCase)
 
 
 # --- sessions that end and go on ------------------------------------------------------------------

@@ -226,6 +226,7 @@ def whole_tape(data: sd.SessionData, kind: str) -> tuple[Any, ...]:
     return *everything(data), exact([tuple(row) for row in series]), series.counters, buffer_of(series).moves(), numbers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ticks", "quotes"])
 @pytest.mark.parametrize("shape", sorted(SHAPES))
 def test_a_block_of_late_trades_or_quotes_is_what_they_are_one_by_one(shape: str, kind: str) -> None:
