@@ -1,0 +1,113 @@
+"""Whether the library answers as the model does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reference as ref
+import sessiondata as sd
+from sessiondata.rows.window import zone_of
+from sessiondata.time.zones import from_ns
+
+
+def outcome(call: Any, *, with_row: bool = False) -> Any:
+    """What a call returned, or the code of the error it raised."""
+    try:
+        return call()
+    except sd.BarError as error:
+        return (error.code, error.row) if with_row else error.code
+    except sd.TimeError as error:
+        return (error.code, error.row) if with_row else error.code
+    except sd.SessionStateError as error:
+        code = str(error).rsplit("(", 1)[1].rstrip(")")
+        row = int(str(error).split("row=")[1].split()[0]) if "row=" in str(error) else None
+        return (code, row) if with_row else code
+
+
+def exact(value: Any) -> Any:
+    """Nested values in a form whose == tells 0.0 from -0.0 and 1 from 1.0, and dicts by the order
+    of their keys."""
+    if isinstance(value, dict):
+        return [(key, exact(item)) for key, item in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [exact(item) for item in value]
+    return repr(value)
+
+
+def same_symbol(symbol: sd.SymbolSessionData, model: ref.RefSymbol) -> None:
+    same_series(symbol, model)
+    assert symbol.marks == model.marks()
+    for series, tape in ((symbol.ticks, model.tapes["ticks"]), (symbol.quotes, model.tapes["quotes"])):
+        same_tape(series, tape)
+    same_metrics(symbol, model.metrics())
+    same_counters(symbol, model)
+
+
+def same_counters(symbol: Any, model: ref.RefSymbol) -> None:
+    counters = dict(symbol.counters)
+    assert counters.pop("skipped") == {code: n for code, n in model.skipped.items() if n}
+    assert counters.pop("inconsistent") == model.inconsistent()
+    assert counters == model.counters
+
+
+def same_series(symbol: Any, model: ref.RefSymbol) -> None:
+    for interval in model.intervals():
+        series, bars = symbol.bars(interval), model.bars(interval)
+        rows = [tuple(bar)[:6] for bar in series]
+        assert exact(rows) == exact([bar.row for bar in bars])
+        columns = [series.timestamp, series.open, series.high, series.low, series.close, series.volume]
+        assert exact(list(zip(*(column.tolist() for column in columns), strict=True))) == exact(rows)
+        assert [bar.extended for bar in series] == [not bar.regular for bar in bars]
+        if interval != model.base:
+            assert [(bar.n_base, bar.n_expected) for bar in series] == model.coverage(interval)
+        assert series.forming == model.forming(interval)
+        assert (series.expected, series.present, series.missing) == (
+            model.expected(interval), model.present(interval), model.missing(interval),
+        )  # fmt: skip
+        assert (series.no_trade, series.halted) == (model.count(interval, "no_trade"), model.count(interval, "halted"))
+        assert series.expected == series.present + series.missing + series.no_trade + series.halted
+        states = model.states(interval)
+        assert [series.slot_state(ts) for ts, _ in states[:40]] == [state for _, state in states[:40]]
+        assert (series.quality, series.completeness) == (model.quality(interval), model.completeness(interval))
+        gaps = [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in series.gaps]
+        assert gaps == model.gaps(interval)
+        assert series.gap_count == len(gaps)
+        retries = [(gap.retry_count, gap.last_retry) for gap in series.gaps]
+        zone = zone_of(series)
+        assert retries == [
+            (n, None if when is None else from_ns(when, zone)) for n, when in model.gap_retries(interval)
+        ]
+        extended = [state for states in model.extended_states(interval) for _, state in states]
+        present, missing = extended.count("present"), extended.count("missing")
+        extended = series.extended_slots
+        counts = (extended.expected, extended.present, extended.missing)
+        assert counts == (present + missing, present, missing)
+        assert extended.quality == extended.completeness == ref.percentage(present, present + missing)
+        gaps = [(gap.start_ns, gap.end_ns, gap.bar_count) for gap in extended.gaps]
+        assert gaps == model.extended_gaps(interval)
+        assert extended.gap_count == len(gaps)
+        assert series.total_count == model.total_count(interval)
+
+
+def same_tape(series: Any, tape: ref.RefTape) -> None:
+    assert exact([tuple(row) for row in series]) == exact(tape.rows)
+    assert series.timestamp.tolist() == [row[0] for row in tape.rows]
+    assert (len(series), series.total_count) == (len(tape.rows), len(tape.accepted))
+    assert series.latest == (tape.rows[-1] if tape.rows else None)
+    counters = dict(series.counters)
+    assert counters.pop("skipped") == {code: n for code, n in tape.skipped.items() if n}
+    assert counters == tape.counters
+
+
+def same_metrics(symbol: sd.SymbolSessionData, expected: dict[str, Any]) -> None:
+    got = symbol.metrics()
+    for one, other in ((got, expected), (got["extended"], expected["extended"])):
+        assert exact([one[key] for key in ("volume", "high", "low")]) == exact(
+            [other[key] for key in ("volume", "high", "low")]
+        )
+        newest = None if other["last_update"] is None else from_ns(other["last_update"], symbol.calendar.zone)
+        assert one["last_update"] == newest
+    assert got["extended"]["bar_count"] == expected["extended"]["count"]
+    assert (symbol.session_volume, symbol.session_high, symbol.session_low, symbol.last_update) == (
+        got["volume"], got["high"], got["low"], got["last_update"],
+    )  # fmt: skip
