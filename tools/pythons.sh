@@ -5,7 +5,8 @@ supported() {
     sed -n 's/.*"Programming Language :: Python :: \(3\.[0-9]*\)".*/\1/p' pyproject.toml
 }
 
-# find_python 3.12: the path of that interpreter, from PATH, or from pyenv's versions that are not on it (the newest).
+# find_python 3.12: the path of that interpreter, from PATH, or from pyenv's versions that are not
+# on it (the newest).
 find_python() {
     local found
     for found in "$(command -v "python$1")" $(ls -dv "${PYENV_ROOT:-$HOME/.pyenv}/versions/$1".*/bin/python3 2> /dev/null | tac); do
