@@ -191,6 +191,48 @@ def test_a_copy_shows_nothing_of_what_is_set_in_place() -> None:
     assert "today" in data.cursors
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_copy_knows_the_sessions_that_are_missing_between_its_days(way: str) -> None:
+    data = sd.SessionData(CALENDAR, "1m", (), 5)
+    data.start_session("2024-03-12")
+    data.register_symbol("SPY")
+    for day in ("2024-03-07", "2024-03-11"):
+        data.load_historical_bars("SPY", "1m", [opening(CALENDAR, day)], *[[1.0]] * 5)
+    made = WAYS[way](data)
+    assert made.append("SPY", opening(CALENDAR, "2024-03-08"), 1.0, 1.0, 1.0, 1.0, 1.0)
+    assert made.symbols["SPY"].historical_bars["1m"].dates == [dt.date(2024, 3, day) for day in (7, 8, 11)]
+    assert data.symbols["SPY"].historical_bars["1m"].dates == [dt.date(2024, 3, day) for day in (7, 11)]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_copy_shows_the_values_of_a_symbol_without_days(way: str) -> None:
+    data = sd.SessionData(CALENDAR, "1m", ())
+    data.register_symbol("SPY")
+    data.set_historical_indicator("SPY", "set", 7.5)
+    assert b'"set":7.5' in data.to_json()
+    assert WAYS[way](data).to_json() == data.to_json()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_copy_of_a_store_that_answers_nobody_answers_nobody(way: str) -> None:
+    data = sd.SessionData(CALENDAR, "1m", ())
+    data.deactivate()
+    made = WAYS[way](data)
+    with pytest.raises(sd.InactiveError):
+        made.to_json()
+    made.activate()
+    made.to_json()
+    assert not data.is_active
+
+
+def test_what_a_store_holds_of_itself_its_deep_copy_holds_of_the_copy() -> None:
+    data: Any = sd.SessionData(CALENDAR, "1m", ())
+    data.holder = {"store": data}
+    made = copy.deepcopy(data)
+    assert made is not data
+    assert made.holder["store"] is made
+
+
 # --- indicators, subclasses, added attributes -----------------------------------------------------
 
 
