@@ -19,6 +19,8 @@ import sessiondata as sd
 from sessiondata import jit
 from sessiondata.readers.bars import read_bars
 from sessiondata.readers.options import ReadOptions
+from sessiondata.time.arrays import to_ns_array
+from sessiondata.time.units import LEAST_START_NS, NAT, first_early
 from unit_cases import ONES, OPEN, PER_SECOND, WANT, WRONG, counted, store
 
 
@@ -417,6 +419,38 @@ def test_datetimes_that_were_made_of_another_unit(right: str, door: str) -> None
     again = counted(right).astype(f"M8[{right}]")
     data, spy = three("2024-03-12")
     BATCHES[door](data, spy, again)
+
+
+def test_nulls_are_not_among_the_rows_that_a_unit_puts_beyond_int64() -> None:
+    times = np.array([NAT, *counted("ms")], np.int64)
+    with pytest.raises(sd.TimeError) as caught:
+        to_ns_array(times, unit="s")
+    assert (caught.value.row, caught.value.value, caught.value.unit) == (1, times[1], "ms")
+    assert "pass unit='ms' in place of unit='s'" in str(caught.value)
+
+
+def test_early_datetimes_are_told_their_unit_whatever_is_said_of_them() -> None:
+    """unit= may be said of a column that has it. It does not count its integers again."""
+    _, spy = three("2024-03-12")
+    times = np.array([1_710, 1_711, 1_712], "M8[s]")
+    unit, text = advice_of(lambda: spy.extend(times, *ONES[:5], unit="s"))
+    assert unit == "ms"
+    assert "make the datetimes of that unit, or pass the integers with unit='ms'" in text
+
+
+def test_of_early_times_the_earliest_is_named_and_a_null_is_none() -> None:
+    assert first_early(np.array([NAT, 7, 5, NAT, 9])) == (2, False)
+    assert first_early(np.array([NAT, 7, LEAST_START_NS, NAT])) == (1, True)
+    assert first_early(np.array([NAT, LEAST_START_NS])) is None
+
+
+@pytest.mark.parametrize("right", WRONG)
+def test_datetimes_of_a_frame_that_were_made_of_another_unit(right: str) -> None:
+    _, spy = three("2024-03-12")
+    table = frame(pd.to_datetime(counted(right), unit="ns", utc=True))
+    unit, text = advice_of(lambda: spy.extend(table))
+    assert unit == right
+    assert f"make the datetimes of that unit, or pass the integers with unit={right!r}" in text
 
 
 @pytest.mark.parametrize("given", PER_SECOND)

@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import sessiondata as sd
 from sessiondata import jit
+from sessiondata.time.units import LEAST_START_NS, check_plausible
 from unit_cases import ONES, OPEN, PER_SECOND, WANT, WRONG, counted, store
 
 # --- dates that are meant -------------------------------------------------------------------------
@@ -208,3 +210,43 @@ def test_values_that_no_unit_of_time_holds_are_errors_of_the_library() -> None:
     for lengths in ([np.timedelta64(5, "s")], [timedelta(seconds=5)]):
         with pytest.raises(sd.TimeError, match="not a point in time"):
             spy.extend(lengths, *[[1.0]] * 5)
+
+
+def test_one_time_since_1990_is_meant_and_an_earlier_one_if_no_unit_explains_it() -> None:
+    for ts_ns in (LEAST_START_NS, 1_710_250_200 * 10**9, 4_102_444_800 * 10**9, -1, 3):
+        assert check_plausible(ts_ns) == ts_ns
+    with pytest.raises(sd.TimeError, match="multiply it by 1_000_000,"):
+        check_plausible(1_710_250_200_000)
+
+
+def test_a_unit_of_one_datetime64_is_its_own() -> None:
+    always, time = sd.calendar("24/7"), np.datetime64("2024-03-12T14:00:00", "s")
+    assert always.session_at(time, unit="s").date.isoformat() == "2024-03-12"
+    for unit in ("ms", "us", "ns"):
+        with pytest.raises(sd.TimeError, match="says what an integer counts, and this is a datetime64: leave it out"):
+            always.session_at(time, unit=unit)
+
+
+@pytest.mark.parametrize("right", PER_SECOND)
+@pytest.mark.parametrize("given", PER_SECOND)
+def test_one_integer_of_another_unit_is_told_its_own(given: str, right: str) -> None:
+    """Also where it lies beyond int64."""
+    always, number = sd.calendar("24/7"), 1_710_250_200 * PER_SECOND[right]
+    if given == right:
+        assert always.session_at(number, unit=given).date.isoformat() == "2024-03-12"
+    elif given == "ns":  # said to be so
+        assert always.session_at(number, unit=given).date.year == 1970
+    else:
+        with pytest.raises(sd.TimeError, match=f"pass unit='{right}' in place of unit='{given}'") as caught:
+            always.session_at(number, unit=given)
+        assert (caught.value.code, caught.value.unit, caught.value.value) == ("ERR_UNIT", right, number)
+        assert ("or unit='ns' if 1970 is meant" in str(caught.value)) == (right != "ns")
+
+
+def test_a_unit_of_one_arrow_scalar_is_of_integers_alone() -> None:
+    always, number = sd.calendar("24/7"), 1_710_250_200
+    assert always.session_at(pa.scalar(number), unit="s").date.isoformat() == "2024-03-12"
+    time = pa.scalar(number, pa.timestamp("s", "UTC"))
+    assert always.session_at(time).date.isoformat() == "2024-03-12"
+    with pytest.raises(sd.TimeError, match="leave it out"):
+        always.session_at(time, unit="s")
