@@ -39,6 +39,7 @@ from sessiondata._native.objects.copies cimport blank_core, copy_of_day, elapsed
 from sessiondata._native.objects.rows cimport Refusal, Rows, rows_of, store_rows
 from sessiondata._native.objects.store cimport SymbolCore
 from sessiondata._native.rows.aggregate cimport Level
+from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_oldest, ring_read
 from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_NONE
 from sessiondata._native.slots.grid cimport Grid, Region
@@ -273,6 +274,7 @@ cdef class Days:
         time, that are for their missing slots, for `commit` (None: as they are); and how many rows
         that are."""
         cdef int64_t i = 0, stop, filled, total = 0, too_old
+        cdef Columns columns
         cdef SymbolCore day
         cdef dict days = {}
         while i < n:
@@ -283,9 +285,8 @@ cdef class Days:
                 while stop < n and rows.ts[stop] < day.grid.data.span_stop:
                     stop += 1
                 too_old = day.symbol.counters.too_old
-                filled = fill_rows(&day.symbol, rows.ts + i, rows.values[0] + i, rows.values[1] + i,
-                                   rows.values[2] + i, rows.values[3] + i, rows.values[4] + i, stop - i, False,
-                                   rows.place + i)
+                columns = rows.columns(i)
+                filled = fill_rows(&day.symbol, &columns, stop - i, False, rows.place + i)
                 if filled < 0:
                     raise MemoryError("no memory for the bars of a past day")
                 if filled or day.symbol.counters.too_old != too_old:

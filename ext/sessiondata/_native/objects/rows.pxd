@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t
 
+from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.symbol.symbol cimport Symbol
 
 
@@ -23,9 +24,11 @@ cdef class Rows:
     cdef int64_t* _block
     cdef void gather(self, const int64_t* ts, const int64_t* codes) noexcept
     cdef void blank(self) noexcept nogil
+    cdef Columns columns(self, int64_t first) noexcept nogil
     cdef void move(self, int64_t i, int64_t to, int64_t ts) noexcept nogil
     cdef void order_again(self, int64_t n) noexcept nogil
 
 
 cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noexcept nogil
-cdef Rows rows_of(columns)
+cdef Rows sorted_rows(const Columns* columns, int64_t n)
+cdef Rows rows_of(arrays)

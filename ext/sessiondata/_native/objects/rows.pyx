@@ -14,7 +14,8 @@ from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from libc.stdint cimport int64_t, uintptr_t
 
 from sessiondata._native.base.status cimport CORRECTED, ERR_INPUT_KIND, ERR_UNIT, STORED
-from sessiondata._native.rows.ring cimport Bar, Ring, ring_find
+from sessiondata._native.rows.columns cimport columns_from
+from sessiondata._native.rows.ring cimport Bar, Ring, bar_at, ring_find
 from sessiondata._native.rows.ticks cimport INPUT_BARS
 from sessiondata._native.symbol.late cimport LateRows, late_fits, late_store
 from sessiondata._native.symbol.symbol cimport (
@@ -92,6 +93,11 @@ cdef class Rows:
         for j in range(self.n_values):
             self.values[j] = <double*>(self._block + (3 + j) * self.n)
 
+    cdef Columns columns(self, int64_t first) noexcept nogil:
+        """The rows from `first` on that are good."""
+        return Columns(self.ts + first, self.values[0] + first, self.values[1] + first, self.values[2] + first,
+                       self.values[3] + first, self.values[4] + first, NULL)
+
     cdef void move(self, int64_t i, int64_t to, int64_t ts) noexcept nogil:
         """Row `i`, at a time, becomes row `to` <= i."""
         cdef int j
@@ -124,60 +130,62 @@ cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noe
     """Store checked rows [first, n), ascending in time: runs of newer rows as blocks, many late
     rows as one, others one by one. There must be a session. Returns how many changed something, or
     ERR_MEMORY and nothing has changed."""
-    cdef const int64_t* t = rows.ts
-    cdef const double* o = rows.values[0]
-    cdef const double* h = rows.values[1]
-    cdef const double* l = rows.values[2]
-    cdef const double* c = rows.values[3]
-    cdef const double* v = rows.values[4]
+    cdef Columns columns = rows.columns(0), run
+    cdef const int64_t* ts = columns.ts
     cdef const Ring* base = &symbol.base
     cdef int64_t i, stop, stored = 0, n_new = 0, n_late_new = 0
     cdef int status, what
     cdef Bar bar
     cdef LateRows late
     cdef uintptr_t* inside = symbol_enter(symbol)
-    cdef int64_t n_late = first_at_or_after(t + first, n - first, symbol.last_ts + 1)
+    cdef int64_t n_late = first_at_or_after(ts + first, n - first, symbol.last_ts + 1)
     for i in range(first, n):
-        stop = ring_find(base, t[i])
-        n_new += (i == first or t[i] != t[i - 1]) and (stop == base.next_seq or base.ts[stop - base.origin] != t[i])
+        stop = ring_find(base, ts[i])
+        n_new += (i == first or ts[i] != ts[i - 1]) and (stop == base.next_seq or base.ts[stop - base.origin] != ts[i])
         if i < first + n_late:
             n_late_new = n_new
-    status = symbol_reserve(symbol, t + first, n - first, n_new)
+    status = symbol_reserve(symbol, ts + first, n - first, n_new)
     if status == 0 and symbol.input_kind > INPUT_BARS:
         status = ERR_INPUT_KIND
     i = first if status == 0 else n
-    if i < n and t[i] >= symbol.grid.span_start and late_fits(symbol, n_late, n_late_new):
-        late = LateRows(t + i, [o + i, h + i, l + i, c + i, v + i], rows.place + i, n_late)
+    if i < n and ts[i] >= symbol.grid.span_start and late_fits(symbol, n_late, n_late_new):
+        late = LateRows(columns_from(&columns, i), rows.place + i, n_late)
         stored = late_store(symbol, &late)
         i += n_late
     while i < n:
         stop = i + 1
-        if t[i] <= symbol.last_ts:
-            bar = Bar(t[i], o[i], h[i], l[i], c[i], v[i], 0)
+        if ts[i] <= symbol.last_ts:
+            bar = bar_at(&columns, i)
             what = symbol_append(symbol, &bar)
             stored += STORED <= what <= CORRECTED
             if what == ERR_UNIT:  # one among good rows is of another session, and no more
                 symbol.counters.other_session += 1
         else:
-            while stop < n and t[stop] > t[stop - 1]:
+            while stop < n and ts[stop] > ts[stop - 1]:
                 stop += 1
-            stored += symbol_extend(symbol, t + i, o + i, h + i, l + i, c + i, v + i, stop - i)
+            run = columns_from(&columns, i)
+            stored += symbol_extend(symbol, &run, stop - i)
         i = stop
     symbol_leave(inside)
     return status if status else stored
 
 
-cdef Rows rows_of(columns):
-    """Six contiguous columns as rows of a call's own, in time order."""
-    cdef const int64_t[::1] ts = columns[0]
-    cdef const double[::1] column
-    cdef Rows rows = Rows(ts.shape[0], 5, False)
-    cdef int j
-    cdef list kept = []
-    if rows.n:
-        for j in range(5):
-            column = columns[1 + j]
-            kept.append(column)
-            rows.values[j] = <double*>&column[0]
-        rows.gather(&ts[0], NULL)
+cdef Rows sorted_rows(const Columns* columns, int64_t n):
+    """`n` rows as those of a call's own, in time order."""
+    cdef Rows rows = Rows(n, 5, False)
+    if n:
+        rows.values[0], rows.values[1] = <double*>columns.open, <double*>columns.high
+        rows.values[2], rows.values[3] = <double*>columns.low, <double*>columns.close
+        rows.values[4] = <double*>columns.volume
+        rows.gather(columns.ts, NULL)
     return rows
+
+
+cdef Rows rows_of(arrays):
+    """`sorted_rows` of six contiguous arrays."""
+    cdef const int64_t[::1] ts = arrays[0]
+    cdef const double[::1] open = arrays[1], high = arrays[2], low = arrays[3], close = arrays[4], volume = arrays[5]
+    cdef Columns columns = Columns(NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+    if ts.shape[0]:
+        columns = Columns(&ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], NULL)
+    return sorted_rows(&columns, ts.shape[0])

@@ -15,7 +15,8 @@ from libc.stdint cimport int32_t, int64_t, uintptr_t
 from sessiondata._native.rows.aggregate cimport Level
 from sessiondata._native.base.guard cimport peek, peek_pointer, peek_small
 from sessiondata._native.base.prefetch cimport prefetch, prefetch_span
-from sessiondata._native.rows.ring cimport Bar, Ring, ring_prefetch
+from sessiondata._native.rows.columns cimport Columns
+from sessiondata._native.rows.ring cimport Bar, Ring, bar_at, ring_prefetch
 from sessiondata._native.base.status cimport (
     CORRECTED, EARLIER, ERR_LATER_SESSION, ERR_NO_SESSION, ERR_INPUT_KIND, ERR_UNIT, OTHER_SESSION, STORED,
 )
@@ -37,15 +38,6 @@ cdef enum:
     SLOTS_AHEAD = 8
     HOT_BYTES = 256       # of a Symbol: what symbol_store reads and writes of it
     ASK = -1              # a status: only Python can say whether the bar's session is over
-
-
-cdef struct Columns:
-    const int64_t* ts
-    const double* open
-    const double* high
-    const double* low
-    const double* close
-    const double* volume
 
 
 cdef inline bint _folds(const Symbol* symbol) noexcept nogil:
@@ -163,7 +155,7 @@ cdef class Slice:
         """Store one bar for each symbol, all or nothing; returns how many changed something.
 
         Arrays of shape (n,). Two bars of one symbol are taken one after the other."""
-        cdef Columns columns = Columns(NULL, NULL, NULL, NULL, NULL, NULL)
+        cdef Columns columns = Columns(NULL, NULL, NULL, NULL, NULL, NULL, NULL)
         cdef const int64_t[::1] ts = given_ts
         cdef int64_t[::1] opened = None
         cdef Py_ssize_t row = -1, i
@@ -182,7 +174,7 @@ cdef class Slice:
         clock = (<SymbolCore>self._cores[0]).clock
         if (<SymbolCore>self._cores[0]).close_label:
             ts = opened = given_ts.copy()
-        columns = Columns(&ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0])
+        columns = Columns(&ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], NULL)
         error = None
         while True:
             if opened is not None:
@@ -195,20 +187,20 @@ cdef class Slice:
             if row < 0:
                 return changed
             if status != ASK:
-                self._refuse(status, row, given_ts, open, high, low, close, volume, opened)
+                self._refuse(status, row, given_ts, &columns, opened)
             # that has been asked, and no row before it is refused
             if clock.epoch == epoch and row == checked:
                 if error is not None:
                     raise error
-                self._refuse(why, row, given_ts, open, high, low, close, volume, opened)
+                self._refuse(why, row, given_ts, &columns, opened)
             epoch = clock.epoch
             checked, why, error = self._check_idle(row, given_ts)
 
-    cdef int _refuse(self, int status, Py_ssize_t row, const int64_t[::1] given_ts, const double[::1] open,
-                     const double[::1] high, const double[::1] low, const double[::1] close,
-                     const double[::1] volume, opened) except -1:
-        (<SymbolCore>self._cores[row])._refuse(status, row, given_ts[row], open[row], high[row], low[row], close[row],
-                                               volume[row], None if opened is None else opened[row])
+    cdef int _refuse(self, int status, Py_ssize_t row, const int64_t[::1] given_ts, const Columns* rows,
+                     opened) except -1:
+        (<SymbolCore>self._cores[row])._refuse(
+            status, row, given_ts[row], rows.open[row], rows.high[row], rows.low[row], rows.close[row],
+            rows.volume[row], None if opened is None else opened[row])
 
     cdef int64_t _append(self, const Columns* columns, Py_ssize_t checked, Py_ssize_t* out_row,
                          int* out_status) except -1:
@@ -218,12 +210,7 @@ cdef class Slice:
         cdef Py_ssize_t symbols_stop = n - SYMBOL_AHEAD, rows_stop = n - ROWS_AHEAD, slots_stop = n - SLOTS_AHEAD
         cdef Symbol** symbols = self._symbols
         cdef uintptr_t* inside
-        cdef const int64_t* ts = columns.ts
-        cdef const double* open = columns.open
-        cdef const double* high = columns.high
-        cdef const double* low = columns.low
-        cdef const double* close = columns.close
-        cdef const double* volume = columns.volume
+        cdef Columns rows = columns[0]
         cdef int status = 0, why = 0
         cdef int64_t changed = 0
         cdef bint is_late = False
@@ -232,7 +219,7 @@ cdef class Slice:
         for i in range(n):
             if i < symbols_stop:
                 prefetch(symbols[i + SYMBOL_AHEAD])
-            bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
+            bar = bar_at(&rows, i)
             status = check_values(&bar)
             if status or not _seems_to_follow(symbols[i], bar.ts):
                 status = _check_cold(symbols[i], &bar)
@@ -253,7 +240,7 @@ cdef class Slice:
                 _prefetch_rows(symbols[i + ROWS_AHEAD])
             if i < slots_stop:
                 _prefetch_slot(symbols[i + SLOTS_AHEAD])
-            bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
+            bar = bar_at(&rows, i)
             if is_late and symbols[i].grid == NULL:
                 status = _store_earlier(symbols[i], &bar)
             else:

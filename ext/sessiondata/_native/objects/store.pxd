@@ -66,12 +66,7 @@ cdef class SymbolCore:
     cdef object _append_any(self, object ts_ns, object open, object high, object low, object close, object volume)
     cdef object _append_first(self, const Bar* bar)
     cdef bint _append_elapsed(self, Bar* bar) except -1
-    cdef int64_t _extend_newest(self, object ts_ns, object open, object high, object low, object close,
-                                object volume) except -2
     cdef int64_t _extend_columns(self, const Py_buffer* columns) noexcept nogil
-    cdef int64_t _extend_any(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
-                             const double[::1] low, const double[::1] close, const double[::1] volume,
-                             bint skip, bint close_label, bint is_cold) except -2
     cdef int64_t store_own(self, Rows rows, bint skip, bint close_label, bint is_cold, bint to_days,
                            Refusal* out_refusal) except -2
     cdef int64_t _fill_own(self, Rows rows, bint skip, bint close_label, bint loading, Refusal* out_refusal) except -2

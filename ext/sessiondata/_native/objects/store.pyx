@@ -39,9 +39,10 @@ from sessiondata._native.base.status cimport (
     raise_status, reason_index,
 )
 from sessiondata._native.base.time cimport LEAST_START
-from sessiondata._native.objects.rows cimport store_rows
+from sessiondata._native.objects.rows cimport sorted_rows, store_rows
 from sessiondata._native.objects.scalars cimport number_of, time_of
 from sessiondata._native.objects.view cimport view_of
+from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.rows.ring cimport (
     Bar, ring_begin_change, ring_end_change, ring_oldest, ring_read, ring_room,
 )
@@ -436,28 +437,13 @@ cdef class SymbolCore:
         """Store what is the usual case, plain arrays of good rows in order and newer than all there
         are, in a session.
 
-        Returns the rows added, or -1 if it is not that: then nothing has changed. Any object may be
-        given."""
-        return self._extend_newest(ts_ns, open, high, low, close, volume) if self._is_plain else -1
-
-    def extend(self, given_ts, open, high, low, close, volume, bint skip, bint close_label, bint is_cold=False):
-        """Store arrays of equal length, all or nothing; returns rows added or corrected. See the
-        facade's `extend`.
-
-        Contiguous int64 times and float64 values. Without a session -1, and nothing has changed;
-        with `is_cold` all rows are of sessions that are over then."""
-        cdef int64_t stored = -1
-        if self.symbol.grid != NULL and not close_label:
-            stored = self._extend_newest(given_ts, open, high, low, close, volume)
-        if stored >= 0:
-            return stored
-        return self._extend_any(given_ts, open, high, low, close, volume, skip, close_label, is_cold)
-
-    cdef int64_t _extend_newest(self, ts_ns, open, high, low, close, volume) except -2:
-        """`extend_newest` where there is a session."""
+        Returns the rows added, or -1 if it is not that: then nothing has changed. Any objects may
+        come in."""
         cdef Py_buffer columns[6]
         cdef int64_t stored = -1
         cdef int n_open = 0
+        if not self._is_plain:
+            return -1
         if (_borrow_column(ts_ns, columns, &n_open, True) and _borrow_column(open, columns, &n_open, False)
                 and _borrow_column(high, columns, &n_open, False) and _borrow_column(low, columns, &n_open, False)
                 and _borrow_column(close, columns, &n_open, False)
@@ -471,12 +457,10 @@ cdef class SymbolCore:
     cdef int64_t _extend_columns(self, const Py_buffer* columns) noexcept nogil:
         """Store columns, if they have one length and are the usual case; else -1."""
         cdef int64_t n = columns[0].shape[0]
-        cdef const int64_t* ts = <const int64_t*>columns[0].buf
-        cdef const double* open = <const double*>columns[1].buf
-        cdef const double* high = <const double*>columns[2].buf
-        cdef const double* low = <const double*>columns[3].buf
-        cdef const double* close = <const double*>columns[4].buf
-        cdef const double* volume = <const double*>columns[5].buf
+        cdef Columns rows = Columns(
+            <const int64_t*>columns[0].buf, <const double*>columns[1].buf, <const double*>columns[2].buf,
+            <const double*>columns[3].buf, <const double*>columns[4].buf, <const double*>columns[5].buf, NULL,
+        )
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef int status, i
         cdef bint in_order
@@ -484,17 +468,21 @@ cdef class SymbolCore:
             if columns[i].shape[0] != n or self._memory.holds(columns[i].buf):
                 symbol_leave(inside)
                 return -1
-        if check_rows(&self.symbol, ts, open, high, low, close, volume, n, &status, &in_order) >= 0 or not in_order:
+        if check_rows(&self.symbol, &rows, n, &status, &in_order) >= 0 or not in_order:
             n = -1
         else:
-            n = symbol_extend(&self.symbol, ts, open, high, low, close, volume, n)
+            n = symbol_extend(&self.symbol, &rows, n)
         symbol_leave(inside)
         return n if n >= 0 else -1
 
-    cdef int64_t _extend_any(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
-                             const double[::1] low, const double[::1] close, const double[::1] volume,
-                             bint skip, bint close_label, bint is_cold) except -2:
-        """`extend` of any batch.
+    def extend(self, const int64_t[::1] given_ts, const double[::1] open, const double[::1] high,
+               const double[::1] low, const double[::1] close, const double[::1] volume, bint skip, bint close_label,
+               bint is_cold=False):
+        """Store arrays of equal length, all or nothing; returns rows added or corrected. See the
+        facade's `extend`, which has tried `extend_newest` where that may do.
+
+        Without a session -1, and nothing has changed; with `is_cold` all rows are of sessions that
+        have ended.
 
         Python code runs before a look at the session, or after all is stored, never between."""
         cdef uintptr_t* inside
@@ -503,6 +491,8 @@ cdef class SymbolCore:
         cdef bint in_order
         cdef const int64_t[::1] ts = given_ts
         cdef int64_t[::1] opened
+        cdef Columns columns
+        cdef Rows rows
         cdef Refusal refusal
         if n == 0:
             return 0
@@ -519,11 +509,11 @@ cdef class SymbolCore:
             if close_label:
                 for i in range(n):
                     self._open_label(&opened[i])
+            columns = Columns(&ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], NULL)
             inside = symbol_enter(&self.symbol)
-            row = check_rows(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n, &status,
-                             &in_order)
+            row = check_rows(&self.symbol, &columns, n, &status, &in_order)
             if row < 0 and in_order:
-                n = symbol_extend(&self.symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
+                n = symbol_extend(&self.symbol, &columns, n)
             symbol_leave(inside)
             if row >= 0 and not skip and status != ERR_INPUT_KIND:
                 self._refuse(status, row, given_ts[row], open[row], high[row], low[row], close[row], volume[row],
@@ -534,10 +524,8 @@ cdef class SymbolCore:
                 return n
         elif not is_cold:
             return -1
-        cdef Rows rows = Rows(given_ts.shape[0], 5, False)
-        rows.values[0], rows.values[1], rows.values[2] = <double*>&open[0], <double*>&high[0], <double*>&low[0]
-        rows.values[3], rows.values[4] = <double*>&close[0], <double*>&volume[0]
-        rows.gather(&given_ts[0], NULL)
+        columns = Columns(&given_ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], NULL)
+        rows = sorted_rows(&columns, given_ts.shape[0])
         n = self.store_own(rows, skip, close_label, is_cold, True, &refusal)
         if refusal.status:
             row = refusal.row
@@ -653,14 +641,13 @@ cdef class SymbolCore:
 
         Contiguous int64 times and float64 values of one length. None if there is neither a session
         nor a past day."""
-        cdef Rows rows = Rows(given_ts.shape[0], 5, False)
+        cdef Columns columns = Columns(NULL, NULL, NULL, NULL, NULL, NULL, NULL)
         cdef Refusal refusal
         cdef int64_t stored, row
-        if rows.n:
-            # Copies, also because the rows may be views of this very ring.
-            rows.values[0], rows.values[1], rows.values[2] = <double*>&open[0], <double*>&high[0], <double*>&low[0]
-            rows.values[3], rows.values[4] = <double*>&close[0], <double*>&volume[0]
-            rows.gather(&given_ts[0], NULL)
+        if given_ts.shape[0]:
+            columns = Columns(&given_ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], NULL)
+        # Copies, also because the rows may be views of this very ring.
+        cdef Rows rows = sorted_rows(&columns, given_ts.shape[0])
         stored = self._fill_own(rows, skip, close_label, False, &refusal)
         if refusal.status:
             row = refusal.row
@@ -674,6 +661,7 @@ cdef class SymbolCore:
         their days in history, the others inside the guard."""
         cdef int64_t n, first, filled = 0, stored = 0
         cdef int64_t[N_REASONS] skipped
+        cdef Columns columns
         cdef tuple staged = None
         cdef uintptr_t* inside
         cdef bint collects
@@ -693,9 +681,8 @@ cdef class SymbolCore:
                 staged, filled = self.days.prepare_fill(rows, first)
             if first < n:
                 inside = symbol_enter(&self.symbol)
-                stored = fill_rows(&self.symbol, rows.ts + first, rows.values[0] + first, rows.values[1] + first,
-                                   rows.values[2] + first, rows.values[3] + first, rows.values[4] + first, n - first,
-                                   loading, rows.place + first)
+                columns = rows.columns(first)
+                stored = fill_rows(&self.symbol, &columns, n - first, loading, rows.place + first)
                 symbol_leave(inside)
                 if stored < 0:
                     self._refuse(<int>stored, None, None, None, None, None, None, None)

@@ -19,6 +19,7 @@ from sessiondata._native.objects.clock cimport StoreClock
 from sessiondata._native.objects.store cimport SymbolCore
 from sessiondata._native.out.capture cimport BARS, COUNTS, INPUT_KINDS, TICK_VALUES, level_name
 from sessiondata._native.rows.aggregate cimport DAY, EXTENDED, INTRADAY, Level, level_mark_flushed
+from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_oldest, ring_read
 from sessiondata._native.rows.ticks cimport (
     INPUT_BARS, INPUT_NONE, INPUT_QUOTES, INPUT_TICKS, N_TICK_REASONS, Tick, TickCounters, TickRing, ticks_extend,
@@ -190,7 +191,8 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
         level_mark_flushed(symbol.levels, symbol.n_levels, stored - n)
     if n > 0:
         # there is room for them
-        symbol_extend(symbol, &ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
+        rows = Columns(&ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], NULL)
+        symbol_extend(symbol, &rows, n)
     if wrapped:
         for i in range(symbol.n_levels):
             _restore_level(core, &symbol.levels[i], level_name(core, <int32_t>i), columns, grid)

@@ -6,6 +6,7 @@ from sessiondata._native.slots.extended cimport Extended, extended_mark
 from sessiondata._native.slots.gaps cimport Gaps, gaps_mark_present
 from sessiondata._native.slots.grid cimport GridData, Region, SlotTable, ordinal_in, slot_start_in
 from sessiondata._native.slots.grid cimport slot_stop_in
+from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.rows.ring cimport Bar, Ring, bar_copy, ring_push
 
 
@@ -189,17 +190,6 @@ cdef inline int32_t is_aligned(const Region* region, int64_t base_ns, int64_t ts
     """1 if a base bar sits on a base slot of its region (the first one before the open may be cut
     by the span)."""
     return (ts - region.anchor) % base_ns == 0 or ts == region.start
-
-
-cdef struct Columns:
-    # Parent rows: a stretch of a ring, or a caller's arrays.
-    const int64_t* ts
-    const double* open
-    const double* high
-    const double* low
-    const double* close
-    const double* volume
-    const int32_t* n_base  # NULL for base rows
 
 
 cdef void level_init(Level* level, int32_t kind, int32_t parent, int64_t step_ns, int64_t base_ns) noexcept nogil

@@ -15,7 +15,8 @@ import numpy as np
 from sessiondata._native.base.status cimport ERR_NAT, ERR_TS_REPEATED, ERR_VOLUME, Offence
 from sessiondata._native.base.status cimport raise_status
 from sessiondata._native.base.time cimport LEAST_START, NAT
-from sessiondata._native.rows.aggregate cimport DAY, INTRADAY, Columns, Level, level_extend
+from sessiondata._native.rows.aggregate cimport DAY, INTRADAY, Level, level_extend
+from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.rows.aggregate cimport level_init
 from sessiondata._native.rows.ring cimport Ring, ring_bytes, ring_init, ring_move
 from sessiondata._native.rows.ticks cimport SUM_LIMIT

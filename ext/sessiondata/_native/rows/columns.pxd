@@ -1,7 +1,7 @@
 # Passes over whole columns of bars: whether they keep the rules, and what slots of them amount
 # to.
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from sessiondata._native.base.simd cimport AVX2, simd
 
@@ -17,9 +17,10 @@ cdef extern from *:
     #include <cstdint>
     #include <cstring>
 
-    struct sessiondata_bars {
+    struct sessiondata_columns {
         const int64_t* ts;
         const double *open, *high, *low, *close, *volume;
+        const int32_t* n_base;
     };
 
     SESSIONDATA_INLINE uint64_t sessiondata_bits(double x) { uint64_t bits; std::memcpy(&bits, &x, 8); return bits; }
@@ -28,11 +29,11 @@ cdef extern from *:
 
     // Only additions and ORs, no comparison and no branch: SSE2, which every x86-64 has, can do
     // these on 64 bits.
-    SESSIONDATA_INLINE bool sessiondata_suspicious_in(const sessiondata_bars* bars, int64_t i, int64_t stop,
+    SESSIONDATA_INLINE bool sessiondata_suspicious_in(const sessiondata_columns* rows, int64_t i, int64_t stop,
                                                       uint64_t span_start, uint64_t span_stop, uint64_t* disorder) {
-        const int64_t* ts = bars->ts;
-        const double *open = bars->open, *high = bars->high, *low = bars->low, *close = bars->close;
-        const double* volume = bars->volume;
+        const int64_t* ts = rows->ts;
+        const double *open = rows->open, *high = rows->high, *low = rows->low, *close = rows->close;
+        const double* volume = rows->volume;
         uint64_t not_zero = 0, negative = 0, backwards = 0;
         int64_t j;
         for (j = i; j < stop; j++) {
@@ -157,23 +158,26 @@ cdef extern from *:
     #ifndef SESSIONDATA_AVX2
     #define SESSIONDATA_AVX2
     #endif
-    SESSIONDATA_AVX2 static bool sessiondata_suspicious_avx2(const sessiondata_bars* bars, int64_t i, int64_t stop,
+    SESSIONDATA_AVX2 static bool sessiondata_suspicious_avx2(const sessiondata_columns* rows, int64_t i, int64_t stop,
                                                              uint64_t span_start, uint64_t span_stop,
                                                              uint64_t* disorder) {
-        return sessiondata_suspicious_in(bars, i, stop, span_start, span_stop, disorder);
+        return sessiondata_suspicious_in(rows, i, stop, span_start, span_stop, disorder);
     }
     """
-    cdef struct Bars "sessiondata_bars":
+    # Bars by column: a stretch of a ring, or arrays of a caller.
+    cdef struct Columns "sessiondata_columns":
         const int64_t* ts
         const double* open
         const double* high
         const double* low
         const double* close
         const double* volume
-    bint _suspicious_any "sessiondata_suspicious_in"(const Bars* bars, int64_t i, int64_t stop, uint64_t span_start,
+        const int32_t* n_base  # of derived bars; NULL of base rows
+    bint _suspicious_any "sessiondata_suspicious_in"(const Columns* rows, int64_t i, int64_t stop, uint64_t span_start,
                                                      uint64_t span_stop, uint64_t* disorder) noexcept nogil
-    bint _suspicious_avx2 "sessiondata_suspicious_avx2"(const Bars* bars, int64_t i, int64_t stop, uint64_t span_start,
-                                                        uint64_t span_stop, uint64_t* disorder) noexcept nogil
+    bint _suspicious_avx2 "sessiondata_suspicious_avx2"(const Columns* rows, int64_t i, int64_t stop,
+                                                        uint64_t span_start, uint64_t span_stop,
+                                                        uint64_t* disorder) noexcept nogil
     # Highest, lowest and volume (summed in time order) of each of `n_slots` slots of `rows` rows,
     # one behind the other.
     void fold_slots "sessiondata_fold_slots"(const double* high, const double* low, const double* volume,
@@ -181,11 +185,16 @@ cdef extern from *:
                                              double* out_volume) noexcept nogil
 
 
-cdef inline bint is_suspicious(const Bars* bars, int64_t i, int64_t stop, uint64_t span_start, uint64_t span_stop,
+cdef inline Columns columns_from(const Columns* rows, int64_t i) noexcept nogil:
+    """Columns of base rows from row `i` on."""
+    return Columns(rows.ts + i, rows.open + i, rows.high + i, rows.low + i, rows.close + i, rows.volume + i, NULL)
+
+
+cdef inline bint is_suspicious(const Columns* rows, int64_t i, int64_t stop, uint64_t span_start, uint64_t span_stop,
                                uint64_t* disorder) noexcept nogil:
     """Whether one of rows [i, stop) may break a rule: if not, none does. Suspicious without being
     wrong are a spread or volume of -0.0, sums beyond float64, and rows before the span. Sets bit 63
     of `disorder` where a row is not later than the one before it."""
     if simd >= AVX2:
-        return _suspicious_avx2(bars, i, stop, span_start, span_stop, disorder)
-    return _suspicious_any(bars, i, stop, span_start, span_stop, disorder)
+        return _suspicious_avx2(rows, i, stop, span_start, span_stop, disorder)
+    return _suspicious_any(rows, i, stop, span_start, span_stop, disorder)

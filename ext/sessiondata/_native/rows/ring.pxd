@@ -5,6 +5,7 @@ from libc.string cimport memcpy
 
 from sessiondata._native.base.guard cimport peek, peek_ints, peek_values, release_fence, store
 from sessiondata._native.base.prefetch cimport prefetch
+from sessiondata._native.rows.columns cimport Columns
 
 
 cdef struct Bar:
@@ -38,6 +39,11 @@ cdef struct Ring:
     # 1: may wrap, has an upper half; 0: before a push there must be room
     int32_t laps
     int32_t derived       # 1: has the column n_base
+
+
+cdef inline Bar bar_at(const Columns* rows, int64_t i) noexcept nogil:
+    """Row `i` of base rows."""
+    return Bar(rows.ts[i], rows.open[i], rows.high[i], rows.low[i], rows.close[i], rows.volume[i], 0)
 
 
 cdef inline void bar_copy(Bar* bar, const Bar* other) noexcept nogil:
@@ -184,8 +190,7 @@ cdef void ring_move(Ring* ring, uint8_t* memory, int64_t capacity, bint laps) no
 cdef int64_t ring_find(const Ring* ring, int64_t ts) noexcept nogil
 cdef void ring_insert(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil
 cdef void ring_carry(Ring* ring, int64_t at, int64_t stop, int64_t to) noexcept nogil
-cdef void ring_insert_rows(Ring* ring, const int64_t* ts, const double* const* values, const int64_t* place, int64_t n,
+cdef void ring_insert_rows(Ring* ring, const Columns* rows, const int64_t* place, int64_t n,
                            int64_t n_new) noexcept nogil
-cdef void ring_extend(Ring* ring, const int64_t* ts, const double* open, const double* high, const double* low,
-                      const double* close, const double* volume, int64_t n) noexcept nogil
+cdef void ring_extend(Ring* ring, const Columns* rows, int64_t n) noexcept nogil
 cdef bint ring_check(const Ring* ring) noexcept nogil

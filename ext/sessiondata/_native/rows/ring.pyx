@@ -164,11 +164,11 @@ cdef void ring_carry(Ring* ring, int64_t at, int64_t stop, int64_t to) noexcept 
         memmove(ring.n_base + first, ring.n_base + at, n * 4)
 
 
-cdef void ring_insert_rows(Ring* ring, const int64_t* ts, const double* const* values, const int64_t* place, int64_t n,
+cdef void ring_insert_rows(Ring* ring, const Columns* rows, const int64_t* place, int64_t n,
                            int64_t n_new) noexcept nogil:
     """Put `n` rows, ascending in time, in their places. `place` is twice the live row before which
     a row comes (`n_new` do), or one more where it replaces that row; negative where it goes
-    nowhere. Values are open to volume.
+    nowhere.
 
     Base rings only, in their first lap, with room for the new rows there. No row moves twice: O(n +
     rows behind)."""
@@ -184,7 +184,7 @@ cdef void ring_insert_rows(Ring* ring, const int64_t* ts, const double* const* v
         ring_carry(ring, tail, stop, to)
         to -= stop - tail + 1
         stop = at
-        bar = Bar(ts[i], values[0][i], values[1][i], values[2][i], values[3][i], values[4][i], 0)
+        bar = bar_at(rows, i)
         ring_write_base(ring, to, &bar)
     store(&ring.next_seq, ring.next_seq + n_new)
     ring.n_moves += n_new
@@ -198,8 +198,7 @@ cdef inline void _copy(char* column, const char* source, int64_t item, int64_t a
         memcpy(column + (at - capacity) * item, source, n * item)
 
 
-cdef void ring_extend(Ring* ring, const int64_t* ts, const double* open, const double* high, const double* low,
-                      const double* close, const double* volume, int64_t n) noexcept nogil:
+cdef void ring_extend(Ring* ring, const Columns* rows, int64_t n) noexcept nogil:
     """Push `n` rows at once. Base rings only (n_base is not written)."""
     cdef int64_t done = 0, at, piece
     while done < n:
@@ -210,12 +209,12 @@ cdef void ring_extend(Ring* ring, const int64_t* ts, const double* open, const d
         if at >= ring.capacity:  # overwrites rows that are there
             ring_begin_change(ring)
             ring.evicted_ts = ring.ts[at - ring.capacity + piece - 1]
-        _copy(<char*>ring.ts, <const char*>(ts + done), 8, at, piece, ring.capacity)
-        _copy(<char*>ring.open, <const char*>(open + done), 8, at, piece, ring.capacity)
-        _copy(<char*>ring.high, <const char*>(high + done), 8, at, piece, ring.capacity)
-        _copy(<char*>ring.low, <const char*>(low + done), 8, at, piece, ring.capacity)
-        _copy(<char*>ring.close, <const char*>(close + done), 8, at, piece, ring.capacity)
-        _copy(<char*>ring.volume, <const char*>(volume + done), 8, at, piece, ring.capacity)
+        _copy(<char*>ring.ts, <const char*>(rows.ts + done), 8, at, piece, ring.capacity)
+        _copy(<char*>ring.open, <const char*>(rows.open + done), 8, at, piece, ring.capacity)
+        _copy(<char*>ring.high, <const char*>(rows.high + done), 8, at, piece, ring.capacity)
+        _copy(<char*>ring.low, <const char*>(rows.low + done), 8, at, piece, ring.capacity)
+        _copy(<char*>ring.close, <const char*>(rows.close + done), 8, at, piece, ring.capacity)
+        _copy(<char*>ring.volume, <const char*>(rows.volume + done), 8, at, piece, ring.capacity)
         store(&ring.next_seq, ring.next_seq + piece)
         if at >= ring.capacity:
             ring_end_change(ring)

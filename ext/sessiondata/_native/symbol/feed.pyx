@@ -30,6 +30,7 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint64_t
 from sessiondata._native.symbol.fill cimport fed_until, is_filled, is_newest_filled
 from sessiondata._native.slots.grid cimport Region, find_region, slot_start_in, slot_stop_in
 from sessiondata._native.symbol.layout cimport block_add
+from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.rows.ring cimport ring_find, ring_oldest, ring_read
 from sessiondata._native.base.status cimport (
     ERR_LATER_SESSION, ERR_MEMORY, ERR_NAT, ERR_INPUT_KIND, ERR_UNIT, LATE, OTHER_SESSION, TOO_OLD,
@@ -373,6 +374,7 @@ cdef int64_t _make_rows(Symbol* symbol, int kind, const int64_t* ts, const doubl
     cdef double low[PIECE]
     cdef double close[PIECE]
     cdef double volume[PIECE]
+    cdef Columns made = Columns(&row_ts[0], &open[0], &high[0], &low[0], &close[0], &volume[0], NULL)
     cdef const Region* region = symbol.region
     cdef int64_t i = 0, rows = 0, total = 0, start
     cdef int64_t stop = symbol.base_stop if symbol.base_stop != INT64_MIN else INT64_MAX
@@ -401,7 +403,7 @@ cdef int64_t _make_rows(Symbol* symbol, int kind, const int64_t* ts, const doubl
         high[rows], low[rows], close[rows], volume[rows] = most, least, price, size
         rows += 1
         if rows == PIECE or i == n:
-            symbol_extend(symbol, row_ts, open, high, low, close, volume, rows)
+            symbol_extend(symbol, &made, rows)
             total += rows
             rows = 0
     symbol.base_stop = stop

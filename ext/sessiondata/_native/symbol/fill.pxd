@@ -3,6 +3,7 @@
 from libc.stdint cimport INT64_MIN, int64_t
 
 from sessiondata._native.slots.grid cimport Region, ordinal_in, slot_stop_in
+from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.symbol.symbol cimport Symbol
 
 
@@ -31,7 +32,5 @@ cdef inline int64_t fed_until(const Symbol* symbol, int64_t ts) noexcept nogil:
     return stop if stop > ts else ts
 
 
-cdef int64_t fill_rows(Symbol* symbol, const int64_t* ts, const double* open, const double* high, const double* low,
-                       const double* close, const double* volume, int64_t n, bint loading,
-                       int64_t* place) noexcept nogil
+cdef int64_t fill_rows(Symbol* symbol, const Columns* rows, int64_t n, bint loading, int64_t* place) noexcept nogil
 cdef bint fill_forget_bars(Symbol* symbol) noexcept nogil

@@ -28,7 +28,8 @@ from sessiondata._native.slots.gaps cimport PENDING, PRESENT, gaps_state
 from sessiondata._native.slots.grid cimport Region, expected_at, find_region, ordinal_in
 from sessiondata._native.base.guard cimport peek
 from sessiondata._native.symbol.late cimport NOWHERE, LateRows, late_fits, late_place
-from sessiondata._native.rows.ring cimport Bar, Ring, ring_find, ring_oldest
+from sessiondata._native.rows.columns cimport columns_from
+from sessiondata._native.rows.ring cimport Bar, Ring, bar_at, ring_find, ring_oldest
 from sessiondata._native.symbol.symbol cimport (
     Symbol, first_at_or_after, symbol_watermark, symbol_is_too_old, symbol_note_edit, symbol_place_late, symbol_reserve,
     symbol_place,
@@ -104,7 +105,7 @@ cdef inline void _note_filled(Symbol* symbol, int32_t ordinal) noexcept nogil:
 cdef int64_t _fill_late(Symbol* symbol, const LateRows* rows, int64_t over, int32_t expected,
                         bint loading) noexcept nogil:
     """Store those of rows behind the newest that are wanted, as a block; returns how many."""
-    cdef const int64_t* ts = rows.ts
+    cdef const int64_t* ts = rows.columns.ts
     cdef const Region* region = NULL
     cdef int64_t i, filled = 0
     cdef int32_t ordinal
@@ -128,14 +129,13 @@ cdef int64_t _fill_late(Symbol* symbol, const LateRows* rows, int64_t over, int3
     return filled
 
 
-cdef int64_t fill_rows(Symbol* symbol, const int64_t* ts, const double* open, const double* high, const double* low,
-                       const double* close, const double* volume, int64_t n, bint loading,
-                       int64_t* place) noexcept nogil:
+cdef int64_t fill_rows(Symbol* symbol, const Columns* rows, int64_t n, bint loading, int64_t* place) noexcept nogil:
     """Store those of `n` checked rows, ascending in time, that are for missing slots; of equal
     times the first counts, of a load the last. `place`: room for `n` int64.
 
     Returns how many were stored, or ERR_MEMORY and nothing has changed. O(log rows) for each row,
     and for those behind the newest what late bars take."""
+    cdef const int64_t* ts = rows.ts
     cdef int32_t expected, ordinal
     cdef const Region* region = NULL
     cdef int64_t i, over, n_late, first = -1, wanted = 0, late_wanted = 0, stored = 0
@@ -164,7 +164,7 @@ cdef int64_t fill_rows(Symbol* symbol, const int64_t* ts, const double* open, co
         return status
     i = first
     if late_fits(symbol, late_wanted, late_wanted):
-        late = LateRows(ts + i, [open + i, high + i, low + i, close + i, volume + i], place + i, n_late - i)
+        late = LateRows(columns_from(rows, i), place + i, n_late - i)
         stored = _fill_late(symbol, &late, over, expected, loading)
         i = n_late
     while i < n:
@@ -172,7 +172,7 @@ cdef int64_t fill_rows(Symbol* symbol, const int64_t* ts, const double* open, co
         if not (loading and i + 1 < n and ts[i + 1] == ts[i]):
             ordinal = _wanted_at(symbol, ts[i], over, expected, loading, &region)
         if ordinal != _NOT_WANTED:
-            bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
+            bar = bar_at(rows, i)
             if bar.ts <= symbol.last_ts and symbol_is_too_old(symbol, region, bar.ts, False):
                 symbol.counters.too_old += 1
             else:

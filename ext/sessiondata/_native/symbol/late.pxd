@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t
 
+from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.symbol.symbol cimport Symbol
 
 
@@ -12,8 +13,7 @@ cdef enum:
 
 cdef struct LateRows:
     # Checked rows of the session, ascending in time, none newer than the newest row.
-    const int64_t* ts
-    const double* value[5]  # open, high, low, close, volume
+    Columns columns
     int64_t* place        # where each goes, see `ring_insert_rows`
     int64_t n
 

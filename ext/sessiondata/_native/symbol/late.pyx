@@ -21,7 +21,7 @@ from sessiondata._native.rows.aggregate cimport level_rebuild_rows, level_accept
 from sessiondata._native.slots.extended cimport extended_ordinal
 from sessiondata._native.slots.gaps cimport Sweep, sweep_end, sweep_begin, sweep_add
 from sessiondata._native.slots.grid cimport Region, find_region, ordinal_in
-from sessiondata._native.rows.ring cimport Bar, Ring, ring_find, ring_insert_rows, ring_read
+from sessiondata._native.rows.ring cimport Bar, Ring, bar_at, ring_find, ring_insert_rows, ring_read
 from sessiondata._native.symbol.symbol cimport symbol_end_block, symbol_note_edit, symbol_flush_all
 from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_NONE
 
@@ -37,11 +37,11 @@ cdef int64_t late_store(Symbol* symbol, const LateRows* rows) noexcept nogil:
     """Store rows as one by one in their order: of equal times each corrects the one before. There
     is room for them. Returns how many changed something."""
     cdef int64_t i, standing = NOWHERE, place = NOWHERE, changed = 0
-    cdef const int64_t* ts = rows.ts
+    cdef const int64_t* ts = rows.columns.ts
     cdef bint exists = False
     cdef Bar row, bar
     for i in range(rows.n):
-        bar = Bar(ts[i], rows.value[0][i], rows.value[1][i], rows.value[2][i], rows.value[3][i], rows.value[4][i], 0)
+        bar = bar_at(&rows.columns, i)
         if i == 0 or ts[i] != ts[i - 1]:
             place, standing = ring_find(&symbol.base, ts[i]), NOWHERE
             ring_read(&symbol.base, place, &row)  # last_ts >= ts[i], so there is a row
@@ -78,27 +78,27 @@ cdef void late_place(Symbol* symbol, const LateRows* rows) noexcept nogil:
     cdef int regular
     cdef bint on_grid
     symbol_flush_all(symbol)
-    ring_insert_rows(&symbol.base, rows.ts, rows.value, rows.place, rows.n, _mark(symbol, rows, last))
+    ring_insert_rows(&symbol.base, &rows.columns, rows.place, rows.n, _mark(symbol, rows, last))
     on_grid = symbol.counters.off_grid == 0
     for i in range(symbol.n_levels):
         level = &symbol.levels[i]
         parent = &symbol.base if level.parent < 0 else &symbol.levels[level.parent].ring
         if level.kind == INTRADAY:
-            level_rebuild_rows(level, symbol.grid, rows.ts, rows.place, rows.n, parent, on_grid)
+            level_rebuild_rows(level, symbol.grid, rows.columns.ts, rows.place, rows.n, parent, on_grid)
             continue
         for regular in range(2):
             if last[regular] == NOWHERE:
                 continue
-            region = find_region(symbol.grid, rows.ts[last[regular]])
+            region = find_region(symbol.grid, rows.columns.ts[last[regular]])
             if level_accepts(level, region):
-                level_rebuild(level, symbol.grid, region, rows.ts[last[regular]], parent, regular and on_grid)
+                level_rebuild(level, symbol.grid, region, rows.columns.ts[last[regular]], parent, regular and on_grid)
     symbol_end_block(symbol)
 
 
 cdef int64_t _mark(Symbol* symbol, const LateRows* rows, int64_t* out_last) noexcept nogil:
     """Tell base trackers and counters of the rows that are new; returns how many are."""
     cdef int64_t i, ordinal, n_new = 0
-    cdef const Region* region = find_region(symbol.grid, rows.ts[0])
+    cdef const Region* region = find_region(symbol.grid, rows.columns.ts[0])
     cdef Sweep sweep = sweep_begin(&symbol.gaps)
     cdef Sweep extended
     if symbol.extended != NULL:
@@ -107,22 +107,22 @@ cdef int64_t _mark(Symbol* symbol, const LateRows* rows, int64_t* out_last) noex
     for i in range(rows.n):
         if rows.place[i] == NOWHERE:
             continue
-        while rows.ts[i] >= region.stop:
+        while rows.columns.ts[i] >= region.stop:
             region += 1
         out_last[region.regular] = i
         if rows.place[i] & 1:
             continue
         n_new += 1
-        if rows.ts[i] > symbol.newest_ts[region.regular]:
-            symbol.newest_ts[region.regular] = rows.ts[i]
+        if rows.columns.ts[i] > symbol.newest_ts[region.regular]:
+            symbol.newest_ts[region.regular] = rows.columns.ts[i]
         if not region.regular:
             symbol.counters.extended += 1
-            if symbol.extended != NULL and is_aligned(region, symbol.step_ns, rows.ts[i]):
-                ordinal = extended_ordinal(symbol.extended, rows.ts[i])
+            if symbol.extended != NULL and is_aligned(region, symbol.step_ns, rows.columns.ts[i]):
+                ordinal = extended_ordinal(symbol.extended, rows.columns.ts[i])
                 if ordinal >= 0:
                     sweep_add(&extended, <int32_t>ordinal)
-        elif is_aligned(region, symbol.step_ns, rows.ts[i]):
-            sweep_add(&sweep, ordinal_in(symbol.gaps.table, region, rows.ts[i]))
+        elif is_aligned(region, symbol.step_ns, rows.columns.ts[i]):
+            sweep_add(&sweep, ordinal_in(symbol.gaps.table, region, rows.columns.ts[i]))
         else:
             symbol.counters.off_grid += 1
     symbol.counters.late += n_new

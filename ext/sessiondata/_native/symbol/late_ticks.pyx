@@ -24,6 +24,7 @@ from sessiondata._native.symbol.feed cimport QUOTE_BARS_NONE, feed_ring, lacks_s
 from sessiondata._native.symbol.fill cimport fed_until, is_filled
 from sessiondata._native.slots.grid cimport Region, find_region, slot_start_in, slot_stop_in
 from sessiondata._native.symbol.late cimport LateRows, late_fits, late_place
+from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_find
 from sessiondata._native.symbol.symbol cimport Symbol, symbol_is_too_old, symbol_note_edit
 from sessiondata._native.symbol.symbol cimport symbol_place_late, symbol_place
@@ -221,8 +222,10 @@ cdef int64_t late_ticks(Symbol* symbol, int kind, const LateTicks* ticks, const 
     cdef bint has_price, is_folded
     cdef Tick tick
     if makes_bars and late_fits(symbol, ticks.n, _count_new(symbol, kind, ticks)):
-        late = LateRows(room.ts, [room.value[0], room.value[1], room.value[2], room.value[3], room.value[4]],
-                        room.place, 0)
+        late = LateRows(
+            Columns(room.ts, room.value[0], room.value[1], room.value[2], room.value[3], room.value[4], NULL),
+            room.place, 0,
+        )
         rows = &late
     for i in range(ticks.n):
         ticks.place[i] = _DROPPED

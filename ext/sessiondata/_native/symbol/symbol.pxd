@@ -8,6 +8,7 @@ from sessiondata._native.slots.extended cimport Extended
 from sessiondata._native.slots.gaps cimport Gaps
 from sessiondata._native.slots.grid cimport GridData, Region, SlotTable
 from sessiondata._native.base.guard cimport Guard, guard_enter, guard_leave, peek
+from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_push_base
 from sessiondata._native.base.status cimport N_REASONS, STORED
 from sessiondata._native.rows.ticks cimport SUM_LIMIT, TickCounters, TickRing
@@ -280,11 +281,9 @@ cdef void symbol_mark_dirty(Symbol* symbol) noexcept nogil
 cdef int64_t first_at_or_after(const int64_t* ts, int64_t n, int64_t bound) noexcept nogil
 cdef int symbol_reserve(Symbol* symbol, const int64_t* ts, int64_t n, int64_t n_new) noexcept nogil
 cdef int check_bar(const Symbol* symbol, const Bar* bar) noexcept nogil
-cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* open, const double* high,
-                        const double* low, const double* close, const double* volume, int64_t n,
-                        int* out_status, bint* out_in_order) noexcept nogil
-cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open, const double* high,
-                           const double* low, const double* close, const double* volume, int64_t n) noexcept nogil
+cdef int64_t check_rows(const Symbol* symbol, const Columns* rows, int64_t n, int* out_status,
+                        bint* out_in_order) noexcept nogil
+cdef int64_t symbol_extend(Symbol* symbol, const Columns* rows, int64_t n) noexcept nogil
 cdef int symbol_append_with_gil(Symbol* symbol, Bar* bar) noexcept nogil
 cdef int64_t start_of_bar(const GridData* grid, int64_t step, int64_t end) noexcept nogil
 cdef void symbol_open_label(Symbol* symbol, int64_t* ts) noexcept nogil

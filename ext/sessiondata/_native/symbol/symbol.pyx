@@ -19,15 +19,15 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, uint64_t, uintptr_t
 from libc.string cimport memset
 
 from sessiondata._native.rows.aggregate cimport (
-    DAY, EXTENDED, INTRADAY, Columns, Fold, fold_rows, is_aligned, level_extend, level_hand_down, level_hand_down_row,
+    DAY, EXTENDED, INTRADAY, Fold, fold_rows, is_aligned, level_extend, level_hand_down, level_hand_down_row,
     level_mark_flushed, level_merge, level_merge_rows, level_open, level_rebuild, level_accepts, ring_columns,
 )
-from sessiondata._native.rows.columns cimport Bars, is_suspicious
+from sessiondata._native.rows.columns cimport Columns, columns_from, is_suspicious
 from sessiondata._native.slots.extended cimport extended_mark
 from sessiondata._native.slots.gaps cimport gaps_check, gaps_mark_present, gaps_mark_rows
 from sessiondata._native.slots.grid cimport find_region, ordinal_in, slot_number, slot_start_in
 from sessiondata._native.rows.ring cimport (
-    ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace, ring_room,
+    bar_at, ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace, ring_room,
 )
 from sessiondata._native.base.status cimport (
     CORRECTED, EARLIER, ERR_HIGH_LOW, ERR_INCONSISTENT, ERR_INPUT_KIND, ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE,
@@ -486,28 +486,27 @@ cdef void _insert(Symbol* symbol, const Region* region, int64_t seq, const Bar* 
         symbol.counters.off_grid += 1
 
 
-cdef int64_t check_rows(const Symbol* symbol, const int64_t* ts, const double* open, const double* high,
-                        const double* low, const double* close, const double* volume, int64_t n,
-                        int* out_status, bint* out_in_order) noexcept nogil:
+cdef int64_t check_rows(const Symbol* symbol, const Columns* rows, int64_t n, int* out_status,
+                        bint* out_in_order) noexcept nogil:
     """First row that breaks a rule (out_status says which), or -1; and whether the rows are newer
     than all and ascending."""
     cdef int64_t i = 0, j, stop
     cdef uint64_t disorder = 0
     cdef uint64_t span_start = <uint64_t>symbol.grid.span_start, span_stop = <uint64_t>symbol.grid.span_stop
+    cdef const int64_t* ts = rows.ts
     cdef bint in_order = n == 0 or ts[0] > symbol.last_ts
-    cdef Bars bars = Bars(ts, open, high, low, close, volume)
     cdef Bar bar
     out_status[0] = ERR_INPUT_KIND if symbol.input_kind > INPUT_BARS else 0
     if out_status[0]:
         return 0
     while i < n:
         stop = i + CHECKED if i + CHECKED < n else n
-        if is_suspicious(&bars, i, stop, span_start, span_stop, &disorder) or symbol.strict:
+        if is_suspicious(rows, i, stop, span_start, span_stop, &disorder) or symbol.strict:
             for j in range(i, stop):
                 if j > 0 and ts[j] <= ts[j - 1]:
                     # the difference of a time far before the span may have wrapped
                     disorder = <uint64_t>1 << 63
-                bar = Bar(ts[j], open[j], high[j], low[j], close[j], volume[j], 0)
+                bar = bar_at(rows, j)
                 out_status[0] = check_bar(symbol, &bar)
                 if out_status[0]:
                     return j
@@ -545,11 +544,12 @@ cdef bint _mark_rows(Symbol* symbol, const Region* region, const int64_t* ts, in
     return off_grid == 0
 
 
-cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open, const double* high,
-                           const double* low, const double* close, const double* volume, int64_t n) noexcept nogil:
+cdef int64_t symbol_extend(Symbol* symbol, const Columns* rows, int64_t n) noexcept nogil:
     """Store checked rows that ascend and are newer than all there are. Returns how many were stored
     (those before the span are counted as of another session), or ERR_MEMORY and nothing has
     changed."""
+    cdef const int64_t* ts = rows.ts
+    cdef Columns piece
     cdef int64_t i, count, before
     cdef int status
     cdef int64_t skipped = first_at_or_after(ts, n, symbol.grid.span_start)
@@ -569,8 +569,9 @@ cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open
         # In pieces, so that the copy finds the rows where folding them has just put them: in a near
         # cache.
         count = first_at_or_after(ts + i, n - i if n - i < PIECE else PIECE, region.stop)
-        _extend_region(symbol, region, ts + i, open + i, high + i, low + i, close + i, volume + i, count)
-        ring_extend(&symbol.base, ts + i, open + i, high + i, low + i, close + i, volume + i, count)
+        piece = columns_from(rows, i)
+        _extend_region(symbol, region, &piece, count)
+        ring_extend(&symbol.base, &piece, count)
         i += count
         symbol.newest_ts[region.regular] = ts[i - 1]
     if n > skipped:
@@ -586,14 +587,12 @@ cdef int64_t symbol_extend(Symbol* symbol, const int64_t* ts, const double* open
     return n - skipped
 
 
-cdef void _extend_region(Symbol* symbol, const Region* region, const int64_t* ts, const double* open,
-                         const double* high, const double* low, const double* close, const double* volume,
-                         int64_t n) noexcept nogil:
+cdef void _extend_region(Symbol* symbol, const Region* region, const Columns* base_rows, int64_t n) noexcept nogil:
     """Tracker and levels for newest rows in one region: each level reads what its parent has just
     changed."""
     cdef int64_t changed[MAX_LEVELS]  # sequence of the first row of a level that changed
     cdef bint is_new[MAX_LEVELS]      # whether it is a new row
-    cdef bint all_aligned = _mark_rows(symbol, region, ts, n)
+    cdef bint all_aligned = _mark_rows(symbol, region, base_rows.ts, n)
     cdef Columns rows
     cdef Level* level
     cdef Ring* parent
@@ -605,7 +604,7 @@ cdef void _extend_region(Symbol* symbol, const Region* region, const int64_t* ts
         if not level_accepts(level, region):
             continue
         if level.parent < 0:
-            rows = Columns(ts, open, high, low, close, volume, NULL)
+            rows = base_rows[0]
             count, row_ns, first_is_new = n, symbol.step_ns, True
         else:
             parent = &symbol.levels[level.parent].ring
