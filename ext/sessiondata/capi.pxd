@@ -30,7 +30,7 @@ cdef enum:
     SD_ERR_MEMORY = -205       # no memory for rows beyond those of a regular day
     SD_ERR_NO_SYMBOL = -206    # the handle is of no symbol, or of one that is gone
     SD_ERR_NO_SERIES = -207    # the symbol holds no such series, or a series no such column
-    # something else feeds the symbol in this session: bars, trades or quotes
+    # the symbol has another input kind in this session: bars, trades or quotes
     SD_ERR_INPUT_KIND = -208
     # a time before 1990, and no such day: not nanoseconds, but seconds, ms or us
     SD_ERR_UNIT = -209

@@ -3,11 +3,14 @@
 A caller holds a symbol by its handle, a number (see `symbol/handles`). One that is of no living
 symbol gets SD_ERR_NO_SYMBOL, and nothing is touched.
 
-Threads: each entry has a guard (see _guard), and every call is inside it while it touches the
+Threads: each entry has a guard (see `base/guard`), and every call is inside it while it touches the
 symbol; so is whoever holds the GIL and touches a symbol that has a handle. A call that has found
 its entry and then had to wait looks again whether the handle is still good. Bars from before the
 session are for days in history, which are Python's: such a call leaves the guard and begins anew
 with the GIL. `sd_read_last` reads base rows without the guard, as long as that goes well.
+
+The file is long because it is one table of functions: callers find all of them in one module, by
+its name.
 """
 
 from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint64_t, uintptr_t
@@ -189,7 +192,8 @@ cdef int _bring_block(Entry* entry, int64_t handle, uintptr_t** inside) noexcept
     """After ERR_MEMORY: leave the guard, allocate what the symbol wanted, and enter again with it;
     0, or the error, and this thread is outside.
 
-    Inside it may not: an allocation that `tracemalloc` traces waits for the GIL (see _layout)."""
+    Inside it may not: an allocation that `tracemalloc` traces waits for the GIL (see
+    `symbol/layout`)."""
     cdef int64_t n_bytes = entry.symbol.wanted
     cdef Block* block
     entry.symbol.wanted = 0
@@ -640,7 +644,7 @@ cdef inline int64_t _state(int64_t handle, int64_t k, int number) noexcept nogil
 
 
 cdef int64_t sd_expected(int64_t handle, int64_t k) noexcept nogil:
-    """Slots that are over."""
+    """Slots that have elapsed."""
     return _state(handle, k, 0)
 
 
@@ -690,7 +694,7 @@ cdef double sd_session_value(int64_t handle, int64_t column) noexcept nogil:
 
 
 cdef int64_t sd_as_of(int64_t handle) noexcept nogil:
-    """Up to when the symbol is judged, ns."""
+    """Watermark of the symbol, ns."""
     cdef uintptr_t* inside
     cdef Entry* entry = enter_entry(handle, &inside)
     cdef int64_t as_of = NAT

@@ -26,8 +26,8 @@ cdef class StoreClock:
     Parameters
     ----------
     grace_ns : int
-        How long after its end a bar may still arrive before its slot counts as over, if nothing
-        newer has come.
+        How long after its end a bar may still arrive before its slot has elapsed, if nothing newer
+        has come.
     """
 
     def __reduce__(self):
@@ -46,7 +46,7 @@ cdef class StoreClock:
 
     @property
     def as_of(self):
-        """Latest time given to `advance`, int ns; None before."""
+        """Latest time that `advance` moved to, int ns; None before."""
         cdef int64_t as_of = peek(&self.data.as_of)
         return None if as_of == INT64_MIN else as_of
 
@@ -56,8 +56,8 @@ cdef class StoreClock:
 
     @property
     def sequence(self):
-        """Changes of the store so far, int; those that symbols which have left it made are still
-        counted. O(symbols).
+        """Changes of the store so far, int; changes of symbols that have left are still counted.
+        O(symbols).
         """
         cdef int64_t latest
         return clock_sequence(&self.data, &latest)
@@ -78,7 +78,7 @@ cdef class StoreClock:
 
     @property
     def next_date(self):
-        """The earliest date that is not over: of the session under way, or the day after the one
+        """The earliest date that has not ended: of the session under way, or the day after the one
         that has ended. None before the first session: there is no now yet, and nothing is ahead of
         it."""
         if self.date is not None or self.ended is None:

@@ -1,9 +1,9 @@
 """Copies of a symbol: a past day to write to, a snapshot to look at, a core for the next session.
 
-    snapshot     all of a live session at one moment, made in its guard; looked at outside of it
-    copy_of_day  a past day in memory of its own: a late bar goes into the copy, which takes its place
-    blank_core   the same symbol without a session
-    swap_sessions  two cores exchange their sessions, memory and all: nothing is copied, nothing can fail
+    snapshot       all of a live session at one moment: made in its guard, read outside of it
+    copy_of_day    a past day in memory of its own: late bars go into the copy
+    blank_core     the same symbol without a session
+    swap_sessions  two cores exchange their sessions, memory and all; nothing can fail
 
 A copy of a day shares the memory of its trades and quotes, which no bar changes. Where the copy
 goes on as a session it gets its own (`own_ticks`).
@@ -33,7 +33,7 @@ cdef SymbolCore blank_core(SymbolCore like, StoreClock clock, int64_t capacity):
 
 
 cdef StoreClock elapsed_clock(Grid grid):
-    """A clock at which the whole span is over."""
+    """A clock at which the whole span has elapsed."""
     cdef StoreClock clock = StoreClock()
     clock.data.as_of = clock.data.watermark = grid.data.span_stop
     return clock
@@ -47,7 +47,7 @@ def blank_day(SymbolCore like not None, Grid grid not None, bint is_whole):
 
 cdef void flush_core(SymbolCore day) noexcept nogil:
     cdef int32_t i
-    # The levels of a session that was taken back lie in memory that is gone.
+    # The levels of a session that was undone lie in memory that is gone.
     if day.symbol.grid != NULL:
         for i in range(day.symbol.n_levels):
             symbol_flush(&day.symbol, i)
@@ -143,8 +143,8 @@ cdef SymbolCore snapshot(SymbolCore live, bint with_ticks):
 
 
 cdef SymbolCore _snapshot(SymbolCore live, bint with_ticks):
-    """What a symbol is at this moment, in memory of its own, so that it can be looked at outside
-    the guard; of its trades and quotes only the newest and how many there are, unless with
+    """What a symbol is at this moment, in memory of its own, so that it can be read outside the
+    guard; of its trades and quotes only the newest and how many there are, unless with
     `with_ticks`. There must be a session."""
     cdef int status
     cdef StoreClock clock = StoreClock(live.clock.data.grace_ns)
@@ -177,7 +177,7 @@ cdef SymbolCore _snapshot(SymbolCore live, bint with_ticks):
 
 cdef SymbolCore still(SymbolCore core):
     """The core itself if only holders of the GIL write to it, so that nobody does while one reads,
-    as long as no Python code runs; else a `snapshot` without its with_ticks."""
+    as long as no Python code runs; else a `snapshot` without its ticks."""
     return core if core.symbol.guard == NULL or core.symbol.grid == NULL else snapshot(core, False)
 
 

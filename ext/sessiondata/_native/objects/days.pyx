@@ -1,7 +1,7 @@
 """Past days of one symbol, and the bars that still come for them.
 
-    late bar -> route_earlier -> day of its time -> a copy of that day with the bar -> takes the day's place
-    fill, marks, retries, loads -> copies of all days they are for -> commit: one step, nothing can fail
+    late bar -> route_earlier -> day of its time -> its copy, with the bar -> replaces the day
+    fill, marks, retries, loads -> copies of their days -> commit: one step, nothing can fail
 
 A past day is a SymbolCore like any other: rows, derived bars, trackers, counters. Its clock stands
 at the end of its span, so all its slots have elapsed. It is flushed when it becomes a day and is
@@ -70,7 +70,7 @@ cdef class Days:
     daily : dict of date to tuple
         `summary` of trimmed days, ascending.
     supplied : dict of str to dict of date to columns
-        Rows that were loaded as they are, by interval. Never changed in place.
+        Supplied rows, by interval. Never changed in place.
     version : int
         Grows with every change of an answer; 0 as long as there never was anything.
     generation : int
@@ -142,7 +142,7 @@ cdef class Days:
         self.absent = absent if ascends(absent) else dict(sorted(absent.items()))
 
     cdef int take(self, const Bar* supplied, bint store) except? -1:
-        """Store one checked bar in its day, or only see to it that this cannot fail; returns a
+        """Store one checked bar in its day, or only make sure that this cannot fail; returns a
         status."""
         cdef SymbolCore day
         cdef Bar bar = supplied[0]
@@ -214,7 +214,7 @@ cdef class Days:
 
     cdef bint _is_visible(self, dates) except -1:
         """Whether one of these dates is history by now. Else no answer changes with its rows before
-        a session begins, and then every consumer is told anyway."""
+        a session begins, and then every consumer is notified anyway."""
         before = self._live.clock.next_date
         if before is None:
             return True
@@ -224,8 +224,8 @@ cdef class Days:
         return False
 
     def input_kind_at(self, int64_t ts):
-        """SOURCE_*: what fed the day that holds `ts`; None if there is none, or it is of the
-        session under way."""
+        """INPUT_*: the input kind of the day that holds `ts`; None if there is none, or it is of
+        the session under way."""
         if self._live.symbol.grid != NULL and ts >= self._live.symbol.grid.span_start:
             return None
         date = self._date_at(ts)
@@ -236,7 +236,7 @@ cdef class Days:
         self._reserved, self._reserved_staged = _NOTHING, None
 
     cdef object _target_of(self, int64_t ts):
-        """Date of the day that takes what comes for `ts`: of one that is here, or of one to be
+        """Date of the day that stores what comes for `ts`: of one that is here, or of one to be
         made; None."""
         date = self._date_at(ts)
         return self._absent_at(ts) if date is None else date
@@ -429,7 +429,7 @@ cdef class Days:
         return day
 
     def stage(self, dict days):
-        """(cores, daily) with these days in their places: what `commit` takes."""
+        """(cores, daily) with these days in their places, for `commit`."""
         cdef dict cores = {**self.cores, **days}
         for day in days.values():
             flush_core(<SymbolCore?>day)
@@ -483,7 +483,7 @@ cdef class Days:
             self._put(staged)
 
     cdef void _put_ahead(self, tuple staged, int64_t changed) noexcept:
-        """`commit` of days that are not shown yet."""
+        """`commit` of days that are not visible yet."""
         self._put(staged)
         self.version = self.version or 1
         if changed:
@@ -495,7 +495,7 @@ cdef class Days:
         self.generation += 1
         self.cores, self.daily = <dict>PyTuple_GET_ITEM(staged, 0), <dict>PyTuple_GET_ITEM(staged, 1)
         cdef uintptr_t* inside = symbol_enter(&self._live.symbol)
-        # earlier bars come here while there is a day that could take them
+        # earlier bars come here while there is a day that could store them
         if PyDict_GET_SIZE(self.cores):
             self._live.symbol.route_earlier = _route_earlier
         else:

@@ -14,7 +14,7 @@ from sessiondata._native.symbol.symbol cimport symbol_enter, symbol_leave, symbo
 
 def count_missing(list series not None, int64_t start_ns, int64_t stop_ns, double active_share):
     """(how many miss most of the slots that begin in [start_ns, stop_ns), how many are active) of
-    series that are given as (SymbolCore, number): those that expect some of the slots, and have
+    series, each (SymbolCore, number): those that expect some of the slots, and have
     bars on that share of all others, or of these where there are no others."""
     cdef SymbolCore core
     cdef Py_ssize_t k

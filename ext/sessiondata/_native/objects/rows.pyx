@@ -1,9 +1,8 @@
 """Rows of one call in memory of its own, sorted by time, and how they are stored.
 
-    columns of the caller -> gather: copied in time order -> checked, bad ones left out -> store_rows
-                                                                    -> runs of newer rows  symbol_extend
-                                                                    -> many late rows      late_store
-                                                                    -> else one by one     symbol_append
+    columns -> gather: copies in time order -> the caller checks them, and drops bad ones
+            -> store_rows: runs of newer rows (symbol_extend), many late rows (late_store), else one
+               by one (symbol_append)
 
 Copied, because checking and storing are one step: nobody may change a row between the two. The call
 that finds its rows in order and newer than all others needs none of this and copies nothing

@@ -30,8 +30,8 @@ def check_rows(SymbolCore core not None, const int64_t[::1] ts, const double[::1
 
 def earliest(SymbolCore core, const int64_t[::1] ts, const double[::1] open, const double[::1] high,
              const double[::1] low, const double[::1] close, const double[::1] volume, int64_t floor):
-    """Time of the earliest row from `floor` on that breaks no rule, as far as can be told without a
-    session; None if there is none."""
+    """Time of the earliest row from `floor` on that breaks no rule, as far as that is known without
+    a session; None if there is none."""
     cdef Py_ssize_t i
     cdef int64_t least = INT64_MAX
     cdef Bar bar

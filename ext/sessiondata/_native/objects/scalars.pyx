@@ -17,8 +17,8 @@ from sessiondata.time.instants import to_ns
 
 cdef double number_of(object x, str column, str symbol) except? -1.0:
     """A Python number as a double; anything that is not a real number is a typed error."""
-    # float() would take these: a bool, the nanoseconds of a datetime64, the real part of a complex
-    # scalar, the text in an array without dimensions.
+    # float() would accept these: a bool, the nanoseconds of a datetime64, the real part of a
+    # complex scalar, the text in an array without dimensions.
     if PyFloat_CheckExact(x) or PyLong_CheckExact(x) or is_number(x):
         try:
             return PyFloat_AsDouble(x)

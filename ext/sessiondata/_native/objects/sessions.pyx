@@ -1,12 +1,12 @@
 """The roll of all symbols of a store from one session to the next.
 
-    open_sessions   a fresh core for each symbol, its session begun         \
-    stage_sessions  each history with the session that ends as a past day    }  may fail; nothing changes
-    turn            all cores exchange their sessions, histories take the days: one step, nothing can fail
-    undo            takes back a session that has only just begun
+    open_sessions   a fresh core for each symbol, its session begun; may fail, nothing changes
+    stage_sessions  each history with the session that ends as a past day; may fail, nothing changes
+    turn            the cores exchange sessions, histories get the days: one step, nothing can fail
+    undo            a session that has only just begun is as if it had never been
 
-What is made beforehand may be out of date by the time of `turn`: bars may have come, another thread
-may have changed a history. The first is made again without memory of its own, for the second the
+What is made beforehand may be out of date when `turn` comes: bars may have come, another thread may
+have changed a history. The first is made again without memory of its own, for the second the
 caller begins anew.
 
 Here, too, is how symbols leave their store: what a session of all of them ends with.
@@ -121,7 +121,7 @@ cdef tuple _staged_again(SymbolCore core, tuple staged, supplied, list kept, Py_
 
 def turn(list cores, list opened, list staged, list supplied, list versions, StoreClock clock not None, date, grid):
     """Put opened sessions in the place of those that run, and these into history; `supplied` holds
-    rows as `Days.supply` takes them and a set of the trimmed days to forget, or None. The clock has
+    rows for `Days.supply` and a set of the trimmed days to forget, or None. The clock has
     the `date` of the sessions and the `grid` by the store's calendar from then on. Nothing can fail
     once sessions change places: not even a loop in Python may ask for memory there. And no Python
     code runs, so nobody sees half.
@@ -195,7 +195,7 @@ cdef int64_t _counted(list cores) except -1:
 
 
 def undo(list cores not None, StoreClock clock not None):
-    """Take back the session that has just begun for a call that is refused then; False, and it
+    """Undo the session that has just begun for a call that is refused then; False, and it
     stays, if anything was stored or counted in it meanwhile. That counts as no change."""
     cdef tuple before = (clock.date, clock.grid)
     if clock.date is None or _counted(cores) != clock.begun:

@@ -1,11 +1,11 @@
 """One bar for each of many symbols: the work of `symbol_store` is little, so waiting for memory is
 what costs.
 
-    check all (first lines of each symbol)  ->  append each, while the lines that the next ones need are on their way
+    check all (first lines of each symbol) -> append each, while lines of the next ones are loading
 
 What a bar touches lies apart for each symbol: the hot fields of the Symbol, a row in each of six
 columns, and the newest bar of the roots where a fold is due. None of it is in a near cache when
-thousands of symbols take turns, and each address is known only from the line before. So the loop
+thousands of symbols alternate, and each address is known only from the line before. So the loop
 asks for the Symbol's lines a good way ahead and, when those are there, for the rows.
 """
 
@@ -37,7 +37,7 @@ cdef enum:
     ROWS_AHEAD = 16
     SLOTS_AHEAD = 8
     HOT_BYTES = 256       # of a Symbol: what symbol_store reads and writes of it
-    ASK = -1              # a status: only Python can say whether the bar's session is over
+    ASK = -1              # a status: only Python can say whether the bar's session has ended
 
 
 cdef inline bint _folds(const Symbol* symbol) noexcept nogil:
@@ -90,7 +90,7 @@ cdef inline void _prefetch_slot(const Symbol* symbol) noexcept nogil:
 
 
 cdef int _check_cold(Symbol* symbol, Bar* bar) noexcept nogil:
-    """0 if the symbol can take the bar and has a row for it, else the status that says why not.
+    """0 if the symbol can store the bar and has a row for it, else the status that says why not.
     With the GIL."""
     cdef uintptr_t* inside
     cdef int status = check_bar(symbol, bar)
@@ -154,7 +154,7 @@ cdef class Slice:
                const double[::1] close, const double[::1] volume):
         """Store one bar for each symbol, all or nothing; returns how many changed something.
 
-        Arrays of shape (n,). Two bars of one symbol are taken one after the other."""
+        Arrays of shape (n,). Two bars of one symbol are stored one after the other."""
         cdef Columns columns = Columns(NULL, NULL, NULL, NULL, NULL, NULL, NULL)
         cdef const int64_t[::1] ts = given_ts
         cdef int64_t[::1] opened = None
@@ -162,7 +162,7 @@ cdef class Slice:
         cdef int status = 0, why = 0
         cdef int64_t changed
         # Rows for symbols without a session are looked at in Python: those before `checked` are of
-        # sessions that are over, as long as no other one begins.
+        # sessions that have ended, as long as no other one begins.
         cdef Py_ssize_t checked = 0
         cdef int64_t epoch = -1
         cdef StoreClock clock
@@ -255,15 +255,15 @@ cdef class Slice:
             changed += STORED <= status <= CORRECTED
         if is_late:
             self._release()
-        # since the check another thread has taken the row that there was for the bar, or fed a
+        # since the check another thread has used the row that there was for the bar, or fed a
         # trade
         if refused >= 0:
             out_row[0], out_status[0] = refused, why
         return changed
 
     cdef tuple _check_idle(self, Py_ssize_t first, const int64_t[::1] given_ts):
-        """Look, with Python, which rows for symbols without a session are of sessions that are
-        over.
+        """Look, with Python, which rows for symbols without a session are of sessions that have
+        ended.
 
         Returns
         -------

@@ -14,7 +14,7 @@ from sessiondata._native.symbol.symbol cimport Symbol
 
 
 cdef struct SlotStates:
-    # Slots that are over, and gaps.
+    # Slots that have elapsed, and gaps.
     int32_t expected
     int32_t present
     int32_t missing

@@ -1,6 +1,6 @@
 """One symbol as the object that Python holds: its native state, and the `def` wrappers around it.
 
-Series are numbered: 0 is the base, 1 .. the derived intervals shown, in the order of `intervals`.
+Series are numbered: 0 is the base, 1 .. the derived intervals, in the order of `intervals`.
 The session bar is always maintained; it is a numbered series only where "1d" was asked for.
 
     memory    start, stop: a session's `Memory`, laid out by `symbol/layout`
@@ -129,7 +129,7 @@ cdef class SymbolCore:
     name : str
     clock : StoreClock
     intervals : tuple of str
-        Names of the series, base first, "1d" last if it is shown.
+        Names of the series, base first, "1d" last if it was asked for.
     steps_ns : tuple of int
         Their lengths in ns; 0 for "1d".
     capacity : int
@@ -139,8 +139,8 @@ cdef class SymbolCore:
     start_for_first_bar : callable
         Called with (core, ts_ns, close_label, store) when a bar arrives for a symbol without a
         session: it starts one, unless another thread has done so meanwhile, and returns what
-        `store()` does then; None if the bar is of a session that is over. With None for `store` it
-        only says whether that is so (None) or not.
+        `store()` does then; None if the bar is of a session that has ended. With None for `store`
+        it only says whether that is so (None) or not.
     tick_capacity, quote_capacity : int
         Rows of the rings of trades and quotes.
     quote_bars : int
@@ -221,11 +221,11 @@ cdef class SymbolCore:
         self.grid, self._memory, self._columns = None, None, None
 
     def detach(self):
-        """Take no more bars: the symbol has left its store."""
+        """Accept no more bars: the symbol has left its store."""
         self.stop()
         self.days = None
         self.symbol.route_earlier = NULL
-        # no method: that would be a cycle without a way out
+        # no method: that would be a cycle that nothing breaks
         self._start_for_first_bar = _refuse_removed
 
     cdef Ring* ring(self, Py_ssize_t k) noexcept nogil:
@@ -362,7 +362,7 @@ cdef class SymbolCore:
         Notes
         -----
         O(derived intervals) for the newest bar, nothing is allocated; O(log rows) and one slot of
-        each interval for others. Several writers of a symbol take turns.
+        each interval for others. Several writers of a symbol wait for each other.
         """
         cdef uintptr_t* inside
         cdef Bar bar
@@ -418,7 +418,7 @@ cdef class SymbolCore:
         return self._append_elapsed(&row) if stored is None else stored
 
     cdef bint _append_elapsed(self, Bar* bar) except -1:
-        """Append a checked bar of a session that is over: to its day in history, or it is
+        """Append a checked bar of a session that has ended: to its day in history, or it is
         counted."""
         cdef int64_t given_ts = bar.ts
         cdef int status = OTHER_SESSION
@@ -723,7 +723,7 @@ cdef class SymbolCore:
         offence.input_kind = peek_small(&self.symbol.input_kind)
         if status == ERR_INPUT_KIND and ts is not None and self.days is not None:
             source = self.days.input_kind_at(ts if opened is None else opened)
-            if source is not None:  # a bar of a past day, which was fed otherwise
+            if source is not None:  # a bar of a past day, which has another input kind
                 offence.input_kind = source
         raise_status(offence)
 
@@ -941,7 +941,7 @@ cdef class SymbolCore:
         return forming
 
     cdef void _states(self, Py_ssize_t k, SlotStates* out_states) noexcept nogil:
-        """Numbers of slots that are over, inside the guard; there must be a session."""
+        """Numbers of slots that have elapsed, inside the guard; there must be a session."""
         cdef Gaps* gaps = self.tracker(k)
         cdef int32_t expected = expected_at(gaps.table, symbol_watermark(&self.symbol))
         cdef int32_t halted = gaps_halted(gaps, expected)
@@ -949,7 +949,8 @@ cdef class SymbolCore:
                                    gaps_explained(gaps, expected) - halted, halted, gaps_count(gaps, expected))
 
     def states(self, Py_ssize_t k):
-        """(expected, present, missing, without trade, halted) slots of series `k` that are over."""
+        """(expected, present, missing, without trade, halted) slots of series `k` that have
+        elapsed."""
         if self.symbol.grid == NULL:
             return 0, 0, 0, 0, 0
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
@@ -959,7 +960,7 @@ cdef class SymbolCore:
         return states.expected, states.present, states.missing, states.no_trade, states.halted
 
     def all_tallies(self):
-        """(present, expected) slots of each series that are over, all of one moment."""
+        """(present, expected) slots of each series that have elapsed, all of one moment."""
         cdef SlotStates states[MAX_LEVELS + 1]
         cdef int32_t k, n_series = <int32_t>len(self.intervals)
         for k in range(n_series):
@@ -1073,8 +1074,8 @@ cdef class SymbolCore:
         return series_extended(&self.symbol, k)
 
     def extended_answer(self, Py_ssize_t k):
-        """(present, expected, gaps, grid) of the slots of series `k` outside the segments that are
-        over, as `answer` has them; nothing of it if none are expected."""
+        """(present, expected, gaps, grid) of the slots of series `k` outside the segments that have
+        elapsed, as `answer` has them; nothing of it if none are expected."""
         cdef object _memory = self._memory, grid = self.grid  # as in `answer`
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef Extended* extended = self.extended(k)
@@ -1099,7 +1100,7 @@ cdef class SymbolCore:
 
     @property
     def as_of(self):
-        """Up to when the symbol is judged, int ns; None before the first bar and the first advance
+        """Watermark of the symbol, int ns; None before the first bar and the first advance
         of the clock."""
         cdef int64_t as_of = symbol_watermark(&self.symbol)
         return None if as_of == INT64_MIN else as_of

@@ -1,5 +1,14 @@
 """Trades, or quotes, of one symbol for Python: the `def` wrappers around `symbol/feed`, as
-`objects/store` has them for bars."""
+`objects/store` has them for bars.
+
+    one      append_tick, append_quote -> plain numbers of a symbol of ticks: feed_trade, feed_quote
+                                       -> anything else: _append_any
+    arrays   extend -> in order: feed_extend; else copied, sorted, and stored as blocks (_store_rows)
+    answers  rows, columns, counters
+
+The file is long because trades and quotes are one base class with two small ones, and all of it is
+done inside the symbol's guard.
+"""
 
 cimport cython
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
@@ -136,7 +145,7 @@ cdef class TickBuffer:
                 self._refuse(status, None, tick)
             kept = [tick.value[i] for i in range(4)]
             stored = self.core.begin(tick.ts, False, partial(self.store_one, tick.ts, kept, tick.exchange))
-            if stored is None:  # of a session that is over
+            if stored is None:  # of a session that has ended
                 self._count(NULL, 1)
             return bool(stored)
         cdef uintptr_t* inside = symbol_enter(self.symbol)
@@ -179,7 +188,7 @@ cdef class TickBuffer:
 
         Contiguous int64 times, float64 values, and of trades int64 exchange codes; `exchange` is
         None for quotes. Without a session -1, and nothing has changed; with `is_cold` all rows are
-        of sessions that are over then."""
+        of sessions that have ended."""
         cdef const int64_t[::1] ts = given_ts, codes
         cdef const int64_t* code = NULL
         cdef const double* columns[4]
@@ -298,7 +307,7 @@ cdef class TickBuffer:
         return ring != NULL and ts < peek(&ring.last_ts)
 
     cdef int64_t _store_late(self, Rows rows, int64_t first, int64_t n, Rows slots) noexcept nogil:
-        """Take late rows as a block, with room for the base rows that they make; returns how many
+        """Store late rows as a block, with room for the base rows that they make; returns how many
         are stored."""
         cdef LateTicks ticks
         cdef BaseRows room
@@ -319,8 +328,8 @@ cdef class TickBuffer:
             out_tick.value[k] = rows.values[k][i] if k < rows.n_values else 0.0
 
     def earliest(self, given_ts, list values, exchange, bint skip, int64_t floor):
-        """Time of the earliest row from `floor` on that may begin a session, as far as can be told
-        without one; None if there is none. Raises for the first bad row, unless they are
+        """Time of the earliest row from `floor` on that may begin a session, as far as that is
+        known without one; None if there is none. Raises for the first bad row, unless they are
         skipped."""
         cdef int64_t least = INT64_MAX
         cdef Py_ssize_t i

@@ -1,4 +1,4 @@
-# What was told about the absent slots of one symbol in one session, and the memory of the marks
+# What was reported about the absent slots of one symbol in one session, and the memory of the marks
 # made from it.
 
 from libc.stdint cimport int32_t, int64_t
@@ -9,8 +9,8 @@ from sessiondata._native.symbol.symbol cimport Symbol
 
 
 cdef class Evidence:
-    cdef Spans no_trade         # told by mark_no_trade
-    cdef Spans halted           # told by mark_halted
+    cdef Spans no_trade         # reported by mark_no_trade
+    cdef Spans halted           # reported by mark_halted
     cdef Marks* marks           # one for each tracker, which points to it
     cdef int32_t n_trackers
     cdef void* _slots           # memory of the ranges in all marks

@@ -1,10 +1,10 @@
-"""Evidence about absent slots: told in time, kept in time, compiled for each tracker of the symbol.
+"""Evidence about absent slots: reported and kept as times, compiled for each tracker of the symbol.
 
-    mark_no_trade, mark_halted -> union with the spans told before -> slots of each interval -> counts of its tracker
-    record_retry               -> gaps of one interval as they are -> how often and when, by ranges of slots
+    mark_no_trade, mark_halted -> union with earlier spans -> slots of each interval -> its tracker
+    record_retry               -> gaps of one interval now -> how often and when, by ranges of slots
 
 Made with the first mark or retry of a session and kept by its `Memory`, so that it lives as long as
-the trackers that point to it. Telling allocates, all that it needs before anything changes: without
+the trackers that point to it. A mark allocates all that it needs before anything changes: without
 memory nothing has happened. Inside a guard that is a status: to raise makes objects that the
 garbage collector counts, and may set it to work.
 """
@@ -95,7 +95,7 @@ cdef class Evidence:
         return status
 
     cdef int restore(self, Symbol* symbol, bint halted, const int64_t[::1] start, const int64_t[::1] stop) except -1:
-        """Have spans told that were told before they were saved: ascending and apart, else a
+        """Report spans that a file has saved: ascending and apart, else a
         ValueError."""
         cdef const SlotTable* table = series_gaps(symbol, 0).table
         cdef int64_t n = start.shape[0], i
@@ -118,8 +118,8 @@ cdef class Evidence:
         return 0
 
     cdef int _grow(self, Symbol* symbol, bint halted, Spans* spans) noexcept nogil:
-        """Put these spans in place of those told before (which they get in exchange), and compile
-        them; 0, or ERR_MEMORY and nothing has changed."""
+        """Exchange these spans for those reported before, and compile them; 0, or ERR_MEMORY and
+        nothing has changed."""
         cdef Spans explained
         cdef const Spans* halts = spans if halted else &self.halted
         cdef const Spans* quiet = &self.no_trade if halted else spans

@@ -1,4 +1,4 @@
-# Trades and quotes of a symbol: taking them, and growing base rows from them.
+# Trades and quotes of a symbol: storing them, and growing base rows from them.
 
 from libc.stdint cimport int32_t, int64_t
 
@@ -96,7 +96,7 @@ cdef inline void base_grow(Symbol* symbol, double price, double size) noexcept n
 
 
 cdef inline int feed_trade(Symbol* symbol, const Tick* tick) noexcept nogil:
-    """Check and take one trade, and everything it causes; returns a status. A session must have
+    """Check and store one trade, and everything it causes; returns a status. A session must have
     been started.
 
     O(roots) within the newest base row."""
@@ -115,7 +115,7 @@ cdef inline int feed_trade(Symbol* symbol, const Tick* tick) noexcept nogil:
 
 
 cdef inline int feed_quote(Symbol* symbol, const Tick* tick) noexcept nogil:
-    """Check and take one quote, and everything it causes; returns a status. A session must have
+    """Check and store one quote, and everything it causes; returns a status. A session must have
     been started."""
     cdef int status = check_quote(tick)
     cdef TickRing* ring = symbol.quotes

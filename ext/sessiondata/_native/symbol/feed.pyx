@@ -1,21 +1,21 @@
-"""A symbol fed by trades or quotes: they are the parents of its base rows.
+"""A symbol of trades or quotes: they are the parents of its base rows.
 
-    trade -> check -> in the newest base slot?  push; grow the newest row, and roots, in place     (feed_trade, inline)
-                      a later slot?             a new base row, as if a bar had come; push         (feed_cold)
-                      older than the newest?    insert; fold its slot again: it is corrected       (_place_late)
-                      of a slot that a bar has filled?  push or insert; the row stands             (see _fill)
-    arrays -> check all -> in order: rows by runs of one slot, through symbol_extend; copy columns (feed_extend)
+    trade -> check -> in the newest base slot?  push; grow row and roots   (feed_trade, inline)
+                      a later slot?             push; a new base row       (feed_cold)
+                      older than the newest?    insert; fold its slot      (_place_late)
+                      a slot that a bar filled? push or insert, no fold    (`symbol/fill`)
+    arrays -> check all -> in order: rows by runs of one slot (symbol_extend), copy  (feed_extend)
 
 A base row is the fold of the ticks in its slot in time order, of equal times in order of arrival;
 as a derived bar is of base rows. So whatever the order in which ticks come, the row is the same, to
 the last bit of its volume.
 
-What says that a slot is over differs from bars. A bar that has come is whole, and proves that its
-time has passed; a trade proves no more than its own time. So `newest_stop` is the newest trade's
-time (or the end of a filled row that is newer: that slot was over when it was filled), the newest
-row is forming until its slot's end, `base_stop`, and no arrival is needed to close it: the grid and
-the clock do. The fast path of bars is shut for such a symbol because `next_slot_ts` stays
-INT64_MAX; nothing there asks what feeds it.
+What says that a slot has elapsed differs from bars. A bar that has come is whole, and proves that
+its time has passed; a trade proves no more than its own time. So `newest_stop` is the newest
+trade's time (or the end of a filled row that is newer: that slot had elapsed when it was filled),
+the newest row is forming until its slot's end, `base_stop`, and no arrival is needed to close it:
+the grid and the clock do. The fast path of bars is shut for such a symbol because `next_slot_ts`
+stays INT64_MAX; nothing there asks for its input kind.
 
 Quotes go the same way where they make bars, by their mid, bid or ask and without volume; else they
 are only kept.
@@ -23,6 +23,8 @@ are only kept.
 Rejected: folding ticks into bars beside the store and appending these (the bar in progress would be
 unreadable, and a late trade would have to find all others of its slot), a level 0 below the base
 (its ring would have as many rows as the base ring, twice).
+
+The file is a little long because what one tick does and what arrays of them do share every step.
 """
 
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint64_t
@@ -87,8 +89,8 @@ cdef int feed_make_ring(Symbol* symbol, int kind) noexcept nogil:
 
 
 cdef int feed_reserve(Symbol* symbol, int kind, const int64_t* ts, int64_t n) noexcept nogil:
-    """See to it that `n` ascending ticks of the span can be taken; 0, or ERR_MEMORY and nothing has
-    changed."""
+    """Make sure that `n` ascending ticks of the span can be stored; 0, or ERR_MEMORY and nothing
+    has changed."""
     cdef int status = 0
     if _makes_bars(symbol, kind):
         # Rows on regular slots have room in any block, so that they need none (n_new) of their own.
@@ -513,7 +515,7 @@ cdef bint feed_check(const Symbol* symbol) noexcept nogil:
         region = find_region(symbol.grid, base.ts[at])
         if is_filled(symbol, region, base.ts[at]):
             continue
-        if ring == NULL:  # nothing feeds the symbol, so whatever stands there has been filled
+        if ring == NULL:  # it has no input kind, so whatever stands there has been filled
             return False
         if base.ts[at] <= ring.evicted_ts:
             continue

@@ -23,7 +23,7 @@ cdef inline bint is_newest_filled(const Symbol* symbol) noexcept nogil:
 
 
 cdef inline int64_t fed_until(const Symbol* symbol, int64_t ts) noexcept nogil:
-    """What a symbol whose newest trade or quote is of `ts` knows to be over: that time, or the
+    """What a symbol whose newest trade or quote is of `ts` knows to have elapsed: that time, or the
     newest row if it is a filled one (there is no `base_stop` then)."""
     cdef int64_t stop
     if symbol.base_stop != INT64_MIN or symbol.base.next_seq == 0:

@@ -1,21 +1,21 @@
 """Filling: bars that somebody was asked for, stored where nothing stands and nowhere else.
 
-    rows -> which are for slots that are missing now? -> room for them -> late ones inserted, newer ones pushed
+    rows -> which are for slots missing now? -> room -> late ones inserted, newer ones pushed
 
 Question and answer are one call inside the symbol's guard, so no bar of the feed can come in
 between and be replaced. What is there stays, also what an earlier row of the same call has brought.
 
-A filled row does not say what feeds the symbol. So until that is known `next_slot_ts` stays
-INT64_MAX, and the next streamed bar goes the way on which it decides. Where trades or quotes make
-the rows, a filled one stands: it is of all trades of its slot, those that come for it are some of
-them. The slots are remembered as bits (`Symbol.filled`), which only ticks look at that do not go on
-in the newest row. A filled row may be the newest one: no tick grows it then, because `base_stop` is
+A filled row does not decide the input kind. Until that is known `next_slot_ts` stays INT64_MAX, and
+the next streamed bar goes the way on which it decides. Where trades or quotes make the rows, a
+filled one stands: it is of all trades of its slot, those that come for it are some of them. The
+slots are remembered as bits (`Symbol.filled`), which only ticks look at that do not go on in the
+newest row. A filled row may be the newest one: no tick grows it then, because `base_stop` is
 INT64_MIN as before the first tick.
 
 A load into the session under way is a fill of which more is known (`loading`): its rows are whole
-bars, so what they cover is over, unless the clock or a trade says that it cannot be. Rows beside
-the slots are taken too, where none is of their time; as only bars make such rows, the symbol is fed
-by bars from then on.
+bars, so what they cover has elapsed, unless the clock or a trade says that it cannot have. Rows
+beside the slots are stored too, where none is of their time; only bars make such rows, so the input
+kind is bars from then on.
 
 Rejected: spans of time beside the marks (memory that can be lacking, for what 64 bytes of the block
 hold), and asking the ring of ticks whether a slot has some (those of an old slot may have left it).
@@ -44,9 +44,9 @@ cdef enum:
 
 cdef inline int32_t _wanted_at(const Symbol* symbol, int64_t ts, int64_t over, int32_t expected, bint loading,
                                const Region** out_region) noexcept nogil:
-    """Ordinal of the regular base slot that begins at `ts`, if it is over (`expected` slots are)
-    and has no row; a mark that explains the absence makes no difference. _NO_SLOT if a load brings
-    a row beside the slots for a time that has none, else _NOT_WANTED."""
+    """Ordinal of the regular base slot that begins at `ts`, if it has elapsed (`expected` slots
+    have) and has no row; a mark that explains the absence makes no difference. _NO_SLOT if a load
+    brings a row beside the slots for a time that has none, else _NOT_WANTED."""
     cdef const Region* region
     cdef int32_t ordinal
     cdef int64_t seq
@@ -67,11 +67,11 @@ cdef inline int32_t _wanted_at(const Symbol* symbol, int64_t ts, int64_t over, i
 
 
 cdef int64_t _elapsed_for_load(const Symbol* symbol, int64_t newest_ts) noexcept nogil:
-    """Up to when a load knows that slots are over; its newest row begins at `newest_ts`.
+    """Up to when a load knows that slots have elapsed; its newest row begins at `newest_ts`.
 
-    Its rows are whole bars, so all that they cover is, but for what cannot be: beyond the store's
-    clock, and, where trades or quotes come, at or after both the newest of them and the newest row,
-    each of which may be in progress."""
+    Its rows are whole bars, so all that they cover has, but for what cannot have: beyond the
+    store's clock, and, where trades or quotes come, at or after both the newest of them and the
+    newest row, each of which may be in progress."""
     cdef int64_t clock = peek(&symbol.clock.as_of), as_of = symbol_watermark(symbol), over = INT64_MAX
     if clock != INT64_MIN:
         over = clock
@@ -81,8 +81,7 @@ cdef int64_t _elapsed_for_load(const Symbol* symbol, int64_t newest_ts) noexcept
 
 
 cdef void _push(Symbol* symbol, Bar* bar) noexcept nogil:
-    """A filled row that is newer than all others. Whatever feeds the symbol, its time has been
-    known to be over."""
+    """A filled row that is newer than all others. Its slot had elapsed, whatever the input kind."""
     cdef int64_t stop = bar.ts + symbol.step_ns
     symbol_place(symbol, bar)  # there is room for it, so it is stored
     stop = stop if stop < symbol.region.stop else symbol.region.stop
@@ -95,7 +94,7 @@ cdef void _push(Symbol* symbol, Bar* bar) noexcept nogil:
 
 
 cdef inline void _note_filled(Symbol* symbol, int32_t ordinal) noexcept nogil:
-    """What a stored row says of what feeds the symbol."""
+    """What a stored row says of the input kind."""
     if ordinal == _NO_SLOT:
         symbol.input_kind = INPUT_BARS
     elif symbol.input_kind != INPUT_BARS:
@@ -134,7 +133,7 @@ cdef int64_t fill_rows(Symbol* symbol, const Columns* rows, int64_t n, bint load
     times the first counts, of a load the last. `place`: room for `n` int64.
 
     Returns how many were stored, or ERR_MEMORY and nothing has changed. O(log rows) for each row,
-    and for those behind the newest what late bars take."""
+    and for those behind the newest what late bars cost."""
     cdef const int64_t* ts = rows.ts
     cdef int32_t expected, ordinal
     cdef const Region* region = NULL
@@ -188,9 +187,9 @@ cdef int64_t fill_rows(Symbol* symbol, const Columns* rows, int64_t n, bint load
 
 
 cdef bint fill_forget_bars(Symbol* symbol) noexcept nogil:
-    """Have bars that were loaded count as filled, so that nothing feeds the symbol yet; False, and
-    nothing has changed, if some lie beside the slots, where only a feed of bars has rows. All rows
-    must have been loaded."""
+    """Have bars that were loaded count as filled, so that the symbol has no input kind yet; False,
+    and nothing has changed, if some lie beside the slots, where only a feed of bars has rows. All
+    rows must have been loaded."""
     cdef const Ring* base = &symbol.base
     cdef const Region* region
     cdef int64_t seq, ts

@@ -51,8 +51,8 @@ cdef inline Entry* find_entry(int64_t handle) noexcept nogil:
 cdef inline Entry* enter_entry(int64_t handle, uintptr_t** out_inside) noexcept nogil:
     """Entry of a handle with this thread inside its guard; NULL if it is of no living symbol.
 
-    Who gives a handle back is the owner of the guard afterwards: whoever enters as the owner need
-    not look again."""
+    Who releases a handle is the owner of the guard afterwards: whoever enters as the owner need not
+    look again."""
     cdef Entry* entry = find_entry(handle)
     if entry == NULL:
         return NULL

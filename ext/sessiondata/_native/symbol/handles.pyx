@@ -3,12 +3,12 @@
 A handle names an entry of one table:
 
     handle  = generation << 24 | index
-    entries [ guard, handle, Symbol*, label, steps ... ]   an entry that is released forgets its handle,
-                                                           and gets another generation with the next
+    entries [ guard, handle, Symbol*, label, steps ... ]
 
-so that a handle that has outlived its symbol, or was never one, is told by one comparison: the call
-returns SD_ERR_NO_SYMBOL and touches nothing. (Rejected: the address itself as the handle. It costs
-a load less, which the processor hides anyway, and the first stale one reads freed memory.)
+A released entry forgets its handle, and its next one has another generation. So one comparison
+finds a handle that has outlived its symbol, or was never one: the call returns SD_ERR_NO_SYMBOL and
+touches nothing. (Rejected: the address itself as the handle. It costs a load less, which the
+processor hides anyway, and the first stale one reads freed memory.)
 
 Handles are acquired and released under the GIL only. Entries never move and are never freed,
 because a thread without the GIL may just be looking at one. Each has a guard (see `base/guard`),
@@ -29,7 +29,7 @@ cdef int64_t _first_free = -1   # index; a chain, as a list may need memory to a
 
 
 cdef uintptr_t* acquire_entry(Entry* entry, int64_t handle) noexcept nogil:
-    """Enter an entry's guard that another thread had last; NULL if the handle has been given back
+    """Enter an entry's guard that another thread had last; NULL if the handle has been released
     meanwhile."""
     cdef uintptr_t* inside = guard_acquire(&entry.guard)
     if load(&entry.handle) == handle:
@@ -39,7 +39,7 @@ cdef uintptr_t* acquire_entry(Entry* entry, int64_t handle) noexcept nogil:
 
 
 cdef int64_t handle_acquire(void* symbol, tuple steps_ns, bint close_label) except -1:
-    """A handle for a symbol that stays where it is until the handle is given back. From now on the
+    """A handle for a symbol that stays where it is until the handle is released. From now on the
     symbol has a guard.
     """
     cdef Entry* entry

@@ -1,16 +1,16 @@
 """Late bars in blocks: the morning of a feed that began at noon, a day that somebody sends again.
 
-    rows -> what becomes of each     repeated: nothing; else which row it replaces, or comes before   (late_store)
-         -> trackers                 their ranges are gone through once                           (Sweep)
-         -> base ring                from the newest row back: each piece of rows moves once      (ring_insert_rows)
-         -> levels, parents first    each slot with changed rows is folded once                   (level_rebuild_rows)
+    rows -> what becomes of each   repeated: nothing; else which row it replaces (late_store)
+         -> trackers               one pass over their ranges (Sweep)
+         -> base ring              newest row first: each piece moves once (ring_insert_rows)
+         -> levels, parents first  each slot with changed rows folds once (level_rebuild_rows)
 
 All of it, counters and notes of edits included, is what the same rows one by one leave behind; only
 that one by one each of them moves all rows behind it, and folds its slots again. O(rows of the
 ring + n log n), where one by one it is their product. A few rows are quicker one by one: those
 behind them are few, or the slots that they fold.
 
-A ring that has lost rows, or would, takes late rows one by one: which are too old depends on those
+A ring that has lost rows, or would, stores late rows one by one: which are too old depends on those
 before.
 """
 

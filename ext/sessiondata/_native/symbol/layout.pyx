@@ -1,12 +1,14 @@
 """The memory of a symbol in one session: blocks, and what lies where in them.
 
-    [ Level structs | times of edits | filled slots | base columns | columns of each level | ranges of each tracker ]
-    [ Extended structs | ranges of each ]                   where bars are expected outside the segments; never moves
+    [ Level structs | times of edits | filled slots | base columns | level columns | ranges ]
+    [ Extended structs | ranges of each ]
+
+The second is for bars that are expected outside the segments, and never moves.
 
 All parts of the first are 64-byte aligned.
 
 A session begins in a compact block, with a row for each regular slot of each interval: what a full
-day takes, and no more. It is written once when it is made, so that no bar pays for the first touch
+day needs, and no more. It is written once when it is made, so that no bar pays for the first touch
 of a page. Rows beside the regular slots (extended hours, more off-grid rows than empty slots) move
 everything to a roomy block: there the base ring has a row for each base slot of the whole span, and
 a level one for each slot it can ever have. Off-grid rows beyond that move it to another one of
@@ -15,8 +17,8 @@ block, whose base ring has two laps. Trackers have room for every other slot mis
 
 Blocks are kept until the session's `Memory` goes: windows may still look at the compact one.
 
-Inside a guard only holders of the GIL allocate. While `tracemalloc` traces, an allocation takes the
-GIL, and who holds it may be waiting for the guard. So a caller without it is refused there
+Inside a guard only holders of the GIL allocate. While `tracemalloc` traces, an allocation acquires
+the GIL, and who holds it may be waiting for the guard. So a caller without it is refused there
 (ERR_MEMORY, and `Symbol.wanted` says how much it lacks); it leaves the guard, allocates, and comes
 back with the block as `Symbol.spare`.
 """

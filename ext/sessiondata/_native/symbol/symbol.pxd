@@ -17,13 +17,13 @@ from sessiondata._native.base.time cimport LEAST_START
 
 cdef enum:
     MAX_LEVELS = 18       # 16 derived intervals, the session bar, the extended one
-    EDITS = 64            # rows changed out of turn that a symbol remembers
+    EDITS = 64            # rows changed out of order that a symbol remembers
 
 
-# errands of `route_earlier`, which takes the GIL: never from inside the symbol's guard
+# operations of `route_earlier`, which acquires the GIL: never from inside the symbol's guard
 cdef enum:
     EARLIER_OPEN = 0      # the bar's time is that of its end: make it that of its start
-    EARLIER_RESERVE = 1   # see to it that storing the bar cannot fail
+    EARLIER_RESERVE = 1   # make sure that storing the bar cannot fail
     EARLIER_STORE = 2
 
 
@@ -71,10 +71,10 @@ cdef struct Symbol:
     # ns, newest extended [0] and regular [1] row; INT64_MIN while there is none
     int64_t newest_ts[2]
     int64_t step_ns       # base interval
-    # changes but for rows added in turn, which move last_ts; sessions begun and ended, too
+    # changes but for rows added in order, which move last_ts; sessions begun and ended, too
     int64_t n_edits
     int64_t changes       # of the symbol so far: its part of the store's sequence
-    # the store's; up to here: what tells whether there is anything to be shown
+    # the store's; up to here: what tells whether there is anything to send
     Clock* clock
     Guard* guard          # of the handle, if there is one: without it, all callers hold the GIL
     # parents before children; the last two are the session bar and the extended one
@@ -100,17 +100,17 @@ cdef struct Symbol:
     int32_t input_kind
     # 1: the newest base row has grown in place since levels were brought up to date
     int32_t grown
-    int64_t n_edited      # base rows inserted or replaced out of turn in this session
+    int64_t n_edited      # base rows inserted or replaced out of order in this session
     # ns, end of the newest base row's slot, if ticks or quotes made it; else INT64_MIN
     int64_t base_stop
     TickRing* ticks       # trades; NULL until there is one. Memory of a block, as is that of quotes
-    TickRing* quotes      # up to here: what a delta reads of each symbol (_json.SYMBOL_BYTES)
+    TickRing* quotes      # up to here: what a delta reads of each symbol (`out/json`)
     # rows of the base ring in the roomy block; grows with the rows beside its slots
     int64_t span_rows
     Block** blocks        # newest block, where its owner keeps it
     void* owner           # the SymbolCore
     # What becomes of a bar from before the span, if the symbol has days in history; else NULL. See
-    # _days.
+    # `objects/days`.
     int (*route_earlier)(Symbol*, Bar*, int operation) noexcept nogil
     Extended* extended    # base slots expected outside the segments; NULL: none
     # ns, the last EDITS of the base rows counted by n_edited: number n at n % EDITS; in the block
@@ -239,7 +239,7 @@ cdef inline void symbol_flush(Symbol* symbol, int32_t level) noexcept nogil:
 
 cdef inline void symbol_fold_levels(Symbol* symbol) noexcept nogil:
     """Bring the newest bars and trackers of all levels up to date, but not the rings' last rows:
-    what a reader needs who takes the newest row of a level from `bar`. O(levels)."""
+    what a reader needs that reads the newest row of a level from `bar`. O(levels)."""
     cdef int32_t i
     cdef Level* level
     if symbol.grown:
@@ -252,7 +252,7 @@ cdef inline void symbol_fold_levels(Symbol* symbol) noexcept nogil:
 
 
 cdef inline void symbol_note_edit(Symbol* symbol, int64_t ts) noexcept nogil:
-    """Remember that the base row at `ts` was inserted or replaced out of turn."""
+    """Remember that the base row at `ts` was inserted or replaced out of order."""
     symbol.edited_ts[symbol.n_edited % EDITS] = ts
     symbol.n_edited += 1
     symbol.n_edits += 1

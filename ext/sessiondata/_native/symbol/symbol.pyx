@@ -1,11 +1,11 @@
 """One symbol: what a bar does, natively and completely, before the call returns.
 
-    bar -> check -> the next slot of the region?  push, and leave the fold for later        (symbol_store_next, inline)
-                        rows wait, a root's slot is over: fold, hand down, begin the next   (symbol_fold_due)
-                    newest?      place it; push; roots whose slot is over hand it down      (symbol_store_cold)
-                    else         find its place; equal: nothing; else replace or insert, then rebuild the one slot of
-                                 each level that holds it                                   (_append_out_of_order)
-    arrays -> check all -> in order: copy columns, then per region and level by runs        (symbol_extend)
+    bar -> check -> next slot of the region?  push, fold later          (symbol_store_next, inline)
+                        a root's slot ends: fold, hand down, begin      (symbol_fold_due)
+                    newest?  place it, push, hand down slots that end   (symbol_store_cold)
+                    else     equal: nothing; else replace or insert,
+                             rebuild its slot of each level             (_append_out_of_order)
+    arrays -> check all -> in order: copy, fold per region and level    (symbol_extend)
 
 Nothing here allocates, calls the interpreter or knows a calendar. Functions return a status (see
 `base/status`); a bar that is refused has changed a counter at most, a bar that breaks a rule
@@ -13,6 +13,9 @@ nothing at all.
 
 Invariants (`symbol_check`): those of the ring, the trackers and the levels; last_ts is the newest
 row's time; next_slot_ts, where set, is the slot after the newest row and gaps.frontier its ordinal.
+
+The file is long because the hot path of a bar is one translation unit: the steps are inlined into
+each other, and a call across modules would cost more than some of them.
 """
 
 from libc.stdint cimport INT64_MAX, INT64_MIN, uint64_t, uintptr_t
@@ -133,7 +136,7 @@ cdef inline void _limit_waiting(Symbol* symbol, int64_t stop) noexcept nogil:
 
 
 cdef inline void _limit_folds(Symbol* symbol) noexcept nogil:
-    """Find out how far bars go that symbol_store may take without a look around. Everything has
+    """Find out how far bars go that symbol_store may store without a look around. Everything has
     been folded."""
     cdef int64_t rows = ring_room(&symbol.base) - (symbol.base.next_seq - symbol.base.origin)
     cdef int64_t stop = symbol.region.stop - symbol.step_ns + 1
@@ -178,7 +181,7 @@ cdef void symbol_fold(Symbol* symbol) noexcept nogil:
 cdef inline int64_t _fold_root(Symbol* symbol, Level* level) noexcept nogil:
     """Fold the base rows that wait into a root; the newest may begin another slot of it. Returns
     the slot's end."""
-    # All that the end of a slot takes, in one piece: no pointer for each column, and what is done
+    # All that the end of a slot needs, in one piece: no pointer for each column, and what is done
     # with is not kept.
     cdef const Ring* base = &symbol.base
     cdef int64_t ts = symbol.last_ts, n = base.next_seq - symbol.folded_seq, stride = base.stride, seq, stop
@@ -276,7 +279,7 @@ cdef int64_t symbol_fold_due_all(Symbol* symbol, uintptr_t* inside) noexcept nog
 
 
 cdef inline int _place(Symbol* symbol, Bar* bar, bint of_bars) noexcept nogil:
-    """Store a bar (values checked), whatever feeds the symbol; `of_bars`: its time is over then."""
+    """Store a bar (values checked) of any input kind; `of_bars`: its slot has elapsed then."""
     cdef const Region* region
     cdef int32_t i
     cdef int status
@@ -309,7 +312,7 @@ cdef inline int _place(Symbol* symbol, Bar* bar, bint of_bars) noexcept nogil:
 
 
 cdef int symbol_store_cold(Symbol* symbol, Bar* bar) noexcept nogil:
-    """Any bar (values checked) that symbol_store does not take itself."""
+    """Any bar (values checked) that symbol_store does not store itself."""
     cdef int status
     # an earlier day has a source of its own
     if symbol.input_kind > INPUT_BARS and bar.ts >= symbol.grid.span_start:
@@ -325,8 +328,8 @@ cdef int symbol_store_cold(Symbol* symbol, Bar* bar) noexcept nogil:
 
 cdef int symbol_place(Symbol* symbol, Bar* bar) noexcept nogil:
     """Store a bar (values checked) that ticks or quotes have made, or that fills a slot, and that
-    symbol_store would not take itself. The caller knows what is over then: `newest_stop` stays as
-    it is."""
+    symbol_store would not store itself. The caller knows what has elapsed then: `newest_stop` stays
+    as it is."""
     return _place(symbol, bar, False)
 
 
@@ -465,7 +468,7 @@ cdef void symbol_place_late(Symbol* symbol, const Region* region, int64_t seq, b
 
 
 cdef void symbol_end_block(Symbol* symbol) noexcept nogil:
-    """Rows have been put in out of turn, and all levels brought up to date with them."""
+    """Rows have been put in out of order, and all levels brought up to date with them."""
     level_mark_flushed(symbol.levels, symbol.n_levels, symbol.base.next_seq)
     _limit_folds(symbol)
     symbol.bars_updated = 1
@@ -661,7 +664,7 @@ cdef void symbol_open_label(Symbol* symbol, int64_t* ts) noexcept nogil:
 
 
 cdef bint symbol_check(const Symbol* symbol) noexcept nogil:
-    """True if all invariants of settled levels hold; O(rows), for tests."""
+    """True if all invariants of flushed levels hold; O(rows), for tests."""
     cdef int32_t i
     cdef const Level* level
     cdef Bar row
