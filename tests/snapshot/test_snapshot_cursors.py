@@ -109,7 +109,7 @@ LIES: dict[str, tuple[Any, str]] = {
     "times": (lambda told: told["cursors"][0].update(timestamps=None), "form that there is"),
     "changes to come": (lambda told: told["cursors"][0].update(sequence=10**9), "no changes to come: 1000000000"),
     "columns": (lambda told: told["columns"][0].__setitem__(2, 2**40), "no room for"),
-    "one column shorter": (lambda told: told["columns"][0].__setitem__(2, 7), "columns take all of their part"),
+    "one column shorter": (lambda told: told["columns"][0].__setitem__(2, 7), "columns fill all of their part"),
     "a part of rows": (lambda told: told.update(part=0), "no part 0 of kind cursors"),
     "no rows": (lambda told: told["cursors"].append({**told["cursors"][1], "name": "y"}), "not laid out"),
 }  # fmt: skip
