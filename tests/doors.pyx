@@ -10,6 +10,7 @@ import numpy as np
 
 cimport sessiondata._native.base.simd as _simd
 from sessiondata._native.base.time cimport ceil_div, floor_div, floor_mod
+from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.rows.ring cimport (
     Bar, Ring, ring_bytes, ring_check, ring_extend, ring_find, ring_init, ring_insert, ring_insert_rows, ring_move,
     ring_oldest, ring_push, ring_read, ring_replace, ring_row,
@@ -77,16 +78,14 @@ cdef class RingDoor:
         ring_replace(&self.ring, seq, &bar)
 
     def extend(self, const int64_t[::1] ts, const double[:, ::1] values):
+        cdef Columns rows
         if ts.shape[0]:
-            ring_extend(&self.ring, &ts[0], &values[0, 0], &values[1, 0], &values[2, 0], &values[3, 0], &values[4, 0],
-                        ts.shape[0])
+            rows = _columns(ts, values)
+            ring_extend(&self.ring, &rows, ts.shape[0])
 
     def insert_rows(self, const int64_t[::1] ts, const double[:, ::1] values, const int64_t[::1] place, int64_t n_new):
-        cdef const double* columns[5]
-        cdef int k
-        for k in range(5):
-            columns[k] = &values[k, 0]
-        ring_insert_rows(&self.ring, &ts[0], columns, &place[0], ts.shape[0], n_new)
+        cdef Columns rows = _columns(ts, values)
+        ring_insert_rows(&self.ring, &rows, &place[0], ts.shape[0], n_new)
 
     def find(self, int64_t ts):
         return ring_find(&self.ring, ts)
@@ -137,6 +136,10 @@ cdef class RingDoor:
 
     def check(self):
         return bool(ring_check(&self.ring))
+
+
+cdef Columns _columns(const int64_t[::1] ts, const double[:, ::1] values):
+    return Columns(&ts[0], &values[0, 0], &values[1, 0], &values[2, 0], &values[3, 0], &values[4, 0], NULL)
 
 
 cdef Bar _bar(tuple row) except *:
