@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sessiondata.batch.kernels import BarArrays, GapArrays, aggregate, find_gaps, quality
 from sessiondata.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -45,6 +44,7 @@ from sessiondata.store.store import SessionData
 from sessiondata.store.symbol import SymbolSessionData
 
 if TYPE_CHECKING:
+    from sessiondata.batch.kernels import BarArrays, GapArrays, aggregate, find_gaps, quality
     from sessiondata.export.delta import apply_delta
     from sessiondata.export.orjson import orjson_default
     from sessiondata.monitor.gap_log import GapAttempt, GapRecord
@@ -55,11 +55,16 @@ __version__ = "0.1.0"
 
 # Modules of what most programs never ask for: imported when it is.
 _LAZY = {
+    "BarArrays": "sessiondata.batch.kernels",
     "DataQualityManager": "sessiondata.monitor.manager",
+    "GapArrays": "sessiondata.batch.kernels",
     "GapAttempt": "sessiondata.monitor.gap_log",
     "GapRecord": "sessiondata.monitor.gap_log",
+    "aggregate": "sessiondata.batch.kernels",
     "apply_delta": "sessiondata.export.delta",
+    "find_gaps": "sessiondata.batch.kernels",
     "orjson_default": "sessiondata.export.orjson",
+    "quality": "sessiondata.batch.kernels",
 }
 
 
@@ -67,7 +72,8 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         from importlib import import_module
 
-        return getattr(import_module(_LAZY[name]), name)
+        value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

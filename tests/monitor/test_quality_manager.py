@@ -443,3 +443,20 @@ def test_the_same_day_again_is_the_same(fed_by: str) -> None:
     (one, first, _), (other, second, _) = (live_day(7, 0.2, 0.1, 0.03, fed_by) for _ in range(2))
     assert one.to_json() == other.to_json()
     assert first.records() == second.records()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        ((5,), "a manager watches a SessionData"),
+        ((None,), "a manager watches a SessionData"),
+        ((sd.SessionData(), "live", 5), "fetch is a function"),
+        ((sd.SessionData(), "backtest", "fetch"), "fetch is a function"),
+        ((sd.SessionData(), "backtest", None, 5, True), "retry_interval_seconds"),
+    ],
+)
+def test_arguments_of_a_wrong_kind_are_refused_when_the_manager_is_made(arguments: tuple[Any, ...], rule: str) -> None:
+    """A store that is none failed in the manager's thread, and a number for `fetch` as an
+    answer."""
+    with pytest.raises(sd.ArgumentTypeError, match=rule):
+        sd.DataQualityManager(*arguments)

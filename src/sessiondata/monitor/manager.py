@@ -23,18 +23,17 @@ from typing import TYPE_CHECKING, Any
 
 from sessiondata.arguments import check_index, check_real
 from sessiondata.copying import not_copied
-from sessiondata.errors import ArgumentError, SessionStateError
+from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionStateError
 from sessiondata.monitor.gap_log import GapAttempt, GapLog, GapRecord, Watch, open_parts
 from sessiondata.monitor.requests import Fetch, Requests
 from sessiondata.rows.owner import computed_gaps
-from sessiondata.store.store import parts_of
+from sessiondata.store.store import SessionData, parts_of
 from sessiondata.store.symbol import state_of
 from sessiondata.time.instants import to_ns
 from sessiondata.time.units import check_unit
 
 if TYPE_CHECKING:
     from sessiondata.rows.gap import GapInfo
-    from sessiondata.store.store import SessionData
 
 __all__ = ["DataQualityManager"]
 
@@ -117,6 +116,10 @@ class DataQualityManager:
         placeholders: str = "drop",
         keep_records: int = 10_000,
     ) -> None:
+        if not isinstance(data, SessionData):
+            raise ArgumentTypeError(f"a manager watches a SessionData: {data!r:.80}", value=data)
+        if fetch is not None and not callable(fetch):
+            raise ArgumentTypeError(f"fetch is a function, or None: {fetch!r:.80}", value=fetch)
         if mode not in ("live", "backtest"):
             raise ArgumentError(f'mode is "live" or "backtest": {mode!r}', value=mode)
         if mode == "live" and fetch is None:
