@@ -18,7 +18,7 @@ from sessiondata.cli.arguments import UsageError, check_arguments, parse
 from sessiondata.cli.progress import open_progress
 from sessiondata.cli.run import Run
 from sessiondata.cli.streams import StdoutError, open_missing_stderr, say, write_stdout, writing_stdout
-from sessiondata.cli.table import Row, format_gaps, format_table, lowest_below, rows_of
+from sessiondata.cli.table import TableRow, format_gaps, format_table, lowest_below, rows_of
 
 if TYPE_CHECKING:
     from sessiondata.playback.sessions import ReplaySession
@@ -89,7 +89,7 @@ def _replay(args: argparse.Namespace) -> int:
 
     files = find_inputs(args.inputs, None if args.quiet else _say)
     _check_outputs(args, files)
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     with open_progress(args.quiet) as progress, _written(args.out) as out, _written(args.csv) as steps:
         run = Run(args, files, progress)
         for n_before, session in enumerate(run.sessions()):

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from sessiondata.playback.sessions import ReplaySession
     from sessiondata.rows.gap import GapInfo
 
-__all__ = ["Row", "format_gaps", "format_table", "lowest_below", "rows_of"]
+__all__ = ["TableRow", "format_gaps", "format_table", "lowest_below", "rows_of"]
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """A line of the table, and the gaps to list under it."""
 
     date: str
@@ -35,7 +35,7 @@ class Row(NamedTuple):
         return 100 * (self.expected - self.missing) < limit * self.expected
 
 
-def rows_of(session: ReplaySession, with_ranges: bool) -> Iterator[Row]:
+def rows_of(session: ReplaySession, with_ranges: bool) -> Iterator[TableRow]:
     """A row for each interval of each symbol."""
     for name, symbol in session.data.symbols.items():
         for interval in symbol.intervals:
@@ -43,7 +43,7 @@ def rows_of(session: ReplaySession, with_ranges: bool) -> Iterator[Row]:
             gaps = bars.gaps
             ranges = tuple(_range(gap, session.date) for gap in gaps) if with_ranges else ()
             counts = len(bars), bars.expected, bars.missing, len(gaps)
-            yield Row(str(session.date), name, interval, *counts, ranges)
+            yield TableRow(str(session.date), name, interval, *counts, ranges)
 
 
 def _range(gap: GapInfo, date: dt.date) -> str:
@@ -55,7 +55,7 @@ def _range(gap: GapInfo, date: dt.date) -> str:
     return f"{first} to {last}, {gap.bar_count} bars" if gap.bar_count > 1 else f"{first}, 1 bar"
 
 
-def format_table(rows: Sequence[Row]) -> Iterator[str]:
+def format_table(rows: Sequence[TableRow]) -> Iterator[str]:
     """Lines of the table."""
     head = ("date", "symbol", "interval", "bars", "expected", "missing", "gaps", "quality")
     lines = [head, *((*map(str, row[:7]), row.quality) for row in rows)]
@@ -68,7 +68,7 @@ def format_table(rows: Sequence[Row]) -> Iterator[str]:
         yield "  ".join(cells)
 
 
-def format_gaps(rows: Iterable[Row]) -> Iterator[str]:
+def format_gaps(rows: Iterable[TableRow]) -> Iterator[str]:
     """Lines of the ranges of missing bars, for rows that have them."""
     for row in rows:
         if row.ranges:
@@ -77,7 +77,7 @@ def format_gaps(rows: Iterable[Row]) -> Iterator[str]:
             yield from (f"  {text}" for text in row.ranges)
 
 
-def lowest_below(rows: Sequence[Row], limit: float) -> str | None:
+def lowest_below(rows: Sequence[TableRow], limit: float) -> str | None:
     """A sentence about the qualities below a limit; None if there are none."""
     below = [row for row in rows if row.is_below(limit)]
     if not below:
