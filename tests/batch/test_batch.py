@@ -115,6 +115,7 @@ def test_numbers_of_workers_that_mean_nothing(kernel: Any, make: Any, workers: i
         kernel(make(2), GRID, workers=1.5)
 
 
+@pytest.mark.slow
 @pytest.mark.threads
 @each_kernel
 def test_other_threads_run_meanwhile(kernel: Any, make: Any) -> None:

@@ -47,6 +47,7 @@ def test_find_gaps_and_quality_agree_with_their_twins(scan: tuple[World, str, li
     assert sd.quality(ts, world.grid, interval, as_of) == ref.quality(times, world.session, interval, as_of)
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_aggregate_agrees_with_its_twin(data: st.DataObject) -> None:
     shape = data.draw(st.sampled_from(sorted(SHAPES)))

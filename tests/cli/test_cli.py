@@ -327,6 +327,7 @@ def test_arguments_that_do_not_parse(arguments: list[str], capsys: pytest.Captur
 # --- as a process ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_help_and_version_as_a_process() -> None:
     script = (
         "import sys; from sessiondata.cli.command import main\n"
@@ -402,6 +403,7 @@ def test_new_york_minutes_by_another_count(run: Run, real: Path) -> None:
     assert {interval for _, _, interval in rows} == {"1d"}
 
 
+@pytest.mark.slow
 @on_both(
     "n_ticks spy btc eurusd",
     [(2, ["603", "390", "32", "26", "91.79"], ["1043", "1435", "392"], 132)],

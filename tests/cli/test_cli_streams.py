@@ -54,6 +54,7 @@ def test_closed_stdout_of_what_argparse_prints(arguments: tuple[str, ...]) -> No
     assert shell(">&-", *arguments).returncode == 2
 
 
+@pytest.mark.slow
 def test_closed_stderr_loses_the_messages_only(bars: Path) -> None:
     with_it = shell("", "replay", bars, "--fail-under", "0")
     done = shell("2>&-", "replay", bars, "--fail-under", "0")
@@ -127,6 +128,7 @@ def test_reader_of_stdout_that_left_does_not_pass_for_findings() -> None:
     assert reader_leaves("replay", "--demo", "--quiet", "--json", "--fail-under", "100") == (141, b"")
 
 
+@pytest.mark.slow
 def test_reader_of_stderr_that_left_changes_nothing(bars: Path) -> None:
     status, table = reader_leaves("replay", bars, "none.csv", stream="stderr")
     assert status == 3
@@ -162,6 +164,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_half_written_file(bars: Path, tmp_path: Path) -> None:
     """The run waits for a pipe that nobody writes to, with its output files open."""
     folder = tmp_path / "out"

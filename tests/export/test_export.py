@@ -165,6 +165,7 @@ def test_symbols_of_any_name(name: str) -> None:
     assert list(same(data)["symbols"]) == [name, name + "2"]
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12), unique=True, max_size=6))
 def test_symbols_of_random_names(names: list[str]) -> None:

@@ -107,6 +107,7 @@ def test_sums_of_the_highest_volumes_are_finite_in_both() -> None:
         assert data.to_json(timestamps=style) == orjson.dumps(data.to_dict(timestamps=style))
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     st.lists(

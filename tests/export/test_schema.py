@@ -150,6 +150,7 @@ def test_random_sessions(drawn: st.DataObject) -> None:
     valid(world.data)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_random_histories(drawn: st.DataObject) -> None:

@@ -82,6 +82,7 @@ def test_a_life_in_compiled_code_is_that_of_the_model(configuration: Any, data: 
     world.same()
 
 
+@pytest.mark.slow
 def test_every_status() -> None:
     data, spy = store(capacity=10)
     bars = minutes(20)
@@ -195,6 +196,7 @@ def test_the_example_trades_each_close_with_the_minute_that_brings_it() -> None:
             assert (trades, refused) == (expected, 0), (holes, n)
 
 
+@pytest.mark.slow
 def test_what_is_explained_or_still_in_grace_is_not_missing_for_compiled_callers_either() -> None:
     data, spy = store(grace_ns=MINUTE)
     spy.append(DAY_NS, 1.0, 1.0, 1.0, 1.0, 1.0)
@@ -222,6 +224,7 @@ def test_the_clock_is_the_store_s() -> None:
     assert jit.sequence(spy) == data.sequence == sequence + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("started", [False, True])
 def test_series_are_found_by_their_interval(started: bool) -> None:
     @njit
@@ -236,6 +239,7 @@ def test_series_are_found_by_their_interval(started: bool) -> None:
     assert [jit.series_number(spy, name) for name in spy.intervals] == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_series_is_had_from_the_symbol() -> None:
     @njit
     def lengths(spy):
@@ -248,6 +252,7 @@ def test_a_series_is_had_from_the_symbol() -> None:
         absent(spy)
 
 
+@pytest.mark.slow
 def test_values_are_copied_into_an_array_of_the_caller() -> None:
     @njit
     def copy(symbol, k, column, out):

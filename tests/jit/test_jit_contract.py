@@ -204,6 +204,7 @@ def test_the_readme_s_example(process: Any) -> None:
     assert (done.stdout, done.stderr) == (output, "")
 
 
+@pytest.mark.slow
 def test_functions_run_without_numba_s_compiler(process: Any) -> None:
     """NUMBA_DISABLE_JIT=1, for a debugger."""
     done = process(

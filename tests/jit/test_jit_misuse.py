@@ -254,6 +254,7 @@ def test_what_makes_no_sense_is_not_compiled(body: str, message: str) -> None:
         njit(namespace["f"])(spy, "5m")
 
 
+@pytest.mark.slow
 def test_a_symbol_can_be_kept_by_a_compiled_object() -> None:
     @numba.experimental.jitclass([("symbol", jit.SymbolType())])
     class Strategy:

@@ -276,6 +276,7 @@ def test_clocks_that_change_on_the_date() -> None:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_corrections_answer_as_a_schedule_of_the_same_dates(data: st.DataObject) -> None:

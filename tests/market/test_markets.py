@@ -97,6 +97,7 @@ def test_the_walk_over_minutes() -> None:
     assert (len(seconds.ts_ns), seconds.ts_ns[0], seconds.ts_ns[-1]) == (180, 12 * MINUTE, 15 * MINUTE - brute.SECOND)
 
 
+@pytest.mark.slow
 def test_a_day_of_the_walk_is_the_day_that_people_know() -> None:
     """Half a day in New York and a lunch break in Tokyo, written down by hand."""
     for name, date, minutes in (

@@ -14,6 +14,7 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -383,6 +384,7 @@ def _told(made: Any) -> tuple[Any, ...]:
     return (made.when_ns, made.start_ns, made.stop_ns, made.outcome, made.rows)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**32))
 def test_records_of_gaps_are_those_of_a_model_of_slots(seed: int) -> None:

@@ -243,6 +243,7 @@ def test_a_replay_of_all_minute_files_plays_these_sessions_and_loses_no_bar(
     assert played == in_files
 
 
+@pytest.mark.slow
 @on_both(
     "files date calendar",
     [(SAMPLE_FILES, *session) for session in SAMPLE_SESSIONS],
@@ -314,6 +315,7 @@ STOCKS = {name: f"equity/usa/minute/{name.lower()}" for name in ("SPY", "IBM", "
 BITCOIN = None, {"BTCUSD": "crypto/coinbase/minute/btcusd"}, ("2018-04-04", "2018-04-05", "2018-04-06")
 
 
+@pytest.mark.slow
 @on_both(
     "calendar files dates",
     [("XNYS", STOCKS, ("2013-10-04", "2013-10-07", "2013-10-08", "2013-10-09")), BITCOIN],

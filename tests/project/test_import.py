@@ -38,6 +38,7 @@ FEATURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [

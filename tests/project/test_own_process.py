@@ -90,6 +90,7 @@ def output(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     ).stdout  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BODIES)
 def test_what_becomes_of_a_test_in_its_own_process_is_reported(output: str, name: str) -> None:
     _, outcome, said = BODIES[name]

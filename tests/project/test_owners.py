@@ -51,6 +51,7 @@ def imported(tree: ast.AST, inside: bool = False) -> Iterator[tuple[str, bool]]:
         yield from imported(node, inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
+@pytest.mark.slow
 def test_no_circle_among_imports() -> None:
     """Lazy ones included, but for the doors of the facade."""
     names = {name_of(path): path for path in SOURCE.rglob("*.py") if path.parent != SOURCE or path.stem != "__init__"}
@@ -122,6 +123,7 @@ def private_uses(path: Path) -> Iterator[str]:
                     yield f"{path.relative_to(ROOT)}:{node.lineno}: from {node.module} import {alias.name}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["src/sessiondata", "tests", "benchmarks"])
 def test_nobody_touches_the_private_names_of_others(folder: str) -> None:
     paths = [path for path in sorted((ROOT / folder).rglob("*.py")) if path.name != "shims.py"]

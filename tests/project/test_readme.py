@@ -34,6 +34,7 @@ def test_the_example_has_about_ten_lines() -> None:
     assert len([line for line in block("example").splitlines() if line]) <= 12
 
 
+@pytest.mark.slow
 def test_the_example_of_calendars_prints_what_is_shown() -> None:
     assert run("-c", block("calendar example")) == block("output: calendar example")
 
@@ -61,6 +62,7 @@ def test_the_table_of_errors_is_complete() -> None:
             assert attribute in (kind.__doc__ or ""), (name, attribute)
 
 
+@pytest.mark.slow
 def test_the_example_of_frames_prints_what_is_shown() -> None:
     # pandas pads its lines
     printed = [line.rstrip() for line in run("-c", block("frames example")).splitlines()]

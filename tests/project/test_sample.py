@@ -50,6 +50,7 @@ def test_times_rise_and_prices_lie_between_low_and_high(sample: Path) -> None:
     assert counted > 10_000
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_sample_is_what_the_tool_makes(lean: Path, sample: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, MAKE, "--from", lean, "--to", tmp_path], check=True, capture_output=True)

@@ -201,6 +201,7 @@ def test_a_capsule_that_nobody_takes_frees_everything(watched: Watched) -> None:
     assert watched.window.__arrow_c_schema__()
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_taken_belongs_to_its_consumer(watched: Watched) -> None:
     capsule = watched.take()
     stream = moved(stream_of(capsule))
@@ -303,6 +304,7 @@ def test_what_was_exported_outlives_the_store(frozen: bool) -> None:
     assert len(others) == 50
 
 
+@pytest.mark.slow
 def test_no_export_leaks(spy: sd.SymbolSessionData) -> None:
     frozen = spy.bars("5m")[:].copy()
 

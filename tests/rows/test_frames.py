@@ -144,6 +144,7 @@ def test_flags_tell_extended_and_forming_rows_in_every_region() -> None:
     data.advance_to(int(grid.segments[-1, 1]) - 1)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(-40, 430), min_size=1, max_size=80), st.integers(0, 30), st.integers(0, 30))
 def test_any_part_of_any_series_agrees_with_its_bars(slots: list[int], i: int, n: int) -> None:
     spy = sd.SessionData(CALENDAR, "1m", ("5m", "1h", "1d"), capacity=40).register_symbol("SPY")

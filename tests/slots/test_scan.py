@@ -97,6 +97,7 @@ def columns(draw: st.DrawFn, session: Session) -> list[int]:
     return sorted(ts)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_holes_and_rows_of_any_column(data: st.DataObject) -> None:
     session = data.draw(sessions())
@@ -104,6 +105,7 @@ def test_holes_and_rows_of_any_column(data: st.DataObject) -> None:
     session.check(data.draw(columns(session)), expected)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_the_first_row_in_disorder_is_found(data: st.DataObject) -> None:
     session = data.draw(sessions())

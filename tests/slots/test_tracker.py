@@ -139,6 +139,7 @@ def test_a_stretch_is_counted(session: tuple[Any, Model], data: st.DataObject) -
         assert tracker.tally(start, stop) == (states.count(PRESENT), states.count(MISSING))
 
 
+@pytest.mark.slow
 @given(sessions(), st.data())
 def test_slots_swept_at_once_are_as_one_by_one(session: tuple[Any, Model], data: st.DataObject) -> None:
     tracker, model = session
@@ -154,6 +155,7 @@ def test_slots_swept_at_once_are_as_one_by_one(session: tuple[Any, Model], data:
         assert_equal(tracker, model)
 
 
+@pytest.mark.slow
 @given(sessions(), st.data())
 def test_a_column_of_rows_is_marked_as_one_by_one(session: tuple[Any, Model], data: st.DataObject) -> None:
     """Rows of one segment after the other: on slots, beside them, some slots left out."""

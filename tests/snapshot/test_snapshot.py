@@ -83,6 +83,7 @@ TestSavedHistoryLife = pytest.mark.slow(SavedHistoryLife.TestCase)
 # --- stores by example ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STORES)
 def test_a_store_comes_back(name: str) -> None:
     reloaded(STORES[name]())
@@ -196,6 +197,7 @@ def test_daily_bars_of_trimmed_days_ascend() -> None:
     reloaded(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ticks", "quotes"])
 @pytest.mark.parametrize("capacity", [65_536, 3])
 def test_a_session_of_trades_that_goes_on_has_a_ring_of_its_own(kind: str, capacity: int) -> None:

@@ -255,6 +255,7 @@ def test_a_program_registers_again_what_it_has_loaded(tmp_path: Path) -> None:
         assert loaded.register_symbol("IBM", calendar=hours()).calendar is loaded.calendar
 
 
+@pytest.mark.slow
 def test_days_are_copied_when_it_is_their_turn_and_the_session_before(tmp_path: Path) -> None:
     """What comes after the copy is not in the file."""
     data = rich_store()

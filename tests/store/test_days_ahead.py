@@ -61,6 +61,7 @@ def shown(data: sd.SessionData, interval: str = "1m") -> dict[str, Any]:
 # --- days ahead -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("market", MARKETS)
 @pytest.mark.parametrize("before", [True, False])
 def test_days_ahead_are_not_shown_whenever_they_were_loaded(market: str, before: bool) -> None:

@@ -22,6 +22,7 @@ def load(times: Any, interval: str = "1m", **options: Any) -> int:
     return spy.load_historical_bars(interval, times, *[np.ones(len(times))] * 5, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [[5 * 10**9, EARLY_US], [EARLY_US, 400 * DAY], [EARLY_US, 1_710_000_000 * 10**9]])
 def test_datetimes_that_no_one_unit_explains_are_loaded(times: list[int]) -> None:
     assert load(np.array(times, "M8[ns]")) == 2

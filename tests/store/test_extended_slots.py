@@ -59,6 +59,7 @@ def test_extended_hours_have_their_own_numbers() -> None:
     assert repr(minutes) == "<ExtendedSlots SPY 1m: 465 of 570 missing, quality 18.42>"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("calendar", "date", "hours", "expected"),
     [

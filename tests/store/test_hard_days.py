@@ -159,6 +159,7 @@ def test_a_day_that_begins_at_another_time_takes_its_date_from_its_begin() -> No
     day.same()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("date", "hours"), [("2024-03-31", 23), ("2024-10-27", 25), ("2024-06-05", 24)])
 def test_a_local_day_has_23_24_or_25_hours(date: str, hours: int) -> None:
     day = Day(sd.SessionCalendar.always_open(tz="Europe/Berlin"), date, derived=("30m", "1h", "4h", "1d"))

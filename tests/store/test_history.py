@@ -429,6 +429,7 @@ def calls() -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.allocations
 @pytest.mark.parametrize("name", calls())
 def test_where_there_is_no_memory_history_does_not_change(name: str) -> None:

@@ -96,6 +96,7 @@ def feed_all(stores: list[sd.SymbolSessionData], bars: list[tuple[int, float, fl
         feed(spy, bars)
 
 
+@pytest.mark.slow
 def test_a_million_appends_allocate_no_python_objects() -> None:
     """Two counts that share nothing: blocks of the interpreter's allocator, and bytes that
     tracemalloc sees (of which NumPy's arrays are part)."""

@@ -317,6 +317,7 @@ StoreLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 TestStoreLife = pytest.mark.slow(StoreLife.TestCase)
 
 
+@pytest.mark.slow
 @given(configuration=configurations(), data=st.data(), seed=st.integers(0, 2**32), grace=st.sampled_from([0, 1, 90]))
 def test_law_1_arrival_order_does_not_matter(configuration: Any, data: st.DataObject, seed: int, grace: int) -> None:
     """Of bars, of marks, and of marks among bars."""
@@ -412,6 +413,7 @@ def test_law_3_a_block_is_folded_as_its_bars_are(configuration: Any, seed: int, 
     world.same()
 
 
+@pytest.mark.slow
 @given(configuration=configurations(), data=st.data())
 def test_law_5_windows_are_views_and_know_when_they_are_overwritten(configuration: Any, data: st.DataObject) -> None:
     shape, base, derived, capacity = configuration
@@ -455,6 +457,7 @@ def test_order_of_a_batch_is_judged_without_overflow() -> None:
     world.same()
 
 
+@pytest.mark.slow
 @given(
     configuration=configurations(), data=st.data(), seed=st.integers(0, 2**32), kind=st.sampled_from(["ticks", "mid"])
 )

@@ -173,6 +173,7 @@ def calls() -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.allocations
 @pytest.mark.parametrize("name", calls())
 def test_where_there_is_no_memory_to_move_to_nothing_changes(name: str) -> None:
@@ -331,6 +332,7 @@ def test_a_capacity_that_was_given_still_is_one() -> None:
     assert (len(symbol.bars()), symbol.counters["overwritten"]) == (100, 600)
 
 
+@pytest.mark.slow
 def test_stores_that_nobody_holds_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """One after the other, as in a sweep of backtests: 20 GB were reserved before Python's
     collector came, and a fork found no memory."""
@@ -362,6 +364,7 @@ def test_a_store_leaves_the_collector_alone_where_it_is_disabled(monkeypatch: py
     assert not garbage.collect_stores()  # what is left is in use
 
 
+@pytest.mark.slow
 def test_every_byte_that_is_counted_is_given_back() -> None:
     gc.collect()
     before = allocated_bytes()

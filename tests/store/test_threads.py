@@ -394,6 +394,7 @@ def test_no_change_is_lost_from_the_sequence_that_symbols_share() -> None:
     assert data.sequence - before == jit.sequence(symbols[0]) - before == len(symbols) * n
 
 
+@pytest.mark.slow
 def test_slices_and_a_compiled_writer_take_turns() -> None:
     """Both bring the same bars, so each is stored by who comes first. A slice is checked before it
     takes any guard."""

@@ -183,6 +183,7 @@ def test_the_summary_of_a_day_that_is_not_kept_has_its_last_bars(
     data.roll_session()  # and it stays what it was
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", ["to_json", "to_dict", "save"])
 @pytest.mark.parametrize("change", ["roll_session", "end_session", "clear", "remove", "register"])
 def test_what_a_store_consists_of_changes_before_or_after_a_look_at_all_of_it(

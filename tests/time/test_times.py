@@ -136,6 +136,7 @@ def test_units_finer_than_a_nanosecond_round_down() -> None:
     assert to_ns_array(odd).tolist() == [-1, 0, 0, MAX * 3 // 1000, NAT]
 
 
+@pytest.mark.slow
 @given(st.datetimes(datetime(1700, 1, 1), datetime(2250, 1, 1), timezones=st.timezones()))
 def test_aware_datetimes_are_exact_to_the_microsecond(moment: datetime) -> None:
     assert to_ns(moment) == ns_of(moment)
@@ -415,6 +416,7 @@ ZONES += ["Africa/Casablanca", "America/Havana", "Pacific/Apia", "Africa/Freetow
 ZONES += ["UTC"]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     st.sampled_from(ZONES),
@@ -434,6 +436,7 @@ def test_localisation_equals_zoneinfo(key: str, year: int, delays: list[timedelt
             wall_to_ns(ticks, zone, fold=fold)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ZONES)
 @pytest.mark.parametrize("fold", [0, 1])
 def test_localisation_around_every_change(key: str, fold: int) -> None:
