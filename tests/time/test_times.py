@@ -1,4 +1,7 @@
-"""Points in time: what is accepted, in which unit, and what is refused rather than guessed."""
+"""Points in time: what is accepted, in which unit, and what is refused rather than guessed.
+
+Long because each way to write a time is a case of its own.
+"""
 
 from __future__ import annotations
 
