@@ -53,7 +53,7 @@ cdef enum:
     TRIES = 8                   # of a read without the guard
 
 
-cdef struct Apart:
+cdef struct Cold:
     # The rare halves of some calls. By pointer, lest a compiler makes them part of the common half,
     # which would then save and restore registers for them.
     int64_t (*append)(Entry*, uintptr_t*, int64_t, double, double, double, double, double) noexcept nogil
@@ -64,7 +64,7 @@ cdef struct Apart:
     double (*value)(int64_t, int64_t, int64_t, int64_t) noexcept nogil
 
 
-cdef Apart _apart
+cdef Cold _cold
 
 
 cdef inline int64_t _check(const Entry* entry, int64_t k) noexcept nogil:
@@ -145,15 +145,15 @@ cdef int64_t sd_append(int64_t handle, int64_t ts_ns, double open, double high, 
     # saved, none restored.
     inside = guard_try(&entry.guard)
     if inside == NULL:
-        return _apart.append_waiting(entry, handle, ts_ns, open, high, low, close, volume)
+        return _cold.append_waiting(entry, handle, ts_ns, open, high, low, close, volume)
     # A whole slot follows or nothing does, so its start is its end less the interval. (NAT may
     # wrap.)
     bar = Bar(<int64_t>(<uint64_t>ts_ns - <uint64_t>entry.label_ns), open, high, low, close, volume, 0)
     if not symbol_follows(entry.symbol, bar.ts) or not has_plain_values(&bar):
-        return _apart.append(entry, inside, ts_ns, open, high, low, close, volume)
+        return _cold.append(entry, inside, ts_ns, open, high, low, close, volume)
     at = entry.symbol.base.next_seq - entry.symbol.base.origin
     if at >= entry.symbol.base.capacity:
-        return _apart.append_lapping(entry.symbol, inside, bar.ts, open, high, low, close, volume)
+        return _cold.append_lapping(entry.symbol, inside, bar.ts, open, high, low, close, volume)
     ring_add_base(&entry.symbol.base, at, &bar)
     if symbol_count_next(entry.symbol, bar.ts):
         return symbol_fold_due(entry.symbol, inside)
@@ -348,7 +348,7 @@ cdef int64_t sd_count(int64_t handle, int64_t k) noexcept nogil:
     cdef const Level* root = _enter_root(handle, k, &inside)
     cdef int64_t count
     if root == NULL:
-        return _apart.count(handle, k)
+        return _cold.count(handle, k)
     count = root.ring.next_seq  # derived rings hold one lap
     guard_leave(inside)
     return count
@@ -412,7 +412,7 @@ cdef double sd_value(int64_t handle, int64_t k, int64_t column, int64_t i) noexc
                 guard_leave(inside)
                 return value
         guard_leave(inside)
-    return _apart.value(handle, k, column, i)
+    return _cold.value(handle, k, column, i)
 
 
 cdef double _value_cold(int64_t handle, int64_t k, int64_t column, int64_t i) noexcept nogil:
@@ -592,7 +592,7 @@ cdef int64_t sd_slot_stop(int64_t handle, int64_t k) noexcept nogil:
     cdef const Level* root = _enter_root(handle, k, &inside)
     cdef int64_t stop
     if root == NULL:
-        return _apart.slot_stop(handle, k)
+        return _cold.slot_stop(handle, k)
     stop = root.slot_stop  # NAT while there is no row
     guard_leave(inside)
     return stop
@@ -714,4 +714,4 @@ cdef int64_t sd_sequence(int64_t handle) noexcept nogil:
     return sequence
 
 
-_apart = Apart(_append_cold, _append_lapping, _append_waiting, _count_cold, _slot_stop_cold, _value_cold)
+_cold = Cold(_append_cold, _append_lapping, _append_waiting, _count_cold, _slot_stop_cold, _value_cold)

@@ -244,8 +244,8 @@ class InputKindError(SessionStateError):
     """
 
     def __init__(self, symbol: str, input_kind: str, kind: str) -> None:
-        rule = "what feeds a symbol must not change during a session"
-        super().__init__(f"{rule}: {kind} for a symbol fed by {input_kind} symbol={symbol!r} (ERR_INPUT_KIND)")
+        rule = "the input kind of a symbol must not change during a session"
+        super().__init__(f"{rule}: {kind} for a symbol of {input_kind} symbol={symbol!r} (ERR_INPUT_KIND)")
         self.symbol, self.input_kind, self.kind = symbol, input_kind, kind
         self.rule, self.value, self.code = rule, kind, "ERR_INPUT_KIND"
 

@@ -61,3 +61,17 @@ def test_no_package_takes_the_name_of_something_public() -> None:
 
 def test_what_is_lazy_is_shown() -> None:
     assert set(sessiondata.__all__) <= set(dir(sessiondata))
+
+
+def test_a_native_module_imports_lower_python_layers_only() -> None:
+    """What `lint-imports` cannot see: it reads Python alone."""
+    order, found = contract(), 0
+    for path in sorted((ROOT / "ext").rglob("*.p*x*")):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(
+            r"^\s*(cimport sessiondata|from sessiondata(\._native(\.\w+)?)? cimport)", text, re.MULTILINE
+        ), path
+        for name in re.findall(r"^\s*(?:from|import) sessiondata\.(\w+)[\w.]* *(?:import|$)", text, re.MULTILINE):
+            assert order.index(name) <= order.index("_native"), f"{path.name} imports {name}"
+            found += name != "_native"
+    assert found > 3

@@ -151,7 +151,7 @@ def test_trades_and_bars_are_not_mixed() -> None:
         lambda: data.append_slice(["SPY"], DAY_NS + MINUTE, *arrays),
     ]
     for call in calls:
-        with pytest.raises(sd.InputKindError, match=r"bars for a symbol fed by ticks symbol='SPY' \(ERR_INPUT_KIND\)"):
+        with pytest.raises(sd.InputKindError, match=r"bars for a symbol of ticks symbol='SPY' \(ERR_INPUT_KIND\)"):
             call()
         assert data.to_dict() == before
 

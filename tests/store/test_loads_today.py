@@ -222,12 +222,12 @@ def test_the_error_names_what_feeds_the_day_that_a_bar_is_of() -> None:
     data.roll_session()
     spy.append(opening(DATES[2]), *BAR)
     for send in (spy.append, lambda ts, *bar: data.append_slice(["A"], [ts], *([value] for value in bar))):
-        with pytest.raises(sd.InputKindError, match="fed by ticks"):
+        with pytest.raises(sd.InputKindError, match="for a symbol of ticks"):
             send(opening(DATES[1]) + MINUTE, *BAR)
     assert spy.append(opening(DATES[0]) + MINUTE, *BAR)
     data.roll_session()
     spy.append_tick(opening(DATES[3]), 50.0, 1.0)
-    with pytest.raises(sd.InputKindError, match="fed by ticks"):
+    with pytest.raises(sd.InputKindError, match="for a symbol of ticks"):
         spy.append(opening(DATES[3]) + MINUTE, *BAR)
 
 

@@ -25,7 +25,7 @@ def test_a_day_of_trades_becomes_history_and_a_late_trade_is_counted() -> None:
     assert (spy.ticks.latest, spy.quotes.latest, len(spy.bars())) == (None, None, 0)
     assert not spy.append_tick(start + 5 * MINUTE, 10.0, 1.0)
     assert spy.ticks.counters["other_session"] == 1
-    with pytest.raises(sd.InputKindError, match="fed by ticks"):
+    with pytest.raises(sd.InputKindError, match="for a symbol of ticks"):
         spy.append(start + 20 * MINUTE, *BAR)  # its day was fed by trades
     spy.append(opening(TUESDAY), *BAR)  # today may be fed by something else
     native_of(day.bars())[0].check_invariants()

@@ -95,7 +95,7 @@ class DataQualityManager:
     are dropped. So nothing that has arrived is replaced, and asking twice changes nothing. An
     answer that comes after the session was rolled goes to its day in history.
 
-    What feeds a symbol they do not decide: one that trades or quotes feed is filled like any other,
+    They do not decide the input kind: a symbol of trades or quotes is filled like any other,
     also before its first trade of the day. There a fetched bar stands, because it is of the whole
     slot, and trades that come for it later are kept and counted (``ticks.counters["covered"]``).
     """

@@ -3,7 +3,7 @@
 
     one      append_tick, append_quote -> plain numbers of a symbol of ticks: feed_trade, feed_quote
                                        -> anything else: _append_any
-    arrays   extend -> in order: feed_extend; else copied, sorted, and stored as blocks (_store_rows)
+    arrays   extend -> in order: feed_extend; else copied, sorted, stored as blocks (_store_rows)
     answers  rows, columns, counters
 
 The file is long because trades and quotes are one base class with two small ones, and all of it is

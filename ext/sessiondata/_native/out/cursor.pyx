@@ -42,7 +42,6 @@ from sessiondata._native.rows.ticks cimport TickRing
 from sessiondata._native.base.time cimport floor_div
 
 from sessiondata.copying import refuse_copy
-from sessiondata.export.document import format_quality
 
 
 cdef enum:
@@ -426,4 +425,6 @@ cdef int pinned_hundredths(dict pinned_quality, Py_ssize_t k) except -2:
     """A pinned quality as it is sent, in hundredths of a percent; -1 if there is none."""
     if pinned_quality is None or k not in pinned_quality:
         return -1
-    return round(format_quality(pinned_quality[k]) * 100)
+    quality = pinned_quality[k]
+    hundredths = round(quality * 100)  # rounded down, as `format_quality` of export.format does
+    return hundredths if hundredths / 100 <= quality else hundredths - 1

@@ -112,7 +112,7 @@ def write_document(bytes meta, Cursor cursor not None, bint delta, object source
         The `meta` object as JSON.
     cursor : Cursor
         Started, or (with `delta`) going on; it counts everything as sent.
-    source : sessiondata.export.document.Source
+    source : sessiondata.export.document.DocumentInput
         Asked for what stands beside native state, for those symbols only that have some.
     style : Style
         Of symbols with the store's calendar.

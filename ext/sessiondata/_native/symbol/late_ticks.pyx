@@ -1,7 +1,7 @@
 """Late trades or quotes in blocks: the morning of a feed that began at noon.
 
     ticks, ascending
-      late_ticks          too old? in a filled slot? without a price? in order, as each finds the ring
+      late_ticks          too old? in a filled slot? no price? in order, as each finds the ring
       _fold               each slot with late ticks is folded once, of the ring's ticks and these
       _finish             base ring and levels in one pass (`symbol/late`), or slot by slot where
                           rows may be lost

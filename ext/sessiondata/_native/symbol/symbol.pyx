@@ -314,7 +314,7 @@ cdef inline int _place(Symbol* symbol, Bar* bar, bint of_bars) noexcept nogil:
 cdef int symbol_store_cold(Symbol* symbol, Bar* bar) noexcept nogil:
     """Any bar (values checked) that symbol_store does not store itself."""
     cdef int status
-    # an earlier day has a source of its own
+    # an earlier day has an input kind of its own
     if symbol.input_kind > INPUT_BARS and bar.ts >= symbol.grid.span_start:
         return ERR_INPUT_KIND
     if symbol.strict and is_inconsistent(bar.open, bar.high, bar.low, bar.close):

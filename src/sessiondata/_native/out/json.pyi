@@ -15,7 +15,7 @@ def write_document(
     meta: bytes,
     cursor: Cursor,
     delta: bool,
-    source: Any,  # a sessiondata.export.document.Source
+    source: Any,  # a sessiondata.export.document.DocumentInput
     style: Style,
     into: Any = None,
 ) -> Any: ...
