@@ -1,4 +1,7 @@
-"""Random operations on a store, followed by several consumers that keep documents by its deltas."""
+"""Random operations on a store, followed by several consumers that keep documents by its deltas.
+
+Long because each operation is a method of one class.
+"""
 
 from __future__ import annotations
 
@@ -255,7 +258,7 @@ class Life:
         with contextlib.suppress(sd.SessionStateError, sd.CalendarError):
             symbol.append_quote(ts, rng.randint(100, 900) / 100, rng.randint(100, 900) / 100, 1.0, rng.choice([0.5, 2]))
 
-    def extend_tape(self) -> None:
+    def extend_ticks(self) -> None:
         symbol, rng = self.symbol(), self.rng
         n = rng.randint(1, 30)
         times = [self.next_ts + rng.randint(0, 4 * self.step) for _ in range(n)]
@@ -476,9 +479,23 @@ class Life:
             self.remove, self.clear, self.drop, self.roll, self.roll, self.roll, self.end, self.add_indicator,
             self.close_the_gate,
         ]  # fmt: skip
-        sometimes += [self.load, self.append_to_the_past, self.set_indicator, self.tick, self.quote, self.extend_tape]
+        sometimes += [
+            self.load,
+            self.append_to_the_past,
+            self.set_indicator,
+            self.tick,
+            self.quote,
+            self.extend_ticks,
+        ]
         if self.fed == "ticks":
-            often = [self.tick, self.tick, self.quote, self.extend_tape, self.append_anywhere, self.advance_a_little]
+            often = [
+                self.tick,
+                self.tick,
+                self.quote,
+                self.extend_ticks,
+                self.append_anywhere,
+                self.advance_a_little,
+            ]
         self.quiet = False
         (what,) = self.rng.choices([often, sometimes, rarely], [55, 38, 7])
         self.rng.choice(what)()

@@ -19,19 +19,19 @@ import pytest
 
 from delta_store import Life
 
-LIVES, STEPS, BLOCKS = 200, 100, 8
-# A longer run: SESSIONDATA_LIVES=10000 SESSIONDATA_FIRST_LIFE=1000 pytest
+RUNS, STEPS, BLOCKS = 200, 100, 8
+# A longer run: SESSIONDATA_RUNS=10000 SESSIONDATA_FIRST_RUN=1000 pytest
 # tests/export/test_deltas.py -k lives
-FIRST, N_LIVES = int(os.environ.get("SESSIONDATA_FIRST_LIFE", "0")), int(os.environ.get("SESSIONDATA_LIVES", LIVES))
+FIRST, N_RUNS = int(os.environ.get("SESSIONDATA_FIRST_RUN", "0")), int(os.environ.get("SESSIONDATA_RUNS", RUNS))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", range(BLOCKS))
-def test_law_7_lives(block: int) -> None:
+def test_law_7_random_operations(block: int) -> None:
     """At least 25,000 deltas checked over all blocks, and all kinds of them; a failure names its
     seed."""
     checked, saved, twins, kinds = 0, 0, 0, set[str]()
-    for seed in range(FIRST + block, FIRST + N_LIVES, BLOCKS):
+    for seed in range(FIRST + block, FIRST + N_RUNS, BLOCKS):
         life = Life(seed)
         try:
             for _ in range(STEPS):

@@ -140,8 +140,8 @@ def test_random_sessions(drawn: st.DataObject) -> None:
         if kind == "bars":
             world.append("A", ts, drawn.draw(values()))
         else:
-            world.append_tape("A", "ticks", (ts, *drawn.draw(ticks())))
-        world.append_tape("B", "quotes", (ts, *drawn.draw(quotes())))
+            world.append_ticks("A", "ticks", (ts, *drawn.draw(ticks())))
+        world.append_ticks("B", "quotes", (ts, *drawn.draw(quotes())))
     if drawn.draw(st.booleans()):
         world.advance_to(drawn.draw(timestamps(shape)))
     start, stop = drawn.draw(spans(shape))

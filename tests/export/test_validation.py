@@ -268,7 +268,7 @@ def test_the_last_numbers_are_the_stores_and_all_bars_are_there(drawn: st.DataOb
     for _ in range(drawn.draw(st.integers(0, 12))):
         ts = drawn.draw(timestamps(shape))
         if with_ticks:
-            world.append_tape("A", "ticks", (ts, *drawn.draw(ticks())))
+            world.append_ticks("A", "ticks", (ts, *drawn.draw(ticks())))
         else:
             world.append("A", ts, drawn.draw(values()))
     if drawn.draw(st.booleans()):

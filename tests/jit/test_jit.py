@@ -297,15 +297,15 @@ def test_trades_and_quotes_from_compiled_code_are_those_of_python(
     world.register("IBM", quote_bars)
     spy, ibm = (world.data.symbols[name] for name in ("SPY", "IBM"))
     for ts, (price, size, _) in data.draw(st.lists(st.tuples(tick_times(shape), ticks()), max_size=30)):
-        before = dict(world.model.symbols["SPY"].tapes["ticks"].counters)
-        stored = world.model.symbols["SPY"].extend_tape("ticks", [(ts, price, size, "ARCX")])
-        after = world.model.symbols["SPY"].tapes["ticks"].counters
+        before = dict(world.model.symbols["SPY"].ticks_by_kind["ticks"].counters)
+        stored = world.model.symbols["SPY"].extend_ticks_of("ticks", [(ts, price, size, "ARCX")])
+        after = world.model.symbols["SPY"].ticks_by_kind["ticks"].counters
         late = after["late"] > before["late"]
         refused = jit.TOO_OLD if after["too_old"] > before["too_old"] else jit.OTHER_SESSION
         (status,) = feed_ticks(spy, *(np.array([x]) for x in (ts, price, size)), jit.exchange_code("ARCX"))
         assert status == ((jit.LATE if late else jit.STORED) if stored else refused)
     rows = data.draw(st.lists(st.tuples(tick_times(shape), quotes()), max_size=30))
-    stored = [world.model.symbols["IBM"].extend_tape("quotes", [(ts, *row)]) for ts, row in rows]
+    stored = [world.model.symbols["IBM"].extend_ticks_of("quotes", [(ts, *row)]) for ts, row in rows]
     columns = np.array([ts for ts, _ in rows], np.int64), *np.array([row for _, row in rows]).reshape(-1, 4).T.copy()
     statuses = feed_quotes(ibm.handle, *columns)
     assert [jit.STORED <= status <= jit.LATE for status in statuses] == [n == 1 for n in stored]

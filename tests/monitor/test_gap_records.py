@@ -34,7 +34,7 @@ HOURS = [
     [(0, 5), (12, 13), (15, 24)],
     [(0, 11), (11, 12), (20, 30)],
 ]
-RUBBISH: list[Any] = ["<html>", 3, (1, 2), np.zeros((5, 3)), {}, [[1], [2], [3], [4], [5], ["six"]]]
+INVALID: list[Any] = ["<html>", 3, (1, 2), np.zeros((5, 3)), {}, [[1], [2], [3], [4], [5], ["six"]]]
 NOTHING: list[Any] = [(), np.empty((0, 6)), np.empty((6, 0)), [np.array([])] * 6]
 ANSWERS = [
     *("all", "all", "some", "none", "nothing", "error", "invalid"),
@@ -264,7 +264,7 @@ class Desk:
         if kind == "error":
             raise ConnectionError("no route")
         if kind in ("none", "nothing", "invalid"):
-            return None if kind == "none" else self.random.choice(NOTHING if kind == "nothing" else RUBBISH)
+            return None if kind == "none" else self.random.choice(NOTHING if kind == "nothing" else INVALID)
         if kind == "feeder":
             self.data.append(symbol, *bar(some))
         elif kind == "mark":

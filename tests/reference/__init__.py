@@ -15,7 +15,7 @@ times      units of time, names of intervals
 session    hours of a session, slots of each interval in and around them
 bars       rules of bars, and how many of them make one
 kernels    answers for plain lists, as the batch kernels give them for arrays
-tape       trades and quotes
+ticks      trades and quotes
 rows       what a symbol remembers, and the rows of its series
 states     states of its slots, marks, gaps, retries
 symbol     what becomes of what it is offered
@@ -73,7 +73,7 @@ from reference.kernels import aggregate, count_present, find_gaps, percentage, p
 from reference.session import RefSession, local_time, session_span
 from reference.store import RefStore
 from reference.symbol import RefSymbol
-from reference.tape import RefTape
+from reference.ticks import RefTicks
 from reference.times import DAY, HOUR, MINUTE, SECOND, canonical, step_of
 
 __all__ = [
@@ -85,7 +85,7 @@ __all__ = [
     "RefSession",
     "RefStore",
     "RefSymbol",
-    "RefTape",
+    "RefTicks",
     "Row",
     "aggregate",
     "canonical",

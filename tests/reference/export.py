@@ -135,7 +135,11 @@ def symbol_document(symbol: RefSymbol, timestamps: str) -> dict[str, Any]:
             "low": metrics["low"],
             "data": {
                 **{interval: series_document(symbol, interval, timestamps) for interval in symbol.intervals()},
-                **{kind: tape_document(symbol, kind, timestamps) for kind, tape in symbol.tapes.items() if tape.rows},
+                **{
+                    kind: ticks_document(symbol, kind, timestamps)
+                    for kind, ticks in symbol.ticks_by_kind.items()
+                    if ticks.rows
+                },
             },
         },
     }
@@ -171,11 +175,11 @@ def series_document(symbol: RefSymbol, interval: str, timestamps: str) -> dict[s
     return part
 
 
-def tape_document(symbol: RefSymbol, kind: str, timestamps: str) -> dict[str, Any]:
+def ticks_document(symbol: RefSymbol, kind: str, timestamps: str) -> dict[str, Any]:
     """Part of the trades or quotes of a symbol, which has some; parameters as for
     :func:`document`."""
-    tape = symbol.tapes[kind]
-    ts, *values = tape.rows[-1]
+    ticks = symbol.ticks_by_kind[kind]
+    ts, *values = ticks.rows[-1]
     latest: dict[str, Any] = {"timestamp": time_shown(ts, symbol.session, timestamps)}
     if kind == "ticks":
         price, size, exchange = values
@@ -183,7 +187,7 @@ def tape_document(symbol: RefSymbol, kind: str, timestamps: str) -> dict[str, An
     else:
         bid, ask, bid_size, ask_size = values
         latest.update(bid=bid, ask=ask, bid_size=volume_shown(bid_size), ask_size=volume_shown(ask_size))
-    return {"count": len(tape.rows), "total_count": len(tape.accepted), "latest": latest}
+    return {"count": len(ticks.rows), "total_count": len(ticks.accepted), "latest": latest}
 
 
 def volume_shown(volume: float) -> int | float:

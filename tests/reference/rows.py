@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from reference.bars import COUNTERS, REASONS, Bar, Row, Values, fold
 from reference.kernels import check_derived
 from reference.session import Slot
-from reference.tape import RefTape
+from reference.ticks import RefTicks
 from reference.times import by_length, canonical
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class SymbolRows:
         What came first, and makes the base bars.
     filled : set of int
         Starts of the slots that `fill` gave a bar while no bars fed the symbol.
-    tapes : dict of RefTape
+    ticks_by_kind : dict of RefTicks
         Trades and quotes, by kind: ``"ticks"`` and ``"quotes"``.
     """
 
@@ -80,7 +80,7 @@ class SymbolRows:
         self.source: str | None = None
         self.filled: set[int] = set()
         self.quote_bars = quote_bars
-        self.tapes = {"ticks": RefTape(tick_capacities[0]), "quotes": RefTape(tick_capacities[1])}
+        self.ticks_by_kind = {"ticks": RefTicks(tick_capacities[0]), "quotes": RefTicks(tick_capacities[1])}
 
     # -- intervals
 
@@ -109,7 +109,7 @@ class SymbolRows:
         slot that it is over."""
         times = [] if self.store.clock is None else [self.store.clock - self.store.grace]
         if self.source in ("ticks", "quotes"):
-            times.append(self.tapes[self.source].accepted[-1][0])
+            times.append(self.ticks_by_kind[self.source].accepted[-1][0])
             # over when they were filled
             times += [self.session.bar_end(ts, self.base) for ts in self.filled]
         elif self.retained:

@@ -251,9 +251,9 @@ class RefStore:
         return days[session.date]
 
     def _new_day(self, name: str, session: RefSession) -> RefSymbol:
-        base, derived, _, *tapes = self.symbols[name].asked
+        base, derived, _, *capacities = self.symbols[name].asked
         return RefSymbol(
-            closed_store(session, self.extended_hours.get(session.date)), name, base, derived, None, *tapes
+            closed_store(session, self.extended_hours.get(session.date)), name, base, derived, None, *capacities
         )
 
     def _give(self, name: str, interval: str, session: RefSession, rows: list[Row]) -> int:

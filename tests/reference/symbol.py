@@ -8,7 +8,7 @@ from typing import Any
 from reference.bars import BadBarError, Row, Values, check_bar, fold
 from reference.session import Slot
 from reference.states import SymbolStates
-from reference.tape import check_tick
+from reference.ticks import check_tick
 from reference.times import YEAR_1990
 
 
@@ -165,17 +165,17 @@ class RefSymbol(SymbolStates):
         int
             Bars stored.
         """
-        tapes = self.source not in (None, "bars")
+        of_ticks = self.source not in (None, "bars")
         over = self.store.clock
         if over is None:
-            over = max(row[0] for row in rows) if tapes else 2**63
+            over = max(row[0] for row in rows) if of_ticks else 2**63
         over = max(over, self.as_of() or -(2**63))
         stored = 0
         for ts, values in sorted({row[0]: row[1:] for row in sorted(rows, key=lambda row: row[0])}.items()):
             on_slot = self.session.is_regular(ts) and self.session.is_on_slot(ts, self.base)
             if (
                 self.session.bar_end(ts, self.base) > over
-                or (tapes and not on_slot)
+                or (of_ticks and not on_slot)
                 or ts in (self.history if on_slot else self.retained)
             ):
                 continue
@@ -200,7 +200,7 @@ class RefSymbol(SymbolStates):
         """Whether base bars can be made of ``"ticks"`` (always) or ``"quotes"``."""
         return kind == "ticks" or self.quote_bars is not None
 
-    def extend_tape(
+    def extend_ticks_of(
         self, kind: str, rows: list[tuple[Any, ...]], on_bad: str = "raise", *, single: bool = False
     ) -> int:
         """Offer trades or quotes, all or nothing.
@@ -238,41 +238,41 @@ class RefSymbol(SymbolStates):
             self.check_units([row[0] for row in rows])
         for code in codes:
             if code is not None:
-                self.tapes[kind].skipped[code] += 1
+                self.ticks_by_kind[kind].skipped[code] += 1
         good = [row for row, code in zip(rows, codes, strict=True) if code is None]
         good.sort(key=lambda row: row[0])  # stable
         return sum([self._take_tick(kind, row) for row in good])
 
     def _take_tick(self, kind: str, row: tuple[Any, ...]) -> bool:
         """Take one good trade or quote; False if it was refused without being wrong."""
-        tape, ts = self.tapes[kind], row[0]
+        ticks, ts = self.ticks_by_kind[kind], row[0]
         slot = self.session.slot_of(ts, self.base)
         if slot is None:  # good ones are not after the span
-            tape.counters["other_session"] += 1
+            ticks.counters["other_session"] += 1
             return False
-        late = tape.is_late(ts)
+        late = ticks.is_late(ts)
         empty = self.lacks_side(kind, row)
         folds = self.makes_bars(kind) and slot.start not in self.filled and not empty
         behind = folds and bool(self.retained) and slot.start < self.retained[-1]
         # A late one changes what is there; one behind the newest row, which a bar has filled, a
         # row.
-        too_old = late and tape.has_lost(slot.start if folds else ts)
+        too_old = late and ticks.has_lost(slot.start if folds else ts)
         # Only quotes without a price may have come since the slot of a late one: then it makes the
         # newest row.
         old_slot = (late or behind) and bool(self.retained) and slot.start <= self.retained[-1]
         if too_old or (old_slot and folds and self._is_row_too_old(slot.start)):
-            tape.counters["too_old"] += 1
+            ticks.counters["too_old"] += 1
             return False
-        tape.add(row)
-        tape.counters["late"] += late
+        ticks.add(row)
+        ticks.counters["late"] += late
         if self.makes_bars(kind):
             self.source = kind
         if folds:
             self._fold_slot(kind, slot, old_slot)
         elif empty:
-            tape.counters["empty_side"] += 1
+            ticks.counters["empty_side"] += 1
         elif self.makes_bars(kind):
-            tape.counters["covered"] += 1
+            ticks.counters["covered"] += 1
         self.store.sequence += 1
         return True
 
@@ -286,7 +286,7 @@ class RefSymbol(SymbolStates):
 
     def _fold_slot(self, kind: str, slot: Slot, late: bool) -> None:
         """Make the base bar of a slot of everything that was accepted in it."""
-        rows = self.tapes[kind].accepted
+        rows = self.ticks_by_kind[kind].accepted
         members = [row for row in rows if slot.start <= row[0] < slot.stop and not self.lacks_side(kind, row)]
         values = fold([self._bar_of(kind, row) for row in members])
         if slot.start not in self.history:

@@ -101,7 +101,7 @@ def everything_of(symbol: sd.SymbolSessionData) -> Any:
         symbol.last_update, symbol.bars_updated, symbol.ticks_updated, symbol.quotes_updated, state.pins.gaps,
         [(gap.zone, gap.last_retry) for gaps in state.pins.gaps.values() for gap in gaps],
         state.pins.quality,
-        everything_of_day(symbol), [everything_of_tape(tape) for tape in (symbol.ticks, symbol.quotes)],
+        everything_of_day(symbol), [everything_of_ticks(ticks) for ticks in (symbol.ticks, symbol.quotes)],
         [everything_of_day(history.day(date)) for date in history.days.cores],
         history.days.daily,
         [(name, date, [column.tobytes() for column in columns])
@@ -128,7 +128,7 @@ def everything_of_day(symbol: Any) -> Any:
     return answers
 
 
-def everything_of_tape(series: Any) -> Any:
+def everything_of_ticks(series: Any) -> Any:
     return [[tuple(row) for row in series], series.counters, series.total_count, series.latest]
 
 

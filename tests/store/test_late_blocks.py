@@ -185,7 +185,7 @@ def test_a_block_of_late_bars_takes_no_time_by_the_square() -> None:
 # --- trades and quotes ---
 
 
-def tape_row(chance: random.Random, kind: str, ts: int) -> tuple[Any, ...]:
+def tick_row(chance: random.Random, kind: str, ts: int) -> tuple[Any, ...]:
     """A good trade or quote of few values, so that ties are common; of quotes many have an empty
     side."""
     prices, sizes = [0.1, 0.2, 0.3, 7.25, -1.0, -0.0, 1e16], [0.0, 0.1, 0.7, 1 / 3, 3e15]
@@ -196,7 +196,7 @@ def tape_row(chance: random.Random, kind: str, ts: int) -> tuple[Any, ...]:
     return ts, *(chance.choice(prices) for _ in range(2)), *(chance.choice(sizes) for _ in range(2))
 
 
-def tape_times(chance: random.Random, world: World, shape: str, n: int) -> list[int]:
+def tick_times(chance: random.Random, world: World, shape: str, n: int) -> list[int]:
     """So many times of the session, some of them equal, some from before it; crowded or all over
     the day."""
     step, start = step_of(shape), SHAPES[shape][2][0][0]
@@ -217,7 +217,7 @@ def extend_tape(data: sd.SessionData, kind: str, rows: list[tuple[Any, ...]], on
     return stored
 
 
-def whole_tape(data: sd.SessionData, kind: str) -> tuple[Any, ...]:
+def whole_ticks(data: sd.SessionData, kind: str) -> tuple[Any, ...]:
     """All that can be asked of the symbol and of its trades or quotes."""
     symbol = data.symbols[NAME]
     series = symbol.ticks if kind == "ticks" else symbol.quotes
@@ -245,12 +245,12 @@ def test_a_block_of_late_trades_or_quotes_is_what_they_are_one_by_one(shape: str
         stores = [world.data, other.data]
         cursors = [data.export_cursor("delta") for data in stores]
         for _ in range(chance.choice([1, 2, 3])):
-            known = sorted(tape_times(chance, world, shape, chance.choice([1, 3, 40])))
-            known_rows = [tape_row(chance, kind, ts) for ts in known]
+            known = sorted(tick_times(chance, world, shape, chance.choice([1, 3, 40])))
+            known_rows = [tick_row(chance, kind, ts) for ts in known]
             now = chance.choice(known)
             bars = [row_at(chance, ts) for ts in times(chance, shape)[chance.randrange(30) :: chance.choice([1, 5])]]
             fills = chance.random() < 0.5
-            rows = [tape_row(chance, kind, ts) for ts in tape_times(chance, world, shape, chance.choice([16, 90]))]
+            rows = [tick_row(chance, kind, ts) for ts in tick_times(chance, world, shape, chance.choice([16, 90]))]
             bad = [(ts, *((float("nan"),) * 2), *row[3:]) for ts, *_ in rows[:2] for row in rows[:1]]
             skips = chance.random() < 0.3
             world.extend_tape(NAME, kind, known_rows)
@@ -268,20 +268,20 @@ def test_a_block_of_late_trades_or_quotes_is_what_they_are_one_by_one(shape: str
                 extend_tape(stores[1], kind, [row])
             if skips:
                 extend_tape(stores[1], kind, bad, "skip")
-            assert whole_tape(stores[0], kind) == whole_tape(stores[1], kind), seed
+            assert whole_ticks(stores[0], kind) == whole_ticks(stores[1], kind), seed
             deltas = [data.to_dict(False, cursor=cursor) for data, cursor in zip(stores, cursors, strict=True)]
             assert exact(deltas[0]) == exact(deltas[1]), seed
             world.same()
             # In-order ones go on from what the block has left.
             after = max([row[0] for row in [*known_rows, *rows]]) + 1
             if after < world.grid.span_stop:
-                next_row = tape_row(chance, kind, after)
+                next_row = tick_row(chance, kind, after)
                 world.extend_tape(NAME, kind, [next_row])
                 extend_tape(stores[1], kind, [next_row])
                 world.same()
-                assert whole_tape(stores[0], kind) == whole_tape(stores[1], kind), seed
-        tape = stores[0].symbols[NAME].ticks if kind == "ticks" else stores[0].symbols[NAME].quotes
-        n_late, n_too_old = n_late + tape.counters["late"], n_too_old + tape.counters["too_old"]
+                assert whole_ticks(stores[0], kind) == whole_ticks(stores[1], kind), seed
+        ticks = stores[0].symbols[NAME].ticks if kind == "ticks" else stores[0].symbols[NAME].quotes
+        n_late, n_too_old = n_late + ticks.counters["late"], n_too_old + ticks.counters["too_old"]
     assert n_late > 16 * SEEDS, n_late
     assert n_too_old > SEEDS, n_too_old
 

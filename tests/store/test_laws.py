@@ -232,19 +232,19 @@ class TapeLife(RuleBasedStateMachine):
         three slots."""
         self.next_ts += ahead * step_of(self.shape) // 10
         kind = data.draw(st.sampled_from(["ticks", "ticks", "quotes"]))
-        self.world.append_tape(NAMES[i], kind, (self.next_ts, *(tick if kind == "ticks" else quote)))
+        self.world.append_ticks(NAMES[i], kind, (self.next_ts, *(tick if kind == "ticks" else quote)))
         self.world.same()
 
     @rule(i=st.integers(0, 1), data=st.data(), tick=ticks(), quote=quotes(), kind=st.sampled_from(["ticks", "quotes"]))
     def append_anywhere(self, i: int, data: st.DataObject, tick: Any, quote: Any, kind: str) -> None:
         ts = data.draw(st.one_of(tick_times(self.shape), tick_times(self.shape), st.sampled_from(FAR_AWAY)))
-        self.world.append_tape(NAMES[i], kind, (ts, *(tick if kind == "ticks" else quote)))
+        self.world.append_ticks(NAMES[i], kind, (ts, *(tick if kind == "ticks" else quote)))
         self.world.same()
 
     @rule(i=st.integers(0, 1), data=st.data(), kind=st.sampled_from(["ticks", "quotes"]))
     def append_bad(self, i: int, data: st.DataObject, kind: str) -> None:
         before = exact(self.world.data.to_dict())
-        self.world.append_tape(NAMES[i], kind, (data.draw(tick_times(self.shape)), *data.draw(bad_rows(kind))))
+        self.world.append_ticks(NAMES[i], kind, (data.draw(tick_times(self.shape)), *data.draw(bad_rows(kind))))
         assert exact(self.world.data.to_dict()) == before
 
     @rule(i=st.integers(0, 1), n=st.integers(1, 60), rows=st.lists(ticks(), min_size=1, max_size=5),
@@ -255,7 +255,7 @@ class TapeLife(RuleBasedStateMachine):
         times = [self.next_ts + k * apart * step // 10 for k in range(n)]
         block = [(ts, *rows[k % len(rows)]) for k, ts in enumerate(times) if ts < stop]
         self.next_ts = max([self.next_ts, *(row[0] for row in block)])
-        self.world.extend_tape(NAMES[i], "ticks", block)
+        self.world.extend_ticks_of(NAMES[i], "ticks", block)
         self.world.same()
 
     @rule(i=st.integers(0, 1), data=st.data(), on_bad=st.sampled_from(["raise", "skip"]),
@@ -266,7 +266,7 @@ class TapeLife(RuleBasedStateMachine):
         block += [(data.draw(tick_times(self.shape)), data.draw(bad_rows(kind))) for _ in range(n_bad)]
         block = data.draw(st.permutations(block))
         before = exact(self.world.data.to_dict())
-        self.world.extend_tape(NAMES[i], kind, [(ts, *row) for ts, row in block], on_bad)
+        self.world.extend_ticks_of(NAMES[i], kind, [(ts, *row) for ts, row in block], on_bad)
         if n_bad and on_bad == "raise":
             assert exact(self.world.data.to_dict()) == before
         self.world.same()
@@ -493,8 +493,8 @@ def test_law_1_for_trades_and_quotes(configuration: Any, data: st.DataObject, se
         document = world.data.to_dict(timestamps="epoch_ns")
         del document["meta"]["sequence"]
         everything = (document, spy.metrics(), [s.n_base.tolist() for s in spy.bars_derived.values()])
-        tape = [list(series) for series in (spy.ticks, spy.quotes)]
-        documents.add(repr((exact(everything), exact(tape))))
+        series = [list(rows) for rows in (spy.ticks, spy.quotes)]
+        documents.add(repr((exact(everything), exact(series))))
     assert len(documents) == 1
 
 

@@ -6,6 +6,7 @@ import copy
 import gc
 import pickle
 import weakref
+from typing import Any
 
 import pytest
 
@@ -100,3 +101,30 @@ def test_symbols_of_a_copy_know_the_copy(copied: object) -> None:
 def test_symbols_of_a_loaded_store_know_it() -> None:
     loaded = sd.loads(new_store("SPY").dumps())
     assert loaded["SPY"].store is loaded
+
+
+def test_a_store_makes_a_dict_of_its_symbols() -> None:
+    """Without `keys` it was read as pairs: {"G": "M"} of GE and GM."""
+    data = sd.SessionData(None)
+    symbols = {name: data.register_symbol(name) for name in ("GE", "GM")}
+    assert dict(data) == symbols
+    assert dict(**data) == symbols
+
+
+@pytest.mark.parametrize("look", [iter, reversed])
+@pytest.mark.parametrize("of", [lambda data: data, lambda data: data.symbols], ids=["store", "symbols"])
+def test_symbols_may_come_and_go_during_a_loop(look: Any, of: Any) -> None:
+    """Any thread may register one: the loop raised a RuntimeError."""
+    data = sd.SessionData(None)
+    for name in ("A", "B", "C"):
+        data.register_symbol(name)
+    seen = []
+    for name in look(of(data)):
+        seen.append(name)
+        data.register_symbol(f"{name}{name}")
+    assert sorted(seen) == ["A", "B", "C"]
+
+
+def test_what_is_no_name_gets_no_advice_to_register_it() -> None:
+    with pytest.raises(sd.UnknownNameError, match="unknown symbol 0; symbols are known by their names"):
+        sd.SessionData(None)[0]  # type: ignore[index]

@@ -112,6 +112,26 @@ def test_late_bars_and_corrections_tear_no_read() -> None:
 
 
 @pytest.mark.slow
+def test_times_as_datetimes_are_of_one_moment_while_late_bars_move_the_rows() -> None:
+    """They were read from the view, and some lists had a time twice."""
+    _, spy = new_symbol(capacity=86_400)
+    flags = np.zeros(8, np.int64)
+    write_backwards(new_symbol()[1].handle, np.ones(8, np.int64), 4)  # compiled
+
+    def read() -> int:
+        torn = rounds = 0
+        while flags[WRITTEN] < 20_000 or rounds < 20:
+            for times in (spy.bars().datetime, spy.bars()[:].datetime):
+                torn += any(a >= b for a, b in itertools.pairwise(times))
+            rounds += 1
+        flags[STOP] = 1
+        return torn
+
+    stored, torn = together(lambda: write_backwards(spy.handle, flags, 20_000), read, flags=flags)
+    assert (stored, torn) == (20_000, 0)
+
+
+@pytest.mark.slow
 def test_python_copies_are_whole_while_a_compiled_writer_laps_the_ring() -> None:
     data, spy = new_symbol(capacity=32)
     flags = np.zeros(8, np.int64)

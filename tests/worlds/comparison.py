@@ -37,8 +37,8 @@ def exact(value: Any) -> Any:
 def same_symbol(symbol: sd.SymbolSessionData, model: ref.RefSymbol) -> None:
     same_series(symbol, model)
     assert symbol.marks == model.marks()
-    for series, tape in ((symbol.ticks, model.tapes["ticks"]), (symbol.quotes, model.tapes["quotes"])):
-        same_tape(series, tape)
+    for series, ticks in ((symbol.ticks, model.ticks_by_kind["ticks"]), (symbol.quotes, model.ticks_by_kind["quotes"])):
+        same_ticks(series, ticks)
     same_metrics(symbol, model.metrics())
     same_counters(symbol, model)
 
@@ -89,14 +89,14 @@ def same_series(symbol: Any, model: ref.RefSymbol) -> None:
         assert series.total_count == model.total_count(interval)
 
 
-def same_tape(series: Any, tape: ref.RefTape) -> None:
-    assert exact([tuple(row) for row in series]) == exact(tape.rows)
-    assert series.timestamp.tolist() == [row[0] for row in tape.rows]
-    assert (len(series), series.total_count) == (len(tape.rows), len(tape.accepted))
-    assert series.latest == (tape.rows[-1] if tape.rows else None)
+def same_ticks(series: Any, ticks: ref.RefTicks) -> None:
+    assert exact([tuple(row) for row in series]) == exact(ticks.rows)
+    assert series.timestamp.tolist() == [row[0] for row in ticks.rows]
+    assert (len(series), series.total_count) == (len(ticks.rows), len(ticks.accepted))
+    assert series.latest == (ticks.rows[-1] if ticks.rows else None)
     counters = dict(series.counters)
-    assert counters.pop("skipped") == {code: n for code, n in tape.skipped.items() if n}
-    assert counters == tape.counters
+    assert counters.pop("skipped") == {code: n for code, n in ticks.skipped.items() if n}
+    assert counters == ticks.counters
 
 
 def same_metrics(symbol: sd.SymbolSessionData, expected: dict[str, Any]) -> None:

@@ -91,18 +91,18 @@ class World:
             assert self.data.sequence - before == expected
             assert self.model.symbols[name].counters["too_old"] - too_old <= len(rows)
 
-    def append_tape(self, name: str, kind: str, row: tuple[Any, ...]) -> None:
+    def append_ticks(self, name: str, kind: str, row: tuple[Any, ...]) -> None:
         """A trade or a quote for both; they agree on what became of it, errors included."""
         try:
-            expected: Any = self.model.symbols[name].extend_tape(kind, [row], single=True) == 1
+            expected: Any = self.model.symbols[name].extend_ticks_of(kind, [row], single=True) == 1
         except ref.BadBarError as error:
             expected = error.code
         append = self.data.append_tick if kind == "ticks" else self.data.append_quote
         assert outcome(lambda: append(name, *row)) == expected
 
-    def extend_tape(self, name: str, kind: str, rows: list[tuple[Any, ...]], on_bad: str = "raise") -> None:
+    def extend_ticks_of(self, name: str, kind: str, rows: list[tuple[Any, ...]], on_bad: str = "raise") -> None:
         try:
-            expected: Any = self.model.symbols[name].extend_tape(kind, rows, on_bad)
+            expected: Any = self.model.symbols[name].extend_ticks_of(kind, rows, on_bad)
         except ref.BadBarError as error:
             expected = (error.code, error.row)
         ts, *columns = list(zip(*rows, strict=True)) if rows else [()] * (4 if kind == "ticks" else 5)

@@ -66,10 +66,11 @@ class GapInfo(NamedTuple):
     @property
     def stop_ns(self) -> int:
         """End of the last missing slot, ns: the gap is ``[start_ns, stop_ns)``."""
-        if self.last_stop_ns is not None:
-            return self.last_stop_ns
-        # of a whole session all that holds its open
-        return self.end_ns + (parse_interval(self.interval).step_ns or 1)
+        step_ns = parse_interval(self.interval).step_ns
+        stop_ns = self.end_ns + (step_ns or 1)  # of a whole session all that holds its open
+        last = self.last_stop_ns
+        # A part of the gap, made by `_replace`, keeps the stop of a slot that is not its last one.
+        return stop_ns if last is None or last <= self.end_ns or (step_ns and last > stop_ns) else last
 
     @property
     def stop_time(self) -> datetime:

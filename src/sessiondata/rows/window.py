@@ -70,7 +70,11 @@ class TimedColumns:
         """`timestamp` as the records have it: aware datetimes in the exchange's zone, rounded down
         to a microsecond. A new list, O(n); `datetime64` is a view."""
         zone = zone_of(self)
-        return [from_ns(ts_ns, zone) for ts_ns in self._column(0).tolist()]
+        return [from_ns(ts_ns, zone) for ts_ns in self._times().tolist()]
+
+    def _times(self) -> npt.NDArray[np.int64]:
+        """`timestamp` of one moment, whoever writes meanwhile."""
+        return self._column(0)
 
     @property
     def datetime64(self) -> npt.NDArray[np.datetime64]:
@@ -144,6 +148,9 @@ class RowWindow(TimedColumns, Generic[Row]):
             return True
         now = self._series._place()
         return self._place is not None and self._place[:2] == now[:2] and now.oldest <= self._seq
+
+    def _times(self) -> npt.NDArray[np.int64]:
+        return self._column(0) if self._seq is None else self.copy().timestamp
 
     def copy(self: Window) -> Window:
         """Independent window on copied arrays; it stays what it is whatever the ring does. Its
@@ -244,6 +251,10 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
 
     def __len__(self) -> int:
         raise NotImplementedError
+
+    def _times(self) -> npt.NDArray[np.int64]:
+        times: npt.NDArray[np.int64] = self[:].copy().timestamp
+        return times
 
     @overload
     def __getitem__(self, key: int) -> Row: ...

@@ -12,7 +12,7 @@ from sessiondata.store.symbol import SymbolSessionData
 __all__ = ["BySymbol", "unknown_symbol"]
 
 
-@not_copied("dict(data.symbols) is a plain dict; copy the store with data.copy()")
+@not_copied("data.symbols.copy() is a plain dict; copy the store with data.copy()")
 class BySymbol(Mapping[str, SymbolSessionData]):
     """The symbols of a store by name: current and read-only; a name that it does not hold is an
     `UnknownNameError`."""
@@ -32,10 +32,10 @@ class BySymbol(Mapping[str, SymbolSessionData]):
         return symbol in self._held
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._held)
+        return iter(list(self._held))  # whoever registers one meanwhile
 
     def __reversed__(self) -> Iterator[str]:
-        return reversed(self._held)
+        return reversed(list(self._held))
 
     def __len__(self) -> int:
         return len(self._held)
@@ -59,8 +59,9 @@ class BySymbol(Mapping[str, SymbolSessionData]):
 
 def unknown_symbol(symbol: Any) -> UnknownNameError:
     """The error for a name that no symbol of the store has."""
+    advice = f"register_symbol({symbol!r}) first" if isinstance(symbol, str) else "symbols are known by their names"
     return UnknownNameError(
-        f"unknown symbol {symbol!r}; register_symbol({symbol!r}) first",
+        f"unknown symbol {symbol!r}; {advice}",
         symbol=symbol if isinstance(symbol, str) else None,
         value=symbol,
     )

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 from sessiondata._native.objects.lazy import Lazy
 from sessiondata._native.objects.tick_buffer import QuoteBuffer, TradeBuffer
 from sessiondata.copying import not_copied
+from sessiondata.errors import CalendarError, TimeError
+from sessiondata.rows.gap import short_stop
 from sessiondata.rows.owner import Pins
 from sessiondata.rows.series import BarSeries
 from sessiondata.rows.ticks import QuoteSeries, TickSeries
 from sessiondata.store.history import History
 from sessiondata.time.instants import to_ns
+from sessiondata.time.intervals import parse_interval
 from sessiondata.time.units import LEAST_START_NS, check_plausible
 from sessiondata.time.zones import from_ns
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from sessiondata._native.objects.store import SymbolCore
     from sessiondata.market.calendar import SessionCalendar
     from sessiondata.market.grid import SessionGrid
+    from sessiondata.rows.gap import GapInfo
     from sessiondata.store.context import StoreContext
 
 __all__ = ["SymbolState"]
@@ -120,6 +124,15 @@ class SymbolState:
     def datetime(self, ts_ns: int | None) -> datetime | None:
         """A time in the exchange's zone."""
         return None if ts_ns is None else from_ns(ts_ns, self.zone)
+
+    def short_stop(self, gap: GapInfo) -> int | None:
+        """Where the last slot of a gap ends, if the hours of its date cut it: who made the gap did
+        not know them."""
+        try:
+            grid = self.calendar.session_at(gap.end_ns, unit="ns")
+        except (CalendarError, TimeError):
+            return None
+        return short_stop(grid.compiled.segment_stops(), gap.end_ns, parse_interval(gap.interval).step_ns)
 
     # --- indicators ---
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, KeysView, Mapping
 from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -352,10 +352,14 @@ class SessionData:
 
     def __iter__(self) -> Iterator[str]:
         """Names of the symbols, in the order they were registered."""
-        return iter(self._symbols)
+        return iter(list(self._symbols))  # whoever registers one meanwhile
 
     def __reversed__(self) -> Iterator[str]:
-        return reversed(self._symbols)
+        return reversed(list(self._symbols))
+
+    def keys(self) -> KeysView[str]:
+        """Names of the symbols, current. With these ``dict(data)`` is a dict of the symbols."""
+        return self._symbols.keys()
 
     def __len__(self) -> int:
         """How many symbols are registered."""

@@ -391,7 +391,7 @@ class SymbolSessionData(SymbolFeed, Marked):
                 f"gaps that are set for {interval} of a symbol, or stand for a range, are its own",
                 symbol=self.symbol, value=gap, code="ERR_GAP",
             )  # fmt: skip
-        return gap
+        return gap if gap.last_stop_ns is not None else gap._replace(last_stop_ns=self._state.short_stop(gap))
 
     def set_quality(self, interval: str, quality: float | None) -> None:
         """Report this quality (0 to 100) for an interval in place of the computed one, until called

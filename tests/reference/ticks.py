@@ -42,7 +42,7 @@ def check_tick(session: RefSession, kind: str, ts: int, *values: Any) -> str | N
     return None
 
 
-class RefTape:
+class RefTicks:
     """The trades or the quotes of a symbol.
 
     Attributes
