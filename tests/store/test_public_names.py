@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def test_what_is_lazy_is_shown_and_not_imported() -> None:
         "from sessiondata import GapRecord\n"
         "assert GapRecord is sys.modules['sessiondata.monitor.gap_log'].GapRecord\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(ROOT.parent)})
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(ROOT.parent)})
 
 
 @pytest.mark.parametrize("name", ["HistoricalBars", "HistoricalDay"])
