@@ -83,7 +83,7 @@ def lives(seed: int, shape: str, how: str) -> tuple[World, sd.SessionData, list[
     for world in worlds:
         world.register(NAME)
         if by_ticks:
-            world.extend_tape(NAME, "ticks", [(row[0], row[1], row[5], "") for row in known])
+            world.extend_ticks_of(NAME, "ticks", [(row[0], row[1], row[5], "") for row in known])
         else:
             world.extend(NAME, known)
         for start, stop in marks:
@@ -209,7 +209,7 @@ def tick_times(chance: random.Random, world: World, shape: str, n: int) -> list[
     return found
 
 
-def extend_tape(data: sd.SessionData, kind: str, rows: list[tuple[Any, ...]], on_bad: str = "raise") -> int:
+def extend_ticks_of(data: sd.SessionData, kind: str, rows: list[tuple[Any, ...]], on_bad: str = "raise") -> int:
     ts, *columns = zip(*rows, strict=True)
     arrays = [np.array(column, None if isinstance(column[0], str) else float) for column in columns]
     extend = data.extend_ticks if kind == "ticks" else data.extend_quotes
@@ -253,8 +253,8 @@ def test_a_block_of_late_trades_or_quotes_is_what_they_are_one_by_one(shape: str
             rows = [tick_row(chance, kind, ts) for ts in tick_times(chance, world, shape, chance.choice([16, 90]))]
             bad = [(ts, *((float("nan"),) * 2), *row[3:]) for ts, *_ in rows[:2] for row in rows[:1]]
             skips = chance.random() < 0.3
-            world.extend_tape(NAME, kind, known_rows)
-            extend_tape(stores[1], kind, known_rows)
+            world.extend_ticks_of(NAME, kind, known_rows)
+            extend_ticks_of(stores[1], kind, known_rows)
             if fills:
                 world.advance_to(now)
                 world.fill(NAME, bars)
@@ -263,11 +263,11 @@ def test_a_block_of_late_trades_or_quotes_is_what_they_are_one_by_one(shape: str
                     call(stores[1], "fill", bars)
             for data, cursor in zip(stores, cursors, strict=True):
                 data.to_dict(cursor=cursor)
-            world.extend_tape(NAME, kind, rows + (bad if skips else []), "skip" if skips else "raise")
+            world.extend_ticks_of(NAME, kind, rows + (bad if skips else []), "skip" if skips else "raise")
             for row in sorted(rows, key=lambda row: row[0]):
-                extend_tape(stores[1], kind, [row])
+                extend_ticks_of(stores[1], kind, [row])
             if skips:
-                extend_tape(stores[1], kind, bad, "skip")
+                extend_ticks_of(stores[1], kind, bad, "skip")
             assert whole_ticks(stores[0], kind) == whole_ticks(stores[1], kind), seed
             deltas = [data.to_dict(False, cursor=cursor) for data, cursor in zip(stores, cursors, strict=True)]
             assert exact(deltas[0]) == exact(deltas[1]), seed
@@ -276,8 +276,8 @@ def test_a_block_of_late_trades_or_quotes_is_what_they_are_one_by_one(shape: str
             after = max([row[0] for row in [*known_rows, *rows]]) + 1
             if after < world.grid.span_stop:
                 next_row = tick_row(chance, kind, after)
-                world.extend_tape(NAME, kind, [next_row])
-                extend_tape(stores[1], kind, [next_row])
+                world.extend_ticks_of(NAME, kind, [next_row])
+                extend_ticks_of(stores[1], kind, [next_row])
                 world.same()
                 assert whole_ticks(stores[0], kind) == whole_ticks(stores[1], kind), seed
         ticks = stores[0].symbols[NAME].ticks if kind == "ticks" else stores[0].symbols[NAME].quotes
