@@ -301,11 +301,14 @@ def test_corrections_answer_as_a_schedule_of_the_same_dates(data: st.DataObject)
         kind = data.draw(st.sampled_from(["none", "local", "instant"]))
         if day == dt.date(2024, 3, 10) and any(120 <= minute < 180 for minute in (start, stop)):
             kind = "instant"  # an hour that no clock shows is refused as a local time
+        edges = instants(day, start, stop)
+        if edges[0] >= edges[1]:
+            kind = "none"  # from within that hour to its end
         if kind == "none":
             changes[day], rows[day] = None, []
         else:
             local = [(f"{start // 60:02}:{start % 60:02}", f"{stop // 60:02}:{stop % 60:02}")]
-            rows[day] = [instants(day, start, stop)]
+            rows[day] = [edges]
             changes[day] = local if kind == "local" else rows[day]
     corrected = make().with_sessions(changes)
     written = sd.SessionCalendar.from_schedule(rows, zone)
