@@ -39,7 +39,6 @@ from sessiondata.rows.ticks import Quote, QuoteSeries, QuoteWindow, Tick, TickSe
 from sessiondata.store.cursor import ExportCursor
 from sessiondata.store.day import HistoricalDay
 from sessiondata.store.historical import HistoricalBars
-from sessiondata.store.outages import ClassifiedGap
 from sessiondata.store.store import SessionData
 from sessiondata.store.symbol import SymbolSessionData
 
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from sessiondata.export.orjson import orjson_default
     from sessiondata.monitor.gap_log import GapAttempt, GapRecord
     from sessiondata.monitor.manager import DataQualityManager
+    from sessiondata.store.outages import ClassifiedGap
 
 __version__ = "0.1.0"
 
@@ -56,6 +56,7 @@ __version__ = "0.1.0"
 # Modules of what most programs never ask for: imported when it is.
 _LAZY = {
     "BarArrays": "sessiondata.batch.kernels",
+    "ClassifiedGap": "sessiondata.store.outages",
     "DataQualityManager": "sessiondata.monitor.manager",
     "GapArrays": "sessiondata.batch.kernels",
     "GapAttempt": "sessiondata.monitor.gap_log",

@@ -111,7 +111,16 @@ def test_a_store_makes_a_dict_of_its_symbols() -> None:
     assert dict(**data) == symbols
 
 
-@pytest.mark.parametrize("look", [iter, reversed])
+LOOKS = {
+    "iter": iter,
+    "reversed": reversed,
+    "keys": lambda held: held.keys(),
+    "values": lambda held: (symbol.symbol for symbol in getattr(held, "symbols", held).values()),
+    "items": lambda held: (name for name, _ in getattr(held, "symbols", held).items()),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
 @pytest.mark.parametrize("of", [lambda data: data, lambda data: data.symbols], ids=["store", "symbols"])
 def test_symbols_may_come_and_go_during_a_loop(look: Any, of: Any) -> None:
     """Any thread may register one: the loop raised a RuntimeError."""

@@ -24,7 +24,6 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sessiondata.errors import ArgumentTypeError, CalendarError, DateOutOfRangeError
-from sessiondata.market.corrections import corrected_hours
 from sessiondata.market.exchange import Exchange, Globex, exchange_name
 from sessiondata.market.grid import SessionGrid, local_span
 from sessiondata.market.hours import (
@@ -536,6 +535,8 @@ class SessionCalendar:
         >>> mumbai.session("2024-01-20").expected("1m")
         375
         """
+        from sessiondata.market.corrections import corrected_hours  # not needed until somebody corrects
+
         if not isinstance(sessions, Mapping) or not sessions:
             raise CalendarError(
                 "with_sessions needs a mapping of dates to [(open, close), ...] or None, at least one:"

@@ -257,7 +257,7 @@ class DataQualityManager:
                 if now_ns is None:
                     return attempts
             self._seen_ns = now_ns
-            for watch in self._log.watch_all(parts_of(self.data).registry.symbols.copy(), now_ns):
+            for watch in self._log.watch_all(dict(self.data.symbols.items()), now_ns):
                 self._look(watch, now_ns)
                 before = len(attempts)
                 for gap in self._due(watch, now_ns):
@@ -341,7 +341,7 @@ class DataQualityManager:
         records, forgotten, outcomes = self._log.summary()
         requests = self._requests
         symbols: dict[str, dict[str, Any]] = {}
-        for name, symbol in parts_of(self.data).registry.symbols.copy().items():
+        for name, symbol in self.data.symbols.items():
             base = state_of(symbol).series[symbol.base_interval]
             state = base.state
             symbols[name] = {

@@ -80,7 +80,7 @@ def load(path: Any) -> SessionData:
 
 
 def loads(content: Any, kind: type[SessionData] | None = None) -> SessionData:
-    """Make a store, of a subclass of `SessionData` if one is supplied, of bytes; see
+    """Make a store, of a subclass of `SessionData` if one is given, of bytes; see
     `sessiondata.loads`."""
     try:
         whole = content if isinstance(content, bytes) else bytes(memoryview(content))

@@ -115,7 +115,7 @@ def _write_piece(file: Any, rest: bytes, label: str) -> None:
         if not n:
             raise BlockingIOError(errno.EAGAIN, "the file takes no more bytes", label)
         if not 0 < n <= len(rest):
-            raise ArgumentError(f"write() of {label} was supplied {len(rest)} bytes and says it took {n}", value=n)
+            raise ArgumentError(f"write() of {label} was given {len(rest)} bytes and says it took {n}", value=n)
         rest = rest[n:]
 
 

@@ -40,14 +40,17 @@ class BySymbol(Mapping[str, SymbolSessionData]):
     def __len__(self) -> int:
         return len(self._held)
 
+    # Views of those that there are now, as the loops above: a view of the dict itself fails where
+    # another thread registers one.
+
     def keys(self) -> KeysView[str]:
-        return self._held.keys()
+        return self._held.copy().keys()
 
     def values(self) -> ValuesView[SymbolSessionData]:
-        return self._held.values()
+        return self._held.copy().values()
 
     def items(self) -> ItemsView[str, SymbolSessionData]:
-        return self._held.items()
+        return self._held.copy().items()
 
     def copy(self) -> dict[str, SymbolSessionData]:
         """A dict of those that there are now."""

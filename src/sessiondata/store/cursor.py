@@ -102,14 +102,14 @@ class ExportCursor:
 
     def _check(self, symbols: Iterable[str] | None, intervals: Iterable[str] | None) -> None:
         """A delta selects what the complete export selected, whether it is named again or not."""
-        for what, supplied, held in (
+        for what, asked, held in (
             ("symbols", None if symbols is None else _names(symbols), self._symbols),
             ("intervals", None if intervals is None else _intervals(intervals), self._intervals),
         ):
-            if supplied is not None and supplied != held:
+            if asked is not None and asked != held:
                 raise DeltaError(
                     f"the {what} of a delta are those of the last complete export through its cursor,"
-                    f" {'all' if held is None else sorted(held)}, not {sorted(supplied)}"
+                    f" {'all' if held is None else sorted(held)}, not {sorted(asked)}"
                 )
 
     def _select(self, registry: Registry) -> list[SymbolCore]:

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sessiondata._native.objects import days as _days
-from sessiondata._native.slots.batch import count_present_i64, find_gaps_i64
 from sessiondata.copying import not_copied
 from sessiondata.errors import BarError, CalendarError, IntervalError, SessionStateError, UnknownNameError
 from sessiondata.rows.bars import BarWindow, FixedRows, content_of, fixed_window, immutable
@@ -303,6 +302,9 @@ class History:
         ):
             expected, present, _, _, _ = core.states(core.intervals.index(interval.name))
             return present, expected
+        # of supplied rows, which most programs do not have
+        from sessiondata._native.slots.batch import count_present_i64
+
         times, grid = self.columns(interval, date)[0], self.calendar.session(date).compiled
         ((present, expected),) = count_present_i64([times], [grid], [None], interval.step_ns, None)
         return present, expected
@@ -316,6 +318,8 @@ class History:
             and interval.name in core.intervals
         ):
             return HistoricalDay(date, core, self.zone).bars(interval.name).gaps
+        from sessiondata._native.slots.batch import find_gaps_i64
+
         times, grid = self.columns(interval, date)[0], self.calendar.session(date).compiled
         ((starts, ends, counts),) = find_gaps_i64([times], [grid], [None], interval.step_ns, None)
         name, zone, stops = self.core.name, self.zone, grid.segment_stops()

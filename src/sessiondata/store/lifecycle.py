@@ -136,7 +136,7 @@ class Sessions:
     def _switch_session(
         self, date: dt.date | None, grids: Mapping[SessionCalendar, SessionGrid | None], trim: bool = False
     ) -> None:
-        """End the session under way, if there is one, and start that of a date, if one is supplied.
+        """End the session under way, if there is one, and start that of a date, if one is given.
         History is trimmed where a session ends, or with `trim`."""
         # from here on this thread's signal handlers cannot change date and symbols either
         alone(self.context)

@@ -40,7 +40,6 @@ from sessiondata.store.garbage import collect_stores
 from sessiondata.store.historical import HistoricalBars
 from sessiondata.store.indicators import Function, check_days, check_indicator_name, indicator
 from sessiondata.store.lifecycle import Sessions
-from sessiondata.store.outages import ClassifiedGap, classify_gaps
 from sessiondata.store.registry import Registry
 from sessiondata.store.settings import QUOTE_BARS, StoreSettings, check_capacity, check_label, check_text
 from sessiondata.store.symbol import SymbolSessionData, state_of
@@ -52,6 +51,7 @@ from sessiondata.time.units import with_unit
 from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
+    from sessiondata.store.outages import ClassifiedGap
     from sessiondata.store.state import SymbolState
 
 __all__ = ["SessionData", "StoreParts", "parts_of"]
@@ -358,8 +358,9 @@ class SessionData:
         return reversed(list(self._symbols))
 
     def keys(self) -> KeysView[str]:
-        """Names of the symbols, current. With these ``dict(data)`` is a dict of the symbols."""
-        return self._symbols.keys()
+        """Names of the symbols that there are now. With these ``dict(data)`` is a dict of the
+        symbols."""
+        return self._symbols.copy().keys()
 
     def __len__(self) -> int:
         """How many symbols are registered."""
@@ -830,6 +831,8 @@ class SessionData:
                 raise UnknownNameError(f"no symbol holds an interval {interval!r}", value=interval)
             interval = holders[0].bars(interval).interval
         states = [state_of(symbol) for symbol in symbols]
+        from sessiondata.store.outages import classify_gaps  # not needed until somebody asks
+
         return classify_gaps(states, interval, outage_share, active_share)
 
     def get_quality(self, symbol: str, interval: str | None = None) -> float:
@@ -1114,7 +1117,7 @@ class SessionData:
         path : str, path-like or binary file object
             A file object is written to from where it stands, all of it, and flushed; it need not be
             able to seek, and is not closed. Nothing is written of a store that cannot be saved. A
-            ``write`` that accepts fewer bytes is supplied the rest; None is its answer to all of
+            ``write`` that accepts fewer bytes is given the rest; None is its answer to all of
             them, but of a raw file.
 
         Raises

@@ -288,7 +288,7 @@ class SymbolSessionData(SymbolFeed, Marked):
             gap = self._own_gap(self._number(interval.interval), check_gap(interval))
             return gap.interval, gap.start_ns, gap.stop_ns
         if start is None or stop is None:
-            raise ArgumentTypeError("a range of time is start_ns and stop_ns, or a gap alone", symbol=self.symbol)
+            raise ArgumentTypeError("a range of time is start_ns and stop_ns, or a GapInfo alone", symbol=self.symbol)
         return interval, start, stop
 
     def mark_halted(self, start_ns: Any, stop_ns: Any = None) -> bool:
@@ -303,7 +303,7 @@ class SymbolSessionData(SymbolFeed, Marked):
         if isinstance(start_ns, GapInfo):
             name, start_ns, stop_ns = self._range_of(start_ns, stop_ns, None)
         elif stop_ns is None:
-            raise ArgumentTypeError("a range of time is start_ns and stop_ns, or a gap alone", symbol=self.symbol)
+            raise ArgumentTypeError("a range of time is start_ns and stop_ns, or a GapInfo alone", symbol=self.symbol)
         return self._mark(True, name, start_ns, stop_ns)
 
     def _mark(self, halted: bool, name: str, start: Any, stop: Any) -> bool:

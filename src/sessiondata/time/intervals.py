@@ -21,7 +21,8 @@ _UNITS = (("h", 3_600 * _SECOND_NS), ("m", 60 * _SECOND_NS), ("s", _SECOND_NS)) 
 _UNIT_NS = dict(_UNITS)
 
 # Five digits are enough for the 86,399 seconds below a day, and keep int() away from absurd input.
-_TEXT = re.compile(r"([1-9][0-9]{0,4})([smh])", re.ASCII)
+# Compiled when the first one is read: that takes a millisecond, an import sixteen.
+_TEXT = r"([1-9][0-9]{0,4})([smh])"
 _RULE = 'an interval is "<n>s", "<n>m" or "<n>h" with a whole n >= 1, shorter than 24 hours, or "1d"'
 
 
@@ -77,7 +78,7 @@ def parse_interval(text: str | Interval) -> Interval:
 def _parse(text: str) -> Interval:
     if text == "1d":
         return Interval("1d", 0)
-    match = _TEXT.fullmatch(text)
+    match = re.fullmatch(_TEXT, text, re.ASCII)
     if match is None:
         raise IntervalError(f"{_RULE}: got {text!r}", value=text)
     step_ns = int(match[1]) * _UNIT_NS[match[2]]

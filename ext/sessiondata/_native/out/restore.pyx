@@ -164,7 +164,7 @@ cdef int _restore_session(SymbolCore core, Grid grid, hours, dict numbers, dict 
     cdef int64_t newest[2]
     cdef Bar bar
     _require(all(len(columns[name]) == n for name in BARS), "the columns of bars have one length")
-    _require(not compact or core._capacity == 0, "a session of a supplied capacity is not compact")
+    _require(not compact or core._capacity == 0, "a session with a capacity of its own is not compact")
     for i in range(n):
         bar = Bar(ts[i], open[i], high[i], low[i], close[i], volume[i], 0)
         _require(grid.data.span_start <= bar.ts < grid.data.span_stop and (i == 0 or bar.ts > ts[i - 1]),

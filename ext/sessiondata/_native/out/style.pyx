@@ -47,10 +47,10 @@ cdef class Style:
 
     cdef bytes anytime(self, int64_t ts):
         """JSON of a time that may lie anywhere. Runs Python code unless it was learnt."""
-        cdef bytes sent = self._formatted.get(ts)
-        if sent is None:
-            sent = self._formatted[ts] = self._format(ts)
-        return sent
+        cdef bytes formatted = self._formatted.get(ts)
+        if formatted is None:
+            formatted = self._formatted[ts] = self._format(ts)
+        return formatted
 
     cdef int learn(self, SymbolCore core) except -1:
         """Learn the times at which gaps of a symbol have been asked for again. Formatting them runs
