@@ -35,8 +35,6 @@ from sessiondata.rows.bars import Bar, BarWindow
 from sessiondata.rows.gap import GapInfo
 from sessiondata.rows.series import BarSeries
 from sessiondata.rows.slots import ExtendedSlots, SeriesState
-from sessiondata.rows.ticks import Quote, QuoteSeries, QuoteWindow, Tick, TickSeries, TickWindow
-from sessiondata.store.cursor import ExportCursor
 from sessiondata.store.day import HistoricalDay
 from sessiondata.store.historical import HistoricalBars
 from sessiondata.store.store import SessionData
@@ -48,6 +46,8 @@ if TYPE_CHECKING:
     from sessiondata.export.orjson import orjson_default
     from sessiondata.monitor.gap_log import GapAttempt, GapRecord
     from sessiondata.monitor.manager import DataQualityManager
+    from sessiondata.rows.ticks import Quote, QuoteSeries, QuoteWindow, Tick, TickSeries, TickWindow
+    from sessiondata.store.cursor import ExportCursor
     from sessiondata.store.outages import ClassifiedGap
 
 __version__ = "0.1.0"
@@ -58,9 +58,16 @@ _LAZY = {
     "BarArrays": "sessiondata.batch.kernels",
     "ClassifiedGap": "sessiondata.store.outages",
     "DataQualityManager": "sessiondata.monitor.manager",
+    "ExportCursor": "sessiondata.store.cursor",
     "GapArrays": "sessiondata.batch.kernels",
     "GapAttempt": "sessiondata.monitor.gap_log",
     "GapRecord": "sessiondata.monitor.gap_log",
+    "Quote": "sessiondata.rows.ticks",
+    "QuoteSeries": "sessiondata.rows.ticks",
+    "QuoteWindow": "sessiondata.rows.ticks",
+    "Tick": "sessiondata.rows.ticks",
+    "TickSeries": "sessiondata.rows.ticks",
+    "TickWindow": "sessiondata.rows.ticks",
     "aggregate": "sessiondata.batch.kernels",
     "apply_delta": "sessiondata.export.delta",
     "find_gaps": "sessiondata.batch.kernels",

@@ -83,7 +83,8 @@ def output(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     (folder / "test_alone.py").write_text(textwrap.dedent(heading) + tests + last)
     command = [sys.executable, "-m", "pytest", "-v", "-rA", "-p", "no:cacheprovider", "--rootdir", str(folder)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # none is needed here, and they take their time
+    # none is needed here, and they take their time
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     path = os.pathsep.join([str(TESTS), environment.get("PYTHONPATH", "")])
     return subprocess.run(
         [*command, str(folder)],

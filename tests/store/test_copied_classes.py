@@ -19,7 +19,6 @@ import pytest
 
 import sessiondata as sd
 from copied import COPIERS, count_bars
-from sessiondata.rows.ticks import buffer_of
 from sessiondata.snapshot.capture import StoreCopy
 from sessiondata.snapshot.container import Container
 from sessiondata.store.store import parts_of
@@ -93,7 +92,7 @@ def things() -> dict[str, Any]:
     five = spy.bars("5m")
     date = spy.historical_bars["1m"].dates[-1]
     ints, floats = np.arange(3), np.ones(3)
-    buffer = buffer_of(spy.quotes)
+    buffer = state_of(spy).quote_buffer
     style = _style.Style("epoch_ns", ints, ints, str)
     new = {
         kind: kind.__new__(kind)
@@ -108,7 +107,7 @@ def things() -> dict[str, Any]:
         store.context.clock, spy.ticks, spy.quotes, spy.quotes[:].copy(), data.symbols["T"].ticks[:].copy(),
         spy.quotes.latest, data.symbols["T"].ticks.latest, data.export_cursor("today"),
         _cursor.Cursor(), data.calendar, data.grid, data.grid.compiled, buffer,
-        buffer_of(data.symbols["T"].ticks), sd.GapInfo("A", "1m", 1, 2, 3),
+        state_of(data["T"]).trade_buffer, sd.GapInfo("A", "1m", 1, 2, 3),
         data.classify_gaps("1m")[0], DocumentInput(store.context, {}, {}, lambda _: spy, "iso", None), style,
         _layout.Memory(), _slice.Slice([]),
         _rows.Rows(1, 1, False),

@@ -308,8 +308,8 @@ def test_all_of_a_store_is_copied() -> None:
             "calendar", "clock", "extended_hours", "indicators", "is_active", "pinned", "start_for_rows",
         },
         SymbolState: {
-            "_answers", "_pins", "_quotes", "_series", "_ticks", "_values", "calendar", "context", "core", "history",
-            "pins",
+            "_answers", "_pins", "_quote_buffer", "_quotes", "_series", "_ticks", "_trade_buffer", "_values",
+            "calendar", "context", "core", "history", "pins",
         },
         sd.SymbolSessionData: {
             "__weakref__", "_append_quote", "_append_tick", "_bars", "_context", "_core", "_state", "_store",

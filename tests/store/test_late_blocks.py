@@ -12,7 +12,6 @@ import pytest
 
 import sessiondata as sd
 from sessiondata._native.out.capture import capture
-from sessiondata.rows.ticks import buffer_of
 from sessiondata.store.symbol import state_of
 from worlds import INTERVALS, SECOND, SHAPES, World, arrays_of, exact, step_of
 
@@ -221,9 +220,11 @@ def whole_ticks(data: sd.SessionData, kind: str) -> tuple[Any, ...]:
     """All that can be asked of the symbol and of its trades or quotes."""
     symbol = data.symbols[NAME]
     series = symbol.ticks if kind == "ticks" else symbol.quotes
+    state = state_of(symbol)
+    buffer = state.trade_buffer if kind == "ticks" else state.quote_buffer
     # what a snapshot says, such as the newest tick that the ring has lost
     numbers, _ = capture(state_of(symbol).core)
-    return *everything(data), exact([tuple(row) for row in series]), series.counters, buffer_of(series).moves(), numbers
+    return *everything(data), exact([tuple(row) for row in series]), series.counters, buffer.moves(), numbers
 
 
 @pytest.mark.slow

@@ -535,7 +535,8 @@ class SessionCalendar:
         >>> mumbai.session("2024-01-20").expected("1m")
         375
         """
-        from sessiondata.market.corrections import corrected_hours  # not needed until somebody corrects
+        # not needed until somebody corrects
+        from sessiondata.market.corrections import corrected_hours
 
         if not isinstance(sessions, Mapping) or not sessions:
             raise CalendarError(

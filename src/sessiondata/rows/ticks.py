@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sessiondata._native.objects.tick_buffer import TickBuffer
     from sessiondata.rows.owner import SlotOwner
 
-__all__ = ["Quote", "QuoteSeries", "QuoteWindow", "Tick", "TickSeries", "TickWindow", "buffer_of"]
+__all__ = ["Quote", "QuoteSeries", "QuoteWindow", "Tick", "TickSeries", "TickWindow"]
 
 _Floats: TypeAlias = "npt.NDArray[np.float64]"
 
@@ -298,8 +298,3 @@ class QuoteSeries(_QuoteColumns, _Series[Quote, QuoteWindow]):
 _EMPTY: tuple[npt.NDArray[Any], ...] = tuple(
     np.frombuffer(b"", dtype) for dtype in (np.int64, *(np.float64,) * 4, np.dtype("S8"))
 )
-
-
-def buffer_of(series: TickSeries | QuoteSeries) -> TickBuffer:
-    """Native state of the trades or quotes."""
-    return series._buffer

@@ -1,7 +1,8 @@
 """Cursors of exports: what each consumer has been sent.
 
-An export stops here three times: `Cursors.find`, which answers all that is asked before a document
-is begun; `begin_export`, which answers all that its text needs; `end_export`, once that is written.
+An export stops three times: at `Cursors.find`, which answers all that is asked before a document is
+begun; at `begin_export`, which answers all that its text needs; at `end_export`, once that is
+written.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sessiondata.arguments import names_of
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentTypeError, DeltaError, UnknownNameError
-from sessiondata.store.settings import check_text
 from sessiondata.time.intervals import parse_interval
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from sessiondata.store.state import SymbolState
 
 __all__ = [
-    "Cursors",
     "Export",
     "ExportCursor",
     "FoundCursor",
@@ -222,56 +221,6 @@ def resume_cursor(
         selected, millis = (cursor._symbols, cursor._intervals), timestamps == "epoch_ms"
         restore_cursor(cursor._native, cores, *selected, millis, gone, columns, prefix)
         cursor._sequence = sequence
-
-
-@not_copied("copy the store with data.copy()")
-class Cursors:
-    """The cursors of a store."""
-
-    __slots__ = ("_default", "_named")
-
-    def __init__(self) -> None:
-        self._default: ExportCursor | None = None
-        self._named: dict[str, ExportCursor] = {}
-
-    def __contains__(self, name: str | None) -> bool:
-        return self._default is not None if name is None else name in self._named
-
-    def all(self) -> list[ExportCursor]:
-        """Those that there are, the default one first."""
-        named = list(self._named.values())
-        return named if self._default is None else [self._default, *named]
-
-    def names(self) -> tuple[str, ...]:
-        """In the order they were made; the default one has none."""
-        return tuple(self._named)
-
-    def get(self, name: str | None) -> ExportCursor:
-        """The cursor of that name, made if it is not there; None for the default one."""
-        if name is None:
-            held = self._default
-            if held is None:
-                made = ExportCursor(None)
-                held = self._default = self._default or made  # by another thread meanwhile
-            return held
-        held = self._named.get(name) if isinstance(name, str) else None
-        return self._named.setdefault(name, ExportCursor(check_text(name, "a cursor's name"))) if held is None else held
-
-    def find(self, cursor: str | ExportCursor | None) -> FoundCursor:
-        """The cursor of an export, by its name or as it is; an error if the store has no such
-        one."""
-        name = cursor.name if isinstance(cursor, ExportCursor) else cursor
-        held = self.get(None) if name is None else self._named.get(name) if isinstance(name, str) else None
-        if held is None or (isinstance(cursor, ExportCursor) and held is not cursor):
-            raise UnknownNameError(f"no cursor {name!r}; export_cursor({name!r}) first", value=name)
-        return FoundCursor(held, held.symbols)
-
-    def drop(self, name: str | None) -> None:
-        """Forget a cursor."""
-        if name is None:
-            self._default = None
-        elif not isinstance(name, str) or self._named.pop(name, None) is None:
-            raise UnknownNameError(f"no cursor {name!r}", value=name)
 
 
 def _names(symbols: Iterable[str]) -> frozenset[str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sessiondata._native.objects.lazy import Lazy
 from sessiondata._native.objects.rules import earliest
-from sessiondata._native.objects.tick_buffer import QuoteBuffer, TickBuffer, TradeBuffer
 from sessiondata.errors import SessionStateError, TimeError
 from sessiondata.rows.columns import quote_columns, tick_columns
-from sessiondata.rows.ticks import buffer_of
 from sessiondata.store.inputs import (
     bars_of,
     check_early,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from sessiondata._native.objects.store import SymbolCore
+    from sessiondata._native.objects.tick_buffer import TickBuffer
     from sessiondata.store.context import StoreContext
     from sessiondata.store.state import SymbolState
 
@@ -129,8 +129,12 @@ class SymbolFeed:
     _core: SymbolCore
     _state: SymbolState
 
-    append_tick = Lazy("_append_tick", lambda self: TradeBuffer(self._core).append_tick, _APPEND_TICK)
-    append_quote = Lazy("_append_quote", lambda self: QuoteBuffer(self._core).append_quote, _APPEND_QUOTE)
+    append_tick: Lazy[Callable[..., bool]] = Lazy(
+        "_append_tick", lambda self: self._state.trade_buffer.append_tick, _APPEND_TICK
+    )
+    append_quote: Lazy[Callable[..., bool]] = Lazy(
+        "_append_quote", lambda self: self._state.quote_buffer.append_quote, _APPEND_QUOTE
+    )
 
     def extend(
         self,
@@ -417,7 +421,7 @@ class SymbolFeed:
         try:
             check_early(self._core, times)
             codes = exchange_codes_of(self._core, exchange, len(times))
-            return self._extend_buffer(buffer_of(self._state.ticks), times, values, codes, on_bad == "skip")
+            return self._extend_buffer(self._state.trade_buffer, times, values, codes, on_bad == "skip")
         except TimeError as error:
             raise with_unit(error, times, unit, are_counted(ts_ns)) from None
 
@@ -450,24 +454,24 @@ class SymbolFeed:
         times, values = quote_columns(ts_ns, bid, ask, bid_size, ask_size, symbol=self._core.name, tz=tz, unit=unit)
         try:
             check_early(self._core, times)
-            return self._extend_buffer(buffer_of(self._state.quotes), times, values, None, on_bad == "skip")
+            return self._extend_buffer(self._state.quote_buffer, times, values, None, on_bad == "skip")
         except TimeError as error:
             raise with_unit(error, times, unit, are_counted(ts_ns)) from None
 
     @property
     def ticks_updated(self) -> bool:
         """Set by every change of the trades; a reader clears it by assigning False."""
-        return buffer_of(self._state.ticks).updated
+        return self._state.trade_buffer.updated
 
     @ticks_updated.setter
     def ticks_updated(self, value: bool) -> None:
-        buffer_of(self._state.ticks).updated = value
+        self._state.trade_buffer.updated = value
 
     @property
     def quotes_updated(self) -> bool:
         """Set by every change of the quotes; a reader clears it by assigning False."""
-        return buffer_of(self._state.quotes).updated
+        return self._state.quote_buffer.updated
 
     @quotes_updated.setter
     def quotes_updated(self, value: bool) -> None:
-        buffer_of(self._state.quotes).updated = value
+        self._state.quote_buffer.updated = value

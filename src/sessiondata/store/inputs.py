@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sessiondata._native.objects.rules import check_rows
-from sessiondata._native.objects.tick_buffer import are_codes, exchange_codes
 from sessiondata.errors import ArgumentError, BarError, BarTypeError, TimeError, of_symbol
 from sessiondata.rows.columns import bar_columns
 from sessiondata.store.settings import check_label
@@ -110,6 +109,9 @@ def _check_unit_of_load(core: SymbolCore, times: Any, is_counted: bool, unit: st
 
 def exchange_codes_of(core: SymbolCore, exchange: Any, n: int) -> Any:
     """Exchanges of `n` trades as the native code keeps them: eight bytes each, an int64."""
+    # not needed until trades come
+    from sessiondata._native.objects.tick_buffer import are_codes, exchange_codes
+
     if isinstance(exchange, str):
         return np.full(n, exchange_codes([exchange], core)[0], np.int64)
     array = np.asarray(exchange)

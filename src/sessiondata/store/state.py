@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sessiondata._native.objects.lazy import Lazy
-from sessiondata._native.objects.tick_buffer import QuoteBuffer, TradeBuffer
 from sessiondata.copying import not_copied
 from sessiondata.errors import CalendarError, TimeError
 from sessiondata.rows.gap import short_stop
 from sessiondata.rows.owner import Pins
 from sessiondata.rows.series import BarSeries
-from sessiondata.rows.ticks import QuoteSeries, TickSeries
 from sessiondata.store.history import History
 from sessiondata.time.instants import to_ns
 from sessiondata.time.intervals import parse_interval
@@ -22,9 +20,11 @@ if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
     from sessiondata._native.objects.store import SymbolCore
+    from sessiondata._native.objects.tick_buffer import QuoteBuffer, TradeBuffer
     from sessiondata.market.calendar import SessionCalendar
     from sessiondata.market.grid import SessionGrid
     from sessiondata.rows.gap import GapInfo
+    from sessiondata.rows.ticks import QuoteSeries, TickSeries
     from sessiondata.store.context import StoreContext
 
 __all__ = ["SymbolState"]
@@ -47,6 +47,8 @@ class SymbolState:
     series : dict of str to BarSeries
         By name of the interval, the base first.
     ticks, quotes : TickSeries, QuoteSeries
+    trade_buffer, quote_buffer : TradeBuffer, QuoteBuffer
+        What these show.
     pins : Pins
         Gaps and quality that are reported in place of computed ones; to be changed is
         `pins_to_change`.
@@ -56,18 +58,21 @@ class SymbolState:
 
     # `Lazy`: most symbols never need these, and ten thousand symbols have ten thousand of each.
     __slots__ = (
-        "_answers", "_pins", "_quotes", "_series", "_ticks", "_values",
+        "_answers", "_pins", "_quote_buffer", "_quotes", "_series", "_ticks", "_trade_buffer", "_values",
         "calendar", "context", "core", "history", "pins",
     )  # fmt: skip
 
     def __init__(self, core: SymbolCore, calendar: SessionCalendar, context: StoreContext) -> None:
         self.core, self.calendar, self.context = core, calendar, context
         self.history, self.pins = History(core, calendar, context), _NO_PINS
-        self._answers = self._pins = self._quotes = self._series = self._ticks = self._values = None
+        self._answers = self._pins = self._series = self._values = None
+        self._quote_buffer = self._quotes = self._ticks = self._trade_buffer = None
 
     series = Lazy("_series", lambda self: {name: BarSeries(self, k) for k, name in enumerate(self.core.intervals)})
-    ticks = Lazy("_ticks", lambda self: TickSeries(self, TradeBuffer(self.core)))
-    quotes = Lazy("_quotes", lambda self: QuoteSeries(self, QuoteBuffer(self.core)))
+    ticks = Lazy("_ticks", lambda self: _new_ticks(self))
+    quotes = Lazy("_quotes", lambda self: _new_quotes(self))
+    trade_buffer = Lazy("_trade_buffer", lambda self: _new_trade_buffer(self.core))
+    quote_buffer = Lazy("_quote_buffer", lambda self: _new_quote_buffer(self.core))
     _own_pins = Lazy("_pins", lambda _: Pins())
     values = Lazy("_values", lambda _: _new_dict())
     # of indicators: name -> (version of history, value)
@@ -190,3 +195,30 @@ _NO_PINS = Pins()  # what symbols without any share; nothing is ever added to it
 
 def _new_dict() -> dict[Any, Any]:
     return {}
+
+
+# Most programs store bars only: the modules of trades and quotes are imported with the first one.
+
+
+def _new_trade_buffer(core: SymbolCore) -> TradeBuffer:
+    from sessiondata._native.objects.tick_buffer import TradeBuffer
+
+    return TradeBuffer(core)
+
+
+def _new_quote_buffer(core: SymbolCore) -> QuoteBuffer:
+    from sessiondata._native.objects.tick_buffer import QuoteBuffer
+
+    return QuoteBuffer(core)
+
+
+def _new_ticks(state: SymbolState) -> TickSeries:
+    from sessiondata.rows.ticks import TickSeries
+
+    return TickSeries(state, state.trade_buffer)
+
+
+def _new_quotes(state: SymbolState) -> QuoteSeries:
+    from sessiondata.rows.ticks import QuoteSeries
+
+    return QuoteSeries(state, state.quote_buffer)

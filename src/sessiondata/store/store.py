@@ -34,7 +34,7 @@ from sessiondata.rows.columns import bar_columns
 from sessiondata.rows.gap import GapInfo
 from sessiondata.store.by_symbol import BySymbol
 from sessiondata.store.context import StoreContext
-from sessiondata.store.cursor import Cursors, ExportCursor
+from sessiondata.store.cursors import Cursors
 from sessiondata.store.exclusive import alone, exclusive
 from sessiondata.store.garbage import collect_stores
 from sessiondata.store.historical import HistoricalBars
@@ -51,6 +51,7 @@ from sessiondata.time.units import with_unit
 from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
+    from sessiondata.store.cursor import ExportCursor
     from sessiondata.store.outages import ClassifiedGap
     from sessiondata.store.state import SymbolState
 

@@ -22,7 +22,6 @@ from sessiondata.errors import (
 from sessiondata.rows.gap import GapInfo, check_gap
 from sessiondata.rows.owner import Marked, gap_records, reported_quality
 from sessiondata.rows.series import BarSeries, glance
-from sessiondata.rows.ticks import QuoteSeries, TickSeries
 from sessiondata.store.day import HistoricalDay
 from sessiondata.store.feed import APPEND, SymbolFeed
 from sessiondata.store.historical import HistoricalBars
@@ -32,6 +31,7 @@ from sessiondata.time.intervals import ByInterval, parse_interval
 if TYPE_CHECKING:
     from sessiondata.market.calendar import SessionCalendar
     from sessiondata.market.grid import SessionGrid
+    from sessiondata.rows.ticks import QuoteSeries, TickSeries
 
 __all__ = ["SymbolSessionData", "state_of"]
 
