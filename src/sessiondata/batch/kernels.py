@@ -18,7 +18,7 @@ from sessiondata.rows.columns import bar_columns
 from sessiondata.rows.series import BarSeries
 from sessiondata.time.arrays import to_ns_array
 from sessiondata.time.instants import to_ns
-from sessiondata.time.intervals import check_intervals, parse_interval
+from sessiondata.time.intervals import check_intervals, parse_interval, parse_text
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -125,10 +125,11 @@ def find_gaps(ts_ns: Any, grid: Any, interval: str, as_of: Any = None, *, worker
     -----
     One pass, O(n + gaps), without the GIL but for short columns. No store is needed.
     """
-    step_ns = parse_interval(interval).step_ns
+    step_ns = (parse_text(interval) if type(interval) is str else parse_interval(interval)).step_ns
     now = None if as_of is None else to_ns(as_of)
     if type(ts_ns) is _ndarray or not isinstance(ts_ns, Mapping):
-        compiled = compiled_of(grid)
+        # of a plain grid without a call
+        compiled = grid.compiled if type(grid) is SessionGrid else compiled_of(grid)
         gaps = find_gaps_plain(ts_ns, compiled, step_ns, now)
         if gaps is None:
             (gaps,) = find_gaps_i64([to_ns_array(ts_ns)], [compiled], [None], step_ns, now)

@@ -10,7 +10,15 @@ from typing import Any, NamedTuple
 from sessiondata.arguments import check_iterable
 from sessiondata.errors import IntervalError, UnknownNameError
 
-__all__ = ["MAX_DERIVED", "ByInterval", "Interval", "check_intervals", "names_and_steps", "parse_interval"]
+__all__ = [
+    "MAX_DERIVED",
+    "ByInterval",
+    "Interval",
+    "check_intervals",
+    "names_and_steps",
+    "parse_interval",
+    "parse_text",
+]
 
 #: Most derived intervals that one symbol may have.
 MAX_DERIVED = 16
@@ -66,16 +74,17 @@ def parse_interval(text: str | Interval) -> Interval:
         If `text` is anything else. Names the value and the rule.
     """
     if type(text) is str:  # the usual case
-        return _parse(text)
+        return parse_text(text)
     if isinstance(text, Interval):
         return text
     if not isinstance(text, str):
         raise IntervalError(f"{_RULE}: got {text!r} of type {type(text).__name__}", value=text)
-    return _parse(text)
+    return parse_text(text)
 
 
 @lru_cache(maxsize=256)
-def _parse(text: str) -> Interval:
+def parse_text(text: str) -> Interval:
+    """`parse_interval` of what is a str, without a call in between."""
     if text == "1d":
         return Interval("1d", 0)
     match = re.fullmatch(_TEXT, text, re.ASCII)
