@@ -373,6 +373,18 @@ def test_a_symbol_that_hardly_trades_is_no_witness() -> None:
     assert data.classify_gaps()[0].share == 0.0
 
 
+def test_a_range_of_a_classified_gap_says_what_to_pass() -> None:
+    data = sd.SessionData(base_interval="1m")
+    spy = data.register_symbol("SPY")
+    for i in (0, 3):
+        spy.append(OPEN + i * MINUTE, *BAR)
+    (found,) = (found for found in data.classify_gaps() if found.gap.bar_count == 2)
+    for mark in (spy.mark_no_trade, spy.mark_halted):
+        with pytest.raises(sd.ArgumentTypeError, match=r"or a GapInfo alone; pass its \.gap"):
+            mark(found)
+        assert mark(found.gap)
+
+
 def test_a_symbol_that_is_quiet_from_the_open_on_has_witnesses() -> None:
     """No slot lies outside its gap in which others could show that they are active: they do in the
     gap."""

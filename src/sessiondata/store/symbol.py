@@ -288,7 +288,7 @@ class SymbolSessionData(SymbolFeed, Marked):
             gap = self._own_gap(self._number(interval.interval), check_gap(interval))
             return gap.interval, gap.start_ns, gap.stop_ns
         if start is None or stop is None:
-            raise ArgumentTypeError("a range of time is start_ns and stop_ns, or a GapInfo alone", symbol=self.symbol)
+            raise _no_range(interval, self.symbol)
         return interval, start, stop
 
     def mark_halted(self, start_ns: Any, stop_ns: Any = None) -> bool:
@@ -303,7 +303,7 @@ class SymbolSessionData(SymbolFeed, Marked):
         if isinstance(start_ns, GapInfo):
             name, start_ns, stop_ns = self._range_of(start_ns, stop_ns, None)
         elif stop_ns is None:
-            raise ArgumentTypeError("a range of time is start_ns and stop_ns, or a GapInfo alone", symbol=self.symbol)
+            raise _no_range(start_ns, self.symbol)
         return self._mark(True, name, start_ns, stop_ns)
 
     def _mark(self, halted: bool, name: str, start: Any, stop: Any) -> bool:
@@ -487,3 +487,9 @@ class SymbolSessionData(SymbolFeed, Marked):
 def state_of(symbol: SymbolSessionData) -> SymbolState:
     """What the package works on."""
     return symbol._state
+
+
+def _no_range(alone: Any, symbol: str) -> ArgumentTypeError:
+    """The error of a call that has no stop, and no gap in place of both."""
+    hint = "; pass its .gap" if isinstance(getattr(alone, "gap", None), GapInfo) else ""
+    return ArgumentTypeError(f"a range of time is start_ns and stop_ns, or a GapInfo alone{hint}", symbol=symbol)
