@@ -21,9 +21,9 @@ from setuptools.command.build_py import build_py
 
 MODULES = {
     "base": ["status", "simd", "guard"],
-    "slots": ["grid", "marks", "scan", "gaps", "extended", "batch"],
+    "slots": ["grid", "grids", "marks", "scan", "gaps", "extended", "batch"],
     "rows": ["ring", "ticks", "aggregate", "batch"],
-    "symbol": ["symbol", "clock", "handles", "late", "late_ticks", "fill", "feed", "layout", "evidence"],
+    "symbol": ["symbol", "clock", "handles", "late", "late_ticks", "fill", "feed", "layout", "evidence", "past"],
     "objects": [
         "clock",
         "rows",
@@ -38,6 +38,8 @@ MODULES = {
         "slice",
         "lazy",
         "tick_buffer",
+        "past_rows",
+        "over_days",
     ],
     "out": [
         "writer",

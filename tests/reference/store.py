@@ -297,6 +297,24 @@ class RefStore:
         rows |= self.given.get(name, {}).get(interval, {}).get(day, {})
         return [(ts, *values) for ts, values in sorted(rows.items())]
 
+    def window(self, name: str, interval: str, extended: bool, forming: bool) -> list[tuple[str, Row]]:
+        """(date, row) of all bars of an interval that a window over days may have, oldest first: of
+        the dates before the session, then its own."""
+        of = {session.date: session for session in self.sessions}
+        rows = [
+            (day, row)
+            for day in self.past_dates(name, interval)
+            for row in self.past_rows(name, interval, day)
+            if extended or of[day].is_regular(row[0])
+        ]
+        symbol = self.symbols[name]
+        if interval not in [*symbol.intervals(), "1d"]:
+            return rows
+        own = symbol.bars(interval)
+        if own and not forming and symbol.forming(interval):
+            own = own[:-1]
+        return rows + [(self.session.date, bar.row) for bar in own if extended or bar.regular]
+
     def daily(self, name: str, n: int) -> list[DailyRow]:
         """The newest days before the session that have a daily bar, at most `n`, as the indicators
         see them."""

@@ -204,3 +204,22 @@ def same_history(world: HistoryWorld, name: str) -> None:
         rows += [bar.row for bar in model.symbols[name].bars(interval)]
         window = world.data.get_all_bars_including_historical(name, interval)
         assert exact([tuple(bar)[:6] for bar in window]) == exact(rows)
+    same_windows(world, name)
+
+
+def same_windows(world: HistoryWorld, name: str) -> None:
+    """Windows over days are the newest of the model's rows, whatever their length."""
+    symbol, model = world.data.symbols[name], world.model
+    for interval in {*model.symbols[name].intervals(), "1d"}:
+        for extended, forming in ((False, False), (True, True), (True, False), (False, True)):
+            expected = model.window(name, interval, extended, forming)
+            m = len(expected)
+            for n in {1, 2, 3, m // 2, m - 1, m, m + 1, m + 50} - {-1, 0}:
+                window = symbol.window(interval, n, extended=extended, forming=forming)
+                same_window(window, expected[-n:], n)
+
+
+def same_window(window: sd.BarWindow, expected: list[tuple[str, Any]], n: int) -> None:
+    assert exact([tuple(bar)[:6] for bar in window]) == exact([row for _, row in expected])
+    assert window.trade_date.astype(str).tolist() == [date for date, _ in expected]
+    assert (window.requested, window.shortfall) == (n, n - len(expected))

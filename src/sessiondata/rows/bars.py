@@ -190,7 +190,7 @@ class BarColumns(TimedColumns):
 
 
 class BarWindow(BarColumns, RowWindow[Bar]):
-    __slots__ = ("_forming_ts", "_grid")
+    __slots__ = ("_forming_ts", "_grid", "_requested")
     __doc__ = RowWindow.__doc__
 
     _unit = "bars"
@@ -201,6 +201,7 @@ class BarWindow(BarColumns, RowWindow[Bar]):
         super().__init__(arrays, start, stop, series, seq, place)
         self._grid: Any = None if seq is None else series._grid()  # a window outlives its session
         self._forming_ts: int | None = None  # of a copy: its forming bar
+        self._requested: int | None = None  # rows that were asked for, where it may be fewer
 
     def _window(self) -> BarWindow:
         return self
@@ -215,6 +216,24 @@ class BarWindow(BarColumns, RowWindow[Bar]):
         """Whether nothing can ever change the window, so that frames may show its memory. True for
         a copy."""
         return self._seq is None
+
+    @property
+    def requested(self) -> int:
+        """How many bars were asked for: ``n`` of `SymbolSessionData.window`; of any other window
+        those that it has."""
+        return len(self) if self._requested is None else self._requested
+
+    @property
+    def shortfall(self) -> int:
+        """How many bars fewer there are than were asked for: no more are kept."""
+        return self.requested - len(self)
+
+    @property
+    def trade_date(self) -> npt.NDArray[np.datetime64]:
+        """Trade date of each bar, datetime64[D]: of its session, which may have begun on the
+        calendar day before. A new array, O(n)."""
+        dates = np.zeros(0, np.int32) if self._grid is None else self._grid.trade_dates(self._times())
+        return dates.astype("datetime64[D]")
 
     def _pickled(self) -> tuple[Any, ...]:
         series = self._series
@@ -260,11 +279,19 @@ class BarWindow(BarColumns, RowWindow[Bar]):
         return f"BarWindow {self.symbol} {self.interval}"
 
 
-def fixed_window(arrays: tuple[Any, ...], series: Any, grid: Any, forming_ts: int | None = None) -> BarWindow:
-    """A window on arrays that nobody writes to; `series` names the rows and makes records of
-    them."""
-    window = BarWindow(arrays, 0, len(arrays[0]), series, None)
-    window._grid, window._forming_ts = grid, forming_ts
+def fixed_window(
+    arrays: tuple[Any, ...],
+    series: Any,
+    grid: Any,
+    forming_ts: int | None = None,
+    start: int = 0,
+    stop: int | None = None,
+    requested: int | None = None,
+) -> BarWindow:
+    """A window on rows `[start, stop)` of arrays that nobody writes to; `series` names the rows and
+    makes records of them."""
+    window = BarWindow(arrays, start, len(arrays[0]) if stop is None else stop, series, None)
+    window._grid, window._forming_ts, window._requested = grid, forming_ts, requested
     return window
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sessiondata._native.slots.grid import Grid
     from sessiondata.rows.gap import GapInfo
 
-__all__ = ["BarSeries", "Glance", "glance", "in_one_session", "native_of", "owner_of"]
+__all__ = ["BarSeries", "Glance", "glance", "in_one_session", "native_of", "owner_of", "window_at"]
 
 _T = TypeVar("_T")
 
@@ -346,6 +346,15 @@ def native_of(series: BarSeries) -> tuple[SymbolCore, int]:
 def owner_of(series: BarSeries) -> SlotOwner:
     """Whose series it is."""
     return series._owner
+
+
+def window_at(
+    series: BarSeries, arrays: tuple[Any, ...], start: int, stop: int, place: Place, seq: int, requested: int
+) -> BarWindow:
+    """A view of rows of a series of one moment, whoever has looked them up."""
+    window = series._new_window(arrays, start, stop, place, seq)
+    window._requested = requested
+    return window
 
 
 def glance(series: BarSeries) -> Glance:

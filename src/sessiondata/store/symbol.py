@@ -1,11 +1,15 @@
-"""One symbol of a store."""
+"""One symbol of a store.
+
+Long because it is one facade, and more than half of it is what users read.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from sessiondata._native.objects.lazy import Lazy
 from sessiondata.arguments import check_real
@@ -29,9 +33,13 @@ from sessiondata.store.state import SymbolState
 from sessiondata.time.intervals import ByInterval, parse_interval
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from sessiondata.market.calendar import SessionCalendar
     from sessiondata.market.grid import SessionGrid
+    from sessiondata.rows.bars import BarWindow
     from sessiondata.rows.ticks import QuoteSeries, TickSeries
+    from sessiondata.time.intervals import Interval
 
 __all__ = ["SymbolSessionData", "state_of"]
 
@@ -471,6 +479,97 @@ class SymbolSessionData(SymbolFeed, Marked):
         ``overwritten`` (only with a ``capacity``) are not in it."""
         return self._state.counters()
 
+    # --- over days ---
+
+    @overload
+    def window(
+        self, interval: str | Interval | None, n: int, *, extended: bool = ..., forming: bool = ..., out: None = ...
+    ) -> BarWindow: ...
+    @overload
+    def window(
+        self,
+        interval: str | Interval | None,
+        n: int,
+        *,
+        extended: bool = ...,
+        forming: bool = ...,
+        out: Mapping[str, npt.NDArray[Any]],
+    ) -> int: ...
+    def window(
+        self,
+        interval: str | Interval | None,
+        n: int,
+        *,
+        extended: bool = False,
+        forming: bool = False,
+        out: Mapping[str, npt.NDArray[Any]] | None = None,
+    ) -> BarWindow | int:
+        """The newest `n` bars over history and the session under way, oldest first.
+
+        Parameters
+        ----------
+        interval : str, Interval or None
+            One that the symbol holds (None: the base), or ``"1d"``. One of which only history has
+            bars, while no session is under way.
+        n : int
+            At least 1. Where fewer are kept the window has those, and says so:
+            `BarWindow.requested` and `BarWindow.shortfall`.
+        extended : bool
+            Bars outside the segments as well.
+        forming : bool
+            The bar in progress as well.
+        out : mapping of str to ndarray, optional
+            Copy into arrays of the caller, by column: ``"timestamp"`` (int64), ``"open"``,
+            ``"high"``, ``"low"``, ``"close"``, ``"volume"`` (float64), ``"n_base"`` (int32),
+            ``"trade_date"`` (datetime64[D]), as many of them as are wanted. Each has the shape
+            ``(n,)``, is contiguous and can be written to. They are filled from their start; behind
+            the bars they stay what they are.
+
+        Returns
+        -------
+        BarWindow
+            Where all bars lie in one stretch, those of the session or of one past day, a view;
+            else an immutable copy. `BarWindow.trade_date` has the date of each bar.
+        int
+            With `out`: how many bars were copied.
+
+        Raises
+        ------
+        UnknownNameError
+            Neither the symbol nor its history has that interval, or its history does, the session
+            under way does not; or `out` names no column.
+        ArgumentError
+            `n` is below 1. An array of `out` has another shape or layout, is read-only, overlaps
+            another one or the store's own memory (``ERR_OUT``).
+        ArgumentTypeError
+            `n` is no whole number, an option no bool, `out` no mapping of arrays, or an array of
+            another type (``ERR_OUT``). In any case nothing has been written.
+
+        Notes
+        -----
+        Rows are those of `SessionData.get_all_bars_including_historical`, all of one moment:
+        nothing of later dates that were loaded ahead is among them, late bars of past days are.
+        O(n), and O(days of the window) after each change of history.
+
+        Examples
+        --------
+        >>> data = SessionData(None, "1m", ("5m",))
+        >>> spy = data.register_symbol("SPY")
+        >>> for i in range(1435, 1450):  # the last five minutes of a day, and ten of the next
+        ...     if i == 1440:
+        ...         _ = data.roll_session()
+        ...     ts_ns = 1_710_201_600_000_000_000 + i * 60_000_000_000
+        ...     _ = spy.append(ts_ns, 10.0, 11.0, 9.0, 10.0 + i, 5.0)
+        >>> window = spy.window("5m", 10)
+        >>> window.close.tolist(), window.trade_date.astype(str).tolist(), window.shortfall
+        ([1449.0, 1454.0, 1459.0], ['2024-03-12', '2024-03-13', '2024-03-13'], 7)
+        """
+        self._context.check_active()
+        windows = _windows()
+        if out is None:
+            return windows.window_of_days(self._state, interval, n, extended, forming)  # type: ignore[no-any-return]
+        return windows.window_into(self._state, interval, n, extended, forming, out)  # type: ignore[no-any-return]
+
     def _repr_html_(self) -> str:
         from sessiondata.store.html import symbol_html  # not needed until a notebook asks
 
@@ -482,6 +581,14 @@ class SymbolSessionData(SymbolFeed, Marked):
             f"<SymbolSessionData {self.symbol}: {len(seen.rows)} x {self.base_interval}, {seen.missing} missing,"
             f" quality {seen.quality:.2f}, derived {', '.join(self.intervals[1:]) or 'none'}>"
         )
+
+
+@cache
+def _windows() -> Any:
+    """What makes windows over days, not needed to store bars; found once."""
+    from sessiondata.store import window
+
+    return window
 
 
 def state_of(symbol: SymbolSessionData) -> SymbolState:

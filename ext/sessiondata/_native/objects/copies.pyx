@@ -22,7 +22,7 @@ from sessiondata._native.slots.grid cimport Grid
 from sessiondata._native.symbol.evidence cimport copy_evidence, evidence_like
 from sessiondata._native.symbol.feed cimport feed_make_ring
 from sessiondata._native.symbol.layout cimport Memory, copy_out
-from sessiondata._native.symbol.symbol cimport Symbol, symbol_enter, symbol_flush, symbol_leave
+from sessiondata._native.symbol.symbol cimport Symbol, forget_past, symbol_enter, symbol_flush, symbol_leave
 
 
 cdef SymbolCore blank_core(SymbolCore like, StoreClock clock, int64_t capacity):
@@ -69,6 +69,7 @@ cdef SymbolCore copy_of_day(SymbolCore day):
     cdef SymbolCore copy = blank_core(day, day.clock, day._capacity)
     copy.symbol = day.symbol
     copy.symbol.guard = NULL
+    copy.symbol.past = NULL
     copy._memory = Memory()
     copy._memory.evidence = evidence_like(day._memory.evidence)
     if copy_out(&copy.symbol, copy._memory) or copy_evidence(day._memory.evidence, copy._memory.evidence, &copy.symbol):
@@ -160,6 +161,7 @@ cdef SymbolCore _snapshot(SymbolCore live, bint with_ticks):
     copy.symbol.guard = NULL
     copy.symbol.owner = NULL
     copy.symbol.route_earlier = NULL
+    copy.symbol.past = NULL
     copy.symbol.ticks = copy.symbol.quotes = NULL
     status = copy_out(&copy.symbol, memory)
     if status == 0:
@@ -210,6 +212,8 @@ cdef void swap_sessions(SymbolCore live, SymbolCore other) noexcept:
     other.symbol.clock, other.symbol.changes = &other.clock.data, 0
     live.symbol.owner, other.symbol.owner = symbol.owner, live.symbol.owner
     live.symbol.guard, other.symbol.guard = symbol.guard, live.symbol.guard
+    live.symbol.past, other.symbol.past = symbol.past, live.symbol.past
+    forget_past(&live.symbol)
     live.symbol.n_edits = symbol.n_edits + 1
     live.symbol.route_earlier, other.symbol.route_earlier = symbol.route_earlier, live.symbol.route_earlier
     live._is_plain, other._is_plain = other._is_plain, live._is_plain

@@ -128,11 +128,14 @@ def turn(list cores, list opened, list staged, list supplied, list versions, Sto
 
     False, and nothing has changed, if a history is of another version than it was before all of
     that was made."""
-    cdef bint collects = gc_pause()
+    cdef bint collects = gc_pause(), turned
     try:
-        return _turn(cores, opened, staged, supplied, versions, clock, date, grid)
+        turned = _turn(cores, opened, staged, supplied, versions, clock, date, grid)
     finally:
         gc_resume(collects)
+    for core in cores:
+        (<SymbolCore>core).drop_old_past()
+    return turned
 
 
 cdef bint _turn(list cores, list opened, list staged, list supplied, list versions, StoreClock clock, date,

@@ -50,6 +50,8 @@ cdef class SymbolCore:
     # of series, ticks, quotes: read-only arrays over the ring, made when asked for
     cdef list _columns
     cdef list _columns_at               # per series: the address that they were made for
+    # what keeps `Symbol.past`, by series; may be out of date, and is never changed in place
+    cdef tuple _past
     cdef void _own_session(self, Grid grid)
     cdef list column_cache(self)
     cdef tuple _columns_of(self, Py_ssize_t k, const Ring* ring)
@@ -59,6 +61,9 @@ cdef class SymbolCore:
     cdef Extended* extended(self, Py_ssize_t k) noexcept nogil
     cdef void _changed(self) noexcept nogil
     cpdef void note_past(self) noexcept
+    cdef int publish_past(self, Py_ssize_t k, const void* past, object owner) except -1
+    cdef object past_of(self, Py_ssize_t k)
+    cdef void drop_old_past(self) noexcept
     cdef void _states(self, Py_ssize_t k, SlotStates* out_states) noexcept nogil
     cdef bint _refuses_early(self, Rows rows, int64_t n, Refusal* out_refusal) except -1
     cdef void _count_skipped(self, const int64_t* skipped, int64_t other_session) noexcept nogil

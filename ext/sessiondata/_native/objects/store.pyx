@@ -24,7 +24,7 @@ from cpython.exc cimport PyErr_Clear
 from cpython.list cimport PyList_GET_ITEM
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport Py_TYPE, PyTypeObject
 from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
@@ -60,9 +60,9 @@ from sessiondata._native.symbol.fill cimport fill_rows
 from sessiondata._native.symbol.handles cimport handle_acquire, handle_release
 from sessiondata._native.symbol.layout cimport lay_out, series_extended, series_gaps, series_ring
 from sessiondata._native.symbol.symbol cimport (
-    EARLIER_STORE, MAX_LEVELS, Counters, check_bar, check_rows, first_at_or_after, is_inconsistent, symbol_append,
-    symbol_append_with_gil, symbol_check, symbol_enter, symbol_extend, symbol_flush, symbol_leave, symbol_open_label,
-    symbol_start, symbol_watermark,
+    EARLIER_STORE, MAX_LEVELS, Counters, check_bar, check_rows, first_at_or_after, forget_past, is_inconsistent,
+    symbol_append, symbol_append_with_gil, symbol_check, symbol_enter, symbol_extend, symbol_flush, symbol_leave,
+    symbol_open_label, symbol_start, symbol_watermark,
 )
 
 from sessiondata._native.base.status import REASONS
@@ -165,6 +165,7 @@ cdef class SymbolCore:
 
     def __dealloc__(self):
         handle_release(self._handle)
+        PyMem_RawFree(self.symbol.past)
         if self.symbol.owner == <void*>self:
             clock_part(&self.symbol)
 
@@ -204,6 +205,7 @@ cdef class SymbolCore:
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
         ring_begin_change(&self.symbol.base)
         self.symbol.n_edits += -1 if undo else 1
+        forget_past(&self.symbol)
         self._is_plain = False
         self.symbol.run_stop = INT64_MIN
         self.symbol.grid = NULL
@@ -769,7 +771,44 @@ cdef class SymbolCore:
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
         self.n_past_edits += 1
         self.symbol.n_edits += 1
+        forget_past(&self.symbol)
         symbol_leave(inside)
+
+    cdef int publish_past(self, Py_ssize_t k, const void* past, object owner) except -1:
+        """Have a `Past` of series `k`, and what keeps it, until history changes or another one
+        comes."""
+        cdef tuple old = self._past
+        cdef list owners = [None] * (MAX_LEVELS + 1) if old is None else list(old)
+        cdef const void** table = self.symbol.past
+        cdef uintptr_t* inside
+        if table == NULL:
+            table = <const void**>PyMem_RawCalloc(MAX_LEVELS + 1, sizeof(void*))
+            if table == NULL:
+                raise MemoryError("no memory for the past days of a window")
+        owners[k] = owner
+        inside = symbol_enter(&self.symbol)
+        self.symbol.past = table
+        table[k] = past
+        symbol_leave(inside)
+        self._past = tuple(owners)  # nobody reads the old one any more
+        return 0
+
+    cdef object past_of(self, Py_ssize_t k):
+        """What keeps the `Past` of series `k`; None if nothing is known."""
+        if self.symbol.past == NULL or self.symbol.past[k] == NULL:
+            return None
+        return self._past[k]
+
+    cdef void drop_old_past(self) noexcept:
+        """Let go of what is out of date. That may run Python code, so it comes after the step that
+        has changed history."""
+        cdef int k
+        if self._past is None:
+            return
+        for k in range(MAX_LEVELS + 1):
+            if self.symbol.past[k] != NULL:
+                return
+        self._past = None
 
     def note_pins(self):
         """What is reported in place of what is computed has changed."""

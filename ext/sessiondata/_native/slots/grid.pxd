@@ -23,6 +23,7 @@ cdef struct GridData:
     int64_t span_stop     # ns, exclusive
     int64_t open_ns       # start of the first segment; span_start if there is none
     int64_t close_ns      # stop of the last segment; span_start if there is none
+    int64_t day           # trade date, days since 1970-01-01
 
 
 cdef struct SlotTable:

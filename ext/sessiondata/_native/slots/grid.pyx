@@ -74,7 +74,7 @@ cdef class Grid:
         cdef int32_t n = <int32_t>segments.shape[0], i, used = 0
         cdef int64_t at = span_start, start, stop
         self._tables = {}
-        self.day = day
+        self.day = self.data.day = day
         if span_start >= span_stop or span_start < -_LIMIT or span_stop > _LIMIT:
             raise CalendarError(f"a session's span must be an interval within int64: [{span_start}, {span_stop})")
         self.data.regions = <Region*>malloc((2 * n + 1) * sizeof(Region))

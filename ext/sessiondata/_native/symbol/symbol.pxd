@@ -129,6 +129,9 @@ cdef struct Symbol:
     int64_t wanted
     # the block that it then came back with, while it is inside the guard; else NULL
     Block* spare
+    # rows of past days, as far as they have been looked up: NULL, or by series NULL or the `Past` of
+    # `symbol/past` that holds until history changes; MAX_LEVELS + 1 pointers, which SymbolCore owns
+    const void** past
 
 
 cdef inline bint is_before_all(const Symbol* symbol, int64_t ts) noexcept nogil:
@@ -154,6 +157,14 @@ cdef inline uintptr_t* symbol_enter(Symbol* symbol) noexcept nogil:
 cdef inline void symbol_leave(uintptr_t* inside) noexcept nogil:
     if inside != NULL:
         guard_leave(inside)
+
+
+cdef inline void forget_past(Symbol* symbol) noexcept nogil:
+    """What has been looked up of past days holds no longer. Inside the guard."""
+    cdef int k
+    if symbol.past != NULL:
+        for k in range(MAX_LEVELS + 1):
+            symbol.past[k] = NULL
 
 
 cdef inline bint has_plain_values(const Bar* bar) noexcept nogil:

@@ -1,0 +1,192 @@
+"""Windows over past days and the session, for Python.
+
+    newest      walks of `symbol/past` -> a view of one stretch, or a copy in one block
+    read_into   the same walks into arrays of the caller
+
+A walk that wants rows of past days which nobody has looked up yet ends; they are looked up
+(`objects/past_rows`), and it begins anew. What it has found is good as long as no Python code runs:
+neither session nor history changes then, and a row that a caller without the GIL adds shows in the
+count.
+"""
+
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport int32_t, int64_t, uintptr_t
+from libc.string cimport memset
+
+import numpy as np
+
+from sessiondata._native.base.time cimport NAT
+from sessiondata._native.objects.days cimport Days
+from sessiondata._native.objects.past_rows cimport PastRows, know_past, supplied_past
+from sessiondata._native.objects.store cimport SymbolCore
+from sessiondata._native.rows.ring cimport Ring, ring_oldest
+from sessiondata._native.slots.grid cimport Grid
+from sessiondata._native.symbol.past cimport (
+    PAST_UNKNOWN, WITH_EXTENDED, Run, Target, Walk, walk_begin, window_copy, window_count,
+)
+from sessiondata._native.symbol.symbol cimport symbol_enter, symbol_leave
+
+
+cdef object _INT64 = np.dtype("int64"), _INT32 = np.dtype("int32"), _FLOAT64 = np.dtype("float64")
+cdef tuple _DTYPES = (_INT64, *(_FLOAT64,) * 5, _INT32)
+
+
+cdef void _set_target(Target* target, char* block, int64_t n) noexcept:
+    """Columns of `n` rows one behind the other, n_base last."""
+    cdef int c
+    target.ts = <int64_t*>block
+    for c in range(5):
+        target.values[c] = <double*>(block + 8 * n * (c + 1))
+    target.n_base = <int32_t*>(block + 48 * n)
+    target.day = NULL
+
+
+cdef tuple _columns_in(bytes block, int64_t n):
+    return tuple([np.frombuffer(block, _DTYPES[c], n, 8 * n * c) for c in range(7)])
+
+
+def newest(SymbolCore core not None, Py_ssize_t k, int64_t n, int64_t flags):
+    """The newest `n` rows of series `k` over days (`flags`: WITH_* of `symbol/past`).
+
+    Returns
+    -------
+    arrays : tuple of ndarray or None
+        ts, open, high, low, close, volume, n_base (or None), None without a row; the rows are
+        `[start, stop)` of each.
+    start, stop : int
+    grid : Grid, GridsOfDays or None
+    forming_ts : int or None
+        Time of the bar in progress, of a copy.
+    place : (sequence of the first row, session_id, moves, oldest sequence) or None
+        Of a view of the session; None where nobody will ever write to the rows.
+    """
+    cdef uintptr_t* inside
+    cdef Walk walk
+    cdef Run oldest
+    cdef Ring ring
+    cdef int64_t count, start
+    cdef PastRows past
+    cdef Grid grid
+    cdef bytes block
+    cdef Target target
+    cdef bint is_numbered = k < len(core.intervals)
+    while True:
+        inside = symbol_enter(&core.symbol)
+        walk_begin(&walk, &core.symbol, k, flags)
+        count = window_count(&walk, n, &oldest)
+        if walk.ring != NULL:
+            ring = walk.ring[0]
+        symbol_leave(inside)
+        if count == PAST_UNKNOWN:
+            know_past(core, k, n)
+            continue
+        grid = core.grid
+        if count == 0:
+            return None, 0, 0, grid, None, None
+        # Up to the copy no Python code runs: neither session nor history change.
+        past = <PastRows>core.past_of(k) if oldest.place >= 0 else None
+        if oldest.n == count:
+            if past is not None:
+                return past.view(k, &oldest)
+            if is_numbered:
+                start = oldest.rows.ts - ring.ts
+                return (core._columns_of(k, &ring), start, start + count, grid, None,
+                        (start + ring.origin, core.session_id, ring.n_moves, ring_oldest(&ring)))
+        block = PyBytes_FromStringAndSize(NULL, 52 * count)
+        _set_target(&target, PyBytes_AS_STRING(block), count)
+        inside = symbol_enter(&core.symbol)
+        walk_begin(&walk, &core.symbol, k, flags)
+        if window_count(&walk, n, &oldest) == count:
+            walk_begin(&walk, &core.symbol, k, flags)
+            window_copy(&walk, count, &target)
+        else:  # a caller without the GIL has added a row
+            count = PAST_UNKNOWN
+        symbol_leave(inside)
+        if count == PAST_UNKNOWN:
+            continue
+        hours = grid if oldest.place < 0 else (<PastRows>core.past_of(k)).hours(oldest.place, grid)
+        return (_columns_in(block, count), 0, count, hours, None if walk.forming_ts == NAT else walk.forming_ts, None)
+
+
+def newest_supplied(SymbolCore core not None, str name, int64_t n, int64_t flags):
+    """`newest` of an interval that the symbol does not hold: of rows that were supplied for it."""
+    cdef PastRows past = supplied_past(core, name, n)
+    cdef Walk walk
+    cdef Run oldest
+    cdef Target target
+    cdef int64_t count
+    cdef bytes block
+    memset(&walk, 0, sizeof(walk))
+    walk.past, walk.with_extended = &past.data, flags & WITH_EXTENDED
+    count = window_count(&walk, n, &oldest)
+    if count == 0:
+        return None, 0, 0, None, None, None
+    if oldest.n == count:
+        return past.view(-1, &oldest)
+    block = PyBytes_FromStringAndSize(NULL, 52 * count)
+    _set_target(&target, PyBytes_AS_STRING(block), count)
+    walk.next_run = 0
+    window_copy(&walk, count, &target)
+    return _columns_in(block, count), 0, count, past.hours(oldest.place, None), None, None
+
+
+cdef extern from "Python.h":
+    int get_buffer "PyObject_GetBuffer"(object array, Py_buffer* out_view, int flags) except -1
+
+
+def read_into(SymbolCore core not None, Py_ssize_t k, int64_t n, int64_t flags, tuple columns not None):
+    """Copy the newest `n` rows of series `k` over days into arrays; returns how many there are.
+
+    `columns`: ts, open, high, low, close, volume, n_base, days since 1970, each a writable,
+    contiguous array of `n` int64 (n_base: int32) or float64, or None. -1, and nothing is written,
+    if one of them lies in the memory of a session or a day."""
+    cdef Py_buffer views[8]
+    cdef void* data[8]
+    cdef int64_t count = PAST_UNKNOWN
+    cdef int i, n_open = 0
+    cdef Target target
+    cdef Walk walk
+    cdef Run oldest
+    cdef uintptr_t* inside
+    try:
+        for i in range(8):
+            data[i] = NULL
+            if columns[i] is not None:
+                get_buffer(columns[i], &views[n_open], PyBUF_WRITABLE)
+                data[i] = views[n_open].buf
+                n_open += 1
+        target.ts, target.n_base, target.day = <int64_t*>data[0], <int32_t*>data[6], <int64_t*>data[7]
+        for i in range(5):
+            target.values[i] = <double*>data[i + 1]
+        while count == PAST_UNKNOWN:
+            for i in range(n_open):
+                if _is_ours(core, &views[i]):
+                    return -1
+            inside = symbol_enter(&core.symbol)
+            walk_begin(&walk, &core.symbol, k, flags)
+            count = window_count(&walk, n, &oldest)
+            if count > 0:
+                walk_begin(&walk, &core.symbol, k, flags)
+                window_copy(&walk, count, &target)
+            symbol_leave(inside)
+            if count == PAST_UNKNOWN:
+                know_past(core, k, n)
+        return count
+    finally:
+        while n_open:
+            n_open -= 1
+            PyBuffer_Release(&views[n_open])
+
+
+cdef bint _is_ours(SymbolCore core, const Py_buffer* view) except -1:
+    """Whether memory lies in that of the symbol's session, or of one of its days."""
+    cdef const char* last = <const char*>view.buf + view.len - 1
+    cdef SymbolCore day
+    if core._memory is not None and (core._memory.holds(view.buf) or core._memory.holds(last)):
+        return True
+    if core.days is not None:
+        for day in (<Days>core.days).cores.values():
+            if day._memory.holds(view.buf) or day._memory.holds(last):
+                return True
+    return False
