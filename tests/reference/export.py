@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -198,6 +199,7 @@ def volume_shown(volume: float) -> int | float:
     return volume
 
 
+@functools.lru_cache(100_000)
 def time_shown(ts: int, session: RefSession, timestamps: str) -> str | int:
     """Write a time as it stands in a document.
 

@@ -94,9 +94,9 @@ def merge_spans(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def is_covered(start: int, stop: int, spans: list[tuple[int, int]]) -> bool:
-    """Whether ``[start, stop)`` lies wholly in the union of the spans."""
-    return any(a <= start and stop <= b for a, b in merge_spans(spans))
+def is_covered(start: int, stop: int, merged: list[tuple[int, int]]) -> bool:
+    """Whether ``[start, stop)`` lies wholly in spans that :func:`merge_spans` has merged."""
+    return any(a <= start and stop <= b for a, b in merged)
 
 
 def aggregate(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reference.bars import COUNTERS, REASONS, Bar, Row, Values, fold
 from reference.kernels import check_derived
+from reference.remembered import until_changed
 from reference.session import Slot
 from reference.ticks import RefTicks
 from reference.times import by_length, canonical
@@ -68,10 +69,10 @@ class SymbolRows:
         self.capacity = store.session.count_slots(base) if capacity is None else capacity
         assert self.capacity >= 1
         self.history: dict[int, Values] = {}
-        self._bars: dict[str, list[Bar]] = {}
+        self.answers: dict[tuple[str, str], tuple[int | None, Any]] = {}
+        self._explained: dict[str, dict[int, str]] = {}
         self.no_trade: list[tuple[int, int]] = []
         self.halted: list[tuple[int, int]] = []
-        self._explained: dict[str, dict[int, str]] = {}
         self.retries: dict[str, dict[int, tuple[int, int]]] = {}
         self.retained: list[int] = []
         self.newest_evicted: int | None = None
@@ -111,11 +112,13 @@ class SymbolRows:
         if self.source in ("ticks", "quotes"):
             times.append(self.ticks_by_kind[self.source].accepted[-1][0])
             # over when they were filled
-            times += [self.session.bar_end(ts, self.base) for ts in self.filled]
+            if self.filled:
+                times.append(self.session.bar_end(max(self.filled), self.base))
         elif self.retained:
             times.append(self.session.bar_end(self.retained[-1], self.base))
         return max(times, default=None)
 
+    @until_changed
     def bars(self, interval: str) -> list[Bar]:
         """List the rows of a series: the retained base bars, or all derived bars.
 
@@ -135,13 +138,8 @@ class SymbolRows:
             return [bar for bar in every if bar.ts in retained]
         return every
 
+    @until_changed
     def _all_bars(self, interval: str) -> list[Bar]:
-        # Kept until the next bar is taken: a comparison asks for the same bars dozens of times.
-        if interval not in self._bars:
-            self._bars[interval] = self._compute_bars(interval)
-        return self._bars[interval]
-
-    def _compute_bars(self, interval: str) -> list[Bar]:
         if interval == self.base:
             return [self._base_bar(ts) for ts in sorted(self.history)]
         bars = self._all_bars(self.parent(interval))
@@ -179,6 +177,7 @@ class SymbolRows:
         """Count the rows ever added to a series. Derived ones are never evicted."""
         return len(self._all_bars(interval))
 
+    @until_changed
     def coverage(self, interval: str) -> list[tuple[int, int]]:
         """(n_base, n_expected) of each derived bar."""
         return [(bar.n_base, bar.n_expected) for bar in self.bars(interval)]
@@ -208,6 +207,7 @@ class SymbolRows:
         day = self._all_bars("1d")
         return DailyRow(day[0].row, turnover, traded) if day else None
 
+    @until_changed
     def timestamps(self, interval: str) -> list[int]:
         """Timestamps that make slots present: of all bars ever, evicted or not."""
         return [bar.ts for bar in self._all_bars(interval) if bar.regular]

@@ -297,6 +297,7 @@ def slots_after(at: int, stop: int, span_stop: int, step_ns: int) -> list[tuple[
     return slots
 
 
+@functools.lru_cache(100_000)
 def local_time(ts: int, zone: ZoneInfo) -> datetime:
     """Local date and time of day, rounded down to the second."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=ts // SECOND)).astimezone(zone)

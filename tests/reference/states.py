@@ -4,9 +4,11 @@ retries."""
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable
 
 from reference.kernels import count_present, find_gaps, is_covered, merge_spans, percentage
+from reference.remembered import as_of_now
 from reference.rows import SymbolRows
 from reference.session import slots_after, slots_before
 from reference.times import step_of
@@ -17,6 +19,7 @@ class SymbolStates(SymbolRows):
 
     # -- reading
 
+    @as_of_now
     def _present_expected(self, interval: str) -> tuple[int, int]:
         as_of = self.as_of()
         if as_of is None:
@@ -31,6 +34,7 @@ class SymbolStates(SymbolRows):
         """Count the regular slots that are over and have a bar."""
         return self._present_expected(interval)[0]
 
+    @as_of_now
     def states(self, interval: str) -> list[tuple[int, str]]:
         """Start and state of each regular slot of the session, pending ones too."""
         as_of = self.as_of()
@@ -46,9 +50,20 @@ class SymbolStates(SymbolRows):
                 states.append((start, explained.get(start, "missing")))
         return states
 
+    def takes_fill(self, ts: int) -> bool:
+        """Whether a regular base slot begins at a time, is over and has no bar."""
+        as_of = self.as_of()
+        if as_of is None or ts in self.history:
+            return False
+        return any(start == ts and stop <= as_of for start, stop, _ in self.session.regular_slots(self.base))
+
     def count(self, interval: str, state: str) -> int:
         """Count the regular slots in a state."""
-        return sum(found == state for _, found in self.states(interval))
+        return self._counts(interval)[state]
+
+    @as_of_now
+    def _counts(self, interval: str) -> Counter[str]:
+        return Counter(state for _, state in self.states(interval))
 
     def missing(self, interval: str) -> int:
         """Count the regular slots that are over, have no bar and are not explained."""
@@ -63,6 +78,7 @@ class SymbolStates(SymbolRows):
         expected = self.expected(interval)
         return percentage(expected - self.missing(interval), expected)
 
+    @as_of_now
     def gaps(self, interval: str) -> list[tuple[int, int, int]]:
         """List the gaps as of now; see :func:`find_gaps`."""
         as_of = self.as_of()
@@ -70,6 +86,7 @@ class SymbolStates(SymbolRows):
             return []
         return find_gaps([*self.timestamps(interval), *self.explained(interval)], self.session, interval, as_of)
 
+    @as_of_now
     def extended_states(self, interval: str) -> list[list[tuple[int, str]]]:
         """Start and state of each slot that is expected before the open, and after the close."""
         step_ns, session = step_of(interval), self.session
@@ -88,6 +105,7 @@ class SymbolStates(SymbolRows):
 
         return [[(slot[0], state(slot)) for slot in slots] for slots in (before, after)]
 
+    @as_of_now
     def extended_gaps(self, interval: str) -> list[tuple[int, int, int]]:
         """List the gaps outside the segments, in the form of :meth:`gaps`."""
         found = []
@@ -98,6 +116,7 @@ class SymbolStates(SymbolRows):
                     found.append((starts[0], starts[-1], len(starts)))
         return found
 
+    @as_of_now
     def gap_retries(self, interval: str) -> list[tuple[int, int | None]]:
         """(greatest count, latest time) of the retries of each gap's slots; (0, None) where there
         was none."""
@@ -147,6 +166,7 @@ class SymbolStates(SymbolRows):
         open_spans = [(max(a, start), min(b, stop)) for a, b in spans for start, stop in self.session.segments]
         before = merge_spans(marked)
         marked += [(a, b) for a, b in open_spans if a < b]
+        self.answers.clear()
         self._explained.clear()
         return merge_spans(marked) != before
 
@@ -159,11 +179,15 @@ class SymbolStates(SymbolRows):
         not."""
         if interval not in self._explained:
             states = {}
-            for start, stop, _ in self.session.regular_slots(interval):
+            halted, told = merge_spans(self.halted), merge_spans(self.halted + self.no_trade)
+            slots = self.session.regular_slots(interval)
+            for start, stop in sorted(
+                {(start, stop) for a, b in told for start, stop, _ in slots if a < stop and start < b}
+            ):
                 pieces = [(max(a, start), min(b, stop)) for a, b in self.session.segments if a < stop and start < b]
-                if all(is_covered(a, b, self.halted) for a, b in pieces):
+                if all(is_covered(a, b, halted) for a, b in pieces):
                     states[start] = "halted"
-                elif all(is_covered(a, b, self.halted + self.no_trade) for a, b in pieces):
+                elif all(is_covered(a, b, told) for a, b in pieces):
                     states[start] = "no_trade"
             self._explained[interval] = states
         return self._explained[interval]
@@ -179,6 +203,7 @@ class SymbolStates(SymbolRows):
         return sum(self._tell_days(lambda day: day._record_retry(interval, start, stop, when)))
 
     def _record_retry(self, interval: str, start: int, stop: int, when: int) -> int:
+        self.answers.clear()
         retries = self.retries.setdefault(interval, {})
         asked = [ts for ts, state in self.states(interval) if state == "missing" and start <= ts < stop]
         for ts in asked:

@@ -139,7 +139,7 @@ class RefSymbol(SymbolStates):
                 self.store.keep(past)
             self.store.sequence += done
             return done
-        if dict(self.states(self.base)).get(ts) not in ("missing", "no_trade", "halted"):
+        if not self.takes_fill(ts):
             return False
         late = bool(self.retained) and ts < self.retained[-1]
         if late and self._is_row_too_old(ts):
@@ -149,7 +149,7 @@ class RefSymbol(SymbolStates):
         self.counters["late"] += late
         self._add_row(ts)
         self.history[ts] = values
-        self._bars.clear()
+        self.answers.clear()
         if self.source != "bars":
             self.filled.add(ts)
         self.store.sequence += 1
@@ -187,7 +187,7 @@ class RefSymbol(SymbolStates):
             self.counters["late"] += late
             self._add_row(ts)
             self.history[ts] = tuple(values)
-            self._bars.clear()
+            self.answers.clear()
             if not on_slot:
                 self.source = "bars"
             elif self.source != "bars":
@@ -297,7 +297,7 @@ class RefSymbol(SymbolStates):
         elif late:
             self.counters["corrected"] += 1
         self.history[slot.start] = values
-        self._bars.clear()
+        self.answers.clear()
 
     def _bar_of(self, kind: str, row: tuple[Any, ...]) -> Values:
         """What one trade or quote is as a bar: a quote has no volume."""
@@ -316,7 +316,6 @@ class RefSymbol(SymbolStates):
             self.store.keep(past)
             self.store.sequence += outcome in ("stored", "late", "corrected")
             return outcome
-        self._bars.clear()
         outcome = self._outcome(ts, values)
         self.counters[outcome] += 1
         if outcome in ("stored", "late"):
@@ -326,6 +325,7 @@ class RefSymbol(SymbolStates):
         if outcome in ("stored", "late", "corrected"):
             self.history[ts] = values
             self.store.sequence += 1
+        self.answers.clear()
         return outcome
 
     def _outcome(self, ts: int, values: Values) -> str:

@@ -76,8 +76,13 @@ SEEN = {
 OF_SEVERAL = {"store._repr_html_", "window._repr_html_"}
 
 
+# Calendars of all stores: thousands are made, and hours that were looked up once are there for all.
+ALWAYS = sd.SessionData(None).calendar
+NEW_YORK = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
+
+
 def of_two_sessions() -> tuple[sd.SessionData, sd.SymbolSessionData, sd.SymbolSessionData]:
-    data = sd.SessionData(None, "1m", ("5m",))
+    data = sd.SessionData(ALWAYS, "1m", ("5m",))
     data.start_session("2024-03-11")
     a, b = data.register_symbol("A"), data.register_symbol("B")
     ts = 1_710_250_200_000_000_000  # 2024-03-12T13:30Z
@@ -158,8 +163,7 @@ def test_one_answer_is_of_one_moment(question: str, change: str) -> None:
     its hours were looked up."""
 
     def ask(n: int) -> tuple[Any, int, Any]:
-        hours = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
-        data = sd.SessionData(hours, "1m", ("5m", "1h"), extended_hours=("04:00", "20:00"))
+        data = sd.SessionData(NEW_YORK, "1m", ("5m", "1h"), extended_hours=("04:00", "20:00"))
         data.start_session("2024-03-12")
         spy = data.register_symbol("SPY")
         spy.append(OPENING, 1.0, 1.0, 1.0, 1.0, 1.0)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 import reference as ref
 import sessiondata as sd
 from sessiondata.rows.window import zone_of
 from sessiondata.time.zones import from_ns
+
+# Only what JSON knows by itself: the rest is spelled out.
+STRICT = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 def outcome(call: Any, *, with_row: bool = False) -> Any:
@@ -24,14 +29,54 @@ def outcome(call: Any, *, with_row: bool = False) -> Any:
         return (code, row) if with_row else code
 
 
-def exact(value: Any) -> Any:
-    """Nested values in a form whose == tells 0.0 from -0.0 and 1 from 1.0, and dicts by the order
-    of their keys."""
+def spelled_out(value: Any) -> Any:
+    """Nested values as nested lists of their `repr`."""
     if isinstance(value, dict):
-        return [(key, exact(item)) for key, item in value.items()]
+        return [(key, spelled_out(item)) for key, item in value.items()]
     if isinstance(value, (list, tuple)):
-        return [exact(item) for item in value]
+        return [spelled_out(item) for item in value]
     return repr(value)
+
+
+class Exact:
+    """Nested values whose == tells 0.0 from -0.0 and 1 from 1.0, and dicts by the order of their
+    keys, but no tuple from a list.
+
+    Most values are equal, and so are their bytes in JSON, which are quickly made. These hide one
+    thing: JSON has null for None and for floats that are not finite.
+    """
+
+    __slots__ = ("_json", "_plain", "_spelled_out")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, value: Any) -> None:
+        try:
+            self._json, self._plain, self._spelled_out = orjson.dumps(value, option=STRICT), value, None
+        except TypeError:  # other types, keys that are no strings, integers beyond 64 bits
+            self._json, self._plain, self._spelled_out = None, None, spelled_out(value)
+
+    @property
+    def spelled_out(self) -> Any:
+        if self._spelled_out is None:
+            self._spelled_out = spelled_out(self._plain)
+        return self._spelled_out
+
+    def __eq__(self, other: object) -> bool:
+        assert isinstance(other, Exact)
+        if self._json is not None and other._json is not None:
+            if self._json != other._json:
+                return False
+            if b"null" not in self._json or self._plain == other._plain:
+                return True
+        return bool(self.spelled_out == other.spelled_out)
+
+    def __repr__(self) -> str:
+        return repr(self.spelled_out)
+
+
+def exact(value: Any) -> Exact:
+    """Nested values to compare, to the last bit and in their order; see `Exact`."""
+    return Exact(value)
 
 
 def same_symbol(symbol: sd.SymbolSessionData, model: ref.RefSymbol) -> None:

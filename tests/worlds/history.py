@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import math
 from typing import Any
 
@@ -17,12 +18,29 @@ from worlds.comparison import exact, same_counters, same_series
 from worlds.shapes import SHAPES
 from worlds.world import World, arrays_of
 
+DAYS = (0, 1, 2, 4, 5, 6)
+
+
+@functools.cache
+def days_of(shape: str) -> tuple[sd.SessionCalendar, tuple[ref.RefSession, ...]]:
+    """The days of a shape, and what the model has of them. None ever changes."""
+    date, tz, segments = SHAPES[shape]
+    schedule = {
+        shifted_date(date, day): [(start + day * ref.DAY, stop + day * ref.DAY) for start, stop in segments]
+        for day in DAYS
+    }
+    calendar = sd.SessionCalendar.from_schedule(schedule, tz)
+    grids = {day: calendar.session(day) for day in schedule}
+    return calendar, tuple(
+        ref.RefSession(day, tz, schedule[day], (grid.span_start, grid.span_stop)) for day, grid in grids.items()
+    )
+
 
 class HistoryWorld(World):
     """A world of six trade dates, a day apart (the fourth is missing); `same()` compares its
     history too."""
 
-    DAYS = (0, 1, 2, 4, 5, 6)
+    DAYS = DAYS
 
     def __init__(
         self,
@@ -35,16 +53,8 @@ class HistoryWorld(World):
         grace_ns: int = 0,
         hours: tuple[str, str] | None = None,
     ) -> None:
-        date, tz, segments = SHAPES[shape]
-        schedule = {
-            shifted_date(date, day): [(start + day * ref.DAY, stop + day * ref.DAY) for start, stop in segments]
-            for day in self.DAYS
-        }
-        self.calendar = sd.SessionCalendar.from_schedule(schedule, tz)
-        self.sessions = []
-        for day, its_segments in schedule.items():
-            grid = self.calendar.session(day)
-            self.sessions.append(ref.RefSession(day, tz, its_segments, (grid.span_start, grid.span_stop)))
+        self.calendar, sessions = days_of(shape)
+        self.sessions = list(sessions)
         self.number, self.trailing_days = first, trailing_days
         self.data = sd.SessionData(
             self.calendar, base, derived, trailing_days, capacity=capacity, grace_ns=grace_ns, extended_hours=hours

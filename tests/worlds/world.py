@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,15 @@ def arrays_of(rows: list[tuple[Any, ...]]) -> list[Any]:
     return [np.array(columns[0], np.int64), *(np.array(column, float) for column in columns[1:])]
 
 
+@functools.cache
+def day_of(shape: str) -> tuple[sd.SessionCalendar, ref.RefSession]:
+    """The day of a shape, and what the model has of it. Neither ever changes."""
+    date, tz, segments = SHAPES[shape]
+    calendar = sd.SessionCalendar.from_schedule({date: segments}, tz)
+    grid = calendar.session(date)
+    return calendar, ref.RefSession(date, tz, segments, (grid.span_start, grid.span_stop))
+
+
 class World:
     """One store and its model; `same()` compares every answer they have."""
 
@@ -34,8 +44,8 @@ class World:
         tick_capacities: tuple[int, int] = (65_536, 65_536),
     ) -> None:
         """`around`: seconds before the open and after the close in which bars are expected too."""
-        date, tz, segments = SHAPES[shape]
-        self.calendar = sd.SessionCalendar.from_schedule({date: segments}, tz)
+        date, _, segments = SHAPES[shape]
+        self.calendar, self.session = day_of(shape)
         self.grid = self.calendar.session(date)
         hours = extended = None
         if around is not None:
@@ -46,8 +56,6 @@ class World:
             self.calendar, base, derived, capacity=capacity, grace_ns=grace_ns, extended_hours=hours, **rings
         )
         self.data.start_session(date)
-        span = (self.grid.span_start, self.grid.span_stop)
-        self.session = ref.RefSession(date, tz, segments, span)
         self.model = ref.RefStore(self.session, base, list(derived), capacity, grace_ns, extended, tick_capacities)
         self.names: list[str] = []
 
