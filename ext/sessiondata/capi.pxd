@@ -43,6 +43,10 @@ cdef enum:
     SD_CLOSE = 4
     SD_VOLUME = 5
 
+    # What a window over days has beside regular bars that have closed.
+    SD_WITH_EXTENDED = 1       # bars outside the segments
+    SD_WITH_FORMING = 2        # the bar in progress
+
 # `handle` is what SymbolSessionData.handle says. `k` numbers the series of a symbol: 0 is the base,
 # then the derived ones in the order of SymbolSessionData.intervals. `i` is a row: 0 the oldest, -1
 # the newest. Without an answer an int64_t is a negative error, a double NaN, a time INT64_MIN. Any
@@ -75,3 +79,11 @@ cdef double sd_quality(int64_t handle, int64_t k) noexcept nogil
 cdef double sd_session_value(int64_t handle, int64_t column) noexcept nogil
 cdef int64_t sd_as_of(int64_t handle) noexcept nogil
 cdef int64_t sd_sequence(int64_t handle) noexcept nogil
+# Over past days and the session; needs no session. NULL where a column is not wanted; `out_date`
+# are trade dates, days since 1970-01-01. A first call, and one after a change of history, acquires
+# the GIL.
+cdef int64_t sd_window(int64_t handle, int64_t k, int64_t n, int64_t flags, int64_t* out_ts, double* out_open,
+                       double* out_high, double* out_low, double* out_close, double* out_volume,
+                       int64_t* out_date) noexcept nogil
+cdef int64_t sd_window_values(int64_t handle, int64_t k, int64_t column, int64_t n, int64_t flags,
+                              double* out_values) noexcept nogil

@@ -14,7 +14,7 @@ its name.
 """
 
 from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint64_t, uintptr_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from sessiondata._native.base.guard cimport (
     Thread, acquire_fence, guard_leave, guard_try, load, peek, peek_ints, peek_small, peek_value, peek_values,
@@ -24,6 +24,8 @@ from sessiondata._native.base.status cimport (
     EARLIER, ERR_MEMORY, ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL, ERR_UNIT, STORED,
 )
 from sessiondata._native.base.time cimport LEAST_START, NAT, is_in_another_unit
+from sessiondata._native.objects.past_rows cimport know_past
+from sessiondata._native.objects.store cimport SymbolCore
 from sessiondata._native.rows.aggregate cimport Level
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_add_base, ring_oldest, ring_row, ring_values
 from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_QUOTES, INPUT_TICKS, Tick
@@ -33,6 +35,7 @@ from sessiondata._native.symbol.clock cimport clock_advance, clock_sequence
 from sessiondata._native.symbol.feed cimport feed_cold, feed_quote, feed_trade
 from sessiondata._native.symbol.handles cimport Entry, acquire_entry, enter_entry, find_entry
 from sessiondata._native.symbol.layout cimport block_allocate, block_free, series_gaps, series_ring, series_value
+from sessiondata._native.symbol.past cimport PAST_UNKNOWN, Run, Target, Walk, walk_begin, window_copy, window_count
 from sessiondata._native.symbol.symbol cimport (
     Block, Symbol, has_plain_values, symbol_append, symbol_append_with_gil, symbol_count_next, symbol_ends_earlier,
     symbol_flush, symbol_fold_due, symbol_follows, symbol_open_label, symbol_push_next, symbol_watermark,
@@ -44,6 +47,10 @@ cdef int64_t sd_abi_4 = 4
 
 cdef extern from "<math.h>" nogil:
     const double NAN
+
+cdef extern from "Python.h":
+    void set_interrupt "PyErr_SetInterrupt"() noexcept
+    void write_unraisable "PyErr_WriteUnraisable"(object where) noexcept
 
 cdef extern from *:
     const GridData* peek_grid "sd_peek"(const GridData** at) noexcept nogil
@@ -573,6 +580,88 @@ cdef int64_t sd_read_last(int64_t handle, int64_t k, int64_t n, int64_t* out_ts,
             return count
     return _read_guarded(handle, k, n, out_ts, out_values)
 
+
+# --- rows over days ---
+
+cdef int _know_past(int64_t handle, int64_t k, int64_t n) noexcept with gil:
+    """Have the past days of a window looked up; 0, or the error. A Ctrl-C that comes while a
+    calendar is asked is kept for the interpreter."""
+    cdef Entry* entry
+    cdef bint is_done = False, was_interrupted = False
+    cdef int status = 0
+    while not is_done:
+        entry = find_entry(handle)
+        is_done = True
+        if entry == NULL or entry.symbol.owner == NULL:
+            status = ERR_NO_SYMBOL
+        else:
+            try:
+                know_past(<SymbolCore>entry.symbol.owner, k, n)
+            except KeyboardInterrupt:
+                was_interrupted, is_done = True, False
+            except BaseException as error:
+                status = ERR_MEMORY
+                if not isinstance(error, MemoryError):
+                    write_unraisable(None)
+    if was_interrupted:
+        set_interrupt()
+    return status
+
+
+cdef int64_t _window(int64_t handle, int64_t k, int64_t n, int64_t flags, const Target* target) noexcept nogil:
+    cdef uintptr_t* inside
+    cdef Entry* entry
+    cdef Walk walk
+    cdef Run oldest
+    cdef int64_t count = PAST_UNKNOWN
+    cdef int status
+    n = 0 if n < 0 else n
+    while count == PAST_UNKNOWN:
+        entry = enter_entry(handle, &inside)
+        if entry == NULL:
+            return ERR_NO_SYMBOL
+        if <uint64_t>k >= <uint64_t>entry.n_series:
+            guard_leave(inside)
+            return ERR_NO_SERIES
+        walk_begin(&walk, entry.symbol, k, flags)
+        count = window_count(&walk, n, &oldest)
+        if count > 0:
+            walk_begin(&walk, entry.symbol, k, flags)
+            window_copy(&walk, count, target)
+        guard_leave(inside)
+        if count == PAST_UNKNOWN:
+            status = _know_past(handle, k, n)
+            if status:
+                return status
+    return count
+
+
+cdef int64_t sd_window(int64_t handle, int64_t k, int64_t n, int64_t flags, int64_t* out_ts, double* out_open,
+                       double* out_high, double* out_low, double* out_close, double* out_volume,
+                       int64_t* out_date) noexcept nogil:
+    """Copy the newest `n` rows over past days and the session, oldest first, as they stand at one
+    moment; returns how many there are. Regular rows that have closed, and what `flags` adds
+    (SD_WITH_*)."""
+    cdef Target target
+    target.ts, target.day = out_ts, out_date
+    target.n_base = NULL
+    target.values[0], target.values[1], target.values[2] = out_open, out_high, out_low
+    target.values[3], target.values[4] = out_close, out_volume
+    return _window(handle, k, n, flags, &target)
+
+
+cdef int64_t sd_window_values(int64_t handle, int64_t k, int64_t column, int64_t n, int64_t flags,
+                              double* out_values) noexcept nogil:
+    """`sd_window` of one column of doubles."""
+    cdef Target target
+    if not SD_OPEN <= column <= SD_VOLUME:
+        return ERR_NO_SERIES
+    memset(&target, 0, sizeof(target))
+    target.values[column - SD_OPEN] = out_values
+    return _window(handle, k, n, flags, &target)
+
+
+# --- the newest row ---
 
 cdef int64_t sd_forming(int64_t handle, int64_t k) noexcept nogil:
     """1 if the newest row is a bar still in progress, else 0."""

@@ -91,7 +91,8 @@ def test_the_examples_of_a_page_give_what_is_shown(page: str, least: int) -> Non
         lines = block.splitlines()
         for statement in ast.parse(block).body:
             last = statement.end_lineno or 0
-            code = "\n".join(lines[statement.lineno - 1 : last])
+            first = min(node.lineno for node in (statement, *getattr(statement, "decorator_list", ())))
+            code = "\n".join(lines[first - 1 : last])
             if not isinstance(statement, ast.Expr):
                 exec(code, names)  # the page's own examples
                 continue

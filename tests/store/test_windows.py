@@ -142,7 +142,8 @@ def test_supplied_rows_stand_before_derived_ones() -> None:
     window = spy.window("5m", 5)
     assert window.open.tolist() == [2.0, 1.0, 105.0, 200.0, 205.0]
     assert [b.n_base for b in window] == [0, 0, 5, 5, 5]
-    data.load_historical_bars("SPY", "5m", [at - DAY], *([[3.0]] * 4), [7.0])  # of a day without base rows
+    # of a day without base rows
+    data.load_historical_bars("SPY", "5m", [at - DAY], *([[3.0]] * 4), [7.0])
     assert spy.window("5m", 9).open.tolist()[0] == 3.0
     assert spy.window("5m", 9).trade_date.astype(str).tolist()[0] == "2024-03-10"
 

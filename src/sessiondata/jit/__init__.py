@@ -70,8 +70,17 @@ from sessiondata.jit.constants import (
     TIMESTAMP,
     TOO_OLD,
     VOLUME,
+    WITH_EXTENDED,
+    WITH_FORMING,
 )
-from sessiondata.jit.intrinsics import N_STATES, copy_last_call, read_last_call, states_call
+from sessiondata.jit.intrinsics import (
+    N_STATES,
+    copy_last_call,
+    read_last_call,
+    states_call,
+    window_call,
+    window_values_call,
+)
 from sessiondata.jit.table import CALLS, Symbol, from_python, handle_of
 from sessiondata.jit.types import SeriesType, SymbolType, literal_step_ns
 from sessiondata.time.intervals import parse_interval
@@ -104,6 +113,8 @@ __all__ = [
     "TIMESTAMP",
     "TOO_OLD",
     "VOLUME",
+    "WITH_EXTENDED",
+    "WITH_FORMING",
     "SeriesType",
     "Symbol",
     "SymbolType",
@@ -131,6 +142,8 @@ __all__ = [
     "timestamp",
     "total_count",
     "value",
+    "window",
+    "window_values",
 ]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -418,3 +431,90 @@ def states(symbol: Symbol, k: int, /) -> tuple[int, int, int, int, int, int]:
 
 
 overload(states)(lambda symbol, k: lambda symbol, k: states_call(symbol, k))  # noqa: ARG005
+
+
+def window(
+    symbol: Symbol,
+    k: int,
+    flags: int,
+    ts: Any,
+    open: Any,  # noqa: A002
+    high: Any,
+    low: Any,
+    close: Any,
+    volume: Any,
+    trade_date: Any,
+    /,
+) -> int:
+    """Copy the newest rows of series `k` over past days and the session, oldest first, as they
+    stand at one moment: `SymbolSessionData.window` for compiled code.
+
+    Parameters
+    ----------
+    flags : int
+        0 for regular bars that have closed; `WITH_EXTENDED`, `WITH_FORMING`, or both (their sum)
+        for others as well.
+    ts : ndarray of int64, shape (n,), contiguous
+    open, high, low, close, volume : ndarray of float64, shape (n,), contiguous
+    trade_date : ndarray of datetime64[D] or int64 (days since 1970), shape (n,), contiguous
+        All are filled from their start.
+
+    Returns
+    -------
+    int
+        Rows copied: n, or fewer if no more are kept; negative for an error (``ERR_NO_SERIES``
+        also for arrays of different lengths), and then nothing is written.
+
+    Notes
+    -----
+    Needs no session. The rows of past days are looked up with the GIL by the first call and by one
+    after a change of history (a roll, a late bar of yesterday, a load); no other call acquires it.
+    """
+    arrays = (ts, open, high, low, close, volume, trade_date)
+    kinds = ((np.dtype(np.int64),), *((np.dtype(np.float64),),) * 5, (np.dtype("M8[D]"), np.dtype(np.int64)))
+    for array, wanted in zip(arrays, kinds, strict=True):
+        if not (isinstance(array, np.ndarray) and array.dtype in wanted and array.ndim == 1 and array.flags.carray):
+            raise ArgumentTypeError(
+                "columns are contiguous, writable arrays with one dimension: of int64 times, float64 values, and"
+                " int64 or datetime64[D] dates"
+            )
+    if len({len(array) for array in arrays}) > 1:
+        return ERR_NO_SERIES
+    return from_python("window")(handle_of(symbol), k, len(ts), flags, *(array.ctypes.data for array in arrays))
+
+
+overload(window)(
+    lambda symbol, k, flags, ts, open, high, low, close, volume, trade_date: (  # noqa: A006, ARG005
+        lambda symbol, k, flags, ts, open, high, low, close, volume, trade_date: window_call(  # noqa: A006
+            symbol, k, flags, ts, open, high, low, close, volume, trade_date
+        )
+    )
+)
+
+
+def window_values(symbol: Symbol, k: int, column: int, flags: int, out: Any, /) -> int:
+    """Copy the newest values of a column (`OPEN` .. `VOLUME`) of series `k` over past days and the
+    session, oldest first.
+
+    Parameters
+    ----------
+    flags : int
+        As of `window`.
+    out : ndarray of float64, shape (n,), contiguous
+        Filled from its start.
+
+    Returns
+    -------
+    int
+        Values copied, or a negative error, as of `window`.
+    """
+    if not (isinstance(out, np.ndarray) and out.dtype == np.float64 and out.ndim == 1 and out.flags.carray):
+        raise ArgumentTypeError("out is a contiguous, writable array of float64 with one dimension")
+    return from_python("window_values")(handle_of(symbol), k, column, len(out), flags, out.ctypes.data)
+
+
+overload(window_values)(
+    lambda symbol, k, column, flags, out: (  # noqa: ARG005
+        lambda symbol, k, column, flags, out: window_values_call(symbol, k, column, flags, out)
+    )
+)

@@ -32,6 +32,10 @@ LOW = 3
 CLOSE = 4
 VOLUME = 5
 
+# What a window over days has beside regular bars that have closed.
+WITH_EXTENDED = 1
+WITH_FORMING = 2
+
 #: The time where there is none.
 NAT = -(2**63)
 

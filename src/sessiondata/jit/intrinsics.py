@@ -18,7 +18,15 @@ from sessiondata.jit.constants import (
 )
 from sessiondata.jit.table import c_arguments, emit_call, signature_of
 
-__all__ = ["N_STATES", "copy_last_call", "read_last_call", "series_states_call", "states_call"]
+__all__ = [
+    "N_STATES",
+    "copy_last_call",
+    "read_last_call",
+    "series_states_call",
+    "states_call",
+    "window_call",
+    "window_values_call",
+]
 
 N_STATES = 6
 
@@ -39,34 +47,81 @@ def copy_last_call(typingctx: Any, symbol: Any, k: Any, column: Any, out: Any) -
     return types.int64(*checked.args[:-1], out), codegen
 
 
+def _check_columns(name: str, columns: tuple[Any, ...], kinds: tuple[Any, ...], text: str) -> None:
+    for column, wanted in zip(columns, kinds, strict=True):
+        fits = isinstance(column, types.Array) and column.dtype in wanted and (column.ndim, column.layout) == (1, "C")
+        if not (fits and column.mutable):
+            raise TypingError(f"{name}: columns are contiguous, writable arrays with one dimension, {text}: {column}")
+
+
+def _emit_into(context: Any, builder: Any, name: str, arguments: list[Any], kinds: Any, values: Any) -> Any:
+    """A call with the length of arrays and their memory; an error where they have not one
+    length."""
+    arrays = [make_array(kind)(context, builder, value=value) for kind, value in zip(kinds, values, strict=True)]
+    pointers = [builder.bitcast(array.data, context.get_value_type(types.voidptr)) for array in arrays]
+    n, same = arrays[0].nitems, cgutils.true_bit
+    for array in arrays[1:]:
+        same = builder.and_(same, builder.icmp_signed("==", array.nitems, n))
+    # nothing may be written beyond the shortest
+    n = builder.select(same, n, context.get_constant(types.intp, 0))
+    k_and_n = 2  # what comes before the length: handle and number of the series
+    count = emit_call(context, builder, name, [*arguments[:k_and_n], n, *arguments[k_and_n:], *pointers])
+    return builder.select(same, count, context.get_constant(types.int64, ERR_NO_SERIES))
+
+
 @intrinsic
 def read_last_call(typingctx: Any, symbol: Any, k: Any, ts: Any, o: Any, h: Any, low: Any, c: Any, v: Any) -> Any:  # noqa: ARG001
     columns = (ts, o, h, low, c, v)
-    for column, dtype in zip(columns, (types.int64, *(types.float64,) * 5), strict=True):
-        fits = isinstance(column, types.Array) and column.dtype == dtype and (column.ndim, column.layout) == (1, "C")
-        if not (fits and column.mutable):
-            raise TypingError(
-                "read_last: columns are contiguous, writable arrays with one dimension, of int64 times, else of"
-                f" float64: {column}"
-            )
+    kinds = ((types.int64,), *((types.float64,),) * 5)
+    _check_columns("read_last", columns, kinds, "of int64 times, else of float64")
     checked = signature_of("count", (symbol, k))
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        arrays = [
-            make_array(kind)(context, builder, value=value)
-            for kind, value in zip(signature.args[2:], values[2:], strict=True)
-        ]
-        pointers = [builder.bitcast(array.data, context.get_value_type(types.voidptr)) for array in arrays]
-        n, same = arrays[0].nitems, cgutils.true_bit
-        for array in arrays[1:]:
-            same = builder.and_(same, builder.icmp_signed("==", array.nitems, n))
-        # nothing may be written beyond the shortest
-        n = builder.select(same, n, context.get_constant(types.intp, 0))
         arguments = c_arguments(context, builder, signature.args[:2], values[:2])
-        count = emit_call(context, builder, "read_last", [*arguments, n, *pointers])
-        return builder.select(same, count, context.get_constant(types.int64, ERR_NO_SERIES))
+        return _emit_into(context, builder, "read_last", arguments, signature.args[2:], values[2:])
 
     return types.int64(*checked.args, *columns), codegen
+
+
+@intrinsic
+def window_call(
+    typingctx: Any,  # noqa: ARG001
+    symbol: Any,
+    k: Any,
+    flags: Any,
+    ts: Any,
+    o: Any,
+    h: Any,
+    low: Any,
+    c: Any,
+    v: Any,
+    date: Any,
+) -> Any:
+    columns = (ts, o, h, low, c, v, date)
+    kinds = ((types.int64,), *((types.float64,),) * 5, (types.int64, types.NPDatetime("D")))
+    text = "of int64 times, float64 values, and int64 or datetime64[D] dates"
+    _check_columns("window", columns, kinds, text)
+    checked = signature_of("timestamp", (symbol, k, flags))
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        arguments = c_arguments(context, builder, signature.args[:3], values[:3])
+        return _emit_into(context, builder, "window", arguments, signature.args[3:], values[3:])
+
+    return types.int64(*checked.args, *columns), codegen
+
+
+@intrinsic
+def window_values_call(typingctx: Any, symbol: Any, k: Any, column: Any, flags: Any, out: Any) -> Any:  # noqa: ARG001
+    _check_columns("window_values", (out,), ((types.float64,),), "of float64")
+    checked = signature_of("value", (symbol, k, column, flags))
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        array = make_array(signature.args[-1])(context, builder, value=values[-1])
+        data = builder.bitcast(array.data, context.get_value_type(types.voidptr))
+        *head, flags = c_arguments(context, builder, signature.args[:-1], values[:-1])
+        return emit_call(context, builder, "window_values", [*head, array.nitems, flags, data])
+
+    return types.int64(*checked.args, out), codegen
 
 
 def _emit_states(context: Any, builder: Any, signature: Any, values: Any) -> Any:

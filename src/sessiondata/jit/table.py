@@ -74,6 +74,8 @@ SIGNATURES: dict[str, Any] = {
     "session_value": types.float64(types.int64, types.int64),
     "as_of": types.int64(types.int64),
     "sequence": types.int64(types.int64),
+    "window": types.int64(*(types.int64,) * 4, *(types.voidptr,) * 7),
+    "window_values": types.int64(*(types.int64,) * 5, types.voidptr),
 }
 SLOTS = {name: 1 + i for i, name in enumerate(SIGNATURES)}
 _ADDRESSES = {name: get_cython_function_address("sessiondata.capi", f"sd_{name}") for name in SIGNATURES}
@@ -184,5 +186,12 @@ def _bind(name: str) -> Any:
     return function
 
 
-_WITH_MEMORY = ("column", "copy_last", "read_last", "states")  # called by intrinsics of their own
+_WITH_MEMORY = (
+    "column",
+    "copy_last",
+    "read_last",
+    "states",
+    "window",
+    "window_values",
+)  # called by intrinsics of their own
 CALLS: dict[str, Any] = {name: _bind(name) for name in SIGNATURES if name not in _WITH_MEMORY}

@@ -129,8 +129,9 @@ cdef struct Symbol:
     int64_t wanted
     # the block that it then came back with, while it is inside the guard; else NULL
     Block* spare
-    # rows of past days, as far as they have been looked up: NULL, or by series NULL or the `Past` of
-    # `symbol/past` that holds until history changes; MAX_LEVELS + 1 pointers, which SymbolCore owns
+    # rows of past days, as far as they have been looked up: NULL, or by series NULL or the `Past`
+    # of `symbol/past` that holds until history changes; MAX_LEVELS + 1 pointers, which SymbolCore
+    # owns
     const void** past
 
 
