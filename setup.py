@@ -43,6 +43,7 @@ MODULES = {
     ],
     "out": [
         "writer",
+        "digits",
         "text",
         "style",
         "rows",
@@ -96,7 +97,13 @@ else:
         compile_args += ["-Wall", "-Werror", "-Wno-unused-function"]
 macros = [("CYTHON_TRACE", "1")] * COVERAGE + [("SESSIONDATA_DEBUG", "1")] * DEBUG
 macros += [("SESSIONDATA_LOCKS", "1")] * (LOCKS or TSAN)
-options = {"extra_compile_args": compile_args, "extra_link_args": link_args, "define_macros": macros}
+options = {
+    "extra_compile_args": compile_args,
+    "extra_link_args": link_args,
+    "define_macros": macros,
+    "include_dirs": ["ext"],
+    "depends": [str(header) for header in Path("ext").rglob("*.h")],
+}
 
 
 class build_py_with_pxd(build_py):  # noqa: N801

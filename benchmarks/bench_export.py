@@ -52,6 +52,11 @@ def one_symbol() -> Export:
 
 
 @cache
+def adjusted() -> Export:
+    return of_days("seconds-adjusted", data.adjusted_seconds().title, {"SPY": data.adjusted_seconds()})
+
+
+@cache
 def with_holes() -> Export:
     return of_days("seconds-holes", data.seconds_with_holes().title, {"SPY": data.seconds_with_holes()})
 
@@ -96,8 +101,8 @@ def each(*makers: Any) -> Any:
     return pytest.mark.parametrize("export", makers, indirect=True, ids=lambda maker: maker.__name__)
 
 
-each_export = each(many_symbols, one_symbol, with_holes, spy)
-each_export_and_others = each(many_symbols, one_symbol, with_holes, spy, few_rows, with_history)
+each_export = each(many_symbols, one_symbol, adjusted, with_holes, spy)
+each_export_and_others = each(many_symbols, one_symbol, adjusted, with_holes, spy, few_rows, with_history)
 
 
 @pytest.fixture

@@ -151,6 +151,15 @@ def seconds() -> Day:
 
 
 @cache
+def adjusted_seconds() -> Day:
+    """The seconds with prices as they are after a dividend: of full precision."""
+    day = seconds()
+    ts_ns, *prices, volume = day.columns
+    columns = (ts_ns, *(price * 0.98731045237 for price in prices), volume)
+    return Day("seconds-adjusted", "23,400 bars of 1s, adjusted prices", day.date, day.base, columns)
+
+
+@cache
 def minutes_with_holes() -> Day:
     """The minutes without some 8 % of them."""
     day = minutes()

@@ -207,6 +207,7 @@ WORK: dict[str, Callable[[], tuple[Work, Work | None, int]]] = {
     "gap scan, with holes": lambda: _find_gaps("seconds_with_holes"),
     "export, 50 symbols of 390 rows": lambda: _export("minutes", 50),
     "export, 23,400 rows": lambda: _export("seconds", 1),
+    "export, 23,400 rows of full precision": lambda: _export("adjusted_seconds", 1),
     "export, a past day of an interval": _export_history,
     "delta, a symbol of 1,000": _delta,
 }

@@ -133,6 +133,10 @@ TARGETS = (
     Target("export, 50 symbols: orjson of ready rows", 7, "x", _ratio("export/50-symbols", "orjson, rows ready"), True),
     Target("export, seconds: orjson of ready rows", 7, "x", _ratio("export/seconds", "orjson, rows ready"), True),
     Target(
+        "export, adjusted prices: orjson of ready rows", 1.5, "x",
+        _ratio("export/seconds-adjusted", "orjson, rows ready"), True,
+    ),
+    Target(
         "export, 50 symbols: rows built, then orjson", 35, "x",
         _ratio("export/50-symbols", "orjson, rows built from columns"), True,
     ),

@@ -73,7 +73,7 @@ def test_doubles_as_prices_and_as_volumes() -> None:
         counts[kind] = counts.get(kind, 0) + len(values)
         values = np.ascontiguousarray(values)
         said = orjson.dumps(values.tolist())
-        for hint in (2, 6, 9):
+        for hint in (2, 6, 9, 17):
             assert dumps_f64_array(values, hint) == said, kind
         some = values[: len(values) if not FULL else 20_000]
         assert dumps_volume_array(some) == orjson.dumps([as_volume(x) for x in some.tolist()]), kind

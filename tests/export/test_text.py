@@ -24,7 +24,7 @@ from sessiondata._native.out.text import (
     format_time_of_day,
 )
 
-HINTS = (2, 6, 9)
+HINTS = (2, 6, 9, 17)
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -8,6 +8,8 @@ from libc.math cimport fabs, signbit
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from sessiondata._native.out.digits cimport write_digits
+
 
 cdef extern from *:
     """
@@ -151,15 +153,14 @@ cdef inline char* write_i64(char* out, int64_t x) noexcept nogil:
 
 # ---- floats
 
-cdef char* write_any_f64(char* out, double x) noexcept nogil
 cdef char* write_wide_f64(char* out, double x, int* hint) noexcept nogil
 
 
 cdef inline char* write_f64(char* out, double x, int* hint) noexcept nogil:
     """Shortest text that reads back as `x`; null for NaN and the infinities.
 
-    `hint` is the number of decimals that goes with the column: 2, 6 or 9. It starts at 2 and is
-    raised where a value needs more. It never changes the text, only how fast it is found.
+    `hint` is the number of decimals that goes with the column: 2, 6, 9, or 17 for any. It starts at
+    2 and is raised where a value needs more. It never changes the text, only how fast it is found.
     """
     cdef int m
     cdef uint32_t whole
@@ -172,6 +173,8 @@ cdef inline char* write_f64(char* out, double x, int* hint) noexcept nogil:
             out = write_u64(out, whole)
             store4(out, <uint32_t> word)
             return out + (word >> 32)
+    if hint[0] == 17:
+        return write_digits(out, x)
     return write_wide_f64(out, x, hint)
 
 
