@@ -15,6 +15,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
@@ -28,8 +29,12 @@ MODULES = {
         "clock",
         "rows",
         "scalars",
+        "kept",
         "view",
         "store",
+        "bars",
+        "window",
+        "series",
         "copies",
         "days",
         "sessions",
@@ -130,6 +135,8 @@ def keep_items(source: Path) -> None:
         source.write_text(text.replace(fails, kept), "utf-8")
 
 
+WITH_NUMPY = "sessiondata._native.objects.view"  # the one module that calls its C functions
+
 names = [f"_native.{layer}.{module}" for layer, modules in MODULES.items() for module in modules] + ["capi"]
 extensions = [
     Extension(f"sessiondata.{name}", [f"ext/sessiondata/{name.replace('.', '/')}.pyx"], language="c++", **options)
@@ -146,6 +153,8 @@ extensions = cythonize(
     shared_utility_qualified_name=SHARED,
 )
 for extension in extensions:
+    if extension.name == WITH_NUMPY:
+        extension.include_dirs.append(numpy.get_include())
     for source in extension.sources:
         keep_items(Path(source))
 setup(

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import sessiondata as sd
-
-
-def arrays_of(window: Any) -> tuple[Any, ...]:
-    """The arrays behind a window as they are held: tests count references to them."""
-    arrays: tuple[Any, ...] = window._arrays
-    return arrays
 
 
 def hours_by_date(calendar: sd.SessionCalendar) -> dict[dt.date, sd.SessionGrid]:

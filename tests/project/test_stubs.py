@@ -49,6 +49,13 @@ def arguments(function: ast.FunctionDef) -> list[tuple[str, Any, Any]]:
             default if given else inspect.Parameter.empty,
         )
         for i, (name, default, given) in enumerate(zip(names, defaults, has_default, strict=True))
+    ] + [
+        (
+            name.arg,
+            inspect.Parameter.KEYWORD_ONLY,
+            inspect.Parameter.empty if default is None else ast.literal_eval(default),
+        )
+        for name, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)
     ]
 
 

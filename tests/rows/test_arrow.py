@@ -22,8 +22,8 @@ import pytest
 import sessiondata as sd
 from failing import each_allocation_fails
 from sessiondata._native.out import arrow as _arrow
+from sessiondata.rows.bars import content_of
 from sessiondata.store.symbol import state_of
-from shims import arrays_of
 from worlds import MINUTE, utc
 
 CALENDAR = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
@@ -170,17 +170,20 @@ def test_a_stream_holds_one_batch_with_the_rows(spy: sd.SymbolSessionData) -> No
 # --- who frees what -------------------------------------------------------------------------------
 
 
+STORED = 7  # columns of a derived window that lie in its memory
+
+
 class Watched:
-    """A frozen window and the number of references to the array behind one of its columns."""
+    """A frozen window and the number of references to the memory behind its columns."""
 
     def __init__(self, spy: sd.SymbolSessionData) -> None:
         self.window = spy.bars("5m").last(3).copy()
-        self.owner = arrays_of(self.window)[1]
+        self.owner = self.window.open.base
         self.before = sys.getrefcount(self.owner)
 
     @property
     def held(self) -> int:
-        """References beyond those of the window. A column holds a slice of the array."""
+        """References beyond that of the window: one for each column."""
         gc.collect()
         return sys.getrefcount(self.owner) - self.before
 
@@ -195,7 +198,7 @@ def watched(spy: sd.SymbolSessionData) -> Watched:
 
 def test_a_capsule_that_nobody_takes_frees_everything(watched: Watched) -> None:
     capsule = watched.take()
-    assert watched.held == 1
+    assert watched.held == STORED
     del capsule
     assert watched.held == 0
     assert watched.window.__arrow_c_schema__()
@@ -206,11 +209,11 @@ def test_a_stream_that_is_taken_belongs_to_its_consumer(watched: Watched) -> Non
     capsule = watched.take()
     stream = moved(stream_of(capsule))
     del capsule
-    assert watched.held == 1
+    assert watched.held == STORED
     array = Array()
     assert stream.get_next(stream, array) == 0
     release(stream)
-    assert watched.held == 1, "the batch outlives its stream"
+    assert watched.held == STORED, "the batch outlives its stream"
     assert values(array.children[4].contents, "f8") == watched.window.close.tolist()
     release(array)
     assert watched.held == 0
@@ -340,8 +343,8 @@ def test_where_there_is_no_memory_nothing_is_lost(watched: Watched, what: str) -
     """Every allocation fails in its turn, until the call succeeds."""
     window = watched.window
     bits = [np.zeros(1, np.uint8), np.zeros(1, np.uint8)]
-    *bars, n_base = arrays_of(window)
-    columns = (*(array[:] for array in bars), *bits, n_base)
+    stored, n_base = content_of(window)[:2]
+    columns = (*stored, *bits, n_base)
     held = watched.held
     call = (lambda: _arrow.schema_capsule(True)) if what == "schema" else (lambda: _arrow.stream_capsule(columns))
     made: list[Any] = []

@@ -58,15 +58,16 @@ def things() -> dict[str, Any]:
     """An instance of each class that has any."""
     from sessiondata._native.base import status as _status
     from sessiondata._native.objects import lazy as _lazy
+    from sessiondata._native.objects import past_rows as _past_rows
     from sessiondata._native.objects import rows as _rows
     from sessiondata._native.objects import slice as _slice
-    from sessiondata._native.objects import view as _view
     from sessiondata._native.out import arrow as _arrow
     from sessiondata._native.out import capture as _capture
     from sessiondata._native.out import cursor as _cursor
     from sessiondata._native.out import style as _style
     from sessiondata._native.out import writer as _writer
     from sessiondata._native.slots import grid as _grid
+    from sessiondata._native.slots import grids as _grids
     from sessiondata._native.symbol import evidence as _evidence
     from sessiondata._native.symbol import layout as _layout
     from sessiondata.batch.kernels import BarArrays, GapArrays
@@ -82,7 +83,6 @@ def things() -> dict[str, Any]:
     from sessiondata.readers.table import BarTable
     from sessiondata.rows.owner import Owner, Pins
     from sessiondata.rows.window import Place
-    from sessiondata.store.day import Grids
     from sessiondata.store.indicators import Forgotten, Indicator
     from sessiondata.time.intervals import ByInterval, parse_interval
 
@@ -96,7 +96,14 @@ def things() -> dict[str, Any]:
     style = _style.Style("epoch_ns", ints, ints, str)
     new = {
         kind: kind.__new__(kind)
-        for kind in (_arrow._Batch, _arrow._Memory, _evidence.Evidence, _grid._Table, _capture._Columns, _view._View)
+        for kind in (
+            _arrow._Batch,
+            _arrow._Memory,
+            _evidence.Evidence,
+            _grid._Table,
+            _capture._Columns,
+            _past_rows.PastRows,
+        )
     }
     table = BarTable("A", ints, floats, floats, floats, floats, floats, "x")
     made = [
@@ -121,22 +128,22 @@ def things() -> dict[str, Any]:
         StoreCopy(store, "x"),
         Container(io.BytesIO(data.dumps()), "x", len(data.dumps())),
         GapLog(5), Requests(print, 1.0, None, True), Pins(), Owner(state_of(spy).core, data.calendar.zone),
-        Grids([data.grid]), *new.values(),
+        _grids.GridsOfDays((data.grid.compiled,)), *new.values(),
     ]  # fmt: skip
     return {type(thing).__name__: thing for thing in made}
 
 
 def history_rows(history: Any) -> Any:
-    from sessiondata.rows.bars import FixedRows
+    from sessiondata.rows.bars import BarKind
 
-    return FixedRows(history.core.name, "3m", history.zone, True, 3 * MINUTE, MINUTE)
+    return BarKind(history.core.name, "3m", history.zone, True, 3 * MINUTE, MINUTE)
 
 
 #: Belong to a store, or are of use for the time of a call.
 REFUSE = {
     "StreamReader", "_Batch", "_Memory", "Cursor", "Days", "Evidence",
-    "_Table", "Style", "Memory", "Slice", "_Columns", "Offence",
-    "Rows", "StoreClock", "SymbolCore", "_View", "Lazy", "QuoteBuffer",
+    "_Table", "Style", "Memory", "Slice", "_Columns", "Offence", "PastRows",
+    "Rows", "StoreClock", "SymbolCore", "Lazy", "QuoteBuffer",
     "TickBuffer", "TradeBuffer", "ByteWriter", "ExportCursor", "DocumentInput",
     "HistoricalBars",
     "HistoricalDay", "History", "Rendered", "DataQualityManager",
@@ -146,8 +153,8 @@ REFUSE = {
 }  # fmt: skip
 #: Are copied and pickled by their values, deeply where they can be changed.
 VALUES = {
-    "Grid", "SessionCalendar", "DemoEvent", "BarArrays", "GapArrays", "GapInfo",
-    "SessionGrid", "DailyBar", "FixedRows", "Forgotten", "Grids", "Indicator",
+    "Grid", "GridsOfDays", "SessionCalendar", "DemoEvent", "BarArrays", "GapArrays", "GapInfo",
+    "SessionGrid", "DailyBar", "BarKind", "Forgotten", "Indicator",
     "ByInterval", "Interval", "ClassifiedGap", "GapRecord",
     "GapAttempt", "BarTable", "InputFile", "ReadOptions", "ReplaySession",
     "Place", "Bar",
@@ -156,8 +163,8 @@ VALUES = {
 }  # fmt: skip
 #: Nobody has one: bases, and what belongs to numba.
 NO_INSTANCES = {
-    "BarColumns", "DailyHistory", "Marked", "SeriesType", "SymbolFeed", "SymbolType", "LiveRows", "RowWindow",
-    "SlotOwner", "TimedColumns",
+    "BarColumns", "DailyHistory", "LiveBars", "Marked", "SeriesType", "SymbolFeed", "SymbolType", "LiveRows",
+    "RowWindow", "SlotOwner", "TimedColumns",
 }  # fmt: skip
 
 
@@ -223,6 +230,10 @@ def shown(thing: Any) -> Any:
         return exact([getattr(thing, name) for name in type(thing).__slots__ if name != "compiled"])
     if type(thing).__name__ == "Grid":
         return thing.span, thing.day, thing.slot_starts(MINUTE).tolist()
+    if type(thing).__name__ == "BarKind":
+        return thing.symbol, thing.interval, thing.zone, thing.is_derived, thing.step_ns, thing.base_ns
+    if type(thing).__name__ == "GridsOfDays":
+        return [shown(grid) for grid in thing.grids]
     if type(thing).__name__ == "Forgotten":
         return vars(thing)
     return exact(thing)

@@ -145,7 +145,7 @@ class _Window(RowWindow[_Row]):
     __doc__ = RowWindow.__doc__
 
     def _pickled(self) -> tuple[Any, ...]:
-        return _restored, (type(self), self._bytes(), self.symbol, self._series._zone)
+        return _restored, (type(self), self._bytes(), self.symbol, self._series.zone)
 
     def _row(self, i: int) -> _Row:
         row: _Row = self._series._make(*self._values(i))
@@ -170,14 +170,14 @@ class QuoteWindow(_QuoteColumns, _Window[Quote]):
 class _Rows:
     """Makes records of rows that belong to no series: what a window asks its series for."""
 
-    __slots__ = ("_make", "_record", "_zone", "symbol")
+    __slots__ = ("_make", "_record", "symbol", "zone")
 
     def __init__(self, symbol: str, zone: tzinfo, record: type[Tick] | type[Quote]) -> None:
-        self.symbol, self._zone, self._record = symbol, zone, record
+        self.symbol, self.zone, self._record = symbol, zone, record
         self._make: Callable[..., Any] = _tick_maker(zone) if record is Tick else in_zone(Quote, zone)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _Rows, (self.symbol, self._zone, self._record)
+        return _Rows, (self.symbol, self.zone, self._record)
 
 
 def _restored(kind: type[_Window[Any]], columns: list[bytes], symbol: str, zone: tzinfo) -> _Window[Any]:
@@ -231,7 +231,8 @@ class _Series(LiveRows[_Row, _W]):
         return self._buffer.core.name
 
     @property
-    def _zone(self) -> tzinfo:
+    def zone(self) -> tzinfo:
+        """The exchange's: that of `datetime` and of the records."""
         return self._owner.zone
 
     @property

@@ -214,7 +214,7 @@ class RowWindow(TimedColumns, Generic[Row]):
     def __repr__(self) -> str:
         if not len(self):
             return f"<{self._title()}: empty>"
-        zone = self._series._zone
+        zone = self._series.zone
         first, last = (from_ns(int(self.timestamp[i]), zone).isoformat(sep=" ") for i in (0, -1))
         return f"<{self._title()}: {len(self)} {self._unit}, {first} .. {last}>"
 
@@ -230,8 +230,8 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
         raise NotImplementedError
 
     @property
-    def _zone(self) -> tzinfo:
-        """The exchange's."""
+    def zone(self) -> tzinfo:
+        """The exchange's: that of `datetime` and of the records."""
         raise NotImplementedError
 
     def _new_window(self, arrays: tuple[Any, ...], start: int, stop: int, place: Place, seq: int) -> Window:
@@ -307,7 +307,7 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
 
 def zone_of(rows: Any) -> tzinfo:
     """The exchange's zone of a series or a window."""
-    zone: tzinfo = rows._series._zone if isinstance(rows, RowWindow) else rows._zone
+    zone: tzinfo = rows._series.zone if isinstance(rows, RowWindow) else rows.zone
     return zone
 
 

@@ -1,12 +1,9 @@
-"""A past session of one symbol, and the hours of many sessions."""
+"""A past session of one symbol."""
 
 from __future__ import annotations
 
 import datetime as dt
-from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from sessiondata.copying import not_copied
 from sessiondata.errors import UnknownNameError
@@ -15,12 +12,9 @@ from sessiondata.rows.series import BarSeries
 from sessiondata.time.intervals import parse_interval
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from sessiondata._native.objects.store import SymbolCore
-    from sessiondata.market.grid import SessionGrid
 
-__all__ = ["Grids", "HistoricalDay"]
+__all__ = ["HistoricalDay"]
 
 
 @not_copied("day.bars(interval).copy() is a window of its own, which can be")
@@ -76,33 +70,3 @@ class HistoricalDay(Marked):
             f"<HistoricalDay {self._core.name} {self.date}: {len(base)} x {base.interval}, {base.missing} missing,"
             f" quality {base.quality:.2f}>"
         )
-
-
-class Grids:
-    """The grids of many sessions as one, for records of rows of many days."""
-
-    __slots__ = ("_grids", "_starts")
-
-    def __init__(self, grids: list[SessionGrid]) -> None:
-        self._starts, self._grids = [grid.span_start for grid in grids], grids
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Grids, (self._grids,)
-
-    def base_slots(self, ts_ns: int, step_ns: int, base_ns: int) -> int:
-        grid = self._grids[bisect_right(self._starts, ts_ns) - 1]
-        return grid.compiled.base_slots(ts_ns, step_ns, base_ns)
-
-    def extended(self, times: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        if len(times) > 1 and (times[1:] < times[:-1]).any():  # a window that was turned round
-            order = np.argsort(times)
-            flags = np.empty(len(times), np.bool_)
-            flags[order] = self.extended(times[order])
-            return flags
-        cuts = np.searchsorted(times, [*self._starts, 2**63 - 1]).tolist()
-        parts = [grid.compiled.extended(times[i:j]) for grid, i, j in zip(self._grids, cuts, cuts[1:], strict=False)]
-        return np.concatenate([np.zeros(0, np.bool_), *parts])
-
-    def trade_dates(self, times: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-        days = np.array([grid.compiled.day for grid in self._grids], np.int32)
-        return days[np.searchsorted(self._starts, times, side="right") - 1]

@@ -23,14 +23,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sessiondata._native.objects import days as _days
+from sessiondata._native.slots.grids import GridsOfDays
 from sessiondata.copying import not_copied
 from sessiondata.errors import BarError, CalendarError, IntervalError, SessionStateError, UnknownNameError
-from sessiondata.rows.bars import BarWindow, FixedRows, content_of, fixed_window, immutable
+from sessiondata.rows.bars import BarKind, BarWindow, content_of, fixed_window, immutable
 from sessiondata.rows.gap import GapInfo, short_stop
 from sessiondata.rows.owner import Owner
 from sessiondata.rows.series import BarSeries
 from sessiondata.rows.window import read_only
-from sessiondata.store.day import Grids, HistoricalDay
+from sessiondata.store.day import HistoricalDay
 from sessiondata.store.indicators import DailyBar
 from sessiondata.store.supplied import NO_ROWS, Columns, merged, one_row, slot_labels
 from sessiondata.time.dates import to_date
@@ -267,14 +268,14 @@ class History:
             assert running is not None  # there is a session
             dates.append(running)
         joined = tuple(read_only(np.concatenate(column)) for column in zip(NO_ROWS, *parts, strict=True))
-        grids = Grids([self.calendar.session(date) for date in dates])
+        grids = GridsOfDays(tuple(self.calendar.session(date).compiled for date in dates))
         return fixed_window(joined, self._rows_of(interval), grids, forming)
 
-    def _rows_of(self, interval: Interval) -> FixedRows:
+    def _rows_of(self, interval: Interval) -> BarKind:
         """What makes records of an interval that the symbol may not hold."""
         name, base_ns = self.core.name, self.core.steps_ns[0]
         is_derived = interval.name != self.core.intervals[0]
-        return FixedRows(name, interval.name, self.zone, is_derived, interval.step_ns, base_ns)
+        return BarKind(name, interval.name, self.zone, is_derived, interval.step_ns, base_ns)
 
     def columns(self, interval: Interval, date: dt.date) -> Columns:
         """Columns of an interval on a date that counts: supplied rows before derived ones, those

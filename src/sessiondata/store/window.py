@@ -11,9 +11,7 @@ import numpy as np
 from sessiondata._native.objects.over_days import newest, newest_supplied, read_into
 from sessiondata.arguments import check_bool, check_index
 from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionDataError, UnknownNameError, format_value
-from sessiondata.rows.bars import EMPTY, BarWindow, FixedRows, fixed_window
-from sessiondata.rows.series import window_at
-from sessiondata.rows.window import Place
+from sessiondata.rows.bars import BarKind, BarWindow
 from sessiondata.time.intervals import parse_interval
 
 if TYPE_CHECKING:
@@ -81,23 +79,13 @@ def window_of_days(state: SymbolState, interval: Any, n: Any, extended: Any, for
     n, flags = check_count(n), flags_of(extended, forming)
     name, k = number_of_series(state, interval)
     core = state.core
-    if k < 0:
-        arrays, start, stop, grid, forming_ts, at = newest_supplied(core, name, n, flags)
-    else:
-        arrays, start, stop, grid, forming_ts, at = newest(core, k, n, flags)
-    if at is not None:
-        assert arrays is not None  # there are rows
-        seq, session_id, moves, oldest = at
-        return window_at(state.series[name], arrays, start, stop, Place(session_id, moves, oldest), seq, n)
     step_ns = core.steps_ns[k] if 0 <= k < len(core.steps_ns) else parse_interval(name).step_ns
-    rows = _rows_of(core.name, name, state.zone, k != 0, step_ns, core.steps_ns[0])
-    if arrays is None:
-        return fixed_window(EMPTY, rows, grid, requested=n)
-    return fixed_window(arrays, rows, grid, forming_ts, start, stop, n)
+    kind = _kind_of(core.name, name, state.zone, k != 0, step_ns, core.steps_ns[0])
+    return newest_supplied(core, name, n, flags, kind) if k < 0 else newest(core, k, n, flags, kind)
 
 
 #: What makes records of rows of several days; most windows are of the same few series.
-_rows_of = lru_cache(maxsize=4096)(FixedRows)
+_kind_of = lru_cache(maxsize=4096)(BarKind)
 
 
 def window_into(state: SymbolState, interval: Any, n: Any, extended: Any, forming: Any, out: Any) -> int:

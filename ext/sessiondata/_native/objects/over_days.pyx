@@ -14,22 +14,18 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uintptr_t
 from libc.string cimport memset
 
-import numpy as np
-
-from sessiondata._native.base.time cimport NAT
+from sessiondata._native.objects.bars cimport BarKind
 from sessiondata._native.objects.days cimport Days
 from sessiondata._native.objects.past_rows cimport PastRows, know_past, supplied_past
 from sessiondata._native.objects.store cimport SymbolCore
-from sessiondata._native.rows.ring cimport Ring, ring_oldest
+from sessiondata._native.objects.window cimport BarWindow, new_window, show_ring
+from sessiondata._native.rows.columns cimport Columns
+from sessiondata._native.rows.ring cimport Ring
 from sessiondata._native.slots.grid cimport Grid
 from sessiondata._native.symbol.past cimport (
     PAST_UNKNOWN, WITH_EXTENDED, Run, Target, Walk, walk_begin, window_copy, window_count,
 )
 from sessiondata._native.symbol.symbol cimport symbol_enter, symbol_leave
-
-
-cdef object _INT64 = np.dtype("int64"), _INT32 = np.dtype("int32"), _FLOAT64 = np.dtype("float64")
-cdef tuple _DTYPES = (_INT64, *(_FLOAT64,) * 5, _INT32)
 
 
 cdef void _set_target(Target* target, char* block, int64_t n) noexcept:
@@ -42,25 +38,18 @@ cdef void _set_target(Target* target, char* block, int64_t n) noexcept:
     target.day = NULL
 
 
-cdef tuple _columns_in(bytes block, int64_t n):
-    return tuple([np.frombuffer(block, _DTYPES[c], n, 8 * n * c) for c in range(7)])
+cdef void _show_block(BarWindow window, bytes block, int64_t n) noexcept:
+    """Have a window show the rows that `_set_target` was told of."""
+    cdef char* start = PyBytes_AS_STRING(block)
+    window.owner, window.n = block, n
+    window.rows = Columns(<int64_t*>start, <double*>(start + 8 * n), <double*>(start + 16 * n),
+                          <double*>(start + 24 * n), <double*>(start + 32 * n), <double*>(start + 40 * n),
+                          <int32_t*>(start + 48 * n))
 
 
-def newest(SymbolCore core not None, Py_ssize_t k, int64_t n, int64_t flags):
-    """The newest `n` rows of series `k` over days (`flags`: WITH_* of `symbol/past`).
-
-    Returns
-    -------
-    arrays : tuple of ndarray or None
-        ts, open, high, low, close, volume, n_base (or None), None without a row; the rows are
-        `[start, stop)` of each.
-    start, stop : int
-    grid : Grid, GridsOfDays or None
-    forming_ts : int or None
-        Time of the bar in progress, of a copy.
-    place : (sequence of the first row, session_id, moves, oldest sequence) or None
-        Of a view of the session; None where nobody will ever write to the rows.
-    """
+def newest(SymbolCore core not None, Py_ssize_t k, int64_t n, int64_t flags, BarKind kind not None):
+    """The newest `n` rows of series `k` over days (`flags`: WITH_* of `symbol/past`), as a window:
+    a view of one stretch, or a copy."""
     cdef uintptr_t* inside
     cdef Walk walk
     cdef Run oldest
@@ -71,6 +60,8 @@ def newest(SymbolCore core not None, Py_ssize_t k, int64_t n, int64_t flags):
     cdef bytes block
     cdef Target target
     cdef bint is_numbered = k < len(core.intervals)
+    cdef BarWindow window = new_window(kind)
+    window.n_requested = n
     while True:
         inside = symbol_enter(&core.symbol)
         walk_begin(&walk, &core.symbol, k, flags)
@@ -83,16 +74,18 @@ def newest(SymbolCore core not None, Py_ssize_t k, int64_t n, int64_t flags):
             continue
         grid = core.grid
         if count == 0:
-            return None, 0, 0, grid, None, None
+            window.grid = grid
+            return window
         # Up to the copy no Python code runs: neither session nor history change.
         past = <PastRows>core.past_of(k) if oldest.place >= 0 else None
         if oldest.n == count:
             if past is not None:
-                return past.view(k, &oldest)
+                past.show(window, &oldest)
+                return window
             if is_numbered:
-                start = oldest.rows.ts - ring.ts
-                return (core._columns_of(k, &ring), start, start + count, grid, None,
-                        (start + ring.origin, core.session_id, ring.n_moves, ring_oldest(&ring)))
+                start = oldest.rows.ts - ring.ts + ring.origin
+                show_ring(window, core, k, &ring, start, start + count)
+                return window
         block = PyBytes_FromStringAndSize(NULL, 52 * count)
         _set_target(&target, PyBytes_AS_STRING(block), count)
         inside = symbol_enter(&core.symbol)
@@ -105,11 +98,13 @@ def newest(SymbolCore core not None, Py_ssize_t k, int64_t n, int64_t flags):
         symbol_leave(inside)
         if count == PAST_UNKNOWN:
             continue
-        hours = grid if oldest.place < 0 else (<PastRows>core.past_of(k)).hours(oldest.place, grid)
-        return (_columns_in(block, count), 0, count, hours, None if walk.forming_ts == NAT else walk.forming_ts, None)
+        _show_block(window, block, count)
+        window.grid = grid if oldest.place < 0 else (<PastRows>core.past_of(k)).hours(oldest.place, grid)
+        window.forming_ts = walk.forming_ts
+        return window
 
 
-def newest_supplied(SymbolCore core not None, str name, int64_t n, int64_t flags):
+def newest_supplied(SymbolCore core not None, str name, int64_t n, int64_t flags, BarKind kind not None):
     """`newest` of an interval that the symbol does not hold: of rows that were supplied for it."""
     cdef PastRows past = supplied_past(core, name, n)
     cdef Walk walk
@@ -117,18 +112,21 @@ def newest_supplied(SymbolCore core not None, str name, int64_t n, int64_t flags
     cdef Target target
     cdef int64_t count
     cdef bytes block
+    cdef BarWindow window = new_window(kind)
+    window.n_requested = n
     memset(&walk, 0, sizeof(walk))
     walk.past, walk.with_extended = &past.data, flags & WITH_EXTENDED
     count = window_count(&walk, n, &oldest)
-    if count == 0:
-        return None, 0, 0, None, None, None
-    if oldest.n == count:
-        return past.view(-1, &oldest)
-    block = PyBytes_FromStringAndSize(NULL, 52 * count)
-    _set_target(&target, PyBytes_AS_STRING(block), count)
-    walk.next_run = 0
-    window_copy(&walk, count, &target)
-    return _columns_in(block, count), 0, count, past.hours(oldest.place, None), None, None
+    if count and oldest.n == count:
+        past.show(window, &oldest)
+    elif count:
+        block = PyBytes_FromStringAndSize(NULL, 52 * count)
+        _set_target(&target, PyBytes_AS_STRING(block), count)
+        walk.next_run = 0
+        window_copy(&walk, count, &target)
+        _show_block(window, block, count)
+        window.grid = past.hours(oldest.place, None)
+    return window
 
 
 cdef extern from "Python.h":

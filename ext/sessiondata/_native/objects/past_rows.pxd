@@ -4,6 +4,7 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from sessiondata._native.objects.store cimport SymbolCore
+from sessiondata._native.objects.window cimport BarWindow
 from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.slots.grid cimport Grid, GridData
 from sessiondata._native.symbol.past cimport Past, Run
@@ -23,7 +24,7 @@ cdef class PastRows:
     cdef int _add_run(self, const Run* run) except -1
     cdef int _add_day(self, const Columns* rows, int64_t n, const GridData* grid, int64_t place) except -1
     cdef list look_up(self, SymbolCore core, Py_ssize_t k, str name, int64_t n, dict grids)
-    cdef tuple view(self, Py_ssize_t k, const Run* run)
+    cdef void show(self, BarWindow window, const Run* run) noexcept
     cdef object hours(self, int64_t place, Grid running)
 
 

@@ -28,9 +28,9 @@ import numpy as np
 from sessiondata._native.base.guard cimport gc_pause, gc_resume
 from sessiondata._native.objects.days cimport Days
 from sessiondata._native.objects.store cimport SymbolCore
-from sessiondata._native.rows.aggregate cimport ring_columns
+from sessiondata._native.objects.window cimport BarWindow
 from sessiondata._native.rows.columns cimport Columns
-from sessiondata._native.rows.ring cimport Ring, ring_oldest
+from sessiondata._native.rows.ring cimport Ring, ring_columns, ring_oldest
 from sessiondata._native.slots.grid cimport Grid, GridData, Region, find_region
 from sessiondata._native.slots.grids cimport GridsOfDays
 from sessiondata._native.symbol.past cimport Run, run_start
@@ -154,20 +154,12 @@ cdef class PastRows:
         self.data.runs = self._runs
         return None
 
-    cdef tuple view(self, Py_ssize_t k, const Run* run):
-        """`newest` of rows of one day."""
-        cdef SymbolCore day
-        cdef Ring* ring
-        cdef tuple arrays = <tuple>self.columns[run.place]
-        cdef int64_t start
-        if arrays is None:
-            day = <SymbolCore>self.cores[run.place]
-            ring = day.ring(k)
-            arrays = day._columns_of(k, ring) if k < len(day.intervals) else _copied(&run.rows, run.n)
-            start = run.rows.ts - ring.ts if k < len(day.intervals) else 0
-        else:
-            start = run.rows.ts - _pointers(arrays).ts
-        return arrays, start, start + run.n, self.grids[run.place], None, None
+    cdef void show(self, BarWindow window, const Run* run) noexcept:
+        """Have a new window show rows of one day."""
+        window.rows, window.n, window.grid = run.rows, run.n, self.grids[run.place]
+        window.owner = self.columns[run.place]
+        if window.owner is None:
+            window.owner = (<SymbolCore>self.cores[run.place])._memory
 
     cdef object hours(self, int64_t place, Grid running):
         """Grids of the days down to number `place`, with that of the session (None: there is
@@ -207,16 +199,6 @@ cdef tuple _arrays_of(list blocks):
 cdef tuple _one_row(tuple bar):
     """Columns of one bar: ts, five values, n_base."""
     return tuple([np.frombuffer(np.array([value], kind).tobytes(), kind) for value, kind in zip(bar, _DTYPES)])
-
-
-cdef tuple _copied(const Columns* rows, int64_t n):
-    """Rows as read-only arrays of their own."""
-    cdef int64_t i
-    cdef list bars = [
-        _one_row((rows.ts[i], rows.open[i], rows.high[i], rows.low[i], rows.close[i], rows.volume[i], rows.n_base[i]))
-        for i in range(n)
-    ]
-    return tuple([np.frombuffer(np.concatenate(column).tobytes(), kind) for column, kind in zip(zip(*bars), _DTYPES)])
 
 
 cdef bint _is_equal(const Columns* rows, int64_t i, const Columns* other, int64_t j) noexcept nogil:

@@ -68,6 +68,7 @@ cdef class SymbolCore:
     cdef bint _refuses_early(self, Rows rows, int64_t n, Refusal* out_refusal) except -1
     cdef void _count_skipped(self, const int64_t* skipped, int64_t other_session) noexcept nogil
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil
+    cdef int64_t forming_ts(self, Py_ssize_t k) noexcept nogil
     cdef object _append_any(self, object ts_ns, object open, object high, object low, object close, object volume)
     cdef object _append_first(self, const Bar* bar)
     cdef bint _append_elapsed(self, Bar* bar) except -1

@@ -21,7 +21,6 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBuffer_Release
 from cpython.exc cimport PyErr_Clear
-from cpython.list cimport PyList_GET_ITEM
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc
@@ -44,7 +43,7 @@ from sessiondata._native.objects.scalars cimport number_of, time_of
 from sessiondata._native.objects.view cimport view_of
 from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.rows.ring cimport (
-    Bar, ring_begin_change, ring_end_change, ring_oldest, ring_read, ring_room,
+    Bar, ring_begin_change, ring_end_change, ring_oldest, ring_room,
 )
 from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_NONE, ticks_oldest
 from sessiondata._native.slots.extended cimport Extended, extended_expected, extended_start
@@ -865,40 +864,6 @@ cdef class SymbolCore:
         symbol_leave(inside)
         return ring_oldest(&ring) - ring.origin, ring.next_seq - ring.origin, ring_oldest(&ring), ring.n_moves
 
-    def copy_rows(self, Py_ssize_t k):
-        """Live rows of series `k` as they stand at one moment.
-
-        Returns
-        -------
-        columns : tuple of bytes
-            Like `columns(k)`, without those rows that are not live; None for n_base of the base.
-        forming_ts : int or None
-            Time of the bar in progress, ns.
-        """
-        if self.symbol.grid == NULL:
-            return (b"", b"", b"", b"", b"", b"", b"" if k else None), None
-        cdef int64_t room = 0, n = 0, forming_ts = INT64_MIN
-        cdef uintptr_t* inside
-        cdef Ring* ring
-        cdef bint done = False
-        cdef list columns = None
-        while not done:  # what is copied to must be there before, and may have become too little
-            columns = [PyBytes_FromStringAndSize(NULL, 8 * room) for _ in range(6)]
-            columns.append(PyBytes_FromStringAndSize(NULL, 4 * room) if k else None)
-            # making room may have run finalizers, and these may have ended the session
-            if self.symbol.grid == NULL:
-                return (b"", b"", b"", b"", b"", b"", b"" if k else None), None
-            inside = symbol_enter(&self.symbol)
-            ring = self.ring(k)
-            n = ring.next_seq - ring_oldest(ring)
-            done = n == room
-            if done and n:
-                _copy_ring(ring, n, columns)
-                forming_ts = ring.ts[ring.next_seq - 1 - ring.origin] if self.is_forming(k) else INT64_MIN
-            symbol_leave(inside)
-            room = n
-        return tuple(columns), None if forming_ts == INT64_MIN else forming_ts
-
     def copy_columns(self, tuple arrays not None, Py_ssize_t start, Py_ssize_t stop):
         """Rows [start, stop) of arrays over a ring of this symbol, as tuple of bytes; None for what
         is None. No row is half old and half new."""
@@ -940,37 +905,20 @@ cdef class SymbolCore:
         """How often rows of series `k` changed places because of a late one."""
         return self.rows(k)[3]
 
-    def bar(self, Py_ssize_t k, Py_ssize_t i):
-        """Row `i` of the live rows (0 the oldest, -1 the newest) as (ts, open, high, low, close,
-        volume, n_base), whether it is a bar still in progress, and the hours of its session; None
-        if there is none."""
-        cdef Grid grid = self.grid
-        cdef uintptr_t* inside
-        cdef Ring* ring
-        cdef int64_t oldest, seq = -1
-        cdef bint forming = False
-        cdef Bar row
-        if self.symbol.grid == NULL:
-            return None
-        inside = symbol_enter(&self.symbol)
-        ring = self.ring(k)
-        oldest = ring_oldest(ring)
-        seq = ring.next_seq + i if i < 0 else oldest + i
-        if oldest <= seq < ring.next_seq:
-            ring_read(ring, seq, &row)
-            forming = seq == ring.next_seq - 1 and self.is_forming(k)
-        else:
-            seq = -1
-        symbol_leave(inside)
-        if seq < 0:
-            return None
-        return (row.ts, row.open, row.high, row.low, row.close, row.volume, row.n_base), forming, grid
-
     cdef bint is_forming(self, Py_ssize_t k) noexcept nogil:
         if self.symbol.grid == NULL or self.ring(k).next_seq == 0:
             return False
         return symbol_watermark(&self.symbol) < (
             self.symbol.base_stop if k == 0 else self.symbol.levels[k - 1].slot_stop)
+
+    cdef int64_t forming_ts(self, Py_ssize_t k) noexcept nogil:
+        """Time of the bar of series `k` that is in progress, inside the guard; INT64_MIN if none
+        is."""
+        cdef const Ring* ring
+        if not self.is_forming(k):
+            return INT64_MIN
+        ring = series_ring(&self.symbol, k)
+        return ring.ts[ring.next_seq - 1 - ring.origin]
 
     def forming(self, Py_ssize_t k):
         """Whether the newest row of series `k` is a bar still in progress."""
@@ -1271,19 +1219,6 @@ cdef Range* _list_ranges(const Gaps* gaps, int32_t expected, int32_t n) noexcept
 cdef void _copy_items(bytes copy, const char* source, Py_ssize_t start, Py_ssize_t stop) noexcept:
     cdef Py_ssize_t item = PyBytes_GET_SIZE(copy) // (stop - start) if stop > start else 0
     memcpy(PyBytes_AS_STRING(copy), source + start * item, (stop - start) * item)
-
-
-cdef void _copy_ring(const Ring* ring, int64_t n, list columns) noexcept:
-    """Copy the newest `n` rows into bytes that have their length."""
-    cdef int64_t at = ring.next_seq - n - ring.origin
-    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 0)), ring.ts + at, 8 * n)
-    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 1)), ring.open + at, 8 * n)
-    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 2)), ring.high + at, 8 * n)
-    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 3)), ring.low + at, 8 * n)
-    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 4)), ring.close + at, 8 * n)
-    memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 5)), ring.volume + at, 8 * n)
-    if ring.derived:
-        memcpy(PyBytes_AS_STRING(<object>PyList_GET_ITEM(columns, 6)), ring.n_base + at, 4 * n)
 
 
 cdef list _list_spans(const Spans* spans):

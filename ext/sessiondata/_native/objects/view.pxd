@@ -1,8 +1,7 @@
-# Memory of a symbol as a read-only array.
+# Memory as read-only arrays, and the memory of arrays.
 
 from libc.stdint cimport int64_t
 
-from sessiondata._native.symbol.layout cimport Memory
 
-
-cdef object view_of(Memory memory, void* start, int64_t n, object dtype)
+cdef object view_of(object owner, const void* start, int64_t n, object dtype)
+cdef const void* memory_of(object array)

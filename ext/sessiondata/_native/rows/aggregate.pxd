@@ -199,7 +199,6 @@ cdef void level_rebuild(Level* level, const GridData* grid, const Region* region
                         bint all_aligned) noexcept nogil
 cdef void level_rebuild_rows(Level* level, const GridData* grid, const int64_t* ts, const int64_t* place, int64_t n,
                              const Ring* parent, bint on_grid) noexcept nogil
-cdef Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil
 cdef void level_begin(Level* levels, int32_t i, const GridData* grid, const Region* region,
                       const Bar* row) noexcept nogil
 cdef void level_hand_down_row(Level* levels, int32_t i, const GridData* grid, const Region* region,

@@ -31,7 +31,8 @@ from sessiondata._native.slots.gaps cimport Sweep, sweep_end, sweep_begin, sweep
 from sessiondata._native.slots.grid cimport find_region
 from sessiondata._native.base.guard cimport store
 from sessiondata._native.rows.ring cimport (
-    ring_begin_change, ring_carry, ring_end_change, ring_find, ring_insert, ring_read, ring_replace, ring_write,
+    ring_begin_change, ring_carry, ring_columns, ring_end_change, ring_find, ring_insert, ring_read, ring_replace,
+    ring_write,
 )
 
 
@@ -94,17 +95,6 @@ cdef void level_mark_flushed(Level* levels, int32_t n_levels, int64_t base_seq) 
         if levels[i].parent >= 0:
             levels[i].merged_seq = levels[levels[i].parent].ring.next_seq - 1
         levels[i].flushed_seq = base_seq
-
-
-cdef Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil:
-    """Columns of a ring from live row `seq` on."""
-    cdef int64_t at = seq - ring.origin
-    cdef const int32_t* n_base = NULL
-    if ring.n_base != NULL:
-        n_base = ring.n_base + at
-    return Columns(
-        ring.ts + at, ring.open + at, ring.high + at, ring.low + at, ring.close + at, ring.volume + at, n_base
-    )
 
 
 cdef inline int32_t _n_base(const Columns* rows, int64_t i, const Region* region, int64_t base_ns,

@@ -87,6 +87,16 @@ cdef inline const double* ring_values(const Ring* ring, int64_t column) noexcept
     return (&ring.open)[column - 1]
 
 
+cdef inline Columns ring_columns(const Ring* ring, int64_t seq) noexcept nogil:
+    """Columns of a ring from the row of a sequence on."""
+    cdef int64_t at = seq - ring.origin
+    cdef Columns rows = Columns(ring.ts + at, ring.open + at, ring.high + at, ring.low + at, ring.close + at,
+                                ring.volume + at, ring.n_base)
+    if rows.n_base != NULL:
+        rows.n_base += at
+    return rows
+
+
 cdef inline int64_t ring_claim(Ring* ring) noexcept nogil:
     """Physical row for the next sequence; starts a new lap where one is due. The caller fills it,
     then publishes."""

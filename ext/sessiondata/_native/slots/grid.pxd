@@ -43,6 +43,7 @@ cdef class Grid:
     cdef readonly int32_t day               # trade date, days since 1970-01-01
     cdef dict _tables                       # step_ns -> _Table
     cdef SlotTable* table(self, int64_t step_ns) except NULL
+    cdef int64_t base_slots_at(self, int64_t ts_ns, int64_t step_ns, int64_t base_ns) except -1
 
 
 cdef inline const Region* find_region(const GridData* grid, int64_t ts) noexcept nogil:
@@ -83,6 +84,14 @@ cdef inline int64_t slot_stop_in(const Region* region, int64_t step_ns, int64_t 
     first."""
     cdef int64_t stop = region.anchor + (floor_div(ts - region.anchor, step_ns) + 1) * step_ns
     return stop if stop < region.stop else region.stop
+
+
+cdef inline int64_t stop_of_slot(const GridData* grid, int64_t step_ns, int64_t ts) noexcept nogil:
+    """End of the slot that holds `ts`, which must lie in the span; `step_ns` 0: of the session."""
+    cdef const Region* region = find_region(grid, ts)
+    if step_ns:
+        return slot_stop_in(region, step_ns, ts)
+    return grid.close_ns if region.regular else region.stop
 
 
 cdef inline int32_t ordinal_in(const SlotTable* table, const Region* region, int64_t slot_start) noexcept nogil:

@@ -183,18 +183,36 @@ cdef class Grid:
         region = find_region(&self.data, ts_ns)
         return ordinal_in(table, region, ts_ns) if region.regular else -1
 
-    def base_slots(self, int64_t ts_ns, int64_t step_ns, int64_t base_ns):
-        """Slots of length `base_ns` in the slot of length `step_ns` that holds `ts_ns`; 0 outside
-        segments."""
+    cdef int64_t base_slots_at(self, int64_t ts_ns, int64_t step_ns, int64_t base_ns) except -1:
         cdef const Region* region
+        cdef int64_t start, stop
         if not self.data.span_start <= ts_ns < self.data.span_stop:
             return 0
         region = find_region(&self.data, ts_ns)
         if not region.regular:
             return 0
+        if step_ns == base_ns:
+            return 1
         if step_ns == 0:
             return self.table(base_ns).n_slots
-        return ceil_div(slot_stop_in(region, step_ns, ts_ns) - slot_start_in(region, step_ns, ts_ns), base_ns)
+        start = slot_start_in(region, step_ns, ts_ns)
+        stop = min(start + step_ns, region.stop)
+        return ceil_div(stop - start, base_ns)
+
+    def base_slots(self, int64_t ts_ns, int64_t step_ns, int64_t base_ns):
+        """Slots of length `base_ns` in the slot of length `step_ns` that holds `ts_ns`; 0 outside
+        segments."""
+        return self.base_slots_at(ts_ns, step_ns, base_ns)
+
+    def slot_stops(self, const int64_t[::1] ts_ns, int64_t step_ns):
+        """Ends of the slots of length `step_ns` (0: the session) that hold times of the span; new
+        int64 array of their shape. O(times x log regions)."""
+        out = np.empty(ts_ns.shape[0], np.int64)
+        cdef int64_t[::1] view = out
+        cdef Py_ssize_t i
+        for i in range(ts_ns.shape[0]):
+            view[i] = stop_of_slot(&self.data, step_ns, ts_ns[i])
+        return out
 
     def extended(self, const int64_t[::1] ts_ns):
         """Which times of the span lie outside the segments; new bool array of their shape. O(times

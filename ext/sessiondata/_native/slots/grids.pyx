@@ -11,7 +11,7 @@ from libc.stdint cimport int32_t, int64_t
 
 import numpy as np
 
-from sessiondata._native.slots.grid cimport Grid, GridData, find_region
+from sessiondata._native.slots.grid cimport Grid, GridData, find_region, stop_of_slot
 
 
 @cython.final
@@ -61,6 +61,18 @@ cdef class GridsOfDays:
             if grid == NULL or not grid.span_start <= ts_ns[i] < grid.span_stop:
                 grid = &self.at(ts_ns[i]).data
             view[i] = not find_region(grid, ts_ns[i]).regular
+        return out
+
+    def slot_stops(self, const int64_t[::1] ts_ns, int64_t step_ns):
+        """As `Grid.slot_stops`."""
+        out = np.empty(ts_ns.shape[0], np.int64)
+        cdef int64_t[::1] view = out
+        cdef const GridData* grid = NULL
+        cdef Py_ssize_t i
+        for i in range(ts_ns.shape[0]):
+            if grid == NULL or not grid.span_start <= ts_ns[i] < grid.span_stop:
+                grid = &self.at(ts_ns[i]).data
+            view[i] = stop_of_slot(grid, step_ns, ts_ns[i])
         return out
 
     def trade_dates(self, const int64_t[::1] ts_ns):

@@ -23,14 +23,15 @@ from libc.string cimport memset
 
 from sessiondata._native.rows.aggregate cimport (
     DAY, EXTENDED, INTRADAY, Fold, fold_rows, is_aligned, level_extend, level_hand_down, level_hand_down_row,
-    level_mark_flushed, level_merge, level_merge_rows, level_open, level_rebuild, level_accepts, ring_columns,
+    level_mark_flushed, level_merge, level_merge_rows, level_open, level_rebuild, level_accepts,
 )
 from sessiondata._native.rows.columns cimport Columns, columns_from, is_suspicious
 from sessiondata._native.slots.extended cimport extended_mark
 from sessiondata._native.slots.gaps cimport gaps_check, gaps_mark_present, gaps_mark_rows
 from sessiondata._native.slots.grid cimport find_region, ordinal_in, slot_number, slot_start_in
 from sessiondata._native.rows.ring cimport (
-    bar_at, ring_check, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read, ring_replace, ring_room,
+    bar_at, ring_check, ring_columns, ring_extend, ring_find, ring_insert, ring_oldest, ring_push, ring_read,
+    ring_replace, ring_room,
 )
 from sessiondata._native.base.status cimport (
     CORRECTED, EARLIER, ERR_HIGH_LOW, ERR_INCONSISTENT, ERR_INPUT_KIND, ERR_LATER_SESSION, ERR_NAT, ERR_NOT_FINITE,
