@@ -83,6 +83,10 @@ class SymbolRows:
         self.quote_bars = quote_bars
         self.ticks_by_kind = {"ticks": RefTicks(tick_capacities[0]), "quotes": RefTicks(tick_capacities[1])}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy answers for itself."""
+        return {**self.__dict__, "answers": {}, "_explained": {}}
+
     # -- intervals
 
     def intervals(self) -> list[str]:

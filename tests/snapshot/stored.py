@@ -8,6 +8,7 @@ import os
 import random
 import tempfile
 import zlib
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -80,10 +81,13 @@ def cursors_of(data: sd.SessionData) -> list[ExportCursor]:
     return parts_of(data).cursors.all()
 
 
-def deltas_of(data: sd.SessionData) -> list[bytes]:
-    """What is new to each consumer; those that cannot be served take a complete document."""
+def deltas_of(data: sd.SessionData, names: Collection[str | None] | None = None) -> list[bytes]:
+    """What is new to each consumer, or to those of these names; those that cannot be served take a
+    complete document."""
     made = []
     for cursor in cursors_of(data):
+        if names is not None and cursor.name not in names:
+            continue
         style = cursor.timestamps or "iso"
         made.append(data.to_json(False, cursor=cursor, timestamps=style))
         if cursor.sequence is None:
@@ -120,7 +124,7 @@ def everything_of_day(symbol: Any) -> Any:
         core = native_of(series)[0]
         extended = series.extended_slots
         answers.append([
-            [tuple(bar) for bar in series], series.n_base.tolist() if series.is_derived else None, series.total_count,
+            exact([tuple(bar) for bar in series]), series.n_base.tolist() if series.is_derived else None, series.total_count,
             series.forming, series.gaps, core.answer(k)[:3], core.as_of,
             core.gap_count(k), core.newest_ts(False), core.newest_ts(True), core.session_bar(False),
             core.session_bar(True), extended.expected, extended.present, extended.gaps, series.quality,
@@ -129,7 +133,7 @@ def everything_of_day(symbol: Any) -> Any:
 
 
 def everything_of_ticks(series: Any) -> Any:
-    return [[tuple(row) for row in series], series.counters, series.total_count, series.latest]
+    return [exact([tuple(row) for row in series]), series.counters, series.total_count, series.latest]
 
 
 CALENDAR = sd.SessionCalendar.from_hours(

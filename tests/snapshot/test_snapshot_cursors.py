@@ -144,19 +144,22 @@ def test_whatever_a_cursor_says_its_deltas_do_no_harm(tmp_path: Path) -> None:
     data.save(path)
     whole, rng = path.read_bytes(), random.Random(3)
     columns = {name: kind_n for name, kind_n in cursor_columns(whole).items() if name[0] not in "0124"}
+    told = json.loads(pieces_of(whole)[-1][2])["cursors"]["cursors"]
     n_valid = 0
     for name, (kind, n, _) in columns.items():
+        # a column of one cursor is a lie to that one's consumer only
+        names = {told[int(name[0])]["name"]} if name[0].isdigit() else None
         for value in (-(2**63), -1, 0, 1, 65, 2**31 - 1, 2**63 - 1):
             number = value / 4 if kind == "<f8" else value if kind == "<i8" else max(-(2**31), min(value, 2**31 - 1))
             path.write_bytes(lie_in_cursors(whole, name, rng.randrange(n), number))
             with suppress(sd.SnapshotError):
                 loaded = sd.load(path)
-                deltas_of(loaded)
+                deltas_of(loaded, names)
                 go_on(loaded, rng)
-                deltas_of(loaded)
+                deltas_of(loaded, names)
                 with suppress(sd.SessionStateError):  # it may have rolled that far already
                     loaded.roll_session("2024-03-15")
-                deltas_of(loaded)
+                deltas_of(loaded, names)
                 n_valid += 1
     assert n_valid > len(columns)
 

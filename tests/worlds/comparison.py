@@ -35,7 +35,7 @@ def spelled_out(value: Any) -> Any:
         return [(key, spelled_out(item)) for key, item in value.items()]
     if isinstance(value, (list, tuple)):
         return [spelled_out(item) for item in value]
-    return repr(value)
+    return value if isinstance(value, Exact) else repr(value)
 
 
 class Exact:
