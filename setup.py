@@ -45,6 +45,7 @@ MODULES = {
         "tick_buffer",
         "past_rows",
         "over_days",
+        "closed_bars",
     ],
     "out": [
         "writer",

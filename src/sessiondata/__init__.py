@@ -15,6 +15,7 @@ from sessiondata.errors import (
     BarTypeError,
     BufferTooSmallError,
     CalendarError,
+    ClosedBarsLostError,
     DateOutOfRangeError,
     DeltaError,
     InactiveError,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from sessiondata.monitor.gap_log import GapAttempt, GapRecord
     from sessiondata.monitor.manager import DataQualityManager
     from sessiondata.rows.ticks import Quote, QuoteSeries, QuoteWindow, Tick, TickSeries, TickWindow
+    from sessiondata.store.closed_bars import ClosedBar, ClosedBarArrays, ClosedBarFeed
     from sessiondata.store.cursor import ExportCursor
     from sessiondata.store.outages import ClassifiedGap
 
@@ -57,6 +59,9 @@ __version__ = "0.1.0"
 _LAZY = {
     "BarArrays": "sessiondata.batch.kernels",
     "ClassifiedGap": "sessiondata.store.outages",
+    "ClosedBar": "sessiondata.store.closed_bars",
+    "ClosedBarArrays": "sessiondata.store.closed_bars",
+    "ClosedBarFeed": "sessiondata.store.closed_bars",
     "DataQualityManager": "sessiondata.monitor.manager",
     "ExportCursor": "sessiondata.store.cursor",
     "GapArrays": "sessiondata.batch.kernels",
@@ -184,6 +189,10 @@ __all__ = [
     "BufferTooSmallError",
     "CalendarError",
     "ClassifiedGap",
+    "ClosedBar",
+    "ClosedBarArrays",
+    "ClosedBarFeed",
+    "ClosedBarsLostError",
     "DataQualityManager",
     "DateOutOfRangeError",
     "DeltaError",

@@ -19,6 +19,7 @@ __all__ = [
     "BarTypeError",
     "BufferTooSmallError",
     "CalendarError",
+    "ClosedBarsLostError",
     "DateOutOfRangeError",
     "DeltaError",
     "InactiveError",
@@ -230,6 +231,35 @@ class ReentrantCallError(SessionStateError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.call, self.outer), self.__dict__
+
+
+class ClosedBarsLostError(SessionStateError):
+    """A consumer of closed bars has come too late for some of them: they were overwritten in a base
+    ring, or their days have left history.
+
+    Raised once, and nothing was handed out: the next drain goes on with the bars that there are.
+    `ClosedBarFeed.reset` begins anew with all of them.
+
+    Attributes
+    ----------
+    name : str or None
+        Of the consumer.
+    lost : tuple of (str, str or None, date or None)
+        Symbol, interval (None: all that it follows) and trade date of the bars. Some of them may
+        have been announced before they changed.
+    """
+
+    def __init__(self, name: str | None, lost: tuple[tuple[str, str | None, date | None], ...]) -> None:
+        symbol, interval, day = lost[0]
+        which = f"{symbol} {interval or 'bars'} of {day}" + (f" and {len(lost) - 1} more" if len(lost) > 1 else "")
+        super().__init__(
+            f"closed bars are gone that the consumer {name!r} was not told of: {which}; the next drain goes on with"
+            " what there is, reset() announces all of it again (ERR_LOST)"
+        )
+        self.name, self.lost, self.code = name, lost, "ERR_LOST"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self.lost), self.__dict__
 
 
 class InputKindError(SessionStateError):

@@ -88,6 +88,7 @@ def things() -> dict[str, Any]:
 
     data = rich_store()
     store = parts_of(data)
+    feed = data.closed_bars("5m")
     spy, history = data.symbols["ABC"], state_of(data.symbols["ABC"]).history
     five = spy.bars("5m")
     date = spy.historical_bars["1m"].dates[-1]
@@ -128,7 +129,8 @@ def things() -> dict[str, Any]:
         StoreCopy(store, "x"),
         Container(io.BytesIO(data.dumps()), "x", len(data.dumps())),
         GapLog(5), Requests(print, 1.0, None, True), Pins(), Owner(state_of(spy).core, data.calendar.zone),
-        _grids.GridsOfDays((data.grid.compiled,)), *new.values(),
+        _grids.GridsOfDays((data.grid.compiled,)), *new.values(), feed, store.registry.feeds,
+        store.registry.feeds.hub, feed.drain()[0],
     ]  # fmt: skip
     return {type(thing).__name__: thing for thing in made}
 
@@ -149,7 +151,7 @@ REFUSE = {
     "HistoricalDay", "History", "Rendered", "DataQualityManager",
     "BarSeries", "ExtendedSlots", "BySymbol", "SymbolSessionData", "QuoteSeries",
     "TickSeries", "Owner", "Pins", "Container", "Cursors", "Registry", "Sessions", "StoreContext", "StoreCopy",
-    "SymbolState", "GapLog", "Requests",
+    "SymbolState", "GapLog", "Requests", "Feeds", "ClosedBarFeed", "ClosedBarHub",
 }  # fmt: skip
 #: Are copied and pickled by their values, deeply where they can be changed.
 VALUES = {
@@ -157,7 +159,7 @@ VALUES = {
     "SessionGrid", "DailyBar", "BarKind", "Forgotten", "Indicator",
     "ByInterval", "Interval", "ClassifiedGap", "GapRecord",
     "GapAttempt", "BarTable", "InputFile", "ReadOptions", "ReplaySession",
-    "Place", "Bar",
+    "Place", "Bar", "ClosedBar",
     "BarWindow", "SeriesState", "SessionData", "Quote", "QuoteWindow", "Tick",
     "TickWindow",
 }  # fmt: skip

@@ -281,12 +281,24 @@ class History:
         """Columns of an interval on a date that counts: supplied rows before derived ones, those
         before kept ones."""
         core, supplied = self.days.cores.get(date), self.days.supplied.get(interval.name, {}).get(date)
+        return self.columns_of(interval, date, core, supplied, self.days.daily.get(date))
+
+    def columns_of(
+        self,
+        interval: Interval,
+        date: dt.date,
+        core: SymbolCore | None,
+        supplied: BarColumns | None,
+        kept: tuple[Any, ...] | None,
+    ) -> Columns:
+        """`columns` of a past day, rows that were supplied for its date, and what is kept of a
+        trimmed one."""
         derived: Columns | None = None
         if core is not None and interval.name in core.intervals:
             series = HistoricalDay(date, core, self.zone).bars(interval.name)
             derived = (*content_of(series[:]).columns, series.n_base)
         elif interval.name == _DAILY:
-            day = self.days.daily.get(date) if core is None else _days.summary(core)
+            day = kept if core is None else _days.summary(core)
             derived = None if day is None else one_row(day[:7])
         if supplied is None:
             return NO_ROWS if derived is None else derived

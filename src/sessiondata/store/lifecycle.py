@@ -153,7 +153,9 @@ class Sessions:
         # looked up here: a calendar's hash runs Python, which may need memory
         grid = grids.get(self.context.calendar)
         switched = False
+        feeds = self._registry.feeds
         while not switched:
+            held = None if feeds is None else feeds.hub.days_of(cores)
             versions = [core.days.generation for core in cores]
             opened = _sessions.open_sessions(
                 cores, [hours.get(state.calendar, _NO_SESSION) for state in states], date, ended is None
@@ -170,6 +172,8 @@ class Sessions:
             # From here on nothing can fail; only a bar that has come for a past day meanwhile makes
             # it begin anew.
             switched = _sessions.turn(cores, opened, staged, supplied, versions, clock, date, grid)
+        if held is not None:
+            feeds.hub.note_trimmed(cores, opened, ended, held)  # `opened` are the sessions that have ended now
 
     def keep_daily(self) -> int:
         """Days of which history keeps the session's bar."""

@@ -33,11 +33,13 @@ class Registry:
         lists them.
     foreign, pinned : dict of SymbolCore to SymbolState
         Symbols with a calendar of their own; with pinned gaps or quality.
+    feeds : Feeds or None
+        Consumers of closed bars; None until somebody asks for one.
     slice : tuple
         Names of the last slice, what they stood for, and the list of all symbols then.
     """
 
-    __slots__ = ("_context", "cores", "foreign", "pinned", "slice", "states", "symbols")
+    __slots__ = ("_context", "cores", "feeds", "foreign", "pinned", "slice", "states", "symbols")
 
     def __init__(self, context: StoreContext) -> None:
         self._context, self.pinned = context, context.pinned
@@ -46,6 +48,7 @@ class Registry:
         self.foreign: dict[SymbolCore, SymbolState] = {}
         self.cores: list[SymbolCore] = []
         self.slice: tuple[list[str], Slice, list[SymbolCore]] = _no_slice()
+        self.feeds: Any = None
 
     def add(self, state: SymbolState, store: Any) -> SymbolSessionData:
         """Have one more symbol, which finds its store by `SymbolSessionData.store`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Iterator, KeysView, Mapping
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
 from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -51,6 +51,7 @@ from sessiondata.time.units import with_unit
 from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
+    from sessiondata._native.objects.closed_bars import ClosedBar, ClosedBarFeed
     from sessiondata.store.cursor import ExportCursor
     from sessiondata.store.outages import ClassifiedGap
     from sessiondata.store.state import SymbolState
@@ -1038,6 +1039,73 @@ class SessionData:
             There is no cursor of that name.
         """
         self._parts.cursors.drop(name)
+
+    # --- events ---
+
+    def closed_bars(
+        self,
+        intervals: str | Iterable[str],
+        symbols: Iterable[str] | None = None,
+        *,
+        name: str | None = None,
+        backlog: bool = True,
+        callback: Callable[[ClosedBar], Any] | None = None,
+    ) -> ClosedBarFeed:
+        """A consumer of closed bars, at its own pace: its `drain` says which bars have closed, and
+        which of these have changed, since the drain before.
+
+        Each bar that closes is announced once, as ``"closed"``, and again as ``"revised"`` whenever
+        a late bar, a correction or a fill has changed it. A bar closes when the watermark passes
+        the end of its slot, by the next bar or by the clock, and when its session ends. Who applies
+        the events to an empty table has the closed bars of the store.
+
+        Parameters
+        ----------
+        intervals : str or iterable of str
+            What it follows, each of them held by one of the symbols at least.
+        symbols : iterable of str, optional
+            Only these; by default all, also those that are registered later.
+        name : str, optional
+            A consumer with a name belongs to the store until it is closed: it is found again by
+            that name, copied with the store, and saved in snapshots. One without lives as long as
+            somebody holds it.
+        backlog : bool
+            Begin with all closed bars that the store holds, history included. With False these
+            count as announced.
+        callback : callable, optional
+            Called by `drain`, and from nowhere else, with each event.
+
+        Returns
+        -------
+        ClosedBarFeed
+            The one of that name, if there is one.
+
+        Raises
+        ------
+        UnknownNameError
+            No such symbol, or no symbol selected holds an interval.
+        ArgumentError
+            The consumer of that name follows something else; as an ArgumentTypeError, if an
+            argument is of a wrong kind.
+
+        Examples
+        --------
+        >>> data = SessionData(None, "1m", ("5m",))
+        >>> spy = data.register_symbol("SPY")
+        >>> feed = data.closed_bars("5m")
+        >>> start, minute = 1_710_244_800_000_000_000, 60_000_000_000
+        >>> for i in range(7):
+        ...     stored = spy.append(start + i * minute, 10.0, 11.0, 9.0, 10.5, 100.0)
+        >>> [(event.symbol, event.interval, event.kind, event.bar.volume) for event in feed.drain()]
+        [('SPY', '5m', 'closed', 500.0)]
+        >>> feed.drain()
+        ()
+        """
+        self._context.check_active()
+        from sessiondata.store.closed_bars import check_callback, feeds_of  # not needed to store bars
+
+        feeds = feeds_of(self._registry, self._context, self._parts.settings)
+        return feeds.get(intervals, symbols, name, check_bool("backlog", backlog), check_callback(callback))
 
     # --- copies and snapshots ---
 

@@ -18,6 +18,10 @@ cdef extern from *:
     template <typename T> static inline T sd_load(const T* at) { return *const_cast<const volatile T*>(at); }
     template <typename T> static inline T sd_peek(const T* at) { return *const_cast<const volatile T*>(at); }
     template <typename T> static inline void sd_store(T* at, T value) { *const_cast<volatile T*>(at) = value; }
+    static inline void* sd_swap(void** at, void* value) { return InterlockedExchangePointer(at, value); }
+    static inline bool sd_swap_if(void** at, void* expected, void* value) {
+        return InterlockedCompareExchangePointer(at, value, expected) == expected;
+    }
     static inline void sd_compiler_fence() { _ReadWriteBarrier(); }
     static inline void sd_release_fence() { _ReadWriteBarrier(); }
     static inline void sd_acquire_fence() { _ReadWriteBarrier(); }
@@ -42,6 +46,10 @@ cdef extern from *:
         return value;
     }
     template <typename T> static inline void sd_store(T* at, T value) { __atomic_store_n(at, value, __ATOMIC_RELEASE); }
+    static inline void* sd_swap(void** at, void* value) { return __atomic_exchange_n(at, value, __ATOMIC_ACQ_REL); }
+    static inline bool sd_swap_if(void** at, void* expected, void* value) {
+        return __atomic_compare_exchange_n(at, &expected, value, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    }
     static inline void sd_compiler_fence() { std::atomic_signal_fence(std::memory_order_seq_cst); }
     static inline void sd_release_fence() { std::atomic_thread_fence(std::memory_order_release); }
     static inline void sd_acquire_fence() { std::atomic_thread_fence(std::memory_order_acquire); }
@@ -113,6 +121,9 @@ cdef extern from *:
     void* load_pointer "sd_load"(void** at) noexcept nogil
     void store "sd_store"(int64_t* at, int64_t value) noexcept nogil
     void store_pointer "sd_store"(void** at, void* value) noexcept nogil
+    void* swap_pointer "sd_swap"(void** at, void* value) noexcept nogil
+    # whether `expected` was there, and `value` is now
+    bint swap_pointer_if "sd_swap_if"(void** at, void* expected, void* value) noexcept nogil
     void store_words "sd_store_words"(void* to, const void* source, size_t n_bytes) noexcept nogil
     int64_t peek "sd_peek"(const int64_t* at) noexcept nogil
     int32_t peek_small "sd_peek"(const int32_t* at) noexcept nogil

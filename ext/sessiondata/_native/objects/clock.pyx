@@ -39,6 +39,8 @@ cdef class StoreClock:
         self.date = self.ended = self.grid = None
         self.data.grace_ns = grace_ns
         self.data.symbols = NULL
+        self.data.fired = NULL
+        self.data.n_watching = 0
         self.data.n_symbols = self.data.room = 0
 
     def __dealloc__(self):

@@ -9,7 +9,7 @@ A copy of a day shares the memory of its trades and quotes, which no bar changes
 goes on as a session it gets its own (`own_ticks`).
 """
 
-from libc.stdint cimport int32_t, int64_t, uintptr_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uintptr_t
 from libc.string cimport memcpy
 
 from sessiondata._native.base.guard cimport gc_pause, gc_resume, peek, store_words
@@ -22,7 +22,9 @@ from sessiondata._native.slots.grid cimport Grid
 from sessiondata._native.symbol.evidence cimport copy_evidence, evidence_like
 from sessiondata._native.symbol.feed cimport feed_make_ring
 from sessiondata._native.symbol.layout cimport Memory, copy_out
-from sessiondata._native.symbol.symbol cimport Symbol, forget_past, symbol_enter, symbol_flush, symbol_leave
+from sessiondata._native.symbol.symbol cimport (
+    Symbol, forget_past, symbol_enter, symbol_flush, symbol_leave, symbol_note_change,
+)
 
 
 cdef SymbolCore blank_core(SymbolCore like, StoreClock clock, int64_t capacity):
@@ -70,6 +72,7 @@ cdef SymbolCore copy_of_day(SymbolCore day):
     copy.symbol = day.symbol
     copy.symbol.guard = NULL
     copy.symbol.past = NULL
+    copy.symbol.watch_ts, copy.symbol.next_fired = INT64_MAX, NULL
     copy._memory = Memory()
     copy._memory.evidence = evidence_like(day._memory.evidence)
     if copy_out(&copy.symbol, copy._memory) or copy_evidence(day._memory.evidence, copy._memory.evidence, &copy.symbol):
@@ -160,6 +163,7 @@ cdef SymbolCore _snapshot(SymbolCore live, bint with_ticks):
     copy.symbol.clock = &clock.data
     copy.symbol.guard = NULL
     copy.symbol.owner = NULL
+    copy.symbol.watch_ts, copy.symbol.next_fired = INT64_MAX, NULL
     copy.symbol.route_earlier = NULL
     copy.symbol.past = NULL
     copy.symbol.ticks = copy.symbol.quotes = NULL
@@ -206,6 +210,8 @@ cdef void swap_sessions(SymbolCore live, SymbolCore other) noexcept:
     # are all the time.
     other.symbol.clock, other.symbol.place = live.symbol.clock, live.symbol.place
     other.symbol.changes = live.symbol.changes
+    other.symbol.watch_ts, other.symbol.next_fired = live.symbol.watch_ts, live.symbol.next_fired
+    other.symbol.number = live.symbol.number
     cdef Symbol symbol = live.symbol
     store_words(&live.symbol, &other.symbol, sizeof(Symbol))
     other.symbol = symbol
@@ -218,6 +224,8 @@ cdef void swap_sessions(SymbolCore live, SymbolCore other) noexcept:
     live.symbol.route_earlier, other.symbol.route_earlier = symbol.route_earlier, live.symbol.route_earlier
     live._is_plain, other._is_plain = other._is_plain, live._is_plain
     live.session_id += 1
+    other.symbol.watch_ts, other.symbol.next_fired = INT64_MAX, NULL
+    symbol_note_change(&live.symbol)
     ring_end_change(&live.symbol.base)
     ring_end_change(&other.symbol.base)
     symbol_leave(inside)

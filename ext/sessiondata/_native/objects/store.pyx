@@ -25,7 +25,7 @@ from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport Py_TYPE, PyTypeObject
-from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint64_t, uintptr_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
 
 from functools import partial
@@ -61,6 +61,7 @@ from sessiondata._native.symbol.layout cimport lay_out, series_extended, series_
 from sessiondata._native.symbol.symbol cimport (
     EARLIER_STORE, MAX_LEVELS, Counters, check_bar, check_rows, first_at_or_after, forget_past, is_inconsistent,
     symbol_append, symbol_append_with_gil, symbol_check, symbol_enter, symbol_extend, symbol_flush, symbol_leave,
+    symbol_note_change, symbol_open_label, symbol_start, symbol_watermark,
     symbol_open_label, symbol_start, symbol_watermark,
 )
 
@@ -158,7 +159,8 @@ cdef class SymbolCore:
         self._capacity, self.close_label, self._start_for_first_bar = capacity, close_label, start_for_first_bar
         self.symbol.clock, self.symbol.step_ns = &clock.data, steps_ns[0]
         self.symbol.grid = NULL
-        self.symbol.newest_stop = self.symbol.base_stop = INT64_MIN
+        self.symbol.newest_stop = self.symbol.base_stop = self.symbol.grow_stop = INT64_MIN
+        self.symbol.watch_ts = INT64_MAX
         self.symbol.tick_capacity, self.symbol.quote_capacity = max(1, tick_capacity), max(1, quote_capacity)
         self.symbol.quote_bars, self.symbol.strict = quote_bars, strict
 
@@ -209,13 +211,14 @@ cdef class SymbolCore:
         self.symbol.run_stop = INT64_MIN
         self.symbol.grid = NULL
         self.symbol.last_ts = 0  # as before any session
-        self.symbol.newest_stop = self.symbol.base_stop = INT64_MIN
+        self.symbol.newest_stop = self.symbol.base_stop = self.symbol.grow_stop = INT64_MIN
         self.symbol.input_kind, self.symbol.grown = INPUT_NONE, 0
         self.symbol.ticks = self.symbol.quotes = NULL
         self.symbol.bars_updated = 0
         memset(&self.symbol.counters, 0, sizeof(self.symbol.counters))
         memset(self.symbol.tick_counters, 0, sizeof(self.symbol.tick_counters))
         self.session_id += 1
+        symbol_note_change(&self.symbol)
         ring_end_change(&self.symbol.base)
         symbol_leave(inside)
         # the memory goes when nobody can find it any more
@@ -771,6 +774,7 @@ cdef class SymbolCore:
         self.n_past_edits += 1
         self.symbol.n_edits += 1
         forget_past(&self.symbol)
+        symbol_note_change(&self.symbol)
         symbol_leave(inside)
 
     cdef int publish_past(self, Py_ssize_t k, const void* past, object owner) except -1:

@@ -37,7 +37,7 @@ from sessiondata._native.symbol.feed cimport feed_make_ring
 from sessiondata._native.symbol.fill cimport fed_until, is_filled, is_newest_filled
 from sessiondata._native.symbol.layout cimport lay_out, series_gaps
 from sessiondata._native.symbol.symbol cimport (
-    EDITS, Symbol, check_values, symbol_check, symbol_extend, symbol_flush, symbol_start,
+    EDITS, Symbol, check_values, symbol_check, symbol_extend, symbol_flush, symbol_set_base_stop, symbol_start,
 )
 
 from sessiondata._native.base.status import REASONS, TICK_REASONS
@@ -411,7 +411,7 @@ cdef int _restore_input_kind(SymbolCore core, object name) except -1:
         _require((ring.last_ts < stop or kind == INPUT_QUOTES)
                  and (filled or base.ts[base.next_seq - 1 - base.origin] <= ring.last_ts),
                  "the newest tick is in the newest bar")
-    symbol.base_stop = INT64_MIN if filled else stop
+    symbol_set_base_stop(symbol, INT64_MIN if filled else stop)
     symbol.newest_stop = fed_until(symbol, ring.last_ts)
     return 0
 

@@ -11,3 +11,4 @@ cdef void clock_touch(Clock* clock) noexcept nogil
 cdef int64_t clock_sequence(Clock* clock, int64_t* out_latest) noexcept nogil
 cdef int clock_join(Symbol* symbol) noexcept nogil
 cdef void clock_part(Symbol* symbol) noexcept nogil
+cdef Symbol* clock_take_fired(Clock* clock) noexcept nogil

@@ -14,7 +14,9 @@ memory.
 from libc.stdint cimport INT64_MIN, int64_t, uintptr_t
 from libc.stdlib cimport realloc
 
-from sessiondata._native.base.guard cimport Guard, guard_enter, guard_init, guard_leave, peek, store
+from sessiondata._native.base.guard cimport (
+    Guard, guard_enter, guard_init, guard_leave, peek, peek_pointer, store, swap_pointer, swap_pointer_if,
+)
 from sessiondata._native.base.prefetch cimport prefetch
 from sessiondata._native.base.status cimport ERR_MEMORY
 
@@ -92,6 +94,8 @@ cdef int clock_join(Symbol* symbol) noexcept nogil:
         symbol.place = clock.n_symbols
         symbols[symbol.place] = symbol
         clock.n_symbols += 1
+        if clock.n_watching:
+            symbol.watch_ts = INT64_MIN
     guard_leave(inside)
     return 0 if symbols != NULL else ERR_MEMORY
 
@@ -106,3 +110,31 @@ cdef void clock_part(Symbol* symbol) noexcept nogil:
     clock.n_symbols -= 1
     clock.changes += symbol.changes
     guard_leave(inside)
+    if symbol.next_fired != NULL:
+        _forget_fired(symbol)
+
+
+cdef Symbol* clock_take_fired(Clock* clock) noexcept nogil:
+    """The symbols that have fired since, linked by `next_fired` and ending in `clock` itself; NULL
+    if there are none. They fire no more until they are watched again. With the GIL."""
+    return <Symbol*>swap_pointer(&clock.fired, NULL)
+
+
+cdef void _forget_fired(Symbol* symbol) noexcept nogil:
+    """Take one that goes from the stack. Others may fire meanwhile."""
+    cdef void* end = <void*>symbol.clock
+    cdef void** fired = &symbol.clock.fired
+    cdef Symbol* taken = clock_take_fired(symbol.clock)
+    cdef Symbol* following
+    cdef void* first
+    while taken != NULL and <void*>taken != end:
+        following = <Symbol*>taken.next_fired
+        if taken == symbol:
+            taken.next_fired = NULL
+        else:
+            while True:
+                first = peek_pointer(fired)
+                taken.next_fired = first if first != NULL else end
+                if swap_pointer_if(fired, first, taken):
+                    break
+        taken = following

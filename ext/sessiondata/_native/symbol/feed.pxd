@@ -103,7 +103,7 @@ cdef inline int feed_trade(Symbol* symbol, const Tick* tick) noexcept nogil:
     cdef int status = check_trade(tick)
     if status:
         return status
-    if symbol.input_kind != INPUT_TICKS or not symbol.ticks.last_ts <= tick.ts < symbol.base_stop:
+    if symbol.input_kind != INPUT_TICKS or not symbol.ticks.last_ts <= tick.ts < symbol.grow_stop:
         return feed_cold(symbol, INPUT_TICKS, tick)
     ticks_push(symbol.ticks, tick)
     base_grow(symbol, tick.value[0], tick.value[1])

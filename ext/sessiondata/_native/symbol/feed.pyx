@@ -38,8 +38,8 @@ from sessiondata._native.base.status cimport (
     ERR_LATER_SESSION, ERR_MEMORY, ERR_NAT, ERR_INPUT_KIND, ERR_UNIT, LATE, OTHER_SESSION, TOO_OLD,
 )
 from sessiondata._native.symbol.symbol cimport (
-    Block, first_at_or_after, is_before_all,
-    symbol_extend, symbol_is_too_old, symbol_place_late, symbol_reserve, symbol_place,
+    Block, first_at_or_after, is_before_all, symbol_extend, symbol_is_too_old, symbol_note_change, symbol_place,
+    symbol_place_late, symbol_reserve, symbol_set_base_stop,
 )
 from sessiondata._native.rows.ticks cimport (
     INPUT_BARS, INPUT_NONE, SUMMANDS, TickCounters, ticks_bytes, ticks_check, ticks_extend, ticks_find, ticks_init,
@@ -161,7 +161,7 @@ cdef int feed_cold(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
                       _size_of(kind, tick.value[1]), 0)
             if bar.ts > symbol.last_ts:
                 symbol_place(symbol, &bar)  # the newest row, and there is room for it: it is stored
-                symbol.base_stop = slot_stop_in(region, symbol.step_ns, tick.ts)
+                symbol_set_base_stop(symbol, slot_stop_in(region, symbol.step_ns, tick.ts))
             elif _join_behind(symbol, kind, region, &bar):
                 symbol.changes += 1
             else:
@@ -171,6 +171,8 @@ cdef int feed_cold(Symbol* symbol, int kind, const Tick* tick) noexcept nogil:
         symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, fed_until(symbol, tick.ts)
     else:
         symbol.changes += 1
+    if makes_bars:
+        symbol_note_change(symbol)
     ticks_push(ring, tick)
     ring.updated = 1
     symbol.n_edits += 1
@@ -271,7 +273,7 @@ cdef int _place_late(Symbol* symbol, int kind, TickRing* ring, const Tick* tick)
             if is_newest:
                 bar.n_base = 0
                 symbol_place(symbol, &bar)
-                symbol.base_stop = stop
+                symbol_set_base_stop(symbol, stop)
                 symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, fed_until(symbol, ring.last_ts)
                 symbol.changes -= 1  # counted below
             else:
@@ -408,7 +410,7 @@ cdef int64_t _make_rows(Symbol* symbol, int kind, const int64_t* ts, const doubl
             symbol_extend(symbol, &made, rows)
             total += rows
             rows = 0
-    symbol.base_stop = stop
+    symbol_set_base_stop(symbol, stop)
     return total
 
 
@@ -477,6 +479,7 @@ cdef int64_t feed_extend(Symbol* symbol, int kind, const int64_t* ts, const doub
         if grown < n:
             rows = _make_rows(symbol, kind, ts + grown, rest[0] + grown, rest[1] + grown, n - grown)
         symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, fed_until(symbol, ts[n - 1])
+        symbol_note_change(symbol)
     ticks_extend(ring, ts, rest, exchange, n)
     ring.updated = 1
     symbol.n_edits += 1

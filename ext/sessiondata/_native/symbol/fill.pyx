@@ -32,7 +32,7 @@ from sessiondata._native.rows.columns cimport columns_from
 from sessiondata._native.rows.ring cimport Bar, Ring, bar_at, ring_find, ring_oldest
 from sessiondata._native.symbol.symbol cimport (
     Symbol, first_at_or_after, symbol_watermark, symbol_is_too_old, symbol_note_edit, symbol_place_late, symbol_reserve,
-    symbol_place,
+    symbol_place, symbol_set_base_stop,
 )
 from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_NONE
 
@@ -90,7 +90,7 @@ cdef void _push(Symbol* symbol, Bar* bar) noexcept nogil:
     if symbol.input_kind != INPUT_BARS:
         symbol.next_slot_ts = INT64_MAX
     if symbol.input_kind > INPUT_BARS:
-        symbol.base_stop = INT64_MIN
+        symbol_set_base_stop(symbol, INT64_MIN)
 
 
 cdef inline void _note_filled(Symbol* symbol, int32_t ordinal) noexcept nogil:

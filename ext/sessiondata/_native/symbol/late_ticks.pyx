@@ -27,7 +27,7 @@ from sessiondata._native.symbol.late cimport LateRows, late_fits, late_place
 from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_find
 from sessiondata._native.symbol.symbol cimport Symbol, symbol_is_too_old, symbol_note_edit
-from sessiondata._native.symbol.symbol cimport symbol_place_late, symbol_place
+from sessiondata._native.symbol.symbol cimport symbol_place_late, symbol_place, symbol_set_base_stop
 from sessiondata._native.rows.ticks cimport (
     INPUT_QUOTES, INPUT_TICKS, Tick, TickCounters, TickRing, ticks_find, ticks_insert_rows, ticks_oldest,
 )
@@ -159,7 +159,7 @@ cdef void _begin_newest(Symbol* symbol, int kind, const TickRing* ring, const La
     _fold(symbol, kind, ring, ticks, slot, stop, &bar)
     bar.n_base = 0
     symbol_place(symbol, &bar)  # there is room for it
-    symbol.base_stop = slot.stop
+    symbol_set_base_stop(symbol, slot.stop)
     symbol.next_slot_ts, symbol.newest_stop = INT64_MAX, fed_until(symbol, ring.last_ts)
     symbol.changes -= 1  # that of the tick
     slot.seq, slot.exists, slot.is_newest, slot.n_folded = symbol.base.next_seq - 1, True, False, 0

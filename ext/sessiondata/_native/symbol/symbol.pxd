@@ -1,7 +1,7 @@
 # One symbol as a C struct: base ring, levels, trackers, counters; append and extend without the
 # interpreter.
 
-from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t, uintptr_t
 
 from sessiondata._native.rows.aggregate cimport Level, level_pull, level_flush
 from sessiondata._native.slots.extended cimport Extended
@@ -43,6 +43,10 @@ cdef struct Clock:
     Symbol** symbols      # those that do, in no order
     int64_t n_symbols
     int64_t room          # in `symbols`
+    # stack of symbols that have fired (`symbol_fire`), linked by `next_fired`; the last one's is the
+    # clock itself
+    void* fired
+    int64_t n_watching    # consumers of closed bars: symbols that join are watched if there are any
 
 
 cdef struct Counters:
@@ -103,6 +107,9 @@ cdef struct Symbol:
     int64_t n_edited      # base rows inserted or replaced out of order in this session
     # ns, end of the newest base row's slot, if ticks or quotes made it; else INT64_MIN
     int64_t base_stop
+    # `base_stop`, or INT64_MIN: trades that grow the newest row go the cold way, since a consumer of
+    # closed bars has been told of it
+    int64_t grow_stop
     TickRing* ticks       # trades; NULL until there is one. Memory of a block, as is that of quotes
     TickRing* quotes      # up to here: what a delta reads of each symbol (`out/json`)
     # rows of the base ring in the roomy block; grows with the rows beside its slots
@@ -133,6 +140,11 @@ cdef struct Symbol:
     # of `symbol/past` that holds until history changes; MAX_LEVELS + 1 pointers, which SymbolCore
     # owns
     const void** past
+    # ns, bars from it on may close a bar that a consumer waits for (`symbol_watch`); INT64_MAX: none
+    # waits, or the symbol has fired already
+    int64_t watch_ts
+    void* next_fired      # NULL while it is not in the stack `Clock.fired`
+    int64_t number        # among the symbols of the store in order, as its consumers count them
 
 
 cdef inline bint is_before_all(const Symbol* symbol, int64_t ts) noexcept nogil:
@@ -270,6 +282,17 @@ cdef inline void symbol_note_edit(Symbol* symbol, int64_t ts) noexcept nogil:
     symbol.n_edits += 1
 
 
+cdef inline void symbol_note_change(Symbol* symbol) noexcept nogil:
+    """Rows have changed, or the time up to which they are known, in a way that may concern who
+    waits for closed bars."""
+    if symbol.watch_ts != INT64_MAX:
+        symbol_fire(symbol)
+
+
+cdef inline void symbol_set_base_stop(Symbol* symbol, int64_t stop) noexcept nogil:
+    symbol.base_stop = symbol.grow_stop = stop
+
+
 cdef inline int64_t symbol_watermark(const Symbol* symbol) noexcept nogil:
     """Watermark of the symbol, in ns: the store's clock less its grace, or the end of the
     newest row, which proves that the feed has come so far; INT64_MIN if neither."""
@@ -277,6 +300,8 @@ cdef inline int64_t symbol_watermark(const Symbol* symbol) noexcept nogil:
     return watermark if watermark > newest_stop else newest_stop
 
 
+cdef void symbol_fire(Symbol* symbol) noexcept nogil
+cdef void symbol_watch(Symbol* symbol, int64_t ts, bint grows) noexcept nogil
 cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil
 cdef int check_values_cold(double open, double high, double low, double close, double volume) noexcept nogil
 cdef void symbol_fold(Symbol* symbol) noexcept nogil

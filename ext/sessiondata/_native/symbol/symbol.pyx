@@ -38,6 +38,7 @@ from sessiondata._native.base.status cimport (
     ERR_TS_RANGE, ERR_UNIT, ERR_VOLUME, LATE, OTHER_SESSION, REPEATED, TOO_OLD,
 )
 from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_NONE, SUMMANDS
+from sessiondata._native.base.guard cimport peek_pointer, swap_pointer_if
 from sessiondata._native.base.time cimport NAT
 
 
@@ -58,10 +59,37 @@ cdef void symbol_start(Symbol* symbol, const GridData* grid) noexcept nogil:
     symbol.newest_ts[0] = symbol.newest_ts[1] = INT64_MIN
     symbol.folded_seq = symbol.base.next_seq
     symbol.bars_updated = 0
-    symbol.input_kind, symbol.grown, symbol.base_stop = INPUT_NONE, 0, INT64_MIN
+    symbol.input_kind, symbol.grown = INPUT_NONE, 0
+    symbol_set_base_stop(symbol, INT64_MIN)
     symbol.ticks = symbol.quotes = NULL
     symbol.n_edited = 0
     memset(symbol.filled, 0, <size_t>filled_bytes(symbol.gaps.table))
+
+
+cdef void symbol_fire(Symbol* symbol) noexcept nogil:
+    """Tell the consumers of closed bars to look at the symbol: once, until one of them has it
+    watched again. In its guard."""
+    cdef void** fired = &symbol.clock.fired
+    cdef void* first
+    symbol.watch_ts = INT64_MAX
+    while True:
+        first = peek_pointer(fired)
+        symbol.next_fired = first if first != NULL else symbol.clock
+        if swap_pointer_if(fired, first, symbol):
+            return
+
+
+cdef void symbol_watch(Symbol* symbol, int64_t ts, bint grows) noexcept nogil:
+    """Have the symbol fire with the first change that is no bar in order before `ts`; `grows`: also
+    with a trade in its newest row. In its guard.
+
+    Bars in order know nothing of that: those from `ts` on are none that just follow, and trades of
+    a row that somebody has been told of do not just grow it."""
+    symbol.watch_ts = ts if ts < INT64_MAX else INT64_MAX - 1
+    if symbol.run_stop > ts:
+        symbol.run_stop = ts
+    if grows:
+        symbol.grow_stop = INT64_MIN
 
 
 cdef int check_values_cold(double open, double high, double low, double close, double volume) noexcept nogil:
@@ -143,6 +171,7 @@ cdef inline void _limit_folds(Symbol* symbol) noexcept nogil:
     cdef int64_t stop = symbol.region.stop - symbol.step_ns + 1
     cdef int64_t room = (rows if rows < MANY_ROWS else MANY_ROWS) * symbol.step_ns
     cdef int32_t i = symbol.root
+    symbol_note_change(symbol)
     if symbol.next_slot_ts < stop and stop - symbol.next_slot_ts > room:
         stop = symbol.next_slot_ts + room
     # where bars just follow, nobody looks at their open
