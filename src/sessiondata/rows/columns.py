@@ -13,7 +13,7 @@ from sessiondata.time.arrays import is_plain, to_ns_array
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["ALIASES", "NO_TZ", "bar_columns", "naive_hint", "quote_columns", "tick_columns", "to_numpy"]
+__all__ = ["ALIASES", "NO_TZ", "bar_columns", "naive_hint", "quote_columns", "read_only", "tick_columns", "to_numpy"]
 
 #: In place of a zone, by a call that has no ``tz=``: its messages name none.
 NO_TZ: Any = object()
@@ -165,3 +165,9 @@ def to_numpy(column: Any) -> Any:
     if library == "pyarrow":
         return column.to_numpy(zero_copy_only=False) if hasattr(column, "offset") else column.to_numpy()
     return column.to_numpy()
+
+
+def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same numbers over bytes, which nobody can write to: frames of other libraries may use
+    them."""
+    return np.frombuffer(array.tobytes(), array.dtype)

@@ -11,6 +11,7 @@ import numpy as np
 from sessiondata.arguments import check_index
 from sessiondata.copying import refuse_copy
 from sessiondata.errors import ArgumentError
+from sessiondata.rows.columns import read_only
 from sessiondata.time.instants import to_ns
 from sessiondata.time.units import LEAST_START_NS, check_plausible
 from sessiondata.time.zones import from_ns
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["LiveRows", "Place", "RowWindow", "TimedColumns", "read_only", "zone_of"]
+__all__ = ["LiveRows", "Place", "RowWindow", "TimedColumns", "zone_of"]
 
 Row = TypeVar("Row")
 Window = TypeVar("Window", bound="RowWindow[Any]")
@@ -309,9 +310,3 @@ def zone_of(rows: Any) -> tzinfo:
     """The exchange's zone of a series or a window."""
     zone: tzinfo = rows._series.zone if isinstance(rows, RowWindow) else rows.zone
     return zone
-
-
-def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The same numbers over bytes, which nobody can write to: frames of other libraries may use
-    them."""
-    return np.frombuffer(array.tobytes(), array.dtype)

@@ -27,10 +27,10 @@ from sessiondata._native.slots.grids import GridsOfDays
 from sessiondata.copying import not_copied
 from sessiondata.errors import BarError, CalendarError, IntervalError, SessionStateError, UnknownNameError
 from sessiondata.rows.bars import BarKind, BarWindow, content_of, fixed_window, immutable
+from sessiondata.rows.columns import read_only
 from sessiondata.rows.gap import GapInfo, short_stop
 from sessiondata.rows.owner import Owner
 from sessiondata.rows.series import BarSeries
-from sessiondata.rows.window import read_only
 from sessiondata.store.day import HistoricalDay
 from sessiondata.store.indicators import DailyBar
 from sessiondata.store.supplied import NO_ROWS, Columns, merged, one_row, slot_labels

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from sessiondata.rows.columns import to_numpy
-from sessiondata.rows.window import read_only
+from sessiondata.rows.columns import read_only, to_numpy
 
 if TYPE_CHECKING:
     from sessiondata.market.calendar import SessionCalendar
