@@ -36,8 +36,6 @@ from sessiondata.rows.bars import Bar, BarWindow
 from sessiondata.rows.gap import GapInfo
 from sessiondata.rows.series import BarSeries
 from sessiondata.rows.slots import ExtendedSlots, SeriesState
-from sessiondata.store.day import HistoricalDay
-from sessiondata.store.historical import HistoricalBars
 from sessiondata.store.store import SessionData
 from sessiondata.store.symbol import SymbolSessionData
 
@@ -50,6 +48,8 @@ if TYPE_CHECKING:
     from sessiondata.rows.ticks import Quote, QuoteSeries, QuoteWindow, Tick, TickSeries, TickWindow
     from sessiondata.store.closed_bars import ClosedBar, ClosedBarArrays, ClosedBarFeed
     from sessiondata.store.cursor import ExportCursor
+    from sessiondata.store.day import HistoricalDay
+    from sessiondata.store.historical import HistoricalBars
     from sessiondata.store.outages import ClassifiedGap
 
 __version__ = "0.1.0"
@@ -67,6 +67,8 @@ _LAZY = {
     "GapArrays": "sessiondata.batch.kernels",
     "GapAttempt": "sessiondata.monitor.gap_log",
     "GapRecord": "sessiondata.monitor.gap_log",
+    "HistoricalBars": "sessiondata.store.historical",
+    "HistoricalDay": "sessiondata.store.day",
     "Quote": "sessiondata.rows.ticks",
     "QuoteSeries": "sessiondata.rows.ticks",
     "QuoteWindow": "sessiondata.rows.ticks",

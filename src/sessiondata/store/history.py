@@ -31,18 +31,20 @@ from sessiondata.rows.columns import read_only
 from sessiondata.rows.gap import GapInfo, short_stop
 from sessiondata.rows.owner import Owner
 from sessiondata.rows.series import BarSeries
-from sessiondata.store.day import HistoricalDay
-from sessiondata.store.indicators import DailyBar
 from sessiondata.store.supplied import NO_ROWS, Columns, merged, one_row, slot_labels
 from sessiondata.time.dates import to_date
 from sessiondata.time.intervals import Interval, parse_interval
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from sessiondata._native.objects.store import SymbolCore
     from sessiondata.market.calendar import SessionCalendar
     from sessiondata.market.grid import SessionGrid
     from sessiondata.rows.columns import BarColumns
     from sessiondata.store.context import StoreContext
+    from sessiondata.store.day import HistoricalDay
+    from sessiondata.store.indicators import DailyBar
 
 __all__ = ["History", "sessions_between"]
 
@@ -190,7 +192,7 @@ class History:
     def day(self, date: dt.date) -> HistoricalDay | None:
         """The past day of a date; None if there is none."""
         core = self.days.cores.get(date)
-        return None if core is None else HistoricalDay(date, core, self.zone)
+        return None if core is None else _day(date, core, self.zone)
 
     def known_day(self, date: Any) -> HistoricalDay:
         """The past day of a date, or an `UnknownNameError` that says that there are no base bars
@@ -209,7 +211,7 @@ class History:
         day = self.known(interval, date)
         core, supplied = self.days.cores.get(day), self.days.supplied.get(interval.name, {}).get(day)
         if core is not None and supplied is None and interval.name in core.intervals:
-            return immutable(HistoricalDay(day, core, self.zone).bars(interval.name)[:])
+            return immutable(_day(day, core, self.zone).bars(interval.name)[:])
         grid, columns = self.calendar.session(day).compiled, self.columns(interval, day)
         if not len(columns[0]):
             self.known(interval, day)  # or another thread has removed it since
@@ -295,7 +297,7 @@ class History:
         trimmed one."""
         derived: Columns | None = None
         if core is not None and interval.name in core.intervals:
-            series = HistoricalDay(date, core, self.zone).bars(interval.name)
+            series = _day(date, core, self.zone).bars(interval.name)
             derived = (*content_of(series[:]).columns, series.n_base)
         elif interval.name == _DAILY:
             day = kept if core is None else _days.summary(core)
@@ -330,7 +332,7 @@ class History:
             and date not in self.days.supplied.get(interval.name, ())
             and interval.name in core.intervals
         ):
-            return HistoricalDay(date, core, self.zone).bars(interval.name).gaps
+            return _day(date, core, self.zone).bars(interval.name).gaps
         from sessiondata._native.slots.batch import find_gaps_i64
 
         times, grid = self.columns(interval, date)[0], self.calendar.session(date).compiled
@@ -345,6 +347,8 @@ class History:
         """The newest `n` days before the session under way that have a session bar, oldest
         first."""
         interval = parse_interval(_DAILY)
+        from sessiondata.store.indicators import DailyBar  # not needed until an indicator is asked for
+
         found: list[DailyBar] = []
         for date in reversed(self.dates(interval)):
             if len(found) == n:
@@ -459,3 +463,9 @@ class History:
 def sessions_between(calendar: SessionCalendar, first: dt.date, last: dt.date) -> tuple[dt.date, ...]:
     """Trade dates of a calendar, both ends inclusive."""
     return tuple(calendar.session_dates(first, last))
+
+
+def _day(date: dt.date, core: SymbolCore, zone: tzinfo) -> HistoricalDay:
+    from sessiondata.store.day import HistoricalDay  # not needed until history is looked at
+
+    return HistoricalDay(date, core, zone)

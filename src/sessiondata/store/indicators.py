@@ -12,13 +12,13 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
-from sessiondata.arguments import check_index
 from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionStateError, UnknownNameError
+from sessiondata.store.settings import check_days
 
 if TYPE_CHECKING:
     import datetime as dt
 
-__all__ = ["DailyBar", "Forgotten", "Indicator", "check_days", "check_indicator_name", "indicator"]
+__all__ = ["DailyBar", "Forgotten", "Indicator", "check_indicator_name", "indicator"]
 
 #: Of a symbol's data, as users see it.
 Function: TypeAlias = "Callable[[Any], Any]"
@@ -132,14 +132,6 @@ def check_indicator_name(name: str) -> str:
     except UnicodeEncodeError as error:
         raise ArgumentError(f"the name of an indicator must be encodable as UTF-8: {name!r}", value=name) from error
     return str(name)
-
-
-def check_days(days: int, what: str = "days") -> int:
-    """A number of days as a plain int."""
-    number = check_index(what, days)
-    if not 0 <= number < 2**63:
-        raise ArgumentError(f"{what} must not be negative, and must fit in int64: {days}", value=days)
-    return number
 
 
 def indicator(name: str, function: Function | None, days: int) -> Indicator:

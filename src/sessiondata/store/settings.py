@@ -9,7 +9,7 @@ from sessiondata.arguments import check_index
 from sessiondata.errors import ArgumentError, UnknownNameError
 from sessiondata.time.intervals import Interval, check_intervals, parse_interval
 
-__all__ = ["QUOTE_BARS", "StoreSettings", "check_capacity", "check_label", "check_text"]
+__all__ = ["QUOTE_BARS", "StoreSettings", "check_capacity", "check_days", "check_label", "check_text"]
 
 #: Bars that quotes make, and what they are called natively.
 QUOTE_BARS = {None: 0, "mid": 1, "bid": 2, "ask": 3}
@@ -53,6 +53,14 @@ class StoreSettings(NamedTuple):
         else:
             base_interval, checked = check_intervals(base_interval, derived)
         return (base_interval, *checked)
+
+
+def check_days(days: int, what: str = "days") -> int:
+    """A number of days as a plain int."""
+    number = check_index(what, days)
+    if not 0 <= number < 2**63:
+        raise ArgumentError(f"{what} must not be negative, and must fit in int64: {days}", value=days)
+    return number
 
 
 def check_capacity(capacity: int, of: str = "") -> int:

@@ -37,11 +37,9 @@ from sessiondata.store.context import StoreContext
 from sessiondata.store.cursors import Cursors
 from sessiondata.store.exclusive import alone, exclusive
 from sessiondata.store.garbage import collect_stores
-from sessiondata.store.historical import HistoricalBars
-from sessiondata.store.indicators import Function, check_days, check_indicator_name, indicator
 from sessiondata.store.lifecycle import Sessions
 from sessiondata.store.registry import Registry
-from sessiondata.store.settings import QUOTE_BARS, StoreSettings, check_capacity, check_label, check_text
+from sessiondata.store.settings import QUOTE_BARS, StoreSettings, check_capacity, check_days, check_label, check_text
 from sessiondata.store.symbol import SymbolSessionData, state_of
 from sessiondata.time.arrays import are_counted, to_ns_array
 from sessiondata.time.dates import to_hours
@@ -53,6 +51,8 @@ from sessiondata.time.zones import from_ns
 if TYPE_CHECKING:
     from sessiondata._native.objects.closed_bars import ClosedBar, ClosedBarFeed
     from sessiondata.store.cursor import ExportCursor
+    from sessiondata.store.historical import HistoricalBars
+    from sessiondata.store.indicators import Function
     from sessiondata.store.outages import ClassifiedGap
     from sessiondata.store.state import SymbolState
 
@@ -659,6 +659,8 @@ class SessionData:
         UnknownNameError
             There is no such built-in indicator.
         """
+        from sessiondata.store.indicators import check_indicator_name, indicator
+
         name = check_indicator_name(name)
         self._context.indicators[name] = indicator(name, function, days)
         for state in list(self._registry.states.values()):
@@ -675,6 +677,8 @@ class SessionData:
         ValueError
             The name is reserved (``"loaded"``, ``"data"``).
         """
+        from sessiondata.store.indicators import check_indicator_name
+
         state = state_of(self.get_symbol_data(symbol))
         if state.set_indicator(check_indicator_name(name), value):
             self._clock.touch()
@@ -764,6 +768,8 @@ class SessionData:
 
     def _historical(self, symbol: str, interval: str | None) -> HistoricalBars:
         """Past bars of an interval, by default of the base; accepts any spelling of it."""
+        from sessiondata.store.historical import HistoricalBars
+
         history = self._readable(symbol).history
         return HistoricalBars(history, history.known_interval(interval))
 

@@ -26,9 +26,7 @@ from sessiondata.errors import (
 from sessiondata.rows.gap import GapInfo, check_gap
 from sessiondata.rows.owner import Marked, gap_records, reported_quality
 from sessiondata.rows.series import BarSeries, glance
-from sessiondata.store.day import HistoricalDay
 from sessiondata.store.feed import APPEND, SymbolFeed
-from sessiondata.store.historical import HistoricalBars
 from sessiondata.store.state import SymbolState
 from sessiondata.time.intervals import ByInterval, parse_interval
 
@@ -39,6 +37,8 @@ if TYPE_CHECKING:
     from sessiondata.market.grid import SessionGrid
     from sessiondata.rows.bars import BarWindow
     from sessiondata.rows.ticks import QuoteSeries, TickSeries
+    from sessiondata.store.day import HistoricalDay
+    from sessiondata.store.historical import HistoricalBars
     from sessiondata.time.intervals import Interval
 
 __all__ = ["SymbolSessionData", "state_of"]
@@ -149,6 +149,8 @@ class SymbolSessionData(SymbolFeed, Marked):
         """Bars of past days: ``historical_bars["1m"][date]`` is an immutable `BarWindow`. By
         interval: those that the symbol holds, ``"1d"``, and those that were loaded. Read-only; all
         dates lie before the one under way."""
+        from sessiondata.store.historical import HistoricalBars
+
         self._context.check_active()
         history = self._state.history
         return MappingProxyType(ByInterval({i.name: HistoricalBars(history, i) for i in history.intervals()}))
