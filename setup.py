@@ -46,6 +46,7 @@ MODULES = {
         "past_rows",
         "over_days",
         "closed_bars",
+        "panel",
     ],
     "out": [
         "writer",

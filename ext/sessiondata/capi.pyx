@@ -623,10 +623,10 @@ cdef int64_t _window(int64_t handle, int64_t k, int64_t n, int64_t flags, const 
         if <uint64_t>k >= <uint64_t>entry.n_series:
             guard_leave(inside)
             return ERR_NO_SERIES
-        walk_begin(&walk, entry.symbol, k, flags)
+        walk_begin(&walk, entry.symbol, k, n, flags)
         count = window_count(&walk, n, &oldest)
         if count > 0:
-            walk_begin(&walk, entry.symbol, k, flags)
+            walk_begin(&walk, entry.symbol, k, n, flags)
             window_copy(&walk, count, target)
         guard_leave(inside)
         if count == PAST_UNKNOWN:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from sessiondata.store.day import HistoricalDay
     from sessiondata.store.historical import HistoricalBars
     from sessiondata.store.outages import ClassifiedGap
+    from sessiondata.store.panel import Panel
 
 __version__ = "0.1.0"
 
@@ -69,6 +70,7 @@ _LAZY = {
     "GapRecord": "sessiondata.monitor.gap_log",
     "HistoricalBars": "sessiondata.store.historical",
     "HistoricalDay": "sessiondata.store.day",
+    "Panel": "sessiondata.store.panel",
     "Quote": "sessiondata.rows.ticks",
     "QuoteSeries": "sessiondata.rows.ticks",
     "QuoteWindow": "sessiondata.rows.ticks",
@@ -211,6 +213,7 @@ __all__ = [
     "InputKindError",
     "IntervalError",
     "LaterSessionError",
+    "Panel",
     "Quote",
     "QuoteSeries",
     "QuoteWindow",

@@ -70,16 +70,18 @@ from __future__ import annotations
 from reference.bars import BadBarError, Row, check_bar, fold
 from reference.export import document, fraction_text, time_shown, volume_shown
 from reference.kernels import aggregate, count_present, find_gaps, percentage, percentage_shown, quality
+from reference.panel import panel
 from reference.session import RefSession, local_time, session_span
 from reference.store import RefStore
 from reference.symbol import RefSymbol
 from reference.ticks import RefTicks
-from reference.times import DAY, HOUR, MINUTE, SECOND, canonical, step_of
+from reference.times import DAY, HOUR, MINUTE, NAT, SECOND, canonical, step_of
 
 __all__ = [
     "DAY",
     "HOUR",
     "MINUTE",
+    "NAT",
     "SECOND",
     "BadBarError",
     "RefSession",
@@ -96,6 +98,7 @@ __all__ = [
     "fold",
     "fraction_text",
     "local_time",
+    "panel",
     "percentage",
     "percentage_shown",
     "quality",

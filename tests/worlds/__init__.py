@@ -4,7 +4,7 @@ reference model."""
 from __future__ import annotations
 
 from worlds.comparison import exact, same_symbol
-from worlds.history import HistoryWorld, same_history, shifted_date
+from worlds.history import HistoryWorld, same_history, same_panel, shifted_date
 from worlds.shapes import (
     HOUR,
     INTERVALS,
@@ -40,6 +40,7 @@ __all__ = [
     "exact",
     "quotes",
     "same_history",
+    "same_panel",
     "same_symbol",
     "shifted_date",
     "spans",

@@ -138,6 +138,7 @@ class HistoryWorld(World):
         super().same(styles)
         for name in self.names:
             same_history(self, name)
+        same_panels(self)
         for window, rows in self.windows:
             assert exact([tuple(bar) for bar in window]) == rows
             assert window.is_valid()
@@ -227,6 +228,28 @@ def same_windows(world: HistoryWorld, name: str) -> None:
             for n in {1, 2, 3, m // 2, m - 1, m, m + 1, m + 50} - {-1, 0}:
                 window = symbol.window(interval, n, extended=extended, forming=forming)
                 same_window(window, expected[-n:], n)
+
+
+def same_panels(world: HistoryWorld) -> None:
+    """Panels are what the model makes of all symbols that hold an interval."""
+    model = world.model
+    for interval in {interval for name in world.names for interval in [*model.symbols[name].intervals(), "1d"]}:
+        names = [name for name in world.names if interval in [*model.symbols[name].intervals(), "1d"]]
+        for extended, forming, fill, n in ((False, False, False, 1), (True, True, True, 3), (False, False, True, 40)):
+            rows = [[(row[0], row[4]) for _, row in model.window(name, interval, extended, forming)] for name in names]
+            options = {"extended": extended, "forming": forming, "fill_forward": fill}
+            got = world.data.panel("close", interval, n, **options)
+            assert got.symbols == tuple(names)
+            same_panel(got, ref.panel(rows, n, fill), n)
+
+
+def same_panel(got: Any, expected: tuple[Any, Any, Any], n: int) -> None:
+    axis, values, mask = expected
+    lacking = n - len(axis)
+    assert (got.shortfall, got.ts_ns.tolist()) == (lacking, [ref.NAT] * lacking + axis)
+    assert got.mask.tolist() == [[True] * lacking + row for row in mask]
+    shown = [[None if math.isnan(value) else value for value in row] for row in got.values.tolist()]
+    assert exact(shown) == exact([[None] * lacking + row for row in values])
 
 
 def same_window(window: sd.BarWindow, expected: list[tuple[str, Any]], n: int) -> None:

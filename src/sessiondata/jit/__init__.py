@@ -11,6 +11,8 @@
 Nothing has to be imported for that: numba finds this module by itself. Where symbols are many, pass
 their `SymbolSessionData.handle` as an int64 array, and use the functions of this module.
 
+Long because it is the page of these functions: most of it is what users read.
+
 Everything calls the compiled code that Python calls; there is no second implementation. Differences
 to Python:
 

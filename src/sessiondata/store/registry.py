@@ -37,9 +37,11 @@ class Registry:
         Consumers of closed bars; None until somebody asks for one.
     slice : tuple
         Names of the last slice, what they stood for, and the list of all symbols then.
+    panel : tuple or None
+        The list of all symbols when the last panel was asked for, of what, and what it stood for.
     """
 
-    __slots__ = ("_context", "cores", "feeds", "foreign", "pinned", "slice", "states", "symbols")
+    __slots__ = ("_context", "cores", "feeds", "foreign", "panel", "pinned", "slice", "states", "symbols")
 
     def __init__(self, context: StoreContext) -> None:
         self._context, self.pinned = context, context.pinned
@@ -49,6 +51,7 @@ class Registry:
         self.cores: list[SymbolCore] = []
         self.slice: tuple[list[str], Slice, list[SymbolCore]] = _no_slice()
         self.feeds: Any = None
+        self.panel: Any = None
 
     def add(self, state: SymbolState, store: Any) -> SymbolSessionData:
         """Have one more symbol, which finds its store by `SymbolSessionData.store`."""
@@ -78,13 +81,13 @@ class Registry:
         """Forget a symbol and its history."""
         nothing = _no_slice()
         _sessions.leave(self, core)
-        self.slice = nothing
+        self.slice, self.panel = nothing, None
 
     def clear(self) -> None:
         """Forget all symbols, the session and the time."""
         nothing = _no_slice()
         _sessions.clear(self, self._context.clock)
-        self.slice = nothing
+        self.slice, self.panel = nothing, None
 
     def all_cores(self) -> list[SymbolCore]:
         """Native state of all symbols in order; another list whenever they change."""

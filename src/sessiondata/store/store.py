@@ -49,12 +49,16 @@ from sessiondata.time.units import with_unit
 from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from sessiondata._native.objects.closed_bars import ClosedBar, ClosedBarFeed
     from sessiondata.store.cursor import ExportCursor
     from sessiondata.store.historical import HistoricalBars
     from sessiondata.store.indicators import Function
     from sessiondata.store.outages import ClassifiedGap
+    from sessiondata.store.panel import Panel
     from sessiondata.store.state import SymbolState
+    from sessiondata.time.intervals import Interval
 
 __all__ = ["SessionData", "StoreParts", "parts_of"]
 
@@ -1217,6 +1221,83 @@ class SessionData:
         from sessiondata.snapshot.save import save  # not needed until somebody saves
 
         save(self, path)
+
+    # --- many symbols at once ---
+
+    def panel(
+        self,
+        field: str,
+        interval: str | Interval,
+        n: int,
+        symbols: Iterable[str] | None = None,
+        out: npt.NDArray[np.float64] | Mapping[str, npt.NDArray[Any]] | None = None,
+        *,
+        extended: bool = False,
+        forming: bool = False,
+        fill_forward: bool = False,
+    ) -> Panel:
+        """One field of many symbols on one time axis: the newest `n` slots on which any of them has
+        a bar, over history and the session under way.
+
+        Parameters
+        ----------
+        field : {"open", "high", "low", "close", "volume"}
+        interval : str or Interval
+            One that the symbols hold, or ``"1d"``.
+        n : int
+            At least 1.
+        symbols : iterable of str, optional
+            By default all that hold the interval, in the order they were registered.
+        out : ndarray of float64, shape (symbols, n), or mapping, optional
+            Where the values go. A mapping has ``"values"``, ``"mask"`` (bool, of that shape) and
+            ``"ts_ns"`` (int64, shape ``(n,)``), those of them that are wanted. Contiguous arrays
+            that can be written to; the panel has them.
+        extended, forming : bool
+            Bars outside the segments, the bar in progress as well.
+        fill_forward : bool
+            Where a symbol has no bar, the value of its bar before (as of the slot), if one is among
+            its newest `n`. The mask stays.
+
+        Returns
+        -------
+        Panel
+            ``values`` of shape (symbols, n), NaN where there is no bar, and ``mask``, True there;
+            ``ts_ns`` of the slots, the newest last. With fewer than `n` slots the first columns
+            have no time (NaT) and no bar.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such field, interval or symbol, or none of the symbols holds the interval.
+        ArgumentError
+            `n` is below 1. An array of `out` has another shape or layout, is read-only, overlaps
+            another one or the store's own memory (``ERR_OUT``).
+        ArgumentTypeError
+            `n` is no whole number, an option no bool, `symbols` no list of names, or an array of
+            `out` of another type (``ERR_OUT``). In any case nothing has been written.
+
+        Notes
+        -----
+        Of one moment for each symbol. O(symbols x n). Where no symbol has a handle, several
+        threads share the work; where all have one, it is done without the GIL.
+
+        Examples
+        --------
+        >>> data = SessionData(None, "1m", ())
+        >>> for name, skipped in (("SPY", 9), ("QQQ", 1)):
+        ...     symbol = data.register_symbol(name)
+        ...     for i in range(3):
+        ...         if i != skipped:
+        ...             ts_ns = 1_710_244_800_000_000_000 + i * 60_000_000_000
+        ...             _ = symbol.append(ts_ns, 10.0, 10.0, 10.0, 10.0 + i, 5.0)
+        >>> panel = data.panel("close", "1m", 3)
+        >>> panel.symbols, panel.values.tolist(), panel.mask[1].tolist()
+        (('SPY', 'QQQ'), [[10.0, 11.0, 12.0], [10.0, nan, 12.0]], [False, True, False])
+        """
+        self._context.check_active()
+        from sessiondata.store.panel import make_panel  # not needed to store bars
+
+        return make_panel(self._registry, field, interval, n, symbols, out, (extended, forming, fill_forward))
 
     def _repr_html_(self) -> str:
         from sessiondata.store.html import store_html  # not needed until a notebook asks

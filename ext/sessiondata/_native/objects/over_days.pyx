@@ -64,7 +64,7 @@ def newest(SymbolCore core not None, Py_ssize_t k, int64_t n, int64_t flags, Bar
     window.n_requested = n
     while True:
         inside = symbol_enter(&core.symbol)
-        walk_begin(&walk, &core.symbol, k, flags)
+        walk_begin(&walk, &core.symbol, k, n, flags)
         count = window_count(&walk, n, &oldest)
         if walk.ring != NULL:
             ring = walk.ring[0]
@@ -89,9 +89,9 @@ def newest(SymbolCore core not None, Py_ssize_t k, int64_t n, int64_t flags, Bar
         block = PyBytes_FromStringAndSize(NULL, 52 * count)
         _set_target(&target, PyBytes_AS_STRING(block), count)
         inside = symbol_enter(&core.symbol)
-        walk_begin(&walk, &core.symbol, k, flags)
+        walk_begin(&walk, &core.symbol, k, n, flags)
         if window_count(&walk, n, &oldest) == count:
-            walk_begin(&walk, &core.symbol, k, flags)
+            walk_begin(&walk, &core.symbol, k, n, flags)
             window_copy(&walk, count, &target)
         else:  # a caller without the GIL has added a row
             count = PAST_UNKNOWN
@@ -162,10 +162,10 @@ def read_into(SymbolCore core not None, Py_ssize_t k, int64_t n, int64_t flags, 
                 if _is_ours(core, &views[i]):
                     return -1
             inside = symbol_enter(&core.symbol)
-            walk_begin(&walk, &core.symbol, k, flags)
+            walk_begin(&walk, &core.symbol, k, n, flags)
             count = window_count(&walk, n, &oldest)
             if count > 0:
-                walk_begin(&walk, &core.symbol, k, flags)
+                walk_begin(&walk, &core.symbol, k, n, flags)
                 window_copy(&walk, count, &target)
             symbol_leave(inside)
             if count == PAST_UNKNOWN:

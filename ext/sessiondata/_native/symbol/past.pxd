@@ -34,8 +34,10 @@ cdef struct Past:
 
 cdef struct Walk:
     # Goes from the newest row of a window to older ones, run by run.
-    const Ring* ring      # of the session
-    const Past* past
+    const Symbol* symbol  # NULL: of `past` alone
+    int64_t k             # its series
+    const Ring* ring      # of the session; NULL if there is none
+    const Past* past      # known once a run of it was wanted
     const Region* region  # of the newest row of the session that is left
     int64_t first         # physical rows of the session that are left
     int64_t stop
@@ -43,6 +45,7 @@ cdef struct Walk:
     int64_t next_run      # of `past`
     int64_t forming_ts    # ns, the row in progress that is in the window; NAT if there is none
     int64_t with_extended
+    int64_t n             # rows that are wanted of the session
 
 
 cdef struct Target:
@@ -54,7 +57,7 @@ cdef struct Target:
 
 
 cdef int64_t run_start(const int64_t* ts, int64_t first, int64_t stop, const Region** region) noexcept nogil
-cdef int64_t walk_begin(Walk* walk, Symbol* symbol, int64_t k, int64_t flags) noexcept nogil
+cdef void walk_begin(Walk* walk, Symbol* symbol, int64_t k, int64_t n, int64_t flags) noexcept nogil
 cdef bint walk_next(Walk* walk, Run* out_run) noexcept nogil
 cdef int64_t window_count(Walk* walk, int64_t n, Run* out_run) noexcept nogil
 cdef void window_copy(Walk* walk, int64_t n, const Target* target) noexcept nogil

@@ -53,32 +53,29 @@ cdef int64_t run_start(const int64_t* ts, int64_t first, int64_t stop, const Reg
     return start
 
 
-cdef int64_t walk_begin(Walk* walk, Symbol* symbol, int64_t k, int64_t flags) noexcept nogil:
-    """Begin a walk over series `k`, inside the symbol's guard. Returns the sequence of the ring's
-    row 0, by which rows of the session are known."""
-    walk.past = NULL
-    if symbol.past != NULL:
-        walk.past = <const Past*>symbol.past[k]
+cdef void walk_begin(Walk* walk, Symbol* symbol, int64_t k, int64_t n, int64_t flags) noexcept nogil:
+    """Begin a walk over the newest `n` rows of series `k`, inside the symbol's guard."""
+    walk.symbol, walk.k, walk.n = symbol, k, n
     walk.next_run, walk.forming_ts = 0, NAT
     walk.with_extended = flags & WITH_EXTENDED
     walk.first = walk.stop = 0
+    walk.past = NULL
     walk.ring = NULL
     if symbol.grid == NULL:
-        return 0
+        return
     if k > 0:
         symbol_flush(symbol, <int32_t>k - 1)
     walk.ring = series_ring(symbol, k)
     walk.day = symbol.grid.day
     walk.first, walk.stop = ring_oldest(walk.ring) - walk.ring.origin, walk.ring.next_seq - walk.ring.origin
     if walk.stop == walk.first:
-        return 0
+        return
     walk.region = find_region(symbol.grid, walk.ring.ts[walk.stop - 1])
     if symbol_watermark(symbol) < (symbol.base_stop if k == 0 else symbol.levels[k - 1].slot_stop):
         if not flags & WITH_FORMING:
             walk.stop -= 1
         elif walk.with_extended or walk.region.regular:
             walk.forming_ts = walk.ring.ts[walk.stop - 1]
-    return walk.ring.origin
 
 
 cdef inline void _set_run(Run* run, const Ring* ring, int64_t start, int64_t stop) noexcept nogil:
@@ -90,20 +87,29 @@ cdef inline void _set_run(Run* run, const Ring* ring, int64_t start, int64_t sto
 
 
 cdef bint walk_next(Walk* walk, Run* out_run) noexcept nogil:
-    """The next older run that belongs to the window; False if there is none."""
-    cdef const Past* past = walk.past
+    """The next older run that belongs to the window, at least as many of its rows as are wanted;
+    False if there is none."""
+    cdef const Past* past
     cdef const Run* run
     cdef int64_t start, stop
     while walk.stop > walk.first:
         stop = walk.stop
-        start = walk.first
+        start = walk.first if walk.n > stop - walk.first else stop - walk.n
         if not walk.with_extended:
-            start = run_start(walk.ring.ts, walk.first, stop, &walk.region)
+            while walk.ring.ts[stop - 1] < walk.region.start:
+                walk.region -= 1
+            # most windows end here: no look at rows that are not wanted
+            if walk.ring.ts[start] < walk.region.start or not walk.region.regular:
+                start = run_start(walk.ring.ts, walk.first, stop, &walk.region)
         walk.stop = start
         if walk.with_extended or walk.region.regular:
             _set_run(out_run, walk.ring, start, stop)
             out_run.day, out_run.place, out_run.regular = walk.day, -1, 1
+            walk.n -= stop - start
             return True
+    past = walk.past
+    if past == NULL and walk.symbol != NULL and walk.symbol.past != NULL:
+        past = walk.past = <const Past*>walk.symbol.past[walk.k]
     if past == NULL:
         return False
     while walk.next_run < past.n_runs:
