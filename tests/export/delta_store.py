@@ -32,6 +32,7 @@ class Consumer:
         self.life, self.timestamps, self.pace = life, timestamps, pace
         self.dicts, self.bytes = f"{number}-dicts", f"{number}-bytes"
         self.document: dict[str, Any] | None = None
+        self.text = b""  # the document, written
         rng = life.rng
         self.symbols = rng.sample(NAMES, rng.randint(1, 3)) if selects and rng.random() < 0.7 else None
         self.selects_intervals = selects
@@ -47,10 +48,13 @@ class Consumer:
             self.life.data.drop_cursor(name)
         self.make()
 
-    def truth(self) -> dict[str, Any]:
+    def truth(self) -> bytes:
         """The complete document, by an export that has nothing to do with this consumer; selected
         by hand."""
-        document = orjson.loads(self.life.data.to_json(cursor="truth", timestamps=self.timestamps))
+        text: bytes = self.life.data.to_json(cursor="truth", timestamps=self.timestamps)
+        if self.symbols is None and self.intervals is None:
+            return text
+        document = orjson.loads(text)
         if self.symbols is not None:
             document["symbols"] = {n: symbol for n, symbol in document["symbols"].items() if n in self.symbols}
         if self.intervals is not None:
@@ -61,7 +65,7 @@ class Consumer:
                 if symbol["historical"]["loaded"]:
                     past = symbol["historical"]["data"]
                     symbol["historical"]["data"] = {k: part for k, part in past.items() if k in self.intervals}
-        return document
+        return orjson.dumps(document)
 
     def resync(self) -> None:
         data, rng = self.life.data, self.life.rng
@@ -81,8 +85,10 @@ class Consumer:
         as_dict = data.to_dict(cursor=self.dicts, timestamps=self.timestamps, **options)
         as_bytes = data.to_json(cursor=self.bytes, timestamps=self.timestamps, **options)
         assert orjson.dumps(as_dict) == as_bytes
-        assert as_dict == self.truth()
         self.document = orjson.loads(as_bytes)
+        assert as_dict == self.document
+        self.text = orjson.dumps(self.document)
+        assert self.text == self.truth()
         self.life.exports.append(as_bytes)
 
     def follow(self) -> None:
@@ -100,11 +106,11 @@ class Consumer:
             return
         assert "resync" not in delta["meta"]
         self.life.kinds |= kinds_of(self.document, delta)
-        before = orjson.dumps(self.document), as_bytes
+        before = self.text, as_bytes
         changed = sd.apply_delta(self.document, delta)
         assert (orjson.dumps(self.document), orjson.dumps(delta)) == before, "an argument was changed"
-        self.document = changed
-        assert orjson.dumps(changed) == orjson.dumps(self.truth())
+        self.document, self.text = changed, orjson.dumps(changed)
+        assert self.text == self.truth()
         if self.life.quiet:
             assert delta["symbols"] == {}, "nothing had changed"
 
@@ -425,14 +431,15 @@ class Life:
 
     def state(self) -> tuple[Any, ...]:
         """All of the life but its stores."""
-        seen = [(consumer.document, consumer.symbols, consumer.intervals) for consumer in self.consumers]
+        seen = [(consumer.document, consumer.text, consumer.symbols, consumer.intervals) for consumer in self.consumers]
         return self.rng.getstate(), self.next_ts, self.day, self.quiet, seen
 
     def go_back(self, state: tuple[Any, ...]) -> None:
         rng, self.next_ts, self.day, self.quiet, seen = state
         self.rng.setstate(rng)
-        for consumer, (document, symbols, intervals) in zip(self.consumers, seen, strict=True):
-            consumer.document, consumer.symbols, consumer.intervals = document, symbols, intervals
+        for consumer, (document, text, symbols, intervals) in zip(self.consumers, seen, strict=True):
+            consumer.document, consumer.text = document, text
+            consumer.symbols, consumer.intervals = symbols, intervals
 
     def save_and_load(self) -> None:
         self.twin = sd.loads(self.data.dumps())  # what a file would hold
