@@ -60,6 +60,7 @@ MODULES = {
         "in_order",
         "symbol",
         "json",
+        "plain",
         "capture",
         "restore",
         "arrow",

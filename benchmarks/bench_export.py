@@ -136,6 +136,28 @@ def test_msgspec_of_ready_rows(export, timed):
     timed(export.row, export.title, "msgspec, rows ready", export.items, lambda: encode(document))
 
 
+@each_export
+def test_dict(export, timed):
+    title = export.title.replace("the complete document", "`to_dict`")
+    timed(export.row.replace("export", "dict"), title, "sessiondata", export.items, export.store.to_dict)
+
+
+@each_export
+def test_tolist_and_zip(export, timed):
+    """What a dict costs at least: the rows alone, times as numbers."""
+    series = [bars for symbol in export.store.symbols.values() for bars in map(symbol.bars, symbol.intervals)]
+
+    def run() -> list[list[tuple[Any, ...]]]:
+        columns = ((b.timestamp, b.open, b.high, b.low, b.close, b.volume) for b in series)
+        return [list(zip(*(column.tolist() for column in each), strict=True)) for each in columns]
+
+    rows = export.store.to_dict(timestamps="epoch_ns")["symbols"]
+    said = [part["data"] for symbol in rows.values() for part in symbol["session"]["data"].values()]
+    assert [[tuple(row) for row in part] for part in said] == run(), "contestants disagree on rows"
+    title = export.title.replace("the complete document", "`to_dict`")
+    timed(export.row.replace("export", "dict"), title, "tolist and zip of the columns", export.items, run)
+
+
 @each(with_history)
 def test_copy_of_the_bytes(export, timed):
     text = bytearray(export.store.to_json())

@@ -144,6 +144,14 @@ TARGETS = (
         "export, seconds: rows built, then orjson", 35, "x",
         _ratio("export/seconds", "orjson, rows built from columns"), True,
     ),
+    Target(
+        "`to_dict` over tolist and zip, seconds", 1.3, "x",
+        _ratio("dict/seconds", "tolist and zip of the columns", inverse=True),
+    ),
+    Target(
+        "`to_dict` over tolist and zip, 50 symbols", 1.3, "x",
+        _ratio("dict/50-symbols", "tolist and zip of the columns", inverse=True),
+    ),
     Target("export with ten past days, a byte (0.5 ns: 2 GB/s)", 0.5, "ns", _time("export/history")),
     Target("delta after one bar, per symbol of 10,000", 500, "ns", _first("delta/")),
     Target("`save`, 1,000 symbols x 390 x 5: a symbol", 500_000, "ns", _time("snapshot", "save")),

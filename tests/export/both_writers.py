@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 import sessiondata as sd
+from obvious import symbols_dict
 from worlds import utc
 
 STYLES = ("time", "iso", "epoch_ms", "epoch_ns")
@@ -28,6 +29,7 @@ def same(data: sd.SessionData) -> dict[str, Any]:
     """Assert law 6 in every style; returns the document in the default one."""
     for style in STYLES:
         document = data.to_dict(timestamps=style)
+        assert document["symbols"] == symbols_dict(data, style), style
         text = data.to_json(timestamps=style)
         assert text == orjson.dumps(document), style
         assert json.loads(text) == document

@@ -298,7 +298,7 @@ def test_an_export_that_fails_is_followed_by_a_resync(data: sd.SessionData, monk
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("sessiondata.export.document.changes_dict", fail)
+        patch.setattr("sessiondata.export.document.member_dict", fail)
         with pytest.raises(MemoryError):
             data.to_dict(False)
     assert data.to_dict(False)["meta"]["resync"] is True
@@ -519,7 +519,7 @@ def test_a_consumer_told_to_resynchronise_is_told_so_after_a_file(
 
     data.append("SPY", START, *BAR)
     with monkeypatch.context() as patch:
-        patch.setattr("sessiondata.export.document.changes_dict", fail)
+        patch.setattr("sessiondata.export.document.member_dict", fail)
         with pytest.raises(MemoryError):
             data.to_dict(False)
     loaded = from_file(data, tmp_path / "store")
@@ -541,13 +541,13 @@ def test_a_store_saved_in_the_middle_of_an_export_knows_nothing_of_it(
 
     from sessiondata.export import document as export
 
-    changes = export.changes_dict
+    changes = export.member_dict
 
     def save(*arguments: Any) -> Any:
         data.save(tmp_path / "store")
         return changes(*arguments)
 
-    monkeypatch.setattr(export, "changes_dict", save)
+    monkeypatch.setattr(export, "member_dict", save)
     data.load_historical_bars("SPY", "1d", [START - DAY], *([value] for value in BAR))
     data.to_dict(False)
     assert sd.load(tmp_path / "store").export_cursor().sequence is None

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sessiondata as sd
+from obvious import series_dict
 from reference import volume_shown
-from sessiondata.export.document import series_dict
 from sessiondata.export.format import time_formatter
 from worlds import MINUTE, SECOND, HistoryWorld, configurations, timestamps, utc, values
 

@@ -64,6 +64,7 @@ def things() -> dict[str, Any]:
     from sessiondata._native.out import arrow as _arrow
     from sessiondata._native.out import capture as _capture
     from sessiondata._native.out import cursor as _cursor
+    from sessiondata._native.out import plain as _plain
     from sessiondata._native.out import style as _style
     from sessiondata._native.out import writer as _writer
     from sessiondata._native.slots import grid as _grid
@@ -114,7 +115,7 @@ def things() -> dict[str, Any]:
         state_of(spy).core,
         store.context.clock, spy.ticks, spy.quotes, spy.quotes[:].copy(), data.symbols["T"].ticks[:].copy(),
         spy.quotes.latest, data.symbols["T"].ticks.latest, data.export_cursor("today"),
-        _cursor.Cursor(), data.calendar, data.grid, data.grid.compiled, buffer,
+        _cursor.Cursor(), _plain.Times(), data.calendar, data.grid, data.grid.compiled, buffer,
         state_of(data["T"]).trade_buffer, sd.GapInfo("A", "1m", 1, 2, 3),
         data.classify_gaps("1m")[0], DocumentInput(store.context, {}, {}, lambda _: spy, "iso", None), style,
         _layout.Memory(), _slice.Slice([]),
@@ -144,7 +145,7 @@ def history_rows(history: Any) -> Any:
 #: Belong to a store, or are of use for the time of a call.
 REFUSE = {
     "StreamReader", "_Batch", "_Memory", "Cursor", "Days", "Evidence",
-    "_Table", "Style", "Memory", "Slice", "_Columns", "Offence", "PastRows",
+    "_Table", "Style", "Times", "Memory", "Slice", "_Columns", "Offence", "PastRows",
     "Rows", "StoreClock", "SymbolCore", "Lazy", "QuoteBuffer",
     "TickBuffer", "TradeBuffer", "ByteWriter", "ExportCursor", "DocumentInput",
     "HistoricalBars",

@@ -350,7 +350,7 @@ def test_an_export_inside_an_export_is_refused_through_the_same_cursor_and_serve
             errors.append(error)
         served.append(data.to_dict(cursor="other"))
 
-    for target in ("pinned_gaps", "_symbol", "changes_dict"):
+    for target in ("pinned_gaps", "member_dict"):
         monkeypatch.setattr(export, target, once_before(nest, did, getattr(export, target)))
     EXPORTS[outer](data)
     monkeypatch.undo()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +12,6 @@ from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentError
 from sessiondata.export.format import (
     TIMESTAMPS,
-    format_quality,
-    format_volume,
     gaps_dict,
     json_bytes,
     pinned_gaps,
@@ -29,19 +26,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from sessiondata._native.objects.store import SymbolCore
+    from sessiondata._native.out.plain import Times
     from sessiondata._native.out.style import Style
     from sessiondata.market.calendar import SessionCalendar
     from sessiondata.market.grid import SessionGrid
-    from sessiondata.rows.bars import BarWindow
-    from sessiondata.rows.series import BarSeries
     from sessiondata.store.context import StoreContext
     from sessiondata.store.registry import Registry
     from sessiondata.store.state import SymbolState
     from sessiondata.store.store import StoreParts
 
-__all__ = ["DocumentInput", "changes_dict", "document", "document_bytes", "series_dict", "symbol_bytes"]
+__all__ = ["DocumentInput", "document", "document_bytes", "member_dict", "symbol_bytes"]
 
-_COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
+#: Gaps and quality of a symbol without pins.
+_NO_PINS: tuple[dict[int, Any], dict[int, float]] = {}, {}
 
 
 @not_copied("copy the store with data.copy()")
@@ -144,22 +141,48 @@ def _document(
     clock, registry = store.context.clock, store.registry
     meta = _meta(store.context, timestamps, store.sessions.as_of_ns(), clock.sequence)
     begun = begin_export(cursor, registry, complete, timestamps, symbols, intervals)
+    if not complete:
+        _add_to_meta(meta, store.context, begun)
+    from sessiondata._native.out.plain import Times  # not needed to store bars
+
     parts: dict[str, Any] = {}
-    if complete:
-        for core in begun.native.take(_pins(registry)):
-            parts[core.name] = _symbol(registry.symbols[core.name], core, begun.intervals, timestamps)
-        end_export(cursor, meta["sequence"])
-        return {"meta": meta, "symbols": parts}
-    _add_to_meta(meta, store.context, begun)
-    if begun.since is not None:
-        for i, whole, *changes, core in begun.native.changes(_pins(registry)):
-            symbol = registry.symbols[begun.selected[i].name]
-            if whole:
-                parts[symbol.symbol] = {"replace": True, **_symbol(symbol, core, begun.intervals, timestamps)}
-            else:
-                parts[symbol.symbol] = changes_dict(symbol, changes, core, begun.intervals, timestamps)
+    if complete or begun.since is not None:
+        pins, times, sayings = _pins(registry), Times(), _Sayings(store.context, timestamps)
+        for change in _whole(begun, pins) if complete else begun.native.changes(pins):
+            core = begun.selected[change[0]]
+            symbol, pinned = registry.symbols[core.name], pins.get(core, _NO_PINS)[0]
+            parts[core.name] = member_dict(begun, change, symbol, pinned, sayings, times)
         end_export(cursor, meta["sequence"])
     return {"meta": meta, "symbols": parts}
+
+
+def _whole(begun: Export, pins: dict[SymbolCore, Any]) -> list[Any]:
+    """What `Cursor.changes` would say if nothing had been sent."""
+    return [(i, True, [], (True, True), True, core) for i, core in enumerate(begun.native.take(pins))]
+
+
+def member_dict(
+    begun: Export, change: Any, symbol: SymbolSessionData, pinned: dict[int, Any], sayings: _Sayings, times: Times
+) -> dict[str, Any]:
+    """The member of a symbol, as far as its consumer lacks it; `change` is as its cursor says."""
+    from sessiondata._native.out.plain import changed_session, whole_session
+
+    i, whole, series, ticks, past, core = change
+    style, format_time, zone = sayings.of(state_of(symbol))
+    member: dict[str, Any] = {}
+    if not whole:
+        member["session"] = changed_session(
+            begun.native, i, core, series, ticks[0], ticks[1], style, format_time, pinned, gaps_dict
+        )  # fmt: skip
+    else:
+        if begun.since is not None:
+            member["replace"] = True
+        if zone is not None:
+            member["timezone"] = zone
+        member["session"] = whole_session(begun.native, i, core, style, format_time, pinned, gaps_dict, times)
+    if whole or past:
+        member["historical"] = _past(symbol, sayings.timestamps, begun.intervals)
+    return member
 
 
 def document_bytes(
@@ -270,134 +293,40 @@ def _add_to_meta(meta: dict[str, Any], context: StoreContext, begun: Export) -> 
         meta["removed"] = begun.removed
 
 
+@not_copied("copy the store with data.copy()")
+class _Sayings:
+    """How the times of each calendar are written in a dict."""
+
+    __slots__ = ("_context", "_said", "timestamps")
+
+    def __init__(self, context: StoreContext, timestamps: str) -> None:
+        self.timestamps, self._context = timestamps, context
+        self._said: dict[SessionCalendar, tuple[Style, Callable[[int], str | int], str | None]] = {}
+
+    def of(self, symbol: SymbolState) -> tuple[Style, Callable[[int], str | int], str | None]:
+        """Of a symbol: natively, as a function, and its zone where that is not the store's."""
+        calendar, own = symbol.calendar, self._context.calendar
+        said = self._said.get(calendar)
+        if said is None:
+            grid = self._context.clock.grid if calendar is own else symbol.grid
+            said = self._said[calendar] = (
+                _style(calendar, grid, self.timestamps),
+                time_formatter(calendar.zone, _resolve(grid, self.timestamps)),
+                None if calendar.tz == own.tz else calendar.tz,
+            )
+        return said
+
+
+def _past(symbol: SymbolSessionData, timestamps: str, intervals: frozenset[str] | None) -> dict[str, Any]:
+    state = state_of(symbol)
+    days = state.history.days
+    if not (state.context.indicators or days.version or days.has_values):
+        return {"loaded": False}
+    from sessiondata.export.historical import past_dict  # most stores that export have no past days
+
+    return past_dict(symbol, timestamps, intervals)
+
+
 def _symbol_formatter(symbol: SymbolState, timestamps: str) -> Callable[[int], str | int]:
     """A function that writes a time by the clock of the symbol's own exchange."""
     return time_formatter(symbol.calendar.zone, _resolve(symbol.grid, timestamps))
-
-
-def _number(x: float | None) -> float | None:
-    return None if x is None or not math.isfinite(x) else x
-
-
-def _symbol(
-    facade: SymbolSessionData, core: SymbolCore, intervals: frozenset[str] | None, timestamps: str
-) -> dict[str, Any]:
-    symbol = state_of(facade).on(core)
-    format_time = _symbol_formatter(symbol, timestamps)
-    zone = symbol.calendar.tz
-    from sessiondata.export.historical import past_dict
-
-    selected = [interval for interval in core.intervals if intervals is None or interval in intervals]
-    return {
-        **({"timezone": zone} if zone != symbol.context.calendar.tz else {}),
-        "session": {
-            **_metrics(symbol),
-            "data": {
-                **{interval: series_dict(symbol.series[interval], format_time) for interval in selected},
-                **({"ticks": _ticks(symbol, format_time)} if symbol.ticks else {}),
-                **({"quotes": _quotes(symbol, format_time)} if symbol.quotes else {}),
-            },
-        },
-        "historical": past_dict(facade, timestamps, intervals),
-    }
-
-
-def _metrics(symbol: SymbolState) -> dict[str, Any]:
-    volume, high, low = (symbol.core.session_bar(False) or (0.0, None, None))[:3]
-    return {"volume": format_volume(volume), "high": _number(high), "low": _number(low)}
-
-
-def series_dict(series: BarSeries, format_time: Callable[[int], str | int]) -> dict[str, Any]:
-    """The member of a series; `format_time` writes a time."""
-    gaps = series.gaps
-    part = _counts(series)
-    if gaps:
-        part["gaps"] = gaps_dict(gaps, format_time)
-    part["columns"] = list(_COLUMNS)
-    part["data"] = _rows(series, format_time)
-    return part
-
-
-def changes_dict(
-    facade: SymbolSessionData, changes: list[Any], core: Any, intervals: frozenset[str] | None, timestamps: str
-) -> dict[str, Any]:
-    """What has changed of a symbol, by its cursor."""
-    changed, (ticks, quotes), past = changes
-    symbol = state_of(facade).on(core)
-    format_time = _symbol_formatter(symbol, timestamps)
-    parts: dict[str, Any] = {}
-    for k, gaps_changed, replace, positions in changed:
-        interval = symbol.core.intervals[k]
-        series = symbol.series[interval]
-        part = parts[interval] = _counts(series)
-        if gaps_changed:
-            gaps = series.gaps
-            part["gaps"] = gaps_dict(gaps, format_time) if gaps else None
-        if replace:
-            part["replace"] = True
-        part["columns"] = list(_COLUMNS)
-        part["data"] = [row for i in positions for row in _rows(series[i : i + 1], format_time)]
-    if ticks:
-        parts["ticks"] = _ticks(symbol, format_time)
-    if quotes:
-        parts["quotes"] = _quotes(symbol, format_time)
-    change: dict[str, Any] = {"session": {**_metrics(symbol), "data": parts}}
-    if past:
-        from sessiondata.export.historical import past_dict
-
-        change["historical"] = past_dict(facade, timestamps, intervals)
-    return change
-
-
-def _counts(series: BarSeries) -> dict[str, Any]:
-    part: dict[str, Any] = {
-        "count": len(series),
-        "total_count": series.total_count,
-        "generated": series.is_derived,
-    }
-    if series.forming:
-        part["forming"] = True
-    part["quality"] = _quality(series)
-    return part
-
-
-def _rows(bars: BarSeries | BarWindow, format_time: Callable[[int], str | int]) -> list[list[Any]]:
-    columns = (bars.open, bars.high, bars.low, bars.close)
-    rows = zip(bars.timestamp.tolist(), *(column.tolist() for column in columns), bars.volume.tolist(), strict=True)
-    return [[format_time(ts), *prices, format_volume(volume)] for ts, *prices, volume in rows]
-
-
-def _ticks(symbol: SymbolState, format_time: Callable[[int], str | int]) -> dict[str, Any]:
-    ticks, latest = symbol.ticks, symbol.ticks[-1]
-    return {
-        "count": len(ticks),
-        "total_count": ticks.total_count,
-        "latest": {
-            "timestamp": format_time(latest.timestamp),
-            "price": latest.price,
-            "size": format_volume(latest.size),
-            "exchange": latest.exchange,
-        },
-    }
-
-
-def _quotes(symbol: SymbolState, format_time: Callable[[int], str | int]) -> dict[str, Any]:
-    quotes, latest = symbol.quotes, symbol.quotes[-1]
-    return {
-        "count": len(quotes),
-        "total_count": quotes.total_count,
-        "latest": {
-            "timestamp": format_time(latest.timestamp),
-            "bid": latest.bid,
-            "ask": latest.ask,
-            "bid_size": format_volume(latest.bid_size),
-            "ask_size": format_volume(latest.ask_size),
-        },
-    }
-
-
-def _quality(series: BarSeries) -> float:
-    if series.is_quality_pinned:
-        return format_quality(series.quality)
-    present, expected = series.present, series.expected
-    return 10_000 * present // expected / 100.0 if expected else 100.0

@@ -19,7 +19,7 @@ import numpy as np
 
 from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentTypeError, format_value
-from sessiondata.export.format import format_volume, gap_dict, json_bytes, style_of, time_formatter
+from sessiondata.export.format import gap_dict, json_bytes, style_of, time_formatter
 from sessiondata.store.supplied import NO_ROWS
 from sessiondata.store.symbol import SymbolSessionData, state_of
 from sessiondata.time.zones import utc_offsets
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from sessiondata.store.history import History
     from sessiondata.time.intervals import Interval
 
+    Held = list[tuple[Interval, list[dt.date], list[dt.date]]]
+
 __all__ = ["Rendered", "past_dict", "past_writer"]
 
 _VALUES = ["open", "high", "low", "close", "volume"]
@@ -45,8 +47,9 @@ def past_dict(symbol: SymbolSessionData, timestamps: str, intervals: frozenset[s
     indicators = {name: _plain(value, symbol, name) for name, value in symbol.historical_indicators.items()}
     history = state_of(symbol).history
     held = _held(history)
+    style: Any = _style_of_days(history, _kind(timestamps), held) if held else None
     data = {
-        interval.name: _interval_dict(history, interval, dates, counted, timestamps)
+        interval.name: _interval_dict(history, interval, dates, counted, timestamps, style)
         for interval, dates, counted in held
         if intervals is None or interval.name in intervals
     }
@@ -86,18 +89,32 @@ def _kind(timestamps: str) -> str:
     return "iso" if timestamps == "time" else timestamps
 
 
-def _held(history: History) -> list[tuple[Interval, list[dt.date], list[dt.date]]]:
+def _held(history: History) -> Held:
     """Intervals that have past days, these, and the days whose slots count."""
     held = [(interval, history.dates(interval)) for interval in history.intervals()]
     return [(interval, dates, history.counted(interval)) for interval, dates in held if dates]
+
+
+def _style_of_days(history: History, kind: str, held: Held) -> Style:
+    """For all times of all days; a session may begin and end days away from its date."""
+    calendar, dates = history.calendar, [date for _, dates, _ in held for date in dates]
+    grids = [calendar.session(date) for date in (min(dates), max(dates))]
+    return style_of(kind, calendar.zone, utc_offsets(calendar.zone, grids[0].span_start, grids[1].span_stop))
 
 
 # --- as a dict ---
 
 
 def _interval_dict(
-    history: History, interval: Interval, dates: list[dt.date], counted: list[dt.date], timestamps: str
+    history: History,
+    interval: Interval,
+    dates: list[dt.date],
+    counted: list[dt.date],
+    timestamps: str,
+    style: Style,
 ) -> dict[str, Any]:
+    from sessiondata._native.out.plain import plain_rows
+
     days: list[tuple[dt.date, Any, list[GapInfo], tuple[int, int]]] = [
         (date, history.columns(interval, date), history.gaps(interval, date), history.tally(interval, date))
         for date in counted
@@ -106,9 +123,12 @@ def _interval_dict(
     rows: list[list[Any]] = []
     gaps: list[dict[str, Any]] = []
     for date, columns, its_gaps, _ in days:
-        format_label = format_time if interval.name != _DAILY else lambda _, date=date: date.isoformat()
-        values = zip(*(column.tolist() for column in columns[:6]), strict=True)
-        rows += [[format_label(ts), *prices, format_volume(volume)] for ts, *prices, volume in values]
+        ts, opens, highs, lows, closes, volumes = columns[:6]
+        its_rows = plain_rows(ts, opens, highs, lows, closes, volumes, style)
+        if interval.name == _DAILY:
+            for row in its_rows:
+                row[0] = date.isoformat()
+        rows += its_rows
         gaps += _ranges(interval, date, its_gaps, format_time)
     present, expected = (sum(tally[i] for *_, tally in days) for i in (0, 1))
     part = {
@@ -201,7 +221,7 @@ class Rendered:
                 parts = self._parts(interval, date)
                 day = self._days.get((interval.name, date))
                 if day is None or any(one is not other for one, other in zip(day.parts, parts, strict=True)):
-                    style = self._style([date for _, dates, _ in held for date in dates]) if style is None else style
+                    style = _style_of_days(self._history, self.kind, held) if style is None else style
                     day = self._render_day(interval, date, parts, style)
                 days[interval.name, date] = day
             members[interval.name] = _member(interval, dates, [days[interval.name, date] for date in counted])
@@ -211,12 +231,6 @@ class Rendered:
     def _parts(self, interval: Interval, date: dt.date) -> tuple[Any, ...]:
         days = self._history.days
         return days.cores.get(date), days.supplied.get(interval.name, {}).get(date), days.daily.get(date)
-
-    def _style(self, dates: list[dt.date]) -> Style:
-        """For all times of all days; a session may begin and end days away from its date."""
-        calendar = self._history.calendar
-        grids = [calendar.session(date) for date in (min(dates), max(dates))]
-        return style_of(self.kind, calendar.zone, utc_offsets(calendar.zone, grids[0].span_start, grids[1].span_stop))
 
     def _render_day(self, interval: Interval, date: dt.date, parts: tuple[Any, ...], style: Style) -> _Day:
         from sessiondata._native.out import json as _json
