@@ -32,13 +32,20 @@ def feed(symbol: sd.SymbolSessionData, first: int, n: int, value: float = 100.0)
         symbol.append(first + i * MINUTE, *bar(value + i))
 
 
-def of_two_days() -> tuple[SessionData, sd.SymbolSessionData]:
-    """Ten minutes of Monday from noon on, and ten of Tuesday."""
+def of_two_days(*asked: str) -> tuple[SessionData, sd.SymbolSessionData]:
+    """Ten minutes of Monday from noon on, and ten of Tuesday. Windows of the intervals that are
+    named have been asked for before."""
     data, spy = new_store()
     feed(spy, MONDAY + DAY // 2, 10)
     data.roll_session()
     feed(spy, MONDAY + DAY + DAY // 2, 10, 200.0)
+    for interval in asked:
+        assert len(spy.window(interval, 1)) in (0, 1)
     return data, spy
+
+
+# The first call of an interval is another one than those that follow.
+first_and_second = pytest.mark.parametrize("asked", [(), ("1m", "5m", "1d")], ids=["first", "second"])
 
 
 # --- what is in it --------------------------------------------------------------------------------
@@ -226,18 +233,20 @@ def buffers(n: int) -> dict[str, Any]:
     }
 
 
+@first_and_second
+@pytest.mark.parametrize("names", [list(buffers(1)), list(buffers(1))[:7], ["close"], ["n_base", "low"]])
 @pytest.mark.parametrize("interval", ["1m", "5m", "1d"])
 @pytest.mark.parametrize("n", [1, 3, 12, 40])
-def test_out_has_what_the_window_has(interval: str, n: int) -> None:
-    _, spy = of_two_days()
-    out = buffers(n)
-    window = spy.window(interval, n, forming=True)
+def test_out_has_what_the_window_has(interval: str, n: int, names: list[str], asked: tuple[str, ...]) -> None:
+    _, spy = of_two_days(*asked)
+    out = {name: buffers(n)[name] for name in names}
     count = spy.window(interval, n, forming=True, out=out)
+    window = spy.window(interval, n, forming=True)
     assert count == len(window)
-    for name in ("timestamp", "open", "high", "low", "close", "volume", "trade_date"):
-        assert out[name][:count].tolist() == getattr(window, name).tolist()
+    for name in names:
+        values = [b.n_base for b in window] if name == "n_base" else getattr(window, name).tolist()
+        assert out[name][:count].tolist() == values
         assert set(out[name][count:].tolist()) <= set(buffers(1)[name].tolist())
-    assert out["n_base"][:count].tolist() == [b.n_base for b in window]
 
 
 def _of_ring(spy: sd.SymbolSessionData) -> Any:
@@ -267,9 +276,10 @@ REFUSED: dict[str, Any] = {
 }
 
 
+@first_and_second
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_out_cannot_be_is_one_typed_error_and_nothing_is_written(case: str) -> None:
-    _, spy = of_two_days()
+def test_what_out_cannot_be_is_one_typed_error_and_nothing_is_written(case: str, asked: tuple[str, ...]) -> None:
+    _, spy = of_two_days(*asked)
     make, kind = REFUSED[case]
     good, bad = np.full(3, -1), make(spy)
     before = spy.bars().close.tolist()
@@ -282,8 +292,9 @@ def test_what_out_cannot_be_is_one_typed_error_and_nothing_is_written(case: str)
     assert spy.bars().close.tolist() == before
 
 
-def test_a_ring_of_yesterday_is_no_buffer_either() -> None:
-    _, spy = of_two_days()
+@first_and_second
+def test_a_ring_of_yesterday_is_no_buffer_either(asked: tuple[str, ...]) -> None:
+    _, spy = of_two_days(*asked)
     column = spy.historical_bars["1m"]["2024-03-11"].close
     array = np.ctypeslib.as_array((ctypes.c_double * 3).from_address(column.ctypes.data))
     with pytest.raises(sd.ArgumentError, match="memory of the store"):
@@ -293,22 +304,25 @@ def test_a_ring_of_yesterday_is_no_buffer_either() -> None:
 # --- bad input ------------------------------------------------------------------------------------
 
 
+@first_and_second
 @pytest.mark.parametrize("n", [0, -1, -(2**70)])
-def test_n_is_at_least_one(n: int) -> None:
+def test_n_is_at_least_one(n: int, asked: tuple[str, ...]) -> None:
     with pytest.raises(sd.ArgumentError, match="n is at least 1") as caught:
-        of_two_days()[1].window("1m", n)
+        of_two_days(*asked)[1].window("1m", n)
     assert caught.value.value == n
 
 
+@first_and_second
 @pytest.mark.parametrize("n", [True, False, 1.0, "3", None, np.True_, np.float64(2)])
-def test_n_is_a_whole_number(n: Any) -> None:
+def test_n_is_a_whole_number(n: Any, asked: tuple[str, ...]) -> None:
     with pytest.raises(sd.ArgumentTypeError, match="n is a whole number"):
-        of_two_days()[1].window("1m", n)
+        of_two_days(*asked)[1].window("1m", n)
 
 
+@first_and_second
 @pytest.mark.parametrize("n", [2**70, np.int8(7), np.uint64(2**63)])
-def test_n_may_be_any_whole_number(n: Any) -> None:
-    assert len(of_two_days()[1].window("1m", n)) == min(n, 20)
+def test_n_may_be_any_whole_number(n: Any, asked: tuple[str, ...]) -> None:
+    assert len(of_two_days(*asked)[1].window("1m", n)) == min(n, 20)
 
 
 @pytest.mark.parametrize("interval", ["3m", "", "5 m", 5, ["5m"]])
@@ -317,14 +331,16 @@ def test_an_interval_that_there_is_none_of(interval: Any) -> None:
         of_two_days()[1].window(interval, 3)
 
 
+@first_and_second
 @pytest.mark.parametrize("options", [{"extended": 1}, {"forming": "no"}, {"extended": None}])
-def test_options_are_bools(options: Any) -> None:
+def test_options_are_bools(options: Any, asked: tuple[str, ...]) -> None:
     with pytest.raises(sd.ArgumentTypeError, match="is True or False"):
-        of_two_days()[1].window("1m", 3, **options)
+        of_two_days(*asked)[1].window("1m", 3, **options)
 
 
-def test_a_store_that_is_not_active_answers_no_window() -> None:
-    data, spy = of_two_days()
+@first_and_second
+def test_a_store_that_is_not_active_answers_no_window(asked: tuple[str, ...]) -> None:
+    data, spy = of_two_days(*asked)
     data.deactivate()
     with pytest.raises(sd.InactiveError):
         spy.window("1m", 3)

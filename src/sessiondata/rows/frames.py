@@ -46,7 +46,20 @@ if TYPE_CHECKING:
 
     from sessiondata.rows.bars import BarColumns, BarWindow
 
-__all__ = ["arrow_schema", "arrow_stream", "frame_columns", "to_array", "to_arrow", "to_pandas", "to_polars"]
+__all__ = [
+    "arrow_schema",
+    "arrow_stream",
+    "columns_of",
+    "frame_columns",
+    "immutable_window",
+    "library",
+    "pandas_frame",
+    "stream_of",
+    "to_array",
+    "to_arrow",
+    "to_pandas",
+    "to_polars",
+]
 
 # columns of a base, a derived and a daily series
 _N_BASE, _N_DERIVED, _N_DAILY = 7, 9, len(COLUMNS)
@@ -68,7 +81,7 @@ def _count(window: BarWindow) -> int:
     return _N_DAILY if window.interval == "1d" else _N_DERIVED
 
 
-def _columns(window: BarWindow) -> list[npt.NDArray[Any]]:
+def columns_of(window: BarWindow) -> list[npt.NDArray[Any]]:
     """Values of the columns: views of what is stored, times as int64, flags as bools, dates as days
     since 1970."""
     stored, n_base, grid, forming, is_derived = content_of(window)
@@ -84,7 +97,7 @@ def _columns(window: BarWindow) -> list[npt.NDArray[Any]]:
     return columns
 
 
-def _immutable_window(rows: BarColumns) -> BarWindow:
+def immutable_window(rows: BarColumns) -> BarWindow:
     """Rows that nothing changes any more: an immutable window as it is, anything else copied at one
     moment."""
     window = window_of(rows)
@@ -100,7 +113,11 @@ def arrow_schema(rows: BarColumns) -> Any:
 
 def arrow_stream(rows: BarColumns, requested_schema: Any) -> Any:
     """See `BarSeries.__arrow_c_stream__`."""
-    columns = _columns(_immutable_window(rows))
+    return stream_of(columns_of(immutable_window(rows)), requested_schema)
+
+
+def stream_of(columns: list[npt.NDArray[Any]], requested_schema: Any) -> Any:
+    """Columns as `columns_of` has them, as an Arrow stream of one batch."""
     # Arrow keeps bools as bits.
     bits = [np.packbits(column, bitorder="little") if column.dtype == np.bool_ else column for column in columns[1:]]
     return stream_capsule((columns[0], *bits), requested_schema)
@@ -109,13 +126,18 @@ def arrow_stream(rows: BarColumns, requested_schema: Any) -> Any:
 def to_pandas(rows: BarColumns, copy: bool | None) -> Any:
     """See `BarSeries.to_pandas`."""
     copy = None if copy is None else check_bool("copy", copy)
-    pd = _library("pandas", "pandas")
+    pd = library("pandas", "pandas")
     window = window_of(rows)
     if copy is False and not window.is_immutable:
         raise ArgumentError("a series is always copied (copy=False): its rows change; copy() it first")
-    columns = _columns(_immutable_window(rows))
+    columns = columns_of(immutable_window(rows))
     if copy or not window.is_immutable:
         columns = [column.copy() for column in columns]
+    return pandas_frame(pd, columns)
+
+
+def pandas_frame(pd: Any, columns: list[npt.NDArray[Any]]) -> Any:
+    """Columns as `columns_of` has them, in a frame that shows their memory. `pd`: pandas."""
     if len(columns) == _N_DAILY:
         # the coarsest unit that pandas has
         columns[-1] = columns[-1].astype("datetime64[D]").astype("datetime64[s]")
@@ -124,23 +146,24 @@ def to_pandas(rows: BarColumns, copy: bool | None) -> Any:
     return pd.DataFrame(dict(zip(COLUMNS[1:], columns[1:], strict=False)), index=index, copy=False)
 
 
-def to_polars(rows: BarColumns) -> Any:
-    """See `BarSeries.to_polars`."""
-    polars = _library("polars", "polars")
+def to_polars(rows: Any) -> Any:
+    """See `BarSeries.to_polars`; of anything that has `stream_of` as its ``__arrow_c_stream__``."""
+    polars = library("polars", "polars")
     if not hasattr(polars.DataFrame, "__arrow_c_stream__"):  # such a one reads no streams either
         raise ImportError(f"this needs polars >= 1.20: {install_hint('polars', 'polars')}")
     return polars.DataFrame(rows)
 
 
-def to_arrow(rows: BarColumns) -> Any:
-    """See `BarSeries.to_arrow`."""
-    reader = _library("pyarrow", "arrow").RecordBatchReader
+def to_arrow(rows: Any) -> Any:
+    """See `BarSeries.to_arrow`; of anything that has `stream_of` as its ``__arrow_c_stream__``."""
+    reader = library("pyarrow", "arrow").RecordBatchReader
     if not hasattr(reader, "from_stream"):
         raise ImportError(f"this needs pyarrow >= 16: {install_hint('pyarrow', 'arrow')}")
     return reader.from_stream(rows).read_all()
 
 
-def _library(name: str, extra: str) -> Any:
+def library(name: str, extra: str) -> Any:
+    """A library that an extra names, or an ImportError that says how to get it."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
@@ -152,7 +175,7 @@ def to_array(rows: BarColumns, dtype: Any, copy: bool | None) -> npt.NDArray[Any
     copy = None if copy is None else check_bool("copy", copy)
     if copy is False:
         raise ArgumentError("an array of bars is always a copy (copy=False): a series is columns, not records")
-    columns = _columns(_immutable_window(rows))
+    columns = columns_of(immutable_window(rows))
     out = np.empty(len(columns[0]), _RECORD[len(columns)])
     for name, column in zip(COLUMNS, columns, strict=False):
         out[name] = column.view("M8[ns]") if name == COLUMNS[0] else column.astype(out.dtype[name], copy=False)

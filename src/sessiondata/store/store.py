@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from sessiondata.store.outages import ClassifiedGap
     from sessiondata.store.panel import Panel
     from sessiondata.store.state import SymbolState
+    from sessiondata.store.table import Table
     from sessiondata.time.intervals import Interval
 
 __all__ = ["SessionData", "StoreParts", "parts_of"]
@@ -1298,6 +1299,62 @@ class SessionData:
         from sessiondata.store.panel import make_panel  # not needed to store bars
 
         return make_panel(self._registry, field, interval, n, symbols, out, (extended, forming, fill_forward))
+
+    def to_pandas(self, interval: str | Interval, symbols: Iterable[str] | None = None) -> Any:
+        """The bars of an interval of all symbols, those of the session under way, as one pandas
+        DataFrame.
+
+        Parameters
+        ----------
+        interval : str or Interval
+        symbols : iterable of str, optional
+            By default all that hold the interval, in the order they were registered. A repeated
+            name counts once.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A ``symbol`` column (categorical: the names in that order) and those of
+            `BarSeries.to_pandas`; one symbol after the other, each in time order. The index is
+            ``timestamp``. Where only some symbols derive the interval the columns are those of a
+            derived series. A copy, of one moment for each symbol.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such interval or symbol, or a symbol does not hold the interval.
+        ArgumentTypeError
+            `symbols` is no list of names.
+        ImportError
+            There is no pandas.
+
+        Examples
+        --------
+        >>> data = SessionData(None, "1m", ())
+        >>> for name in ("SPY", "QQQ"):
+        ...     symbol = data.register_symbol(name)
+        ...     _ = symbol.append(1_710_244_800_000_000_000, 10.0, 11.0, 9.0, 10.5, 100.0)
+        >>> frame = data.to_pandas("1m")
+        >>> frame["symbol"].tolist(), frame["close"].tolist()
+        (['SPY', 'QQQ'], [10.5, 10.5])
+        """
+        return self._table(interval, symbols).to_pandas()
+
+    def to_polars(self, interval: str | Interval, symbols: Iterable[str] | None = None) -> Any:
+        """What `to_pandas` has, as a polars DataFrame: ``symbol`` (Categorical), then the columns
+        of `BarSeries.to_polars`."""
+        return self._table(interval, symbols).to_polars()
+
+    def to_arrow(self, interval: str | Interval, symbols: Iterable[str] | None = None) -> Any:
+        """What `to_pandas` has, as a pyarrow Table: ``symbol`` (dictionary of int32 and string),
+        then the columns of `BarSeries.to_arrow`."""
+        return self._table(interval, symbols).to_arrow()
+
+    def _table(self, interval: Any, symbols: Any) -> Table:
+        self._context.check_active()
+        from sessiondata.store.table import Table  # not needed to store bars
+
+        return Table(self._registry, interval, symbols)
 
     def _repr_html_(self) -> str:
         from sessiondata.store.html import store_html  # not needed until a notebook asks

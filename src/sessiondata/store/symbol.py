@@ -33,6 +33,7 @@ from sessiondata.time.intervals import ByInterval, parse_interval
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from sessiondata._native.objects.over_days import DayWindows
     from sessiondata.market.calendar import SessionCalendar
     from sessiondata.market.grid import SessionGrid
     from sessiondata.rows.bars import BarWindow
@@ -64,6 +65,7 @@ class SymbolSessionData(SymbolFeed, Marked):
         "_core": "native state",
         "_state": "what the package works on",
         "_store": "the `SessionData` that it belongs to, for users; None if it was made without one",
+        "_windows": "what makes windows over days, by interval; None until somebody asks",
         "append": APPEND,
     }
 
@@ -71,8 +73,9 @@ class SymbolSessionData(SymbolFeed, Marked):
         self._state, self._core, self._context = state, state.core, state.context
         self._store = store
         self.append = state.core.append
-        self._bars = self._append_tick = self._append_quote = None
+        self._bars = self._windows = self._append_tick = self._append_quote = None
 
+    _day_windows: Lazy[dict[Any, DayWindows]] = Lazy("_windows", lambda _: {})
     _series: Lazy[dict[str, BarSeries]] = Lazy("_bars", lambda self: self._state.series)
 
     @property
@@ -566,11 +569,18 @@ class SymbolSessionData(SymbolFeed, Marked):
         >>> window.close.tolist(), window.trade_date.astype(str).tolist(), window.shortfall
         ([1449.0, 1454.0, 1459.0], ['2024-03-12', '2024-03-13', '2024-03-13'], 7)
         """
-        self._context.check_active()
-        windows = _windows()
-        if out is None:
-            return windows.window_of_days(self._state, interval, n, extended, forming)  # type: ignore[no-any-return]
-        return windows.window_into(self._state, interval, n, extended, forming, out)  # type: ignore[no-any-return]
+        if not self._context.is_active:
+            self._context.check_active()
+        made = self._day_windows
+        answer: BarWindow | int | None
+        try:
+            of_days = made[interval]
+            answer = of_days.newest(n, extended, forming) if out is None else of_days.read(n, extended, forming, out)
+        except (KeyError, TypeError):  # the first of the interval, or it is none
+            answer = None
+        if answer is None:  # not plain, or not right
+            answer = _windows().window_of_days(self._state, made, interval, n, extended, forming, out)
+        return answer
 
     def _repr_html_(self) -> str:
         from sessiondata.store.html import symbol_html  # not needed until a notebook asks

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from sessiondata._native.objects.over_days import newest, newest_supplied, read_into
+from sessiondata._native.objects.over_days import DayWindows, newest, newest_supplied, read_into
 from sessiondata.arguments import check_bool, check_index
 from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionDataError, UnknownNameError, format_value
 from sessiondata.rows.bars import BarKind, BarWindow
@@ -17,7 +16,7 @@ from sessiondata.time.intervals import parse_interval
 if TYPE_CHECKING:
     from sessiondata.store.state import SymbolState
 
-__all__ = ["COLUMNS", "check_array", "check_count", "flags_of", "number_of_series", "window_into", "window_of_days"]
+__all__ = ["COLUMNS", "check_array", "check_count", "flags_of", "number_of_series", "window_of_days"]
 
 #: Columns of `out`: name -> type.
 COLUMNS: dict[str, Any] = {
@@ -74,38 +73,33 @@ def number_of_series(state: SymbolState, interval: Any) -> tuple[str, int]:
     return name, -1
 
 
-def window_of_days(state: SymbolState, interval: Any, n: Any, extended: Any, forming: Any) -> BarWindow:
-    """See `SymbolSessionData.window`."""
+def window_of_days(
+    state: SymbolState, made: dict[Any, DayWindows], interval: Any, n: Any, extended: Any, forming: Any, out: Any
+) -> BarWindow | int:
+    """See `SymbolSessionData.window`. `made`: what makes further windows of an interval."""
     n, flags = check_count(n), flags_of(extended, forming)
     name, k = number_of_series(state, interval)
+    arrays = None if out is None else check_out(out, n, state.core.name)
     core = state.core
     step_ns = core.steps_ns[k] if 0 <= k < len(core.steps_ns) else parse_interval(name).step_ns
-    kind = _kind_of(core.name, name, state.zone, k != 0, step_ns, core.steps_ns[0])
-    return newest_supplied(core, name, n, flags, kind) if k < 0 else newest(core, k, n, flags, kind)
-
-
-#: What makes records of rows of several days; most windows are of the same few series.
-_kind_of = lru_cache(maxsize=4096)(BarKind)
-
-
-def window_into(state: SymbolState, interval: Any, n: Any, extended: Any, forming: Any, out: Any) -> int:
-    """See `SymbolSessionData.window`."""
-    n, flags = check_count(n), flags_of(extended, forming)
-    name, k = number_of_series(state, interval)
-    arrays = check_out(out, n, state.core.name)
-    if k >= 0:
-        found = read_into(state.core, k, n, flags, tuple(map(arrays.get, COLUMNS)))
-        if found >= 0:
-            return found
+    kind = BarKind(core.name, name, state.zone, k != 0, step_ns, core.steps_ns[0])
+    if k >= 0 and isinstance(interval, str):
+        made[interval] = DayWindows(core, k, kind)
+    if arrays is None:
+        return newest_supplied(core, name, n, flags, kind) if k < 0 else newest(core, k, n, flags, kind)
+    if k < 0:
+        window = newest_supplied(core, name, n, flags, kind)
+        for column, array in arrays.items():
+            array[: len(window)] = getattr(window, column).view(array.dtype)
+        return len(window)
+    count = read_into(core, k, n, flags, tuple(map(arrays.get, COLUMNS)))
+    if count < 0:
         raise ArgumentError(
-            f"out: an array lies in the memory of the store, which it would overwrite symbol={state.core.name!r}",
-            symbol=state.core.name,
+            f"out: an array lies in the memory of the store, which it would overwrite symbol={core.name!r}",
+            symbol=core.name,
             code="ERR_OUT",
         )
-    window = window_of_days(state, name, n, extended, forming)
-    for column, array in arrays.items():
-        array[: len(window)] = getattr(window, column).view(array.dtype)
-    return len(window)
+    return count
 
 
 def check_out(out: Any, n: int, symbol: str | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Windows over past days and the session, for Python.
 
+    DayWindows  those of one series, as a symbol keeps them for the next call; plain arguments only
     newest      walks of `symbol/past` -> a view of one stretch, or a copy in one block
     read_into   the same walks into arrays of the caller
 
@@ -9,10 +10,18 @@ neither session nor history changes then, and a row that a caller without the GI
 count.
 """
 
-from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release
+cimport cython
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport int32_t, int64_t, uintptr_t
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.exc cimport PyErr_Clear
+from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
+from cpython.object cimport Py_TYPE, PyObject, PyTypeObject
+from cpython.tuple cimport PyTuple_GET_ITEM
+from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
 from libc.string cimport memset
+
+import numpy as np
 
 from sessiondata._native.objects.bars cimport BarKind
 from sessiondata._native.objects.days cimport Days
@@ -23,9 +32,21 @@ from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.rows.ring cimport Ring
 from sessiondata._native.slots.grid cimport Grid
 from sessiondata._native.symbol.past cimport (
-    PAST_UNKNOWN, WITH_EXTENDED, Run, Target, Walk, walk_begin, window_copy, window_count,
+    PAST_UNKNOWN, WITH_EXTENDED, WITH_FORMING, Run, Target, Walk, walk_begin, window_copy, window_count,
 )
 from sessiondata._native.symbol.symbol cimport symbol_enter, symbol_leave
+
+from sessiondata.copying import refuse_copy
+
+
+cdef extern from "Python.h":
+    int get_buffer "PyObject_GetBuffer"(object array, Py_buffer* out_view, int flags) except -1
+    # not 0: it has raised
+    int try_buffer "PyObject_GetBuffer"(object array, Py_buffer* out_view, int flags) noexcept
+
+
+cdef enum:
+    MOST = 1_000_000_000  # rows; more are asked for by no loop
 
 
 cdef void _set_target(Target* target, char* block, int64_t n) noexcept:
@@ -50,6 +71,135 @@ cdef void _show_block(BarWindow window, bytes block, int64_t n) noexcept:
 def newest(SymbolCore core not None, Py_ssize_t k, int64_t n, int64_t flags, BarKind kind not None):
     """The newest `n` rows of series `k` over days (`flags`: WITH_* of `symbol/past`), as a window:
     a view of one stretch, or a copy."""
+    return _newest(core, k, n, flags, kind)
+
+
+@cython.final
+cdef class DayWindows:
+    """Windows over days of one series.
+
+    Parameters
+    ----------
+    core : SymbolCore
+    k : int
+        Number of the series.
+    kind : BarKind
+        What all its bars have in common.
+    """
+
+    cdef SymbolCore _core
+    cdef Py_ssize_t _k
+    cdef BarKind _kind
+
+    def __reduce__(self):
+        refuse_copy(self)
+
+    def __cinit__(self, SymbolCore core not None, Py_ssize_t k, BarKind kind not None):
+        self._core, self._k, self._kind = core, k, kind
+
+    @cython.binding(False)
+    def newest(self, n, extended, forming, /):
+        """`newest` of an int from 1 on and two bools; None, and nothing has been done, of anything
+        else."""
+        cdef int overflow = 0
+        cdef int64_t count
+        cdef int64_t flags = (WITH_EXTENDED if extended is True else 0) + (WITH_FORMING if forming is True else 0)
+        if not PyLong_CheckExact(n) or (extended is not True and extended is not False) or (
+                forming is not True and forming is not False):
+            return None
+        count = PyLong_AsLongLongAndOverflow(n, &overflow)
+        if overflow or count < 1 or count > MOST:
+            return None
+        return _newest(self._core, self._k, count, flags, self._kind)
+
+    @cython.binding(False)
+    def read(self, n, extended, forming, out, /):
+        """`read_into` of the usual case: arguments as of `newest`, and a dict of plain arrays that
+        fit, without dates. None, and nothing has been done, of anything else."""
+        cdef Py_buffer views[7]
+        cdef Py_buffer* view
+        cdef void* data[8]
+        cdef int overflow = 0, n_open = 0, i, j
+        cdef int64_t count, flags
+        cdef bint fits = True
+        cdef PyObject* array
+        if type(out) is not dict or not PyLong_CheckExact(n) or (extended is not True and extended is not False) or (
+                forming is not True and forming is not False):
+            return None
+        count = PyLong_AsLongLongAndOverflow(n, &overflow)
+        if overflow or count < 1:
+            return None
+        flags = (WITH_EXTENDED if extended is True else 0) + (WITH_FORMING if forming is True else 0)
+        memset(data, 0, sizeof(data))
+        for i in range(7):
+            array = PyDict_GetItemWithError(<dict>out, <object>PyTuple_GET_ITEM(_NAMES, i))
+            if array == NULL:
+                continue
+            view = &views[n_open]
+            # a subclass: a mask would be overlooked
+            if Py_TYPE(<object>array) != _ndarray or try_buffer(
+                    <object>array, view, PyBUF_FORMAT | PyBUF_ND | PyBUF_WRITABLE):
+                PyErr_Clear()
+                fits = False
+                break
+            n_open += 1
+            fits = (view.ndim == 1 and view.shape[0] == count and view.format[1] == 0
+                    and <uint64_t>view.buf % <uint64_t>view.itemsize == 0 and _has_kind(view, i))
+            for j in range(n_open - 1):
+                fits = fits and not (<char*>view.buf < <char*>views[j].buf + views[j].len
+                                     and <char*>views[j].buf < <char*>view.buf + view.len)
+            # NumPy's own memory is not ours
+            if not fits or ((<object>array).base is not None and _is_ours(self._core, view)):
+                fits = False
+                break
+            data[i] = view.buf
+        try:
+            if fits and n_open and n_open == len(<dict>out):
+                return _read(self._core, self._k, count, flags, data)
+            return None
+        finally:
+            while n_open:
+                n_open -= 1
+                PyBuffer_Release(&views[n_open])
+
+
+cdef tuple _NAMES = ("timestamp", "open", "high", "low", "close", "volume", "n_base")
+cdef PyTypeObject* _ndarray = <PyTypeObject*>np.ndarray
+
+
+cdef bint _has_kind(const Py_buffer* view, int column) noexcept:
+    """Whether numbers are those of a column of `_NAMES`: int64, float64, int32."""
+    if column == 0:
+        return view.itemsize == 8 and view.format[0] in (c"l", c"q")
+    return view.format[0] == c"i" if column == 6 else view.format[0] == c"d"
+
+
+cdef int64_t _read(SymbolCore core, Py_ssize_t k, int64_t n, int64_t flags, void** data) except -2:
+    """Copy the newest rows to where `data` says (as of `read_into`), which is checked; returns how
+    many there are."""
+    cdef int64_t count = PAST_UNKNOWN
+    cdef int i
+    cdef Target target
+    cdef Walk walk
+    cdef Run oldest
+    cdef uintptr_t* inside
+    target.ts, target.n_base, target.day = <int64_t*>data[0], <int32_t*>data[6], <int64_t*>data[7]
+    for i in range(5):
+        target.values[i] = <double*>data[i + 1]
+    while count == PAST_UNKNOWN:
+        inside = symbol_enter(&core.symbol)
+        walk_begin(&walk, &core.symbol, k, n, flags)
+        count = window_count(&walk, n, &oldest)
+        if count > 0:
+            walk_begin(&walk, &core.symbol, k, n, flags)
+            window_copy(&walk, count, &target)
+        symbol_leave(inside)
+        if count == PAST_UNKNOWN:
+            know_past(core, k, n)
+    return count
+
+
+cdef BarWindow _newest(SymbolCore core, Py_ssize_t k, int64_t n, int64_t flags, BarKind kind):
     cdef uintptr_t* inside
     cdef Walk walk
     cdef Run oldest
@@ -129,10 +279,6 @@ def newest_supplied(SymbolCore core not None, str name, int64_t n, int64_t flags
     return window
 
 
-cdef extern from "Python.h":
-    int get_buffer "PyObject_GetBuffer"(object array, Py_buffer* out_view, int flags) except -1
-
-
 def read_into(SymbolCore core not None, Py_ssize_t k, int64_t n, int64_t flags, tuple columns not None):
     """Copy the newest `n` rows of series `k` over days into arrays; returns how many there are.
 
@@ -141,12 +287,7 @@ def read_into(SymbolCore core not None, Py_ssize_t k, int64_t n, int64_t flags, 
     if one of them lies in the memory of a session or a day."""
     cdef Py_buffer views[8]
     cdef void* data[8]
-    cdef int64_t count = PAST_UNKNOWN
     cdef int i, n_open = 0
-    cdef Target target
-    cdef Walk walk
-    cdef Run oldest
-    cdef uintptr_t* inside
     try:
         for i in range(8):
             data[i] = NULL
@@ -154,23 +295,10 @@ def read_into(SymbolCore core not None, Py_ssize_t k, int64_t n, int64_t flags, 
                 get_buffer(columns[i], &views[n_open], PyBUF_WRITABLE)
                 data[i] = views[n_open].buf
                 n_open += 1
-        target.ts, target.n_base, target.day = <int64_t*>data[0], <int32_t*>data[6], <int64_t*>data[7]
-        for i in range(5):
-            target.values[i] = <double*>data[i + 1]
-        while count == PAST_UNKNOWN:
-            for i in range(n_open):
-                if _is_ours(core, &views[i]):
-                    return -1
-            inside = symbol_enter(&core.symbol)
-            walk_begin(&walk, &core.symbol, k, n, flags)
-            count = window_count(&walk, n, &oldest)
-            if count > 0:
-                walk_begin(&walk, &core.symbol, k, n, flags)
-                window_copy(&walk, count, &target)
-            symbol_leave(inside)
-            if count == PAST_UNKNOWN:
-                know_past(core, k, n)
-        return count
+        for i in range(n_open):
+            if _is_ours(core, &views[i]):
+                return -1
+        return _read(core, k, n, flags, data)
     finally:
         while n_open:
             n_open -= 1
