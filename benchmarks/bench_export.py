@@ -158,6 +158,45 @@ def test_tolist_and_zip(export, timed):
     timed(export.row.replace("export", "dict"), title, "tolist and zip of the columns", export.items, run)
 
 
+@cache
+def nothing() -> Export:
+    return Export("export/fixed", "The fixed part of a document: a store without a symbol", *_empty())
+
+
+@cache
+def one_bar() -> Export:
+    day = data.minutes()
+    first = day.keep(day.columns[0] == day.columns[0][0], "", "")
+    return of_days("one-bar", "A document of one symbol with one bar", {"SPY": first})._replace(
+        title="A document of one symbol with one bar"
+    )
+
+
+def _empty() -> tuple[sd.SessionData, dict[str, data.Day], dict[str, Any]]:
+    store = sd.SessionData(ours.CALENDAR, "1m", data.DERIVED)
+    store.start_session(data.minutes().date)
+    return store, {}, store.to_dict()
+
+
+@each(nothing, one_bar)
+def test_small_document(export, timed):
+    timed(export.row, export.title, "sessiondata", 1, export.store.to_json)
+
+
+@each(nothing, one_bar)
+def test_small_delta(export, timed):
+    export.store.to_json()
+    timed(export.row, export.title, "a delta without a change", 1, lambda: export.store.to_json(False), yardstick=True)
+
+
+@each(nothing, one_bar)
+def test_small_document_by_orjson(export, timed):
+    orjson = pytest.importorskip("orjson", reason="orjson is not installed")
+    document = export.store.to_dict()
+    assert orjson.dumps(document) == export.store.to_json(), "contestants disagree on the document"
+    timed(export.row, export.title, "orjson, document ready", 1, lambda: orjson.dumps(document))
+
+
 @each(with_history)
 def test_copy_of_the_bytes(export, timed):
     text = bytearray(export.store.to_json())

@@ -164,6 +164,17 @@ def _export(name: str, symbols: int) -> tuple[Work, Work | None, int]:
     return store.to_json, None, items
 
 
+def _export_one() -> tuple[Work, Work | None, int]:
+    """What stands around the rows of a small document: the calls of Python, and `meta`."""
+    from benchmarks import data, ours
+
+    spy = ours.new_store(data.minutes())[1]
+    spy.append(*data.minutes().rows[0])
+    store = spy.store
+    store.to_json()
+    return lambda: [store.to_json() for _ in range(1_000)], lambda: [None for _ in range(1_000)], 1_000
+
+
 def _export_history() -> tuple[Work, Work | None, int]:
     """A past day is spliced: a piece of text in a list, and a copy."""
     from benchmarks.bench_export import with_history
@@ -208,6 +219,7 @@ WORK: dict[str, Callable[[], tuple[Work, Work | None, int]]] = {
     "export, 50 symbols of 390 rows": lambda: _export("minutes", 50),
     "export, 23,400 rows": lambda: _export("seconds", 1),
     "export, 23,400 rows of full precision": lambda: _export("adjusted_seconds", 1),
+    "export, one symbol of one bar": _export_one,
     "export, a past day of an interval": _export_history,
     "delta, a symbol of 1,000": _delta,
 }

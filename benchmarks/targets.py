@@ -152,6 +152,8 @@ TARGETS = (
         "`to_dict` over tolist and zip, 50 symbols", 1.3, "x",
         _ratio("dict/50-symbols", "tolist and zip of the columns", inverse=True),
     ),
+    Target("the fixed part of a document", 2_000, "ns", _time("export/fixed")),
+    Target("the fixed part of a delta", 2_000, "ns", _time("export/fixed", "a delta without a change")),
     Target("export with ten past days, a byte (0.5 ns: 2 GB/s)", 0.5, "ns", _time("export/history")),
     Target("delta after one bar, per symbol of 10,000", 500, "ns", _first("delta/")),
     Target("`window`, the newest 20 bars", 420, "ns", _time("windows/20")),

@@ -22,8 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sessiondata as sd
-from both_writers import BAR, DATE, OPEN, new_store, same, series_of
-from worlds import HOUR, MINUTE, SECOND
+from both_writers import BAR, CALENDAR, DATE, OPEN, STYLES, new_store, same, series_of
+from worlds import HOUR, MINUTE, SECOND, utc
 
 # --- one document by hand -------------------------------------------------------------------------
 
@@ -273,6 +273,28 @@ def test_a_bool_as_a_count_is_no_reason_to_disagree() -> None:
     data.register_symbol("SPY").append(OPEN, *BAR)
     data.set_gaps("SPY", "1m", [pin(bar_count=True, retry_count=True)])
     same(data)
+
+
+@pytest.mark.parametrize("timestamps", STYLES)
+def test_what_exports_keep_of_a_session_goes_with_it(timestamps: str) -> None:
+    """Date, hours and UTC offset are others after a roll; a store that never exported says the
+    same."""
+    days = {"2024-03-08": "09:30:00-05:00", "2024-03-11": "09:30:00-04:00", "2024-11-04": "09:30:00-05:00"}
+    data = sd.SessionData(CALENDAR, "1m", ("5m",))
+    data.register_symbol("SPY")
+    for n, (date, opening) in enumerate(days.items()):
+        data.roll_session(date) if n else data.start_session(date)
+        for store in (data, sd.loads(data.dumps())):
+            store.append("SPY", utc(f"{date}T{opening}"), *BAR)
+            store.advance_to(utc(f"{date}T{opening}") + 7 * HOUR)  # behind the close
+            document = store.to_dict(timestamps=timestamps)
+            assert store.to_json(timestamps=timestamps) == orjson.dumps(document)
+            assert document["meta"]["session_date"] == date
+            assert store.to_json(False, timestamps=timestamps) == orjson.dumps(
+                store.to_dict(False, cursor=store.export_cursor(), timestamps=timestamps)
+            )
+            fresh = sd.loads(store.dumps())
+            assert fresh.to_json(timestamps=timestamps) == store.to_json(timestamps=timestamps)
 
 
 def test_many_pinned_gaps() -> None:

@@ -74,6 +74,7 @@ def things() -> dict[str, Any]:
     from sessiondata.batch.kernels import BarArrays, GapArrays
     from sessiondata.cli.demo import DemoEvent
     from sessiondata.export.document import DocumentInput
+    from sessiondata.export.form import Form
     from sessiondata.export.historical import Rendered
     from sessiondata.monitor.gap_log import GapAttempt, GapLog, GapRecord
     from sessiondata.monitor.manager import DataQualityManager
@@ -115,7 +116,8 @@ def things() -> dict[str, Any]:
         state_of(spy).core,
         store.context.clock, spy.ticks, spy.quotes, spy.quotes[:].copy(), data.symbols["T"].ticks[:].copy(),
         spy.quotes.latest, data.symbols["T"].ticks.latest, data.export_cursor("today"),
-        _cursor.Cursor(), _plain.Times(), data.calendar, data.grid, data.grid.compiled, buffer,
+        _cursor.Cursor(), _plain.Times(), Form(store.context, "iso"),
+        data.calendar, data.grid, data.grid.compiled, buffer,
         state_of(data["T"]).trade_buffer, sd.GapInfo("A", "1m", 1, 2, 3),
         data.classify_gaps("1m")[0], DocumentInput(store.context, {}, {}, lambda _: spy, "iso", None), style,
         _layout.Memory(), _slice.Slice([]),
@@ -145,7 +147,7 @@ def history_rows(history: Any) -> Any:
 #: Belong to a store, or are of use for the time of a call.
 REFUSE = {
     "StreamReader", "_Batch", "_Memory", "Cursor", "Days", "Evidence",
-    "_Table", "Style", "Times", "Memory", "Slice", "_Columns", "Offence", "PastRows",
+    "_Table", "Style", "Times", "Form", "Memory", "Slice", "_Columns", "Offence", "PastRows",
     "Rows", "StoreClock", "SymbolCore", "Lazy", "QuoteBuffer",
     "TickBuffer", "TradeBuffer", "ByteWriter", "ExportCursor", "DocumentInput",
     "HistoricalBars",

@@ -5,20 +5,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from sessiondata._native.out import json as _json
 from sessiondata.arguments import check_bool, names_of
 from sessiondata.copying import not_copied
-from sessiondata.errors import ArgumentError
+from sessiondata.export.form import Form, check_timestamps, form_of, resolved, style_for
 from sessiondata.export.format import (
     TIMESTAMPS,
     gaps_dict,
     json_bytes,
     pinned_gaps,
-    style_of,
     time_formatter,
 )
-from sessiondata.store.cursor import Export, ExportCursor, FoundCursor, begin_export, end_export
+from sessiondata.store.cursor import Export, ExportCursor, begin_export, end_export
 from sessiondata.store.exclusive import exclusive
 from sessiondata.store.symbol import SymbolSessionData, state_of
 
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from sessiondata._native.out.plain import Times
     from sessiondata._native.out.style import Style
     from sessiondata.market.calendar import SessionCalendar
-    from sessiondata.market.grid import SessionGrid
     from sessiondata.store.context import StoreContext
     from sessiondata.store.registry import Registry
     from sessiondata.store.state import SymbolState
@@ -86,7 +83,7 @@ class DocumentInput:
         style = self._styles.get(calendar)
         if style is None:
             zone = b'"timezone":%b,' % json_bytes(calendar.tz) if calendar.tz != own.tz else None
-            style = self._styles[calendar] = _style(calendar, symbol.grid, self._timestamps), zone
+            style = self._styles[calendar] = style_for(calendar, symbol.grid, self._timestamps), zone
         return style
 
     def past(self, core: SymbolCore) -> list[bytes] | None:
@@ -102,17 +99,21 @@ class DocumentInput:
 def document(
     store: StoreParts,
     complete: bool,
-    found: FoundCursor,
+    cursor: ExportCursor,
     timestamps: str,
     symbols: Iterable[str] | None,
     intervals: Iterable[str] | None,
 ) -> dict[str, Any]:
     """The complete document as plain Python objects, in the order of its keys, or what has changed
     of it."""
-    complete = check_bool("complete", complete)
+    if complete is not True and complete is not False:
+        complete = check_bool("complete", complete)
+    if timestamps not in TIMESTAMPS:
+        check_timestamps(timestamps)
     chosen = None if symbols is None else names_of("symbols", symbols)
-    _compute_indicators(store, chosen if complete else found.symbols)
-    return _document(store, complete, found.cursor, timestamps, chosen, intervals)
+    if store.context.indicators:
+        _compute_indicators(store, chosen if complete else cursor.symbols)
+    return _document(store, complete, cursor, timestamps, chosen, intervals)
 
 
 def _compute_indicators(store: StoreParts, names: Iterable[str] | None) -> None:
@@ -138,21 +139,21 @@ def _document(
     symbols: Iterable[str] | None,
     intervals: Iterable[str] | None,
 ) -> dict[str, Any]:
-    clock, registry = store.context.clock, store.registry
-    meta = _meta(store.context, timestamps, store.sessions.as_of_ns(), clock.sequence)
+    registry = store.registry
+    as_of, sequence = store.context.clock.reading()
     begun = begin_export(cursor, registry, complete, timestamps, symbols, intervals)
-    if not complete:
-        _add_to_meta(meta, store.context, begun)
+    form = form_of(store, timestamps, begun.intervals)
+    meta = form.meta(complete, as_of, sequence, begun)
     from sessiondata._native.out.plain import Times  # not needed to store bars
 
     parts: dict[str, Any] = {}
     if complete or begun.since is not None:
-        pins, times, sayings = _pins(registry), Times(), _Sayings(store.context, timestamps)
+        pins, times, sayings = _pins(registry), Times(), _Sayings(store.context, timestamps, form)
         for change in _whole(begun, pins) if complete else begun.native.changes(pins):
             core = begun.selected[change[0]]
             symbol, pinned = registry.symbols[core.name], pins.get(core, _NO_PINS)[0]
             parts[core.name] = member_dict(begun, change, symbol, pinned, sayings, times)
-        end_export(cursor, meta["sequence"])
+        end_export(cursor, sequence)
     return {"meta": meta, "symbols": parts}
 
 
@@ -188,17 +189,21 @@ def member_dict(
 def document_bytes(
     store: StoreParts,
     complete: bool,
-    found: FoundCursor,
+    cursor: ExportCursor,
     timestamps: str,
     symbols: Iterable[str] | None = None,
     intervals: Iterable[str] | None = None,
     into: Any = None,
 ) -> Any:
     """What `document` gives as JSON, written natively; its length if it goes into a buffer."""
-    complete = check_bool("complete", complete)
+    if complete is not True and complete is not False:
+        complete = check_bool("complete", complete)
+    if timestamps not in TIMESTAMPS:
+        check_timestamps(timestamps)
     chosen = None if symbols is None else names_of("symbols", symbols)
-    _compute_indicators(store, chosen if complete else found.symbols)
-    return _document_bytes(store, complete, found.cursor, timestamps, chosen, intervals, into)
+    if store.context.indicators:
+        _compute_indicators(store, chosen if complete else cursor.symbols)
+    return _document_bytes(store, complete, cursor, timestamps, chosen, intervals, into)
 
 
 @exclusive("an export", claims=2)
@@ -211,27 +216,25 @@ def _document_bytes(
     intervals: Iterable[str] | None,
     into: Any,
 ) -> Any:
-    from sessiondata._native.out import json as _json  # not needed to store bars
-
     context, registry = store.context, store.registry
-    meta = _meta(context, timestamps, *context.clock.reading())
+    as_of, sequence = context.clock.reading()
     begun = begin_export(cursor, registry, complete, timestamps, symbols, intervals)
-    if not complete:
-        _add_to_meta(meta, context, begun)
-    beside = DocumentInput(
-        context, registry.pinned, registry.foreign, lambda core: registry.symbols[core.name], timestamps,
-        begun.intervals,
-    )  # fmt: skip
-    style = _style(context.calendar, context.clock.grid, timestamps)
-    written = _json.write_document(json_bytes(meta), begun.native, not complete, beside, style, into)
+    form = form_of(store, timestamps, begun.intervals)
+    beside = form.beside
+    if beside is None or registry.foreign or context.indicators:
+        beside = form.beside = DocumentInput(
+            context, registry.pinned, registry.foreign, lambda core: registry.symbols[core.name], timestamps,
+            begun.intervals,
+        )  # fmt: skip
+    meta = form.meta_bytes(complete, as_of, sequence, begun)
+    written = _json.write_document(meta, begun.native, not complete, beside, form.style, into)
     if complete or begun.since is not None:
-        end_export(cursor, meta["sequence"])
+        end_export(cursor, sequence)
     return written
 
 
 def symbol_bytes(symbol: SymbolSessionData, timestamps: str) -> bytes:
     """The member of one symbol, of the store or removed from it; no cursor is moved."""
-    from sessiondata._native.out import json as _json  # not needed to store bars
     from sessiondata._native.out.cursor import Cursor
     from sessiondata._native.out.text import dumps_str
 
@@ -242,7 +245,7 @@ def symbol_bytes(symbol: SymbolSessionData, timestamps: str) -> bytes:
     beside = DocumentInput(context, pinned, foreign, lambda _: symbol, timestamps, None)
     native = Cursor()
     native.start([core], None, timestamps == "epoch_ms")
-    style = _style(context.calendar, context.clock.grid, timestamps)
+    style = style_for(context.calendar, context.clock.grid, timestamps)
     text: bytes = _json.write_document(b"{}", native, False, beside, style)
     return text[len(b'{"meta":{},"symbols":{') + len(dumps_str(symbol.symbol)) + 1 : -2]
 
@@ -254,64 +257,27 @@ def _pins(registry: Registry) -> dict[SymbolCore, Any]:
     return {core: (dict(state.pins.gaps), dict(state.pins.quality)) for core, state in pinned}
 
 
-def _style(calendar: SessionCalendar, grid: SessionGrid | None, timestamps: str) -> Style:
-    # Without a session there are no rows, so any offset will do.
-    offsets = (np.zeros(1, np.int64), np.zeros(1, np.int64)) if grid is None else grid.offsets()
-    return style_of(_resolve(grid, timestamps), calendar.zone, offsets)
-
-
-def _check_timestamps(timestamps: str) -> None:
-    if timestamps not in TIMESTAMPS:
-        raise ArgumentError(f"timestamps is one of {', '.join(TIMESTAMPS)}: {timestamps!r}", value=timestamps)
-
-
-def _resolve(grid: SessionGrid | None, timestamps: str) -> str:
-    """The form of times: "time" becomes "iso" where a time of day would be ambiguous."""
-    return "iso" if timestamps == "time" and (grid is None or grid.needs_dates) else timestamps
-
-
-def _meta(context: StoreContext, timestamps: str, as_of: int | None, sequence: int) -> dict[str, Any]:
-    _check_timestamps(timestamps)
-    calendar, date = context.calendar, context.clock.date
-    format_time = time_formatter(calendar.zone, "iso" if timestamps == "time" else timestamps)
-    return {
-        "schema": 1,
-        "complete": True,
-        "session_date": None if date is None else date.isoformat(),
-        "timezone": calendar.tz,
-        "as_of": None if as_of is None else format_time(as_of),
-        "sequence": sequence,
-    }
-
-
-def _add_to_meta(meta: dict[str, Any], context: StoreContext, begun: Export) -> None:
-    """What the `meta` of a delta has more, or other, than that of a complete document."""
-    meta.update(complete=False, cursor=begun.name, since=begun.since, epoch=context.clock.epoch)
-    if begun.since is None:
-        meta["resync"] = True
-    if begun.removed:
-        meta["removed"] = begun.removed
-
-
 @not_copied("copy the store with data.copy()")
 class _Sayings:
     """How the times of each calendar are written in a dict."""
 
     __slots__ = ("_context", "_said", "timestamps")
 
-    def __init__(self, context: StoreContext, timestamps: str) -> None:
+    def __init__(self, context: StoreContext, timestamps: str, form: Form) -> None:
         self.timestamps, self._context = timestamps, context
-        self._said: dict[SessionCalendar, tuple[Style, Callable[[int], str | int], str | None]] = {}
+        self._said: dict[SessionCalendar, tuple[Style, Callable[[int], str | int], str | None]] = {
+            context.calendar: (form.style, form.format_time, None)
+        }
 
     def of(self, symbol: SymbolState) -> tuple[Style, Callable[[int], str | int], str | None]:
         """Of a symbol: natively, as a function, and its zone where that is not the store's."""
         calendar, own = symbol.calendar, self._context.calendar
         said = self._said.get(calendar)
         if said is None:
-            grid = self._context.clock.grid if calendar is own else symbol.grid
+            grid = symbol.grid
             said = self._said[calendar] = (
-                _style(calendar, grid, self.timestamps),
-                time_formatter(calendar.zone, _resolve(grid, self.timestamps)),
+                style_for(calendar, grid, self.timestamps),
+                time_formatter(calendar.zone, resolved(grid, self.timestamps)),
                 None if calendar.tz == own.tz else calendar.tz,
             )
         return said
@@ -329,4 +295,4 @@ def _past(symbol: SymbolSessionData, timestamps: str, intervals: frozenset[str] 
 
 def _symbol_formatter(symbol: SymbolState, timestamps: str) -> Callable[[int], str | int]:
     """A function that writes a time by the clock of the symbol's own exchange."""
-    return time_formatter(symbol.calendar.zone, _resolve(symbol.grid, timestamps))
+    return time_formatter(symbol.calendar.zone, resolved(symbol.grid, timestamps))

@@ -7,7 +7,7 @@ written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Export",
     "ExportCursor",
-    "FoundCursor",
     "begin_export",
     "cursor_state",
     "end_export",
@@ -93,7 +92,9 @@ class ExportCursor:
         self, registry: Registry, timestamps: str, symbols: Iterable[str] | None, intervals: Iterable[str] | None
     ) -> None:
         """Begin a complete export."""
-        names, series = _checked_selection(registry, symbols, intervals)
+        names = series = None
+        if symbols is not None or intervals is not None:
+            names, series = _checked_selection(registry, symbols, intervals)
         self._sequence = None  # first: what is known of the last export is not of this selection
         self._timestamps, self._symbols, self._intervals = timestamps, names, series
         self._cores = None
@@ -122,23 +123,9 @@ class ExportCursor:
         return self._selected
 
 
-class FoundCursor(NamedTuple):
-    """The cursor of an export.
-
-    Attributes
-    ----------
-    cursor : ExportCursor
-    symbols : frozenset of str or None
-        Names of those that a delta through it is about; None: all.
-    """
-
-    cursor: ExportCursor
-    symbols: frozenset[str] | None
-
-
-def new_cursor() -> FoundCursor:
+def new_cursor() -> ExportCursor:
     """A cursor of no consumer: an export through it moves nobody's."""
-    return FoundCursor(ExportCursor(None), None)
+    return ExportCursor(None)
 
 
 class Export(NamedTuple):
@@ -158,7 +145,7 @@ class Export(NamedTuple):
     removed : list of str
         Names that the consumer has been sent and that are gone.
     selected : list of SymbolCore
-        Symbols of a delta, by their numbers in `native`.
+        Symbols, by their numbers in `native`.
     """
 
     name: str | None
@@ -167,6 +154,11 @@ class Export(NamedTuple):
     since: int | None
     removed: list[str]
     selected: list[SymbolCore]
+
+
+#: What the constructor of an `Export` does, without its call of Python.
+_export: Callable[[type[Export], tuple[Any, ...]], Export] = tuple.__new__
+_NONE_REMOVED: list[str] = []
 
 
 def begin_export(
@@ -181,16 +173,17 @@ def begin_export(
     cannot be served is about nothing, and the cursor stays where it is."""
     if complete:
         cursor._start(registry, timestamps, symbols, intervals)
-        return Export(cursor._name, cursor._native, cursor._intervals, None, [], cursor._selected)
+        return _export(Export, (cursor._name, cursor._native, cursor._intervals, None, _NONE_REMOVED, cursor._selected))
     if symbols is not None or intervals is not None:
         cursor._check(symbols, intervals)
-    since = cursor.sequence if cursor._timestamps == timestamps else None
+    native = cursor._native
+    since = cursor._sequence if native.is_served and cursor._timestamps == timestamps else None
     if since is None:
         from sessiondata._native.out.cursor import Cursor
 
         return Export(cursor._name, Cursor(), cursor._intervals, None, [], [])
-    removed = cursor._native.go_on(cursor._select(registry))
-    return Export(cursor._name, cursor._native, cursor._intervals, since, removed, cursor._selected)
+    removed = native.go_on(cursor._select(registry))
+    return _export(Export, (cursor._name, native, cursor._intervals, since, removed, cursor._selected))
 
 
 def end_export(cursor: ExportCursor, sequence: int) -> None:

@@ -3,25 +3,32 @@ that store bars never export."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from sessiondata.copying import not_copied
 from sessiondata.errors import UnknownNameError
 from sessiondata.store.settings import check_text
 
 if TYPE_CHECKING:
-    from sessiondata.store.cursor import ExportCursor, FoundCursor
+    from sessiondata.store.cursor import ExportCursor
 
 __all__ = ["Cursors"]
 
 
 @not_copied("copy the store with data.copy()")
 class Cursors:
-    """The cursors of a store."""
+    """The cursors of a store.
 
-    __slots__ = ("_default", "_named")
+    Attributes
+    ----------
+    forms : dict
+        What exports keep of the session, by form of times and intervals.
+    """
+
+    __slots__ = ("_default", "_named", "forms")
 
     def __init__(self) -> None:
+        self.forms: dict[Any, Any] = {}
         self._default: ExportCursor | None = None
         self._named: dict[str, ExportCursor] = {}
 
@@ -48,16 +55,20 @@ class Cursors:
         held = self._named.get(name) if isinstance(name, str) else None
         return self._named.setdefault(name, _new_cursor(check_text(name, "a cursor's name"))) if held is None else held
 
-    def find(self, cursor: str | ExportCursor | None) -> FoundCursor:
-        """The cursor of an export, by its name or as it is; an error if the store has no such
-        one."""
-        from sessiondata.store.cursor import ExportCursor, FoundCursor
+    def find(self, cursor: str | ExportCursor | Literal[False] | None) -> ExportCursor:
+        """The cursor of an export, by its name or as it is; an error if the store has no such one.
+        False: one of no consumer."""
+        if cursor is None and self._default is not None:
+            return self._default
+        from sessiondata.store.cursor import ExportCursor, new_cursor
 
+        if cursor is False:
+            return new_cursor()
         name = cursor.name if isinstance(cursor, ExportCursor) else cursor
         held = self.get(None) if name is None else self._named.get(name) if isinstance(name, str) else None
         if held is None or (isinstance(cursor, ExportCursor) and held is not cursor):
             raise UnknownNameError(f"no cursor {name!r}; export_cursor({name!r}) first", value=name)
-        return FoundCursor(held, held.symbols)
+        return held
 
     def drop(self, name: str | None) -> None:
         """Forget a cursor."""

@@ -60,9 +60,9 @@ def exclusive(
         def enclosed(*args: _P.args, **kwargs: _P.kwargs) -> _R:
             with _lock:
                 depth = len(_calls)
+                claimed = None if claims is None else args[claims]
                 try:
-                    claimed = None if claims is None else args[claims]
-                    if claimed is not None and any(held is claimed for _, _, held in _calls):
+                    if _calls and claimed is not None and any(held is claimed for _, _, held in _calls):
                         raise ReentrantCallError(f"{name} through {claimed!r}", f"{name} through it")
                     _calls.append((key(args[at]), name, claimed))
                     return function(*args, **kwargs)

@@ -929,7 +929,7 @@ class SessionData:
         """The document as UTF-8 JSON: byte for byte ``orjson.dumps(data.to_dict(...))``, written
         natively. Parameters and errors are those of `to_dict`."""
         self._context.check_active()
-        if isinstance(complete, (str, os.PathLike)):
+        if complete is not True and complete is not False and isinstance(complete, (str, os.PathLike)):
             raise ArgumentTypeError(
                 f"to_json returns the document, it writes no file: Path({str(complete)!r}).write_bytes(data.to_json())",
                 value=complete,
@@ -1113,7 +1113,8 @@ class SessionData:
         ()
         """
         self._context.check_active()
-        from sessiondata.store.closed_bars import check_callback, feeds_of  # not needed to store bars
+        # not needed to store bars
+        from sessiondata.store.closed_bars import check_callback, feeds_of
 
         feeds = feeds_of(self._registry, self._context, self._parts.settings)
         return feeds.get(intervals, symbols, name, check_bool("backlog", backlog), check_callback(callback))

@@ -162,9 +162,16 @@ cdef class Cursor:
     def start(self, list cores not None, object intervals, bint millis):
         """Begin a complete export of these symbols (and series: a frozenset of names, None for
         all)."""
+        cdef Py_ssize_t i
         self.is_open = True
-        self.intervals, self.millis = intervals, millis
-        self._align(cores, None)
+        if cores is self.cores and intervals == self.intervals and self.heads != NULL:
+            # the same again: what has been sent is forgotten, which symbols there are is not
+            for i in range(len(cores)):
+                self.heads[i].session = NEVER
+        else:
+            self.intervals = intervals
+            self._align(cores, None)
+        self.millis = millis
 
     def go_on(self, list cores not None):
         """Begin a delta; returns the names of symbols that have gone since."""

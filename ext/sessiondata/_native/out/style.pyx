@@ -13,7 +13,7 @@ Rejected: a branch for each style in `write_time`.
 
 from libc.stdint cimport uint64_t
 
-from sessiondata._native.out.text cimport set_day
+from sessiondata._native.out.text cimport TIME_BYTES, set_day
 from sessiondata._native.slots.marks cimport Retries
 from sessiondata._native.symbol.evidence cimport Evidence
 
@@ -44,6 +44,11 @@ cdef class Style:
         self.data.n_offsets = <int32_t>from_ns.shape[0]
         self.data.from_ns, self.data.offset_ns = &from_ns[0], &offset_ns[0]
         self.data.day.length_ns = 0
+
+    def text(self, int64_t ts):
+        """JSON of a time in the session's span."""
+        cdef char text[TIME_BYTES]
+        return text[:write_timestamp(text, ts, &self.data) - text - 1]
 
     cdef bytes anytime(self, int64_t ts):
         """JSON of a time that may lie anywhere. Runs Python code unless it was learnt."""
