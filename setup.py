@@ -31,6 +31,7 @@ MODULES = {
         "scalars",
         "kept",
         "view",
+        "gaps",
         "store",
         "bars",
         "window",

@@ -125,7 +125,7 @@ def everything_of_day(symbol: Any) -> Any:
         extended = series.extended_slots
         answers.append([
             exact([tuple(bar) for bar in series]), exact(series.n_base.tolist() if series.is_derived else None),
-            series.total_count, series.forming, series.gaps, core.answer(k)[:3], core.as_of,
+            series.total_count, series.forming, series.gaps, core.answer(k, series.zone), core.as_of,
             core.gap_count(k), core.newest_ts(False), core.newest_ts(True), core.session_bar(False),
             core.session_bar(True), extended.expected, extended.present, extended.gaps, series.quality,
         ])  # fmt: skip

@@ -311,7 +311,8 @@ def test_all_of_a_store_is_copied() -> None:
             "calendar", "context", "core", "history", "pins",
         },
         sd.SymbolSessionData: {
-            "__weakref__", "_append_quote", "_append_tick", "_bars", "_context", "_core", "_state", "_store",
+            "__weakref__", "_append_quote", "_append_tick", "_bars", "_by_interval", "_context", "_core", "_state",
+            "_store",
             "append",
         },
     }  # fmt: skip

@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -236,12 +237,12 @@ def test_an_answer_lists_as_many_gaps_as_it_counts_while_they_are_filled() -> No
         def answer(core: Any = core, flags: Any = flags) -> int:
             rounds = 0
             while flags[WRITTEN] == 0:
-                _, (expected, present, missing, _, _), gaps, _ = core.answer(0)
+                _, (expected, present, missing, _, _), gaps = core.answer(0, UTC)
                 assert present + missing == expected
-                assert sum(gap[2] for gap in gaps) == missing
+                assert sum(gap.bar_count for gap in gaps) == missing
                 # What is left in the list's memory by the list before it has the right length, but
                 # the wrong place.
-                assert all(before[1] < gap[0] for before, gap in itertools.pairwise(gaps))
+                assert all(before.end_ns < gap.start_ns for before, gap in itertools.pairwise(gaps))
                 rounds += 1
             return rounds
 

@@ -8,7 +8,6 @@ import orjson
 
 import reference as ref
 import sessiondata as sd
-from sessiondata.rows.window import zone_of
 from sessiondata.time.zones import from_ns
 
 # Only what JSON knows by itself: the rest is spelled out.
@@ -118,7 +117,7 @@ def same_series(symbol: Any, model: ref.RefSymbol) -> None:
         assert gaps == model.gaps(interval)
         assert series.gap_count == len(gaps)
         retries = [(gap.retry_count, gap.last_retry) for gap in series.gaps]
-        zone = zone_of(series)
+        zone = series.zone
         assert retries == [
             (n, None if when is None else from_ns(when, zone)) for n, when in model.gap_retries(interval)
         ]

@@ -135,7 +135,7 @@ def _running(series: BarSeries, times: Any, states: Any) -> tuple[Any, ...]:
     expected, present = np.cumsum(is_expected), np.cumsum(is_present)
     # The gaps that are, as far as they have begun: computed ones, whatever was pinned.
     core, k = native_of(series)
-    starts = [start for start, *_ in core.answer(k)[2]]
+    starts = [gap.start_ns for gap in core.gaps(k, series.zone)]
     gap_count = np.searchsorted(np.array(starts, np.int64), times, side="right")
     quality = np.where(expected, 10_000 * present // np.maximum(expected, 1), 10_000) / 100.0
     return expected, present, np.cumsum(is_missing), gap_count, quality

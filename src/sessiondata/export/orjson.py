@@ -13,7 +13,6 @@ import numpy as np
 
 from sessiondata.errors import ArgumentTypeError
 from sessiondata.rows.series import native_of, owner_of
-from sessiondata.rows.window import zone_of
 from sessiondata.time.zones import utc_offsets
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ def _window(window: BarWindow) -> bytes:
     from sessiondata._native.out import json as _json
     from sessiondata.export.format import style_of
 
-    zone, times = zone_of(window), window.timestamp
+    zone, times = window.zone, window.timestamp
     offsets = utc_offsets(zone, int(times[0]), int(times[-1]) + 1) if len(times) else (np.zeros(1, np.int64),) * 2
     columns = (window.open, window.high, window.low, window.close, window.volume)
     rows = _json.write_rows(times, *columns, style_of("iso", zone, offsets))

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple
 
+from sessiondata._native.objects.gaps import set_gap_class
 from sessiondata.arguments import check_index
 from sessiondata.errors import ArgumentError, ArgumentTypeError
 from sessiondata.time.instants import to_ns
@@ -92,6 +93,7 @@ class GapInfo(NamedTuple):
         return f"{self.symbol} {self.interval}: {self.bar_count} missing, {start} .. {end}"
 
 
+set_gap_class(GapInfo)
 _N_COMPARED = 7  # fields of a gap that two equal ones have in common
 
 

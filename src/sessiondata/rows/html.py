@@ -11,7 +11,6 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from sessiondata.rows.series import glance
-from sessiondata.rows.window import zone_of
 from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def summary(series: BarSeries) -> list[str]:
     seen = glance(series)
     newest = ["", ""]
     if seen.newest is not None:
-        newest = [from_ns(seen.newest.timestamp, zone_of(series)).isoformat(sep=" "), f"{seen.newest.close:.12g}"]
+        newest = [from_ns(seen.newest.timestamp, series.zone).isoformat(sep=" "), f"{seen.newest.close:.12g}"]
     return [str(len(seen.rows)), str(seen.missing), str(seen.gap_count), f"{seen.quality:.2f}", *newest]
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from sessiondata.copying import not_copied
-from sessiondata.rows.gap import GapInfo, short_stop
-from sessiondata.time.zones import from_ns
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
     from sessiondata._native.objects.store import SymbolCore
-    from sessiondata._native.slots.grid import Grid
+    from sessiondata.rows.gap import GapInfo
 
-__all__ = ["Marked", "Owner", "Pins", "SlotOwner", "computed_gaps", "gap_records", "reported_gaps", "reported_quality"]
+__all__ = ["Marked", "Owner", "Pins", "SlotOwner", "computed_gaps", "reported_quality"]
 
 
 @not_copied("copy the store with data.copy()")
@@ -77,15 +74,9 @@ class Marked:
         return {"no_trade": no_trade, "halted": halted}
 
 
-def reported_gaps(owner: SlotOwner, k: int) -> list[GapInfo]:
-    """Gaps of a series in time order: the pinned ones, or those that are computed."""
-    pinned = owner.pins.gaps.get(k)
-    return computed_gaps(owner, k) if pinned is None else list(pinned)
-
-
 def computed_gaps(owner: SlotOwner, k: int) -> list[GapInfo]:
     """Gaps of a series in time order, whatever is pinned."""
-    return gap_records(owner, k, *owner.core.answer(k)[2:])
+    return owner.core.gaps(k, owner.zone)
 
 
 def reported_quality(owner: SlotOwner, k: int, expected: int, present: int) -> float:
@@ -95,25 +86,3 @@ def reported_quality(owner: SlotOwner, k: int, expected: int, present: int) -> f
     if pinned is not None:
         return pinned
     return 100.0 * present / expected if expected else 100.0
-
-
-def gap_records(
-    owner: SlotOwner, k: int, gaps: list[tuple[int, int, int, int, int | None]], grid: Grid | None
-) -> list[GapInfo]:
-    """Records of the gaps that the native code has found in some hours: the session may have ended
-    since."""
-    if not gaps:
-        return []
-    core, zone = owner.core, owner.zone
-    name, interval, step_ns, stops = core.name, core.intervals[k], core.steps_ns[k], _stops_of(grid)
-    return [
-        GapInfo(name, interval, start, end, n, count, None if last is None else from_ns(last, zone), zone,
-                short_stop(stops, end, step_ns))
-        for start, end, n, count, last in gaps
-    ]  # fmt: skip
-
-
-@lru_cache(maxsize=256)
-def _stops_of(grid: Grid | None) -> list[int]:
-    """Ends of the segments of a session, ns."""
-    return [] if grid is None else grid.segment_stops()

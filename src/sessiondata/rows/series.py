@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from sessiondata._native.objects.series import LiveBars, native_of, owner_of
 from sessiondata.copying import not_copied
-from sessiondata.rows.owner import gap_records, reported_gaps, reported_quality
+from sessiondata.rows.owner import reported_quality
 from sessiondata.rows.slots import ExtendedSlots, SeriesState
 
 if TYPE_CHECKING:
     from sessiondata.rows.bars import Bar, BarWindow
-    from sessiondata.rows.gap import GapInfo
 
 __all__ = ["BarSeries", "Glance", "glance", "in_one_session", "native_of", "owner_of"]
 
@@ -52,14 +51,14 @@ class BarSeries(LiveBars):
     def state(self) -> SeriesState:
         """Gaps, quality and all counts of one moment. What is read one after the other may lie on
         both sides of a bar that another thread has stored meanwhile. O(gaps)."""
-        as_of, states, found, grid = self._core.answer(self._k)
+        as_of, states, gaps = self._core.answer(self._k, self.zone)
         expected, present, missing, no_trade, halted = states
         pinned_gaps = self._owner.pins.gaps.get(self._k)
         return SeriesState(
             as_of, expected, present, missing, no_trade, halted,
             reported_quality(self._owner, self._k, expected, present),
             100.0 * (expected - missing) / expected if expected else 100.0,
-            gap_records(self._owner, self._k, found, grid) if pinned_gaps is None else list(pinned_gaps),
+            gaps if pinned_gaps is None else list(pinned_gaps),
         )  # fmt: skip
 
     @property
@@ -73,11 +72,6 @@ class BarSeries(LiveBars):
         """Number of gaps. O(segments), and marks in time after the newest bar."""
         pinned = self._owner.pins.gaps.get(self._k)
         return self._core.gap_count(self._k) if pinned is None else len(pinned)
-
-    @property
-    def gaps(self) -> list[GapInfo]:
-        """Gaps in time order, or what `set_gaps` pinned. O(gaps)."""
-        return reported_gaps(self._owner, self._k)
 
     def _repr_html_(self) -> str:
         from sessiondata.rows.html import series_html  # not needed until a notebook asks

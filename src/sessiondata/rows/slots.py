@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sessiondata.copying import not_copied
-from sessiondata.rows.owner import SlotOwner, gap_records
+from sessiondata.rows.owner import SlotOwner
 
 if TYPE_CHECKING:
     from sessiondata.rows.gap import GapInfo
@@ -60,7 +60,7 @@ class ExtendedSlots:
         self._owner, self._k = owner, k
 
     def _tally(self) -> tuple[int, int]:
-        present, expected, _, _ = self._owner.core.extended_answer(self._k)
+        present, expected, _ = self._owner.core.extended_tally(self._k)
         return present, expected
 
     @property
@@ -92,14 +92,14 @@ class ExtendedSlots:
 
     @property
     def gap_count(self) -> int:
-        """Number of gaps. O(gaps)."""
-        return len(self._owner.core.extended_answer(self._k)[2])
+        """Number of gaps."""
+        return self._owner.core.extended_tally(self._k)[2]
 
     @property
     def gaps(self) -> list[GapInfo]:
         """Gaps in time order: runs of missing slots, before the open or after the close.
         O(gaps)."""
-        return gap_records(self._owner, self._k, *self._owner.core.extended_answer(self._k)[2:])
+        return self._owner.core.extended_gaps(self._k, self._owner.zone)
 
     def __repr__(self) -> str:
         core, (present, expected) = self._owner.core, self._tally()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["LiveRows", "Place", "RowWindow", "TimedColumns", "zone_of"]
+__all__ = ["LiveRows", "Place", "RowWindow", "TimedColumns"]
 
 Row = TypeVar("Row")
 Window = TypeVar("Window", bound="RowWindow[Any]")
@@ -52,6 +52,8 @@ class TimedColumns:
 
     __slots__ = ()
 
+    zone: Any  # tzinfo, the exchange's
+
     def _bounds(self) -> tuple[tuple[npt.NDArray[Any], ...], int, int]:
         raise NotImplementedError
 
@@ -70,7 +72,7 @@ class TimedColumns:
     def datetime(self) -> list[dt.datetime]:
         """`timestamp` as the records have it: aware datetimes in the exchange's zone, rounded down
         to a microsecond. A new list, O(n); `datetime64` is a view."""
-        zone = zone_of(self)
+        zone = self.zone
         return [from_ns(ts_ns, zone) for ts_ns in self._times().tolist()]
 
     def _times(self) -> npt.NDArray[np.int64]:
@@ -138,6 +140,12 @@ class RowWindow(TimedColumns, Generic[Row]):
     def symbol(self) -> str:
         name: str = self._series.symbol
         return name
+
+    @property
+    def zone(self) -> tzinfo:
+        """The exchange's: that of `datetime` and of the records."""
+        zone: tzinfo = self._series.zone
+        return zone
 
     def is_valid(self) -> bool:
         """Whether the window still has the rows that it was made of.
@@ -215,7 +223,7 @@ class RowWindow(TimedColumns, Generic[Row]):
     def __repr__(self) -> str:
         if not len(self):
             return f"<{self._title()}: empty>"
-        zone = self._series.zone
+        zone = self.zone
         first, last = (from_ns(int(self.timestamp[i]), zone).isoformat(sep=" ") for i in (0, -1))
         return f"<{self._title()}: {len(self)} {self._unit}, {first} .. {last}>"
 
@@ -304,9 +312,3 @@ class LiveRows(TimedColumns, Generic[Row, Window]):
                     check_index(name, position)
             raise
         return self._new_window(arrays, start + i, start + max(i, j), place, place.oldest + i)
-
-
-def zone_of(rows: Any) -> tzinfo:
-    """The exchange's zone of a series or a window."""
-    zone: tzinfo = rows._series.zone if isinstance(rows, RowWindow) else rows.zone
-    return zone

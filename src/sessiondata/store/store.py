@@ -709,15 +709,19 @@ class SessionData:
 
     def get_latest_bar(self, symbol: str, interval: str | None = None) -> Bar | None:
         """Newest bar by time (forming, if it is); None if there is no bar."""
-        series = self.get_symbol_data(symbol).bars(interval)
         try:
-            return series[-1]
-        except IndexError:  # no bar; asked once, because a session may end between two questions
-            return None
+            held = self._symbols[symbol]
+        except (KeyError, TypeError):
+            held = self.get_symbol_data(symbol)  # raises
+        return held.bars(interval).latest
 
     def get_last_n_bars(self, symbol: str, n: int, interval: str | None = None) -> BarWindow:
         """Newest `n` bars, oldest first, as a view."""
-        return self.get_symbol_data(symbol).bars(interval).last(n)
+        try:
+            held = self._symbols[symbol]
+        except (KeyError, TypeError):
+            held = self.get_symbol_data(symbol)  # raises
+        return held.bars(interval).last(n)
 
     def get_bars_since(self, symbol: str, ts_ns: Any, interval: str | None = None) -> BarWindow:
         """Bars at or after a time, as a view."""

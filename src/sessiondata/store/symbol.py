@@ -24,7 +24,7 @@ from sessiondata.errors import (
     UnknownNameError,
 )
 from sessiondata.rows.gap import GapInfo, check_gap
-from sessiondata.rows.owner import Marked, gap_records, reported_quality
+from sessiondata.rows.owner import Marked
 from sessiondata.rows.series import BarSeries, glance
 from sessiondata.store.feed import APPEND, SymbolFeed
 from sessiondata.store.state import SymbolState
@@ -60,7 +60,8 @@ class SymbolSessionData(SymbolFeed, Marked):
         "__weakref__": "",
         "_append_quote": "what is None until somebody asks (`Lazy`): native methods",
         "_append_tick": "",
-        "_bars": "its series by name, as the state has them; None until somebody asks",
+        "_bars": "its series by name, the base also by None; None until somebody asks",
+        "_by_interval": "the derived ones, for users; None until somebody asks",
         "_context": "what it shares with the other symbols of the store",
         "_core": "native state",
         "_state": "what the package works on",
@@ -73,10 +74,12 @@ class SymbolSessionData(SymbolFeed, Marked):
         self._state, self._core, self._context = state, state.core, state.context
         self._store = store
         self.append = state.core.append
-        self._bars = self._windows = self._append_tick = self._append_quote = None
+        self._bars: Any = None
+        self._by_interval = self._windows = self._append_tick = self._append_quote = None
 
     _day_windows: Lazy[dict[Any, DayWindows]] = Lazy("_windows", lambda _: {})
-    _series: Lazy[dict[str, BarSeries]] = Lazy("_bars", lambda self: self._state.series)
+    _series: Lazy[dict[str | None, BarSeries]] = Lazy("_bars", lambda self: _with_base(self._state.series))
+    _derived: Lazy[Mapping[str, BarSeries]] = Lazy("_by_interval", lambda self: _derived_of(self._state.series))
 
     @property
     def ticks(self) -> TickSeries:
@@ -187,14 +190,13 @@ class SymbolSessionData(SymbolFeed, Marked):
         UnknownNameError
             If the symbol does not hold that interval.
         """
-        self._context.check_active()
-        if interval is None:
-            return self._series[self._core.intervals[0]]
+        if not self._context.is_active:
+            self._context.check_active()  # raises
         try:
-            return self._series[interval]
-        except (KeyError, TypeError):  # another spelling, or no interval of the symbol
-            pass
-        return self._series[self._core.intervals[self._number(interval)]]
+            series: BarSeries = self._bars[interval]
+        except (KeyError, TypeError):  # nobody has asked yet; another spelling, or no interval of the symbol
+            return self._series[None if interval is None else self._core.intervals[self._number(interval)]]
+        return series
 
     def _number(self, interval: str) -> int:
         """Position of an interval among the series; accepts any spelling of it."""
@@ -216,14 +218,14 @@ class SymbolSessionData(SymbolFeed, Marked):
     @property
     def bars_base(self) -> BarSeries:
         """Series of the base interval."""
-        self._context.check_active()
-        return self._series[self._core.intervals[0]]
+        return self.bars()
 
     @property
     def bars_derived(self) -> Mapping[str, BarSeries]:
         """Series of the derived intervals by name, shortest first. Read-only."""
-        self._context.check_active()
-        return MappingProxyType(ByInterval({name: self._series[name] for name in self._core.intervals[1:]}))
+        if not self._context.is_active:
+            self._context.check_active()  # raises
+        return self._derived
 
     # --- gaps and quality ---
 
@@ -231,22 +233,19 @@ class SymbolSessionData(SymbolFeed, Marked):
     def bar_gaps(self) -> dict[str, list[GapInfo]]:
         """Gaps by interval, all of one moment; an empty list where there is none."""
         self._context.check_active()
-        state, pinned = self._state, self._state.pins.gaps.copy()
-        all_gaps, grid = self._core.all_gaps()
+        pinned = self._state.pins.gaps.copy()
+        all_gaps = self._core.all_gaps(self._state.zone)
         return ByInterval({
-            name: list(pinned[k]) if k in pinned else gap_records(state, k, gaps, grid)
+            name: list(pinned[k]) if k in pinned else gaps
             for k, (name, gaps) in enumerate(zip(self._core.intervals, all_gaps, strict=True))
         })  # fmt: skip
 
     @property
     def bar_quality(self) -> dict[str, float]:
         """Quality by interval, all of one moment."""
-        self._context.check_active()
-        state, tallies = self._state, self._core.all_tallies()
-        return ByInterval({
-            name: reported_quality(state, k, expected, present)
-            for k, (name, (present, expected)) in enumerate(zip(self._core.intervals, tallies, strict=True))
-        })  # fmt: skip
+        if not self._context.is_active:
+            self._context.check_active()  # raises
+        return self._core.qualities(ByInterval(), self._state.pins.quality)
 
     def mark_no_trade(self, interval: str | GapInfo, start_ns: Any = None, stop_ns: Any = None) -> bool:
         """Nothing traded in some slots: where they have no bar they are not missing, but
@@ -606,6 +605,19 @@ def _windows() -> Any:
 def state_of(symbol: SymbolSessionData) -> SymbolState:
     """What the package works on."""
     return symbol._state
+
+
+def _with_base(series: dict[str, BarSeries]) -> dict[str | None, BarSeries]:
+    """Series by name, the base also by None."""
+    by_name: dict[str | None, BarSeries] = dict(series.items())
+    by_name[None] = next(iter(series.values()))
+    return by_name
+
+
+def _derived_of(series: dict[str, BarSeries]) -> Mapping[str, BarSeries]:
+    derived = ByInterval(series)
+    del derived[next(iter(series))]
+    return MappingProxyType(derived)
 
 
 def _no_range(alone: Any, symbol: str) -> ArgumentTypeError:

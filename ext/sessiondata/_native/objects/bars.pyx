@@ -64,6 +64,7 @@ cdef Records* _bars = NULL
 
 
 @cython.final
+@cython.no_gc  # names and a zone: in no circle
 cdef class BarKind:
     """What all bars of a series have in common; makes records of its rows.
 

@@ -25,16 +25,8 @@ cdef extern from *:
     """
     #include <cstring>
 
-    enum { SD_KINDS = 8 };
-
-    static SdRecords sd_records[SD_KINDS];
-    static int sd_n_records = 0;
-
-    static inline SdRecords* sd_records_of(PyTypeObject* type) {
-        for (int i = 0; i < sd_n_records; ++i)
-            if (sd_records[i].type == type) return &sd_records[i];
-        return nullptr;
-    }
+    static SdRecords sd_records[4];
+    static int sd_n_kinds = 0;
 
     static inline bool sd_keep(SdRecords* records, PyObject* op) {
     #ifdef Py_GIL_DISABLED
@@ -46,11 +38,13 @@ cdef extern from *:
     #endif
     }
 
+    // Each kind has functions of its own, which know where its records are.
+
     // --- objects of a fixed size ---
 
-    static PyObject* sd_object_alloc(PyTypeObject* type, Py_ssize_t n) {
-        SdRecords* const records = sd_records_of(type);
-        if (records == nullptr || records->n_kept == 0) return PyType_GenericAlloc(type, n);
+    template <int kind> static PyObject* sd_object_alloc(PyTypeObject* type, Py_ssize_t n) {
+        SdRecords* const records = &sd_records[kind];
+        if (records->n_kept == 0) return PyType_GenericAlloc(type, n);
         PyObject* const op = records->kept[--records->n_kept];
         std::memset(reinterpret_cast<char*>(op) + sizeof(PyObject), 0, type->tp_basicsize - sizeof(PyObject));
         PyObject_Init(op, type);
@@ -58,9 +52,8 @@ cdef extern from *:
         return op;
     }
 
-    static void sd_object_free(void* op) {
-        SdRecords* const records = sd_records_of(Py_TYPE(static_cast<PyObject*>(op)));
-        if (records == nullptr || !sd_keep(records, static_cast<PyObject*>(op))) PyObject_GC_Del(op);
+    template <int kind> static void sd_object_free(void* op) {
+        if (!sd_keep(&sd_records[kind], static_cast<PyObject*>(op))) PyObject_GC_Del(op);
     }
 
     // --- records ---
@@ -75,55 +68,63 @@ cdef extern from *:
     }
 
     // For Python code: of any length, until `_make` has counted it.
-    static PyObject* sd_record_alloc(PyTypeObject* type, Py_ssize_t n) {
-        PyObject* const op = sd_make_record(sd_records_of(type), n);
+    template <int kind> static PyObject* sd_record_alloc(PyTypeObject*, Py_ssize_t n) {
+        PyObject* const op = sd_make_record(&sd_records[kind], n);
         if (op != nullptr) PyObject_GC_Track(op);
         return op;
     }
 
-    static inline void sd_forget_record(PyObject* op, PyTypeObject* type) {
-        SdRecords* const records = sd_records_of(type);
+    // Also of classes that are derived from the record, whose fields are all that the tuple knows of.
+    static inline void sd_forget_record(SdRecords* records, PyObject* op, PyTypeObject* type) {
+        const bool is_own = type == records->type;
         const Py_ssize_t n = Py_SIZE(op);
         PyObject** const fields = sd_fields(op);
-        for (Py_ssize_t i = n + (records == nullptr ? 0 : records->n_hidden); --i >= 0;) {
+        for (Py_ssize_t i = n + (is_own ? records->n_hidden : 0); --i >= 0;) {
             PyObject* const field = fields[i];
             fields[i] = nullptr;
             Py_XDECREF(field);
         }
-        if (records == nullptr || n != records->n || !sd_keep(records, op)) type->tp_free(op);
+        if (!is_own || n != records->n || !sd_keep(records, op)) type->tp_free(op);
         Py_DECREF(type);
     }
 
-    static void sd_record_dealloc(PyObject* op) {
+    template <int kind> static void sd_record_dealloc(PyObject* op) {
         PyTypeObject* const type = Py_TYPE(op);
         if (!PyObject_GC_IsTracked(op)) {
-            sd_forget_record(op, type);
+            sd_forget_record(&sd_records[kind], op, type);
             return;
         }
         PyObject_GC_UnTrack(op);
-        Py_TRASHCAN_BEGIN(op, sd_record_dealloc)  // it may hold another one that holds another one ...
-        sd_forget_record(op, type);
+        Py_TRASHCAN_BEGIN(op, sd_record_dealloc<kind>)  // it may hold another one that holds another one ...
+        sd_forget_record(&sd_records[kind], op, type);
         Py_TRASHCAN_END
     }
 
-    static SdRecords* sd_keep_type(PyTypeObject* type, Py_ssize_t n, Py_ssize_t n_hidden) {
-        SdRecords* const known = sd_records_of(type);
-        if (known != nullptr) return known;
-        if (sd_n_records == SD_KINDS) {
-            PyErr_SetString(PyExc_RuntimeError, "too many kinds of objects to keep");
-            return nullptr;
-        }
-        SdRecords* const records = &sd_records[sd_n_records++];
+    template <int kind> static SdRecords* sd_keep_as(PyTypeObject* type, Py_ssize_t n, Py_ssize_t n_hidden) {
+        SdRecords* const records = &sd_records[kind];
         *records = SdRecords{type, n, n_hidden, sd_make_record, 0, {}};
         Py_INCREF(type);
         if (n) {
-            type->tp_alloc = sd_record_alloc;
-            type->tp_dealloc = sd_record_dealloc;
+            type->tp_alloc = sd_record_alloc<kind>;
+            type->tp_dealloc = sd_record_dealloc<kind>;
         } else {
-            type->tp_alloc = sd_object_alloc;
-            type->tp_free = sd_object_free;
+            type->tp_alloc = sd_object_alloc<kind>;
+            type->tp_free = sd_object_free<kind>;
         }
         return records;
+    }
+
+    static SdRecords* sd_keep_type(PyTypeObject* type, Py_ssize_t n, Py_ssize_t n_hidden) {
+        for (int i = 0; i < sd_n_kinds; ++i)
+            if (sd_records[i].type == type) return &sd_records[i];
+        switch (sd_n_kinds++) {
+            case 0: return sd_keep_as<0>(type, n, n_hidden);
+            case 1: return sd_keep_as<1>(type, n, n_hidden);
+            case 2: return sd_keep_as<2>(type, n, n_hidden);
+            case 3: return sd_keep_as<3>(type, n, n_hidden);
+        }
+        PyErr_SetString(PyExc_RuntimeError, "too many kinds of objects to keep");
+        return nullptr;
     }
     """
     Records* _keep_type "sd_keep_type"(type kind, Py_ssize_t n, Py_ssize_t n_hidden) except NULL

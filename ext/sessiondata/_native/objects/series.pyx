@@ -16,7 +16,7 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uintptr_t
 
 from sessiondata._native.base.time cimport LEAST_START, ceil_div
 from sessiondata._native.objects.bars cimport BarKind, new_bar
-from sessiondata._native.objects.store cimport SlotStates
+from sessiondata._native.objects.store cimport SlotStates, quality_of
 from sessiondata._native.objects.window cimport BarWindow, copy_rows, new_window, row_bytes, show_ring
 from sessiondata._native.rows.columns cimport Columns
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_columns, ring_oldest, ring_read
@@ -361,6 +361,14 @@ cdef class LiveBars(BarColumns):
         return self.states().halted
 
     @property
+    def gaps(self):
+        """Gaps in time order, a list of `GapInfo`, or what `set_gaps` pinned. O(gaps)."""
+        pinned = self._owner.pins.gaps
+        if pinned and self._k in pinned:
+            return list(pinned[self._k])
+        return self._core.gaps(self._k, self.kind.zone)
+
+    @property
     def quality(self):
         """100 * present / expected, or what `set_quality` pinned; 100.0 where nothing is expected
         yet."""
@@ -368,7 +376,7 @@ cdef class LiveBars(BarColumns):
         pinned = self._owner.pins.quality
         if pinned and self._k in pinned:
             return pinned[self._k]
-        return 100.0 * states.present / states.expected if states.expected else 100.0
+        return quality_of(&states)
 
     @property
     def completeness(self):

@@ -4,6 +4,7 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t
 
 from sessiondata._native.objects.clock cimport StoreClock
+from sessiondata._native.objects.gaps cimport SlotsOf
 from sessiondata._native.objects.rows cimport Refusal, Rows
 from sessiondata._native.slots.extended cimport Extended
 from sessiondata._native.slots.gaps cimport Gaps
@@ -21,6 +22,11 @@ cdef struct SlotStates:
     int32_t no_trade
     int32_t halted
     int32_t n_gaps
+
+
+cdef inline double quality_of(const SlotStates* states) noexcept nogil:
+    """In percent; 100 where nothing is expected."""
+    return 100.0 * states.present / states.expected if states.expected else 100.0
 
 
 @cython.final
@@ -64,6 +70,8 @@ cdef class SymbolCore:
     cdef int publish_past(self, Py_ssize_t k, const void* past, object owner) except -1
     cdef object past_of(self, Py_ssize_t k)
     cdef void drop_old_past(self) noexcept
+    cdef SlotsOf slots_of(self, Py_ssize_t k, object zone)
+    cdef list gaps_at(self, Py_ssize_t k, object zone, SlotStates* out_states, int64_t* out_as_of)
     cdef void _states(self, Py_ssize_t k, SlotStates* out_states) noexcept nogil
     cdef bint _refuses_early(self, Rows rows, int64_t n, Refusal* out_refusal) except -1
     cdef void _count_skipped(self, const int64_t* skipped, int64_t other_session) noexcept nogil

@@ -20,10 +20,11 @@ symbol would pay for two objects, and the second would look into the first for a
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBuffer_Release
+from cpython.dict cimport PyDict_SetItem
 from cpython.exc cimport PyErr_Clear
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
-from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from cpython.object cimport Py_TYPE, PyTypeObject
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
@@ -38,6 +39,7 @@ from sessiondata._native.base.status cimport (
     raise_status, reason_index,
 )
 from sessiondata._native.base.time cimport LEAST_START
+from sessiondata._native.objects.gaps cimport Range, SlotsOf, gap_records, list_ranges
 from sessiondata._native.objects.rows cimport sorted_rows, store_rows
 from sessiondata._native.objects.scalars cimport number_of, time_of
 from sessiondata._native.objects.view cimport view_of
@@ -46,12 +48,12 @@ from sessiondata._native.rows.ring cimport (
     Bar, ring_begin_change, ring_end_change, ring_oldest, ring_room,
 )
 from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_NONE, ticks_oldest
-from sessiondata._native.slots.extended cimport Extended, extended_expected, extended_start
+from sessiondata._native.slots.extended cimport Extended, extended_expected
 from sessiondata._native.slots.gaps cimport (
-    gaps_count, gaps_explained, gaps_halted, gaps_list, gaps_missing, gaps_present, gaps_state,
+    gaps_count, gaps_explained, gaps_halted, gaps_missing, gaps_present, gaps_state,
 )
 from sessiondata._native.slots.grid cimport expected_at, ordinal_start
-from sessiondata._native.slots.marks cimport Spans, retries_of
+from sessiondata._native.slots.marks cimport Spans
 from sessiondata._native.symbol.clock cimport clock_join, clock_part
 from sessiondata._native.symbol.evidence cimport Evidence, evidence_of
 from sessiondata._native.symbol.feed cimport feed_check
@@ -103,14 +105,6 @@ cdef inline bint _borrow_column(object array, Py_buffer* columns, int* n_open, b
     return (column.ndim == 1 and column.itemsize == 8 and column.format[1] == 0
             and (column.format[0] in (c"l", c"q") if is_time else column.format[0] == c"d")
             and <uint64_t>column.buf % 8 == 0)
-
-
-cdef struct Range:
-    # A gap, by slots, and how often and when last (ns) somebody asked again for its bars.
-    int32_t start
-    int32_t stop
-    int32_t count
-    int64_t last_ns
 
 
 @cython.final
@@ -950,18 +944,23 @@ cdef class SymbolCore:
         symbol_leave(inside)
         return states.expected, states.present, states.missing, states.no_trade, states.halted
 
-    def all_tallies(self):
-        """(present, expected) slots of each series that have elapsed, all of one moment."""
+    def qualities(self, out not None, dict pinned not None):
+        """Put the quality of each series into a dict by name, all of one moment: what is pinned by
+        number, else the share of slots that are present."""
         cdef SlotStates states[MAX_LEVELS + 1]
         cdef int32_t k, n_series = <int32_t>len(self.intervals)
-        for k in range(n_series):
-            states[k] = SlotStates(0, 0, 0, 0, 0, 0)
+        cdef bint is_open = self.symbol.grid != NULL
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
-        if self.symbol.grid != NULL:
+        if is_open:
             for k in range(n_series):
                 self._states(k, &states[k])
         symbol_leave(inside)
-        return [(states[k].present, states[k].expected) for k in range(n_series)]
+        for k in range(n_series):
+            if pinned and k in pinned:
+                PyDict_SetItem(out, self.intervals[k], pinned[k])
+            else:
+                PyDict_SetItem(out, self.intervals[k], quality_of(&states[k]) if is_open else 100.0)
+        return out
 
     def state_at(self, Py_ssize_t k, int64_t ts_ns):
         """State of the regular slot of series `k` that holds `ts_ns`, by its number in
@@ -987,7 +986,45 @@ cdef class SymbolCore:
         symbol_leave(inside)
         return states.n_gaps
 
-    def answer(self, Py_ssize_t k):
+    cdef SlotsOf slots_of(self, Py_ssize_t k, object zone):
+        """Whose the slots of series `k` are."""
+        return SlotsOf(<void*>self.name, <void*>self.intervals[k], <void*>zone, self.steps_ns[k])
+
+    def gaps(self, Py_ssize_t k, zone not None):
+        """Gaps of series `k`: a list of GapInfo, ascending. `zone` is the exchange's."""
+        cdef SlotStates states
+        return self.gaps_at(k, zone, &states, NULL)
+
+    cdef list gaps_at(self, Py_ssize_t k, object zone, SlotStates* out_states, int64_t* out_as_of):
+        """`gaps`, and what else is known at that moment."""
+        cdef uintptr_t* inside
+        cdef Gaps* gaps
+        cdef Range* ranges = NULL
+        cdef SlotsOf whose
+        # of the slots, until their times have been looked up
+        cdef object _memory = self._memory, _grid = self.grid
+        out_states[0] = SlotStates(0, 0, 0, 0, 0, 0)
+        if self.symbol.grid == NULL:
+            return []
+        inside = symbol_enter(&self.symbol)
+        gaps = self.tracker(k)
+        if out_as_of != NULL:
+            out_as_of[0] = symbol_watermark(&self.symbol)
+        self._states(k, out_states)
+        if out_states.n_gaps:
+            ranges = list_ranges(gaps, out_states.expected, out_states.n_gaps)
+        symbol_leave(inside)
+        if out_states.n_gaps == 0:
+            return []
+        if ranges == NULL:
+            raise MemoryError("no memory for the gaps")
+        whose = self.slots_of(k, zone)
+        try:
+            return gap_records(&whose, gaps, NULL, ranges, out_states.n_gaps)
+        finally:
+            PyMem_RawFree(ranges)
+
+    def answer(self, Py_ssize_t k, zone not None):
         """Everything about the slots of series `k` at one moment.
 
         Returns
@@ -995,46 +1032,25 @@ cdef class SymbolCore:
         as_of : int or None
         states : tuple of int
             As `states` has them.
-        gaps : list of (start_ns, end_ns, bar_count, retry_count, last_ns or None)
-            Ascending; both ends are starts of missing slots. `last_ns` is when somebody asked
-            again.
-        grid : Grid or None
-            Hours of the session that all this is of.
+        gaps : list of GapInfo
+            As `gaps` has them.
         """
-        cdef uintptr_t* inside
-        cdef Gaps* gaps
-        cdef SlotStates states = SlotStates(0, 0, 0, 0, 0, 0)
-        cdef Range* ranges = NULL
-        cdef int64_t as_of
-        # of the slots, until their times have been looked up
-        cdef object _memory = self._memory, grid = self.grid
-        if self.symbol.grid == NULL:
-            return None, (0, 0, 0, 0, 0), [], None
-        inside = symbol_enter(&self.symbol)
-        gaps = self.tracker(k)
-        as_of = symbol_watermark(&self.symbol)
-        self._states(k, &states)
-        if states.n_gaps:
-            ranges = _list_ranges(gaps, states.expected, states.n_gaps)
-        symbol_leave(inside)
-        if states.n_gaps and ranges == NULL:
-            raise MemoryError("no memory for the gaps")
-        try:
-            found = _found(gaps, ranges, states.n_gaps)
-        finally:
-            PyMem_RawFree(ranges)
+        cdef SlotStates states
+        cdef int64_t as_of = INT64_MIN
+        gaps = self.gaps_at(k, zone, &states, &as_of)
         return (None if as_of == INT64_MIN else as_of,
-                (states.expected, states.present, states.missing, states.no_trade, states.halted), found, grid)
+                (states.expected, states.present, states.missing, states.no_trade, states.halted), gaps)
 
-    def all_gaps(self):
-        """Gaps of each series as `answer` has them, all of one moment, and the hours of their
-        session."""
+    def all_gaps(self, zone not None):
+        """Gaps of each series, a list of lists of GapInfo, all of one moment."""
         cdef Gaps* gaps[MAX_LEVELS + 1]
         cdef SlotStates states[MAX_LEVELS + 1]
         cdef Range* ranges[MAX_LEVELS + 1]
+        cdef SlotsOf whose
         cdef int32_t k, n_series = <int32_t>len(self.intervals)
         cdef bint is_whole = True
-        cdef object _memory = self._memory, grid = self.grid  # as in `answer`
+        cdef object _memory = self._memory, _grid = self.grid  # as in `gaps_at`
+        cdef list found = []
         for k in range(n_series):
             gaps[k] = NULL
             ranges[k] = NULL
@@ -1045,13 +1061,16 @@ cdef class SymbolCore:
                 gaps[k] = self.tracker(k)
                 self._states(k, &states[k])
                 if states[k].n_gaps:
-                    ranges[k] = _list_ranges(gaps[k], states[k].expected, states[k].n_gaps)
+                    ranges[k] = list_ranges(gaps[k], states[k].expected, states[k].n_gaps)
                     is_whole &= ranges[k] != NULL
         symbol_leave(inside)
         try:
             if not is_whole:
                 raise MemoryError("no memory for the gaps")
-            return [_found(gaps[k], ranges[k], states[k].n_gaps) for k in range(n_series)], grid
+            for k in range(n_series):
+                whose = self.slots_of(k, zone)
+                found.append(gap_records(&whose, gaps[k], NULL, ranges[k], states[k].n_gaps))
+            return found
         finally:
             for k in range(n_series):
                 PyMem_RawFree(ranges[k])
@@ -1064,28 +1083,39 @@ cdef class SymbolCore:
             symbol_flush(&self.symbol, <int32_t>k - 1)
         return series_extended(&self.symbol, k)
 
-    def extended_answer(self, Py_ssize_t k):
-        """(present, expected, gaps, grid) of the slots of series `k` outside the segments that have
-        elapsed, as `answer` has them; nothing of it if none are expected."""
-        cdef object _memory = self._memory, grid = self.grid  # as in `answer`
+    def extended_tally(self, Py_ssize_t k):
+        """(present, expected, number of gaps) of the slots of series `k` outside the segments that
+        have elapsed; zeros if none are expected."""
         cdef uintptr_t* inside = symbol_enter(&self.symbol)
         cdef Extended* extended = self.extended(k)
-        cdef Range* ranges = NULL
-        cdef int32_t expected = 0, present = 0, n = 0, i
+        cdef int32_t expected = 0, present = 0, n = 0
         if extended != NULL:
             expected = extended_expected(extended, symbol_watermark(&self.symbol))
             present, n = gaps_present(&extended.gaps, expected), gaps_count(&extended.gaps, expected)
-            if n:
-                ranges = _list_ranges(&extended.gaps, expected, n)
         symbol_leave(inside)
-        if n and ranges == NULL:
+        return present, expected, n
+
+    def extended_gaps(self, Py_ssize_t k, zone not None):
+        """Gaps of the slots of series `k` outside the segments, as `gaps` has them."""
+        cdef object _memory = self._memory, _grid = self.grid  # as in `gaps_at`
+        cdef uintptr_t* inside = symbol_enter(&self.symbol)
+        cdef Extended* extended = self.extended(k)
+        cdef Range* ranges = NULL
+        cdef SlotsOf whose
+        cdef int32_t expected, n = 0
+        if extended != NULL:
+            expected = extended_expected(extended, symbol_watermark(&self.symbol))
+            n = gaps_count(&extended.gaps, expected)
+            if n:
+                ranges = list_ranges(&extended.gaps, expected, n)
+        symbol_leave(inside)
+        if n == 0:
+            return []
+        if ranges == NULL:
             raise MemoryError("no memory for the gaps")
+        whose = self.slots_of(k, zone)
         try:
-            return present, expected, [
-                (extended_start(extended, ranges[i].start), extended_start(extended, ranges[i].stop - 1),
-                 ranges[i].stop - ranges[i].start, 0, None)
-                for i in range(n)
-            ], grid
+            return gap_records(&whose, &extended.gaps, extended, ranges, n)
         finally:
             PyMem_RawFree(ranges)
 
@@ -1192,32 +1222,6 @@ cdef class SymbolCore:
         symbol_leave(inside)
         if not hold:
             raise AssertionError(f"invariants of {self.name!r} do not hold")
-
-
-cdef list _found(const Gaps* gaps, const Range* ranges, Py_ssize_t n):
-    """Gaps as `SymbolCore.answer` has them."""
-    cdef Py_ssize_t i
-    return [(ordinal_start(gaps.table, ranges[i].start), ordinal_start(gaps.table, ranges[i].stop - 1),
-             ranges[i].stop - ranges[i].start, ranges[i].count, ranges[i].last_ns if ranges[i].count else None)
-            for i in range(n)]
-
-
-cdef Range* _list_ranges(const Gaps* gaps, int32_t expected, int32_t n) noexcept nogil:
-    """The `n` gaps of a tracker, to be freed; NULL without memory."""
-    cdef Range* ranges = <Range*>PyMem_RawMalloc(n * sizeof(Range))
-    cdef int32_t* bounds = <int32_t*>PyMem_RawMalloc(2 * n * sizeof(int32_t))
-    cdef int32_t i
-    if ranges == NULL or bounds == NULL:
-        PyMem_RawFree(ranges)
-        PyMem_RawFree(bounds)
-        return NULL
-    gaps_list(gaps, expected, bounds, bounds + n)
-    for i in range(n):
-        ranges[i].start, ranges[i].stop, ranges[i].count, ranges[i].last_ns = bounds[i], bounds[n + i], 0, 0
-        if gaps.marks != NULL and gaps.marks.retries.n:
-            retries_of(&gaps.marks.retries, bounds[i], bounds[n + i], &ranges[i].count, &ranges[i].last_ns)
-    PyMem_RawFree(bounds)
-    return ranges
 
 
 cdef void _copy_items(bytes copy, const char* source, Py_ssize_t start, Py_ssize_t stop) noexcept:

@@ -45,13 +45,15 @@ cdef extern from *:
     void* _memory_of "sd_memory_of"(object array) noexcept
 
 
+cdef int64_t[1] _nothing  # where an array without numbers begins
+
 _import_numpy()
 
 
 cdef object view_of(object owner, const void* start, int64_t n, object dtype):
     """`n` numbers of a dtype, which must be a `numpy.dtype`, as a new array. `start` is theirs and
-    aligned, and not NULL."""
-    return _view_of(owner, <void*>start, n, dtype)
+    aligned; NULL of none."""
+    return _view_of(owner, <void*>start if start != NULL else <void*>_nothing, n, dtype)
 
 
 cdef const void* memory_of(object array):

@@ -20,7 +20,7 @@ cdef class BarWindow(BarColumns):
     cdef object owner                   # of the memory
     cdef Columns rows                   # of it, from the first on; its n_base is NULL for base rows
     cdef int64_t n
-    cdef int64_t n_requested            # rows that were asked for, where there may be fewer; else -1
+    cdef int64_t n_requested            # rows that were asked for, where there may be fewer; else 0
     cdef object grid                    # their hours; None: of no session
     # ns, of a window that nothing changes: its bar in progress; INT64_MIN: none
     cdef int64_t forming_ts

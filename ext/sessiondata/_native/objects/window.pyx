@@ -24,7 +24,7 @@ making and forgetting an object of a class that may have anything.
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
-from libc.stdint cimport INT64_MIN, int32_t, uintptr_t
+from libc.stdint cimport INT64_MIN, int32_t, int64_t, uintptr_t
 from libc.string cimport memcpy
 
 import numpy as np
@@ -33,7 +33,8 @@ from sessiondata._native.objects.kept cimport keep_objects
 from sessiondata._native.objects.view cimport memory_of, view_of
 from sessiondata._native.rows.columns cimport columns_from
 from sessiondata._native.rows.ring cimport Bar, Ring, ring_columns, ring_oldest
-from sessiondata._native.symbol.symbol cimport symbol_enter, symbol_leave
+from sessiondata._native.slots.grid cimport Grid, GridData, Region
+from sessiondata._native.symbol.symbol cimport first_at_or_after, symbol_enter, symbol_leave
 
 from sessiondata.copying import refuse_copy
 from sessiondata.time.zones import from_ns
@@ -41,7 +42,6 @@ from sessiondata.time.zones import from_ns
 cdef object _INT64 = np.dtype("int64"), _INT32 = np.dtype("int32"), _FLOAT64 = np.dtype("float64")
 cdef object _TIMES = np.dtype("M8[ns]")
 cdef tuple _KINDS = (_INT64, _FLOAT64, _FLOAT64, _FLOAT64, _FLOAT64, _FLOAT64, _INT32)
-cdef bytes _NOTHING = bytes(8)          # where arrays without rows point
 cdef BarKind _NO_KIND = BarKind("", "", None, False, 0, 0)
 cdef object _frames = None, _html = None  # modules of the higher layer, or functions that import them
 
@@ -52,12 +52,7 @@ def show_with(frames not None, html not None):
     _frames, _html = frames, html
 
 
-cdef inline void _no_rows(Columns* out_rows) noexcept:
-    cdef void* nothing = PyBytes_AS_STRING(_NOTHING)
-    out_rows[0] = Columns(<int64_t*>nothing, <double*>nothing, <double*>nothing, <double*>nothing, <double*>nothing,
-                          <double*>nothing, <int32_t*>nothing)
-
-
+@cython.no_gc  # a kind of bars is in no circle; windows and series see to what they add
 cdef class BarColumns:
     """Columns of bars: time, open, high, low, close, volume, and what is known of each row."""
 
@@ -68,9 +63,9 @@ cdef class BarColumns:
         refuse_copy(self)
 
     cdef object look(self, Columns* out_rows, int64_t* out_n):
-        _no_rows(out_rows)
+        out_rows[0] = Columns(NULL, NULL, NULL, NULL, NULL, NULL, NULL)
         out_n[0] = 0
-        return _NOTHING
+        return None
 
     cdef BarWindow whole(self):
         return new_window(self.kind)
@@ -212,18 +207,19 @@ cdef class BarColumns:
     @property
     def regular(self):
         """The rows inside the session's segments, as a window: a view where they stand together, as
-        they do but for bars in a break; else a copy. O(n)."""
-        cdef BarWindow rows = self.whole()
-        cdef BarWindow frozen = rows.copied()
-        kept = ~frozen.is_extended
-        places = kept.nonzero()[0]
-        cdef int64_t n = len(places), first
-        if n == 0:
-            return rows.part(0, 0)
-        first = places[0]
-        if places[n - 1] - first + 1 == n and (rows.core is None or rows.is_valid()):
-            return rows.part(first, first + n)
-        return _packed(frozen, kept)
+        they do but for bars in a break, O(log n); else, and of several days, a copy, O(n)."""
+        cdef BarWindow rows = self.whole(), frozen
+        cdef uintptr_t* inside
+        cdef int64_t first = 0, stop = 0
+        cdef bint is_one = rows.n == 0
+        if type(rows.grid) is Grid:
+            inside = rows.enter()
+            is_one = _regular_rows(&(<Grid>rows.grid).data, rows.rows.ts, rows.n, &first, &stop)
+            symbol_leave(inside)
+        if is_one:
+            return rows.part(first, stop)
+        frozen = rows.copied()
+        return _packed(frozen, ~frozen.is_extended)
 
     # --- as frames of other libraries, which are imported when somebody asks ---
 
@@ -299,10 +295,6 @@ cdef class BarWindow(BarColumns):
     correction, the forming bar) show through. `is_valid` says when the ring has since overwritten
     or moved a row.
     """
-
-    def __cinit__(self):
-        self.owner, self.forming_ts, self.n_requested = _NOTHING, INT64_MIN, -1
-        _no_rows(&self.rows)
 
     def __init__(self):
         raise TypeError("windows are made by series: series.last(n), series[i:j]")
@@ -385,12 +377,12 @@ cdef class BarWindow(BarColumns):
     def requested(self):
         """How many bars were asked for: ``n`` of `SymbolSessionData.window`; of any other window
         those that it has."""
-        return self.n if self.n_requested < 0 else self.n_requested
+        return self.n_requested or self.n
 
     @property
     def shortfall(self):
         """How many bars fewer there are than were asked for: no more are kept."""
-        return 0 if self.n_requested < 0 else self.n_requested - self.n
+        return self.n_requested - self.n if self.n_requested else 0
 
     @cython.binding(False)
     def is_valid(self):
@@ -468,7 +460,8 @@ cdef class BarWindow(BarColumns):
         if self.n == 0:
             return f"<{title}: empty>"
         times = self.copied().timestamp
-        first, last = (from_ns(int(times[i]), self.kind.zone).isoformat(sep=" ") for i in (0, -1))
+        ends = times[0], times[self.n - 1]
+        first, last = [from_ns(int(ts_ns), self.kind.zone).isoformat(sep=" ") for ts_ns in ends]
         return f"<{title}: {self.n} bars, {first} .. {last}>"
 
 
@@ -478,7 +471,7 @@ keep_objects(BarWindow)
 cdef BarWindow new_window(BarKind kind):
     """A window without rows."""
     cdef BarWindow window = BarWindow.__new__(BarWindow)
-    window.kind = kind
+    window.kind, window.forming_ts = kind, INT64_MIN
     return window
 
 
@@ -491,16 +484,31 @@ cdef void show_ring(BarWindow window, SymbolCore core, Py_ssize_t k, const Ring*
     window.n_moves, window.seq = ring.n_moves, i
 
 
+cdef bint _regular_rows(const GridData* grid, const int64_t* ts, int64_t n, int64_t* out_first,
+                        int64_t* out_stop) noexcept nogil:
+    """Whether the regular ones of ascending rows stand together; then which they are."""
+    cdef const Region* region
+    cdef int32_t i
+    out_first[0], out_stop[0] = first_at_or_after(ts, n, grid.open_ns), first_at_or_after(ts, n, grid.close_ns)
+    for i in range(grid.n_regions):
+        region = &grid.regions[i]
+        if not region.regular and grid.open_ns < region.stop <= grid.close_ns:
+            if first_at_or_after(ts, n, region.start) < first_at_or_after(ts, n, region.stop):
+                return False
+    return True
+
+
 cdef void copy_rows(const Columns* rows, int64_t n, char* block, Columns* out_rows) noexcept nogil:
     """Copy rows to a block of `row_bytes` each: one column behind the other."""
-    memcpy(block, rows.ts, 8 * n)
-    memcpy(block + 8 * n, rows.open, 8 * n)
-    memcpy(block + 16 * n, rows.high, 8 * n)
-    memcpy(block + 24 * n, rows.low, 8 * n)
-    memcpy(block + 32 * n, rows.close, 8 * n)
-    memcpy(block + 40 * n, rows.volume, 8 * n)
-    if rows.n_base != NULL:
-        memcpy(block + 48 * n, rows.n_base, 4 * n)
+    if n:  # else they may have no address
+        memcpy(block, rows.ts, 8 * n)
+        memcpy(block + 8 * n, rows.open, 8 * n)
+        memcpy(block + 16 * n, rows.high, 8 * n)
+        memcpy(block + 24 * n, rows.low, 8 * n)
+        memcpy(block + 32 * n, rows.close, 8 * n)
+        memcpy(block + 40 * n, rows.volume, 8 * n)
+        if rows.n_base != NULL:
+            memcpy(block + 48 * n, rows.n_base, 4 * n)
     out_rows[0] = Columns(<int64_t*>block, <double*>(block + 8 * n), <double*>(block + 16 * n),
                           <double*>(block + 24 * n), <double*>(block + 32 * n), <double*>(block + 40 * n), NULL)
     if rows.n_base != NULL:
@@ -510,7 +518,9 @@ cdef void copy_rows(const Columns* rows, int64_t n, char* block, Columns* out_ro
 cdef list _arrays(BarWindow window):
     """The columns that a window has, six or seven."""
     columns = [window.timestamp, window.open, window.high, window.low, window.close, window.volume]
-    return columns if window.rows.n_base == NULL else [*columns, window.n_base]
+    if window.rows.n_base == NULL and (window.n or not window.kind.is_derived):
+        return columns
+    return [*columns, window.n_base]
 
 
 cdef BarWindow _packed(BarWindow window, key):

@@ -5,6 +5,7 @@ from typing import Any, overload
 from sessiondata._native.objects.store import SymbolCore
 from sessiondata._native.objects.window import BarColumns, BarWindow
 from sessiondata.rows.bars import Bar
+from sessiondata.rows.gap import GapInfo
 
 class LiveBars(BarColumns):
     _core: SymbolCore
@@ -51,6 +52,8 @@ class LiveBars(BarColumns):
     def no_trade(self) -> int: ...
     @property
     def halted(self) -> int: ...
+    @property
+    def gaps(self) -> list[GapInfo]: ...
     @property
     def quality(self) -> float: ...
     @property
