@@ -196,6 +196,7 @@ MADE = [
     sd.ArgumentTypeError("not this kind", value=5),
     sd.SessionStateError("a text", symbol="SPY"),
     sd.IntervalError("a text"), sd.CalendarError("a text"), sd.DateOutOfRangeError("a text"), sd.DeltaError("a text"),
+    sd.ClosedBarsLostError("ui", (("SPY", "5m", dt.date(2024, 3, 12)), ("SPY", None, None))),
     sd.InactiveError("a text"), sd.ReentrantCallError("roll_session()", "an export"), sd.SessionDataError("a text"),
 ]  # fmt: skip
 
