@@ -207,6 +207,7 @@ class ObjectStore:
             "complete": True,
             "session_date": self.session_date.isoformat(),
             "timezone": self.timezone,
+            "segments": [["09:30:00", "16:00:00"]],
             "as_of": as_of.isoformat(),
             "sequence": sequence,
         }

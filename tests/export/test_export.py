@@ -30,7 +30,7 @@ from worlds import HOUR, MINUTE, SECOND, utc
 
 BY_HAND = (
     b'{"meta":{"schema":1,"complete":true,"session_date":"2024-03-12","timezone":"America/New_York",'
-    b'"as_of":"2024-03-12T09:37:00-04:00","sequence":8},"symbols":{"SPY":{"session":{"volume":350.5,"high":13.25,'
+    b'"segments":[["09:30:00","16:00:00"]],"as_of":"2024-03-12T09:37:00-04:00","sequence":8},"symbols":{"SPY":{"session":{"volume":350.5,"high":13.25,'
     b'"low":-0.5,"data":{"1m":{"count":5,"total_count":5,"generated":false,"quality":57.14,"gaps":{"gap_count":2,'
     b'"missing_bars":3,"ranges":[{"start_time":"09:32:00","end_time":"09:33:00","bar_count":2},'
     b'{"start_time":"09:35:00","end_time":"09:35:00","bar_count":1}]},'
@@ -78,7 +78,9 @@ def test_the_order_of_the_keys_is_that_of_the_document() -> None:
     data.set_gaps("SPY", "5m", [gap])
     one, five = series_of(data.to_dict()), series_of(data.to_dict(), "5m")
     assert list(data.to_dict()) == ["meta", "symbols"]
-    assert list(data.to_dict()["meta"]) == ["schema", "complete", "session_date", "timezone", "as_of", "sequence"]
+    assert list(data.to_dict()["meta"]) == [
+        "schema", "complete", "session_date", "timezone", "segments", "as_of", "sequence",
+    ]  # fmt: skip
     assert list(data.to_dict()["symbols"]["SPY"]) == ["session", "historical"]
     assert list(data.to_dict()["symbols"]["SPY"]["session"]) == ["volume", "high", "low", "data"]
     assert list(one) == ["count", "total_count", "generated", "quality", "gaps", "columns", "data"]
@@ -89,6 +91,63 @@ def test_the_order_of_the_keys_is_that_of_the_document() -> None:
     assert keys_of(json.loads(data.to_json())) == keys_of(data.to_dict())
 
 
+# --- hours and cursors of nobody ------------------------------------------------------------------
+
+
+def test_rows_of_extended_hours_are_told_by_the_segments() -> None:
+    lunch = sd.SessionCalendar.from_hours("09:00", "15:00", "Asia/Tokyo", breaks=[("11:30", "12:30")])
+    data = sd.SessionData(lunch, "1m", ())
+    data.start_session("2024-03-12")
+    data.register_symbol("A")
+    for time in ("08:59", "09:00", "11:29", "11:30", "12:30", "15:00"):
+        data.append("A", utc(f"2024-03-12T{time}:00+09:00"), *BAR)
+    document = same(data)
+    segments = document["meta"]["segments"]
+    assert segments == [["09:00:00", "11:30:00"], ["12:30:00", "15:00:00"]]
+    rows = document["symbols"]["A"]["session"]["data"]["1m"]["data"]
+    regular = [any(start <= row[0] < stop for start, stop in segments) for row in rows]
+    assert regular == [not extended for extended in data.symbols["A"].bars().is_extended.tolist()]
+
+
+@pytest.mark.parametrize(("timestamps", "shown"), [
+    ("time", ["00:00:00", "24:00:00"]),
+    ("iso", ["2024-03-12T00:00:00+00:00", "2024-03-13T00:00:00+00:00"]),
+    ("epoch_ms", [1710201600000, 1710288000000]),
+])  # fmt: skip
+def test_the_end_of_a_day_is_behind_all_of_its_times(timestamps: str, shown: list[Any]) -> None:
+    data = sd.SessionData(None)
+    data.start_session("2024-03-12")
+    assert data.to_dict(timestamps=timestamps)["meta"]["segments"] == [shown]
+    assert data.to_json(timestamps=timestamps) == orjson.dumps(data.to_dict(timestamps=timestamps))
+
+
+def test_a_document_for_nobody_moves_no_cursor() -> None:
+    data = new_store()
+    spy = data.register_symbol("SPY")
+    spy.append(OPEN, *BAR)
+    data.to_json()
+    data.export_cursor("ui")
+    data.to_json(cursor="ui", symbols=["SPY"])
+    spy.append(OPEN + MINUTE, *BAR)
+    at = [data.export_cursor(name).sequence for name in (None, "ui")]
+    document = data.to_dict(cursor=False)
+    assert data.to_json(cursor=False) == orjson.dumps(document)
+    assert data.to_json(cursor=False, symbols=["SPY"], intervals=["1m"], timestamps="iso")
+    buffer = bytearray(30_000)
+    assert bytes(buffer[: data.export_into(buffer, cursor=False)]) == orjson.dumps(document)
+    assert [data.export_cursor(name).sequence for name in (None, "ui")] == at
+    assert data.cursors == ("ui",)
+    assert len(series_of(data.to_dict(False))["data"]) == len(series_of(data.to_dict(False, cursor="ui"))["data"]) == 1
+    assert series_of(document)["count"] == 2
+
+
+@pytest.mark.parametrize("form", ["to_dict", "to_json"])
+def test_a_delta_is_for_somebody(form: str) -> None:
+    data = new_store()
+    with pytest.raises(sd.ArgumentError, match="cursor=False"):
+        getattr(data, form)(False, cursor=False)
+
+
 # --- states of a store ----------------------------------------------------------------------------
 
 
@@ -96,8 +155,8 @@ def test_a_store_without_a_session_or_symbols() -> None:
     data = new_store(date=None)
     assert same(data) == {
         "meta": {
-            "schema": 1, "complete": True, "session_date": None, "timezone": "America/New_York", "as_of": None,
-            "sequence": 0,
+            "schema": 1, "complete": True, "session_date": None, "timezone": "America/New_York", "segments": [],
+            "as_of": None, "sequence": 0,
         },
         "symbols": {},
     }  # fmt: skip

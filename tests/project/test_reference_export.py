@@ -89,6 +89,7 @@ def test_complete_document() -> None:
             "complete": True,
             "session_date": "2013-10-07",
             "timezone": "America/New_York",
+            "segments": [["09:30:00", "16:00:00"]],
             "as_of": "2013-10-07T09:34:00-04:00",
             "sequence": 2,
         },

@@ -50,6 +50,10 @@ def document(
             "complete": True,
             "session_date": session.date,
             "timezone": session.tz,
+            "segments": [
+                [time_shown(start, session, timestamps), stop_shown(stop, session, timestamps)]
+                for start, stop in session.segments
+            ],
             "as_of": None
             if as_of is None
             else time_shown(as_of, session, "iso" if timestamps == "time" else timestamps),
@@ -63,6 +67,12 @@ def document(
             for name, symbol in store.symbols.items()
         },
     }
+
+
+def stop_shown(ts: int, session: RefSession, timestamps: str) -> str | int:
+    """Where a segment stops: midnight as the end of the day, where times of day are shown."""
+    shown = time_shown(ts, session, timestamps)
+    return "24:00:00" if shown == "00:00:00" else shown
 
 
 def past_document(

@@ -67,7 +67,13 @@ class Form:
             "complete": complete,
             "session_date": None if self.date is None else self.date.isoformat(),
             "timezone": self._context.calendar.tz,
+            "segments": [] if self.grid is None else list(map(self._shown_segment, self.grid.segments.tolist())),
         }
+
+    def _shown_segment(self, segment: list[int]) -> list[str | int]:
+        start, stop = map(self.format_time, segment)
+        # the end of the day is behind every time of it
+        return [start, "24:00:00" if stop == "00:00:00" else stop]
 
     def meta(self, complete: bool, as_of: int | None, sequence: int, begun: Export) -> dict[str, Any]:
         """The member `meta`."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from sessiondata.copying import not_copied
-from sessiondata.errors import UnknownNameError
+from sessiondata.errors import ArgumentError, UnknownNameError
 from sessiondata.store.settings import check_text
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Cursors:
         held = self._named.get(name) if isinstance(name, str) else None
         return self._named.setdefault(name, _new_cursor(check_text(name, "a cursor's name"))) if held is None else held
 
-    def find(self, cursor: str | ExportCursor | Literal[False] | None) -> ExportCursor:
+    def find(self, cursor: str | ExportCursor | Literal[False] | None, complete: bool) -> ExportCursor:
         """The cursor of an export, by its name or as it is; an error if the store has no such one.
         False: one of no consumer."""
         if cursor is None and self._default is not None:
@@ -63,6 +63,8 @@ class Cursors:
         from sessiondata.store.cursor import ExportCursor, new_cursor
 
         if cursor is False:
+            if not complete:
+                raise ArgumentError("a delta is for somebody: cursor=False is for complete documents", value=cursor)
             return new_cursor()
         name = cursor.name if isinstance(cursor, ExportCursor) else cursor
         held = self.get(None) if name is None else self._named.get(name) if isinstance(name, str) else None

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
 from functools import cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -882,7 +882,7 @@ class SessionData:
         self,
         complete: bool = True,
         *,
-        cursor: str | ExportCursor | None = None,
+        cursor: str | ExportCursor | Literal[False] | None = None,
         timestamps: str = "time",
         symbols: Iterable[str] | None = None,
         intervals: Iterable[str] | None = None,
@@ -896,9 +896,10 @@ class SessionData:
             export through the cursor. `apply_delta` says what a consumer does with it. Its `meta`
             says ``"resync": true`` where no delta can be served: the cursor has had no complete
             export, or times were written otherwise.
-        cursor : str or ExportCursor, optional
+        cursor : str, ExportCursor or False, optional
             For whom the export is, by `export_cursor`; by default the one without a name. Every
-            export moves its cursor, and no other.
+            export moves its cursor, and no other. False: a complete document for nobody, which
+            moves none.
         timestamps : {"time", "iso", "epoch_ms", "epoch_ns"}
             How times are written: the exchange's local time of day (ISO 8601 where that would be
             ambiguous), ISO 8601 with offset, or integers. JavaScript cannot hold epoch_ns.
@@ -917,7 +918,7 @@ class SessionData:
             or `intervals` are no list of names.
         """
         self._context.check_active()
-        found = self._parts.cursors.find(cursor)
+        found = self._parts.cursors.find(cursor, complete)
         made: dict[str, Any] = _exporter().document(self._parts, complete, found, timestamps, symbols, intervals)
         return made
 
@@ -925,7 +926,7 @@ class SessionData:
         self,
         complete: bool = True,
         *,
-        cursor: str | ExportCursor | None = None,
+        cursor: str | ExportCursor | Literal[False] | None = None,
         timestamps: str = "time",
         symbols: Iterable[str] | None = None,
         intervals: Iterable[str] | None = None,
@@ -938,7 +939,7 @@ class SessionData:
                 f"to_json returns the document, it writes no file: Path({str(complete)!r}).write_bytes(data.to_json())",
                 value=complete,
             )
-        found = self._parts.cursors.find(cursor)
+        found = self._parts.cursors.find(cursor, complete)
         text: bytes = _exporter().document_bytes(self._parts, complete, found, timestamps, symbols, intervals)
         return text
 
@@ -947,7 +948,7 @@ class SessionData:
         buffer: Any,
         complete: bool = True,
         *,
-        cursor: str | ExportCursor | None = None,
+        cursor: str | ExportCursor | Literal[False] | None = None,
         timestamps: str = "time",
         symbols: Iterable[str] | None = None,
         intervals: Iterable[str] | None = None,
@@ -992,7 +993,7 @@ class SessionData:
             raise ArgumentTypeError(
                 f"a document goes into a writable, contiguous buffer of bytes: {type(buffer).__name__}"
             )
-        found = self._parts.cursors.find(cursor)
+        found = self._parts.cursors.find(cursor, complete)
         length: int = _exporter().document_bytes(self._parts, complete, found, timestamps, symbols, intervals, buffer)
         return length
 
