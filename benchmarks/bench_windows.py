@@ -118,10 +118,15 @@ PANEL = f"panel/{SYMBOLS}x{COLUMNS}", f"The newest {COLUMNS} closes of {SYMBOLS:
 
 @cache
 def many() -> sd.SessionData:
+    return store_of_symbols(SYMBOLS)
+
+
+def store_of_symbols(n: int) -> sd.SessionData:
+    """Symbols with the same 200 minutes of the session, without gaps."""
     calendar = sd.SessionCalendar.from_hours("09:30", "16:00", "America/New_York")
     data = sd.SessionData(calendar, "1m", ("5m",))
     kinds = [minutes(0, 200, seed) for seed in range(50)]
-    for i in range(SYMBOLS):
+    for i in range(n):
         data.register_symbol(f"S{i}").extend(*kinds[i % 50])
     return data
 

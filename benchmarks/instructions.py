@@ -204,6 +204,34 @@ def _delta() -> tuple[Work, Work | None, int]:
 
 #: Name -> what sets it up and returns (work, the loop to take off, items). The order is that of the
 #: file.
+def _window() -> tuple[Work, Work | None, int]:
+    from benchmarks import bench_windows
+
+    spy = bench_windows.store_of_days()
+
+    def loop() -> None:
+        for _ in range(200):
+            pass
+
+    def run() -> None:
+        for _ in range(200):
+            spy.window("5m", 200)
+
+    return run, loop, 200
+
+
+def _panel() -> tuple[Work, Work | None, int]:
+    from benchmarks import bench_windows
+
+    data = bench_windows.store_of_symbols(400)
+
+    def run() -> None:
+        for _ in range(20):
+            data.panel("close", "5m", 20)
+
+    return run, None, 20 * 400
+
+
 WORK: dict[str, Callable[[], tuple[Work, Work | None, int]]] = {
     "append, in order": _append,
     "append, ring that has wrapped": _append_wrapped,
@@ -222,6 +250,8 @@ WORK: dict[str, Callable[[], tuple[Work, Work | None, int]]] = {
     "export, one symbol of one bar": _export_one,
     "export, a past day of an interval": _export_history,
     "delta, a symbol of 1,000": _delta,
+    "window, 200 bars over days": _window,
+    "panel, a symbol of 400 x 20": _panel,
 }
 
 

@@ -207,6 +207,8 @@ def test_a_window_is_as_good_as_any_other() -> None:
     assert again.trade_date.tolist() == window.trade_date.tolist()
     assert window[-2:].trade_date.astype(str).tolist() == ["2024-03-12"] * 2
     assert window.copy().close.tolist() == window.close.tolist()
+    assert [w.shortfall for w in (window, again, window.copy(), window[1:])] == [5, 5, 5, 0]
+    assert window.end_ns.tolist() == (window.timestamp + 5 * MINUTE).tolist()
     frame = np.asarray(window)
     assert frame["close"].tolist() == window.close.tolist()
     assert frame["n_base"].tolist() == [5] * 4

@@ -47,6 +47,7 @@ cdef enum:
     LEVEL_AHEAD = 12
     ROWS_AHEAD = 6
     N_CANDIDATES = 8      # for the reference
+    MOST_SPARE = 1 << 21  # numbers that are kept for the next panel: 16 MB
     AS_REFERENCE = -2     # in place of a count: the times are those of the reference
     LEAST_CELLS = 200_000  # of each thread: less than that is done before another has begun
 
@@ -375,7 +376,7 @@ cdef class PanelSource:
         finally:
             if panel.axis != axis:
                 PyMem_RawFree(<void*>panel.axis)
-            if self._room < room:
+            if self._room < room <= MOST_SPARE:
                 numbers, self._spare, self._room = self._spare, numbers, room
             PyMem_RawFree(numbers)
 

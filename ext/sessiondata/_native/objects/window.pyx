@@ -318,7 +318,7 @@ cdef class BarWindow(BarColumns):
         copy_rows(&self.rows, self.n, PyBytes_AS_STRING(block), &copy.rows)
         copy.forming_ts = self.forming_inside()
         symbol_leave(inside)
-        copy.owner, copy.n, copy.grid = block, self.n, self.grid
+        copy.owner, copy.n, copy.grid, copy.n_requested = block, self.n, self.grid, self.n_requested
         return copy
 
     cdef uintptr_t* enter(self) noexcept:
@@ -419,7 +419,7 @@ cdef class BarWindow(BarColumns):
         self.check_immutable()
         columns = [column.tobytes() for column in _arrays(self)]
         forming_ts = None if self.forming_ts == INT64_MIN else self.forming_ts
-        return restored_window, (columns, self.kind, self.grid, forming_ts)
+        return restored_window, (columns, self.kind, self.grid, forming_ts, self.n_requested)
 
     cdef int check_immutable(self) except -1:
         if self.core is not None:
@@ -576,10 +576,13 @@ def immutable(BarWindow window not None):
     return window
 
 
-def restored_window(list columns not None, BarKind kind not None, grid, forming_ts):
+def restored_window(list columns not None, BarKind kind not None, grid, forming_ts, int64_t n_requested=-1):
     """An immutable window that was pickled."""
+    cdef BarWindow window
     arrays = [np.frombuffer(column, dtype) for column, dtype in zip(columns, _KINDS)]
-    return fixed_window((*arrays, None) if len(arrays) == 6 else tuple(arrays), kind, grid, forming_ts)
+    window = fixed_window((*arrays, None) if len(arrays) == 6 else tuple(arrays), kind, grid, forming_ts)
+    window.n_requested = n_requested
+    return window
 
 
 def window_of(BarColumns rows not None):
