@@ -1,11 +1,14 @@
-"""Many bars by one call: stored, four derived intervals, gaps, quality, metrics. Frames do the
-derived bars only."""
+"""Many bars by one call: stored, four derived intervals, gaps, quality, metrics; and blocks of late
+ones. Frames do the derived bars only."""
 
 from __future__ import annotations
+
+from functools import cache
 
 import numpy as np
 import pytest
 
+import sessiondata as sd
 from benchmarks import data, ours, peers
 
 DAYS = (data.minutes, data.seconds, data.seconds_with_holes, data.spy_seconds)
@@ -121,3 +124,66 @@ def test_object_model(day, timed):
     ours.same_bars(ours.bars_of(spy), ours.model_bars(model))
     ours.same_gaps(ours.gaps_of(spy), ours.model_gaps(model))
     timed(*row_of(day), "object model, gaps once at the end", len(day), run, setup=setup)
+
+
+# --- late blocks ---
+
+HALF = 43_200  # seconds of half a day
+OPEN = data.minutes().date
+
+
+@cache
+def seconds_of_a_day(kind: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Columns of two halves of a day of a market that is always open: a bar, or a trade, each
+    second."""
+    random = np.random.RandomState(6)
+    ts_ns = np.datetime64(OPEN, "ns").astype(np.int64) + np.arange(2 * HALF, dtype=np.int64) * data.STEP_NS["1s"]
+    cents = 17_240 + random.randint(-2, 3, size=(2 * HALF, 4)).cumsum().reshape(-1, 4)
+    prices = (cents[:, 0], cents.max(axis=1), cents.min(axis=1), cents[:, 3])
+    volume = random.randint(1, 50_000, size=2 * HALF).astype(np.float64)
+    columns = (ts_ns, *(price / 100 for price in prices[: 1 if kind == "extend_ticks" else 4]), volume)
+    return [column[:HALF].copy() for column in columns], [column[HALF:].copy() for column in columns]
+
+
+def symbol_of_a_day() -> sd.SymbolSessionData:
+    store = sd.SessionData(None, "1s", data.DERIVED, tick_capacity=2 * HALF)
+    store.start_session(OPEN)
+    return store.register_symbol("SPY")
+
+
+def begun_at_noon(kind: str) -> sd.SymbolSessionData:
+    spy = symbol_of_a_day()
+    (spy.extend_ticks if kind == "extend_ticks" else spy.extend)(*seconds_of_a_day(kind)[1])
+    return spy
+
+
+def at_noon(kind: str) -> sd.SymbolSessionData:
+    """Without a bar; `fill` takes what has elapsed."""
+    spy = symbol_of_a_day()
+    if kind == "fill":
+        spy.store.advance_to(int(seconds_of_a_day(kind)[1][0][0]))
+    return spy
+
+
+@pytest.mark.parametrize("kind", ["extend", "fill", "extend_ticks"])
+@pytest.mark.parametrize("late", [True, False], ids=["late", "in_order"])
+def test_late_block(kind, late, timed):
+    """The feed began at noon; then the morning comes in one call. Beside it the same call in a
+    store without bars, where all is in order."""
+    morning, afternoon = seconds_of_a_day(kind)
+    mended, whole = begun_at_noon(kind), symbol_of_a_day()
+    assert getattr(mended, kind)(*morning) == HALF
+    for half in (morning, afternoon):
+        (whole.extend_ticks if kind == "extend_ticks" else whole.extend)(*half)
+    ours.same_bars(ours.bars_of(whole), ours.bars_of(mended))
+    ours.same_gaps(ours.gaps_of(whole), ours.gaps_of(mended))
+
+    def setup():
+        setup.kept = (begun_at_noon if late else at_noon)(kind)
+        return getattr(setup.kept, kind), *morning
+
+    timed(
+        f"late/{kind}", f"One of {HALF:,} rows in one call of `{kind}`, behind as many newer ones",
+        "sessiondata" if late else "sessiondata, in order", HALF, lambda call, *columns: call(*columns),
+        setup=setup, yardstick=not late, note="" if late else "no newer rows",
+    )  # fmt: skip

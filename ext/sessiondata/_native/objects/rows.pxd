@@ -24,6 +24,7 @@ cdef class Rows:
     cdef int64_t* _block
     cdef void gather(self, const int64_t* ts, const int64_t* codes) noexcept
     cdef void blank(self) noexcept nogil
+    cdef void _copy(self, int64_t* column, const int64_t* source, bint sorted) noexcept nogil
     cdef Columns columns(self, int64_t first) noexcept nogil
     cdef void move(self, int64_t i, int64_t to, int64_t ts) noexcept nogil
     cdef void order_again(self, int64_t n) noexcept nogil

@@ -10,11 +10,12 @@ that finds its rows in order and newer than all others needs none of this and co
 """
 
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-from libc.stdint cimport int64_t, uintptr_t
+from libc.stdint cimport INT64_MAX, int64_t, uintptr_t
+from libc.string cimport memcpy
 
 from sessiondata._native.base.status cimport CORRECTED, ERR_INPUT_KIND, ERR_UNIT, STORED
 from sessiondata._native.rows.columns cimport columns_from
-from sessiondata._native.rows.ring cimport Bar, Ring, bar_at, ring_find
+from sessiondata._native.rows.ring cimport Bar, Ring, bar_at, ring_find_next, ring_oldest
 from sessiondata._native.rows.ticks cimport INPUT_BARS
 from sessiondata._native.symbol.late cimport LateRows, late_fits, late_store
 from sessiondata._native.symbol.symbol cimport (
@@ -29,15 +30,21 @@ cdef extern from *:
     #include <algorithm>
     #include <cstdint>
 
-    // Numbers of rows in time order, of equal times as they came. Touches nothing but these two
-    // arrays.
-    static void sd_order(const std::int64_t* ts, std::int64_t* order, std::int64_t n) {
+    // Numbers of rows in time order, of equal times as they came; whether that is how they came.
+    // Touches nothing but these two arrays.
+    static bool sd_order(const std::int64_t* ts, std::int64_t* order, std::int64_t n) {
         for (std::int64_t i = 0; i < n; ++i) order[i] = i;
-        if (!std::is_sorted(ts, ts + n))
-            std::stable_sort(order, order + n, [ts](std::int64_t a, std::int64_t b) { return ts[a] < ts[b]; });
+        if (std::is_sorted(ts, ts + n)) return true;
+        std::stable_sort(order, order + n, [ts](std::int64_t a, std::int64_t b) { return ts[a] < ts[b]; });
+        return false;
+    }
+
+    static void sd_take(std::int64_t* to, const std::int64_t* from, const std::int64_t* order, std::int64_t n) {
+        for (std::int64_t i = 0; i < n; ++i) to[i] = from[order[i]];
     }
     """
-    void _order "sd_order"(const int64_t* ts, int64_t* order, int64_t n) noexcept nogil
+    bint _order "sd_order"(const int64_t* ts, int64_t* order, int64_t n) noexcept nogil
+    void _take "sd_take"(int64_t* to, const int64_t* source, const int64_t* order, int64_t n) noexcept nogil
 
 
 cdef class Rows:
@@ -68,23 +75,26 @@ cdef class Rows:
     cdef void gather(self, const int64_t* ts, const int64_t* codes) noexcept:
         """Copy the columns in the order of their times. Lets other threads run where there are
         many."""
-        cdef int64_t i
         cdef int j
-        cdef double* column
-        cdef const double* source
+        cdef bint sorted
+        cdef int64_t* column = self._block + 3 * self.n
         with nogil:
-            _order(ts, self.row, self.n)
-            for i in range(self.n):
-                self.supplied[i] = ts[self.row[i]]
+            sorted = _order(ts, self.row, self.n)
+            self._copy(self.supplied, ts, sorted)
             for j in range(self.n_values):
-                source, column = self.values[j], <double*>(self._block + (3 + j) * self.n)
-                for i in range(self.n):
-                    column[i] = source[self.row[i]]
-                self.values[j] = column
+                self._copy(column, <const int64_t*>self.values[j], sorted)
+                self.values[j] = <double*>column
+                column += self.n
             if codes != NULL:
-                self.codes = self._block + (3 + self.n_values) * self.n
-                for i in range(self.n):
-                    self.codes[i] = codes[self.row[i]]
+                self._copy(column, codes, sorted)
+                self.codes = column
+
+    cdef void _copy(self, int64_t* column, const int64_t* source, bint sorted) noexcept nogil:
+        """A column in the order of times; values are moved as the eight bytes that they are."""
+        if sorted:
+            memcpy(column, source, self.n * 8)
+        else:
+            _take(column, source, self.row, self.n)
 
     cdef void blank(self) noexcept nogil:
         """Point at columns of its own that hold nothing yet, instead of `gather`."""
@@ -125,6 +135,20 @@ cdef class Rows:
                 at -= 1
 
 
+cdef int64_t _count_new(const Ring* base, const int64_t* ts, int64_t n) noexcept nogil:
+    """How many different times of `n` ascending ones have no row."""
+    cdef int64_t i = 0, n_new = 0, seq = ring_oldest(base), bound
+    while i < n:
+        seq = ring_find_next(base, seq, ts[i])
+        bound = base.ts[seq - base.origin] if seq < base.next_seq else INT64_MAX
+        n_new += ts[i] < bound
+        i += 1
+        while i < n and (ts[i] < bound or ts[i] == ts[i - 1]):
+            n_new += ts[i] != ts[i - 1]
+            i += 1
+    return n_new
+
+
 cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noexcept nogil:
     """Store checked rows [first, n), ascending in time: runs of newer rows as blocks, many late
     rows as one, others one by one. There must be a session. Returns how many changed something, or
@@ -132,17 +156,14 @@ cdef int64_t store_rows(Symbol* symbol, Rows rows, int64_t first, int64_t n) noe
     cdef Columns columns = rows.columns(0), run
     cdef const int64_t* ts = columns.ts
     cdef const Ring* base = &symbol.base
-    cdef int64_t i, stop, stored = 0, n_new = 0, n_late_new = 0
+    cdef int64_t i, stop, n_new, n_late_new, stored = 0
     cdef int status, what
     cdef Bar bar
     cdef LateRows late
     cdef uintptr_t* inside = symbol_enter(symbol)
     cdef int64_t n_late = first_at_or_after(ts + first, n - first, symbol.last_ts + 1)
-    for i in range(first, n):
-        stop = ring_find(base, ts[i])
-        n_new += (i == first or ts[i] != ts[i - 1]) and (stop == base.next_seq or base.ts[stop - base.origin] != ts[i])
-        if i < first + n_late:
-            n_late_new = n_new
+    n_late_new = _count_new(base, ts + first, n_late)
+    n_new = n_late_new + _count_new(base, ts + first + n_late, n - first - n_late)
     status = symbol_reserve(symbol, ts + first, n - first, n_new)
     if status == 0 and symbol.input_kind > INPUT_BARS:
         status = ERR_INPUT_KIND

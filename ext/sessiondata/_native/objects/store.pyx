@@ -593,7 +593,16 @@ cdef class SymbolCore:
         out and count them. Returns how many rows are left, in time order."""
         cdef int64_t i, n = 0
         cdef int status
+        cdef bint in_order
         cdef Bar bar
+        cdef Columns columns
+        # mostly all are good, and blocks of them are quick
+        if not close_label and self.symbol.grid != NULL:
+            columns = rows.columns(0)
+            columns.ts = rows.supplied
+            if check_rows(&self.symbol, &columns, rows.n, &status, &in_order) < 0:
+                memcpy(rows.ts, rows.supplied, rows.n * 8)
+                return rows.n
         for i in range(rows.n):
             bar = Bar(rows.supplied[i], rows.values[0][i], rows.values[1][i], rows.values[2][i], rows.values[3][i],
                       rows.values[4][i], 0)

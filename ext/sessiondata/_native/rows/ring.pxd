@@ -198,6 +198,21 @@ cdef int64_t ring_bytes(int64_t capacity, bint laps, bint derived) noexcept nogi
 cdef void ring_init(Ring* ring, bint derived) noexcept nogil
 cdef void ring_move(Ring* ring, uint8_t* memory, int64_t capacity, bint laps) noexcept nogil
 cdef int64_t ring_find(const Ring* ring, int64_t ts) noexcept nogil
+
+
+cdef inline int64_t ring_find_next(const Ring* ring, int64_t seq, int64_t ts) noexcept nogil:
+    """`ring_find`, where that was `seq` for a time not later: of ascending times the next row is
+    mostly that one or near it. Rows may have been put in since, at times not later either."""
+    cdef int64_t stop = seq + 4 if seq + 4 < ring.next_seq else ring.next_seq
+    if seq < ring_oldest(ring):
+        return ring_find(ring, ts)
+    while seq < stop:
+        if ring.ts[seq - ring.origin] >= ts:
+            return seq
+        seq += 1
+    return seq if seq == ring.next_seq else ring_find(ring, ts)
+
+
 cdef void ring_insert(Ring* ring, int64_t seq, const Bar* bar) noexcept nogil
 cdef void ring_carry(Ring* ring, int64_t at, int64_t stop, int64_t to) noexcept nogil
 cdef void ring_insert_rows(Ring* ring, const Columns* rows, const int64_t* place, int64_t n,

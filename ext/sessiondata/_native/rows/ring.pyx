@@ -172,7 +172,7 @@ cdef void ring_insert_rows(Ring* ring, const Columns* rows, const int64_t* place
 
     Base rings only, in their first lap, with room for the new rows there. No row moves twice: O(n +
     rows behind)."""
-    cdef int64_t stop = ring.next_seq - ring.origin, to = stop + n_new, i = n, at, tail
+    cdef int64_t stop = ring.next_seq - ring.origin, to = stop + n_new, i = n, at, tail, last
     cdef Bar bar
     ring_begin_change(ring)
     while i > 0:
@@ -184,8 +184,21 @@ cdef void ring_insert_rows(Ring* ring, const Columns* rows, const int64_t* place
         ring_carry(ring, tail, stop, to)
         to -= stop - tail + 1
         stop = at
-        bar = bar_at(rows, i)
-        ring_write_base(ring, to, &bar)
+        last = i
+        # come before the same row
+        while i > 0 and place[i - 1] == place[last] and not place[last] & 1:
+            i -= 1
+        if i == last:
+            bar = bar_at(rows, i)
+            ring_write_base(ring, to, &bar)
+            continue
+        to -= last - i
+        memcpy(ring.ts + to, rows.ts + i, (last + 1 - i) * 8)
+        memcpy(ring.open + to, rows.open + i, (last + 1 - i) * 8)
+        memcpy(ring.high + to, rows.high + i, (last + 1 - i) * 8)
+        memcpy(ring.low + to, rows.low + i, (last + 1 - i) * 8)
+        memcpy(ring.close + to, rows.close + i, (last + 1 - i) * 8)
+        memcpy(ring.volume + to, rows.volume + i, (last + 1 - i) * 8)
     store(&ring.next_seq, ring.next_seq + n_new)
     ring.n_moves += n_new
     ring_end_change(ring)

@@ -104,6 +104,19 @@ cdef inline void ticks_push(TickRing* ring, const Tick* tick) noexcept nogil:
 cdef int64_t ticks_bytes(int64_t capacity, bint quotes) noexcept nogil
 cdef void ticks_init(TickRing* ring, uint8_t* memory, int64_t capacity, bint quotes) noexcept nogil
 cdef int64_t ticks_find(const TickRing* ring, int64_t ts) noexcept nogil
+
+
+cdef inline int64_t ticks_find_next(const TickRing* ring, int64_t seq, int64_t ts) noexcept nogil:
+    """`ticks_find`, where all rows before the live row `seq` are older: of ascending times the next
+    row is mostly that one or near it."""
+    cdef int64_t stop = seq + 4 if seq + 4 < ring.next_seq else ring.next_seq
+    while seq < stop:
+        if ring.ts[seq - ring.origin] >= ts:
+            return seq
+        seq += 1
+    return seq if seq == ring.next_seq else ticks_find(ring, ts)
+
+
 cdef void ticks_read(const TickRing* ring, int64_t seq, Tick* out_tick) noexcept nogil
 cdef void ticks_insert(TickRing* ring, const Tick* tick) noexcept nogil
 cdef void ticks_insert_rows(TickRing* ring, const int64_t* ts, const double* const* values, const int64_t* exchange,

@@ -94,6 +94,18 @@ cdef inline int64_t stop_of_slot(const GridData* grid, int64_t step_ns, int64_t 
     return grid.close_ns if region.regular else region.stop
 
 
+cdef inline int64_t next_slot_in(const Region* region, int64_t step_ns, int64_t ts, int64_t* stop) noexcept nogil:
+    """`slot_start_in`, without a division where the slot follows the one of this region that ends
+    at `stop`, which becomes its own end."""
+    cdef int64_t start = stop[0]
+    if start <= region.start or start > ts or ts - start >= step_ns:
+        start = slot_start_in(region, step_ns, ts)
+        stop[0] = slot_stop_in(region, step_ns, ts)
+    else:
+        stop[0] = start + step_ns if start + step_ns < region.stop else region.stop
+    return start
+
+
 cdef inline int32_t ordinal_in(const SlotTable* table, const Region* region, int64_t slot_start) noexcept nogil:
     """Ordinal of the regular slot that starts at `slot_start` (or holds it)."""
     if table.step_ns == 0:

@@ -29,7 +29,7 @@ from sessiondata._native.slots.grid cimport Region, expected_at, find_region, or
 from sessiondata._native.base.guard cimport peek
 from sessiondata._native.symbol.late cimport NOWHERE, LateRows, late_fits, late_place
 from sessiondata._native.rows.columns cimport columns_from
-from sessiondata._native.rows.ring cimport Bar, Ring, bar_at, ring_find, ring_oldest
+from sessiondata._native.rows.ring cimport Bar, Ring, bar_at, ring_find, ring_find_next, ring_oldest
 from sessiondata._native.symbol.symbol cimport (
     Symbol, first_at_or_after, symbol_watermark, symbol_is_too_old, symbol_note_edit, symbol_place_late, symbol_reserve,
     symbol_place, symbol_set_base_stop,
@@ -106,7 +106,7 @@ cdef int64_t _fill_late(Symbol* symbol, const LateRows* rows, int64_t over, int3
     """Store those of rows behind the newest that are wanted, as a block; returns how many."""
     cdef const int64_t* ts = rows.columns.ts
     cdef const Region* region = NULL
-    cdef int64_t i, filled = 0
+    cdef int64_t i, seq = ring_find(&symbol.base, ts[0]), filled = 0
     cdef int32_t ordinal
     cdef bint is_there = False  # a row of the same time
     for i in range(rows.n):
@@ -117,7 +117,8 @@ cdef int64_t _fill_late(Symbol* symbol, const LateRows* rows, int64_t over, int3
         ordinal = _wanted_at(symbol, ts[i], over, expected, loading, &region)
         if ordinal == _NOT_WANTED:
             continue
-        rows.place[i] = 2 * ring_find(&symbol.base, ts[i])
+        seq = ring_find_next(&symbol.base, seq, ts[i])
+        rows.place[i] = 2 * seq
         is_there = True
         _note_filled(symbol, ordinal)
         symbol_note_edit(symbol, ts[i])

@@ -21,7 +21,9 @@ from sessiondata._native.rows.aggregate cimport level_rebuild_rows, level_accept
 from sessiondata._native.slots.extended cimport extended_ordinal
 from sessiondata._native.slots.gaps cimport Sweep, sweep_end, sweep_begin, sweep_add
 from sessiondata._native.slots.grid cimport Region, find_region, ordinal_in
-from sessiondata._native.rows.ring cimport Bar, Ring, bar_at, ring_find, ring_insert_rows, ring_read
+from sessiondata._native.rows.ring cimport (
+    Bar, Ring, bar_at, ring_find_next, ring_insert_rows, ring_oldest, ring_read,
+)
 from sessiondata._native.symbol.symbol cimport symbol_end_block, symbol_note_edit, symbol_flush_all
 from sessiondata._native.rows.ticks cimport INPUT_BARS, INPUT_NONE
 
@@ -36,29 +38,41 @@ cdef bint late_fits(const Symbol* symbol, int64_t n_rows, int64_t n_new) noexcep
 cdef int64_t late_store(Symbol* symbol, const LateRows* rows) noexcept nogil:
     """Store rows as one by one in their order: of equal times each corrects the one before. There
     is room for them. Returns how many changed something."""
-    cdef int64_t i, standing = NOWHERE, place = NOWHERE, changed = 0
     cdef const int64_t* ts = rows.columns.ts
+    cdef int64_t i = 0, seq = ring_oldest(&symbol.base), standing = NOWHERE, place = NOWHERE, changed = 0, bound
     cdef bint exists = False
     cdef Bar row, bar
-    for i in range(rows.n):
-        bar = bar_at(&rows.columns, i)
+    while i < rows.n:
         if i == 0 or ts[i] != ts[i - 1]:
-            place, standing = ring_find(&symbol.base, ts[i]), NOWHERE
-            ring_read(&symbol.base, place, &row)  # last_ts >= ts[i], so there is a row
-            exists = row.ts == ts[i]
-            place = 2 * place + exists
+            seq, standing = ring_find_next(&symbol.base, seq, ts[i]), NOWHERE
+            bound = symbol.base.ts[seq - symbol.base.origin]  # last_ts >= ts[i], so there is a row
+            exists = bound == ts[i]
+            place = 2 * seq + exists
+            if exists:
+                ring_read(&symbol.base, seq, &row)
+            # rows that are new and come before the same row: all but the last need no look at more
+            while i + 1 < rows.n and ts[i] < ts[i + 1] < bound:
+                rows.place[i] = place
+                symbol_note_edit(symbol, ts[i])
+                changed += 1
+                i += 1
         rows.place[i] = NOWHERE
-        if exists and (row.open == bar.open and row.high == bar.high and row.low == bar.low and row.close == bar.close
-                       and row.volume == bar.volume):
-            symbol.counters.repeated += 1
-            continue
+        if exists:
+            bar = bar_at(&rows.columns, i)
+            if (row.open == bar.open and row.high == bar.high and row.low == bar.low and row.close == bar.close
+                    and row.volume == bar.volume):
+                symbol.counters.repeated += 1
+                i += 1
+                continue
         symbol.counters.corrected += exists
         if standing != NOWHERE:
             rows.place[standing] = NOWHERE
         rows.place[i], standing = place, i
-        row, exists = bar, True
+        if i + 1 < rows.n and ts[i + 1] == ts[i]:
+            row, exists = bar_at(&rows.columns, i), True
         symbol_note_edit(symbol, ts[i])
         changed += 1
+        i += 1
     if symbol.input_kind == INPUT_NONE:
         symbol.input_kind = INPUT_BARS
     if changed:

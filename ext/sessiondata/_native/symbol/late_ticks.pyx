@@ -22,14 +22,15 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t
 
 from sessiondata._native.symbol.feed cimport QUOTE_BARS_NONE, feed_ring, lacks_side, price_of
 from sessiondata._native.symbol.fill cimport fed_until, is_filled
-from sessiondata._native.slots.grid cimport Region, find_region, slot_start_in, slot_stop_in
+from sessiondata._native.slots.grid cimport Region, find_region, next_slot_in
 from sessiondata._native.symbol.late cimport LateRows, late_fits, late_place
 from sessiondata._native.rows.columns cimport Columns
-from sessiondata._native.rows.ring cimport Bar, Ring, ring_find
+from sessiondata._native.rows.ring cimport Bar, Ring, ring_find_next, ring_oldest
 from sessiondata._native.symbol.symbol cimport Symbol, symbol_is_too_old, symbol_note_edit
 from sessiondata._native.symbol.symbol cimport symbol_place_late, symbol_place, symbol_set_base_stop
 from sessiondata._native.rows.ticks cimport (
-    INPUT_QUOTES, INPUT_TICKS, Tick, TickCounters, TickRing, ticks_find, ticks_insert_rows, ticks_oldest,
+    INPUT_QUOTES, INPUT_TICKS, Tick, TickCounters, TickRing, ticks_find_next, ticks_insert_rows,
+    ticks_oldest,
 )
 
 
@@ -55,6 +56,7 @@ cdef struct Slot:
     int64_t first         # number of its first late tick
     int64_t n_folded      # late ticks of it that base row and levels have yet to learn of
     int64_t seq           # where its base row stands, or would
+    int64_t near          # its first tick in the ring, or one before
     bint exists           # that row
     bint covered          # by a bar that has filled the slot
     bint too_old          # as far as base rows say
@@ -108,14 +110,15 @@ cdef inline void _add(Bar* bar, double price, double size) noexcept nogil:
     bar.volume += size
 
 
-cdef void _fold(const Symbol* symbol, int kind, const TickRing* ring, const LateTicks* ticks, const Slot* slot,
+cdef void _fold(const Symbol* symbol, int kind, const TickRing* ring, const LateTicks* ticks, Slot* slot,
                 int64_t stop, Bar* out_bar) noexcept nogil:
     """Fold a slot from the ring's ticks and the late ones before number `stop`, which come behind
     those of their time.
     """
-    cdef int64_t at = ticks_find(ring, slot.start) - ring.origin, end = ticks_find(ring, slot.stop) - ring.origin
-    cdef int64_t i = slot.first
+    cdef int64_t at = ticks_find_next(ring, slot.near, slot.start), i = slot.first
+    cdef int64_t end = ticks_find_next(ring, at, slot.stop) - ring.origin
     cdef Tick tick
+    slot.near, at = at, at - ring.origin
     tick.value[2] = tick.value[3] = 0.0
     out_bar[0] = Bar(slot.start, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
     while at < end or i < stop:
@@ -139,10 +142,9 @@ cdef void _begin(const Symbol* symbol, int64_t ts, int64_t i, Slot* slot) noexce
     """Look at the slot of a tick, number `i`, that is later than the slot before."""
     if slot.stop == INT64_MIN or ts >= slot.region.stop:
         slot.region = find_region(symbol.grid, ts)
-    slot.start = slot_start_in(slot.region, symbol.step_ns, ts)
-    slot.stop = slot_stop_in(slot.region, symbol.step_ns, ts)
+    slot.start = next_slot_in(slot.region, symbol.step_ns, ts, &slot.stop)
     slot.first, slot.n_folded = i, 0
-    slot.seq = ring_find(&symbol.base, slot.start)
+    slot.seq = ring_find_next(&symbol.base, slot.seq, slot.start)
     slot.exists = (slot.seq < symbol.base.next_seq
                    and symbol.base.ts[slot.seq - symbol.base.origin] == slot.start)
     slot.covered = is_filled(symbol, slot.region, slot.start)
@@ -194,16 +196,15 @@ cdef void _finish(Symbol* symbol, int kind, const TickRing* ring, const LateTick
 cdef int64_t _count_new(const Symbol* symbol, int kind, const LateTicks* ticks) noexcept nogil:
     """Slots with late ticks that have no base row: as many rows there may be more."""
     cdef const Ring* base = &symbol.base
-    cdef int64_t i, seq, start, stop = INT64_MIN, n_new = 0
     cdef const Region* region = find_region(symbol.grid, ticks.ts[0])
+    cdef int64_t i, start, stop = INT64_MIN, n_new = 0, seq = ring_oldest(base)
     for i in range(ticks.n):
         if ticks.ts[i] < stop:
             continue
         if ticks.ts[i] >= region.stop:
             region = find_region(symbol.grid, ticks.ts[i])
-        start = slot_start_in(region, symbol.step_ns, ticks.ts[i])
-        stop = slot_stop_in(region, symbol.step_ns, ticks.ts[i])
-        seq = ring_find(base, start)
+        start = next_slot_in(region, symbol.step_ns, ticks.ts[i], &stop)
+        seq = ring_find_next(base, seq, start)
         n_new += seq == base.next_seq or base.ts[seq - base.origin] != start
     return n_new
 
@@ -215,7 +216,8 @@ cdef int64_t late_ticks(Symbol* symbol, int kind, const LateTicks* ticks, const 
     cdef TickCounters* counters = &symbol.tick_counters[kind == INPUT_QUOTES]
     cdef bint makes_bars = kind == INPUT_TICKS or symbol.quote_bars != QUOTE_BARS_NONE
     cdef Merge merge = Merge(ring.next_seq, ring.evicted_ts, ticks_oldest(ring) - ring.origin, 0)
-    cdef Slot slot = Slot(NULL, INT64_MIN, INT64_MIN, 0, 0, 0, False, False, False, False)
+    cdef Slot slot = Slot(NULL, INT64_MIN, INT64_MIN, 0, 0, ring_oldest(&symbol.base), ticks_oldest(ring), False,
+                          False, False, False)
     cdef LateRows late
     cdef LateRows* rows = NULL
     cdef int64_t i, lost_ts, stored = 0
