@@ -35,8 +35,8 @@ DISAGREE, USAGE, BELOW = 1, 2, 3
 # documents leave behind in the heap scatters them, which makes orjson up to 40 % slower than it has
 # to be.
 DOCUMENTS = ("many_symbols", "one_symbol", "with_holes", "spy", "few_rows", "with_history")
-# These are no ratios of two contestants, so one pass in a quiet process tells as much as three.
-ONCE = ("bench_import.py", "bench_memory.py", "bench_scale.py")
+# One pass tells as much as three: these are no ratios, or their rounds take a minute.
+ONCE = ("bench_cross.py", "bench_import.py", "bench_memory.py", "bench_scale.py")
 NOTHING_SELECTED = 5  # pytest's exit status
 
 

@@ -92,6 +92,16 @@ def _ratio(row: str, contestant: str, *, inverse: bool = False) -> Callable[[Res
     return read
 
 
+def _beside(row: str, yardstick: str) -> Callable[[Results], Reading]:
+    """What we take beside a yardstick of the same row."""
+
+    def read(results: Results) -> Reading:
+        ours, other = _time(row)(results), _time(row, yardstick)(results)
+        return None if ours is None or other is None else tuple(a - b for a, b in zip(ours, other, strict=True))
+
+    return read
+
+
 def _tail(contestant: str, *, typical: bool) -> Callable[[Results], Reading]:
     """p99.99 over p50, the clock taken off both."""
 
@@ -126,6 +136,13 @@ TARGETS = (
     Target("`extend`, a bar of 390", 7, "ns", _time("extend/minutes")),
     Target("a trade by `append_tick`", 100, "ns", _time("ticks/append/made-up")),
     Target("`extend_ticks`, a trade of 100,000", 15, "ns", _time("ticks/extend/made-up")),
+    *(
+        Target(
+            f"`{call}` of 43,200 late rows over the same in order", 5, "x",
+            _ratio(f"late/{call}", "sessiondata, in order", inverse=True),
+        )
+        for call in ("extend", "fill", "extend_ticks")
+    ),
     Target("a bar from an `@njit` loop", 15, "ns", _first("jit/")),
     Target("`append_slice`, a bar of 10,000 symbols", 100, "ns", _time("scale/append_slice", "10,000")),
     Target("gap scan over `np.sum`", 1.3, "x", _ratio("gaps/seconds", "np.sum of the times", inverse=True)),
@@ -160,6 +177,12 @@ TARGETS = (
     Target("`window`, the newest 200 bars over days", 600, "ns", _time("windows/200")),
     Target("`panel` of 5,000 symbols x 20, a symbol", 40, "ns", _first("panel/")),
     Target("`save`, 1,000 symbols x 390 x 5: a symbol", 500_000, "ns", _time("snapshot", "save")),
+    Target(
+        "an event loop in Python, a minute beside the loop and the means", 200, "ns",
+        _beside("cross", "the loop and the means alone"),
+    ),
+    Target("the whole of it: backtrader", 140, "x", _ratio("cross", "backtrader"), True),
+    Target("the whole of it: NautilusTrader's engine", 30, "x", _ratio("cross", "NautilusTrader"), True),
     Target("reserved over rows, a symbol of 23,400", 1.3, "x", _bytes("sessiondata, 1 x 23,400 bars", "reserved")),
     Target("reserved over rows, 1,000 of 390", 1.3, "x", _bytes("sessiondata, 1,000 x 390 bars", "reserved")),
     Target("resident over rows, 1,000 of 390", 1.3, "x", _bytes("sessiondata, 1,000 x 390 bars", "resident")),
