@@ -82,7 +82,9 @@ def agrees(value: Any, comment: str) -> bool:
     return text == comment or text == shown(comment)
 
 
-@pytest.mark.parametrize(("page", "least"), [("concepts.md", 15), ("windows.md", 5), ("events.md", 5)])
+@pytest.mark.parametrize(
+    ("page", "least"), [("concepts.md", 15), ("windows.md", 5), ("events.md", 5), ("reading.md", 20)]
+)
 def test_the_examples_of_a_page_give_what_is_shown(page: str, least: int) -> None:
     source = (ROOT / "docs" / page).read_text(encoding="utf-8")
     names: dict[str, Any] = {}

@@ -315,8 +315,8 @@ cdef class BarWindow(BarColumns):
         cdef BarWindow copy = new_window(self.kind)
         cdef bytes block = PyBytes_FromStringAndSize(NULL, self.n * row_bytes(self.rows.n_base != NULL))
         cdef uintptr_t* inside = self.enter()
+        copy.forming_ts = self.forming_inside()  # first: it brings the rows up to date
         copy_rows(&self.rows, self.n, PyBytes_AS_STRING(block), &copy.rows)
-        copy.forming_ts = self.forming_inside()
         symbol_leave(inside)
         copy.owner, copy.n, copy.grid, copy.n_requested = block, self.n, self.grid, self.n_requested
         return copy
@@ -357,11 +357,10 @@ cdef class BarWindow(BarColumns):
     cdef object row(self, int64_t i):
         """Row `i`, which is there."""
         cdef Bar bar
-        cdef int64_t forming_ts
         cdef uintptr_t* inside = self.enter()
+        cdef int64_t forming_ts = self.forming_inside()  # first, as in `copy`
         bar = Bar(self.rows.ts[i], self.rows.open[i], self.rows.high[i], self.rows.low[i], self.rows.close[i],
                   self.rows.volume[i], 1 if self.rows.n_base == NULL else self.rows.n_base[i])
-        forming_ts = self.forming_inside()
         symbol_leave(inside)
         return self.kind.make(&bar, bar.ts == forming_ts, self.grid)
 
