@@ -102,6 +102,12 @@ def same_series(symbol: Any, model: ref.RefSymbol) -> None:
         columns = [series.timestamp, series.open, series.high, series.low, series.close, series.volume]
         assert exact(list(zip(*(column.tolist() for column in columns), strict=True))) == exact(rows)
         assert [bar.extended for bar in series] == [not bar.regular for bar in bars]
+        assert list(series[:]) == list(series)
+        assert [tuple(bar)[:6] for bar in series.regular] == [
+            row for row, bar in zip(rows, bars, strict=True) if bar.regular
+        ]
+        assert len(series.closed) == len(bars) - model.forming(interval)
+        assert series.latest == (series[-1] if bars else None)
         if interval != model.base:
             assert [(bar.n_base, bar.n_expected) for bar in series] == model.coverage(interval)
         assert series.forming == model.forming(interval)
