@@ -165,6 +165,7 @@ def _walk(sessions: tuple[Session, ...], random: np.random.RandomState) -> tuple
         arrives[-1] = True
         if number == outage[0]:
             arrives[outage[1] : outage[1] + 18] = False
+            arrives[outage[1] + 18] = True
         columns = (path[:, 0] / 100, path.max(1) / 100, path.min(1) / 100, path[:, -1] / 100, volume)
         ts_ns = session.open_ns + np.arange(n, dtype=np.int64) * MINUTE_NS
         days.append(StockDay(*(np.ascontiguousarray(column[arrives]) for column in (ts_ns, *columns))))

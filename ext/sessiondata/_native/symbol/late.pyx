@@ -41,7 +41,8 @@ cdef int64_t late_store(Symbol* symbol, const LateRows* rows) noexcept nogil:
     cdef const int64_t* ts = rows.columns.ts
     cdef int64_t i = 0, seq = ring_oldest(&symbol.base), standing = NOWHERE, place = NOWHERE, changed = 0, bound
     cdef bint exists = False
-    cdef Bar row, bar
+    # read only where it has been set, which the compiler cannot know
+    cdef Bar row = Bar(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0), bar
     while i < rows.n:
         if i == 0 or ts[i] != ts[i - 1]:
             seq, standing = ring_find_next(&symbol.base, seq, ts[i]), NOWHERE
