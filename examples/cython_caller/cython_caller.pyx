@@ -1,12 +1,15 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """An extension of your own that calls the store without the interpreter.
 
-    bars -> sd_append -> a 5m bar has begun? -> the closed one is read -> the highest close so far
+    feed          bars -> sd_append -> a 5m bar has begun? -> the closed one is read -> highest close
+    closes_of     the newest closes over past days and the session -> an array
 """
 
 from libc.stdint cimport int64_t
 
-from sessiondata.capi cimport SD_CLOSE, sd_append, sd_count, sd_missing, sd_series, sd_value
+from sessiondata.capi cimport (
+    SD_CLOSE, sd_append, sd_count, sd_missing, sd_series, sd_value, sd_window, sd_window_values,
+)
 
 cdef int64_t FIVE_MINUTES_NS = 300_000_000_000
 
@@ -47,3 +50,20 @@ def feed(int64_t handle, const int64_t[::1] ts, const double[::1] open, const do
     if closed < 0:
         raise ValueError(f"a bar was refused: status {closed}")
     return closed, best, sd_missing(handle, 0)
+
+
+def closes_of(int64_t handle, int64_t step_ns, int64_t[::1] dates, double[::1] closes):
+    """Fill arrays with trade dates (days since 1970) and closes of the newest bars of an interval
+    that have closed, oldest first; how many there are, and the mean of the closes."""
+    cdef int64_t n = closes.shape[0], k = sd_series(handle, step_ns), count, again, i
+    cdef double total = 0.0
+    if dates.shape[0] != n or n == 0:
+        raise ValueError("columns of equal length, and not empty")
+    with nogil:
+        count = sd_window(handle, k, n, 0, NULL, NULL, NULL, NULL, &closes[0], NULL, &dates[0])
+        again = sd_window_values(handle, k, SD_CLOSE, n, 0, &closes[0])
+        for i in range(count):
+            total += closes[i]
+    if count < 0 or again != count:
+        raise ValueError(f"there is no window: status {count}")
+    return count, total / count if count else 0.0

@@ -38,6 +38,15 @@ closed = other.bars("5m").close[:-1]
 print((len(closed), float(closed.max()), other.bars().missing))
 for name in spy.intervals:
     assert spy.bars(name).close.tobytes() == other.bars(name).close.tobytes()
+data.roll_session()
+spy.extend(ts[:7] + 86_400_000_000_000, *[close[:7]] * 5)
+for step_ns, name in ((60_000_000_000, "1m"), (300_000_000_000, "5m")):
+    dates, closes = np.zeros(50, np.int64), np.zeros(50)
+    count, mean = cython_caller.closes_of(spy.handle, step_ns, dates, closes)
+    window = spy.window(name, 50)
+    assert (count, closes[:count].tolist()) == (len(window), window.close.tolist())
+    assert dates[:count].view("M8[D]").tolist() == window.trade_date.tolist()
+    assert abs(mean - window.close.mean()) < 1e-9
 for handle, wrong in ((spy.handle, -1.0), (7, 1.0)):
     try:
         cython_caller.feed(handle, *(column[:1] for column in columns[:5]), np.array([wrong]))

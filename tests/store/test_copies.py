@@ -301,7 +301,7 @@ def test_all_of_a_store_is_copied() -> None:
     """A new attribute of `SessionData` is a question: what does a copy do with it? Answer it in
     `snapshot.copies`."""
     known: dict[type, set[str]] = {
-        Registry: {"_context", "cores", "foreign", "pinned", "slice", "states", "symbols"},
+        Registry: {"_context", "cores", "feeds", "foreign", "panel", "pinned", "slice", "states", "symbols"},
         Sessions: {"_registry", "_settings", "context", "trailing_days"},
         StoreContext: {
             "calendar", "clock", "extended_hours", "indicators", "is_active", "pinned", "start_for_rows",
@@ -312,7 +312,7 @@ def test_all_of_a_store_is_copied() -> None:
         },
         sd.SymbolSessionData: {
             "__weakref__", "_append_quote", "_append_tick", "_bars", "_by_interval", "_context", "_core", "_state",
-            "_store",
+            "_store", "_windows",
             "append",
         },
     }  # fmt: skip

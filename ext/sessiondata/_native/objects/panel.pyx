@@ -6,8 +6,7 @@
     per symbol   values moved to their slots where the times differ, NaN and the mask elsewhere
 
 In the common case (all symbols have the same slots, without gaps) a symbol is one comparison and
-one copy of `8 n` bytes, and waiting for its memory is what costs. So the loop asks for the lines of
-symbols ahead, as `objects/slice` does.
+one copy of `8 n` bytes.
 
 Values are moved within their row, from left to right: a row has no more values from one on than
 there are slots, so none is overwritten before it has been moved.
@@ -16,6 +15,10 @@ Threads. A symbol with a handle may be in use without the GIL: where all have on
 on without the GIL, inside the guard of each. A symbol without a handle is used by who holds the GIL
 alone; where none has one, this thread holds it, and others that need no interpreter share the work.
 Guards change hands for a microsecond, so those are never entered from several threads.
+
+Rejected: asking for the memory of symbols ahead, as `objects/slice` does. What is read of a symbol
+does not depend on what was read of the one before, so the processor is ahead by itself: it was no
+faster from far memory, and a sixth slower from near caches.
 
 Rejected: an axis of all slots of the hours. Whole days of which nothing is kept would be columns of
 NaN, and a window of one symbol would be another one than its panel.
@@ -27,13 +30,9 @@ from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from libc.stdint cimport INT64_MIN, int64_t, uint8_t, uintptr_t
 from libc.string cimport memcmp, memcpy, memset
 
-from sessiondata._native.base.guard cimport peek, peek_pointer
-from sessiondata._native.base.prefetch cimport prefetch
 from sessiondata._native.objects.days cimport Days
 from sessiondata._native.objects.past_rows cimport know_past
 from sessiondata._native.objects.store cimport SymbolCore
-from sessiondata._native.rows.aggregate cimport Level
-from sessiondata._native.rows.ring cimport Ring
 from sessiondata._native.symbol.past cimport (
     PAST_UNKNOWN, Run, Target, Walk, walk_begin, walk_next, window_copy, window_count,
 )
@@ -43,9 +42,6 @@ from sessiondata.copying import refuse_copy
 
 
 cdef enum:
-    SYMBOL_AHEAD = 16     # symbols
-    LEVEL_AHEAD = 12
-    ROWS_AHEAD = 6
     N_CANDIDATES = 8      # for the reference
     MOST_SPARE = 1 << 21  # numbers that are kept for the next panel: 16 MB
     AS_REFERENCE = -2     # in place of a count: the times are those of the reference
@@ -126,44 +122,6 @@ cdef extern from *:
 cdef double _NAN = float("nan")
 
 
-cdef inline void _prefetch_symbol(const Source* source) noexcept nogil:
-    cdef const char* symbol = <const char*>source.symbol
-    prefetch(symbol)
-    prefetch(symbol + 64)
-    prefetch(symbol + 128)
-    prefetch(&source.symbol.base.ts)
-    prefetch(&source.symbol.grid)
-
-
-cdef inline void _prefetch_level(const Source* source) noexcept nogil:
-    cdef const char* level
-    if source.k > 0 and peek_pointer(<void**>&source.symbol.levels) != NULL:
-        level = <const char*>(<const Level*>peek_pointer(<void**>&source.symbol.levels) + source.k - 1)
-        prefetch(level)
-        prefetch(level + 64)
-        prefetch(level + 128)
-        prefetch(&(<const Level*>level).ring.ts)
-        prefetch(&(<const Level*>level).ring.close)
-
-
-cdef inline void _prefetch_rows(const Panel* panel, const Source* source) noexcept nogil:
-    """The newest rows of a symbol: its times and its values. It may be in writing meanwhile."""
-    cdef const Ring* ring
-    cdef int64_t at, first, i
-    if source.symbol.grid == NULL:
-        return
-    ring = &source.symbol.base
-    if source.k > 0:
-        ring = &(<const Level*>peek_pointer(<void**>&source.symbol.levels))[source.k - 1].ring
-    at = peek(&ring.next_seq) - peek(&ring.origin)
-    first = at - panel.n if at > panel.n else 0
-    if at - first > 64:
-        first = at - 64
-    for i in range(first, at, 8):
-        prefetch(<const int64_t*>peek_pointer(<void**>&ring.ts) + i)
-        prefetch(<const double*>peek_pointer(<void**>&(&ring.open)[panel.column - 1]) + i)
-
-
 cdef int64_t _read(const Panel* panel, int64_t i) noexcept nogil:
     """Read the newest rows of symbol `i`: its values to the end of its row. Returns what `counts`
     has."""
@@ -201,12 +159,6 @@ cdef int64_t _read(const Panel* panel, int64_t i) noexcept nogil:
 cdef void _read_all(const Panel* panel, int64_t first, int64_t stop) noexcept nogil:
     cdef int64_t i
     for i in range(first, stop):
-        if i + SYMBOL_AHEAD < stop:
-            _prefetch_symbol(&panel.sources[i + SYMBOL_AHEAD])
-        if i + LEVEL_AHEAD < stop:
-            _prefetch_level(&panel.sources[i + LEVEL_AHEAD])
-        if i + ROWS_AHEAD < stop:
-            _prefetch_rows(panel, &panel.sources[i + ROWS_AHEAD])
         panel.counts[i] = _read(panel, i)
         memset(panel.mask + i * panel.n, 0, panel.n)
 
