@@ -49,8 +49,14 @@ class StoreCopy:
         clock, calendar = context.clock, context.calendar
         states = list(store.registry.states.values())
         values = [(state.pins.gaps, state.pins.quality, state.values) for state in states]
+        cores = [state.core for state in states]
+        feeds: list[Any] = []
+        if store.registry.feeds is not None:
+            from sessiondata.snapshot import feeds as _feeds  # most stores have none
+
+            feeds = _feeds.states_to_save(store.registry, cores)
         (as_of, sequence, epoch), sessions, counts, sent = _capture.capture_all(
-            clock, [state.core for state in states], values, store.cursors.all(), cursor_state
+            clock, cores, values, store.cursors.all(), cursor_state
         )
         symbols = [self._symbol(*pair) for pair in zip(states, sessions, strict=True)]
         self.cursors: list[bytes] = []
@@ -78,6 +84,15 @@ class StoreCopy:
         }
         if counts is not None:
             self.store["cursors"] = self._cursors(counts, sent)
+        self.feeds: list[bytes] = []
+        if feeds:
+            entries, columns = _feeds.columns_of_feeds(store.registry, cores, feeds)
+            self.feeds = _packed(list(columns.values()))
+            self.store["closed_bars"] = {
+                "part": len(self.parts) + bool(self.cursors),
+                "columns": _described(tuple(columns), columns.values()),
+                "feeds": entries,
+            }
 
     def _calendar(self, calendar: SessionCalendar, *dates: dt.date | None) -> int:
         """Number of a calendar, of which the hours of these dates are kept."""

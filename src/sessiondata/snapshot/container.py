@@ -20,8 +20,8 @@ from sessiondata.copying import not_copied
 from sessiondata.errors import ArgumentError, ArgumentTypeError, SessionDataError, SnapshotError
 
 __all__ = [
-    "BARS", "CHUNK", "CURSORS", "DAILY", "HEAD", "MAGIC", "OPTIONAL", "PART", "SESSION", "STORE", "TAIL", "Container",
-    "asked", "check_byte_order", "name_of", "packed_head",
+    "BARS", "CHUNK", "CURSORS", "DAILY", "FEEDS", "HEAD", "MAGIC", "OPTIONAL", "PART", "SESSION", "STORE", "TAIL",
+    "Container", "asked", "check_byte_order", "name_of", "packed_head",
 ]  # fmt: skip
 
 # the first byte is no text, and the last one shows what a transfer as text has done
@@ -31,7 +31,7 @@ HEAD = struct.Struct("<8sIIQ")  # magic, version, parts, bytes of the file
 PART = struct.Struct("<8sIIQQ")  # kind, flags, crc32, offset, bytes
 TAIL = struct.Struct("<II")  # crc32 of head and table, zero
 OPTIONAL = 1  # flag of a part that a reader may skip if it does not know the kind
-STORE, SESSION, CURSORS = b"store", b"session", b"cursors"
+STORE, SESSION, CURSORS, FEEDS = b"store", b"session", b"cursors", b"feeds"
 
 _TYPES: dict[str, Any] = {"<i8": np.dtype("<i8"), "<i4": np.dtype("<i4"), "<f8": np.dtype("<f8"), "|S8": np.dtype("S8")}
 BARS = ("time", "open", "high", "low", "close", "volume")
@@ -116,7 +116,7 @@ class Container:
                 raise self.wrong("parts follow each other to the end of the file, in whole eights of bytes")
             first += length
             name = kind.rstrip(b"\0")
-            if name not in (STORE, SESSION, CURSORS) and not flags & OPTIONAL:
+            if name not in (STORE, SESSION, CURSORS, FEEDS) and not flags & OPTIONAL:
                 raise self.wrong(f"a part of kind {name!r} is needed, which this version does not know")
             parts.append(_Part(name, crc, offset, length))
         if first != size:

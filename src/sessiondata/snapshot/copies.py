@@ -51,6 +51,11 @@ def _copy_into(store: StoreParts, made: StoreParts, owner: SessionData) -> list[
     are still to be copied: these are returned, by symbol."""
     context, into = store.context, made.context
     states = list(store.registry.states.values())
+    feeds = []
+    if store.registry.feeds is not None:
+        from sessiondata.store.closed_bars import feed_states  # most stores have none
+
+        feeds = feed_states(store.registry, [state.core for state in states])
     added = [(state.pins.gaps, state.pins.quality, state.values) for state in states]
     clock, sessions, counts, sent = copy_all(
         context.clock, [state.core for state in states], added, store.cursors.all(), cursor_state
@@ -83,6 +88,11 @@ def _copy_into(store: StoreParts, made: StoreParts, owner: SessionData) -> list[
     for (name, timestamps, symbols, intervals), sequence, captured in sent:
         last = None if captured is None else (sequence, captured[1], captured[0], "")
         resume_cursor(made.cursors.get(name), made_cores, timestamps, symbols, intervals, last)
+    if feeds:
+        from sessiondata.store.closed_bars import feeds_of, resume_feed
+
+        for feed in feeds:
+            resume_feed(feeds_of(made.registry, into, made.settings), feed, made_cores)
     return values
 
 

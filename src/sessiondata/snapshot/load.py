@@ -32,6 +32,7 @@ from sessiondata.snapshot.container import (
     CHUNK,
     CURSORS,
     DAILY,
+    FEEDS,
     HEAD,
     MAGIC,
     STORE,
@@ -186,6 +187,11 @@ def _store(file: Container, place: _Place, kind: type[SessionData] | None) -> Se
     if "cursors" in kept:
         place.part = "cursors"
         _cursors(store, file, kept["cursors"], sequence)
+    if "closed_bars" in kept:
+        place.part = "closed_bars"
+        from sessiondata.snapshot.feeds import restore_feeds  # most files have none
+
+        restore_feeds(store, kept["closed_bars"]["feeds"], file.columns(kept["closed_bars"], FEEDS))
     return data
 
 

@@ -20,6 +20,7 @@ from sessiondata.snapshot.capture import StoreCopy
 from sessiondata.snapshot.container import (
     CHUNK,
     CURSORS,
+    FEEDS,
     HEAD,
     OPTIONAL,
     PART,
@@ -121,7 +122,7 @@ def _write_piece(file: Any, rest: bytes, label: str) -> None:
 
 def _first_offset(copy: StoreCopy) -> int:
     """Where the parts begin, behind head and table."""
-    return HEAD.size + (len(copy.parts) + bool(copy.cursors) + 1) * PART.size + TAIL.size
+    return HEAD.size + (len(copy.parts) + bool(copy.cursors) + bool(copy.feeds) + 1) * PART.size + TAIL.size
 
 
 def _parts(copy: StoreCopy) -> Iterator[tuple[bytes, int, bytes]]:
@@ -130,6 +131,8 @@ def _parts(copy: StoreCopy) -> Iterator[tuple[bytes, int, bytes]]:
         yield SESSION, 0, make()
     if copy.cursors:
         yield CURSORS, OPTIONAL, b"".join(copy.cursors)
+    if copy.feeds:
+        yield FEEDS, OPTIONAL, b"".join(copy.feeds)
     yield STORE, 0, copy.document()
 
 

@@ -28,7 +28,17 @@ if TYPE_CHECKING:
     from sessiondata.store.registry import Registry
     from sessiondata.store.settings import StoreSettings
 
-__all__ = ["ClosedBar", "ClosedBarArrays", "ClosedBarFeed", "Feeds", "feeds_of"]
+__all__ = [
+    "ClosedBar",
+    "ClosedBarArrays",
+    "ClosedBarFeed",
+    "FeedState",
+    "Feeds",
+    "check_callback",
+    "feed_states",
+    "feeds_of",
+    "resume_feed",
+]
 
 
 class ClosedBarArrays(NamedTuple):
@@ -119,12 +129,23 @@ class Feeds:
         self._check_selection(names, series)
         if name is not None:
             name = check_text(name, "a consumer's name")
-        feed = ClosedBarFeed(self.hub, name, series, names, callback, self._has_capacity)
-        self.hub.join(feed)
+        feed = self.add(name, series, names, callback)
         if not backlog:
             feed.forget()
         elif self._has_capacity:
             feed.begin()
+        return feed
+
+    def add(
+        self,
+        name: str | None,
+        intervals: tuple[str, ...],
+        symbols: frozenset[str] | None,
+        callback: Callable[[ClosedBar], Any] | None,
+    ) -> ClosedBarFeed:
+        """Have one more consumer, who has been told nothing."""
+        feed = ClosedBarFeed(self.hub, name, intervals, symbols, callback, self._has_capacity)
+        self.hub.join(feed)
         if name is not None:
             self.named[name] = feed
         return feed
@@ -140,6 +161,50 @@ class Feeds:
                     f"no symbol that is selected holds an interval {interval!r}; they hold {', '.join(sorted(held))}",
                     value=interval,
                 )
+
+
+class FeedState(NamedTuple):
+    """A consumer as it is copied.
+
+    Attributes
+    ----------
+    name : str
+    intervals : tuple of str
+    symbols : frozenset of str or None
+    heard, events, lost
+        See `ClosedBarFeed.state`.
+    trimmed : list of (int, dict)
+        What history has lost and was not announced: number of the symbol, entries by date.
+    """
+
+    name: str
+    intervals: tuple[str, ...]
+    symbols: frozenset[str] | None
+    heard: list[tuple[Any, ...]]
+    events: list[Any]
+    lost: list[Any]
+    trimmed: list[tuple[int, Any]]
+
+
+def feed_states(registry: Registry, cores: list[SymbolCore]) -> list[FeedState]:
+    """The consumers that have names. Before the sessions are copied: what they have been told may
+    be older than these, and never newer."""
+    if registry.feeds is None:
+        return []
+    numbers = {core: i for i, core in enumerate(cores)}
+    states = []
+    for name, feed in registry.feeds.named.items():
+        if not feed.is_closed:
+            trimmed = [(numbers[core], entries) for core, entries in feed.trimmed() if core in numbers]
+            states.append(FeedState(name, feed.intervals, feed.symbols, *feed.state(numbers), trimmed))
+    return states
+
+
+def resume_feed(feeds: Feeds, state: FeedState, cores: list[SymbolCore]) -> None:
+    """Have the consumer of another store go on here; last of all, when everything else is there."""
+    feed = feeds.add(state.name, state.intervals, state.symbols, None)
+    trimmed = [(cores[number], entries) for number, entries in state.trimmed]
+    feed.resume(cores, state.heard, state.events, state.lost, trimmed)
 
 
 def feeds_of(registry: Registry, context: StoreContext, settings: StoreSettings) -> Feeds:

@@ -63,8 +63,7 @@ cdef extern from *:
         int64_t end_ns        # of the bar's slot
         int64_t ts            # ns, open time
         double values[5]      # open, high, low, close, volume
-        # number of its symbol among those of the store; below 0: -1 - number among `_gone`
-        int64_t symbol
+        int64_t symbol        # number among those of the store; below 0: it has left
         int32_t n_base
         int32_t n_expected
         int16_t interval      # number among those of the consumer
@@ -161,7 +160,6 @@ cdef class ClosedBarFeed:
     cdef int64_t _head                  # events before it have been handed out
     cdef int64_t _n_events
     cdef int64_t _room
-    cdef list _gone                     # symbols that have left, of events that are here
     cdef list _kinds                    # BarKind for each symbol and interval, made when it is asked for
     cdef list _lost                     # (symbol, interval, date): bars that nobody can be told of
     cdef dict _running                  # core -> date of the session that `Heard.series` is of
@@ -175,6 +173,7 @@ cdef class ClosedBarFeed:
     cdef void _mark(self, int64_t i) noexcept
     cdef void _find_due(self, int64_t watermark) noexcept
     cdef int collect(self) except -1
+    cdef void _compact(self) noexcept
     cdef bint _visit(self, int64_t i) except -1
     cdef bint _visit_past(self, int64_t i, SymbolCore core) except -1
     cdef int _visit_live(self, int64_t i, SymbolCore core, bint is_full) noexcept
@@ -194,6 +193,8 @@ cdef class ClosedBarFeed:
     cdef int _sort(self) except -1
     cdef int _raise_lost(self) except -1
     cdef object _arrays(self)
+    cdef list _columns(self)
+    cdef int _resume_events(self, list cores, dict places, list columns) except -1
     cdef object _drain(self)
     cdef BarKind _kind_of(self, const BarEvent* event)
     cdef ClosedBar _event_at(self, int64_t at)

@@ -36,7 +36,7 @@ it.
 """
 
 cimport cython
-from cpython.list cimport PyList_GET_ITEM
+from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport INT64_MAX, INT64_MIN, int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
@@ -84,7 +84,9 @@ cdef extern from *:
 
 
 cdef enum:
-    NEVER = -2            # in place of a session_id: the symbol has not been looked at
+    # In place of a session_id: the symbol has not been looked at; not since the store was loaded.
+    NEVER = -2
+    RESUMED = -3
     FEW = 32              # events that are sorted as they are
     LAPPED = 1            # rows have been overwritten that nobody was told of
 
@@ -357,7 +359,7 @@ cdef class ClosedBarFeed:
                   bint has_capacity):
         self.hub, self.clock, self._has_capacity = hub, &hub.clock.data, has_capacity
         self.name, self.intervals, self.symbols, self.callback = name, intervals, symbols, callback
-        self._gone, self._lost, self._running, self._past, self._ended = [], [], {}, {}, {}
+        self._lost, self._running, self._past, self._ended = [], {}, {}, {}
         self._least_due = INT64_MAX
 
     def __dealloc__(self):
@@ -400,7 +402,6 @@ cdef class ClosedBarFeed:
         cdef uint64_t* pending = <uint64_t*>calloc(<size_t>max(n_words, 1), 8)
         cdef int64_t* places = <int64_t*>malloc(<size_t>max(self._n, 1) * 8)
         cdef SymbolCore core
-        cdef list gone = self._gone
         cdef bint fails = heard == NULL or pending == NULL or places == NULL
         if not fails:
             for i in range(self._n):
@@ -432,11 +433,8 @@ cdef class ClosedBarFeed:
             raise MemoryError("no memory for a consumer of closed bars")
         for i in range(self._head, self._n_events):
             j = self._events[i].symbol
-            if j >= 0:
+            if j >= 0:  # below 0 from then on: of a symbol that has left nothing is announced any more
                 self._events[i].symbol = places[j]
-                if places[j] < 0:
-                    gone.append(self.hub.cores[j])
-                    self._events[i].symbol = -len(gone)
         for i in range(self._n):
             if places[i] >= 0:
                 self._heard[i].series = NULL
@@ -474,7 +472,16 @@ cdef class ClosedBarFeed:
         """Whether there may be something to hand out. O(1)."""
         return (self._has_pending or peek_pointer(&self.clock.fired) != NULL
                 or peek(&self.clock.watermark) >= self._least_due or self._n_events > 0 or self._is_busy
-                or self.is_closed)
+                or self.is_closed or PyList_GET_SIZE(self._lost) > 0)
+
+    cdef void _compact(self) noexcept:
+        """Forget the events that have been handed out, and those of symbols that have left."""
+        cdef int64_t i, n = 0
+        for i in range(self._head, self._n_events):
+            if self._events[i].symbol >= 0:
+                self._events[n] = self._events[i]
+                n += 1
+        self._head, self._n_events = 0, n
 
     cdef int collect(self) except -1:
         """Have everything that has closed or changed among the events, in order."""
@@ -502,6 +509,7 @@ cdef class ClosedBarFeed:
                 elif version != self.hub.version:  # symbols have come or gone: they have other numbers
                     version, w = self.hub.version, 0
             self._has_pending = False
+            self._compact()
             self._sort()
         finally:
             self._is_busy = False
@@ -789,8 +797,6 @@ cdef class ClosedBarFeed:
                 if day in entries:
                     past[day] = entries[day]
             if running != date:
-                if running is not None and running not in entries and running not in ended:
-                    self._lost.append((core.name, None, running))
                 for k in range(heard.n_series):
                     heard.series[k].n = heard.series[k].next_seq = 0
                 heard.n_edited = 0
@@ -801,7 +807,7 @@ cdef class ClosedBarFeed:
                     self._running[core] = date
                 else:
                     self._running.pop(core, None)
-            elif session != heard.session:
+            elif session != heard.session and heard.session != RESUMED:
                 heard.n_edited = -EDITS - 1
             self._ended.pop(core, None)
             for day in [day for day in past if day not in entries]:
@@ -833,8 +839,9 @@ cdef class ClosedBarFeed:
                 continue
             if known is None or not _is_same(known, self._followed(core, entry)):
                 kept[day] = self._followed(core, entry)
-        for day in self._ended.get(core, _NOTHING):  # from the time before the last trim
-            self._lost.append((core.name, None, day))
+        for day, entry in self._ended.get(core, _NOTHING).items():  # from the time before the last trim
+            if not _is_empty(entry):
+                self._lost.append((core.name, None, day))
         self._ended.pop(core, None)
         if kept:
             self._ended[core] = kept
@@ -1006,20 +1013,16 @@ cdef class ClosedBarFeed:
         cdef int64_t at = event.symbol * len(self.intervals) + event.interval
         cdef SymbolCore core
         cdef Py_ssize_t k
-        if event.symbol >= 0 and self._kinds[at] is not None:
+        if self._kinds[at] is not None:
             return <BarKind>self._kinds[at]
-        core = <SymbolCore>(self.hub.cores[event.symbol] if event.symbol >= 0 else self._gone[-1 - event.symbol])
+        core = <SymbolCore>self.hub.cores[event.symbol]
         name = self.intervals[event.interval]
         k = core.intervals.index(name)
-        kind = BarKind(core.name, name, core.calendar.zone, k > 0, core.steps_ns[k], core.steps_ns[0])
-        if event.symbol >= 0:
-            self._kinds[at] = kind
+        self._kinds[at] = kind = BarKind(core.name, name, core.calendar.zone, k > 0, core.steps_ns[k], core.steps_ns[0])
         return kind
 
     cdef void _handed_out(self) noexcept:
         self._head = self._n_events = 0
-        if len(self._gone):
-            self._gone = []
 
     @cython.binding(False)
     def drain(self):
@@ -1071,7 +1074,8 @@ cdef class ClosedBarFeed:
         try:
             for event in events:
                 self._head += 1
-                self.callback(event)
+                if self._events[self._head - 1].symbol >= 0:  # an event before it may have removed it
+                    self.callback(event)
         finally:
             self._is_busy = False
         self._handed_out()
@@ -1106,7 +1110,12 @@ cdef class ClosedBarFeed:
         return made
 
     cdef object _arrays(self):
-        cdef int64_t n = self._n_events - self._head, i, n_cores = len(self.hub.cores)
+        cdef tuple names = self.hub.all_names()
+        return self.hub.arrays_of(names, self.intervals, *self._columns())
+
+    cdef list _columns(self):
+        """Events that have not been handed out."""
+        cdef int64_t n = self._n_events - self._head, i
         cdef const BarEvent* event = self._events + self._head
         made = [np.empty(n, kind) for kind in _COLUMNS]
         cdef int32_t[::1] symbol = made[0], n_base = made[9], n_expected = made[10]
@@ -1116,16 +1125,154 @@ cdef class ClosedBarFeed:
         cdef double[::1] open = made[4], high = made[5], low = made[6], close = made[7], volume = made[8]
         cdef int64_t[::1] end = made[12]
         for i in range(n):
-            symbol[i] = <int32_t>(event.symbol if event.symbol >= 0 else n_cores - 1 - event.symbol)
+            symbol[i] = <int32_t>event.symbol
             interval[i], revised[i], ts[i], end[i] = event.interval, event.kind, event.ts, event.end_ns
             open[i], high[i], low[i] = event.values[0], event.values[1], event.values[2]
             close[i], volume[i] = event.values[3], event.values[4]
             n_base[i], n_expected[i], extended[i] = event.n_base, event.n_expected, event.extended
             event += 1
-        names = self.hub.all_names()
-        if self._gone:
-            names += tuple([(<SymbolCore>core).name for core in self._gone])
-        return self.hub.arrays_of(names, self.intervals, *made)
+        return made
+
+    # --- copies ---
+
+    def state(self, dict numbers not None):
+        """What the consumer has been told, for `resume` of another store.
+
+        Parameters
+        ----------
+        numbers : dict of SymbolCore to int
+            Of the symbols that are copied.
+
+        Returns
+        -------
+        heard : list of tuple
+            For each symbol: its number, date of the session that the next two are of (None: no
+            session), edits that have not been looked at, (series, times, digests, next sequence) of
+            what was announced of the session, entries of past days by date.
+        events : list of ndarray
+            What has not been handed out, as columns; `symbol` has numbers.
+        lost : list of tuple
+        """
+        cdef list heard = [], kept
+        cdef const Announced* announced
+        cdef const Heard* one
+        cdef SymbolCore core
+        cdef int64_t i, n_edits
+        cdef int32_t k
+        for i in range(self._n):
+            one = &self._heard[i]
+            core = <SymbolCore>self.hub.cores[i]
+            if one.session == NEVER or not one.selected or core not in numbers:
+                continue
+            kept = []
+            for k in range(one.n_series):
+                announced = &one.series[k]
+                if announced.n:
+                    kept.append((k, _copied(announced.ts, announced.n, "i8"), _copied(announced.digest, announced.n, "u8"),
+                                 announced.next_seq))
+            n_edits = core.symbol.n_edited - one.n_edited if one.session == core.session_id else EDITS + 1
+            heard.append((numbers[core], self._running.get(core), n_edits, kept, dict(self._past.get(core, _NOTHING))))
+        columns = self._columns()
+        symbol = columns[0]
+        place = [numbers.get(core, -1) for core in self.hub.cores] + [-1]
+        columns[0] = np.array([place[number] for number in symbol.tolist()], "i4")
+        rows = columns[0] >= 0
+        return heard, [column[rows] for column in columns], list(self._lost)
+
+    def trimmed(self):
+        """What history has lost and has not been announced: (symbol, entries by date) of each."""
+        return [(core, dict(entries)) for core, entries in self._ended.items()]
+
+    def digests(self, SymbolCore core not None, entry not None):
+        """The rows of an entry of a past day for each series, as (times, digests); None for what is
+        not followed."""
+        cdef Announced* series
+        cdef list rows, made = []
+        cdef int64_t i = self.hub.cores.index(core)
+        cdef int32_t k
+        if isinstance(entry, list):
+            return entry
+        rows = self._rows(core, entry)
+        i = self.hub.cores.index(core)
+        series = self._new_series(core)
+        if series == NULL:
+            raise MemoryError("no memory for closed bars")
+        try:
+            self._remember_day(i, core, series, entry, rows)
+            for k in range(self._heard[i].n_series):
+                made.append((_copied(series[k].ts, series[k].n, "i8"), _copied(series[k].digest, series[k].n, "u8"))
+                            if self._heard[i].selected >> k & 1 else None)
+        finally:
+            _free_series(series, self._heard[i].n_series)
+        return made
+
+    def entries(self, SymbolCore core not None):
+        """What history has of each date, as `state` has it."""
+        return _entries(core, None, self.intervals)
+
+    def resume(self, list cores not None, list heard not None, list events not None, list lost not None, list trimmed):
+        """Have been told what `state` says; `cores` by number. Nothing in it is believed but what
+        the caller has checked: one length of columns that belong together."""
+        cdef Heard* one
+        cdef Announced* announced
+        cdef const int64_t[::1] ts
+        cdef const uint64_t[::1] digests
+        cdef int64_t n, i
+        cdef SymbolCore core
+        cdef int32_t k
+        self.hub.gather()
+        places = {core: i for i, core in enumerate(self.hub.cores)}
+        for number, date, n_edits, kept, past in heard:
+            core = <SymbolCore>cores[number]
+            one = &self._heard[<int64_t>places[core]]
+            one.session, one.n_past_edits = RESUMED, -1
+            for series, times, found, next_seq in kept:
+                if not 0 <= series < one.n_series or not one.selected >> <int>series & 1:
+                    raise ValueError("what was announced is of a series that is followed")
+                announced = &one.series[<int>series]
+                ts, digests = times, found
+                n = ts.shape[0]
+                if n != digests.shape[0] or announced.n or np.any(times[1:] <= times[:-1]):
+                    raise ValueError("times of what was announced ascend, with a digest each")
+                if _reserve(announced, n):
+                    raise MemoryError("no memory for closed bars")
+                if n:
+                    memcpy(announced.ts, &ts[0], n * 8)
+                    memcpy(announced.digest, &digests[0], n * 8)
+                announced.n, announced.next_seq = n, next_seq
+            one.n_edited = core.symbol.n_edited - (EDITS + 1 if n_edits else 0)
+            if date is not None:
+                self._running[core] = date
+            if past:
+                self._past[core] = past
+        for core, entries in trimmed or ():
+            self._ended[core] = entries
+        self._lost.extend(lost)
+        self._resume_events(cores, places, events)
+
+    cdef int _resume_events(self, list cores, dict places, list columns) except -1:
+        cdef BarEvent* event
+        cdef int64_t n = len(columns[0]), i
+        cdef const int32_t[::1] symbol = columns[0], n_base = columns[9], n_expected = columns[10]
+        cdef const int16_t[::1] interval = columns[1]
+        cdef const uint8_t[::1] revised = columns[2].view(np.uint8), extended = columns[11].view(np.uint8)
+        cdef const int64_t[::1] ts = columns[3], end = columns[12]
+        cdef const double[::1] open = columns[4], high = columns[5], low = columns[6], close = columns[7]
+        cdef const double[::1] volume = columns[8]
+        if self._reserve_events(n):
+            raise MemoryError("no memory for closed bars")
+        for i in range(n):
+            name = self.intervals[interval[i]] if 0 <= interval[i] < len(self.intervals) else None
+            if not 0 <= symbol[i] < len(cores) or name not in (<SymbolCore>cores[symbol[i]]).intervals:
+                raise ValueError("events are of series of the store")
+            event = &self._events[self._n_events]
+            event.symbol, event.interval = places[cores[symbol[i]]], interval[i]
+            event.kind, event.extended = revised[i] & 1, extended[i] & 1
+            event.ts, event.end_ns, event.n_base, event.n_expected = ts[i], end[i], n_base[i], n_expected[i]
+            event.values[0], event.values[1], event.values[2] = open[i], high[i], low[i]
+            event.values[3], event.values[4] = close[i], volume[i]
+            self._n_events += 1
+        return 0
 
     # --- the rest ---
 
@@ -1136,6 +1283,10 @@ cdef class ClosedBarFeed:
             self.collect()
         finally:
             self._is_first = False
+
+    def look(self):
+        """Have what has closed or changed among the events that a drain hands out."""
+        self.collect()
 
     def forget(self):
         """Count all that is closed now as announced; nothing of it is handed out."""
@@ -1205,6 +1356,14 @@ cdef dict _entries(SymbolCore core, before, intervals):
     return {date: entry for date, entry in entries.items() if before is None or date < before}
 
 
+cdef bint _is_empty(tuple entry):
+    """Whether there is no bar of a date."""
+    day, supplied, bar, _ = entry
+    if bar is not None or (day is not None and (<SymbolCore>day).symbol.base.next_seq > 0):
+        return False
+    return all([rows is None for rows in supplied])
+
+
 cdef bint _is_same(known, tuple entry):
     """Whether two entries are of the same objects."""
     if not isinstance(known, tuple) or known[0] is not entry[0] or known[2] is not entry[2]:
@@ -1213,6 +1372,15 @@ cdef bint _is_same(known, tuple entry):
         if a is not b:
             return False
     return True
+
+
+cdef object _copied(const void* values, int64_t n, str kind):
+    """A column of eight bytes a row."""
+    made = np.empty(n, kind)
+    cdef int64_t[::1] into = made.view(np.int64)
+    if n:
+        memcpy(&into[0], values, n * 8)
+    return made
 
 
 cdef int _reserve(Announced* announced, int64_t n) noexcept nogil:
