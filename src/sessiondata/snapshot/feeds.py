@@ -64,7 +64,8 @@ def columns_of_feeds(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """What the JSON says of each consumer, and the columns of all, the number of each before the
     names."""
-    entries, columns = [], {}
+    entries: list[dict[str, Any]] = []
+    columns: dict[str, Any] = {}
     for number, state in enumerate(states):
         feed = registry.feeds.named[state.name]
         heard: list[tuple[int, ...]] = []

@@ -196,7 +196,8 @@ def feed_states(registry: Registry, cores: list[SymbolCore]) -> list[FeedState]:
     for name, feed in registry.feeds.named.items():
         if not feed.is_closed:
             trimmed = [(numbers[core], entries) for core, entries in feed.trimmed() if core in numbers]
-            states.append(FeedState(name, feed.intervals, feed.symbols, *feed.state(numbers), trimmed))
+            heard, events, lost = feed.state(numbers)
+            states.append(FeedState(name, feed.intervals, feed.symbols, heard, events, lost, trimmed))
     return states
 
 

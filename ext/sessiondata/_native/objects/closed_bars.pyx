@@ -792,6 +792,9 @@ cdef class ClosedBarFeed:
                         raise
                     finally:
                         _free_series(other, heard.n_series)
+                entry = found[len(found) - 1][0]
+                if isinstance(known, tuple) and self._has_lost_since(heard, known, entry, n_events):
+                    self._lost.append((core.name, core.intervals[0], day))
                 if past is _NOTHING:
                     past = self._past[core] = {}
                 if day in entries:
@@ -829,6 +832,22 @@ cdef class ClosedBarFeed:
             return oldest > 0
         return (heard.series[0].next_seq < oldest + (symbol.input_kind > INPUT_BARS)
                 or symbol.n_edited != heard.n_edited)
+
+    cdef bint _has_lost_since(self, const Heard* heard, tuple known, tuple entry, int64_t first) noexcept:
+        """Whether a past day may have overwritten rows that nobody was told of: more have been added
+        since it was known than there are events from `first` on."""
+        cdef const Symbol* before
+        cdef const Symbol* now
+        cdef int64_t n, i
+        if known[0] is None or entry[0] is None or not heard.selected & 1:
+            return False
+        before, now = &(<SymbolCore>known[0]).symbol, &(<SymbolCore>entry[0]).symbol
+        if now.base.evicted_ts == before.base.evicted_ts:
+            return False
+        n = now.base.next_seq - before.base.next_seq
+        for i in range(first, self._n_events):
+            n -= self._events[i].interval == heard.series[0].interval and self._events[i].kind == CLOSED
+        return n > 0 or now.n_edited != before.n_edited
 
     cdef int _keep_trimmed(self, SymbolCore core, dict before, dict now) except -1:
         """Keep what history has just lost of a symbol, as far as it has not been announced."""
@@ -1168,14 +1187,14 @@ cdef class ClosedBarFeed:
             for k in range(one.n_series):
                 announced = &one.series[k]
                 if announced.n:
-                    kept.append((k, _copied(announced.ts, announced.n, "i8"), _copied(announced.digest, announced.n, "u8"),
-                                 announced.next_seq))
+                    times = _copied(announced.ts, announced.n, "i8")
+                    kept.append((k, times, _copied(announced.digest, announced.n, "u8"), announced.next_seq))
             n_edits = core.symbol.n_edited - one.n_edited if one.session == core.session_id else EDITS + 1
             heard.append((numbers[core], self._running.get(core), n_edits, kept, dict(self._past.get(core, _NOTHING))))
         columns = self._columns()
         symbol = columns[0]
-        place = [numbers.get(core, -1) for core in self.hub.cores] + [-1]
-        columns[0] = np.array([place[number] for number in symbol.tolist()], "i4")
+        place = [numbers.get(core, -1) for core in self.hub.cores]
+        columns[0] = np.array([place[number] if number >= 0 else -1 for number in symbol.tolist()], "i4")
         rows = columns[0] >= 0
         return heard, [column[rows] for column in columns], list(self._lost)
 
@@ -1219,7 +1238,6 @@ cdef class ClosedBarFeed:
         cdef const uint64_t[::1] digests
         cdef int64_t n, i
         cdef SymbolCore core
-        cdef int32_t k
         self.hub.gather()
         places = {core: i for i, core in enumerate(self.hub.cores)}
         for number, date, n_edits, kept, past in heard:
