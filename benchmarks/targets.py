@@ -184,6 +184,9 @@ TARGETS = (
     Target("`bar_quality` of four intervals", 250, "ns", _time("reads/quality")),
     Target("`window`, the newest 20 bars", 420, "ns", _time("windows/20")),
     Target("`window`, the newest 200 bars over days", 600, "ns", _time("windows/200")),
+    Target("a drain that has nothing new, 5,000 symbols", 60, "ns", _time("feed/idle")),
+    Target("closed bars as arrays, an event", 10, "ns", _time("feed/arrays")),
+    Target("append, drain, two means on each closed 5m bar: a 1m bar", 700, "ns", _time("feed/loop")),
     Target("`panel` of 5,000 symbols x 20, a symbol", 40, "ns", _first("panel/")),
     Target("`save`, 1,000 symbols x 390 x 5: a symbol", 500_000, "ns", _time("snapshot", "save")),
     Target(

@@ -34,6 +34,9 @@ cdef enum:
     SD_ERR_INPUT_KIND = -208
     # a time before 1990, and no such day: not nanoseconds, but seconds, ms or us
     SD_ERR_UNIT = -209
+    # bars are gone that a consumer of closed bars was not told of: said once
+    SD_ERR_LOST = -210
+    SD_ERR_REENTRANT = -211    # a consumer that is being drained
 
     # Columns of a series.
     SD_TIMESTAMP = 0           # int64 ns; the others are doubles
@@ -42,6 +45,10 @@ cdef enum:
     SD_LOW = 3
     SD_CLOSE = 4
     SD_VOLUME = 5
+
+    # What an event of a consumer of closed bars says.
+    SD_CLOSED = 0
+    SD_REVISED = 1
 
     # What a window over days has beside regular bars that have closed.
     SD_WITH_EXTENDED = 1       # bars outside the segments
@@ -87,3 +94,8 @@ cdef int64_t sd_window(int64_t handle, int64_t k, int64_t n, int64_t flags, int6
                        int64_t* out_date) noexcept nogil
 cdef int64_t sd_window_values(int64_t handle, int64_t k, int64_t column, int64_t n, int64_t flags,
                               double* out_values) noexcept nogil
+# The first events of a consumer, ClosedBarFeed.handle, that are not handed out yet; acquires the
+# GIL.
+cdef int64_t sd_drain(int64_t feed, int64_t n, int64_t* out_symbol, int64_t* out_interval, int64_t* out_kind,
+                      int64_t* out_ts, double* out_open, double* out_high, double* out_low, double* out_close,
+                      double* out_volume, int64_t* out_n_base) noexcept nogil

@@ -24,6 +24,7 @@ from sessiondata._native.base.status cimport (
     EARLIER, ERR_MEMORY, ERR_NAT, ERR_NO_SERIES, ERR_NO_SESSION, ERR_NO_SYMBOL, ERR_UNIT, STORED,
 )
 from sessiondata._native.base.time cimport LEAST_START, NAT, is_in_another_unit
+from sessiondata._native.objects.closed_bars cimport EventColumns, drain_into
 from sessiondata._native.objects.past_rows cimport know_past
 from sessiondata._native.objects.store cimport SymbolCore
 from sessiondata._native.rows.aggregate cimport Level
@@ -659,6 +660,20 @@ cdef int64_t sd_window_values(int64_t handle, int64_t k, int64_t column, int64_t
     memset(&target, 0, sizeof(target))
     target.values[column - SD_OPEN] = out_values
     return _window(handle, k, n, flags, &target)
+
+
+# --- closed bars ---
+
+cdef int64_t sd_drain(int64_t feed, int64_t n, int64_t* out_symbol, int64_t* out_interval, int64_t* out_kind,
+                      int64_t* out_ts, double* out_open, double* out_high, double* out_low, double* out_close,
+                      double* out_volume, int64_t* out_n_base) noexcept nogil:
+    """Copy the first events that a consumer of closed bars has not been handed; returns how many."""
+    cdef EventColumns columns
+    columns.symbol, columns.interval, columns.kind, columns.ts = out_symbol, out_interval, out_kind, out_ts
+    columns.n_base = out_n_base
+    columns.values[0], columns.values[1], columns.values[2] = out_open, out_high, out_low
+    columns.values[3], columns.values[4] = out_close, out_volume
+    return drain_into(feed, n, &columns)
 
 
 # --- the newest row ---

@@ -46,17 +46,20 @@ from sessiondata.errors import ArgumentError, ArgumentTypeError
 from sessiondata.jit import objects as objects  # registers methods and attributes
 from sessiondata.jit.constants import (
     CLOSE,
+    CLOSED,
     CORRECTED,
     ERR_HIGH_LOW,
     ERR_INCONSISTENT,
     ERR_INPUT_KIND,
     ERR_LATER_SESSION,
+    ERR_LOST,
     ERR_MEMORY,
     ERR_NAT,
     ERR_NO_SERIES,
     ERR_NO_SESSION,
     ERR_NO_SYMBOL,
     ERR_NOT_FINITE,
+    ERR_REENTRANT,
     ERR_SIZE,
     ERR_TS_RANGE,
     ERR_UNIT,
@@ -68,6 +71,7 @@ from sessiondata.jit.constants import (
     OPEN,
     OTHER_SESSION,
     REPEATED,
+    REVISED,
     STORED,
     TIMESTAMP,
     TOO_OLD,
@@ -78,6 +82,7 @@ from sessiondata.jit.constants import (
 from sessiondata.jit.intrinsics import (
     N_STATES,
     copy_last_call,
+    drain_call,
     read_last_call,
     states_call,
     window_call,
@@ -89,17 +94,20 @@ from sessiondata.time.intervals import parse_interval
 
 __all__ = [
     "CLOSE",
+    "CLOSED",
     "CORRECTED",
     "ERR_HIGH_LOW",
     "ERR_INCONSISTENT",
     "ERR_INPUT_KIND",
     "ERR_LATER_SESSION",
+    "ERR_LOST",
     "ERR_MEMORY",
     "ERR_NAT",
     "ERR_NOT_FINITE",
     "ERR_NO_SERIES",
     "ERR_NO_SESSION",
     "ERR_NO_SYMBOL",
+    "ERR_REENTRANT",
     "ERR_SIZE",
     "ERR_TS_RANGE",
     "ERR_UNIT",
@@ -111,6 +119,7 @@ __all__ = [
     "OPEN",
     "OTHER_SESSION",
     "REPEATED",
+    "REVISED",
     "STORED",
     "TIMESTAMP",
     "TOO_OLD",
@@ -127,6 +136,7 @@ __all__ = [
     "as_of",
     "copy_last",
     "count",
+    "drain",
     "exchange_code",
     "expected",
     "forming",
@@ -518,5 +528,62 @@ def window_values(symbol: Symbol, k: int, column: int, flags: int, out: Any, /) 
 overload(window_values)(
     lambda symbol, k, column, flags, out: (  # noqa: ARG005
         lambda symbol, k, column, flags, out: window_values_call(symbol, k, column, flags, out)
+    )
+)
+
+
+def drain(
+    feed: int,
+    symbol: Any,
+    interval: Any,
+    kind: Any,
+    ts: Any,
+    open: Any,  # noqa: A002
+    high: Any,
+    low: Any,
+    close: Any,
+    volume: Any,
+    n_base: Any,
+    /,
+) -> int:
+    """The first events that a consumer of closed bars has for its next drain, in order; the rest
+    comes with the next calls. A callback is not called.
+
+    Parameters
+    ----------
+    feed : int
+        `ClosedBarFeed.handle`.
+    symbol, interval, kind, ts, n_base : ndarray of int64, shape (n,), contiguous
+        Number of the symbol in the order of the store, of the interval in
+        `ClosedBarFeed.intervals`; `CLOSED` or `REVISED`; start of the bar, ns; base bars behind it.
+    open, high, low, close, volume : ndarray of float64, shape (n,), contiguous
+        All are filled from their start.
+
+    Returns
+    -------
+    int
+        Events copied, at most n; 0: there are no more. Negative for an error: ``ERR_NO_SYMBOL``
+        (no such consumer, or it was closed), ``ERR_LOST`` (once, see `ClosedBarsLostError`),
+        ``ERR_REENTRANT``, ``ERR_MEMORY``, ``ERR_NO_SERIES`` (arrays of different lengths).
+
+    Notes
+    -----
+    Acquires the GIL.
+    """
+    arrays = (symbol, interval, kind, ts, open, high, low, close, volume, n_base)
+    kinds = (*(np.int64,) * 4, *(np.float64,) * 5, np.int64)
+    for array, wanted in zip(arrays, kinds, strict=True):
+        if not (isinstance(array, np.ndarray) and array.dtype == wanted and array.ndim == 1 and array.flags.carray):
+            raise ArgumentTypeError("columns are contiguous, writable arrays with one dimension, of int64 and float64")
+    if len({len(array) for array in arrays}) > 1:
+        return ERR_NO_SERIES
+    return from_python("drain")(feed, len(ts), *(array.ctypes.data for array in arrays))
+
+
+overload(drain)(
+    lambda feed, symbol, interval, kind, ts, open, high, low, close, volume, n_base: (  # noqa: A006, ARG005
+        lambda feed, symbol, interval, kind, ts, open, high, low, close, volume, n_base: drain_call(  # noqa: A006
+            feed, symbol, interval, kind, ts, open, high, low, close, volume, n_base
+        )
     )
 )

@@ -23,6 +23,8 @@ ERR_NO_SYMBOL = -206
 ERR_NO_SERIES = -207
 ERR_INPUT_KIND = -208
 ERR_UNIT = -209
+ERR_LOST = -210
+ERR_REENTRANT = -211
 
 # Columns.
 TIMESTAMP = 0
@@ -35,6 +37,10 @@ VOLUME = 5
 # What a window over days has beside regular bars that have closed.
 WITH_EXTENDED = 1
 WITH_FORMING = 2
+
+# What an event of a consumer of closed bars says.
+CLOSED = 0
+REVISED = 1
 
 #: The time where there is none.
 NAT = -(2**63)

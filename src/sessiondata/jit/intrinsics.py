@@ -21,6 +21,7 @@ from sessiondata.jit.table import c_arguments, emit_call, signature_of
 __all__ = [
     "N_STATES",
     "copy_last_call",
+    "drain_call",
     "read_last_call",
     "series_states_call",
     "states_call",
@@ -143,3 +144,30 @@ def states_call(typingctx: Any, symbol: Any, k: Any) -> Any:  # noqa: ARG001
 @intrinsic
 def series_states_call(typingctx: Any, series: Any) -> Any:  # noqa: ARG001
     return types.UniTuple(types.int64, N_STATES)(series), _emit_states
+
+
+@intrinsic
+def drain_call(
+    typingctx: Any,  # noqa: ARG001
+    feed: Any,
+    symbol: Any,
+    interval: Any,
+    kind: Any,
+    ts: Any,
+    o: Any,
+    h: Any,
+    low: Any,
+    c: Any,
+    v: Any,
+    n_base: Any,
+) -> Any:
+    columns = (symbol, interval, kind, ts, o, h, low, c, v, n_base)
+    kinds = (*((types.int64,),) * 4, *((types.float64,),) * 5, (types.int64,))
+    _check_columns("drain", columns, kinds, "of int64, prices and volumes of float64")
+    if not isinstance(feed, types.Integer):
+        raise TypingError(f"drain: a consumer is named by its handle, feed.handle: {feed}")
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return _emit_into(context, builder, "drain", values[:1], signature.args[1:], values[1:])
+
+    return types.int64(types.int64, *columns), codegen

@@ -76,6 +76,7 @@ SIGNATURES: dict[str, Any] = {
     "sequence": types.int64(types.int64),
     "window": types.int64(*(types.int64,) * 4, *(types.voidptr,) * 7),
     "window_values": types.int64(*(types.int64,) * 5, types.voidptr),
+    "drain": types.int64(types.int64, types.int64, *(types.voidptr,) * 10),
 }
 SLOTS = {name: 1 + i for i, name in enumerate(SIGNATURES)}
 _ADDRESSES = {name: get_cython_function_address("sessiondata.capi", f"sd_{name}") for name in SIGNATURES}
@@ -193,5 +194,6 @@ _WITH_MEMORY = (
     "states",
     "window",
     "window_values",
+    "drain",
 )  # called by intrinsics of their own
 CALLS: dict[str, Any] = {name: _bind(name) for name in SIGNATURES if name not in _WITH_MEMORY}

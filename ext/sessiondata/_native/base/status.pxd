@@ -29,6 +29,8 @@ cdef enum:
     ERR_NO_SERIES = -207
     ERR_INPUT_KIND = -208
     ERR_UNIT = -209
+    ERR_LOST = -210
+    ERR_REENTRANT = -211
 
     # Not an outcome: the bar is from before the session's span, and may be of a past day
     # (`objects/days`)

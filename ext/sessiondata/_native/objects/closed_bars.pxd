@@ -113,6 +113,16 @@ cdef struct Where:
     bint is_on_slots      # regular rows are at the start of their slots
 
 
+cdef struct EventColumns:
+    # Where events go; of the caller.
+    int64_t* symbol
+    int64_t* interval
+    int64_t* kind
+    int64_t* ts
+    double* values[5]
+    int64_t* n_base
+
+
 cdef class ClosedBar:
     cdef readonly str symbol
     cdef readonly str interval
@@ -147,6 +157,7 @@ cdef class ClosedBarFeed:
     cdef readonly object symbols        # frozenset of names; None: all
     cdef public object callback
     cdef readonly bint is_closed
+    cdef int64_t _handle                # 0 until somebody asks for it
     cdef bint _is_busy
     cdef bint _is_first                 # nothing has been announced yet
     cdef bint _has_capacity             # base rings may overwrite rows
@@ -200,3 +211,7 @@ cdef class ClosedBarFeed:
     cdef BarKind _kind_of(self, const BarEvent* event)
     cdef ClosedBar _event_at(self, int64_t at)
     cdef void _handed_out(self) noexcept
+    cdef int64_t _drain_into(self, int64_t n, const EventColumns* out_columns) except? -1
+
+
+cdef int64_t drain_into(int64_t handle, int64_t n, const EventColumns* out_columns) noexcept nogil

@@ -44,7 +44,7 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memmove
 
 from sessiondata._native.base.guard cimport gc_pause, gc_resume, peek, peek_pointer
-from sessiondata._native.base.status cimport ERR_MEMORY
+from sessiondata._native.base.status cimport ERR_LOST, ERR_MEMORY, ERR_NO_SYMBOL, ERR_REENTRANT
 from sessiondata._native.objects.bars cimport BarKind, new_bar
 from sessiondata._native.objects.clock cimport StoreClock
 from sessiondata._native.objects.days cimport Days
@@ -81,6 +81,10 @@ cdef extern from *:
     #endif
     """
     int lowest_bit "sd_lowest_bit"(uint64_t bits) noexcept nogil
+
+
+cdef extern from "Python.h":
+    void write_unraisable "PyErr_WriteUnraisable"(object where) noexcept
 
 
 cdef enum:
@@ -1152,6 +1156,39 @@ cdef class ClosedBarFeed:
             event += 1
         return made
 
+    @property
+    def handle(self):
+        """What compiled code calls this consumer (`sessiondata.jit.drain`, `sd_drain`). Keeps nothing
+        alive."""
+        global _last_handle
+        if self._handle == 0:
+            _last_handle += 1
+            self._handle = _last_handle
+            _handles[self._handle] = ref(self, _let_go_of(self._handle))
+        return self._handle
+
+    cdef int64_t _drain_into(self, int64_t n, const EventColumns* out_columns) except? -1:
+        cdef const BarEvent* event
+        cdef int64_t i
+        cdef int j
+        if self._head == self._n_events or self._is_busy:
+            if not self.has_news():
+                return 0
+            self.collect()
+            self._raise_lost()
+        n = min(max(n, 0), self._n_events - self._head)
+        for i in range(n):
+            event = &self._events[self._head + i]
+            out_columns.symbol[i], out_columns.interval[i] = event.symbol, event.interval
+            out_columns.kind[i] = event.kind
+            out_columns.ts[i], out_columns.n_base[i] = event.ts, event.n_base
+            for j in range(5):
+                out_columns.values[j][i] = event.values[j]
+        self._head += n
+        if self._head == self._n_events:
+            self._handed_out()
+        return n
+
     # --- copies ---
 
     def state(self, dict numbers not None):
@@ -1349,6 +1386,35 @@ cdef class ClosedBarFeed:
 
 
 cdef dict _NOTHING = {}  # nothing is ever added to it
+cdef dict _handles = {}  # handle -> weak reference to a consumer
+cdef int64_t _last_handle = 0
+
+
+def _let_go_of(handle):
+    """What removes a handle when its consumer has gone."""
+    return lambda _: _handles.pop(handle, None)
+
+
+cdef int64_t _drain_by(int64_t handle, int64_t n, const EventColumns* out_columns) noexcept:
+    held = _handles.get(handle)
+    feed = None if held is None else held()
+    if feed is None or (<ClosedBarFeed>feed).is_closed:
+        return ERR_NO_SYMBOL
+    try:
+        return (<ClosedBarFeed>feed)._drain_into(n, out_columns)
+    except ClosedBarsLostError:
+        return ERR_LOST
+    except ReentrantCallError:
+        return ERR_REENTRANT
+    except BaseException as error:
+        if not isinstance(error, MemoryError):
+            write_unraisable(None)
+        return ERR_MEMORY
+
+
+cdef int64_t drain_into(int64_t handle, int64_t n, const EventColumns* out_columns) noexcept nogil:
+    with gil:
+        return _drain_by(handle, n, out_columns)
 cdef tuple _COLUMNS = ("i4", "i2", "?", "i8", "f8", "f8", "f8", "f8", "f8", "i4", "i4", "?", "i8")
 
 
