@@ -159,6 +159,7 @@ cdef class ClosedBarFeed:
     cdef readonly bint is_closed
     cdef int64_t _handle                # 0 until somebody asks for it
     cdef bint _is_busy
+    cdef bint _has_gone                 # some events are of symbols that have left
     cdef bint _is_first                 # nothing has been announced yet
     cdef bint _has_capacity             # base rings may overwrite rows
     cdef bint _has_pending
@@ -185,6 +186,7 @@ cdef class ClosedBarFeed:
     cdef void _find_due(self, int64_t watermark) noexcept
     cdef int collect(self) except -1
     cdef void _compact(self) noexcept
+    cdef void _prefetch(self, int64_t i) noexcept
     cdef bint _visit(self, int64_t i) except -1
     cdef bint _visit_past(self, int64_t i, SymbolCore core) except -1
     cdef int _visit_live(self, int64_t i, SymbolCore core, bint is_full) noexcept

@@ -44,6 +44,7 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memmove
 
 from sessiondata._native.base.guard cimport gc_pause, gc_resume, peek, peek_pointer
+from sessiondata._native.base.prefetch cimport prefetch, prefetch_span
 from sessiondata._native.base.status cimport ERR_LOST, ERR_MEMORY, ERR_NO_SYMBOL, ERR_REENTRANT
 from sessiondata._native.objects.bars cimport BarKind, new_bar
 from sessiondata._native.objects.clock cimport StoreClock
@@ -51,7 +52,7 @@ from sessiondata._native.objects.days cimport Days
 from sessiondata._native.objects.store cimport SymbolCore
 from sessiondata._native.rows.aggregate cimport DAY, Level
 from sessiondata._native.rows.columns cimport Columns
-from sessiondata._native.rows.ring cimport Bar, Ring, ring_find, ring_oldest
+from sessiondata._native.rows.ring cimport Bar, Ring, ring_find, ring_oldest, ring_prefetch
 from sessiondata._native.rows.ticks cimport INPUT_BARS
 from sessiondata._native.slots.grid cimport (
     Grid, Region, find_region, slot_start_in, slot_stop_in,
@@ -439,6 +440,7 @@ cdef class ClosedBarFeed:
             j = self._events[i].symbol
             if j >= 0:  # below 0 from then on: of a symbol that has left nothing is announced any more
                 self._events[i].symbol = places[j]
+                self._has_gone = self._has_gone or places[j] < 0
         for i in range(self._n):
             if places[i] >= 0:
                 self._heard[i].series = NULL
@@ -481,11 +483,13 @@ cdef class ClosedBarFeed:
     cdef void _compact(self) noexcept:
         """Forget the events that have been handed out, and those of symbols that have left."""
         cdef int64_t i, n = 0
+        if self._head == 0 and not self._has_gone:
+            return
         for i in range(self._head, self._n_events):
             if self._events[i].symbol >= 0:
                 self._events[n] = self._events[i]
                 n += 1
-        self._head, self._n_events = 0, n
+        self._head, self._n_events, self._has_gone = 0, n, False
 
     cdef int collect(self) except -1:
         """Have everything that has closed or changed among the events, in order."""
@@ -508,6 +512,8 @@ cdef class ClosedBarFeed:
                     w += 1
                     continue
                 i = 64 * w + lowest_bit(bits)
+                if bits & (bits - 1):  # several in a row: what the next ones need is on its way
+                    self._prefetch(i)
                 if self._visit(i):
                     self._pending[w] &= ~(<uint64_t>1 << (i & 63))
                 elif version != self.hub.version:  # symbols have come or gone: they have other numbers
@@ -518,6 +524,35 @@ cdef class ClosedBarFeed:
         finally:
             self._is_busy = False
         return 0
+
+    cdef void _prefetch(self, int64_t i) noexcept:
+        """Ask for what the symbols behind symbol `i` need to be looked at."""
+        cdef const Symbol* symbol
+        cdef const Announced* announced
+        cdef const Ring* ring
+        cdef const Heard* heard
+        cdef int32_t k
+        if i + 12 < self._n:
+            prefetch(&self._heard[i + 12])
+            prefetch_span(&(<SymbolCore>PyList_GET_ITEM(self.hub.cores, i + 12)).symbol, sizeof(Symbol))
+        if i + 8 < self._n:
+            heard, symbol = &self._heard[i + 8], &(<SymbolCore>PyList_GET_ITEM(self.hub.cores, i + 8)).symbol
+            prefetch_span(heard.series, heard.n_series * sizeof(Announced))
+            if symbol.grid != NULL:
+                prefetch_span(symbol.levels, symbol.n_levels * sizeof(Level))
+        if i + 4 < self._n:
+            heard, symbol = &self._heard[i + 4], &(<SymbolCore>PyList_GET_ITEM(self.hub.cores, i + 4)).symbol
+            if symbol.grid == NULL:
+                return
+            for k in range(heard.n_series):
+                if not heard.selected >> k & 1:
+                    continue
+                announced, ring = &heard.series[k], &symbol.base
+                if k > 0:
+                    ring = &symbol.levels[k - 1].ring
+                prefetch(announced.ts + announced.n)
+                prefetch(announced.digest + announced.n)
+                ring_prefetch(ring, announced.next_seq)
 
     cdef bint _visit(self, int64_t i) except -1:
         """Look at a symbol. False if it has to be looked at again."""
@@ -997,7 +1032,7 @@ cdef class ClosedBarFeed:
         for i in range(n):
             lowest = events[i].end_ns if events[i].end_ns < lowest else lowest
             highest = events[i].end_ns if events[i].end_ns > highest else highest
-        limit = 8 * n // n_intervals + 1
+        limit = 2 * n // n_intervals + FEW
         while ((highest - lowest) >> shift) >= limit:
             shift += 1
         n_buckets = (((highest - lowest) >> shift) + 1) * n_intervals
