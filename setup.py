@@ -65,6 +65,7 @@ MODULES = {
         "capture",
         "restore",
         "arrow",
+        "changed_rows",
     ],
 }
 SWITCHES = ["DEBUG", "SANITIZE", "COVERAGE", "LOCKS", "TSAN", "WERROR"]

@@ -41,6 +41,7 @@ from sessiondata.store.symbol import SymbolSessionData
 
 if TYPE_CHECKING:
     from sessiondata.batch.kernels import BarArrays, GapArrays, aggregate, find_gaps, quality
+    from sessiondata.export.arrow import ChangedRows
     from sessiondata.export.delta import apply_delta
     from sessiondata.export.orjson import orjson_default
     from sessiondata.monitor.gap_log import GapAttempt, GapRecord
@@ -59,6 +60,7 @@ __version__ = "0.1.0"
 # Modules of what most programs never ask for: imported when it is.
 _LAZY = {
     "BarArrays": "sessiondata.batch.kernels",
+    "ChangedRows": "sessiondata.export.arrow",
     "ClassifiedGap": "sessiondata.store.outages",
     "ClosedBar": "sessiondata.store.closed_bars",
     "ClosedBarArrays": "sessiondata.store.closed_bars",
@@ -192,6 +194,7 @@ __all__ = [
     "BarWindow",
     "BufferTooSmallError",
     "CalendarError",
+    "ChangedRows",
     "ClassifiedGap",
     "ClosedBar",
     "ClosedBarArrays",

@@ -116,7 +116,7 @@ def things() -> dict[str, Any]:
         state_of(spy).core,
         store.context.clock, spy.ticks, spy.quotes, spy.quotes[:].copy(), data.symbols["T"].ticks[:].copy(),
         spy.quotes.latest, data.symbols["T"].ticks.latest, data.export_cursor("today"),
-        _cursor.Cursor(), _plain.Times(), Form(store.context, "iso"),
+        _cursor.Cursor(), _plain.Times(), Form(store.context, "iso"), data.export_arrow(cursor=False),
         data.calendar, data.grid, data.grid.compiled, buffer,
         state_of(data["T"]).trade_buffer, sd.GapInfo("A", "1m", 1, 2, 3),
         data.classify_gaps("1m")[0], DocumentInput(store.context, {}, {}, lambda _: spy, "iso", None), style,
@@ -147,7 +147,7 @@ def history_rows(history: Any) -> Any:
 #: Belong to a store, or are of use for the time of a call.
 REFUSE = {
     "StreamReader", "_Batch", "_Memory", "Cursor", "Days", "Evidence",
-    "_Table", "Style", "Times", "Form", "Memory", "Slice", "_Columns", "Offence", "PastRows",
+    "_Table", "Style", "Times", "Form", "ChangedRows", "Memory", "Slice", "_Columns", "Offence", "PastRows",
     "Rows", "StoreClock", "SymbolCore", "Lazy", "QuoteBuffer",
     "TickBuffer", "TradeBuffer", "ByteWriter", "ExportCursor", "DocumentInput",
     "HistoricalBars",

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from sessiondata._native.objects.closed_bars import ClosedBar, ClosedBarFeed
+    from sessiondata._native.out.changed_rows import ChangedRows
     from sessiondata.store.cursor import ExportCursor
     from sessiondata.store.historical import HistoricalBars
     from sessiondata.store.indicators import Function
@@ -996,6 +997,54 @@ class SessionData:
         found = self._parts.cursors.find(cursor, complete)
         length: int = _exporter().document_bytes(self._parts, complete, found, timestamps, symbols, intervals, buffer)
         return length
+
+    def export_arrow(
+        self,
+        complete: bool = True,
+        *,
+        cursor: str | ExportCursor | Literal[False] | None = None,
+        symbols: Iterable[str] | None = None,
+        intervals: Iterable[str] | None = None,
+    ) -> ChangedRows:
+        """Rows of bars for consumers that read Arrow: all of them, or with ``complete=False`` those
+        that are new or other than they were at the last export through the cursor.
+
+        Parameters
+        ----------
+        complete, cursor, symbols, intervals
+            As for `to_dict`.
+
+        Returns
+        -------
+        ChangedRows
+            A stream of one batch (``__arrow_c_stream__``): ``pyarrow.table(rows)``,
+            ``polars.DataFrame(rows)``, DuckDB, anything that reads Arrow; none of them is needed
+            here. Columns are ``symbol``, ``interval``, ``timestamp`` (UTC), ``open``, ``high``,
+            ``low``, ``close`` and ``volume``. The rows are copied, and never change.
+
+        Notes
+        -----
+        To have all rows: forget those of `ChangedRows.removed` and of `ChangedRows.replaced`, then
+        put in each row in place of that of its symbol, interval and timestamp. With
+        `ChangedRows.resync` ask for a complete export. A cursor is for one consumer: let those who
+        read JSON have others.
+
+        Raises
+        ------
+        UnknownNameError, DeltaError, ArgumentError
+            As of `to_dict`.
+
+        Examples
+        --------
+        >>> data.export_arrow(cursor="frames")  # doctest: +SKIP
+        <ChangedRows: 1951 rows, sequence 390>
+        >>> rows = data.export_arrow(False, cursor="frames")  # doctest: +SKIP
+        """
+        self._context.check_active()
+        found = self._parts.cursors.find(cursor, complete)
+        from sessiondata.export.arrow import rows_of_export  # not needed to store bars
+
+        return rows_of_export(self._parts, complete, found, symbols, intervals)
 
     def to_csv(self, path: Any, interval: str | None = None) -> int:
         """Write a CSV file for people who compare runs: a row for each step of each symbol, with

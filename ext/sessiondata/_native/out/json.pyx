@@ -12,7 +12,7 @@ Symbols to be written are found some way ahead of the one at hand, so that their
 prefetched.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from libc.stdint cimport int32_t, int64_t
@@ -161,8 +161,8 @@ def write_document(bytes meta, Cursor cursor not None, bint delta, object source
 # ---- parts of documents
 
 cdef inline char* _write_bytes(char* out, bytes ready) noexcept:
-    memcpy(out, PyBytes_AS_STRING(ready), len(ready))
-    return out + len(ready)
+    memcpy(out, PyBytes_AS_STRING(ready), PyBytes_GET_SIZE(ready))
+    return out + PyBytes_GET_SIZE(ready)
 
 
 def meta_text(bytes head not None, bytes as_of not None, int64_t sequence, bytes cursor, int64_t since, int64_t epoch):
