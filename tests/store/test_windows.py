@@ -142,6 +142,15 @@ def test_nothing_that_was_loaded_ahead_is_in_it() -> None:
     assert spy.window("1m", 12, extended=True).close.tolist()[-5:] == values[3].tolist()
 
 
+def test_rows_that_are_supplied_for_today_are_in_it_tomorrow() -> None:
+    data, spy = of_two_days()
+    at = MONDAY + DAY + DAY // 2 - 10 * MINUTE
+    data.load_historical_bars("SPY", "5m", [at], *([[1.0]] * 5))
+    assert spy.window("5m", 9).open.tolist() == [100.0, 105.0, 200.0, 205.0]
+    data.roll_session()
+    assert spy.window("5m", 9).open.tolist() == [100.0, 105.0, 1.0, 200.0, 205.0]
+
+
 def test_supplied_rows_stand_before_derived_ones() -> None:
     data, spy = of_two_days()
     at = MONDAY + DAY // 2
