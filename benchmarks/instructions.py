@@ -252,6 +252,37 @@ def _panel() -> tuple[Work, Work | None, int]:
     return run, None, 20 * 400
 
 
+def _drain() -> tuple[Work, Work | None, int]:
+    """Closed bars as arrays, of ten days that begin anew."""
+    from benchmarks import bench_feed
+
+    feed = bench_feed.day().closed_bars(("5m", "1h"))
+
+    def run() -> None:
+        for _ in range(10):
+            feed.reset()
+            feed.drain_arrays()
+
+    return run, None, 10 * bench_feed.N_SYMBOLS * (78 + 7)
+
+
+def _idle_drain() -> tuple[Work, Work | None, int]:
+    from benchmarks import bench_feed
+
+    feed, calls = bench_feed.new_store(400).closed_bars("5m"), range(1_000)
+    feed.drain()
+
+    def loop() -> None:
+        for _ in calls:
+            pass
+
+    def run() -> None:
+        for _ in calls:
+            feed.drain()
+
+    return run, loop, len(calls)
+
+
 WORK: dict[str, Callable[[], tuple[Work, Work | None, int]]] = {
     "append, in order": _append,
     "append, ring that has wrapped": _append_wrapped,
@@ -277,6 +308,8 @@ WORK: dict[str, Callable[[], tuple[Work, Work | None, int]]] = {
     "delta, a symbol of 1,000": _delta,
     "window, 200 bars over days": _window,
     "panel, a symbol of 400 x 20": _panel,
+    "closed bars, an event": _drain,
+    "closed bars, a drain without news": _idle_drain,
 }
 
 
