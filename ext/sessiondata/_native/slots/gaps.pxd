@@ -79,6 +79,7 @@ cdef inline Sweep sweep_begin(Gaps* gaps) noexcept nogil:
 
 
 cdef void sweep_add(Sweep* sweep, int32_t ordinal) noexcept nogil
+cdef void sweep_add_run(Sweep* sweep, int32_t ordinal, int32_t n) noexcept nogil
 cdef void sweep_end(Sweep* sweep) noexcept nogil
 cdef int64_t gaps_max_ranges(const SlotTable* table) noexcept nogil
 cdef void gaps_init(Gaps* gaps, const SlotTable* table) noexcept nogil

@@ -215,6 +215,23 @@ cdef inline void _sweep_to(Sweep* sweep, int32_t ordinal) noexcept nogil:
         sweep.waiting += 1
 
 
+cdef void sweep_add_run(Sweep* sweep, int32_t ordinal, int32_t n) noexcept nogil:
+    """`sweep_add` of `n` slots from `ordinal` on. The start of a range goes at once."""
+    cdef Gaps* gaps = sweep.gaps
+    cdef int32_t stop = ordinal + n, last, i
+    while ordinal < stop:
+        sweep_add(sweep, ordinal)
+        ordinal += 1
+        i = sweep.waiting
+        if i >= 0 and i < sweep.room and gaps.start[i] == ordinal:  # the rest of the range waits
+            last = gaps.stop[i] if gaps.stop[i] < stop else stop
+            if last > ordinal:
+                gaps.n_absent -= last - ordinal
+                gaps.n_edits += last - ordinal
+                gaps.start[i] = ordinal = last
+                sweep.waiting += last == gaps.stop[i]
+
+
 cdef void sweep_end(Sweep* sweep) noexcept nogil:
     """No more slots come. O(ranges + marks), unless none was below the frontier."""
     if sweep.waiting < 0:

@@ -19,7 +19,7 @@ from libc.stdint cimport INT64_MIN, int32_t, int64_t
 from sessiondata._native.rows.aggregate cimport INTRADAY, Level, is_aligned, level_rebuild
 from sessiondata._native.rows.aggregate cimport level_rebuild_rows, level_accepts
 from sessiondata._native.slots.extended cimport extended_ordinal
-from sessiondata._native.slots.gaps cimport Sweep, sweep_end, sweep_begin, sweep_add
+from sessiondata._native.slots.gaps cimport Sweep, sweep_end, sweep_begin, sweep_add, sweep_add_run
 from sessiondata._native.slots.grid cimport Region, find_region, ordinal_in
 from sessiondata._native.rows.ring cimport (
     Bar, Ring, bar_at, ring_find_next, ring_insert_rows, ring_oldest, ring_read,
@@ -112,7 +112,8 @@ cdef void late_place(Symbol* symbol, const LateRows* rows) noexcept nogil:
 
 cdef int64_t _mark(Symbol* symbol, const LateRows* rows, int64_t* out_last) noexcept nogil:
     """Tell base trackers and counters of the rows that are new; returns how many are."""
-    cdef int64_t i, ordinal, n_new = 0
+    cdef int64_t i, ordinal, n_new = 0, next_ts = INT64_MIN  # the slot behind the run
+    cdef int32_t first = 0, n_run = 0  # slots one after the other, which the tracker learns of at once
     cdef const Region* region = find_region(symbol.grid, rows.columns.ts[0])
     cdef Sweep sweep = sweep_begin(&symbol.gaps)
     cdef Sweep extended
@@ -124,6 +125,7 @@ cdef int64_t _mark(Symbol* symbol, const LateRows* rows, int64_t* out_last) noex
             continue
         while rows.columns.ts[i] >= region.stop:
             region += 1
+            next_ts = INT64_MIN
         out_last[region.regular] = i
         if rows.place[i] & 1:
             continue
@@ -136,11 +138,17 @@ cdef int64_t _mark(Symbol* symbol, const LateRows* rows, int64_t* out_last) noex
                 ordinal = extended_ordinal(symbol.extended, rows.columns.ts[i])
                 if ordinal >= 0:
                     sweep_add(&extended, <int32_t>ordinal)
+        elif rows.columns.ts[i] == next_ts:
+            n_run += 1
+            next_ts += symbol.step_ns
         elif is_aligned(region, symbol.step_ns, rows.columns.ts[i]):
-            sweep_add(&sweep, ordinal_in(symbol.gaps.table, region, rows.columns.ts[i]))
+            sweep_add_run(&sweep, first, n_run)
+            first, n_run = ordinal_in(symbol.gaps.table, region, rows.columns.ts[i]), 1
+            next_ts = rows.columns.ts[i] + symbol.step_ns
         else:
             symbol.counters.off_grid += 1
     symbol.counters.late += n_new
+    sweep_add_run(&sweep, first, n_run)
     sweep_end(&sweep)
     if symbol.extended != NULL:
         sweep_end(&extended)
