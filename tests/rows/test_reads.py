@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import itertools
 import pickle
@@ -211,6 +212,20 @@ def test_a_class_of_a_user_may_derive_from_bar() -> None:
         assert (bar.close, bar.note, str(bar.zone), bar.end_ns) == (1.5, "mine", "UTC", None)
         assert type(bar._replace(close=2.0)) is Noted
         assert pickle.loads(pickle.dumps(tuple(bar))) == bar
+    bar.note = "kept"
+    for twin in (copy.copy(bar), copy.deepcopy(bar)):
+        assert (type(twin), twin, twin.note) == (Noted, bar, "kept")
+
+
+@pytest.mark.parametrize("record", [sd.Bar(OPEN, 1.0, 2.0, 0.5, 1.5, 3.0), sd.GapInfo("SPY", "1m", OPEN, OPEN, 1)])
+def test_an_object_of_another_class_cannot_become_a_record(record: Any) -> None:
+    """It has no memory for the hidden fields."""
+    kind = type(record)
+    derived = type("Derived", (kind,), {"__slots__": ()})
+    with pytest.raises(TypeError, match="differs"):
+        derived(*record).__class__ = kind
+    with pytest.raises(TypeError, match="differs"):
+        record.__class__ = derived
 
 
 def test_records_may_hold_one_another() -> None:

@@ -145,7 +145,9 @@ def pickled_bar(bar not None):
     """What `pickle` writes of a bar: values, kind and end; without the last two of one that was
     made by hand."""
     cdef PyObject* kind = _borrowed(hidden_fields(_bars, bar), 0)
-    return restored_bar, (type(bar), tuple(bar), None if kind == NULL else <object>kind, bar_end_ns(bar))
+    # attributes of an instance of a class that is derived from the record
+    return restored_bar, (type(bar), tuple(bar), None if kind == NULL else <object>kind,
+                          bar_end_ns(bar)), getattr(bar, "__dict__", None)
 
 
 def restored_bar(type record not None, tuple values not None, BarKind kind, end_ns):

@@ -74,6 +74,10 @@ cdef extern from *:
         return op;
     }
 
+    // A function of its own, so that `__class__` of no other object, whose fields end where the tuple's
+    // do, can be set to the record: CPython compares the two functions.
+    static void sd_record_free(void* op) { PyObject_GC_Del(op); }
+
     // Also of classes that are derived from the record, whose fields are all that the tuple knows of.
     static inline void sd_forget_record(SdRecords* records, PyObject* op, PyTypeObject* type) {
         const bool is_own = type == records->type;
@@ -107,6 +111,7 @@ cdef extern from *:
         if (n) {
             type->tp_alloc = sd_record_alloc<kind>;
             type->tp_dealloc = sd_record_dealloc<kind>;
+            type->tp_free = sd_record_free;
         } else {
             type->tp_alloc = sd_object_alloc<kind>;
             type->tp_free = sd_object_free<kind>;
