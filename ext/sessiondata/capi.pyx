@@ -50,6 +50,8 @@ cdef extern from "<math.h>" nogil:
     const double NAN
 
 cdef extern from "Python.h":
+    bint error_matches "PyErr_ExceptionMatches"(object kind) noexcept
+    void clear_error "PyErr_Clear"() noexcept
     void set_interrupt "PyErr_SetInterrupt"() noexcept
     void write_unraisable "PyErr_WriteUnraisable"(object where) noexcept
 
@@ -595,14 +597,16 @@ cdef int _know_past(int64_t handle, int64_t k, int64_t n) noexcept with gil:
         is_done = True
         if entry == NULL or entry.symbol.owner == NULL:
             status = ERR_NO_SYMBOL
-        else:
-            try:
-                know_past(<SymbolCore>entry.symbol.owner, k, n)
-            except KeyboardInterrupt:
+        # as a function that raises nothing: what it raises is looked at by the next lines
+        elif (<int (*)(SymbolCore, Py_ssize_t, int64_t) noexcept>know_past)(<SymbolCore>entry.symbol.owner, k, n) == -1:
+            if error_matches(KeyboardInterrupt):
+                clear_error()
                 was_interrupted, is_done = True, False
-            except BaseException as error:
+            else:
                 status = ERR_MEMORY
-                if not isinstance(error, MemoryError):
+                if error_matches(MemoryError):
+                    clear_error()
+                else:
                     write_unraisable(None)
     if was_interrupted:
         set_interrupt()

@@ -58,6 +58,8 @@ def things() -> dict[str, Any]:
     """An instance of each class that has any."""
     from sessiondata._native.base import status as _status
     from sessiondata._native.objects import lazy as _lazy
+    from sessiondata._native.objects import over_days as _over_days
+    from sessiondata._native.objects import panel as _panel
     from sessiondata._native.objects import past_rows as _past_rows
     from sessiondata._native.objects import rows as _rows
     from sessiondata._native.objects import slice as _slice
@@ -86,6 +88,7 @@ def things() -> dict[str, Any]:
     from sessiondata.rows.owner import Owner, Pins
     from sessiondata.rows.window import Place
     from sessiondata.store.indicators import Forgotten, Indicator
+    from sessiondata.store.table import Table
     from sessiondata.time.intervals import ByInterval, parse_interval
 
     data = rich_store()
@@ -133,7 +136,9 @@ def things() -> dict[str, Any]:
         Container(io.BytesIO(data.dumps()), "x", len(data.dumps())),
         GapLog(5), Requests(print, 1.0, None, True), Pins(), Owner(state_of(spy).core, data.calendar.zone),
         _grids.GridsOfDays((data.grid.compiled,)), *new.values(), feed, store.registry.feeds,
-        store.registry.feeds.hub, feed.drain()[0],
+        store.registry.feeds.hub, feed.drain()[0], data.panel("close", "5m", 3), Table(store.registry, "5m", None),
+        _panel.PanelSource([state_of(spy).core], "5m", True),
+        _over_days.DayWindows(state_of(spy).core, 0, history_rows(history)),
     ]  # fmt: skip
     return {type(thing).__name__: thing for thing in made}
 
@@ -155,6 +160,7 @@ REFUSE = {
     "BarSeries", "ExtendedSlots", "BySymbol", "SymbolSessionData", "QuoteSeries",
     "TickSeries", "Owner", "Pins", "Container", "Cursors", "Registry", "Sessions", "StoreContext", "StoreCopy",
     "SymbolState", "GapLog", "Requests", "Feeds", "ClosedBarFeed", "ClosedBarHub",
+    "Table", "PanelSource", "DayWindows",
 }  # fmt: skip
 #: Are copied and pickled by their values, deeply where they can be changed.
 VALUES = {
@@ -162,7 +168,7 @@ VALUES = {
     "SessionGrid", "DailyBar", "BarKind", "Forgotten", "Indicator",
     "ByInterval", "Interval", "ClassifiedGap", "GapRecord",
     "GapAttempt", "BarTable", "InputFile", "ReadOptions", "ReplaySession",
-    "Place", "Bar", "ClosedBar",
+    "Place", "Bar", "ClosedBar", "Panel",
     "BarWindow", "SeriesState", "SessionData", "Quote", "QuoteWindow", "Tick",
     "TickWindow",
 }  # fmt: skip

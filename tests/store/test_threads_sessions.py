@@ -192,7 +192,7 @@ def test_what_a_store_consists_of_changes_before_or_after_a_look_at_all_of_it(
     """A roll in another thread gave documents the date of one session and the rows of another; a
     symbol that was removed meanwhile raised a KeyError."""
     from sessiondata._native.out import capture
-    from sessiondata.export import document as export
+    from sessiondata.export.form import Form
 
     data, spy = new_symbol()
     spy.append(DAY_NS, 1.0, 1.0, 1.0, 1.0, 1.0)
@@ -201,7 +201,8 @@ def test_what_a_store_consists_of_changes_before_or_after_a_look_at_all_of_it(
         "register": lambda: data.register_symbol("IBM"),
     }
     changing = threading.Thread(target=works.get(change) or getattr(data, change), daemon=True)
-    target, name = (capture, "capture_all") if look == "save" else (export, "_meta")
+    target: Any = capture if look == "save" else Form
+    name = {"save": "capture_all", "to_json": "meta_bytes"}.get(look, "meta")
     original = getattr(target, name)
 
     def slow(*arguments: Any) -> Any:

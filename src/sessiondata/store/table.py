@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sessiondata.arguments import names_of
+from sessiondata.copying import not_copied
 from sessiondata.errors import IntervalError, UnknownNameError, format_value
 from sessiondata.rows import frames
 from sessiondata.rows.bars import content_of
@@ -25,6 +26,7 @@ __all__ = ["Table"]
 _NO_ROWS = [np.zeros(0, np.int64), *(np.zeros(0) for _ in range(5)), np.zeros(0, np.bool_)]
 
 
+@not_copied("copy what it becomes: data.copy() is a store of its own")
 class Table:
     """Rows of one interval of many symbols, one symbol after the other, each in time order.
 

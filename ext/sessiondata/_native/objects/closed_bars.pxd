@@ -198,8 +198,8 @@ cdef class ClosedBarFeed:
     cdef Announced* _new_series(self, SymbolCore core) except? NULL
     cdef bint _heard_past(self, int64_t i, SymbolCore core, int64_t session, int64_t n_past_edits) noexcept
     cdef int _keep_trimmed(self, SymbolCore core, dict before, dict now) except -1
-    cdef bint _has_lost(self, const Heard* heard, tuple entry, bint is_running) noexcept
-    cdef bint _has_lost_since(self, const Heard* heard, tuple known, tuple entry, int64_t first) noexcept
+    cdef bint _has_lost(self, const Heard* heard, tuple entry, bint is_running) except -1
+    cdef bint _has_lost_since(self, const Heard* heard, tuple known, tuple entry, int64_t first) except -1
     cdef tuple _followed(self, SymbolCore core, tuple entry)
     cdef list _rows(self, SymbolCore core, entry)
     cdef int _each_series(self, int64_t i, SymbolCore core, Announced* series, tuple entry, list rows,

@@ -85,6 +85,8 @@ cdef extern from *:
 
 
 cdef extern from "Python.h":
+    bint error_matches "PyErr_ExceptionMatches"(object kind) noexcept
+    void clear_error "PyErr_Clear"() noexcept
     void write_unraisable "PyErr_WriteUnraisable"(object where) noexcept
 
 
@@ -859,7 +861,7 @@ cdef class ClosedBarFeed:
         finally:
             gc_resume(collects)
 
-    cdef bint _has_lost(self, const Heard* heard, tuple entry, bint is_running) noexcept:
+    cdef bint _has_lost(self, const Heard* heard, tuple entry, bint is_running) except -1:
         """Whether a session that has ended may have overwritten rows that nobody was told of."""
         cdef const Symbol* symbol
         cdef int64_t oldest
@@ -872,7 +874,7 @@ cdef class ClosedBarFeed:
         return (heard.series[0].next_seq < oldest + (symbol.input_kind > INPUT_BARS)
                 or symbol.n_edited != heard.n_edited)
 
-    cdef bint _has_lost_since(self, const Heard* heard, tuple known, tuple entry, int64_t first) noexcept:
+    cdef bint _has_lost_since(self, const Heard* heard, tuple known, tuple entry, int64_t first) except -1:
         """Whether a past day may have overwritten rows that nobody was told of: more have been added
         since it was known than there are events from `first` on."""
         cdef const Symbol* before
@@ -1423,6 +1425,7 @@ cdef class ClosedBarFeed:
 cdef dict _NOTHING = {}  # nothing is ever added to it
 cdef dict _handles = {}  # handle -> weak reference to a consumer
 cdef int64_t _last_handle = 0
+cdef object _LOST = ClosedBarsLostError, _REENTRANT = ReentrantCallError
 
 
 def _let_go_of(handle):
@@ -1430,26 +1433,39 @@ def _let_go_of(handle):
     return lambda _: _handles.pop(handle, None)
 
 
-cdef int64_t _drain_by(int64_t handle, int64_t n, const EventColumns* out_columns) noexcept:
+cdef int64_t _drain_of(int64_t handle, int64_t n, const EventColumns* out_columns) except -1:
     held = _handles.get(handle)
     feed = None if held is None else held()
     if feed is None or (<ClosedBarFeed>feed).is_closed:
         return ERR_NO_SYMBOL
-    try:
-        return (<ClosedBarFeed>feed)._drain_into(n, out_columns)
-    except ClosedBarsLostError:
+    return (<ClosedBarFeed>feed)._drain_into(n, out_columns)
+
+
+cdef int64_t _raised() noexcept:
+    """The code of the error that has just been raised, which ends here."""
+    if error_matches(_LOST):
+        clear_error()
         return ERR_LOST
-    except ReentrantCallError:
+    if error_matches(_REENTRANT):
+        clear_error()
         return ERR_REENTRANT
-    except BaseException as error:
-        if not isinstance(error, MemoryError):
-            write_unraisable(None)
-        return ERR_MEMORY
+    if error_matches(MemoryError):
+        clear_error()
+    else:
+        write_unraisable(None)
+    return ERR_MEMORY
 
 
 cdef int64_t drain_into(int64_t handle, int64_t n, const EventColumns* out_columns) noexcept nogil:
+    cdef int64_t count
     with gil:
-        return _drain_by(handle, n, out_columns)
+        # as a function that raises nothing: what it raises is looked at by the next line
+        count = (<int64_t (*)(int64_t, int64_t, const EventColumns*) noexcept>_drain_of)(handle, n, out_columns)
+        if count == -1:
+            count = _raised()
+    return count
+
+
 cdef tuple _COLUMNS = ("i4", "i2", "?", "i8", "f8", "f8", "f8", "f8", "f8", "i4", "i4", "?", "i8")
 
 

@@ -24,7 +24,7 @@ cdef class PastRows:
     cdef int _add_run(self, const Run* run) except -1
     cdef int _add_day(self, const Columns* rows, int64_t n, const GridData* grid, int64_t place) except -1
     cdef list look_up(self, SymbolCore core, Py_ssize_t k, str name, int64_t n, dict grids)
-    cdef void show(self, BarWindow window, const Run* run) noexcept
+    cdef int show(self, BarWindow window, const Run* run) except -1
     cdef object hours(self, int64_t place, Grid running)
 
 

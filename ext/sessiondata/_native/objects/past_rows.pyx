@@ -154,12 +154,13 @@ cdef class PastRows:
         self.data.runs = self._runs
         return None
 
-    cdef void show(self, BarWindow window, const Run* run) noexcept:
+    cdef int show(self, BarWindow window, const Run* run) except -1:
         """Have a new window show rows of one day."""
         window.rows, window.n, window.grid = run.rows, run.n, self.grids[run.place]
         window.owner = self.columns[run.place]
         if window.owner is None:
             window.owner = (<SymbolCore>self.cores[run.place])._memory
+        return 0
 
     cdef object hours(self, int64_t place, Grid running):
         """Grids of the days down to number `place`, with that of the session (None: there is
