@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import random
 import threading
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -319,6 +320,33 @@ def test_what_out_cannot_be_is_one_typed_error_and_nothing_is_written(case: str)
     assert data["QQQ"].bars().close.tolist() == before
     if isinstance(out, np.ndarray) and case != "a ring":
         assert not np.asarray(out).any()
+
+
+class Turns(Mapping[str, Any]):
+    """A mapping that has another matrix each time it is asked."""
+
+    def __init__(self, matrices: list[Any]) -> None:
+        self._matrices = iter(matrices)
+
+    def __getitem__(self, name: str) -> Any:
+        if name != "values":
+            raise KeyError(name)
+        return next(self._matrices)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["values"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_out_is_asked_for_its_arrays_once() -> None:
+    """Those that were checked are those that are written to."""
+    memory, checked = np.zeros(64), np.zeros((3, 2))
+    panel = of_three().panel("close", "1m", 2, out=Turns([checked, *[memory[:3].reshape(3, 1)] * 9]))
+    assert panel.values is checked
+    assert checked[1].tolist() == [108.5, 109.5]
+    assert not memory.any()
 
 
 # --- bad input ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import pickle
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -301,6 +302,33 @@ def test_what_out_cannot_be_is_one_typed_error_and_nothing_is_written(case: str,
     assert caught.value.symbol == "SPY"
     assert good.tolist() == [-1] * 3
     assert spy.bars().close.tolist() == before
+
+
+class Turns(Mapping[str, Any]):
+    """A mapping that has another array each time it is asked."""
+
+    def __init__(self, name: str, arrays: list[Any]) -> None:
+        self._name, self._arrays = name, iter(arrays)
+
+    def __getitem__(self, name: str) -> Any:
+        return next(self._arrays)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([self._name])
+
+    def __len__(self) -> int:
+        return 1
+
+
+@first_and_second
+def test_out_is_asked_for_its_arrays_once(asked: tuple[str, ...]) -> None:
+    """Those that were checked are those that are written to."""
+    _, spy = of_two_days(*asked)
+    memory = np.zeros(8)
+    checked = np.zeros(3)
+    assert spy.window("1m", 3, out=Turns("close", [checked, *[memory[:1]] * 9])) == 3
+    assert checked.tolist() == [208.0, 209.0, 210.0]
+    assert not memory.any()
 
 
 @first_and_second

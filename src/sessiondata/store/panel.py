@@ -166,6 +166,7 @@ def _arrays(source: PanelSource, n: int, out: Any) -> tuple[Any, Any, Any]:
         out = {"values": out}
     if not isinstance(out, Mapping) or not out:
         _refuse(ArgumentTypeError, f'an array, or a mapping of "values", "mask", "ts_ns", not {type(out).__name__}')
+    out = dict(out)  # what is checked is what is written to, whatever another thread does to the mapping
     for name, array in out.items():
         if not isinstance(name, str) or name not in _ARRAYS:
             _refuse(UnknownNameError, f"there is no array {format_value(name)}; there are {', '.join(_ARRAYS)}")

@@ -110,6 +110,7 @@ def check_out(out: Any, n: int, symbol: str | None) -> dict[str, Any]:
 
     if not isinstance(out, Mapping) or not out:
         refuse(ArgumentTypeError, f"a mapping of columns to arrays, not {format_value(out)[:80]}")
+    out = dict(out)  # what is checked is what is written to, whatever another thread does to the mapping
     for name, array in out.items():
         if not isinstance(name, str) or name not in COLUMNS:
             refuse(UnknownNameError, f"there is no column {format_value(name)}; there are {', '.join(COLUMNS)}")
