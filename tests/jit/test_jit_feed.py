@@ -108,3 +108,20 @@ def test_a_consumer_that_is_being_drained(data: sd.SessionData) -> None:
         data.append("A", START + i * MINUTE, 10.0, 11.0, 9.0, 10.5, 100.0)
     feed.drain()
     assert found == [jit.ERR_REENTRANT]
+
+
+@pytest.mark.parametrize("other_drains", [False, True], ids=["alone", "beside another"])
+def test_what_is_left_has_the_numbers_of_now(data: sd.SessionData, other_drains: bool) -> None:
+    feed, other = data.closed_bars("1m"), data.closed_bars("1m")
+    for i in range(3):
+        data.append("A", START + i * MINUTE, 10.0, 11.0, 9.0, 10.5, 100.0)
+        data.append("B", START + i * MINUTE, 20.0, 21.0, 19.0, 20.5, 100.0)
+    out = columns(10)
+    assert once(feed.handle, columns(1)) == 1
+    data.remove_symbol("A")
+    if other_drains:
+        other.drain()
+    assert once(feed.handle, out) == 3
+    assert out[0][:3].tolist() == [0, 0, 0]  # B, which has moved up
+    assert out[7][:3].tolist() == [20.5, 20.5, 20.5]
+    assert once(feed.handle, out) == 0

@@ -206,6 +206,7 @@ cdef class ClosedBarFeed:
                           bint announces) except -1
     cdef int _sort(self) except -1
     cdef int _raise_lost(self) except -1
+    cdef int _leave_gone(self) except -1
     cdef object _arrays(self)
     cdef list _columns(self)
     cdef int _resume_events(self, list cores, dict places, list columns) except -1

@@ -632,6 +632,8 @@ cdef class ClosedBarFeed:
             if k > 0:
                 symbol_flush(symbol, k - 1)
             ring = series_ring(symbol, k)
+            if announced.next_seq > ring.next_seq:  # the session began anew
+                announced.next_seq = 0
             if ring.next_seq == 0:
                 continue
             level = &symbol.levels[k - 1] if k > 0 else NULL
@@ -851,8 +853,12 @@ cdef class ClosedBarFeed:
                     self._running[core] = date
                 else:
                     self._running.pop(core, None)
-            elif session != heard.session and heard.session != RESUMED:
-                heard.n_edited = -EDITS - 1
+            else:
+                if session != heard.session and heard.session != RESUMED:
+                    heard.n_edited = -EDITS - 1
+                if date is not None and date in ended:  # it began anew
+                    for k in range(heard.n_series):
+                        heard.series[k].next_seq = 0
             self._ended.pop(core, None)
             for day in [day for day in past if day not in entries]:
                 if day not in ahead:
@@ -1122,24 +1128,29 @@ cdef class ClosedBarFeed:
         n = self._n_events - self._head
         if n == 0:
             return ()
-        events = PyTuple_New(n)
-        for i in range(n):
-            event = self._event_at(self._head + i)
-            Py_INCREF(event)
-            PyTuple_SET_ITEM(events, i, event)
-        if self.callback is None:
-            self._handed_out()
-            return events
-        self._is_busy = True
+        self._is_busy = True  # what events are made of may run Python code, and so other threads
         try:
-            for event in events:
-                self._head += 1
-                if self._events[self._head - 1].symbol >= 0:  # an event before it may have removed it
-                    self.callback(event)
+            events = PyTuple_New(n)
+            for i in range(n):
+                event = self._event_at(self._head + i)
+                Py_INCREF(event)
+                PyTuple_SET_ITEM(events, i, event)
+            if self.callback is not None:
+                for event in events:
+                    self._head += 1
+                    self._leave_gone()
+                    if self._events[self._head - 1].symbol >= 0:  # an event before it may have removed it
+                        self.callback(event)
+            self._handed_out()
         finally:
             self._is_busy = False
-        self._handed_out()
         return events
+
+    cdef int _leave_gone(self) except -1:
+        """Have the numbers of the symbols that there are now, below 0 for events of others."""
+        if all_cores(self.hub.registry) is not self.hub.cores:
+            self.hub.gather()
+        return 0
 
     cdef ClosedBar _event_at(self, int64_t at):
         cdef ClosedBar event = ClosedBar.__new__(ClosedBar)
@@ -1165,8 +1176,12 @@ cdef class ClosedBarFeed:
         if self.has_news():
             self.collect()
             self._raise_lost()
-        made = self._arrays()
-        self._handed_out()
+        self._is_busy = True  # as in `drain`
+        try:
+            made = self._arrays()
+            self._handed_out()
+        finally:
+            self._is_busy = False
         return made
 
     cdef object _arrays(self):
@@ -1208,6 +1223,10 @@ cdef class ClosedBarFeed:
         cdef const BarEvent* event
         cdef int64_t i
         cdef int j
+        if self._head < self._n_events and not self._is_busy:  # symbols may have come or gone since then
+            self._leave_gone()
+            if self._has_gone:
+                self._compact()
         if self._head == self._n_events or self._is_busy:
             if not self.has_news():
                 return 0

@@ -1,0 +1,95 @@
+"""Consumers of closed bars: what happens between drains, and within one."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+import sessiondata as sd
+
+DATE, START, MINUTE = "2024-03-12", 1_710_201_600_000_000_000, 60_000_000_000
+
+
+@pytest.fixture
+def data() -> sd.SessionData:
+    return new_store()
+
+
+def new_store(**options: Any) -> sd.SessionData:
+    made = sd.SessionData(None, "1m", ("5m",), **options)
+    made.start_session(DATE)
+    made.register_symbol("SPY")
+    made.register_symbol("QQQ")
+    return made
+
+
+def feed_minutes(data: sd.SessionData, name: str, minutes: range) -> None:
+    for i in minutes:
+        data.append(name, START + i * MINUTE, 10.0, 12.0, 9.0, 11.0, 100.0)
+
+
+def test_a_callback_that_removes_a_symbol_hears_no_more_of_it(data: sd.SessionData) -> None:
+    seen: list[str] = []
+
+    def callback(event: sd.ClosedBar) -> None:
+        seen.append(event.symbol)
+        if len(seen) == 1:
+            data.remove_symbol("SPY")
+
+    feed = data.closed_bars("5m", callback=callback)
+    feed_minutes(data, "SPY", range(15))
+    feed_minutes(data, "QQQ", range(15))
+    feed.drain()
+    assert seen == ["SPY", "QQQ", "QQQ", "QQQ"]
+
+
+@pytest.mark.parametrize("takes", ["drain", "drain_arrays"])
+def test_nobody_drains_while_events_are_made(data: sd.SessionData, takes: str) -> None:
+    """What is made of events may run Python code, where another thread may have its turn."""
+    feed = data.closed_bars("5m")
+    feed_minutes(data, "SPY", range(15))
+    refused: list[bool] = []
+
+    def meanwhile(_: Any, event: str, __: Any) -> None:
+        if event == "call" and not refused:
+            refused.append(False)
+            try:
+                feed.drain_arrays()
+            except sd.ReentrantCallError:
+                refused[0] = True
+
+    take = getattr(feed, takes)
+    sys.setprofile(meanwhile)
+    try:
+        made = take()
+    finally:
+        sys.setprofile(None)
+    assert refused == [True]
+    assert len(made if takes == "drain" else made.ts_ns) == 3
+    assert feed.drain() == ()
+
+
+@pytest.mark.parametrize("copied", [False, True], ids=["here", "in a copy"])
+def test_a_session_that_begins_anew_has_rows_of_its_own(copied: bool) -> None:
+    """Without history a session of the same date begins empty, and its rows count from 0 again."""
+    data = new_store(trailing_days=0)
+    feed = data.closed_bars("1m", name="a")
+    feed_minutes(data, "SPY", range(20))
+    assert len(feed.drain()) == 20
+    data.end_session()
+    data.start_session(DATE)
+    if copied:
+        data = data.copy()
+        feed = data.closed_bars("1m", name="a")
+    drain_anyhow(feed)
+    feed_minutes(data, "SPY", range(30, 35))
+    assert [event.ts_ns for event in feed.drain()] == [START + i * MINUTE for i in range(30, 35)]
+
+
+def drain_anyhow(feed: sd.ClosedBarFeed) -> None:
+    try:
+        feed.drain()
+    except sd.ClosedBarsLostError:
+        feed.drain()
