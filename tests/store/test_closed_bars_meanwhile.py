@@ -88,6 +88,21 @@ def test_a_session_that_begins_anew_has_rows_of_its_own(copied: bool) -> None:
     assert [event.ts_ns for event in feed.drain()] == [START + i * MINUTE for i in range(30, 35)]
 
 
+@pytest.mark.parametrize("date", [DATE, "2024-03-13"])
+@pytest.mark.parametrize("drained", [False, True])
+def test_a_session_that_ends_before_the_next_begins_is_not_lost(date: str, drained: bool) -> None:
+    """The beginning takes nothing from a history that keeps no day."""
+    data = new_store(trailing_days=0)
+    feed = data.closed_bars("5m")
+    feed_minutes(data, "SPY", range(8))
+    if drained:
+        assert len(feed.drain()) == 1
+    data.end_session()
+    data.start_session(date)
+    assert [event.ts_ns for event in feed.drain()] == [START, START + 5 * MINUTE][drained:]
+    assert feed.drain() == ()
+
+
 def drain_anyhow(feed: sd.ClosedBarFeed) -> None:
     try:
         feed.drain()

@@ -905,12 +905,12 @@ cdef class ClosedBarFeed:
                 continue
             if known is None or not _is_same(known, self._followed(core, entry)):
                 kept[day] = self._followed(core, entry)
+        if not kept:
+            return 0
         for day, entry in self._ended.get(core, _NOTHING).items():  # from the time before the last trim
             if not _is_empty(entry):
                 self._lost.append((core.name, None, day))
-        self._ended.pop(core, None)
-        if kept:
-            self._ended[core] = kept
+        self._ended[core] = kept
         return 0
 
     cdef tuple _followed(self, SymbolCore core, tuple entry):
