@@ -228,6 +228,16 @@ def test_an_object_of_another_class_cannot_become_a_record(record: Any) -> None:
         record.__class__ = derived
 
 
+@pytest.mark.parametrize("n", [0, 1, 5, 8])
+def test_a_window_is_not_restored_without_its_columns(n: int) -> None:
+    _, spy = store()
+    feed(spy, range(1))
+    restore, (columns, *rest) = spy.bars().copy().__reduce__()
+    assert restore(columns, *rest).close.tolist() == [11.0]
+    with pytest.raises(ValueError, match="columns"):
+        restore((columns * 2)[:n], *rest)
+
+
 def test_records_may_hold_one_another() -> None:
     """Deeper than the C stack would bear, were they let go one inside the other."""
     bar: Any = None

@@ -549,6 +549,8 @@ def fixed_window(tuple arrays not None, kind not None, grid, forming_ts=None):
     cdef int i
     cdef const void* at[7]
     owned = []
+    if len(arrays) != 7 or any([column is None for column in arrays[:6]]):
+        raise ValueError("a window has seven columns, the last of which may be None")
     for i in range(7):
         array = arrays[i]
         if array is None:
