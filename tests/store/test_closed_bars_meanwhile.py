@@ -45,6 +45,19 @@ def test_a_callback_that_removes_a_symbol_hears_no_more_of_it(data: sd.SessionDa
     assert seen == ["SPY", "QQQ", "QQQ", "QQQ"]
 
 
+def test_a_callback_that_clears_the_store_hears_no_more(data: sd.SessionData) -> None:
+    seen: list[sd.ClosedBar] = []
+
+    def callback(event: sd.ClosedBar) -> None:
+        seen.append(event)
+        data.clear()
+
+    feed = data.closed_bars("5m", callback=callback)
+    feed_minutes(data, "SPY", range(15))
+    feed.drain()
+    assert len(seen) == 1
+
+
 @pytest.mark.parametrize("takes", ["drain", "drain_arrays"])
 def test_nobody_drains_while_events_are_made(data: sd.SessionData, takes: str) -> None:
     """What is made of events may run Python code, where another thread may have its turn."""

@@ -1137,8 +1137,8 @@ cdef class ClosedBarFeed:
                 PyTuple_SET_ITEM(events, i, event)
             if self.callback is not None:
                 for event in events:
-                    self._head += 1
                     self._leave_gone()
+                    self._head += 1
                     if self._events[self._head - 1].symbol >= 0:  # an event before it may have removed it
                         self.callback(event)
             self._handed_out()
