@@ -121,3 +121,19 @@ def drain_anyhow(feed: sd.ClosedBarFeed) -> None:
         feed.drain()
     except sd.ClosedBarsLostError:
         feed.drain()
+
+
+@pytest.mark.parametrize("drained", [False, True])
+def test_rows_that_were_loaded_ahead_and_then_corrected_are_not_announced_again(drained: bool) -> None:
+    data = new_store(trailing_days=3)
+    feed = data.closed_bars("1m")
+    later = START + 1440 * MINUTE
+    data.load_historical_bars("SPY", "1m", [later], [1.0], [1.0], [1.0], [1.0], [7.0])
+    data.roll_session("2024-03-13")
+    data.append("SPY", later, 1.0, 1.0, 1.0, 1.0, 1.0)
+    assert [event.volume for event in feed.drain()] == [1.0]
+    data.end_session()
+    if drained:
+        assert feed.drain() == ()
+    data.start_session("2024-03-13")
+    assert feed.drain() == ()

@@ -335,8 +335,11 @@ cdef class ClosedBarHub:
             for core, session, before in zip(cores, sessions, days):
                 if core.days is None or not feed._selection(core):
                     continue
-                if date is not None and session.symbol.grid != NULL and date not in (<Days>core.days).cores:
-                    before = {**before, date: (session, (None,) * len(core.intervals), None, date)}
+                if date is not None and session.symbol.grid != NULL:
+                    if date not in (<Days>core.days).cores:
+                        before = {**before, date: (session, (None,) * len(core.intervals), None, date)}
+                    elif before.get(date, _NO_ENTRY)[0] is not session:  # what the session began with
+                        before = {day: entry for day, entry in before.items() if day != date}
                 now = _entries(core, None, None)
                 feed._keep_trimmed(core, before, now)
 
@@ -1441,6 +1444,7 @@ cdef class ClosedBarFeed:
         return f"<ClosedBarFeed{name}: {', '.join(self.intervals)}{' (closed)' if self.is_closed else ''}>"
 
 
+cdef tuple _NO_ENTRY = (None,)
 cdef dict _NOTHING = {}  # nothing is ever added to it
 cdef dict _handles = {}  # handle -> weak reference to a consumer
 cdef int64_t _last_handle = 0
