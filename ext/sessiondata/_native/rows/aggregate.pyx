@@ -28,7 +28,7 @@ from libc.string cimport memset
 from sessiondata._native.rows.columns cimport fold_slots
 from sessiondata._native.slots.extended cimport extended_ordinal
 from sessiondata._native.slots.gaps cimport Sweep, sweep_end, sweep_begin, sweep_add
-from sessiondata._native.slots.grid cimport find_region
+from sessiondata._native.slots.grid cimport find_region, slot_in
 from sessiondata._native.base.guard cimport store
 from sessiondata._native.rows.ring cimport (
     ring_begin_change, ring_carry, ring_columns, ring_end_change, ring_find, ring_insert, ring_read, ring_replace,
@@ -341,8 +341,7 @@ cdef void level_rebuild(Level* level, const GridData* grid, const Region* region
     cdef double closed_volume
     cdef int32_t closed_base
     if level.kind == INTRADAY:
-        start = slot_start_in(region, level.step_ns, ts)
-        stop = slot_stop_in(region, level.step_ns, ts)
+        start = slot_in(region, level.step_ns, ts, &stop)
     elif level.kind == DAY:
         start, stop = grid.open_ns, grid.close_ns
     else:
@@ -388,7 +387,7 @@ cdef void level_rebuild_rows(Level* level, const GridData* grid, const int64_t* 
             continue
         while ts[i] >= region.stop:
             region += 1
-        start, stop = slot_start_in(region, level.step_ns, ts[i]), slot_stop_in(region, level.step_ns, ts[i])
+        start = slot_in(region, level.step_ns, ts[i], &stop)
         seq = ring_find(ring, start)
         if seq < ring.next_seq and ring.ts[seq - ring.origin] < stop:
             continue
@@ -414,7 +413,7 @@ cdef void level_rebuild_rows(Level* level, const GridData* grid, const int64_t* 
             continue
         while ts[i] < region.start:
             region -= 1
-        start, stop = slot_start_in(region, level.step_ns, ts[i]), slot_stop_in(region, level.step_ns, ts[i])
+        start = slot_in(region, level.step_ns, ts[i], &stop)
         _fold_columns(level, region, parent, start, stop, on_grid and region.regular, &bar, &closed_volume,
                       &closed_base)
         bar.ts = start

@@ -86,6 +86,13 @@ cdef inline int64_t slot_stop_in(const Region* region, int64_t step_ns, int64_t 
     return stop if stop < region.stop else region.stop
 
 
+cdef inline int64_t slot_in(const Region* region, int64_t step_ns, int64_t ts, int64_t* stop) noexcept nogil:
+    """`slot_start_in` and `slot_stop_in` by one division."""
+    cdef int64_t start = region.anchor + floor_div(ts - region.anchor, step_ns) * step_ns
+    stop[0] = start + step_ns if start + step_ns < region.stop else region.stop
+    return start if start > region.start else region.start
+
+
 cdef inline int64_t stop_of_slot(const GridData* grid, int64_t step_ns, int64_t ts) noexcept nogil:
     """End of the slot that holds `ts`, which must lie in the span; `step_ns` 0: of the session."""
     cdef const Region* region = find_region(grid, ts)
@@ -99,8 +106,7 @@ cdef inline int64_t next_slot_in(const Region* region, int64_t step_ns, int64_t 
     at `stop`, which becomes its own end."""
     cdef int64_t start = stop[0]
     if start <= region.start or start > ts or ts - start >= step_ns:
-        start = slot_start_in(region, step_ns, ts)
-        stop[0] = slot_stop_in(region, step_ns, ts)
+        start = slot_in(region, step_ns, ts, stop)
     else:
         stop[0] = start + step_ns if start + step_ns < region.stop else region.stop
     return start
