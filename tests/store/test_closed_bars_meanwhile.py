@@ -137,3 +137,26 @@ def test_rows_that_were_loaded_ahead_and_then_corrected_are_not_announced_again(
         assert feed.drain() == ()
     data.start_session("2024-03-13")
     assert feed.drain() == ()
+
+
+def test_a_callback_that_takes_itself_away_loses_no_event() -> None:
+    data = new_store()
+    heard = []
+
+    def once(event: sd.ClosedBar) -> None:
+        heard.append(event.ts_ns)
+        feed.callback = None
+
+    feed = data.closed_bars("1m", callback=once)
+    feed_minutes(data, "SPY", range(4))
+    assert [event.ts_ns for event in feed.drain()] == heard == [START + i * MINUTE for i in range(4)]
+    feed_minutes(data, "SPY", [4])
+    assert len(feed.drain()) == 1
+    assert len(heard) == 4
+
+
+def test_a_callback_is_callable_whenever_it_is_set() -> None:
+    feed = new_store().closed_bars("1m")
+    with pytest.raises(sd.ArgumentTypeError, match="callback is called with each event: 5"):
+        feed.callback = 5  # type: ignore[assignment]
+    assert feed.callback is None

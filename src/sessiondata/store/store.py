@@ -434,8 +434,8 @@ class SessionData:
             asked = base_interval is not None or derived_intervals is not None
             if asked and held.intervals != tuple(interval.name for interval in intervals):
                 raise IntervalError(
-                    f"{symbol!r} is registered with {', '.join(held.intervals)}; a symbol cannot change its intervals"
-                    " during a session"
+                    f"{symbol!r} is registered with {', '.join(held.intervals)}; a symbol cannot change its intervals:"
+                    " remove_symbol() and register it anew"
                 )
             if calendar is not None and not are_alike(held.calendar, own):
                 raise CalendarError(

@@ -66,7 +66,7 @@ def number_of_series(state: SymbolState, interval: Any) -> tuple[str, int]:
     if core.grid is not None:
         raise UnknownNameError(
             f"{core.name!r} holds no {name} in its session, only loaded days of it: historical_bars[{name!r}] has"
-            " these, register_symbol(..., derived_intervals=...) grows the session's",
+            " these; a symbol that is registered with it grows the session's",
             symbol=core.name,
             value=name,
         )

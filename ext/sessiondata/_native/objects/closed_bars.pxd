@@ -155,7 +155,7 @@ cdef class ClosedBarFeed:
     cdef readonly str name
     cdef readonly tuple intervals
     cdef readonly object symbols        # frozenset of names; None: all
-    cdef public object callback
+    cdef object _callback
     cdef readonly bint is_closed
     cdef int64_t _handle                # 0 until somebody asks for it
     cdef bint _is_busy

@@ -69,7 +69,7 @@ import numpy as np
 
 from sessiondata._native.objects.sessions import all_cores
 from sessiondata.copying import refuse_copy
-from sessiondata.errors import ClosedBarsLostError, ReentrantCallError, SessionStateError
+from sessiondata.errors import ArgumentTypeError, ClosedBarsLostError, ReentrantCallError, SessionStateError
 
 
 cdef extern from *:
@@ -371,6 +371,18 @@ cdef class ClosedBarFeed:
         self.name, self.intervals, self.symbols, self.callback = name, intervals, symbols, callback
         self._lost, self._running, self._past, self._ended = [], {}, {}, {}
         self._least_due = INT64_MAX
+
+    @property
+    def callback(self):
+        """What `drain` calls with each event; None: nothing. One that is set by a callback hears
+        the next drain."""
+        return self._callback
+
+    @callback.setter
+    def callback(self, callback):
+        if callback is not None and not callable(callback):
+            raise ArgumentTypeError(f"callback is called with each event: {callback!r}", value=callback)
+        self._callback = callback
 
     def __dealloc__(self):
         self._free_heard()
@@ -1138,12 +1150,13 @@ cdef class ClosedBarFeed:
                 event = self._event_at(self._head + i)
                 Py_INCREF(event)
                 PyTuple_SET_ITEM(events, i, event)
-            if self.callback is not None:
+            callback = self._callback
+            if callback is not None:
                 for event in events:
                     self._leave_gone()
                     self._head += 1
                     if self._events[self._head - 1].symbol >= 0:  # an event before it may have removed it
-                        self.callback(event)
+                        callback(event)
             self._handed_out()
         finally:
             self._is_busy = False
