@@ -213,17 +213,24 @@ def test_references_are_given_back() -> None:
             assert answers(spy.bars("1h"))[0][0] == 1
         assert sys.getrefcount(data) == held
 
+    def collect() -> None:
+        gc.collect()
+        # Calls from numba look up attributes by names that are made each time; the interpreter's
+        # cache of look-ups keeps some of them: 30 to 50 KB in 20 rounds, never more than 4,096.
+        names = "_clear_internal_caches", "_clear_type_cache"
+        next(getattr(sys, name) for name in names if hasattr(sys, name))()
+
     _nrt_python.memsys_enable_stats()
     work()
-    gc.collect()
+    collect()
     tracemalloc.start()
     try:
         before, held = tracemalloc.get_traced_memory()[0], live(rtsys.get_allocation_stats())
         for _ in range(20):
             work()
-        gc.collect()
+        collect()
         assert live(rtsys.get_allocation_stats()) == held
-        assert tracemalloc.get_traced_memory()[0] - before < 50_000, "one store alone has more than 100,000 bytes"
+        assert tracemalloc.get_traced_memory()[0] - before < 5_000, "one store alone has more than 100,000 bytes"
     finally:
         tracemalloc.stop()
         _nrt_python.memsys_disable_stats()
