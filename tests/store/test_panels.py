@@ -129,7 +129,7 @@ def test_calendars_of_their_own_meet_on_one_axis() -> None:
     coin = data.register_symbol("BTC", calendar="24/7")
     at = np.datetime64("2024-03-12T00:00", "m")
     for symbol, first, n in ((spy, 810, 180), (eurex, 480, 510), (coin, 0, 1080)):
-        ts = (at + first + np.arange(n)).astype("M8[ns]").astype(np.int64)
+        ts = (at + (first + np.arange(n)).astype("m8[m]")).astype("M8[ns]").astype(np.int64)
         values = np.arange(float(n))
         symbol.extend(ts, values, values, values, values, values)
     data.advance_to(np.datetime64("2024-03-12T18:00", "ns"))
