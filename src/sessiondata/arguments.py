@@ -14,7 +14,7 @@ import numpy as np
 
 from sessiondata.errors import ArgumentTypeError, format_value
 
-__all__ = ["check_bool", "check_index", "check_iterable", "check_real", "is_number", "names_of"]
+__all__ = ["check_bool", "check_index", "check_iterable", "check_real", "is_number", "names_of", "set_of_names"]
 
 
 def check_bool(name: str, value: Any) -> bool:
@@ -70,3 +70,12 @@ def names_of(what: str, names: Iterable[str]) -> list[str]:
     if isinstance(names, str):
         raise ArgumentTypeError(f"{what} are a list of names, not one name: {names!r}", value=names)
     return list(check_iterable(f"{what} are a list of names", names))
+
+
+def set_of_names(what: str, names: Any) -> frozenset[str]:
+    """Names that a caller lists, each once."""
+    listed = names_of(what, names)
+    try:
+        return frozenset(listed)
+    except TypeError:  # a list is no name
+        raise ArgumentTypeError(f"{what} are a list of names: {listed!r}", value=listed) from None

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from sessiondata._native.objects.closed_bars import ClosedBar, ClosedBarFeed, ClosedBarHub
-from sessiondata.arguments import names_of
+from sessiondata.arguments import names_of, set_of_names
 from sessiondata.copying import not_copied
-from sessiondata.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from sessiondata.errors import ArgumentError, UnknownNameError
 from sessiondata.store.exclusive import exclusive
 from sessiondata.store.settings import check_text
 from sessiondata.time.intervals import parse_interval
@@ -34,7 +34,6 @@ __all__ = [
     "ClosedBarFeed",
     "FeedState",
     "Feeds",
-    "check_callback",
     "feed_states",
     "feeds_of",
     "resume_feed",
@@ -111,7 +110,7 @@ class Feeds:
         self, intervals: Any, symbols: Any, name: str | None, backlog: bool, callback: Callable[[ClosedBar], Any] | None
     ) -> ClosedBarFeed:
         """See `SessionData.closed_bars`."""
-        names = None if symbols is None else _names(symbols)
+        names = None if symbols is None else set_of_names("symbols", symbols)
         series = _intervals(intervals)
         held = self.named.get(name) if isinstance(name, str) else None
         if held is not None and held.is_closed:
@@ -215,20 +214,6 @@ def feeds_of(registry: Registry, context: StoreContext, settings: StoreSettings)
         registry.feeds = registry.feeds or made  # by another thread meanwhile
     feeds: Feeds = registry.feeds
     return feeds
-
-
-def check_callback(callback: Any) -> Any:
-    if callback is not None and not callable(callback):
-        raise ArgumentTypeError(f"callback is called with each event: {callback!r}", value=callback)
-    return callback
-
-
-def _names(symbols: Any) -> frozenset[str]:
-    names = names_of("symbols", symbols)
-    try:
-        return frozenset(names)
-    except TypeError:  # a list is no name
-        raise ArgumentTypeError(f"symbols are a list of names: {names!r}", value=names) from None
 
 
 def _intervals(intervals: Any) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sessiondata.arguments import names_of
+from sessiondata.arguments import names_of, set_of_names
 from sessiondata.copying import not_copied
-from sessiondata.errors import ArgumentTypeError, DeltaError, UnknownNameError
+from sessiondata.errors import DeltaError, UnknownNameError
 from sessiondata.time.intervals import parse_interval
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class ExportCursor:
     def _check(self, symbols: Iterable[str] | None, intervals: Iterable[str] | None) -> None:
         """A delta selects what the complete export selected, whether it is named again or not."""
         for what, asked, held in (
-            ("symbols", None if symbols is None else _names(symbols), self._symbols),
+            ("symbols", None if symbols is None else set_of_names("symbols", symbols), self._symbols),
             ("intervals", None if intervals is None else _intervals(intervals), self._intervals),
         ):
             if asked is not None and asked != held:
@@ -205,7 +205,7 @@ def resume_cursor(
     `sent`: sequence, names of symbols that have left, columns and what their names begin with; None
     if the next export has to be complete."""
     cursor._timestamps = timestamps
-    cursor._symbols = None if symbols is None else _names(symbols)
+    cursor._symbols = None if symbols is None else set_of_names("symbols", symbols)
     cursor._intervals = None if intervals is None else _intervals(intervals)
     if sent is not None:
         from sessiondata._native.out.saved_cursor import restore_cursor  # not needed to store bars
@@ -216,14 +216,6 @@ def resume_cursor(
         cursor._sequence = sequence
 
 
-def _names(symbols: Iterable[str]) -> frozenset[str]:
-    names = names_of("symbols", symbols)
-    try:
-        return frozenset(names)
-    except TypeError:  # a list is no name
-        raise ArgumentTypeError(f"symbols are a list of names: {names!r}", value=names) from None
-
-
 def _intervals(intervals: Iterable[str]) -> frozenset[str]:
     return frozenset(parse_interval(interval).name for interval in names_of("intervals", intervals))
 
@@ -232,7 +224,7 @@ def _checked_selection(
     registry: Registry, symbols: Iterable[str] | None, intervals: Iterable[str] | None
 ) -> tuple[frozenset[str] | None, frozenset[str] | None]:
     """Names that are there: a slip would select nothing, and nobody would notice."""
-    names = None if symbols is None else _names(symbols)
+    names = None if symbols is None else set_of_names("symbols", symbols)
     chosen: Iterable[SymbolState] = registry.states.values()
     if names is not None:
         chosen = [registry.states[core] for core in registry.cores_of(sorted(names, key=str))]

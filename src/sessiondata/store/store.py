@@ -1148,7 +1148,7 @@ class SessionData:
         Raises
         ------
         UnknownNameError
-            No such symbol, or no symbol selected holds an interval.
+            No such symbol, or no symbol selected holds an interval; or `name` is no text.
         ArgumentError
             The consumer of that name follows something else; as an ArgumentTypeError, if an
             argument is of a wrong kind.
@@ -1168,10 +1168,10 @@ class SessionData:
         """
         self._context.check_active()
         # not needed to store bars
-        from sessiondata.store.closed_bars import check_callback, feeds_of
+        from sessiondata.store.closed_bars import feeds_of
 
         feeds = feeds_of(self._registry, self._context, self._parts.settings)
-        return feeds.get(intervals, symbols, name, check_bool("backlog", backlog), check_callback(callback))
+        return feeds.get(intervals, symbols, name, check_bool("backlog", backlog), callback)
 
     # --- copies and snapshots ---
 
